@@ -1,0 +1,62 @@
+# `make demo` and `make test` do all their own set-up: they need python3 (3.11 to 3.13, with venv), make and git.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test slow bench lint wheel clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the main comparison in small, end to end, with its report"
+	@echo "make test    all tests but the slow ones"
+	@echo "make slow    the slow tests"
+	@echo "make bench   the benchmarks"
+	@echo "make lint    ruff and mypy --strict"
+	@echo "make wheel   build the wheel into dist/"
+
+demo: $(VENV)/.demo
+	@$(BIN)/mlesearch run demo
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest -n 2 --benchmark-disable
+
+slow: $(VENV)/.test
+	@$(BIN)/python -m pytest -m slow --benchmark-disable
+
+bench: $(VENV)/.test
+	@$(BIN)/python -m pytest -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+
+lint: $(VENV)/.lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy mlesearch analysis
+
+wheel: $(VENV)/.test
+	@rm -rf build
+	@$(BIN)/python -m build --wheel --outdir dist .
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "mlesearch needs python 3.11 to 3.13; this is $$($(PYTHON) --version 2>&1): name another with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "python3 has no venv here: install it (on Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing mlesearch and what it needs into $(VENV) (once; one to three minutes)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo "installing what the tests need"
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	@echo "installing ruff and mypy"
+	@$(PIP) --editable '.[test,dev]'
+	@touch $@

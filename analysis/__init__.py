@@ -1,0 +1,1 @@
+"""Tables to claims: reads a study's tables, never the engine."""

@@ -1,0 +1,136 @@
+"""Budgets: what a run may spend, what it has spent, and what is reserved for calls in flight.
+
+All sums are integers (microseconds, nano-dollars, tokens), so that they do not depend on the order of events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlesearch.models.protocol import Price
+from mlesearch.types import MICROSECONDS, NANODOLLARS, Usage
+
+JUDGEMENTS_PER_STEP = 6
+"""A steps-only budget ends although judgements cost no step: at most this many of them for each step."""
+
+BYTES_PER_TOKEN = 2.5
+"""Fewest bytes a token stands for in English and code; used for the worst case of a call only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may spend; None: not limited. At least one of the first four is declared.
+
+    Attributes:
+        steps: program proposals.
+        time_s: charged seconds.
+        cost_usd: US dollars of model calls.
+        tokens: input and output tokens together.
+        real_time_s: wall-clock seconds of this process on the run, for cluster limits; never part of `used`.
+        reserve_s: charged seconds kept back for finalising.
+    """
+
+    steps: int | None = None
+    time_s: float | None = None
+    cost_usd: float | None = None
+    tokens: int | None = None
+    real_time_s: float | None = None
+    reserve_s: float = 0.0
+
+    @property
+    def time_us(self) -> int | None:
+        """Charged time for the search itself, microseconds: the reserve is taken off."""
+        return None if self.time_s is None else round((self.time_s - self.reserve_s) * MICROSECONDS)
+
+    @property
+    def cost_nusd(self) -> int | None:
+        """The limit in nano-dollars."""
+        return None if self.cost_usd is None else round(self.cost_usd * NANODOLLARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The worst case of one call in flight."""
+
+    tokens: int
+    cost_nusd: int
+
+
+class Meter:
+    """What one run has spent and reserved."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Nothing is spent yet."""
+        self.budget = budget
+        self.steps = 0  # started: in flight counted as spent
+        self.judgements = 0
+        self.usage = Usage()
+        self._reserved_tokens = 0
+        self._reserved_nusd = 0
+
+    def used(self, charged_us: int) -> float:
+        """Largest fraction spent of any declared budget, from 0 to 1, rounded down to 0.001."""
+        b = self.budget
+        thousandths = 0
+        for spent, limit in (
+            (self.steps, b.steps),
+            (charged_us, b.time_us),
+            (self.usage.cost_nusd or 0, b.cost_nusd),
+            (self.usage.tokens, b.tokens),
+        ):
+            if limit is not None:
+                thousandths = max(thousandths, 1000 * spent // limit if limit > 0 else 1000)
+        return min(thousandths, 1000) / 1000
+
+    @property
+    def steps_spent(self) -> bool:
+        """No program proposal may start any more."""
+        return self.budget.steps is not None and self.steps >= self.budget.steps
+
+    @property
+    def judgements_spent(self) -> bool:
+        """No judgement may start any more (only where steps are declared)."""
+        return self.budget.steps is not None and self.judgements >= JUDGEMENTS_PER_STEP * self.budget.steps
+
+    def time_left_us(self, charged_us: int) -> int | None:
+        """Charged time left; None where it is not limited."""
+        limit = self.budget.time_us
+        return None if limit is None else max(0, limit - charged_us)
+
+    def spent(self, charged_us: int) -> bool:
+        """Whether time, USD or tokens are spent."""
+        b = self.budget
+        return (
+            self.time_left_us(charged_us) == 0
+            or (b.tokens is not None and self.usage.tokens >= b.tokens)
+            or (b.cost_nusd is not None and (self.usage.cost_nusd or 0) >= b.cost_nusd)
+        )
+
+    @staticmethod
+    def worst_case(prompt_bytes: int, max_tokens: int, price: Price | None) -> Reservation:
+        """The most that one call can cost; without a known price it reserves no money."""
+        tokens_in = int(prompt_bytes / BYTES_PER_TOKEN) + 64
+        return Reservation(tokens_in + max_tokens, price.cost_nusd(tokens_in, max_tokens) if price else 0)
+
+    def reserve(self, r: Reservation, charged_us: int) -> bool:
+        """Reserve a call's worst case; False when it fits no more into tokens, USD or time."""
+        b = self.budget
+        if b.tokens is not None and self.usage.tokens + self._reserved_tokens + r.tokens > b.tokens:
+            return False
+        spent = (self.usage.cost_nusd or 0) + self._reserved_nusd
+        if b.cost_nusd is not None and spent + r.cost_nusd > b.cost_nusd:
+            return False
+        if self.time_left_us(charged_us) == 0:
+            return False
+        self._reserved_tokens += r.tokens
+        self._reserved_nusd += r.cost_nusd
+        return True
+
+    def release(self, r: Reservation) -> None:
+        """Give a reservation back: its call ended."""
+        self._reserved_tokens -= r.tokens
+        self._reserved_nusd -= r.cost_nusd
+
+    def settle(self, usage: Usage) -> None:
+        """Add what a call really cost."""
+        self.usage = self.usage + usage

@@ -1,0 +1,232 @@
+"""What the commands do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlesearch.types import ConfigError
+
+if TYPE_CHECKING:
+    from mlesearch.compose import Launch
+    from mlesearch.config import StudyPlan
+    from mlesearch.launch import RunReport
+
+# run
+
+
+def run(args: Namespace) -> int:
+    """Check a launch as a whole, hand it to Hydra, and say what came of it."""
+    from mlesearch import compose, config
+
+    launch = compose.jobs(compose.expand(args.overrides), args.multirun)
+    plan = config.plan([j.settings for j in launch.jobs])
+    finished = sum(s == "finished" for s in plan.states.values())
+    print(f"study {plan.header['name']}: {len(plan.runs)} runs, {finished} of them finished, in {_shown(plan.folder)}")
+    if args.check:
+        print("all of it can run; nothing was run or written (--check)")
+        return 0
+    reports = _launch(launch, plan)
+    failed = [r for r in reports if r.status == "failed"]
+    for r in failed:
+        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    if len(plan.runs) == 1:
+        _say_run(plan.runs[0].folder)
+    else:
+        _say_study(plan.folder)
+    if any(r.status == "interrupted" for r in reports):
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 1 if failed else 0
+
+
+def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:
+    """Write the study's header, then let Hydra run every cell."""
+    from mlesearch import study
+    from mlesearch.launch import stoppable
+    from mlesearch.progress import Progress
+
+    study.open_study(plan.folder, plan.header)
+    study.note_launch(plan.folder, [r.key for r in plan.runs])
+    stop_file = plan.folder / f".stop-{os.getpid()}"
+    finished = sum(s == "finished" for s in plan.states.values())
+    for r in plan.runs:
+        if plan.states[r.key] == "failed":
+            (r.folder / "result.json").unlink(missing_ok=True)
+    with stoppable(stop_file, lambda text: print(text, file=sys.stderr)), Progress(plan.runs, finished):
+        return _hydra(launch, stop_file)
+
+
+def _hydra(launch: Launch, stop_file: Path) -> list[RunReport]:
+    """Hand over to Hydra's own main; its task function never raises."""
+    import hydra
+
+    from mlesearch import compose
+    from mlesearch.config import plan
+    from mlesearch.launch import run_cell
+
+    reports: list[RunReport] = []
+
+    def task(cfg: object) -> None:
+        settings = compose.to_settings(cfg)
+        reports.extend(run_cell(plan([settings]).runs, settings.launcher.n_jobs, stop_file))
+
+    argv = sys.argv
+    sys.argv = ["mlesearch", *(["-m"] if launch.sweep else []), *launch.overrides]
+    try:
+        compose.register()
+        hydra.main(version_base="1.3", config_path=f"pkg://{compose.CONFIG_MODULE}", config_name="config")(task)()
+    finally:
+        sys.argv = argv
+    return reports
+
+
+def _say_run(folder: Path) -> None:
+    from mlesearch.progress import describe
+
+    if (folder / "result.json").exists():
+        print(f"{describe(folder)}\nsee it with: mlesearch show {_shown(folder)} --best")
+
+
+def _say_study(folder: Path) -> None:
+    """Tables, medal table, report."""
+    print(_report(folder, None))
+
+
+def _report(folder: Path, out: Path | None) -> str:
+    from mlesearch.analysis.report import write_report
+    from mlesearch.analysis.tables import read
+    from mlesearch.analysis.terminal import medal_table
+    from mlesearch.collect import collect
+
+    collect(folder)
+    path = write_report(folder, out)
+    return f"{medal_table(read(folder))}\nreport: {_shown(path)}"
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+# reading
+
+
+def show(args: Namespace) -> int:
+    """Print a run's tree, or one node of it."""
+    from mlesearch import show as room
+
+    folder = Path(args.run)
+    if args.best or args.node is not None or args.code:
+        print(room.node(folder, args.node, code_only=args.code), end="")
+    else:
+        print(room.tree(folder), end="")
+    return 0
+
+
+def verify(args: Namespace) -> int:
+    """Replay a journal against a new strategy."""
+    from mlesearch import show as room
+
+    decisions = room.verify_run(Path(args.run))
+    print(f"{decisions} decisions, all the same")
+    return 0
+
+
+def collect(args: Namespace) -> int:
+    """Write the tables."""
+    from mlesearch.collect import collect as write
+
+    folder = write(Path(args.study))
+    print("\n".join(_shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
+    return 0
+
+
+def report(args: Namespace) -> int:
+    """Write the tables and the report."""
+    print(_report(Path(args.study), Path(args.out) if args.out else None))
+    return 0
+
+
+# lists
+
+
+def tasks(args: Namespace) -> int:
+    """List, check, grade."""
+    from mlesearch.tasks import folder
+
+    if args.action == "list":
+        from mlesearch.tasks.listing import list_rows
+
+        _table(list_rows())
+        return 0
+    task = folder.load(args.task)
+    if args.action == "check":
+        from mlesearch.tasks.check import check
+
+        findings = check(task)
+        for f in findings:
+            print(f)
+        print(f"{task.id}: {len(findings)} problems" if findings else f"{task.id}: all checks passed")
+        return 1 if findings else 0
+    from mlesearch.tasks.grading import report as grade_report
+
+    result = grade_report(task, Path(args.submission))
+    print(json.dumps(result, indent=1, default=str))
+    return 0 if result["valid_submission"] else 1
+
+
+def models(args: Namespace) -> int:
+    """List models."""
+    return _list("model")
+
+
+def strategies(args: Namespace) -> int:
+    """List strategies, plug-ins included."""
+    from mlesearch.optimizers.base import names
+
+    code = _list("strategy")
+    print(f"kinds (strategy.kind): {', '.join(names())}")
+    return code
+
+
+def experiments(args: Namespace) -> int:
+    """List experiments."""
+    return _list("experiments")
+
+
+def _list(group: str) -> int:
+    from mlesearch.compose import describe, names
+
+    for name in names(group):
+        print(f"{name:14} {describe(group, name)}")
+    return 0
+
+
+def _table(rows: Sequence[dict[str, object]]) -> None:
+    """Rows of equal keys as aligned columns."""
+    if not rows:
+        raise ConfigError("there is nothing to list")
+    columns = list(rows[0])
+    widths = [max(len(c), *(len(str(r[c])) for r in rows)) for c in columns]
+    for cells in [columns, *([str(r[c]) for c in columns] for r in rows)]:
+        print("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "run": run,
+    "show": show,
+    "verify": verify,
+    "collect": collect,
+    "report": report,
+    "tasks": tasks,
+    "models": models,
+    "strategies": strategies,
+    "experiments": experiments,
+}

@@ -1,0 +1,434 @@
+"""The only loop: ask, carry out, tell; every arrow an event in the journal.
+
+The engine alone ends a run. It checks budgets before every call and every execution, equally for all strategies;
+grades valid nodes without ever reading a grade; and after a kill folds the journal, matches every proposal, and goes
+on from the last stage that was written, so that nothing paid for is paid for again.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mlesearch.budget import Budget, Meter, Reservation
+from mlesearch.clock import Timelines
+from mlesearch.codec import Json, usage_from_json
+from mlesearch.flight import (
+    BudgetSpent,
+    Call,
+    Cockpit,
+    Embed,
+    Execute,
+    Flight,
+    Gates,
+    Landed,
+    Work,
+    charged_us,
+    make_node,
+)
+from mlesearch.lanes import Done, InlineLanes, Lanes, ThreadLanes, VirtualLanes
+from mlesearch.models.protocol import ContentFilter, ContextOverflow, EmbedReply, EmptyReply, Reply
+from mlesearch.optimizers.base import Optimizer
+from mlesearch.record import Record
+from mlesearch.replay import Replayer, check_proposal
+from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
+from mlesearch.selection import Selection
+from mlesearch.types import (
+    MICROSECONDS,
+    Direction,
+    ExecResult,
+    Node,
+    Op,
+    Proposal,
+    SandboxUnavailable,
+    Verdict,
+)
+
+SANDBOX_TRIES = 3
+"""A sandbox that fails by itself is tried this often for one program before the run stops, to be resumed later."""
+
+
+Stages = dict[tuple[str, int], Json]
+"""Events of one proposal by (type, attempt)."""
+
+
+class RunStatus(enum.StrEnum):
+    """How a run ended. INTERRUPTED is no end: run again, and it goes on."""
+
+    COMPLETED = "completed"  # all steps spent
+    BUDGET = "budget"  # time, USD, tokens or judgements spent
+    FINISHED = "finished"  # the strategy had nothing more to propose
+    REAL_TIME = "real_time"  # the wall-clock cap
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What the engine returns.
+
+    Attributes:
+        status: how the run ended.
+        selected: the node that is submitted; None where no node was valid.
+        charged_us: charged time.
+        steps: program proposals that were told or begun.
+    """
+
+    status: RunStatus
+    selected: int | None
+    charged_us: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of.
+
+    Attributes:
+        optimizer: a new one; its state comes from the journal.
+        cockpit: what all proposals share.
+        sandbox: where programs run.
+        spec: what its slots are prepared for.
+        record: where everything is written.
+        budget: limits.
+        direction: of the validation score.
+        selection: rule of the final choice.
+        workers: proposals carried out side by side; part of the run's identity.
+        keep_submissions: "best" prunes the others after the end, "all" keeps them.
+        virtual: use a virtual clock (recorded or simulated durations, nothing waits).
+    """
+
+    optimizer: Optimizer
+    cockpit: Cockpit
+    sandbox: Sandbox
+    spec: Spec
+    record: Record
+    budget: Budget
+    direction: Direction
+    selection: str = "best_validation"
+    workers: int = 1
+    keep_submissions: str = "best"
+    virtual: bool = False
+
+
+class Engine:
+    """Runs one search."""
+
+    def __init__(self, parts: EngineParts, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Nothing starts before `run`; `should_stop` is looked at before each proposal."""
+        self._p = parts
+        self._record = parts.record
+        self._should_stop = should_stop
+        self._meter = Meter(parts.budget)
+        self._time = Timelines(parts.workers)
+        self._selection = Selection(parts.selection, parts.direction)
+        self._lanes = self._make_lanes()
+        self._nodes: dict[int, Node] = {}
+        self._idle = set(range(parts.workers))
+        self._flights: dict[int, Flight] = {}  # by worker
+        self._current: dict[int, Work] = {}  # by worker
+        self._reserved: dict[int, Reservation] = {}  # by worker
+        self._stored: dict[int, Stages] = {}  # by proposal: stages that a killed process had finished
+        self._slots: list[Slot] = []  # prepared and unused
+        self._slots_lock = threading.Lock()
+        self._asked = 0
+        self._closing: RunStatus | None = None
+        self._failure: BaseException | None = None
+        self._told_us = 0  # charged time of the latest outcome told
+        self._best_written: int | None = None
+        self._graded: set[int] = set()  # by a killed process
+        self._started_s = time.monotonic()
+
+    def _make_lanes(self) -> Lanes:
+        if self._p.virtual:
+            return VirtualLanes(self._time.at, charged_us)
+        return InlineLanes() if self._p.workers == 1 else ThreadLanes(self._p.workers)
+
+    # the loop
+
+    def run(self) -> RunEnd:
+        """Go on from the journal to the end.
+
+        Raises:
+            ReplayMismatch: the journal was written by another strategy or version.
+            BadProposal: the strategy breaks the contract.
+            ModelUnavailable, SandboxUnavailable: not the program's fault; run again to go on.
+        """
+        try:
+            ended = self._restore()
+            if ended is not None:
+                return ended
+            while True:
+                self._fill()
+                if not self._flights:
+                    break
+                self._land(self._lanes.next())
+            return self._end()
+        finally:
+            self._lanes.close()
+
+    def _fill(self) -> None:
+        """Give idle workers work, until a proposal is refused or there is nothing to do."""
+        while self._idle and self._closing is None:
+            if self._should_stop():
+                self._closing = RunStatus.INTERRUPTED
+                return
+            if self._meter.steps_spent and self._flights:
+                return  # all that may still be asked is a diagnosis of a program already run: let them all end first
+            self._closing = self._spent()
+            if self._closing is not None:
+                return
+            used = self._meter.used(self._time.furthest)
+            proposal = self._p.optimizer.ask(used)
+            if proposal is None:
+                if not self._flights:
+                    self._closing = RunStatus.FINISHED
+                return
+            check_proposal(proposal, self._asked, self._nodes)
+            worker = self._time.next_idle(self._idle)
+            t = self._time.start(worker, self._told_us)
+            self._record.asked(proposal, worker, t, used)
+            if self._admit(proposal):
+                self._take_off(worker, proposal, used)
+
+    def _spent(self) -> RunStatus | None:
+        """Whether a budget other than steps is spent."""
+        cap_s = self._p.budget.real_time_s
+        if cap_s is not None and time.monotonic() - self._started_s >= cap_s:
+            return RunStatus.REAL_TIME
+        return RunStatus.BUDGET if self._meter.spent(self._time.furthest) else None
+
+    def _admit(self, proposal: Proposal) -> bool:
+        """Count a proposal, or refuse it and let the run end; a refused one is never told."""
+        self._asked += 1
+        if self._meter.steps_spent and proposal.op is not Op.DIAGNOSE:
+            self._closing = RunStatus.COMPLETED
+        elif proposal.op.makes_program:
+            self._meter.steps += 1
+        elif self._meter.judgements_spent:
+            self._closing = RunStatus.BUDGET
+        else:
+            self._meter.judgements += 1
+        return self._closing is None
+
+    def _end(self) -> RunEnd:
+        """Write the end, once."""
+        if self._failure is not None:
+            raise self._failure
+        status = self._closing or RunStatus.FINISHED
+        selected = self._selection.chosen
+        if status is not RunStatus.INTERRUPTED:
+            if selected is not None and selected != self._best_written:
+                self._record.best(self._nodes[selected])
+            self._record.ended(status, selected, self._time.furthest, self._real_us())
+            self._prune()
+        return RunEnd(status, selected, self._time.furthest, self._meter.steps)
+
+    def _prune(self) -> None:
+        if self._p.keep_submissions == "best":
+            self._record.prune()
+
+    # one flight
+
+    def _take_off(self, worker: int, proposal: Proposal, used: float) -> None:
+        """Begin a proposal, or go on with one that a killed process left."""
+        self._idle.discard(worker)
+        gates = Gates(partial(self._call_fits, worker), partial(self._deadline_s, worker))
+        self._flights[worker] = Flight(self._p.cockpit, gates, proposal, self._nodes, used)
+        self._proceed(worker, None)
+
+    def _proceed(self, worker: int, result: object, error: Exception | None = None) -> None:
+        """Send a result into a flight; what it yields next is answered from the journal or handed to a lane."""
+        flight = self._flights[worker]
+        stored = self._stored.get(flight.proposal.id, {})
+        try:
+            work = flight.flow.throw(error) if error is not None else flight.flow.send(result)
+            while work.key in stored:
+                work = flight.flow.send(self._recall(stored.pop(work.key)))
+        except StopIteration as stop:
+            self._tell(worker, stop.value)
+        except BudgetSpent:
+            self._leave(worker)
+            self._closing = self._closing or RunStatus.BUDGET
+        else:
+            self._current[worker] = work
+            flight.stages += 1
+            self._lanes.submit(worker, partial(self._do, flight.proposal.id, work), (flight.proposal.id, flight.stages))
+
+    def _do(self, id: int, work: Work) -> object:
+        """Blocking; runs in a lane, touches neither optimizer nor journal."""
+        if isinstance(work, Call):
+            return work.role.model.complete(work.request)
+        if isinstance(work, Embed):
+            return self._p.cockpit.embedder.embed(work.request)
+        job = Job(f"{self._p.cockpit.run_id}/{id}", work.program, work.deadline_s, self._record.outbox(id))
+        tries_left = SANDBOX_TRIES
+        while True:
+            try:
+                return self._p.sandbox.run(self._slot(), job)
+            except SandboxUnavailable:
+                tries_left -= 1
+                if not tries_left:
+                    raise
+
+    def _slot(self) -> Slot:
+        with self._slots_lock:
+            if self._slots:
+                return self._slots.pop()
+        return self._p.sandbox.prepare(self._p.spec)
+
+    def _land(self, done: Done) -> None:
+        """A lane finished: charge, journal, go on. A failure stops the run once all other lanes have landed."""
+        worker = done.worker
+        work = self._current.pop(worker)
+        reservation = self._reserved.pop(worker, None)
+        if reservation is not None:
+            self._meter.release(reservation)
+        if done.error is None:
+            t = self._time.charge(worker, charged_us(done.result))
+            self._write(self._flights[worker].proposal.id, work, done.result, t)
+            self._proceed(worker, done.result)
+        elif isinstance(done.error, ContextOverflow | ContentFilter | EmptyReply):
+            self._proceed(worker, None, done.error)
+        else:
+            self._leave(worker)
+            self._failure = self._failure or done.error
+            self._closing = RunStatus.INTERRUPTED
+
+    def _write(self, id: int, work: Work, result: object, t: int) -> None:
+        """Journal the end of a piece of work."""
+        if isinstance(work, Call) and isinstance(result, Reply):
+            address = work.request.address
+            self._meter.settle(result.usage)
+            self._record.replied(work.kind, id, address.op, address.attempt, t, result, work.request.messages)
+        elif isinstance(work, Execute) and isinstance(result, ExecResult):
+            self._record.executed(id, t, work.program, result)
+        elif isinstance(work, Embed) and isinstance(result, EmbedReply):
+            self._meter.settle(result.usage)
+            self._record.embedded(id, t, result, self._p.cockpit.embedder.live)
+        else:
+            raise TypeError(f"{type(work).__name__} was answered with {type(result).__name__}")
+
+    def _tell(self, worker: int, landed: Landed) -> None:
+        """Grade and keep the node, tell the strategy, write what it decided."""
+        outcome = landed.outcome
+        self._leave(worker)
+        self._stored.pop(outcome.id, None)
+        if landed.result is not None:
+            self._grade(outcome.id, outcome.valid, landed.result)
+        verdicts = self._p.optimizer.tell(outcome)
+        t = self._time.at(worker)
+        self._record.told(outcome, verdicts, t, self._real_us(), landed.problem)
+        self._learn(landed.node, verdicts, t)
+        self._keep_best()
+
+    def _grade(self, id: int, valid: bool, result: ExecResult) -> None:
+        if not valid:
+            self._record.drop_outbox(id)
+        elif id not in self._graded:
+            self._record.graded(id, self._p.cockpit.scorer.test(result))
+
+    def _learn(self, node: Node | None, verdicts: Sequence[Verdict], t: int) -> None:
+        """What the shared rooms know of a told proposal."""
+        if node is not None:
+            self._nodes[node.id] = node
+            self._p.cockpit.scope.add(node)
+            self._selection.add(node)
+        self._selection.decide(verdicts)
+        self._told_us = max(self._told_us, t)
+
+    def _leave(self, worker: int) -> None:
+        del self._flights[worker]
+        self._idle.add(worker)
+
+    def _keep_best(self) -> None:
+        best = self._selection.best
+        if best is not None and best != self._best_written:
+            self._record.best(self._nodes[best])
+            self._best_written = best
+
+    # budgets
+
+    def _call_fits(self, worker: int, call: Call) -> bool:
+        """Reserve a call's worst case; one that the journal already answers needs nothing."""
+        if call.key in self._stored.get(self._flights[worker].proposal.id, ()):
+            return True
+        prompt_bytes = sum(len(m.content) for m in call.request.messages)
+        reservation = self._meter.worst_case(prompt_bytes, call.request.sampling.max_tokens, call.role.model.price)
+        if not self._meter.reserve(reservation, self._time.furthest):
+            return False
+        self._reserved[worker] = reservation
+        return True
+
+    def _deadline_s(self, worker: int) -> float:
+        """What a program may take: its limit, or what is left."""
+        limit_s = self._p.spec.limits.time_s
+        left_us = self._meter.time_left_us(self._time.at(worker))
+        if left_us is None or ("executed", 0) in self._stored.get(self._flights[worker].proposal.id, ()):
+            return limit_s
+        return min(limit_s, left_us / MICROSECONDS)
+
+    def _real_us(self) -> int:
+        return int((time.monotonic() - self._started_s) * MICROSECONDS)
+
+    # resume
+
+    def _restore(self) -> RunEnd | None:
+        """Fold the journal of a killed process; returns the end where the run has ended already."""
+        journal = self._record.journal
+        if not journal.events:
+            return None
+        self._graded = self._record.graded_ids()
+        replayer = Replayer(self._p.optimizer, journal.path, journal.header)
+        pending: dict[int, tuple[int, Proposal, float]] = {}
+        for line, event in enumerate(journal.events, 2):
+            kind = event["type"]
+            if kind == "asked":
+                proposal = replayer.asked(event, line)
+                self._time.restore(event["worker"], event["t"])
+                if self._admit(proposal):
+                    pending[proposal.id] = (event["worker"], proposal, event["used"])
+            elif kind == "told":
+                self._retell(replayer, event, line, pending.pop(event["id"]))
+            elif kind == "ended":
+                self._prune()
+                return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], self._meter.steps)
+            else:
+                self._remember(event, pending[event["id"]][0])
+        journal.events.clear()
+        self._keep_best()
+        for worker, proposal, used in pending.values():
+            self._take_off(worker, proposal, used)
+        return None
+
+    def _remember(self, event: Json, worker: int) -> None:
+        """A stage that was finished before the kill."""
+        self._time.restore(worker, event["t"])
+        if "usage" in event:
+            self._meter.settle(usage_from_json(event["usage"]))
+        self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
+
+    def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal, float]) -> None:
+        """An outcome that was told before the kill."""
+        worker, proposal, _ = flown
+        stages = self._stored.pop(proposal.id, {})
+        embedded = stages.get(("embedded", 0))
+        vectors = self._record.vectors(embedded).vectors if embedded else ()
+        outcome, verdicts = replayer.told(event, vectors, line)
+        node = None
+        executed = stages.get(("executed", 0))
+        if executed is not None:
+            result = self._record.result(executed)
+            code = self._record.blobs.get(executed["program"])
+            node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)
+        self._time.restore(worker, event["t"])
+        self._learn(node, verdicts, event["t"])
+
+    def _recall(self, event: Json) -> object:
+        """The result of a stage, from the journal."""
+        if event["type"] == "executed":
+            return self._record.result(event)
+        return self._record.vectors(event) if event["type"] == "embedded" else self._record.reply(event)

@@ -1,0 +1,135 @@
+"""Who carries out the blocking work of a run: one lane a worker, real (inline or threads) or virtual.
+
+The engine hands a lane one piece of work at a time and asks for the next that is done. The optimizer and the
+journal are touched by the engine's thread alone; lanes only call models, embedders and sandboxes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+Work = Callable[[], object]
+"""Blocking work; its result has a charged duration that the engine knows how to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Finished work of one worker: its result, or the exception that ended it."""
+
+    worker: int
+    result: object = None
+    error: BaseException | None = None
+
+
+class Lanes(Protocol):
+    """At most one piece of work per worker at a time."""
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Start work; `order` (proposal, stage) breaks ties between works that end at the same moment."""
+        ...
+
+    def next(self) -> Done:
+        """Wait for the next finished work."""
+        ...
+
+    def close(self) -> None:
+        """Give threads back."""
+        ...
+
+
+def _perform(worker: int, work: Work) -> Done:
+    try:
+        return Done(worker, work())
+    except BaseException as e:
+        return Done(worker, None, e)
+
+
+class InlineLanes:
+    """One worker, in the engine's own thread."""
+
+    def __init__(self) -> None:
+        self._waiting: tuple[int, Work] | None = None
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Keep it until `next`."""
+        self._waiting = (worker, work)
+
+    def next(self) -> Done:
+        """Do it now."""
+        if self._waiting is None:
+            raise RuntimeError("no work was submitted")
+        worker, work = self._waiting
+        self._waiting = None
+        return _perform(worker, work)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class ThreadLanes:
+    """Several workers, a thread each; results come in the order of completion."""
+
+    def __init__(self, workers: int) -> None:
+        """Start the threads."""
+        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._inbox: list[queue.SimpleQueue[Work | None]] = [queue.SimpleQueue() for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(w,), daemon=True, name=f"mlesearch-worker-{w}")
+            for w in range(workers)
+        ]
+        for t in self._threads:
+            t.start()
+
+    def _serve(self, worker: int) -> None:
+        while (work := self._inbox[worker].get()) is not None:
+            self._done.put(_perform(worker, work))
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Hand it to the worker's thread."""
+        self._inbox[worker].put(work)
+
+    def next(self) -> Done:
+        """Wait for whichever ends first."""
+        return self._done.get()
+
+    def close(self) -> None:
+        """End the threads once their work is done."""
+        for inbox in self._inbox:
+            inbox.put(None)
+
+
+class VirtualLanes:
+    """Several workers on a virtual clock: work is done at once, its end is an event at its charged time.
+
+    Results come in the order of (charged end, proposal, stage), so that a run with simulated durations is the same
+    at any number of processors.
+    """
+
+    def __init__(self, now_us: Callable[[int], int], duration_us: Callable[[object], int]) -> None:
+        """Use the engine's timelines.
+
+        Args:
+            now_us: where a worker's timeline stands.
+            duration_us: what a result charges.
+        """
+        self._now_us = now_us
+        self._duration_us = duration_us
+        self._events: list[tuple[int, tuple[int, int], Done]] = []
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Do it now; it counts as done at its virtual end."""
+        done = _perform(worker, work)
+        duration = 0 if done.error is not None else self._duration_us(done.result)
+        heapq.heappush(self._events, (self._now_us(worker) + duration, order, done))
+
+    def next(self) -> Done:
+        """The event that is earliest on the virtual clock."""
+        return heapq.heappop(self._events)[2]
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -1,0 +1,205 @@
+"""Running the runs of a cell side by side, and each of them safely.
+
+A cell is one Hydra job; inside it joblib spreads its tasks and seeds over processes. A finished run is skipped, a begun
+or failed one goes on from its journal. The first Ctrl-C lets what is in flight finish, the second stops at once. A
+worker whose launcher dies stops within half a second, so that none writes on behind a launch that follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlesearch import __version__
+from mlesearch.config import RunPlan, build
+from mlesearch.engine import Engine, RunStatus
+from mlesearch.journal import write_atomically
+from mlesearch.study import check_run, identity_digest
+from mlesearch.summary import summarise
+from mlesearch.types import MlesearchError
+
+LIFELINE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What became of one run of a launch: skipped, ok, timeout, failed or interrupted; and why, where it failed."""
+
+    run_id: str
+    status: str
+    reason: str = ""
+
+
+def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path) -> list[RunReport]:
+    """Carry out the runs of a cell, `n_jobs` at a time (-1: one per processor).
+
+    Returns:
+        One report a run, in the order given. Nothing is raised for a run that fails.
+    """
+    from joblib import Parallel, delayed
+
+    todo = [r for r in runs if check_run(r.folder, r.identity) != "finished"]
+    done = {r.key.id: RunReport(r.key.id, "skipped") for r in runs if r not in todo}
+    jobs = min(len(todo), (os.cpu_count() or 1) if n_jobs == -1 else n_jobs)
+    if jobs <= 1:
+        for run in todo:
+            done[run.key.id] = execute_run(run, stop_file)
+    else:
+        parallel = Parallel(
+            n_jobs=jobs, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+        )
+        launcher = os.getpid()
+        try:
+            with _workers_ignore_sigint():
+                reports = parallel(delayed(execute_run)(r, stop_file, launcher) for r in todo)
+            for report in reports:
+                done[report.run_id] = report
+        except BaseException as e:
+            if isinstance(e, KeyboardInterrupt):
+                raise
+            lost = f"a worker process ended abruptly ({type(e).__name__}); run again to go on"
+            for run in todo:
+                done.setdefault(run.key.id, RunReport(run.key.id, "failed", lost))
+    return [done.get(r.key.id, RunReport(r.key.id, "interrupted")) for r in runs]
+
+
+def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> RunReport:
+    """One run, from wherever it stands to its end; all failures become its status.
+
+    Args:
+        run: the plan.
+        stop_file: exists once the user asked to stop.
+        launcher: pid of the process that launched this worker; None in the launcher itself.
+    """
+    if launcher is not None and launcher != os.getpid():
+        _become_worker(launcher)
+    if stop_file.exists():
+        return RunReport(run.key.id, "interrupted")
+    begun_s = time.time()
+    try:
+        _write_run_json(run)
+        parts = build(run)
+        try:
+            end = Engine(parts, should_stop=stop_file.exists).run()
+        finally:
+            parts.record.close()
+        if end.status is RunStatus.INTERRUPTED:
+            return RunReport(run.key.id, "interrupted")
+        return _write_result(run)
+    except MlesearchError as e:
+        return _write_failure(run, str(e), begun_s)
+    except Exception as e:
+        where = traceback.extract_tb(e.__traceback__)[-1]
+        (run.folder / "error.txt").write_text(traceback.format_exc())
+        return _write_failure(
+            run, f"{type(e).__name__}: {e} ({Path(where.filename).name} line {where.lineno}; see error.txt)", begun_s
+        )
+
+
+def _write_run_json(run: RunPlan) -> None:
+    path = run.folder / "run.json"
+    if path.exists():
+        return
+    run.folder.mkdir(parents=True, exist_ok=True)
+    k = run.key
+    content = {
+        "id": k.id,
+        "key": {"model": k.model, "strategy": k.strategy, "variant": k.variant, "task": k.task, "seed": k.seed},
+        "digest": identity_digest(run.identity),
+        "identity": run.identity,
+        "labels": run.labels,
+        "mlesearch": __version__,
+    }
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def _write_result(run: RunPlan) -> RunReport:
+    row = summarise(run.folder)
+    write_atomically(run.folder / "result.json", json.dumps(row, indent=1) + "\n")
+    return RunReport(run.key.id, str(row["status"]))
+
+
+def _write_failure(run: RunPlan, reason: str, begun_s: float) -> RunReport:
+    """A failed run is not finished: launched again, it goes on from its journal."""
+    content = {"status": "failed", "reason": reason, "real_s": round(time.time() - begun_s, 3)}
+    with contextlib.suppress(OSError):
+        write_atomically(run.folder / "result.json", json.dumps(content, indent=1) + "\n")
+    return RunReport(run.key.id, "failed", reason)
+
+
+# processes and signals
+
+
+@contextmanager
+def _workers_ignore_sigint() -> Iterator[None]:
+    """Worker processes that start in here inherit that Ctrl-C is ignored: the launcher decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+_watched: set[int] = set()
+
+
+def _become_worker(launcher: int) -> None:
+    """End when the launcher does."""
+    if launcher in _watched:
+        return
+    _watched.add(launcher)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent and _alive(launcher):
+            time.sleep(LIFELINE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="mlesearch-lifeline").start()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C once: what is in flight finishes and nothing new begins; twice: stop at once."""
+    presses = 0
+
+    def pressed(signum: int, frame: object) -> None:
+        nonlocal presses
+        presses += 1
+        if presses == 1:
+            stop_file.parent.mkdir(parents=True, exist_ok=True)
+            stop_file.touch()
+            say(
+                "stopping: the proposals in flight finish first (Ctrl-C again stops at once; nothing journaled is lost)"
+            )
+        else:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        stop_file.unlink(missing_ok=True)

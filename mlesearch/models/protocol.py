@@ -1,0 +1,247 @@
+"""What a model is to the rest of the house: `complete(Request) -> Reply` and `embed(EmbedRequest) -> EmbedReply`.
+
+Both are blocking and may be called from several threads at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from mlesearch.types import Embedding, ModelUnavailable, Op, Usage
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling parameters of a call; None leaves the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int = 8192
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The deterministic path of a call: what makes two equal prompts two calls.
+
+    Attributes:
+        run: the run's id within its study.
+        trace: the proposal's trace.
+        proposal: the proposal's id.
+        op: the operator (REVIEW for the engine's own review).
+        attempt: 0 for the first try, then repair turns and retries after truncation.
+    """
+
+    run: str
+    trace: int
+    proposal: int
+    op: Op
+    attempt: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.trace}/{self.proposal}/{self.op}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of a model.
+
+    Attributes:
+        messages: what the model sees, all of it.
+        sampling: parameters.
+        address: of the call.
+        entropy: the replicate seed, the same for all strategies on one (task, seed).
+        deadline_s: hard wall-clock limit, waiting and retries included.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    address: Address
+    entropy: int
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        text: what the model said.
+        finish: "stop", "length" (cut at the limit) or "content_filter".
+        usage: tokens, cost, service and waiting time.
+        model: the id that answered.
+        dropped: parameters that the model does not take, recorded as dropped.
+    """
+
+    text: str
+    finish: str
+    usage: Usage
+    model: str
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. An unknown price is None in `Model.price`, never zero."""
+
+    input_usd_per_mtok: float
+    output_usd_per_mtok: float
+    cached_usd_per_mtok: float | None = None
+
+    def cost_nusd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
+        """Cost in nano-dollars, rounded up (1 USD per million tokens is 1,000 nano-dollars a token)."""
+        cached_price = self.input_usd_per_mtok if self.cached_usd_per_mtok is None else self.cached_usd_per_mtok
+        nusd = (
+            (input_tokens - cached_tokens) * self.input_usd_per_mtok
+            + cached_tokens * cached_price
+            + output_tokens * self.output_usd_per_mtok
+        ) * 1000
+        return -int(-nusd // 1)
+
+
+class Model(Protocol):
+    """A language model, real, recorded, scripted or simulated."""
+
+    @property
+    def name(self) -> str:
+        """Its logical name, as the configuration has it."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether its replies are paid for with money or time that can't be had back."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether results with it must be stamped simulated."""
+        ...
+
+    @property
+    def price(self) -> Price | None:
+        """Known price, or None."""
+        ...
+
+    def identity(self) -> Mapping[str, object]:
+        """All that changes its replies (never a key or a URL)."""
+        ...
+
+    def check(self) -> None:
+        """Refuse to start without what every call needs, before any call.
+
+        Raises:
+            ConfigError: e.g. a missing API key; the text says what to set.
+        """
+        ...
+
+    def complete(self, request: Request) -> Reply:
+        """One call.
+
+        Raises:
+            ModelUnavailable: one of its subclasses below.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Texts to embed, with the address of the proposal they belong to."""
+
+    texts: tuple[str, ...]
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedReply:
+    """Unit vectors, one per text, and what they cost."""
+
+    vectors: tuple[Embedding, ...]
+    usage: Usage = field(default_factory=Usage)
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors; an old text keeps its vector whatever comes later."""
+
+    @property
+    def name(self) -> str:
+        """Named in the run's identity."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether its vectors are paid for."""
+        ...
+
+    def embed(self, request: EmbedRequest) -> EmbedReply:
+        """Embed all texts of a request."""
+        ...
+
+
+class RetriesExhausted(ModelUnavailable):
+    """Rate limits, server errors, timeouts or connections failed until the deadline."""
+
+
+class ContextOverflow(ModelUnavailable):
+    """The prompt is longer than the model takes."""
+
+
+class ContentFilter(ModelUnavailable):
+    """The provider refused to answer this prompt.
+
+    Attributes:
+        usage: what the refusal cost all the same.
+    """
+
+    usage: Usage = Usage()
+
+
+class EmptyReply(ModelUnavailable):
+    """The provider answered with no text.
+
+    Attributes:
+        usage: what the answer cost all the same.
+    """
+
+    usage: Usage = Usage()
+
+
+class BadRequest(ModelUnavailable):
+    """The provider refuses the request as it is."""
+
+
+class FatalModelError(ModelUnavailable):
+    """Nothing more can come of this model: its runs stop, the sweep goes on."""
+
+
+class AuthFailed(FatalModelError):
+    """The key is wrong or missing."""
+
+
+class QuotaExhausted(FatalModelError):
+    """The account has no credit left."""
+
+
+def replicate_entropy(task: str, seed: int) -> int:
+    """The randomness of one (task, seed), the same for every strategy and model: 63 bits of a sha256."""
+    return int.from_bytes(hashlib.sha256(f"{task}\x00{seed}".encode()).digest()[:8], "big") >> 1
+
+
+def total_usage(parts: Sequence[Usage]) -> Usage:
+    """The sum of several usages; of none, all zero."""
+    total = Usage()
+    for part in parts:
+        total = total + part
+    return total

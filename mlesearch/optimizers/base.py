@@ -1,0 +1,112 @@
+"""The interface of a strategy, and the table that finds one by its name.
+
+The contract, as worked cases (the conformance suite in `mlesearch.testing` checks each):
+
+1. *First ask.* `ask(0.0)` on a new strategy returns proposal 0, a DRAFT or a judgement that needs no program
+   (`base`, `subject` and `parents` empty).
+2. *Dense ids.* The proposal returned by an ask has `id` equal to the number of proposals returned before.
+3. *Only finished nodes.* `base`, `subject`, `parents` and `context` name proposals that were told and that made a
+   program. A proposal still in flight, or a judgement, is never named.
+4. *Asking with work in flight.* With proposal 7 told to nobody yet, ask may return proposal 8. It counts 7 as work
+   in flight (a draft in flight is a root already; an expansion in flight is not picked twice), or returns None.
+5. *None is free.* An ask that returns None changes no state: asked again it returns None, until a tell. With
+   nothing pending None means finished; no built-in strategy ever finishes by itself.
+6. *Tell in any order.* Outcomes arrive in the order of completion. Each proposal is told once. `tell` returns the
+   verdicts that this outcome made it reach, about any told node (usually none).
+7. *Failure is information.* Every `Status` may be told for every operator. A failed program is a buggy node; a
+   failed judgement carries no diagnosis and no hypotheses and the strategy goes on without.
+8. *Never dry.* While the engine asks and nothing is pending, ask returns a proposal, all nodes buggy included.
+9. *State is a fold.* The same asks (with their `used`) and tells, on a new object with the same parameters, problem
+   and rng, give the same proposals and verdicts, under any hash seed, on any machine. There is no clock, no file,
+   no global randomness: `rng(id)` of the proposal being made is all.
+10. *Budget is the engine's.* A strategy never ends a run; it may read `used` for its schedules. An engine whose
+   steps are spent asks on for judgements only; a program proposal asked then is journaled and never told.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Protocol, runtime_checkable
+
+from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Verdict
+
+ENTRY_POINT_GROUP = "mlesearch.optimizers"
+
+Params = Mapping[str, object]
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """A search strategy: pure decisions, no I/O."""
+
+    def ask(self, used: float) -> Proposal | None:
+        """The next proposal.
+
+        Args:
+            used: largest fraction spent of any declared budget, from 0 to 1, rounded down to 0.001.
+
+        Returns:
+            A proposal, or None when there is nothing to do until the next tell.
+        """
+        ...
+
+    def tell(self, outcome: Outcome) -> Sequence[Verdict]:
+        """Learn what became of a proposal; return what this decided about nodes."""
+        ...
+
+
+Factory = Callable[[Params, Problem, Rng], Optimizer]
+
+_BUILTIN = {
+    "random": "mlesearch.optimizers.random",
+    "greedy": "mlesearch.optimizers.greedy",
+    "mcts": "mlesearch.optimizers.mcts",
+    "gome": "mlesearch.optimizers.gome",
+}
+
+
+def names() -> list[str]:
+    """All strategies that can be made: built-in, then those of installed plug-ins."""
+    plugins = {p.name for p in entry_points(group=ENTRY_POINT_GROUP)}
+    return list(_BUILTIN) + sorted(plugins - set(_BUILTIN))
+
+
+def factory(kind: str) -> Factory:
+    """The factory of a strategy by its name.
+
+    Raises:
+        ConfigError: no strategy has this name; the text lists those that exist.
+    """
+    if kind in _BUILTIN:
+        found: Factory = import_module(_BUILTIN[kind]).make
+        return found
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == kind:
+            loaded: Factory = point.load()
+            return loaded
+    close = difflib.get_close_matches(kind, names(), 1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ConfigError(f"strategy: no strategy is called {kind!r}{hint}; there are: {', '.join(names())}")
+
+
+def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> None:
+    """Refuse parameters that a strategy does not know.
+
+    Args:
+        kind: the strategy, for the message.
+        params: as given.
+        allowed: known names with their defaults.
+
+    Raises:
+        ConfigError: names the unknown key and the allowed ones.
+    """
+    for key in params:
+        if key not in allowed:
+            close = difflib.get_close_matches(key, list(allowed), 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ConfigError(
+                f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {', '.join(sorted(allowed)) or 'none'}"
+            )

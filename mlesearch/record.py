@@ -1,0 +1,183 @@
+"""What a run leaves on disk, as its engine writes it: journal, blobs, submissions, grades, the best node so far.
+
+journal.jsonl          events, append-only
+blobs/<sha256>         programs, outputs, prompts, replies, vectors
+submissions/<id>/      what a valid node submitted; pruned after the end
+grades.jsonl           test scores: written here, never read by the engine or a strategy
+best/                  solution.py, submission.csv, node.json of the best node not void so far
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlesearch import codec
+from mlesearch.codec import Json
+from mlesearch.journal import Blobs, Journal, append_line, read_lines, write_atomically
+from mlesearch.models.protocol import EmbedReply, Message, Reply
+from mlesearch.tasks.protocol import Grade
+from mlesearch.types import Embedding, ExecResult, Node, Op, Outcome, Proposal, Verdict
+
+
+class Record:
+    """The writer of one run's folder."""
+
+    def __init__(self, folder: Path, header: Mapping[str, object], *, durable: bool, keep_prompts: bool = True) -> None:
+        """Open or create.
+
+        Args:
+            folder: of the run.
+            header: for a new journal.
+            durable: fsync events that hold a reply (live models).
+            keep_prompts: store each prompt as a blob.
+        """
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(folder / "journal.jsonl", header)
+        self.blobs = Blobs(folder / "blobs")
+        self._durable = durable
+        self._keep_prompts = keep_prompts
+
+    def close(self) -> None:
+        """Give the journal's lock back."""
+        self.journal.close()
+
+    # events, in the order of a proposal's life
+
+    def asked(self, p: Proposal, worker: int, t: int, used: float) -> None:
+        """A strategy proposed; `t` is the worker's charged time."""
+        self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
+
+    def replied(
+        self, kind: str, id: int, op: Op, attempt: int, t: int, reply: Reply, messages: Sequence[Message]
+    ) -> None:
+        """A model answered (`kind` is reply or review)."""
+        event: Json = {
+            "type": kind,
+            "id": id,
+            "op": op.value,
+            "attempt": attempt,
+            "t": t,
+            "usage": codec.usage_to_json(reply.usage),
+            "finish": reply.finish,
+            "model": reply.model,
+            "blob": self.blobs.put(reply.text, self._durable),
+        }
+        if self._keep_prompts:
+            event["prompt"] = self.blobs.put(codec.dumps([[m.role, m.content] for m in messages]))
+        if reply.dropped:
+            event["dropped"] = reply.dropped
+        self.journal.append(event, self._durable)
+
+    def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool) -> None:
+        """Hypotheses got their vectors."""
+        blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
+        self.journal.append(
+            {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}, durable
+        )
+
+    def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
+        """A program ended."""
+        event: Json = {
+            "type": "executed",
+            "id": id,
+            "t": t,
+            "program": self.blobs.put(program),
+            "result": codec.result_to_json(result),
+        }
+        output = codec.output_to_json(result)
+        if output is not None:
+            event["output"] = self.blobs.put(codec.dumps(output))
+        self.journal.append(event)
+
+    def told(self, outcome: Outcome, verdicts: Sequence[Verdict], t: int, real_us: int, problem: str = "") -> None:
+        """The strategy learned; `real_us` is wall-clock time of this process on the run.
+
+        `problem` is what was wrong with the submission of a program that ended well.
+        """
+        event: Json = {"type": "told", "id": outcome.id, "t": t, "real_us": real_us}
+        event["outcome"] = codec.outcome_to_json(outcome)
+        if problem:
+            event["problem"] = problem
+        if verdicts:
+            event["verdicts"] = [codec.verdict_to_json(v) for v in verdicts]
+        self.journal.append(event)
+
+    def ended(self, status: str, selected: int | None, t: int, real_us: int) -> None:
+        """The run is over."""
+        self.journal.append(
+            {"type": "ended", "status": status, "selected": selected, "t": t, "real_us": real_us}, durable=True
+        )
+
+    # reading events back
+
+    def reply(self, event: Json) -> Reply:
+        """The reply of a *reply* or *review* event."""
+        return Reply(
+            self.blobs.get(event["blob"]),
+            event["finish"],
+            codec.usage_from_json(event["usage"]),
+            event["model"],
+            tuple(event.get("dropped", ())),
+        )
+
+    def vectors(self, event: Json) -> EmbedReply:
+        """The vectors of an *embedded* event."""
+        rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
+        return EmbedReply(rows, codec.usage_from_json(event["usage"]))
+
+    def result(self, event: Json) -> ExecResult:
+        """The result of an *executed* event."""
+        output = json.loads(self.blobs.get(event["output"])) if "output" in event else None
+        return codec.result_from_json(event["result"], output, self.outbox(event["id"]))
+
+    # submissions, grades, best
+
+    def outbox(self, id: int) -> Path:
+        """Where a node's artefacts are copied to."""
+        return self.folder / "submissions" / str(id)
+
+    def drop_outbox(self, id: int) -> None:
+        """An invalid node's artefacts are of no use."""
+        shutil.rmtree(self.outbox(id), ignore_errors=True)
+
+    def graded(self, id: int, grade: Grade) -> None:
+        """Write a test grade; nothing that decides reads it."""
+        append_line(
+            self.folder / "grades.jsonl",
+            {
+                "id": id,
+                "score": grade.score,
+                "medal": grade.medal.value,
+                "above_median": grade.above_median,
+                "valid": grade.valid,
+                "problem": grade.problem,
+                "percentile": grade.percentile,
+            },
+        )
+
+    def graded_ids(self) -> set[int]:
+        """Which nodes have a grade already (not what it is)."""
+        return {r["id"] for r in read_lines(self.folder / "grades.jsonl")}
+
+    def best(self, node: Node) -> None:
+        """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
+        folder = self.folder / "best"
+        folder.mkdir(exist_ok=True)
+        source = self.outbox(node.id) / "submission.csv"
+        if source.exists():
+            temporary = folder / ".submission.csv"
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, folder / "submission.csv")
+        write_atomically(folder / "solution.py", node.code, durable=False)
+        write_atomically(
+            folder / "node.json", codec.dumps({"id": node.id, "validation_score": node.score}) + "\n", durable=False
+        )
+
+    def prune(self) -> None:
+        """After the end: keep the best submission only."""
+        shutil.rmtree(self.folder / "submissions", ignore_errors=True)

@@ -1,0 +1,147 @@
+"""What a sandbox is to the rest of the house: prepare a slot while the model thinks, run one program in it.
+
+`Spec` and `Job` together hold all that decides what a program can do, so that an execution can be stored and found
+again by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from mlesearch.types import ExecResult
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+PROMISES = (
+    "net_off",
+    "data_read_only",
+    "answers_absent",
+    "memory_hard",
+    "oom_signal",
+    "tree_kill",
+    "disk_bound",
+    "gpu_pinned",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Nominal limits of one program.
+
+    Attributes:
+        time_s: wall-clock seconds.
+        memory_bytes: of the whole tree.
+        cpu_count: processors that it may run on; threads of numerical libraries are set to it.
+        disk_bytes: of the working directory, all files together.
+        file_bytes: of one file.
+        output_bytes: of each captured stream that is kept (head and tail); more is counted and dropped.
+        processes: in the tree.
+    """
+
+    time_s: float = 60.0
+    memory_bytes: int = 4 * GIB
+    cpu_count: int = 1
+    disk_bytes: int = 2 * GIB
+    file_bytes: int = GIB
+    output_bytes: int = 64 * 1024
+    processes: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a slot is prepared for.
+
+    Attributes:
+        task: id and version of the task.
+        input_dir: the task's public folder, seen by the program as `input/`, read-only.
+        hidden: folders that must never be readable (answers); they are checked, not trusted to be elsewhere.
+        split_seed: of the validation split.
+        limits: nominal.
+        environment: digest of interpreter and packages, filled by the sandbox's `environment()`.
+    """
+
+    task: str
+    input_dir: Path
+    hidden: tuple[Path, ...] = ()
+    split_seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One program to run.
+
+    Attributes:
+        address: of the execution (run / proposal).
+        program: its text.
+        deadline_s: seconds it may take now (at most the nominal limit).
+        outbox: folder on the host that takes the safe copies of `collect`; made if absent.
+        collect: names of files in the working directory to copy out.
+    """
+
+    address: str
+    program: str
+    deadline_s: float
+    outbox: Path
+    collect: tuple[str, ...] = ("submission.csv", "metrics.json")
+
+
+@dataclass(slots=True)
+class Slot:
+    """A prepared place for one program. Backends subclass it with what they need; used once."""
+
+    spec: Spec
+
+
+class Sandbox(Protocol):
+    """A place to run programs that a model wrote. One object may serve several threads."""
+
+    @property
+    def name(self) -> str:
+        """The rung: local, bubblewrap, docker."""
+        ...
+
+    def identity(self) -> Mapping[str, object]:
+        """All that changes what a program does here: rung, environment digest, declared hardware."""
+        ...
+
+    def packages(self) -> Mapping[str, str]:
+        """Installed packages that a prompt may name, with versions."""
+        ...
+
+    def check(self) -> None:
+        """Try it once.
+
+        Raises:
+            SandboxUnavailable: it can't work here; the text says why and what to do.
+        """
+        ...
+
+    def prepare(self, spec: Spec) -> Slot:
+        """Get ready for one program, while the model thinks.
+
+        Raises:
+            SandboxUnavailable: the backend itself failed.
+        """
+        ...
+
+    def run(self, slot: Slot, job: Job) -> ExecResult:
+        """Run one program in a prepared slot, to its end or its deadline; nothing of it is left afterwards.
+
+        Raises:
+            SandboxUnavailable: the backend itself failed; the program may be run again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up everything that is warm; unused slots included."""
+        ...
+
+    def reap_orphans(self) -> int:
+        """Remove what killed orchestrators left behind; returns how many things."""
+        ...

@@ -1,0 +1,99 @@
+"""From an execution to a status and a validation score: the task's rules, on the host."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlesearch.tasks import grading
+from mlesearch.tasks.protocol import Grade, Scored, Task, Validation
+from mlesearch.types import ExecResult, ExecStatus, Status
+
+SUBMISSION = "submission.csv"
+METRICS = "metrics.json"
+OUTPUT_CHARS = 6000
+"""How much of a program's output a node keeps for prompts, head and tail together."""
+
+
+class Scorer(Protocol):
+    """What the engine needs of a task."""
+
+    def validation(self, result: ExecResult) -> Scored:
+        """The validation score of an execution that ended well, or what was wrong with what it left."""
+        ...
+
+    def test(self, result: ExecResult) -> Grade:
+        """The test grade of a valid node; the engine writes it down and never looks at it."""
+        ...
+
+    @property
+    def reported(self) -> bool:
+        """Whether the program reports its own validation score."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScorer:
+    """Scores by a task's folder."""
+
+    task: Task
+
+    @property
+    def reported(self) -> bool:
+        """See `Scorer`."""
+        return self.task.validation is Validation.REPORTED
+
+    def validation(self, result: ExecResult) -> Scored:
+        """See `Scorer`."""
+        submission = result.artefacts.get(SUBMISSION)
+        if submission is None or submission.path is None:
+            why = submission.problem if submission else "absent"
+            if why == "absent":
+                why = "the program wrote no submission.csv in its working directory"
+            return Scored(None, why)
+        metrics = result.artefacts.get(METRICS)
+        return grading.score_validation(
+            self.task, submission.path, stdout=result.stdout.text, metrics_path=metrics.path if metrics else None
+        )
+
+    def test(self, result: ExecResult) -> Grade:
+        """See `Scorer`."""
+        path = result.artefacts[SUBMISSION].path
+        if path is None:
+            raise ValueError("only a valid node is graded")
+        return grading.grade_test(self.task, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an execution is worth to the search."""
+
+    status: Status
+    score: float | None
+    problem: str
+
+
+def judge(result: ExecResult, scorer: Scorer) -> Judged:
+    """Status and score of an execution; a NaN, infinite or missing score is a failure."""
+    if result.status is not ExecStatus.OK:
+        return Judged(Status(result.status.value), None, result.reason)
+    scored = scorer.validation(result)
+    if scored.score is None or not math.isfinite(scored.score):
+        status = Status.NO_SCORE if scorer.reported and not scored.problem else Status.INVALID_SUBMISSION
+        return Judged(status, None, scored.problem or "the validation score is missing or not finite")
+    return Judged(Status.OK, float(scored.score), "")
+
+
+def output_text(result: ExecResult, problem: str) -> str:
+    """What a prompt shows of an execution: the problem first, then both streams, bounded."""
+    parts = [problem] if problem else []
+    if result.stdout.bytes_seen:
+        parts.append(result.stdout.text.strip())
+    if result.stderr.bytes_seen:
+        parts.append(result.stderr.text.strip())
+    text = "\n".join(p for p in parts if p)
+    if len(text) <= OUTPUT_CHARS:
+        return text
+    half = OUTPUT_CHARS // 2
+    return f"{text[:half]}\n[... cut ...]\n{text[-half:]}"

@@ -1,0 +1,89 @@
+"""Which node is submitted in the end: shared by all strategies, honouring their journaled verdicts.
+
+A void node (one whose score a strategy found not to count) is never chosen. Ties go to the earlier node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlesearch.types import ConfigError, Direction, Node, Verdict, VerdictKind
+
+RULES = ("best_validation", "latest_accepted")
+
+
+def check_rule(rule: str) -> None:
+    """Refuse an unknown rule.
+
+    Raises:
+        ConfigError: lists the rules.
+    """
+    if rule not in RULES:
+        raise ConfigError(f"run.selection: no rule is called {rule!r}; there are: {', '.join(RULES)}")
+
+
+class Selection:
+    """The running choice of a run: told of every node and verdict, it always knows what to submit."""
+
+    def __init__(self, rule: str, direction: Direction) -> None:
+        """See `RULES`.
+
+        Raises:
+            ConfigError: unknown rule.
+        """
+        check_rule(rule)
+        self._rule = rule
+        self._direction = direction
+        self._valid: dict[int, float] = {}
+        self._void: set[int] = set()
+        self._accepted: list[int] = []
+        self._best: int | None = None
+
+    def add(self, node: Node) -> None:
+        """Learn of a finished node."""
+        if node.valid and node.score is not None:
+            self._valid[node.id] = node.score
+            if node.id not in self._void and self._beats(node.id, self._best):
+                self._best = node.id
+
+    def decide(self, verdicts: Iterable[Verdict]) -> None:
+        """Learn of verdicts."""
+        for v in verdicts:
+            if v.kind is VerdictKind.VOID:
+                self._void.add(v.node)
+                if v.node == self._best:
+                    self._best = self._recompute()
+            elif v.kind is VerdictKind.ACCEPTED:
+                self._accepted.append(v.node)
+
+    @property
+    def void(self) -> frozenset[int]:
+        """Nodes whose score does not count."""
+        return frozenset(self._void)
+
+    @property
+    def best(self) -> int | None:
+        """The best node on validation that is not void; None while there is none."""
+        return self._best
+
+    @property
+    def chosen(self) -> int | None:
+        """What the rule submits if the run ended now."""
+        if self._rule == "latest_accepted":
+            for node in reversed(self._accepted):
+                if node in self._valid and node not in self._void:
+                    return node
+        return self._best
+
+    def _beats(self, a: int, b: int | None) -> bool:
+        if b is None:
+            return True
+        x, y = self._valid[a], self._valid[b]
+        return self._direction.better(x, y) or (x == y and a < b)
+
+    def _recompute(self) -> int | None:
+        best: int | None = None
+        for node in self._valid:
+            if node not in self._void and self._beats(node, best):
+                best = node
+        return best

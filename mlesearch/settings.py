@@ -1,0 +1,137 @@
+"""The shape of a configuration: what `conf/` may hold, with its types and defaults.
+
+These are the schemas that every YAML file and every override is checked against, so that a typo or a wrong type is
+refused before anything runs. `mlesearch.config` turns them into the objects of the house.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MISSING = "???"
+
+
+@dataclass
+class SamplingSettings:
+    """How a model samples; null leaves the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int = 8192
+    reasoning_effort: str | None = None
+
+
+@dataclass
+class ModelSettings:
+    """A model: one file in `conf/model/`."""
+
+    name: str = MISSING
+    kind: str = MISSING
+    tier: str | None = None
+    capability: float | None = None
+    capability_source: str | None = None
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    call_timeout_s: float = 600.0
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StrategySettings:
+    """A strategy: one file in `conf/strategy/`."""
+
+    name: str = MISSING
+    kind: str = MISSING
+    review: bool = True
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SandboxSettings:
+    """Where programs run and what each may use; program_time_s null: the task's own limit."""
+
+    kind: str = "local"
+    program_time_s: float | None = None
+    memory_gib: float = 4.0
+    cpu_count: int = 1
+    disk_gib: float = 1.0
+    processes: int = 512
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class BudgetSettings:
+    """What one run may spend; null: not limited. At least one of the first four must be set."""
+
+    steps: int | None = None
+    time_s: float | None = None
+    cost_usd: float | None = None
+    tokens: int | None = None
+    real_time_s: float | None = None
+    reserve_s: float = 0.0
+
+
+@dataclass
+class RunSettings:
+    """How a run is carried out; all of it is part of its identity, keep_* excepted."""
+
+    workers: int = 1
+    operators: str = "aide"
+    context: str = "shared"
+    context_tokens: int = 4000
+    selection: str = "best_validation"
+    keep_submissions: str = "best"
+    keep_prompts: bool = True
+
+
+@dataclass
+class EmbedderSettings:
+    """What turns hypotheses into vectors."""
+
+    kind: str = "hashed"
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class LauncherSettings:
+    """How runs are spread; changes no result. n_jobs: runs side by side, -1 for one per processor."""
+
+    n_jobs: int = -1
+
+
+@dataclass
+class StudySettings:
+    """Where a study lives."""
+
+    name: str = "main"
+    dir: str = "studies/${study.name}"
+
+
+@dataclass
+class ClaimSettings:
+    """See `mlesearch.study.Claim`."""
+
+    treatment: str = MISSING
+    baseline: str = MISSING
+    outcome: str = "any_medal"
+    capability: bool = False
+    tiers: list[str] = field(default_factory=list)
+    primary: str = ""
+
+
+@dataclass
+class Settings:
+    """A whole configuration: one cell (model, strategy, variant) of a study's grid."""
+
+    study: StudySettings = field(default_factory=StudySettings)
+    claim: ClaimSettings | None = None
+    model: ModelSettings = field(default_factory=ModelSettings)
+    strategy: StrategySettings = field(default_factory=StrategySettings)
+    variant: str = "base"
+    tasks: list[str] = field(default_factory=lambda: ["rentals"])
+    seeds: list[int] = field(default_factory=lambda: [0])
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    launcher: LauncherSettings = field(default_factory=LauncherSettings)

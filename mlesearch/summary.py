@@ -1,0 +1,268 @@
+"""One run's journal and grades, folded into the rows of the study's tables.
+
+Column names and meanings are those of `mlesearch.analysis.tables`; this room only reads.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlesearch.codec import Json, usage_from_json
+from mlesearch.journal import read, read_lines
+from mlesearch.models.protocol import total_usage
+from mlesearch.study import read_json
+from mlesearch.types import MICROSECONDS, NANODOLLARS, PROGRAM_OPS, Direction, Op, Usage
+
+_RUN_STATUS = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
+"""Ends of the engine as statuses of the tables."""
+
+_PROGRAMS = frozenset(op.value for op in PROGRAM_OPS)
+
+
+@dataclass
+class Folded:
+    """A run's journal, by proposal."""
+
+    header: Json
+    asked: dict[int, Json] = field(default_factory=dict)
+    calls: list[Json] = field(default_factory=list)  # reply, review and embedded events
+    executed: dict[int, Json] = field(default_factory=dict)
+    told: dict[int, Json] = field(default_factory=dict)
+    verdicts: dict[int, str] = field(default_factory=dict)  # the latest of each node
+    ended: Json | None = None
+    charged_us: int = 0
+    real_us: int = 0
+
+
+def fold(folder: Path) -> Folded:
+    """Read a run's journal.
+
+    Raises:
+        JournalError: it is corrupt.
+    """
+    header, events = read(folder / "journal.jsonl")
+    f = Folded(header)
+    session_us = 0
+    for e in events:
+        kind = e["type"]
+        f.charged_us = max(f.charged_us, e["t"])
+        if "real_us" in e:
+            if e["real_us"] < session_us:
+                f.real_us += session_us
+            session_us = e["real_us"]
+        if kind == "asked":
+            f.asked[e["p"]["id"]] = e
+        elif kind == "executed":
+            f.executed[e["id"]] = e
+        elif kind == "told":
+            f.told[e["id"]] = e
+            for v in e.get("verdicts", ()):
+                f.verdicts[v["node"]] = v["kind"]
+        elif kind == "ended":
+            f.ended = e
+        else:
+            f.calls.append(e)
+    f.real_us += session_us
+    return f
+
+
+def grades(folder: Path) -> dict[int, Json]:
+    """Test grades by node."""
+    return {g["id"]: g for g in read_lines(folder / "grades.jsonl")}
+
+
+def summarise(folder: Path) -> Json:
+    """The run's row of the table of runs: status, scores, medals, costs."""
+    run = read_json(folder / "run.json")
+    f = fold(folder)
+    g = grades(folder)
+    status = _RUN_STATUS[f.ended["status"]] if f.ended else "failed"
+    selected = f.ended["selected"] if f.ended else None
+    grade = g.get(selected, {}) if selected is not None else {}
+    medal = grade.get("medal", "none")
+    labels = run["labels"]
+    direction = Direction.MINIMIZE if labels["lower_is_better"] else Direction.MAXIMIZE
+    usage = total_usage([usage_from_json(c["usage"]) for c in f.calls])
+    oracle = _oracle(f, g, direction)
+    return {
+        "run_id": run["id"],
+        **run["key"],
+        **{k: labels[k] for k in ("tier", "capability", "capability_source", "suite", "simulated", "lower_is_better")},
+        "status": status,
+        "ended": f.ended["status"] if f.ended else None,
+        "reason": "",
+        "valid": bool(grade.get("valid", False)),
+        "score": grade.get("score"),
+        "gold": medal == "gold",
+        "silver": medal == "silver",
+        "bronze": medal == "bronze",
+        "above_median": bool(grade.get("above_median", False)),
+        "percentile": grade.get("percentile"),
+        "selected": selected,
+        "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,
+        "test_selected": grade.get("score"),
+        "test_oracle": oracle.get("score"),
+        "medal_oracle": oracle.get("medal", "none") != "none",
+        "improvement_rate": improvement_rate(f, direction),
+        "direction_accuracy": direction_accuracy(f, direction),
+        "charged_s": f.charged_us / MICROSECONDS,
+        "wait_s": usage.wait_us / MICROSECONDS,
+        "real_s": f.real_us / MICROSECONDS,
+        "gpu_h": 0.0,
+        "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
+        "tokens_in": usage.input_tokens,
+        "tokens_out": usage.output_tokens,
+        "n_calls": len(f.calls),
+        "n_executions": len(f.executed),
+        "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
+        "validation": labels["validation"],
+        "promises": ",".join(run["identity"]["sandbox"].get("promises", ())),
+        "model_answered": ",".join(sorted({c["model"] for c in f.calls if "model" in c})),
+        "hardware": _hardware(run["identity"]),
+    }
+
+
+def _hardware(identity: Mapping[str, Json]) -> str:
+    limits = identity["limits"]
+    return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB"
+
+
+def _oracle(f: Folded, g: Mapping[int, Json], direction: Direction) -> Json:
+    """The grade of the node that is best on the test set, void ones left out."""
+    best: Json = {}
+    for id, grade in g.items():
+        score = grade["score"]
+        counts = id in f.told and f.verdicts.get(id) != "void" and score is not None
+        if counts and (not best or direction.better(score, best["score"])):
+            best = grade
+    return best
+
+
+def _valid_score(f: Folded, id: int | None) -> float | None:
+    told = f.told.get(id) if id is not None else None
+    if told is None or told["outcome"]["status"] != "ok":
+        return None
+    score: float | None = told["outcome"].get("score")
+    return score
+
+
+def _improves(f: Folded, id: int, direction: Direction) -> bool | None:
+    """Whether an improvement beat its base; None where that can't be said."""
+    base = _valid_score(f, f.asked[id]["p"].get("base"))
+    if base is None or id not in f.told:
+        return None
+    score = _valid_score(f, id)
+    return score is not None and direction.better(score, base)
+
+
+def improvement_rate(f: Folded, direction: Direction) -> float | None:
+    """Share of improvement steps whose validated score beats their base; None without any."""
+    steps = [i for i, e in f.asked.items() if e["p"]["op"] == Op.IMPROVE.value]
+    known = [x for x in (_improves(f, i, direction) for i in steps) if x is not None]
+    return sum(known) / len(known) if known else None
+
+
+def direction_accuracy(f: Folded, direction: Direction) -> float | None:
+    """Share of implemented hypotheses whose predicted sign came true; None without any.
+
+    The prediction, made before execution: a gain, if the impact score lies above the median of its candidates.
+    """
+    right = []
+    candidates: dict[int, list[Json]] = {}  # of the latest HYPOTHESIZE of each trace
+    for id, e in f.asked.items():
+        p = e["p"]
+        trace = p.get("trace", 0)
+        if p["op"] == Op.HYPOTHESIZE.value and id in f.told:
+            candidates[trace] = f.told[id]["outcome"].get("hypotheses", [])
+        if p["op"] != Op.IMPROVE.value:
+            continue
+        texts = [x["text"] for x in p.get("guidance", ()) if x["kind"] == "hypothesis"]
+        chosen = [h for h in candidates.get(trace, ()) if h["text"] in texts]
+        gained = _improves(f, id, direction)
+        if len(chosen) == 1 and gained is not None:
+            impacts = [h["scores"][1] for h in candidates[trace]]
+            right.append((chosen[0]["scores"][1] > statistics.median(impacts)) == gained)
+    return sum(right) / len(right) if right else None
+
+
+def node_rows(folder: Path, f: Folded, run_id: str, direction: Direction) -> list[Json]:
+    """The run's rows of the table of nodes: one a told program, in the order of telling."""
+    g = grades(folder)
+    usage: dict[int, list[Usage]] = {}
+    for c in f.calls:
+        usage.setdefault(c["id"], []).append(usage_from_json(c["usage"]))
+    rows: list[Json] = []
+    total = Usage()
+    best: float | None = None
+    step = 0
+    for id, e in f.told.items():
+        total = total + total_usage(usage.get(id, []))
+        o = e["outcome"]
+        if o["op"] not in _PROGRAMS:
+            continue
+        p = f.asked[id]["p"]
+        score = _valid_score(f, id)
+        verdict = f.verdicts.get(id, "")
+        if score is not None and verdict != "void" and (best is None or direction.better(score, best)):
+            best = score
+        step += 1
+        rows.append(
+            {
+                "run_id": run_id,
+                "proposal": id,
+                "step": step,
+                "op": o["op"],
+                "trace": p.get("trace", 0),
+                "base": p.get("base"),
+                "parents": ",".join(map(str, p.get("parents", ()))),
+                "status": o["status"],
+                "verdict": verdict,
+                "t_charged_s": e["t"] / MICROSECONDS,
+                "cum_tokens": total.tokens,
+                "cum_usd": None if total.cost_nusd is None else total.cost_nusd / NANODOLLARS,
+                "val_score": score,
+                "test_score": g.get(id, {}).get("score"),
+                "medal": g.get(id, {}).get("medal", "none"),
+                "valid": score is not None,
+                "best_so_far": best,
+            }
+        )
+    return rows
+
+
+def call_rows(f: Folded, run_id: str) -> list[Json]:
+    """The run's rows of the table of calls, in the order of completion."""
+    rows = []
+    for c in f.calls:
+        u = usage_from_json(c["usage"])
+        rows.append(
+            {
+                "run_id": run_id,
+                "proposal": c["id"],
+                "op": c.get("op", "embed"),
+                "attempt": c.get("attempt", 0),
+                "tokens_in": u.input_tokens,
+                "tokens_out": u.output_tokens,
+                "cost_usd": None if u.cost_nusd is None else u.cost_nusd / NANODOLLARS,
+                "service_s": u.service_us / MICROSECONDS,
+            }
+        )
+    return rows
+
+
+def rows_of(folders: Sequence[Path]) -> tuple[list[Json], list[Json], list[Json]]:
+    """Rows of runs, nodes and calls of some run folders."""
+    runs: list[Json] = []
+    nodes: list[Json] = []
+    calls: list[Json] = []
+    for folder in folders:
+        row = summarise(folder)
+        f = fold(folder)
+        direction = Direction.MINIMIZE if row["lower_is_better"] else Direction.MAXIMIZE
+        runs.append(row)
+        nodes += node_rows(folder, f, row["run_id"], direction)
+        calls += call_rows(f, row["run_id"])
+    return runs, nodes, calls

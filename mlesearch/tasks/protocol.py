@@ -1,0 +1,114 @@
+"""What a task is to the rest of the house: a folder in the layout of a prepared MLE-bench competition, loaded."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlesearch.types import Direction
+
+
+class Validation(enum.StrEnum):
+    """Where the validation score comes from."""
+
+    HARNESS = "harness"  # the task keeps the labels of a validation split; the harness scores the predictions
+    REPORTED = "reported"  # the program reports its own
+
+
+class Medal(enum.StrEnum):
+    """The medal a score would have won."""
+
+    GOLD = "gold"
+    SILVER = "silver"
+    BRONZE = "bronze"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The four scores of a leaderboard that decide medals.
+
+    Attributes:
+        teams: number of teams on the board.
+    """
+
+    gold: float
+    silver: float
+    bronze: float
+    median: float
+    teams: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A loaded task.
+
+    Attributes:
+        id: name by which it is asked for.
+        title: for people.
+        version: changes whenever anything that changes a result does (data, split, metric, board).
+        metric: name of the metric, e.g. "rmsle".
+        direction: of the metric, declared.
+        validation: harness or reported.
+        description: what the agent reads (markdown).
+        public_dir: mounted read-only as `input/`.
+        private_dir: answers; never mounted, its path never in a prompt.
+        id_column: key column of a submission.
+        target_columns: columns that a submission predicts.
+        thresholds: of the leaderboard.
+        program_time_s: default wall-clock limit of one program.
+        suite: "mini", "mlebench", or "own".
+        tags: free words.
+        known_issues: what a reader of a result should know.
+        board: file that the thresholds came from; None where the board was left out on purpose.
+        grader: the folder's own `grade.py`; None where `metric` is one of the named metrics.
+        max_submission_bytes: a larger submission is refused unread.
+    """
+
+    id: str
+    title: str
+    version: str
+    metric: str
+    direction: Direction
+    validation: Validation
+    description: str
+    public_dir: Path
+    private_dir: Path
+    id_column: str
+    target_columns: tuple[str, ...]
+    thresholds: Thresholds
+    program_time_s: float
+    suite: str = "own"
+    tags: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
+    board: Path | None = None
+    grader: Path | None = None
+    max_submission_bytes: int = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A scored submission: a finite score, or the problem that a user or a model can act on.
+
+    Attributes:
+        score: in the metric's units; None when the submission is invalid.
+        problem: what was wrong and what was expected; empty when there is a score.
+        unreported: the submission is fine, but the program did not report the validation score it had to.
+    """
+
+    score: float | None
+    problem: str = ""
+    unreported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The test grade of one submission, with what mle-bench reports about it."""
+
+    score: float | None
+    medal: Medal
+    above_median: bool
+    valid: bool
+    problem: str = ""
+    percentile: float | None = None  # share of the board's teams that the score beats or equals, 0 to 1

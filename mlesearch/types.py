@@ -1,0 +1,422 @@
+"""The nouns that every room shares: operators, proposals, outcomes, results, money and time.
+
+Nothing here computes more than a property, and nothing here imports another room. Money is in integer
+nano-dollars and time in integer microseconds wherever a sum decides something, because a float sum depends on
+the order of its terms and hence on scheduling.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Embedding = tuple[float, ...]
+"""A unit vector of floats; its length is the embedder's dimension."""
+
+Rng: TypeAlias = "Callable[[int], np.random.Generator]"
+"""A strategy's only randomness: the generator of one proposal id, the same at every call with that id."""
+
+MICROSECONDS = 1_000_000
+NANODOLLARS = 1_000_000_000
+
+
+class Op(enum.StrEnum):
+    """What is asked of the model."""
+
+    DRAFT = "draft"
+    DEBUG = "debug"
+    IMPROVE = "improve"
+    MERGE = "merge"
+    DIAGNOSE = "diagnose"
+    HYPOTHESIZE = "hypothesize"
+    SELECT = "select"
+    REVIEW = "review"  # asked by the engine after an execution, never proposed by a strategy
+
+    @property
+    def makes_program(self) -> bool:
+        """Whether its reply holds a program that is executed (and so costs a step)."""
+        return self in PROGRAM_OPS
+
+
+PROGRAM_OPS = frozenset({Op.DRAFT, Op.DEBUG, Op.IMPROVE, Op.MERGE})
+JUDGEMENT_OPS = frozenset({Op.DIAGNOSE, Op.HYPOTHESIZE, Op.SELECT})
+
+
+class Direction(enum.StrEnum):
+    """Which way a metric is better. Always declared by the task, never guessed."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+    @property
+    def sign(self) -> int:
+        """+1 where higher is better, -1 where lower is better."""
+        return 1 if self is Direction.MAXIMIZE else -1
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether score `a` is strictly better than score `b`."""
+        return a > b if self is Direction.MAXIMIZE else a < b
+
+
+class Status(enum.StrEnum):
+    """How a told proposal ended. Everything but OK is a failure that the strategy may learn from."""
+
+    OK = "ok"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    PIDS = "pids"
+    DISK_LIMIT = "disk_limit"
+    KILLED = "killed"
+    INVALID_SUBMISSION = "invalid_submission"
+    NO_SCORE = "no_score"
+    REPLY_UNUSABLE = "reply_unusable"
+
+
+class ExecStatus(enum.StrEnum):
+    """The supervisor's verdict on one execution."""
+
+    OK = "ok"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    PIDS = "pids"
+    DISK_LIMIT = "disk_limit"
+    KILLED = "killed"
+
+
+class GuidanceKind(enum.StrEnum):
+    """What a piece of guidance is, so that one template serves all strategies."""
+
+    HYPOTHESIS = "hypothesis"  # implement this
+    CANDIDATE = "candidate"  # SELECT chooses among these
+    MEMORY = "memory"  # an experiment that was accepted, with its score
+    AVOID = "avoid"  # an approach another trace follows: take a different one
+    DIAGNOSIS = "diagnosis"  # what the last diagnosis of this trace found
+    HISTORY = "history"  # an earlier experiment of this trace and its verdict
+    PROBLEM_MIX = "problem_mix"  # how many problems to take from scenario and from feedback
+    STAGE = "stage"  # where in the budget the search stands: draft, improve, ensemble
+
+
+class Component(enum.StrEnum):
+    """The part of a solution that a hypothesis changes."""
+
+    DATA = "data"
+    FEATURES = "features"
+    MODEL = "model"
+    ENSEMBLE = "ensemble"
+    WORKFLOW = "workflow"
+
+
+class ProblemKind(enum.StrEnum):
+    """Where the problem behind a hypothesis was seen."""
+
+    SCENARIO = "scenario"  # task and data against the accepted solution
+    FEEDBACK = "feedback"  # the diagnosis and the history of the trace
+
+
+class VerdictKind(enum.StrEnum):
+    """What a strategy decided about a node."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    VOID = "void"  # its score does not count; never submitted
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisScores:
+    """The model's five scores of a hypothesis, each from 1 to 10."""
+
+    alignment: float
+    impact: float
+    novelty: float
+    feasibility: float
+    risk: float
+
+    @property
+    def weighted(self) -> float:
+        """Weighted sum: alignment .2, impact .4, novelty .2, feasibility .1, risk against reward .1."""
+        return 0.2 * self.alignment + 0.4 * self.impact + 0.2 * self.novelty + 0.1 * self.feasibility + 0.1 * self.risk
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One proposed step: a change that should fix a problem, with the model's prediction of its worth."""
+
+    text: str
+    problem: str
+    problem_kind: ProblemKind
+    component: Component
+    scores: HypothesisScores
+    embedding: Embedding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The structured reasoning about one executed program (the gradient)."""
+
+    format_valid: bool
+    severely_misaligned: bool  # validation leaks or measures something else than the task does
+    changes: str
+    observations: str
+    hypothesis_supported: bool | None
+    quality_better: bool
+    replace: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """One typed text that a strategy wants the prompt to show."""
+
+    kind: GuidanceKind
+    text: str
+    node: int | None = None
+    score: float | None = None
+    component: Component | None = None
+    verdict: VerdictKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One decision of a strategy: apply this operator to this program, with this guidance.
+
+    Attributes:
+        id: dense: the number of proposals before it.
+        op: the operator.
+        base: the program that is edited; for a judgement, the one compared against.
+        subject: the node that a judgement is about.
+        parents: lineage only: the drawn tree, the path of a back-up.
+        context: nodes whose plan, score and lesson the prompt shows; None: the shared scope rule.
+        guidance: typed text for the prompt.
+        trace: which parallel trace it belongs to.
+    """
+
+    id: int
+    op: Op
+    base: int | None = None
+    subject: int | None = None
+    parents: tuple[int, ...] = ()
+    context: tuple[int, ...] | None = None
+    guidance: tuple[Guidance, ...] = ()
+    trace: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What model calls cost. Add two with `+`.
+
+    Attributes:
+        calls: requests answered.
+        input_tokens: all input tokens, cached ones included.
+        cached_tokens: input tokens served from a cache.
+        output_tokens: all output tokens, reasoning ones included.
+        reasoning_tokens: output tokens that were not shown.
+        cost_nusd: nano-dollars; None when any part has no known price.
+        service_us: time of the successful calls, charged.
+        wait_us: queueing, rate limits and backoff: recorded, never charged.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nusd: int | None = 0
+    service_us: int = 0
+    wait_us: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        cost = None if self.cost_nusd is None or other.cost_nusd is None else self.cost_nusd + other.cost_nusd
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            cost,
+            self.service_us + other.service_us,
+            self.wait_us + other.wait_us,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens together."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a proposal: all that a strategy may learn from. A test score is never part of it.
+
+    Attributes:
+        id: the proposal's.
+        op: the proposal's.
+        status: OK, or how it failed.
+        score: validation score in the task's own units; a finite float exactly when a program is valid.
+        plan: the plan that the reply stated, for a program.
+        lesson: what the review (or, without one, the error's last frame) says was learned.
+        diagnosis: DIAGNOSE's, when it was usable.
+        hypotheses: HYPOTHESIZE's candidates, or the one that SELECT chose, embeddings attached.
+        usage: of all its calls.
+    """
+
+    id: int
+    op: Op
+    status: Status
+    score: float | None = None
+    plan: str = ""
+    lesson: str = ""
+    diagnosis: Diagnosis | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def valid(self) -> bool:
+        """A program that ran, whose submission passed and whose validation score is finite."""
+        return self.status is Status.OK and self.score is not None and math.isfinite(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A strategy's decision about a node, journaled so that selection can honour it."""
+
+    node: int
+    kind: VerdictKind
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All that a strategy knows of the task.
+
+    Attributes:
+        direction: of the validation score.
+        steps: the declared step budget; None where none is declared.
+    """
+
+    direction: Direction
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A finished program proposal, as prompts, scope and selection read it.
+
+    Attributes:
+        output: head and tail of what the program printed, bounded, without paths of the host.
+        hypothesis: the text of the hypothesis that it implements; empty where none was given.
+    """
+
+    id: int
+    op: Op
+    base: int | None
+    parents: tuple[int, ...]
+    trace: int
+    plan: str
+    code: str
+    status: Status
+    score: float | None
+    lesson: str
+    output: str
+    hypothesis: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether its validation score counts as one."""
+        return self.status is Status.OK and self.score is not None and math.isfinite(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """One output stream: its head and tail, and how many bytes there were in all.
+
+    Attributes:
+        head: the first bytes, decoded; the whole text when nothing was cut.
+        tail: the last bytes when something was cut, else empty.
+        bytes_seen: length of the whole stream in bytes.
+    """
+
+    head: str = ""
+    tail: str = ""
+    bytes_seen: int = 0
+
+    @property
+    def text(self) -> str:
+        """Head and tail with a mark where the middle was cut."""
+        return f"{self.head}\n[... {self.bytes_seen} bytes in all ...]\n{self.tail}" if self.tail else self.head
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file that a program left, read safely.
+
+    Attributes:
+        name: its name in the working directory.
+        path: the safe copy on the host; None when it was refused or absent.
+        size_bytes: of the copy.
+        problem: why it was refused, or "absent"; empty when it was copied.
+    """
+
+    name: str
+    path: Path | None = None
+    size_bytes: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What one execution did. A failed program is this value; a failed sandbox is an exception.
+
+    Attributes:
+        status: the supervisor's verdict.
+        exit_code: of the main process; None when a signal ended it.
+        signal: the signal that ended it; None otherwise.
+        wall_us: run time, microseconds, charged.
+        cpu_us: user and system time of the tree, microseconds.
+        peak_memory_bytes: largest memory of the tree that was seen.
+        stdout: captured, without paths of the host.
+        stderr: captured, without paths of the host.
+        reason: one line that says why it failed (exception type and message, limit that was hit); empty when ok.
+        artefacts: by name.
+        promises: names of the promises in force (net_off, data_read_only, answers_absent, ...).
+    """
+
+    status: ExecStatus
+    exit_code: int | None = None
+    signal: int | None = None
+    wall_us: int = 0
+    cpu_us: int = 0
+    peak_memory_bytes: int = 0
+    stdout: Captured = field(default_factory=Captured)
+    stderr: Captured = field(default_factory=Captured)
+    reason: str = ""
+    artefacts: Mapping[str, Artefact] = field(default_factory=dict)
+    promises: tuple[str, ...] = ()
+
+
+class MlesearchError(Exception):
+    """An error a user can act on: its text says what, where, what was allowed and what to do next."""
+
+
+class SandboxUnavailable(MlesearchError):
+    """The sandbox itself failed; the program is not to blame and is not charged."""
+
+
+class ModelUnavailable(MlesearchError):
+    """The model could not be reached or refused; never shown to the model, never scored."""
+
+
+class ReplyUnusable(MlesearchError):
+    """A reply that could not be parsed; the text says what was missing, for the repair turn."""
+
+
+class ConfigError(MlesearchError):
+    """Wrong input by the user: one clear line, exit code 2, nothing run and nothing written."""
