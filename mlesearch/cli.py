@@ -84,8 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_intermixed_args(words) if words[:1] == ["run"] else parser().parse_args(words)
+    args = parser().parse_args(argv)
     from mlesearch import commands
 
     try:

@@ -166,20 +166,23 @@ def tasks(args: Namespace) -> int:
 
         _table(list_rows())
         return 0
-    task = folder.load(args.task)
     if args.action == "check":
         from mlesearch.tasks.check import check
 
-        findings = check(task)
-        for f in findings:
-            print(f)
-        print(f"{task.id}: {len(findings)} problems" if findings else f"{task.id}: all checks passed")
-        return 1 if findings else 0
+        findings = check(args.task)
+        print("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
+        return 1 if any(f.level == "error" for f in findings) else 0
+    task = folder.load(args.task)
+    from mlesearch.tasks.grading import grade_test
     from mlesearch.tasks.grading import report as grade_report
 
-    result = grade_report(task, Path(args.submission))
+    path = Path(args.submission)
+    result = grade_report(task, path)
     print(json.dumps(result, indent=1, default=str))
-    return 0 if result["valid_submission"] else 1
+    if not result["valid_submission"]:
+        print(f"not valid: {grade_test(task, path).problem}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def models(args: Namespace) -> int:

@@ -20,11 +20,11 @@ import numpy as np
 from mlesearch import __version__
 from mlesearch.budget import Budget
 from mlesearch.codec import Json
-from mlesearch.engine import EngineParts
 from mlesearch.flight import Cockpit, Role
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
+from mlesearch.parts import EngineParts
 from mlesearch.record import Record
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
@@ -126,14 +126,11 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     _check_run_settings(s)
     model = make_model(s)
     model.check()
-    if budget.cost_usd is not None and model.price is None:
-        raise ConfigError(
-            f"budget.cost_usd: the price of model {s.model.name!r} is not known, so a budget in USD can't be kept; add "
-            f"`price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to its params (0 for a model that is free)"
-        )
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps), _no_rng)
     sandbox = make_sandbox(s)
     embedder = make_embedder(s)
+    embedder.check()
+    _check_prices(s, budget, model, embedder)
     runs = []
     for name in s.tasks:
         task = load_task(name)
@@ -151,6 +148,18 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
             for seed in s.seeds
         ]
     return runs
+
+
+def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder) -> None:
+    """A budget in USD can be kept only where every price is known."""
+    if budget.cost_usd is None:
+        return
+    for what, name, priced in (("model", s.model.name, model), ("embedder", embedder.name, embedder)):
+        if priced.price is None:
+            raise ConfigError(
+                f"budget.cost_usd: the price of {what} {name!r} is not known, so a budget in USD can't be kept; add "
+                f"`price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where it is free)"
+            )
 
 
 def _no_rng(proposal: int) -> np.random.Generator:

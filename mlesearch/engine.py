@@ -7,20 +7,18 @@ on from the last stage that was written, so that nothing paid for is paid for ag
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from mlesearch.budget import Budget, Meter, Reservation
+from mlesearch.budget import Meter, Reservation
 from mlesearch.clock import Timelines
 from mlesearch.codec import Json, usage_from_json
 from mlesearch.flight import (
+    UNANSWERED,
     BudgetSpent,
     Call,
-    Cockpit,
     Embed,
     Execute,
     Flight,
@@ -29,17 +27,16 @@ from mlesearch.flight import (
     Work,
     charged_us,
     make_node,
+    unanswered,
 )
 from mlesearch.lanes import Done, InlineLanes, Lanes, ThreadLanes, VirtualLanes
-from mlesearch.models.protocol import ContentFilter, ContextOverflow, EmbedReply, EmptyReply, Reply
-from mlesearch.optimizers.base import Optimizer
-from mlesearch.record import Record
+from mlesearch.models.protocol import EmbedReply, Reply
+from mlesearch.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.replay import Replayer, check_proposal
-from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
+from mlesearch.sandbox.protocol import Job, Slot
 from mlesearch.selection import Selection
 from mlesearch.types import (
     MICROSECONDS,
-    Direction,
     ExecResult,
     Node,
     Op,
@@ -54,64 +51,6 @@ SANDBOX_TRIES = 3
 
 Stages = dict[tuple[str, int], Json]
 """Events of one proposal by (type, attempt)."""
-
-
-class RunStatus(enum.StrEnum):
-    """How a run ended. INTERRUPTED is no end: run again, and it goes on."""
-
-    COMPLETED = "completed"  # all steps spent
-    BUDGET = "budget"  # time, USD, tokens or judgements spent
-    FINISHED = "finished"  # the strategy had nothing more to propose
-    REAL_TIME = "real_time"  # the wall-clock cap
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """What the engine returns.
-
-    Attributes:
-        status: how the run ended.
-        selected: the node that is submitted; None where no node was valid.
-        charged_us: charged time.
-        steps: program proposals that were told or begun.
-    """
-
-    status: RunStatus
-    selected: int | None
-    charged_us: int
-    steps: int
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """What an engine is made of.
-
-    Attributes:
-        optimizer: a new one; its state comes from the journal.
-        cockpit: what all proposals share.
-        sandbox: where programs run.
-        spec: what its slots are prepared for.
-        record: where everything is written.
-        budget: limits.
-        direction: of the validation score.
-        selection: rule of the final choice.
-        workers: proposals carried out side by side; part of the run's identity.
-        keep_submissions: "best" prunes the others after the end, "all" keeps them.
-        virtual: use a virtual clock (recorded or simulated durations, nothing waits).
-    """
-
-    optimizer: Optimizer
-    cockpit: Cockpit
-    sandbox: Sandbox
-    spec: Spec
-    record: Record
-    budget: Budget
-    direction: Direction
-    selection: str = "best_validation"
-    workers: int = 1
-    keep_submissions: str = "best"
-    virtual: bool = False
 
 
 class Engine:
@@ -161,14 +100,19 @@ class Engine:
             ended = self._restore()
             if ended is not None:
                 return ended
-            while True:
-                self._fill()
-                if not self._flights:
-                    break
-                self._land(self._lanes.next())
+            while self.advance():
+                pass
             return self._end()
         finally:
             self._lanes.close()
+
+    def advance(self) -> bool:
+        """One turn of the loop: give idle workers work, land the next piece that is done; False when none is left."""
+        self._fill()
+        if not self._flights:
+            return False
+        self._land(self._lanes.next())
+        return True
 
     def _fill(self) -> None:
         """Give idle workers work, until a proposal is refused or there is nothing to do."""
@@ -240,12 +184,12 @@ class Engine:
         self._flights[worker] = Flight(self._p.cockpit, gates, proposal, self._nodes, used)
         self._proceed(worker, None)
 
-    def _proceed(self, worker: int, result: object, error: Exception | None = None) -> None:
+    def _proceed(self, worker: int, result: object) -> None:
         """Send a result into a flight; what it yields next is answered from the journal or handed to a lane."""
         flight = self._flights[worker]
         stored = self._stored.get(flight.proposal.id, {})
         try:
-            work = flight.flow.throw(error) if error is not None else flight.flow.send(result)
+            work = flight.flow.send(result)
             while work.key in stored:
                 work = flight.flow.send(self._recall(stored.pop(work.key)))
         except StopIteration as stop:
@@ -261,7 +205,10 @@ class Engine:
     def _do(self, id: int, work: Work) -> object:
         """Blocking; runs in a lane, touches neither optimizer nor journal."""
         if isinstance(work, Call):
-            return work.role.model.complete(work.request)
+            try:
+                return work.role.model.complete(work.request)
+            except tuple(UNANSWERED) as e:
+                return unanswered(e, work.role.model.name)
         if isinstance(work, Embed):
             return self._p.cockpit.embedder.embed(work.request)
         job = Job(f"{self._p.cockpit.run_id}/{id}", work.program, work.deadline_s, self._record.outbox(id))
@@ -291,8 +238,6 @@ class Engine:
             t = self._time.charge(worker, charged_us(done.result))
             self._write(self._flights[worker].proposal.id, work, done.result, t)
             self._proceed(worker, done.result)
-        elif isinstance(done.error, ContextOverflow | ContentFilter | EmptyReply):
-            self._proceed(worker, None, done.error)
         else:
             self._leave(worker)
             self._failure = self._failure or done.error

@@ -33,6 +33,7 @@ from mlesearch.types import (
     GuidanceKind,
     Hypothesis,
     MlesearchError,
+    ModelUnavailable,
     Node,
     Op,
     Outcome,
@@ -44,6 +45,20 @@ from mlesearch.types import (
 
 REVIEW_ATTEMPTS = 100
 """Attempts of a review are numbered from here, so that they can't meet those of the proposal's own calls."""
+
+
+UNANSWERED: Mapping[type[ModelUnavailable], str] = {
+    ContextOverflow: "context_overflow",
+    ContentFilter: "content_filter",
+    EmptyReply: "empty",
+}
+"""Failures that belong to the prompt, as the finish reason of the reply that stands for them in the journal."""
+
+
+def unanswered(error: ModelUnavailable, model: str) -> Reply:
+    """The reply that stands for such a failure: what was billed for it is kept, its text says what happened."""
+    usage = error.usage if isinstance(error, ContentFilter | EmptyReply) else Usage()
+    return Reply(str(error), UNANSWERED[type(error)], usage, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +233,15 @@ class Flight:
         sampling = role.sampling
         left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
         while True:
-            try:
-                reply = yield from self._call(kind, op, attempt, messages, sampling, role)
-            except ContextOverflow as e:
+            reply = yield from self._call(kind, op, attempt, messages, sampling, role)
+            if reply.finish == UNANSWERED[ContextOverflow]:
                 if not left["shrink"]:
-                    raise ReplyUnusable(f"the prompt is longer than the model takes: {e}") from None
+                    raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
                 left["shrink"] = 0
                 messages = render(True)
-            except (ContentFilter, EmptyReply) as e:
+            elif reply.finish in UNANSWERED.values():
                 if not left["again"]:
-                    raise ReplyUnusable(f"the model gave no answer: {e}") from None
+                    raise ReplyUnusable(f"the model gave no answer: {reply.text}")
                 left["again"] = 0
             else:
                 try:

@@ -21,6 +21,7 @@ from mlesearch.codec import Json, dumps
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 class JournalError(MlesearchError):
@@ -169,18 +170,23 @@ class Blobs:
         if digest in self._known:
             return digest
         path = self._prefix + digest
-        if not (os.path.exists(path) and os.path.getsize(path) == len(data)):
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(fd, view) :]
-                if durable:
-                    os.fdatasync(fd)
-            finally:
-                os.close(fd)
+        try:
+            fd = os.open(path, _NEW | os.O_EXCL, 0o644)
+        except FileExistsError:
+            if os.path.getsize(path) == len(data):
+                self._known.add(digest)
+                return digest
+            fd = os.open(path, _NEW | os.O_TRUNC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
             if durable:
-                _sync_folder(self.folder)
+                os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        if durable:
+            _sync_folder(self.folder)
         self._known.add(digest)
         return digest
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.config import RunPlan, build
-from mlesearch.engine import Engine, RunStatus
+from mlesearch.engine import Engine
 from mlesearch.journal import write_atomically
+from mlesearch.parts import RunStatus
 from mlesearch.study import check_run, identity_digest
 from mlesearch.summary import summarise
 from mlesearch.types import MlesearchError

@@ -77,7 +77,7 @@ class Progress:
                 stopped = self._stop.wait(POLL_S)
                 for w in self._watched:
                     if w.poll():
-                        console.print(self._line(w), highlight=False)
+                        console.print(self._line(w), highlight=False, markup=False, soft_wrap=True)
                 bars.update(runs, completed=sum(w.finished for w in self._watched))
                 bars.update(programs, completed=sum(w.steps for w in self._watched))
                 if stopped:

@@ -22,6 +22,18 @@ from mlesearch.models.protocol import EmbedReply, Message, Reply
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Op, Outcome, Proposal, Verdict
 
+INLINE_BYTES = 512
+"""Output up to this length stands in the event itself; a file of its own would cost more than it saves."""
+
+
+def output_of(event: Json, blobs: Blobs) -> Json | None:
+    """Both streams of an *executed* event; None when the program printed nothing."""
+    output = event.get("output")
+    if isinstance(output, str):
+        loaded: Json = json.loads(blobs.get(output))
+        return loaded
+    return output
+
 
 class Record:
     """The writer of one run's folder."""
@@ -39,6 +51,7 @@ class Record:
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(folder / "journal.jsonl", header)
         self.blobs = Blobs(folder / "blobs")
+        self._outboxes = f"{folder}/submissions/"
         self._durable = durable
         self._keep_prompts = keep_prompts
 
@@ -91,7 +104,8 @@ class Record:
         }
         output = codec.output_to_json(result)
         if output is not None:
-            event["output"] = self.blobs.put(codec.dumps(output))
+            short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_BYTES
+            event["output"] = output if short else self.blobs.put(codec.dumps(output))
         self.journal.append(event)
 
     def told(self, outcome: Outcome, verdicts: Sequence[Verdict], t: int, real_us: int, problem: str = "") -> None:
@@ -132,14 +146,13 @@ class Record:
 
     def result(self, event: Json) -> ExecResult:
         """The result of an *executed* event."""
-        output = json.loads(self.blobs.get(event["output"])) if "output" in event else None
-        return codec.result_from_json(event["result"], output, self.outbox(event["id"]))
+        return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
 
     # submissions, grades, best
 
     def outbox(self, id: int) -> Path:
         """Where a node's artefacts are copied to."""
-        return self.folder / "submissions" / str(id)
+        return Path(f"{self._outboxes}{id}")
 
     def drop_outbox(self, id: int) -> None:
         """An invalid node's artefacts are of no use."""

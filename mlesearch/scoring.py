@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from mlesearch.tasks import grading
-from mlesearch.tasks.protocol import Grade, Scored, Task, Validation
+from mlesearch.tasks.grading import grade_test, score_validation
+from mlesearch.tasks.protocol import Grade, Scored, Task
 from mlesearch.types import ExecResult, ExecStatus, Status
 
 SUBMISSION = "submission.csv"
@@ -27,22 +27,12 @@ class Scorer(Protocol):
         """The test grade of a valid node; the engine writes it down and never looks at it."""
         ...
 
-    @property
-    def reported(self) -> bool:
-        """Whether the program reports its own validation score."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class TaskScorer:
     """Scores by a task's folder."""
 
     task: Task
-
-    @property
-    def reported(self) -> bool:
-        """See `Scorer`."""
-        return self.task.validation is Validation.REPORTED
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`."""
@@ -53,7 +43,7 @@ class TaskScorer:
                 why = "the program wrote no submission.csv in its working directory"
             return Scored(None, why)
         metrics = result.artefacts.get(METRICS)
-        return grading.score_validation(
+        return score_validation(
             self.task, submission.path, stdout=result.stdout.text, metrics_path=metrics.path if metrics else None
         )
 
@@ -62,7 +52,7 @@ class TaskScorer:
         path = result.artefacts[SUBMISSION].path
         if path is None:
             raise ValueError("only a valid node is graded")
-        return grading.grade_test(self.task, path)
+        return grade_test(self.task, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +70,7 @@ def judge(result: ExecResult, scorer: Scorer) -> Judged:
         return Judged(Status(result.status.value), None, result.reason)
     scored = scorer.validation(result)
     if scored.score is None or not math.isfinite(scored.score):
-        status = Status.NO_SCORE if scorer.reported and not scored.problem else Status.INVALID_SUBMISSION
+        status = Status.NO_SCORE if scored.unreported else Status.INVALID_SUBMISSION
         return Judged(status, None, scored.problem or "the validation score is missing or not finite")
     return Judged(Status.OK, float(scored.score), "")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from mlesearch import summary
 from mlesearch.codec import Json
 from mlesearch.journal import Blobs, read
+from mlesearch.record import output_of
 from mlesearch.study import read_json
 from mlesearch.types import PROGRAM_OPS, ConfigError
 
@@ -87,9 +88,8 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
     for title, text in (("plan", o.get("plan", "")), ("lesson", o.get("lesson", ""))):
         if text:
             parts.append(f"\n{title}\n{text.strip()}")
-    output = f.executed[id].get("output")
-    if output:
-        streams = json.loads(blobs.get(output))
+    streams = output_of(f.executed[id], blobs)
+    if streams:
         for name in ("stdout", "stderr"):
             text = (streams[name]["head"] + streams[name]["tail"]).strip()
             if text:
@@ -150,7 +150,7 @@ def _first_line(outcome: Json) -> str:
         text = f"{len(outcome['hypotheses'])} hypotheses: {outcome['hypotheses'][0]['text']}"
     else:
         text = outcome.get("plan", "") if outcome["status"] == "ok" else outcome.get("lesson", "")
-    line = text.strip().split("\n")[0]
+    line = str(text).strip().split("\n")[0]
     return line if len(line) <= 90 else line[:87] + "..."
 
 

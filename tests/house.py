@@ -1,7 +1,8 @@
 """A small house for tests of the engine: real operators and journal, a model and a sandbox that cost nothing.
 
-The model writes a program that holds a number of its own; the sandbox "runs" it by looking the number up in a function
-of the test; the scorer reads the score from what the program "printed". So every score and failure is the test's choice.
+The model writes a program that holds a number of its own; the sandbox "runs" it by looking the number up in a
+function of the test; the scorer reads the score from what the program "printed". So every score and failure is the
+test's choice.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from pathlib import Path
 
 from mlesearch.budget import Budget
 from mlesearch.config import proposal_rng
-from mlesearch.engine import Engine, EngineParts, RunEnd
+from mlesearch.engine import Engine
 from mlesearch.flight import Cockpit, Role
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
-from mlesearch.operators.base import Brief, Resources
 from mlesearch.operators import make as make_operators
-from mlesearch.optimizers.base import factory
+from mlesearch.operators.base import Brief, Resources
+from mlesearch.optimizers.base import Factory, factory
+from mlesearch.parts import EngineParts, RunEnd
 from mlesearch.record import Record
 from mlesearch.sandbox.protocol import Job, Limits, Slot, Spec
 from mlesearch.tasks.protocol import Grade, Medal, Scored
@@ -37,6 +39,7 @@ def by_formula(id: int) -> float | None:
     return None if id % 3 == 2 else ((id * 7919) % 1000) / 1000
 
 
+PRICE = Price(1.0, 2.0)
 BRIEF = Brief("toy", "A toy", "Predict y.", "accuracy", "maximize", "train.csv: 3 rows", "Write submission.csv.")
 
 
@@ -47,10 +50,11 @@ class ToyModel:
     name: str = "toy"
     live: bool = False
     simulated: bool = False
-    price: Price | None = Price(1.0, 2.0)
+    price: Price | None = PRICE
     service_us: int = 1000
     fail: Callable[[Request], Exception | None] = lambda r: None
     reply: Callable[[Request], str | None] = lambda r: None
+    keep: bool = True
     requests: list[Request] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,13 +65,14 @@ class ToyModel:
         pass
 
     def complete(self, request: Request) -> Reply:
-        with self.lock:
-            self.requests.append(request)
+        if self.keep:
+            with self.lock:
+                self.requests.append(request)
         error = self.fail(request)
         if error is not None:
             raise error
         text = self.reply(request) or answer(request)
-        return Reply(text, "stop", Usage(1, 100, 0, 50, 0, 200, self.service_us, 0), "toy-1")
+        return Reply(text, "stop", Usage(1, 100, 0, 50, 0, 200_000, self.service_us, 0), "toy-1")
 
 
 def answer(request: Request) -> str:
@@ -108,6 +113,7 @@ class ToySandbox:
     name: str = "toy"
     wall_us: int = 2000
     fail: Callable[[Job], Exception | None] = lambda job: None
+    keep: bool = True
     jobs: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -115,8 +121,9 @@ class ToySandbox:
         return Slot(spec)
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
-        with self.lock:
-            self.jobs.append(job)
+        if self.keep:
+            with self.lock:
+                self.jobs.append(job)
         error = self.fail(job)
         if error is not None:
             raise error
@@ -132,8 +139,6 @@ class ToySandbox:
 class ToyScorer:
     """Reads the score from the output; the test score is the validation score less 0.1."""
 
-    reported: bool = False
-
     def validation(self, result: ExecResult) -> Scored:
         return Scored(float(result.stdout.head.split()[1]))
 
@@ -145,7 +150,7 @@ class ToyScorer:
 def parts(
     folder: Path,
     *,
-    strategy: str = "greedy",
+    strategy: str | Factory = "greedy",
     params: Mapping[str, object] | None = None,
     budget: Budget | None = None,
     workers: int = 1,
@@ -161,7 +166,8 @@ def parts(
     """All that an engine needs, in `folder`."""
     budget = budget or Budget(steps=12)
     operators, scope = make_operators(direction=direction)
-    optimizer = factory(strategy)(params or {}, Problem(direction, budget.steps), partial(proposal_rng, entropy))
+    make = factory(strategy) if isinstance(strategy, str) else strategy
+    optimizer = make(params or {}, Problem(direction, budget.steps), partial(proposal_rng, entropy))
     role = Role(model or ToyModel(), Sampling(max_tokens=200))
     brief = replace(BRIEF, direction=direction.value)
     cockpit = Cockpit(

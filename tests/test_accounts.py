@@ -201,7 +201,15 @@ proposals = st.builds(
 )
 usages = st.builds(Usage, ids, ids, ids, ids, ids, st.none() | ids, ids, ids)
 diagnoses = st.builds(
-    Diagnosis, st.booleans(), st.booleans(), texts, texts, st.none() | st.booleans(), st.booleans(), st.booleans(), texts
+    Diagnosis,
+    st.booleans(),
+    st.booleans(),
+    texts,
+    texts,
+    st.none() | st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    texts,
 )
 outcomes = st.builds(
     Outcome,

@@ -185,6 +185,19 @@ class Embedder(Protocol):
         """Whether its vectors are paid for."""
         ...
 
+    @property
+    def price(self) -> Price | None:
+        """Known price, or None."""
+        ...
+
+    def check(self) -> None:
+        """Refuse to start without what every call needs, before any call.
+
+        Raises:
+            ConfigError: e.g. a missing API key; the text says what to set.
+        """
+        ...
+
     def embed(self, request: EmbedRequest) -> EmbedReply:
         """Embed all texts of a request."""
         ...

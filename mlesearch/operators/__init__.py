@@ -51,13 +51,13 @@ def make(
     """
     if operator_set not in OPERATOR_SETS:
         raise ConfigError(
-            f"operators: there is no operator set {operator_set!r}; there are: {', '.join(OPERATOR_SETS)}"
+            f"run.operators: there is no operator set {operator_set!r}; there are: {', '.join(OPERATOR_SETS)}"
         )
     if context not in CONTEXTS:
-        raise ConfigError(f"context: {context!r} is not offered; allowed: {', '.join(CONTEXTS)}")
+        raise ConfigError(f"run.context: {context!r} is not offered; allowed: {', '.join(CONTEXTS)}")
     if isinstance(context_tokens, bool) or not isinstance(context_tokens, int) or context_tokens < 0:
         raise ConfigError(
-            f"context_tokens: {context_tokens!r} is not allowed; give a whole number from 0 up, e.g. 4000"
+            f"run.context_tokens: {context_tokens!r} is not allowed; give a whole number from 0 up, e.g. 4000"
         )
     attempts = Attempts()
     scope_class = AideScope if operator_set == "aide" else AiraScope

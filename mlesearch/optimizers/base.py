@@ -26,12 +26,14 @@ The contract, as worked cases (the conformance suite in `mlesearch.testing` chec
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, fields
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Verdict
+from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Status, Verdict
 
 ENTRY_POINT_GROUP = "mlesearch.optimizers"
 
@@ -107,6 +109,81 @@ def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> No
         if key not in allowed:
             close = difflib.get_close_matches(key, list(allowed), 1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ConfigError(
-                f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {', '.join(sorted(allowed)) or 'none'}"
-            )
+            known = ", ".join(sorted(allowed)) or "none"
+            raise ConfigError(f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {known}")
+
+
+T = TypeVar("T")
+
+
+def param(
+    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()
+) -> Any:  # the field of a dataclass, as `dataclasses.field` types it
+    """A field of a strategy's settings: its default says its type, and these its range.
+
+    Args:
+        default: a bool, int, float or str.
+        low: least value allowed, itself included.
+        high: largest value allowed, itself included.
+        choices: the values allowed for a str.
+    """
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+
+def read_params(kind: str, settings: type[T], params: Params) -> T:
+    """Make a strategy's settings from what the user gave.
+
+    Args:
+        kind: the strategy, for the message.
+        settings: a dataclass whose fields are made by `param`.
+        params: as given; a bool may also be written "on" or "off", a float as a whole number.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, a value out of range.
+    """
+    known = {f.name: f for f in fields(settings)}  # type: ignore[arg-type]  # T is always a dataclass
+    check_params(kind, params, {name: f.default for name, f in known.items()})
+    return settings(**{key: _checked(kind, key, value, known[key]) for key, value in params.items()})
+
+
+def _checked(kind: str, key: str, value: object, spec: Any) -> object:
+    """A parameter's value in the type of its default."""
+    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
+    if isinstance(spec.default, bool):
+        allowed = "on or off"
+        switch = value.lower() if isinstance(value, str) else value
+        if isinstance(switch, bool):
+            return switch
+        if switch in ("on", "off", "true", "false"):
+            return switch in ("on", "true")
+    elif isinstance(spec.default, str):
+        allowed = " or ".join(choices)
+        if isinstance(value, str) and value in choices:
+            return value
+        if value is False and "off" in choices:  # YAML reads a bare off as a bool
+            return "off"
+    else:
+        whole = isinstance(spec.default, int)
+        allowed = ("a whole number" if whole else "a number") + _range_text(low, high)
+        number = not isinstance(value, bool) and isinstance(value, int if whole else int | float)
+        if number and math.isfinite(value) and not _outside(value, low, high):  # type: ignore[arg-type]  # a number, as just asked
+            return value if whole else float(value)  # type: ignore[arg-type]  # a number, as just asked
+    raise ConfigError(f"strategy.params.{key}: {kind} takes {allowed} here, not {value!r}")
+
+
+def _outside(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _range_text(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if low is not None else f" of at most {high:g}" if high is not None else ""
+
+
+def made_program(outcome: Outcome) -> bool:
+    """Whether a told proposal left a program, so that later proposals may name it.
+
+    A judgement leaves none, nor does a reply that could not be used.
+    """
+    return outcome.op.makes_program and outcome.status is not Status.REPLY_UNUSABLE

@@ -84,7 +84,7 @@ class Task:
     known_issues: tuple[str, ...] = ()
     board: Path | None = None
     grader: Path | None = None
-    max_submission_bytes: int = 256 * 2**20
+    max_submission_bytes: int = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

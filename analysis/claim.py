@@ -1,0 +1,243 @@
+"""What a study declared before its first run, and what its tables are therefore read as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.tables import MEDALS, Tables, declared_names
+
+from mlesearch.types import ConfigError
+
+OUTCOMES: Mapping[str, str] = {
+    "any_medal": "any medal",
+    "gold": "gold medal",
+    "above_median": "above median",
+    "valid": "valid submission",
+}
+"""The yes-or-no outcomes of a run, with their names for people."""
+
+RATES: Mapping[str, str] = {
+    "any_medal": "any-medal rate",
+    "gold": "gold-medal rate",
+    "above_median": "above-median rate",
+    "valid": "valid-submission rate",
+}
+"""What the share of runs with each outcome is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One thing that is compared: a strategy in one variant.
+
+    Attributes:
+        strategy: its name.
+        variant: its variant.
+        label: the strategy alone where it ran in one variant only, else strategy/variant.
+    """
+
+    strategy: str
+    variant: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a study, weakest first where that is known.
+
+    Attributes:
+        names: ids.
+        tier: declared tiers, empty strings where none.
+        capability: shape (M,): external figures, or the ranks of declared tiers; None when neither orders the models.
+        ordinal: whether `capability` holds ranks of tiers.
+        tier_order: declared tiers, lowest first; empty where none are declared.
+        source: where the capability figures come from.
+    """
+
+    names: tuple[str, ...]
+    tier: tuple[str, ...]
+    capability: Floats | None
+    ordinal: bool
+    tier_order: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The claim that the report tests.
+
+    Attributes:
+        treatment: arm.
+        baseline: arm.
+        outcome: key of `OUTCOMES`.
+        primary: the declared claim in words, or empty.
+        capability: whether it was declared that the gap grows with capability (or along tiers).
+        declared: whether study.json declared it before the first run; if not, all is exploratory.
+    """
+
+    treatment: Arm
+    baseline: Arm
+    outcome: str
+    primary: str
+    capability: bool
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Counts of one outcome over the whole grid.
+
+    Attributes:
+        tasks: ids, sorted.
+        hits: shape (M, A, T): successful runs.
+        counts: shape (M, A, T): runs.
+    """
+
+    tasks: tuple[str, ...]
+    hits: Ints
+    counts: Ints
+
+
+def arms_of(tables: Tables) -> tuple[Arm, ...]:
+    """The arms: in the order in which study.json declares strategies; else the claim's baseline first, its treatment last.
+
+    Ties go by name.
+    """
+    pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
+    order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
+    raw = tables.study.get("claim")
+    if not order and isinstance(raw, Mapping):
+        middle = {strategy: 1 for strategy, _ in pairs}
+        ends = {str(raw.get("baseline")).split("/")[0]: 0, str(raw.get("treatment")).split("/")[0]: 2}
+        order = middle | ends
+    pairs.sort(key=lambda pair: (order.get(pair[0], len(order)), pair))
+    alone = pd.Series([strategy for strategy, _ in pairs]).value_counts()
+    return tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
+
+
+def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
+    """The arm that a claim names, by label or by strategy.
+
+    Raises:
+        ConfigError: there is none, or several and none of them is the variant "base".
+    """
+    by_label = [arm for arm in arms if arm.label == name]
+    matches = by_label or [arm for arm in arms if arm.strategy == name]
+    if len(matches) > 1:
+        matches = [arm for arm in matches if arm.variant == "base"]
+    if len(matches) != 1:
+        allowed = ", ".join(arm.label for arm in arms)
+        raise ConfigError(f"study.json: claim.{field} is {name!r}; allowed here: {allowed}")
+    return matches[0]
+
+
+def claim_of(tables: Tables) -> Claim | None:
+    """The declared claim; without one, a default pair to explore; None when there is a single arm.
+
+    Without a declaration the baseline is `greedy` where it ran (else the first arm) and the treatment is the last
+    other arm, and the outcome is any medal.
+
+    Raises:
+        ConfigError: the declared claim names something the study does not have.
+    """
+    arms = arms_of(tables)
+    raw = tables.study.get("claim")
+    if not raw:
+        if len(arms) < 2:
+            return None
+        baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
+        treatment = [arm for arm in arms if arm is not baseline][-1]
+        return Claim(treatment, baseline, "any_medal", "", capability=False, declared=False)
+    if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
+        raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
+    outcome = str(raw["outcome"])
+    if outcome not in OUTCOMES:
+        raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
+    treatment = find_arm(str(raw["treatment"]), arms, "treatment")
+    baseline = find_arm(str(raw["baseline"]), arms, "baseline")
+    if treatment == baseline:
+        raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
+    capability = bool(raw.get("capability") or raw.get("tiers"))
+    return Claim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
+
+
+def models_of(tables: Tables) -> Models:
+    """The models with their order: by declared tiers where the claim has them, else by the capability column.
+
+    Raises:
+        ConfigError: a model has two tiers or two capabilities, or a tier that the claim's list lacks, or the claim
+            asks for a capability that some model lacks.
+    """
+    runs = tables.runs
+    raw = tables.study.get("claim")
+    claim: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    names = sorted(set(runs["model"]))
+    tier: dict[str, str] = {}
+    figure: dict[str, float] = {}
+    for name, part in runs.groupby("model", sort=True):
+        tiers, figures = part["tier"].dropna().unique(), part["capability"].dropna().unique()
+        if len(tiers) > 1 or len(figures) > 1:
+            raise ConfigError(f"model {name} has more than one tier or capability in table runs; collect again")
+        tier[str(name)] = str(tiers[0]) if len(tiers) else ""
+        figure[str(name)] = float(figures[0]) if len(figures) else float("nan")
+    begun = set(runs.loc[runs["status"] != "missing", "model"])  # the others may not have told their labels yet
+    order = _tier_order(claim, tier, begun)
+    sources = "; ".join(sorted({str(s) for s in runs["capability_source"].dropna()}))
+    use_figures = not np.isnan(list(figure.values())).any()
+    lacking = [name for name in names if np.isnan(figure[name]) and name in begun]
+    if claim.get("capability") and lacking:
+        raise ConfigError(
+            f"study.json: the claim is about capability, but table runs has none for {', '.join(lacking)}; "
+            "name the models' capability in their configuration, or declare tiers"
+        )
+    if claim.get("tiers") and not claim.get("capability"):
+        use_figures = False
+    if use_figures:
+        names.sort(key=lambda name: (figure[name], name))
+        values = np.array([figure[name] for name in names], dtype=np.float64)
+        return Models(tuple(names), tuple(tier[n] for n in names), values, False, order, sources)
+    if order and not claim.get("capability"):
+        names.sort(key=lambda name: (order.index(tier[name]), name))
+        ranks = np.array([order.index(tier[name]) for name in names], dtype=np.float64)
+        return Models(tuple(names), tuple(tier[n] for n in names), ranks, True, order, "declared tiers")
+    return Models(tuple(names), tuple(tier[n] for n in names), None, False, (), "")
+
+
+def _tier_order(claim: Mapping[str, Any], tier: Mapping[str, str], begun: set[str]) -> tuple[str, ...]:
+    """The claim's tiers that models have, lowest first; none while some model has not told its own."""
+    declared = claim.get("tiers")
+    if not declared:
+        return ()
+    order = [str(item) for item in declared]
+    for name, value in tier.items():
+        if value not in order and name in begun:
+            raise ConfigError(
+                f"study.json: claim.tiers ({', '.join(order)}) lacks the tier {value or '(none)'!r} of model {name}"
+            )
+    complete = all(value in order for value in tier.values())
+    return tuple(item for item in order if item in tier.values()) if complete else ()
+
+
+def succeeded(runs: pd.DataFrame, outcome: str) -> pd.Series[bool]:
+    """Whether each run had the outcome."""
+    if outcome == "any_medal":
+        return runs[list(MEDALS)].any(axis=1)
+    return runs[outcome].astype(bool)
+
+
+def outcomes(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Outcomes:
+    """Counts of an outcome by model, arm and task."""
+    tasks = tuple(sorted(set(runs["task"])))
+    place = {(arm.strategy, arm.variant): i for i, arm in enumerate(arms)}
+    row = runs["model"].map({name: i for i, name in enumerate(models.names)}).to_numpy(dtype=np.int64)
+    column = np.array([place[key] for key in zip(runs["strategy"], runs["variant"], strict=True)], dtype=np.int64)
+    depth = runs["task"].map({name: i for i, name in enumerate(tasks)}).to_numpy(dtype=np.int64)
+    shape = (len(models.names), len(arms), len(tasks))
+    hits, counts = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    np.add.at(counts, (row, column, depth), 1)
+    np.add.at(hits, (row, column, depth), succeeded(runs, outcome).to_numpy(dtype=np.int64))
+    return Outcomes(tasks, hits, counts)

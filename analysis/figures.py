@@ -1,0 +1,372 @@
+"""The report's figures, each from results to an `<svg>` with its alternative text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from mlesearch.analysis import svg
+from mlesearch.analysis.accounts import OPS
+from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.gaps import Gap
+from mlesearch.analysis.results import Comparison, Results, groups
+from mlesearch.analysis.wording import interval, points
+
+WIDTH = 9.6
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
+DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.4, 1.5)), (0, (3, 1)), "-", "--", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure ready for the page.
+
+    Attributes:
+        name: unique on the page.
+        svg: the element; empty when there is nothing to draw.
+    """
+
+    name: str
+    svg: str
+
+
+def short(model: str, width: int = 22) -> str:
+    """A model's name without its provider, cut where it is long."""
+    tail = model.rsplit("/", 1)[-1]
+    return tail if len(tail) <= width else tail[: width - 1] + "…"
+
+
+def bars(results: Results) -> Drawn:
+    """Grouped bars of the outcome's rate by model, with the E2 interval."""
+    board, models, arms = results.board, results.models.names, results.arms
+    with svg.drawing():
+        fig = svg.figure(WIDTH, 3.5)
+        ax = fig.subplots()
+        width = 0.8 / max(len(arms), 3)
+        for a, arm in enumerate(arms):
+            x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * width
+            rate = 100 * board.e2.rate[:, a]
+            ax.bar(x, rate, width * 0.9, color=_colour(a), label=arm.label, zorder=2)
+            low, high = 100 * board.e2.low[:, a], 100 * board.e2.high[:, a]
+            known = ~np.isnan(low)
+            ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=3.0, zorder=3)
+            ax.vlines(x[known], low[known], high[known], color=svg.INK, lw=1.0, zorder=4)
+            ax.scatter(x, rate, s=22, color=_colour(a), zorder=5, linewidths=1.0, edgecolors=svg.INK, clip_on=False)
+        ax.set_xticks(np.arange(len(models)), [short(m, 16 if len(models) < 8 else 11) for m in models])
+        if len(models) > 6:
+            ax.tick_params(axis="x", labelrotation=20)
+        ax.set_ylim(0, 100)
+        ax.set_ylabel(f"{RATES[board.outcome]}, %")
+        ax.grid(axis="y")
+        ax.spines["left"].set_visible(False)
+        _legend(fig, len(arms))
+        alt = f"Bars of the {RATES[board.outcome]} in percent by model and strategy. " + " ".join(
+            f"{m}: " + ", ".join(f"{arm.label} {100 * board.e2.rate[i, a]:.1f}" for a, arm in enumerate(arms)) + "."
+            for i, m in enumerate(models)
+        )
+        return Drawn("rates", svg.render(fig, "rates", alt))
+
+
+def gap_bars(results: Results) -> Drawn:
+    """Bars of the paired gap by model, one panel a treatment, hatched where the adjusted test does not reject."""
+    if results.main is None:
+        return Drawn("gaps", "")
+    comparisons = (results.main, *results.others)[:6]
+    models = results.models.names
+    columns = min(3, len(comparisons))
+    rows = math.ceil(len(comparisons) / columns)
+    reach = max(_reach(g) for c in comparisons for g in c.gaps)
+    with svg.drawing():
+        fig = svg.figure(WIDTH, rows * (0.95 + 0.36 * max(2, len(models))) + 0.35)
+        axes = fig.subplots(rows, columns, sharey=True, squeeze=False)
+        for i, c in enumerate(comparisons):
+            _gap_panel(axes[i // columns][i % columns], c, models, reach)
+        for i in range(len(comparisons), rows * columns):
+            axes[i // columns][i % columns].set_visible(False)
+        handles = [
+            Patch(facecolor=svg.PLUS, edgecolor=svg.PLUS, label="ahead of the baseline"),
+            Patch(facecolor=svg.MINUS, edgecolor=svg.MINUS, label="behind"),
+            Patch(facecolor="none", edgecolor=svg.MUTED, hatch="/////", label="hatched: the test does not reject"),
+        ]
+        fig.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=1.6)
+        alt = " ".join(
+            f"Gap of {c.treatment.label} over {c.baseline.label} in points: "
+            + ", ".join(
+                f"{m} {points(g.gap)} ({'test rejects' if g.rejects() else 'test does not reject'})"
+                for m, g in zip(models, c.gaps, strict=True)
+            )
+            + "."
+            for c in comparisons
+        )
+        return Drawn("gaps", svg.render(fig, "gaps", alt))
+
+
+def _reach(gap: Gap) -> float:
+    """How far from zero a panel must show for this gap."""
+    ends = [abs(gap.gap)] + [abs(v) for v in (gap.low, gap.high) if not math.isnan(v)]
+    return float(100 * max(0.02, *ends))
+
+
+def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float) -> None:
+    y = np.arange(len(models))
+    for place, gap in zip(y, c.gaps, strict=True):
+        colour = svg.PLUS if gap.gap >= 0 else svg.MINUS
+        solid = gap.rejects()
+        ax.barh(
+            place,
+            100 * gap.gap,
+            0.56,
+            facecolor=colour if solid else "none",
+            edgecolor=colour,
+            hatch=None if solid else "/////",
+            linewidth=1.0 if gap.gap else 0.0,
+            zorder=2,
+        )
+        if not math.isnan(gap.low):
+            ax.hlines(place, 100 * gap.low, 100 * gap.high, color=svg.INK, lw=1.0, zorder=3)
+            ax.scatter([100 * gap.gap], [place], s=9, color=svg.INK, zorder=4, linewidths=0)
+        ax.annotate(
+            points(gap.gap),
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            ha="left",
+            fontsize=8,
+            color=svg.INK,
+        )
+    ax.axvline(0, color=svg.INK, lw=0.9, zorder=1)
+    ax.set_xlim(-reach * 1.05, reach * 1.05)
+    ax.set_ylim(len(models) - 0.4, -0.6)
+    ax.set_yticks(y, [short(m) for m in models])
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))
+    ax.set_xlabel("gap, percentage points")
+    kind = "declared, Holm" if c.confirmatory else "exploratory, BH"
+    ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
+    ax.annotate(
+        kind,
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="right",
+        fontsize=7.5,
+        color=svg.MUTED,
+    )
+
+
+def gap_by_capability(results: Results) -> Drawn:
+    """The gap of each model against capability, with the gaps of the two groups; no fitted line."""
+    c, order = results.main, results.models
+    if c is None or order.capability is None or len(order.names) < 2:
+        return Drawn("capability", "")
+    x = _spread(order.capability) if order.ordinal else order.capability
+    weak, strong = groups(order)
+    with svg.drawing():
+        fig = svg.figure(WIDTH, 3.3)
+        ax = fig.subplots()
+        ax.axhline(0, color=svg.INK, lw=0.9, zorder=1)
+        low = np.array([100 * g.low for g in c.gaps])
+        high = np.array([100 * g.high for g in c.gaps])
+        y = np.array([100 * g.gap for g in c.gaps])
+        colours = [svg.PLUS if g.gap >= 0 else svg.MINUS for g in c.gaps]
+        known = ~np.isnan(low)
+        ax.vlines(
+            x[known], low[known], high[known], color=[k for k, s in zip(colours, known, strict=True) if s], lw=1.3
+        )
+        for place, value, gap, colour in zip(x, y, c.gaps, colours, strict=True):
+            face = colour if gap.rejects() else svg.PAPER
+            ax.plot(place, value, "o", ms=6.5, mfc=face, mec=colour, mew=1.5, zorder=3)
+        verdict = c.crossover
+        if verdict is not None and verdict.weak is not None and verdict.strong is not None:
+            for name, group, members in (("low", verdict.weak, weak), ("high", verdict.strong, strong)):
+                at = np.array([x[order.names.index(m)] for m in members])
+                pad = 0.02 * float(np.ptp(x))
+                ax.hlines(100 * group.gap, at.min() - pad, at.max() + pad, color=svg.INK, lw=2.2, zorder=2)
+                ax.axvspan(at.min() - pad, at.max() + pad, color=svg.GRID, alpha=0.45, lw=0, zorder=0)
+                ax.annotate(
+                    f"{name} group {points(group.gap)} [{interval(group.low, group.high)}]",
+                    (float(at.mean()), 1.0),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(0, -4),
+                    textcoords="offset points",
+                    ha="center",
+                    va="top",
+                    fontsize=7.5,
+                    color=svg.MUTED,
+                )
+        for place, value, model in zip(x, y, order.names, strict=True):
+            ax.annotate(
+                short(model),
+                (place, value),
+                xytext=(7, 3),
+                textcoords="offset points",
+                fontsize=7.5,
+                zorder=6,
+                bbox={"facecolor": svg.PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+            )
+        if order.ordinal:
+            ax.set_xticks(range(len(order.tier_order)), order.tier_order)
+            ax.set_xlabel("declared tier")
+        else:
+            ax.set_xlabel(f"capability ({order.source})" if order.source else "capability")
+        ax.margins(x=0.08, y=0.18)
+        ax.set_ylabel(f"gap {c.treatment.label} − {c.baseline.label}, points")
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))
+        ax.grid(axis="y")
+        alt = (
+            f"Gap of {c.treatment.label} over {c.baseline.label} against capability, weakest model first: "
+            + ", ".join(f"{m} {points(g.gap)} points" for m, g in zip(order.names, c.gaps, strict=True))
+        )
+        return Drawn("capability", svg.render(fig, "capability", alt + "."))
+
+
+def _spread(ranks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Ordinal places with models of one tier side by side."""
+    out = ranks.astype(np.float64).copy()
+    for rank in np.unique(ranks):
+        inside = np.flatnonzero(ranks == rank)
+        out[inside] += (np.arange(inside.size) - (inside.size - 1) / 2) * min(0.16, 0.6 / max(1, inside.size))
+    return out
+
+
+def mechanism(results: Results) -> Drawn:
+    """Improvement rate and direction accuracy by model and strategy."""
+    frame, models, arms = results.mechanism, results.models.names, results.arms
+    panels = [
+        (name, label)
+        for name, label in (
+            ("improvement_rate", "improvement rate: steps that beat their base"),
+            ("direction_accuracy", "direction accuracy: hypotheses whose sign came true"),
+        )
+        if bool(frame[name].notna().any())
+    ]
+    if not panels:
+        return Drawn("mechanism", "")
+    with svg.drawing():
+        fig = svg.figure(WIDTH, 1.15 + 0.42 * max(2, len(models)))
+        axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        step = 0.62 / max(1, len(arms))
+        for ax, (name, label) in zip(axes, panels, strict=True):
+            for a, arm in enumerate(arms):
+                part = frame[frame["strategy"] == arm.label].set_index("model").loc[list(models)]
+                y = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * step
+                value = 100 * part[name].to_numpy(dtype=np.float64)
+                sem = 100 * part[f"{name}_sem_tasks"].to_numpy(dtype=np.float64)
+                some = ~np.isnan(value)
+                spread = some & ~np.isnan(sem)
+                low, high = np.maximum(value - sem, 0), np.minimum(value + sem, 100)
+                ax.hlines(y[spread], low[spread], high[spread], color=_colour(a), lw=1.2)
+                ax.plot(
+                    value[some],
+                    y[some],
+                    MARKERS[a % 8],
+                    color=_colour(a),
+                    ms=5.5,
+                    ls="none",
+                    label=arm.label if ax is axes[0] else None,
+                )
+            ax.set_xlim(-2, 102)
+            ax.set_ylim(len(models) - 0.5, -0.5)
+            ax.set_yticks(np.arange(len(models)), [short(m) for m in models])
+            ax.grid(axis="x")
+            ax.spines["left"].set_visible(False)
+            ax.set_title(label, fontsize=8.5)
+            ax.set_xlabel("%")
+        _legend(fig, len(arms))
+        shown = {"improvement_rate": "Improvement rate", "direction_accuracy": "Direction accuracy"}
+        alt = "Dots by model and strategy. " + " ".join(
+            f"{shown[name]}, mean over models: "
+            + ", ".join(_mean_text(frame[frame["strategy"] == arm.label][name].mean(), arm.label) for arm in arms)
+            + "."
+            for name, _ in panels
+        )
+        return Drawn("mechanism", svg.render(fig, "mechanism", alt))
+
+
+def _mean_text(value: float, label: str) -> str:
+    return f"{label} none" if math.isnan(value) else f"{label} {100 * value:.0f} %"
+
+
+def spending(results: Results) -> Drawn:
+    """Stacked bars: what each strategy spent on each operator, per run."""
+    frame = results.cost_by_operator
+    if frame.empty:
+        return Drawn("cost", "")
+    usd = bool(frame["usd"].notna().all()) and float(frame["usd"].sum()) > 0
+    runs = results.cost.set_index("strategy")["runs"].clip(lower=1)
+    amounts = frame.assign(
+        tokens=(frame["tokens_in"] + frame["tokens_out"]) / frame["strategy"].map(runs) / 1000,
+        usd=frame["usd"] / frame["strategy"].map(runs),
+    )
+    panels = [("tokens", "thousand tokens per run")] + ([("usd", "US dollars per run")] if usd else [])
+    return _stacked(
+        "cost",
+        amounts.rename(columns={"operator": "part"}),
+        [arm.label for arm in results.arms],
+        panels,
+        "What each strategy spent per run, by operator",
+    )
+
+
+def failures(results: Results) -> Drawn:
+    """Stacked bars: share of programs by how they failed."""
+    frame = results.failures
+    frame = frame[(frame["status"] != "ok") & (frame["programs"] > 0)] if not frame.empty else frame
+    if frame.empty:
+        return Drawn("failures", "")
+    shares = frame.assign(percent=100 * frame["share"]).rename(columns={"status": "part"})
+    labels = [arm.label for arm in results.arms]
+    return _stacked("failures", shares, labels, [("percent", "% of all programs")], "Programs that failed, by kind")
+
+
+def _stacked(name: str, frame, labels: list[str], panels: list[tuple[str, str]], what: str) -> Drawn:  # type: ignore[no-untyped-def]
+    """Horizontal stacked bars of `frame` (strategy, part, value columns)."""
+    parts = [op for op in OPS if op in set(frame["part"])]
+    parts += [part for part in dict.fromkeys(frame["part"]) if part not in parts]
+    with svg.drawing():
+        fig = svg.figure(WIDTH, 1.0 + 0.34 * len(labels))
+        axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        said = []
+        for ax, (value, unit) in zip(axes, panels, strict=True):
+            table = frame.pivot(index="strategy", columns="part", values=value).reindex(labels)[parts].fillna(0.0)
+            left = np.zeros(len(labels))
+            for i, part in enumerate(parts):
+                amount = table[part].to_numpy(dtype=np.float64)
+                ax.barh(
+                    np.arange(len(labels)),
+                    amount,
+                    0.62,
+                    left=left,
+                    color=svg.PARTS[i % 8],
+                    edgecolor=svg.PAPER,
+                    linewidth=0.8,
+                    label=part.replace("_", " ") if ax is axes[0] else None,
+                )
+                left += amount
+            ax.set_ylim(len(labels) - 0.5, -0.5)
+            ax.set_yticks(np.arange(len(labels)), labels)
+            ax.set_xlabel(unit)
+            ax.grid(axis="x")
+            ax.spines["left"].set_visible(False)
+            said.append(f"{unit}: " + ", ".join(f"{s} {v:.3g}" for s, v in zip(labels, left, strict=True)))
+        _legend(fig, len(parts))
+        return Drawn(name, svg.render(fig, name, f"{what}. Totals in {'; '.join(said)}."))
+
+
+def _colour(i: int) -> str:
+    return str(svg.SERIES[i % len(svg.SERIES)])
+
+
+def _legend(fig: Figure, entries: int) -> None:
+    fig.legend(loc="outside upper left", ncols=min(entries, 8), handlelength=1.4, columnspacing=1.6)

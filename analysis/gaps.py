@@ -1,0 +1,167 @@
+"""The gap between two strategies, paired by task: estimate, interval, test, and what the test could attain.
+
+Seeds are not pairs: seed 3 of one strategy has nothing to do with seed 3 of another, so nothing is matched on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from mlesearch.analysis.rates import Floats, Ints
+from scipy import stats
+
+Method = Literal["sign-flip", "t over tasks", "none"]
+Adjustment = Literal["holm", "bh"]
+
+SIGN_FLIP_MAX = 20
+"""At most this many nonzero differences are tested by exact sign-flip, more by t."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One paired gap, as a fraction (0.03 is 3 points).
+
+    Attributes:
+        gap: mean over tasks of the difference of the two rates.
+        low: lower limit of the t interval over tasks; NaN where not estimable.
+        high: upper limit.
+        p: two-sided.
+        attainable_p: smallest p that these data could attain, whatever their signs.
+        method: the test.
+        tasks: number of tasks.
+        informative: number of tasks on which the two differ.
+        p_adjusted: over the family of models.
+        attainable_adjusted: the same adjustment of the smallest attainable p of the family.
+    """
+
+    gap: float
+    low: float
+    high: float
+    p: float
+    attainable_p: float
+    method: Method
+    tasks: int
+    informative: int
+    p_adjusted: float
+    attainable_adjusted: float
+
+    def rejects(self, alpha: float = 0.05) -> bool:
+        """Whether the adjusted test rejects a gap of zero."""
+        return self.p_adjusted <= alpha
+
+    def can_reject(self, alpha: float = 0.05) -> bool:
+        """Whether these data could have rejected at all."""
+        return self.attainable_adjusted <= alpha
+
+
+def task_differences(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, int]:
+    """Differences of two arms' rates per task as whole multiples of a common unit, so that ties are exact.
+
+    Args:
+        hits: shape (2, T): treatment, then baseline.
+        counts: shape (2, T).
+
+    Returns:
+        The differences in units of 1/denominator, shape (T,), and the denominator.
+    """
+    h = np.asarray(hits, dtype=np.int64)
+    k = np.asarray(counts, dtype=np.int64)
+    unit = int(np.lcm.reduce(np.unique(k)))
+    whole = h * (unit // k)
+    return whole[0] - whole[1], unit
+
+
+def sign_flip(differences: npt.ArrayLike) -> tuple[float, float]:
+    """The exact two-sided sign-flip test of whole-number differences, with mid-p.
+
+    Under the null every sign is as likely as its opposite. `p = P(|S| > |s|) + P(|S| = |s|) / 2`.
+
+    Args:
+        differences: whole numbers, shape (T,); zeros carry no information.
+
+    Returns:
+        The p-value, and the smallest that these absolute differences could attain (1 without any).
+    """
+    d = np.abs(np.asarray(differences, dtype=np.int64))
+    observed = abs(int(np.asarray(differences, dtype=np.int64).sum()))
+    d = np.sort(d[d > 0])
+    if d.size == 0:
+        return 1.0, 1.0
+    sums = np.zeros(1, dtype=np.int64)
+    ways: Floats = np.ones(1, dtype=np.float64)  # whole numbers up to 2^20: exact
+    for step in d:
+        sums, where = np.unique(np.concatenate((sums - step, sums + step)), return_inverse=True)
+        ways = np.bincount(where, weights=np.concatenate((ways, ways))).astype(np.float64)
+    ways /= 2.0**d.size
+    size = np.abs(sums)
+    p = float(ways[size > observed].sum() + 0.5 * ways[size == observed].sum())
+    return p, float(0.5 * ways[size == d.sum()].sum())
+
+
+def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) -> Gap:
+    """The gap of two arms over the same tasks.
+
+    Interval: t over tasks. Test: exact sign-flip with mid-p where at most 20 differences are nonzero, else t over
+    tasks. The interval is not estimable with one task, or where all differences are alike.
+
+    Args:
+        hits: shape (2, T): successful runs per task, treatment first.
+        counts: shape (2, T): runs per task, at least 1.
+        level: of the interval.
+    """
+    whole, unit = task_differences(hits, counts)
+    tasks = whole.size
+    informative = int((whole != 0).sum())
+    d = whole / unit
+    gap = float(d.mean())
+    error = float(d.std(ddof=1) / np.sqrt(tasks)) if tasks > 1 and np.ptp(whole) > 0 else float("nan")
+    reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error if tasks > 1 else float("nan")
+    method: Method
+    if informative > SIGN_FLIP_MAX and error > 0:
+        p, attainable, method = float(2.0 * stats.t.sf(abs(gap) / error, tasks - 1)), 0.0, "t over tasks"
+    elif informative > SIGN_FLIP_MAX:  # all tasks differ by the same amount: t has no scale, the signs have
+        p, attainable, method = 2.0**-informative, 2.0**-informative, "sign-flip"
+    else:
+        p, attainable = sign_flip(whole)
+        method = "sign-flip" if informative else "none"
+    low, high = max(-1.0, gap - reach), min(1.0, gap + reach)
+    if np.isnan(reach):
+        low = high = float("nan")
+    return Gap(gap, low, high, p, attainable, method, tasks, informative, p, attainable)
+
+
+def holm(p: Sequence[float] | Floats) -> Floats:
+    """Holm's step-down adjustment (Holm 1979): strong control of any false rejection. Shape kept."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p: Sequence[float] | Floats) -> Floats:
+    """The step-up adjustment of Benjamini and Hochberg (1995): control of the share of false rejections."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    stepped = np.minimum.accumulate(values[order] * values.size / np.arange(values.size, 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def adjust(gaps: Sequence[Gap], method: Adjustment) -> tuple[Gap, ...]:
+    """The family's gaps with adjusted p-values: Holm for the declared pair, BH for exploration."""
+    correct = holm if method == "holm" else benjamini_hochberg
+    if not gaps:
+        return ()
+    p = correct([gap.p for gap in gaps])
+    attainable = correct([gap.attainable_p for gap in gaps])
+    return tuple(
+        replace(gap, p_adjusted=float(a), attainable_adjusted=float(b))
+        for gap, a, b in zip(gaps, p, attainable, strict=True)
+    )

@@ -1,0 +1,285 @@
+"""The report: one self-contained HTML file, and every table beside it as CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from mlesearch.analysis import dynamics, figures, views, wording
+from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.tables import Policy, read
+
+from mlesearch.types import ConfigError
+
+TEMPLATES = Path(__file__).parent / "templates"
+TABLES_FOLDER = "report_tables"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the page.
+
+    Attributes:
+        id: anchor.
+        title: heading.
+        text: a paragraph before the figure.
+        figure: an `<svg>`, or empty.
+        caption: of the figure.
+        tables: shown below it.
+        folded: tables that open on demand.
+    """
+
+    id: str
+    title: str
+    text: str = ""
+    figure: Markup | None = None
+    caption: str = ""
+    tables: tuple[views.View, ...] = ()
+    folded: tuple[views.View, ...] = ()
+
+
+def write_report(study_dir: Path | str, out_path: Path | str | None = None, missing: Policy = "fail") -> Path:
+    """Writes the report of a collected study.
+
+    The same tables give the same bytes. Beside the page lies a folder `report_tables` with every table as CSV.
+
+    Args:
+        study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
+        out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
+        missing: policy for missing runs.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        ConfigError: the tables are absent or refused, or the place cannot be written to.
+    """
+    folder = Path(study_dir)
+    target = folder / "report.html" if out_path is None else Path(out_path)
+    if target.suffix.lower() not in {".html", ".htm"}:
+        target /= "report.html"
+    results = analyse(read(folder), missing)
+    curves = dynamics.all_curves(results)
+    page = render(results, curves)
+    csv = views.frames(results) | {"dynamics": dynamics.frame(curves)}
+    try:
+        beside = target.parent / TABLES_FOLDER
+        beside.mkdir(parents=True, exist_ok=True)
+        for name, frame in csv.items():
+            frame.to_csv(beside / f"{name}.csv", index=False, lineterminator="\n")
+        target.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(f"the report cannot be written to {target} ({error}); name another place") from None
+    return target
+
+
+def render(results: Results, curves: list[dynamics.Line]) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("report.html.jinja")
+    return template.render(
+        name=str(results.tables.study.get("name") or "study"),
+        version=str(results.tables.study.get("mlesearch_version") or "unknown"),
+        simulated=results.tables.simulated,
+        declared=bool(results.claim and results.claim.declared),
+        title=wording.title(results),
+        verdicts=wording.verdicts(results),
+        declaration=wording.declaration(results),
+        estimand=wording.estimand(results),
+        policy=results.policy.words,
+        warnings=warnings(results),
+        sections=sections(results, curves),
+        facts=facts(results),
+        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        tables_folder=TABLES_FOLDER,
+    )
+
+
+def _ink(drawn: Drawn) -> Markup:
+    return Markup(drawn.svg)  # our own SVG, its text escaped by matplotlib
+
+
+def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
+    """The sections in the order of the page; those with nothing to show are left out."""
+    return tuple(part for part in (*_findings(results), *_explanations(results, curves)) if part is not None)
+
+
+def _findings(results: Results) -> tuple[Section | None, ...]:
+    """Medals, rates, gaps, capability."""
+    board = results.board
+    rate = RATES[results.outcome]
+    tasks = wording.plural(len(board.counts.tasks), "task")
+    main = results.main
+    gap_section = trend = None
+    if main is not None:
+        gap_section = Section(
+            "gaps",
+            "Gaps",
+            figure=_ink(figures.gap_bars(results)),
+            caption=(
+                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
+                "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+            ),
+            tables=(views.gaps(results, [main], "gaps-main"),),
+            folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
+        )
+        slopes = views.slopes(results)
+        drawn = figures.gap_by_capability(results)
+        if drawn.svg or slopes:
+            trend = Section(
+                "capability",
+                "Gap against capability",
+                figure=_ink(drawn),
+                caption=(
+                    f"Each dot is a model, its line the 95 % t interval over {tasks}; filled where the adjusted test "
+                    "rejects. No line is fitted: a fitted line manufactures crossovers. "
+                    + (
+                        "Bands are the two groups of the crossover verdict, with their gaps and 95 % intervals."
+                        if main.crossover is not None and not main.crossover.refused
+                        else ""
+                    )
+                ),
+                tables=(slopes,) if slopes else (),
+            )
+    return (
+        Section("medals", "Medals", tables=(views.medals(results),)),
+        Section(
+            "rates",
+            "Rates by model",
+            figure=_ink(figures.bars(results)),
+            caption=(
+                f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
+                f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
+            ),
+        ),
+        gap_section,
+        trend,
+    )
+
+
+def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
+    """Dynamics, mechanism, cost, failures."""
+    failed = views.failures(results)
+    moving = figures_of_dynamics(results, curves)
+    return (
+        moving,
+        Section(
+            "mechanism",
+            "Mechanism",
+            text="Is better reasoning the cause? Two rates that do not look at medals.",
+            figure=_ink(figures.mechanism(results)),
+            caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
+            folded=(views.mechanism(results),),
+        ),
+        Section(
+            "cost",
+            "Cost",
+            figure=_ink(figures.spending(results)),
+            caption="Mean per run, by the operator that the model was called for.",
+            tables=(views.cost(results),),
+            folded=(views.operators(results),),
+        ),
+        Section(
+            "failures",
+            "Failures",
+            figure=_ink(figures.failures(results)),
+            caption="Share of program proposals that did not yield a valid score, by kind.",
+            tables=(failed,),
+        )
+        if failed
+        else None,
+    )
+
+
+def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
+    """The section on dynamics, where any program was valid."""
+    drawn = dynamics.draw(results, curves)
+    if not drawn.svg:
+        return None
+    band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
+    return Section(
+        "dynamics",
+        "Dynamics",
+        figure=_ink(drawn),
+        caption=(
+            "The best program so far by validation, seen through its test result, which no strategy ever sees. "
+            "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
+            "a run without a valid program stands at 0, a run that ended keeps its last value. Mean over tasks of the "
+            f"mean over seeds.{band}"
+        ),
+    )
+
+
+def warnings(results: Results) -> tuple[str, ...]:
+    """What a reader must know before comparing: differences between the arms that are not the strategy."""
+    runs = results.tables.runs
+    found = []
+    for column, what in (("hardware", "hardware"), ("promises", "sandbox promises"), ("validation", "validation")):
+        values = sorted({str(v) for v in runs[column].dropna()})
+        if len(values) > 1:
+            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.")
+    answered = runs.dropna(subset=["model_answered"])
+    for model, part in answered.groupby("model", sort=True):
+        ids = sorted({str(v) for v in part["model_answered"]})
+        if len(ids) > 1:
+            found.append(f"Model {model} answered under {len(ids)} ids: {'; '.join(ids[:4])}.")
+    return tuple(found)
+
+
+def facts(results: Results) -> tuple[tuple[str, str], ...]:
+    """The study's facts, for the end of the page."""
+    runs, models = results.tables.runs, results.models
+    status = runs["status"].value_counts()
+    counted = ", ".join(f"{int(status.get(s, 0))} {s}" for s in ("ok", "failed", "timeout", "missing"))
+    described = []
+    for i, model in enumerate(models.names):
+        notes = [models.tier[i]] if models.tier[i] else []
+        if models.capability is not None and not models.ordinal:
+            notes.append(f"capability {models.capability[i]:g}")
+        described.append(f"{model} ({', '.join(notes)})" if notes else model)
+
+    def distinct(column: str) -> str:
+        return "; ".join(sorted({str(v) for v in runs[column].dropna() if str(v)})) or "not recorded"
+
+    grid = results.tables.study.get("grid")
+    rows = [
+        ("Models", "; ".join(described)),
+        ("Source of capability", models.source or "not declared"),
+        ("Strategies", "; ".join(arm.label for arm in results.arms)),
+        ("Tasks", "; ".join(results.board.counts.tasks)),
+        ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
+        ("Runs", f"{len(runs)} ({counted})"),
+        ("Missing runs", results.policy.words),
+        ("Steps per run", _span(runs["steps"])),
+        ("Validation", distinct("validation")),
+        ("Hardware", distinct("hardware")),
+        ("Sandbox promises", distinct("promises").replace(",", ", ")),
+        ("mlesearch", str(results.tables.study.get("mlesearch_version") or "unknown")),
+    ]
+    if isinstance(grid, Mapping) and grid:
+        rows.append(("Declared grid", json.dumps(grid, sort_keys=True, ensure_ascii=False)))
+    return tuple(rows)
+
+
+def _span(values: pd.Series[int]) -> str:
+    """Smallest to largest known value."""
+    known = values.dropna()
+    if known.empty:
+        return "not recorded"
+    low, high = int(known.min()), int(known.max())
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,105 @@
+"""Figures as inline SVG that follows the page's theme and is the same bytes every time.
+
+Colours are drawn as stand-ins and replaced by CSS variables of the page, so that one figure serves light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import AbstractContextManager
+from html import escape
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+INK, MUTED, GRID, PAPER, PLUS, MINUS = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06"
+SERIES = tuple(f"#0a0c0{i}" for i in range(8))
+"""Stand-ins of the eight colours of strategies."""
+
+PARTS = tuple(f"#0a0d0{i}" for i in range(8))
+"""Stand-ins of the eight colours of the parts of a whole, none of them a strategy's."""
+
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--rule",
+    PAPER: "--card",
+    PLUS: "--plus",
+    MINUS: "--minus",
+    **{colour: f"--s{i}" for i, colour in enumerate(SERIES)},
+    **{colour: f"--p{i}" for i, colour in enumerate(PARTS)},
+}
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mlesearch",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 1.1,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "axes.unicode_minus": True,
+    "text.usetex": False,
+    "path.simplify": True,
+}
+"""matplotlib settings in force while a figure is made and drawn."""
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure, size in inches, laid out by constraints."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def render(fig: Figure, name: str, alt: str) -> str:
+    """The figure as an `<svg>` element.
+
+    Args:
+        fig: drawn under `STYLE`.
+        name: unique on the page; prefixes every id inside.
+        alt: what the figure shows, for those who do not see it.
+    """
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href=", "href=")
+    text = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
+    text = re.sub(r' id="[^"]+-(?:figure|axes|patch|text|line2d|legend|matplotlib\.axis|xtick|ytick)_\d+"', "", text)
+    text = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    text = re.sub(r"\n\s*", "\n", text)
+    head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" class="plot"'
+    return re.sub(r'<svg width="[^"]*" height="[^"]*"', head, text, count=1).strip()
+
+
+def drawing() -> AbstractContextManager[None]:
+    """The settings in which figures are made and drawn, as a context."""
+    return mpl.rc_context(STYLE)  # type: ignore[arg-type]  # the stubs want a literal of all known keys

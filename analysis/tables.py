@@ -1,0 +1,420 @@
+"""The three tables and the description of a study: what they hold, reading them, and what is refused.
+
+They are all that the analysis ever sees of a study: `runs.parquet` (one row a run), `nodes.parquet` (one row a
+node), `calls.parquet` (one row a model call) and `study.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pandas.api import types as dtypes
+
+from mlesearch.types import ConfigError
+
+Kind = Literal["text", "int", "float", "flag"]
+"""What a column holds: text, whole numbers, floats, or true and false."""
+
+Policy = Literal["fail", "drop_task", "drop_seed"]
+"""What is done with missing runs; see `apply_policy`."""
+
+POLICIES: tuple[Policy, ...] = ("fail", "drop_task", "drop_seed")
+RUN_STATUS = ("ok", "failed", "timeout", "missing")
+IDENTITY = ("model", "strategy", "variant", "task", "seed")
+MEDALS = ("gold", "silver", "bronze")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        kind: what it holds.
+        meaning: in words, with the unit.
+        nullable: whether it may be empty where it does not apply.
+        optional: whether the table may lack it.
+    """
+
+    kind: Kind
+    meaning: str
+    nullable: bool = False
+    optional: bool = False
+
+
+RUNS: Mapping[str, Column] = {
+    "run_id": Column("text", "unique name of the run"),
+    "model": Column("text", "model id as configured"),
+    "tier": Column("text", "declared tier of the model", nullable=True),
+    "capability": Column("float", "declared capability of the model, measured outside this study", nullable=True),
+    "capability_source": Column("text", "where the capability figure comes from", nullable=True),
+    "strategy": Column("text", "search strategy"),
+    "variant": Column("text", "variant of the strategy (ablation, setting)"),
+    "task": Column("text", "task id"),
+    "suite": Column("text", "suite of the task", nullable=True),
+    "seed": Column("int", "seed of the run"),
+    "status": Column("text", "ok, failed, timeout or missing"),
+    "simulated": Column("flag", "whether a simulated engineer answered in place of a language model"),
+    "valid": Column("flag", "whether a valid submission was made"),
+    "score": Column("float", "test score of the submission, in the metric's units", nullable=True),
+    "lower_is_better": Column("flag", "direction of the metric"),
+    "gold": Column("flag", "gold medal"),
+    "silver": Column("flag", "silver medal"),
+    "bronze": Column("flag", "bronze medal"),
+    "above_median": Column("flag", "better than the median of the leaderboard"),
+    "percentile": Column("float", "share of the leaderboard that the score reaches, 0 to 1", nullable=True),
+    "val_selected": Column("float", "validation score of the submitted node", nullable=True),
+    "test_selected": Column("float", "test score of the submitted node", nullable=True),
+    "test_oracle": Column("float", "best test score of any valid node of the run", nullable=True),
+    "medal_oracle": Column("flag", "whether that node has a medal"),
+    "improvement_rate": Column("float", "share of improvement steps that beat their base by validation", nullable=True),
+    "direction_accuracy": Column("float", "share of hypotheses whose predicted sign came true, 0 to 1", nullable=True),
+    "charged_s": Column("float", "charged time, seconds", nullable=True),
+    "wait_s": Column("float", "queueing and backoff, never charged, seconds", nullable=True),
+    "real_s": Column("float", "wall-clock time, seconds", nullable=True),
+    "gpu_h": Column("float", "GPU hours", nullable=True),
+    "cost_usd": Column("float", "cost of all model calls, US dollars; empty without a known price", nullable=True),
+    "tokens_in": Column("int", "input tokens", nullable=True),
+    "tokens_out": Column("int", "output tokens", nullable=True),
+    "n_calls": Column("int", "model calls", nullable=True),
+    "n_executions": Column("int", "programs executed", nullable=True),
+    "steps": Column("int", "program proposals, executed or not", nullable=True),
+    "validation": Column("text", "harness or reported", nullable=True),
+    "promises": Column("text", "promises of the sandbox that were in force", nullable=True),
+    "model_answered": Column("text", "model id that the provider answered with", nullable=True),
+    "hardware": Column("text", "declared hardware", nullable=True),
+}
+
+NODES: Mapping[str, Column] = {
+    "run_id": Column("text", "run that the node belongs to"),
+    "proposal": Column("int", "proposal id, dense within the run"),
+    "step": Column("int", "number of program proposals up to and with this one", nullable=True),
+    "op": Column("text", "operator"),
+    "trace": Column("int", "parallel trace", nullable=True),
+    "base": Column("int", "program that was edited", nullable=True),
+    "parents": Column("text", "lineage: proposal ids, separated by commas", nullable=True),
+    "status": Column("text", "ok, or how it failed"),
+    "verdict": Column("text", "accepted, rejected, void, or empty", nullable=True),
+    "t_charged_s": Column("float", "charged time at which it was finished, seconds"),
+    "cum_tokens": Column("int", "tokens spent by the run so far", nullable=True),
+    "cum_usd": Column("float", "US dollars spent by the run so far", nullable=True),
+    "val_score": Column("float", "validation score", nullable=True),
+    "test_score": Column("float", "test score, never seen by the strategy", nullable=True),
+    "valid": Column("flag", "whether its validation score counts as one"),
+    "best_so_far": Column("float", "best validation score of the run so far", nullable=True),
+    "medal": Column("text", "medal of this node: gold, silver, bronze or none", nullable=True, optional=True),
+}
+
+CALLS: Mapping[str, Column] = {
+    "run_id": Column("text", "run that the call belongs to"),
+    "proposal": Column("int", "proposal that it was made for"),
+    "op": Column("text", "operator (a review has its own)"),
+    "attempt": Column("int", "attempt: repair turns and retries after truncation count"),
+    "tokens_in": Column("int", "input tokens"),
+    "tokens_out": Column("int", "output tokens"),
+    "cost_usd": Column("float", "US dollars; empty without a known price", nullable=True),
+    "service_s": Column("float", "service time of the call, seconds"),
+}
+
+SCHEMAS: Mapping[str, Mapping[str, Column]] = {"runs": RUNS, "nodes": NODES, "calls": CALLS}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A study as the analysis sees it.
+
+    Attributes:
+        runs: one row a run, columns of `RUNS`.
+        nodes: one row a node, columns of `NODES`.
+        calls: one row a model call, columns of `CALLS`.
+        study: the content of study.json.
+    """
+
+    runs: pd.DataFrame
+    nodes: pd.DataFrame
+    calls: pd.DataFrame
+    study: Mapping[str, Any]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated engineer stood in for the language model."""
+        return bool(self.runs["simulated"].any())
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNote:
+    """What the missing-run policy did.
+
+    Attributes:
+        policy: its name.
+        missing: number of missing runs found.
+        expected: number of runs that the grid holds.
+        dropped_tasks: tasks left out, sorted.
+        dropped_runs: rows left out.
+    """
+
+    policy: Policy
+    missing: int
+    expected: int
+    dropped_tasks: tuple[str, ...]
+    dropped_runs: int
+
+    @property
+    def words(self) -> str:
+        """One sentence for the report."""
+        if not self.missing:
+            return f"no missing run among {self.expected} (policy: {self.policy})"
+        found = f"{self.missing} of {self.expected} runs are missing (policy: {self.policy}): "
+        if self.policy == "fail":
+            return found + "each counts as a failed run"
+        tasks = f"{len(self.dropped_tasks)} task{'' if len(self.dropped_tasks) == 1 else 's'}"
+        if self.policy == "drop_task":
+            return found + f"{tasks} left out for all models and strategies, {self.dropped_runs} runs in all"
+        extra = f", and {tasks} left with no run in some cell" if self.dropped_tasks else ""
+        return found + f"they are left out, so these cells have fewer seeds{extra}"
+
+
+def read(study_dir: Path | str) -> Tables:
+    """Reads the tables of a study, typed by the schemas. Call `validate` on the result before using it.
+
+    Raises:
+        ConfigError: a file is absent or unreadable, a column is absent, or a column holds the wrong kind of value.
+    """
+    folder = Path(study_dir)
+    study_file = folder / "study.json"
+    if not study_file.is_file():
+        raise ConfigError(f"{study_file} does not exist: a study folder with study.json is expected")
+    try:
+        study = json.loads(study_file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{study_file} is not valid JSON ({error}); restore it, it is written once") from None
+    if not isinstance(study, dict):
+        raise ConfigError(f"{study_file} holds {type(study).__name__}, expected an object with name, claim and grid")
+    frames = {}
+    for name, schema in SCHEMAS.items():
+        file = folder / f"{name}.parquet"
+        if not file.is_file():
+            raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
+        try:
+            frame = pd.read_parquet(file)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
+        frames[name] = typed(_told_apart(frame) if name == "runs" else frame, schema, name)
+    return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study)
+
+
+def _told_apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """A run that never began does not know whether it would have been simulated: it follows the runs that do."""
+    if not {"simulated", "status"} <= set(runs.columns):
+        return runs
+    known = runs["simulated"].dropna().unique()
+    unknown = runs["simulated"].isna() & (runs["status"] == "missing")
+    return runs.assign(simulated=runs["simulated"].where(~unknown, known[0])) if len(known) == 1 else runs
+
+
+def typed(frame: pd.DataFrame, schema: Mapping[str, Column], table: str) -> pd.DataFrame:
+    """The frame with the columns of the schema in its order and in its types; other columns follow unchanged.
+
+    Args:
+        frame: as read.
+        schema: one of `RUNS`, `NODES`, `CALLS`.
+        table: its name, for errors.
+
+    Raises:
+        ConfigError: a column is absent, or holds the wrong kind of value.
+    """
+    absent = [name for name, column in schema.items() if name not in frame.columns and not column.optional]
+    if absent:
+        raise ConfigError(
+            f"table {table} lacks the column{'' if len(absent) == 1 else 's'} {', '.join(absent)}; "
+            "collect the study again with this version of mlesearch"
+        )
+    parts: dict[str, Any] = {}
+    for name, column in schema.items():
+        if name in frame.columns:
+            parts[name] = _typed_column(frame[name], column, f"{table}.{name}")
+    parts |= {str(name): frame[name] for name in frame.columns if name not in schema}
+    return pd.DataFrame(parts, index=frame.index).reset_index(drop=True)
+
+
+def _typed_column(values: pd.Series[Any], column: Column, where: str) -> pd.Series[Any]:
+    """One column in its type, or a ConfigError that names it."""
+    empty = values.isna()
+    if column.kind == "flag":
+        return _typed_flag(values, empty, where)
+    if not column.nullable and bool(empty.any()):
+        row = int(empty.to_numpy().argmax())
+        raise ConfigError(f"{where} is empty in row {row}; this column needs a value ({column.meaning})")
+    if column.kind == "text":
+        return values.where(empty, values.astype(str)).astype(object).where(~empty, None)
+    try:
+        numbers = pd.to_numeric(values).astype("Float64" if column.kind == "int" else "float64")
+        return numbers.astype("Int64" if column.nullable else "int64") if column.kind == "int" else numbers
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where} does not hold numbers ({error}); expected: {column.meaning}") from None
+
+
+def _typed_flag(values: pd.Series[Any], empty: pd.Series[Any], where: str) -> pd.Series[Any]:
+    """A column of true and false; empty means false (an ungraded run has no medal)."""
+    filled = values.astype(object).where(~empty, False)
+    if not (dtypes.is_bool_dtype(values.dtype) or filled.isin([True, False]).all()):
+        raise ConfigError(f"{where} holds something other than true or false")
+    return filled.astype(bool)
+
+
+def validate(tables: Tables) -> None:
+    """Refuses tables from which no number should be computed.
+
+    Raises:
+        ConfigError: no run at all; two runs with one identity or one run_id; an unknown status; more than one medal
+            flag on a run; a medal on an invalid run; live and simulated rows together; a hole in the grid with no
+            `missing` row; nodes or calls of an unknown run.
+    """
+    runs = tables.runs
+    if runs.empty:
+        raise ConfigError("table runs is empty: run the study and collect it before analysing it")
+    _refuse_duplicates(runs)
+    unknown = ~runs["status"].isin(RUN_STATUS)
+    _refuse(runs, unknown, lambda row: f"has status {row['status']!r}; allowed: {', '.join(RUN_STATUS)}")
+    flags = runs[list(MEDALS)]
+    _refuse(
+        runs,
+        flags.sum(axis=1) > 1,
+        lambda row: (
+            "has more than one medal flag (" + ", ".join(m for m in MEDALS if row[m]) + "); at most one is "
+            "allowed: collect the study again"
+        ),
+    )
+    _refuse(
+        runs,
+        (flags.any(axis=1) | runs["above_median"]) & ~runs["valid"],
+        lambda row: "has a medal or stands above the median though its submission is invalid; collect the study again",
+    )
+    _refuse_mixture(tables)
+    _refuse_holes(tables)
+    known = set(runs["run_id"])
+    for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
+        strangers = sorted(set(frame["run_id"]) - known)
+        if strangers:
+            raise ConfigError(
+                f"table {name} has rows of run {strangers[0]!r}, which table runs lacks "
+                f"({len(strangers)} such runs); collect the study again"
+            )
+
+
+def _refuse(runs: pd.DataFrame, bad: pd.Series[Any], what: Any) -> None:
+    """Raises about the first bad run, saying how many there are."""
+    count = int(bad.sum())
+    if count:
+        row = runs[bad].iloc[0]
+        others = f" ({count} runs in all)" if count > 1 else ""
+        raise ConfigError(f"run {row['run_id']} {what(row)}{others}")
+
+
+def _refuse_duplicates(runs: pd.DataFrame) -> None:
+    """Two rows for one run."""
+    for columns in (list(IDENTITY), ["run_id"]):
+        again = runs.duplicated(columns)
+        if bool(again.any()):
+            row = runs[again].iloc[0]
+            what = ", ".join(f"{name}={row[name]}" for name in columns)
+            raise ConfigError(f"table runs holds two rows for {what}; each run may stand there once: collect again")
+
+
+def _refuse_mixture(tables: Tables) -> None:
+    """Live and simulated rows together, or a study.json that says otherwise than its rows."""
+    simulated = tables.runs["simulated"]
+    if bool(simulated.any()) and not bool(simulated.all()):
+        raise ConfigError(
+            f"table runs mixes {int(simulated.sum())} simulated with {int((~simulated).sum())} live runs; "
+            "put them into two studies, their results may never stand in one table"
+        )
+    declared = tables.study.get("simulated")
+    if declared is not None and bool(declared) != bool(simulated.iloc[0]):
+        raise ConfigError(
+            f"study.json says simulated={bool(declared)} but the runs say simulated={bool(simulated.iloc[0])}; "
+            "collect the study again"
+        )
+
+
+def declared_names(study: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """A list of names of the grid that study.json declares, empty where it declares none."""
+    grid = study.get("grid")
+    value = grid.get(key) if isinstance(grid, Mapping) else None
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        names = [item.get("name", item.get("id")) if isinstance(item, Mapping) else item for item in value]
+        if all(isinstance(name, str | int) for name in names):
+            return tuple(str(name) for name in names)
+    return ()
+
+
+def _refuse_holes(tables: Tables) -> None:
+    """A cell of the grid with neither a run nor a `missing` row."""
+    runs = tables.runs
+    arms = sorted(set(zip(runs["strategy"], runs["variant"], strict=True)))
+    for name in declared_names(tables.study, "strategies"):
+        if name not in {strategy for strategy, _ in arms}:
+            raise ConfigError(f"strategy {name} of the declared grid has no row in table runs, not even a missing one")
+    models = sorted(set(runs["model"]) | set(declared_names(tables.study, "models")))
+    tasks = sorted(set(runs["task"]) | set(declared_names(tables.study, "tasks")))
+    seeds = sorted(set(runs["seed"].astype(int)) | {int(s) for s in declared_names(tables.study, "seeds")})
+    expected = len(models) * len(arms) * len(tasks) * len(seeds)
+    if expected == len(runs):
+        return
+    there = set(runs[list(IDENTITY)].itertuples(index=False, name=None))
+    for model, (strategy, variant), task, seed in product(models, arms, tasks, seeds):
+        if (model, strategy, variant, task, seed) not in there:
+            raise ConfigError(
+                f"the grid has a hole: no row for model={model}, strategy={strategy}, variant={variant}, task={task}, "
+                f"seed={seed} ({expected - len(runs)} in all); launch it in this study and "
+                "collect again, or keep the grids in two studies"
+            )
+
+
+def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, PolicyNote]:
+    """Treats missing runs by the named policy.
+
+    Args:
+        tables: validated.
+        policy: `fail` keeps a missing run as a failed one; `drop_task` leaves out, for all models and strategies,
+            every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has fewer seeds
+            in that cell), and the tasks that have no run left in some cell.
+
+    Raises:
+        ConfigError: the policy is unknown, or leaves no task.
+    """
+    if policy not in POLICIES:
+        raise ConfigError(f"unknown policy for missing runs {policy!r}; allowed: {', '.join(POLICIES)}")
+    runs = tables.runs
+    missing = runs["status"] == "missing"
+    count = int(missing.sum())
+    dropped: tuple[str, ...] = ()
+    kept = runs
+    if policy == "drop_task":
+        dropped = tuple(sorted(set(runs.loc[missing, "task"])))
+        kept = runs[~runs["task"].isin(dropped)]
+    elif policy == "drop_seed" and count:
+        kept = runs[~missing]
+        cell = ["model", "strategy", "variant"]
+        cells = len(runs[cell].drop_duplicates())
+        per_task = kept[["task", *cell]].drop_duplicates()["task"].value_counts()
+        full = set(per_task.index[per_task == cells])
+        dropped = tuple(sorted(set(runs["task"]) - full))
+        kept = kept[kept["task"].isin(sorted(full))]
+    if kept.empty:
+        raise ConfigError(f"policy {policy} leaves no task: every task has a missing run; finish the study or use fail")
+    note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept))
+    if len(kept) == len(runs):
+        return tables, note
+    ids = set(kept["run_id"])
+    return replace(
+        tables,
+        runs=kept.reset_index(drop=True),
+        nodes=tables.nodes[tables.nodes["run_id"].isin(ids)].reset_index(drop=True),
+        calls=tables.calls[tables.calls["run_id"].isin(ids)].reset_index(drop=True),
+    ), note

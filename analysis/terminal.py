@@ -1,0 +1,107 @@
+"""The medal table for a terminal: plain text, nothing but the numbers and what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from mlesearch.analysis.claim import OUTCOMES, arms_of, models_of
+from mlesearch.analysis.rates import Parity
+from mlesearch.analysis.results import board
+from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
+
+
+@dataclass(frozen=True, slots=True)
+class MedalRow:
+    """One line: a model and a strategy.
+
+    Attributes:
+        rate: mean over tasks of the share of seeds with a medal, 0 to 1.
+        parity: mean and SEM over seeds, percent.
+        low: lower limit of the E2 interval, 0 to 1; NaN where not estimable.
+        high: upper limit.
+        runs: number of runs.
+    """
+
+    model: str
+    strategy: str
+    rate: float
+    parity: Parity
+    low: float
+    high: float
+    runs: int
+
+
+def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str = "any_medal") -> list[MedalRow]:
+    """The any-medal rate of every model and strategy, weakest model first where that is known.
+
+    Raises:
+        ConfigError: the tables are refused by `tables.validate`.
+    """
+    validate(tables)
+    kept, _ = apply_policy(tables, policy)
+    return _rows(kept, outcome)
+
+
+def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
+    """The rows of tables that were validated and treated."""
+    arms, models = arms_of(tables), models_of(tables)
+    cells = board(tables.runs, models, arms, outcome)
+    return [
+        MedalRow(
+            model,
+            arm.label,
+            float(cells.e2.rate[m, a]),
+            cells.parity[m][a],
+            float(cells.e2.low[m, a]),
+            float(cells.e2.high[m, a]),
+            int(cells.counts.counts[m, a].sum()),
+        )
+        for m, model in enumerate(models.names)
+        for a, arm in enumerate(arms)
+    ]
+
+
+def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_medal") -> str:
+    """The same as plain text of at most some 80 columns, with a line that says what each figure is.
+
+    Raises:
+        ConfigError: the tables are refused by `tables.validate`.
+    """
+    validate(tables)
+    tables, missing = apply_policy(tables, policy)
+    rows = _rows(tables, outcome)
+    title = f"{OUTCOMES[outcome]}, %"
+    cells = [
+        (
+            row.model,
+            row.strategy,
+            f"{row.parity.mean:.1f}",
+            f"± {row.parity.sem:.1f}",
+            "not estimable" if np.isnan(row.low) else f"{100 * row.low:5.1f} to {100 * row.high:5.1f}",
+        )
+        for row in rows
+    ]
+    heads = ("model", "strategy", title, "SEM", "E2 95 % interval")
+    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
+    right = (False, False, True, True, True)
+
+    def line(values: tuple[str, ...]) -> str:
+        return "  ".join(
+            v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)
+        ).rstrip()
+
+    out = [line(heads), line(tuple("-" * w for w in widths))]
+    for i, cell in enumerate(cells):
+        again = i > 0 and cells[i - 1][0] == cell[0]
+        out.append(line(("" if again else cell[0], *cell[1:])))
+    seeds = sorted({row.parity.seeds for row in rows})
+    span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    tasks = rows[0].parity.tasks
+    note = f"mean ± SEM over {span} seed{'' if span == '1' else 's'}; E2: Wilson interval over {tasks} task"
+    out.append(note + ("" if tasks == 1 else "s") + " (tasks like these).")
+    if missing.missing:
+        out.append(f"{missing.words}.")
+    if tables.simulated:
+        out.append("Simulated engineers, not language models: this says nothing about any language model.")
+    return "\n".join(out)

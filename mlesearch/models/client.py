@@ -1,0 +1,222 @@
+"""One way to call litellm: lazily imported, on the background loop, with our deadline, retries and errors.
+
+The chat model and the embedder both stand on it. litellm takes seconds and some 160 MB to import, so nothing
+here imports it before the first call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlesearch.models.errors import classify
+from mlesearch.models.loop import background_loop
+from mlesearch.models.params import KEYLESS, LiveParams, provider_of
+from mlesearch.models.protocol import AuthFailed, Price
+from mlesearch.models.retry import Failure, Success, persist
+
+ENVIRONMENT: Mapping[str, str] = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_MODE": "PRODUCTION",
+}
+"""Set in this process's environment before litellm is imported, and left there, since it reads some of them later.
+
+Without them its import fetches a price map from the network and loads a `.env` file of the working directory, so
+prices and keys would depend on the day and the place.
+"""
+
+NO_KEY = "no-key-needed"
+"""Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
+
+_prepared_in: int | None = None  # process id
+_inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
+
+
+def load_litellm() -> Any:
+    """litellm, imported at the first call and prepared once per process."""
+    global _prepared_in  # noqa: PLW0603  a forked child must notice that its parent's clients are not its own
+    if _prepared_in == os.getpid():
+        return importlib.import_module("litellm")
+    os.environ.update(ENVIRONMENT)
+    litellm: Any = importlib.import_module("litellm")
+    litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
+    if _prepared_in is not None:
+        _inherited.append(litellm.in_memory_llm_clients_cache)
+        litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
+    background_loop().at_close(litellm.close_litellm_async_clients)
+    _prepared_in = os.getpid()
+    return litellm
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A response of litellm's and what it took.
+
+    Attributes:
+        response: litellm's object.
+        service_us: duration of the attempt that succeeded.
+        wait_us: everything else: waiting for a free slot, failed attempts, backoff, the first import.
+        dropped: parameters that were left out because the model does not take them, sorted.
+    """
+
+    response: Any
+    service_us: int
+    wait_us: int
+    dropped: tuple[str, ...]
+
+
+class LiteLLMClient:
+    """Calls of one model through litellm.
+
+    Args:
+        owner: e.g. "model 'gpt-6-luna'", the start of every error.
+        params: the model's.
+        function: litellm's coroutine function, "acompletion" or "aembedding".
+    """
+
+    def __init__(self, owner: str, params: LiveParams, function: str) -> None:
+        self.owner = owner
+        self.params = params
+        self._function = function
+        self._supported: frozenset[str] | None = None
+        self._refused: frozenset[str] = frozenset()  # learned from the provider's own errors
+
+    def call(self, fixed: Mapping[str, object], optional: Mapping[str, object], deadline_s: float) -> Answered:
+        """One call, tried again as often as the parameters and the deadline allow.
+
+        The first import of litellm is no part of the deadline.
+
+        Args:
+            fixed: arguments that must be sent.
+            optional: arguments that are dropped where the model does not take them.
+            deadline_s: wall-clock limit, waiting and retries included.
+
+        Raises:
+            ModelUnavailable: a subclass that says why.
+        """
+        start_ns = time.monotonic_ns()
+        litellm = load_litellm()
+        import_us = (time.monotonic_ns() - start_ns) // 1000
+        takes = self._takes(litellm)
+        left: dict[str, object] = {}
+
+        def attempt(left_s: float) -> Success[Any] | Failure:
+            while True:
+                left.clear()
+                left.update(self._sendable(optional, takes))
+                begun = time.monotonic()
+                result = self._attempt(litellm, {**fixed, **left}, left, left_s)
+                if not isinstance(result, Failure) or result.unsupported is None:
+                    return result
+                self._refused |= {result.unsupported}
+                left_s -= time.monotonic() - begun
+
+        success, wait_us = persist(
+            attempt,
+            owner=self.owner,
+            deadline_s=deadline_s,
+            max_retries=self.params.max_retries,
+            backoff=self.params.backoff,
+        )
+        sent = set(left) | ({"max_tokens"} if "max_completion_tokens" in left else set())
+        dropped = tuple(sorted(set(optional) - sent))
+        return Answered(success.value, success.service_us, wait_us + import_us, dropped)
+
+    def _sendable(self, optional: Mapping[str, object], takes: frozenset[str]) -> dict[str, object]:
+        """What the model takes; the limit on the answer under its newer name where the old one is refused."""
+
+        def taken(name: str) -> bool:
+            return (not takes or name in takes) and name not in self._refused
+
+        left = {name: value for name, value in optional.items() if taken(name)}
+        if "max_tokens" in optional and "max_tokens" not in left and taken("max_completion_tokens"):
+            left["max_completion_tokens"] = optional["max_tokens"]
+        return left
+
+    def _takes(self, litellm: Any) -> frozenset[str]:
+        """Parameters that litellm knows the model to take; empty where it doesn't know the provider."""
+        if self._supported is None:
+            kind = "chat_completion" if self._function == "acompletion" else "embeddings"
+            names = litellm.get_supported_openai_params(
+                model=self.params.model, custom_llm_provider=provider_of(self.params.model), request_type=kind
+            )
+            self._supported = frozenset(names or ())
+        return self._supported
+
+    def _attempt(
+        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
+    ) -> Success[Any] | Failure:
+        key = self.params.key
+        if key.variables and key.read() is None:
+            text = f"no API key: the environment variable {' or '.join(key.variables)} is not set"
+            return Failure(AuthFailed, False, text)
+
+        async def send() -> Success[Any]:
+            start_ns = time.monotonic_ns()
+            # timeout stays the same at every call: litellm keeps one client with its connections for each value
+            response = await getattr(litellm, self._function)(
+                model=self.params.model,
+                **arguments,
+                **self._access(),
+                timeout=self.params.timeout_s,
+                num_retries=0,
+                max_retries=0,
+            )
+            return Success(response, (time.monotonic_ns() - start_ns) // 1000)
+
+        try:
+            return background_loop().run(send, limit_s=self.params.timeout_s, deadline_s=left_s)
+        except Exception as error:  # litellm raises what it likes; every kind is classified
+            return classify(
+                error,
+                key_variable=key.found_in,
+                endpoint=self.params.api_base or "",
+                droppable=droppable,
+                secrets=filter(None, (key.read(),)),
+            )
+
+    def _access(self) -> dict[str, object]:
+        """Key and endpoint; made where they are used and kept nowhere."""
+        access: dict[str, object] = {}
+        if self.params.api_base is not None:
+            access["api_base"] = self.params.api_base
+        key = self.params.key.read()
+        if key is not None:
+            access["api_key"] = key
+        elif self.params.api_base is not None or provider_of(self.params.model) in KEYLESS:
+            access["api_key"] = NO_KEY
+        return access
+
+
+def map_price(model: str) -> Price | None:
+    """The price in litellm's bundled map, at its lowest tier; None where a direction is missing or zero."""
+    try:
+        info = load_litellm().get_model_info(model)
+        per_token = [info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")]
+        cached = info.get("cache_read_input_token_cost")
+    except Exception:  # it raises a plain Exception for a model that it doesn't know
+        return None
+    if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
+        return None
+    return Price(_per_mtok(per_token[0]), _per_mtok(per_token[1]), _per_mtok(cached) if cached else None)
+
+
+def _per_mtok(usd_per_token: float) -> float:
+    return float(f"{usd_per_token * 1e6:.12g}")  # 2.5e-07 per token is 0.25, not 0.24999999999999997
+
+
+def map_cost_nusd(response: Any, model: str) -> int | None:
+    """Nano-dollars of a response by litellm's map, its tiers included; None where it can't tell or says nothing."""
+    try:
+        usd = load_litellm().completion_cost(completion_response=response, model=model)
+    except Exception:  # as above
+        return None
+    if not isinstance(usd, int | float) or not math.isfinite(usd) or usd <= 0:
+        return None
+    return math.ceil(round(usd * 1e9, 3))

@@ -1,0 +1,131 @@
+"""One event loop on one background thread per process, for clients that keep their connections open.
+
+A loop per call would leak a client and its descriptors each time. Nothing is started at import; a forked child
+starts its own loop and never touches the one it inherited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MAX_IN_FLIGHT = 64
+GRACE_S = 2.0
+CLOSE_S = 2.0
+LONGEST_S = 1e6  # what threading and asyncio can wait for has an end
+
+Closer = Callable[[], Awaitable[Any]]
+
+
+class BackgroundLoop:
+    """The loop and its thread. Use `background_loop()`, which keeps one per process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._slots = threading.BoundedSemaphore(MAX_IN_FLIGHT)
+        self._closers: list[Closer] = []
+        self._thread = threading.Thread(target=self._serve, name="mlesearch-models", daemon=True)
+        self._thread.start()
+
+    def run(self, make: Callable[[], Coroutine[Any, Any, T]], *, limit_s: float, deadline_s: float) -> T:
+        """Run one coroutine to its end, from any thread but the loop's own.
+
+        The limits hold even if the coroutine ignores its cancellation.
+
+        Args:
+            make: makes the coroutine, on the loop.
+            limit_s: for the coroutine alone.
+            deadline_s: for waiting for a free slot and the coroutine together.
+
+        Raises:
+            TimeoutError: a limit was reached.
+        """
+        start = time.monotonic()
+        deadline_s = min(deadline_s, LONGEST_S)
+        if not self._slots.acquire(timeout=max(0.0, deadline_s)):
+            raise TimeoutError
+        limit_s = max(0.0, min(limit_s, deadline_s - (time.monotonic() - start)))
+        try:
+            future = asyncio.run_coroutine_threadsafe(_bounded(make, limit_s), self._loop)
+        except BaseException:
+            self._slots.release()
+            raise
+        future.add_done_callback(lambda _done: self._slots.release())
+        try:
+            return future.result(limit_s + GRACE_S)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def at_close(self, closer: Closer) -> None:
+        """Have something closed, on the loop, when the process ends."""
+        self._closers.append(closer)
+
+    def close(self) -> None:
+        """Close what was registered and stop the loop; bounded in time."""
+        if not self._loop.is_running():
+            return
+        with contextlib.suppress(Exception):  # the process is ending: nothing can be done about a failed close
+            asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result(CLOSE_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_S)
+
+    async def _shut_down(self) -> None:
+        for closer in self._closers:
+            with contextlib.suppress(Exception):
+                await closer()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+
+async def _bounded(make: Callable[[], Coroutine[Any, Any, T]], limit_s: float) -> T:
+    async with asyncio.timeout(limit_s):
+        return await make()
+
+
+class _Process:
+    """What belongs to this process: replaced as a whole in a forked child."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.loop: BackgroundLoop | None = None
+
+
+_process = _Process()
+_inherited: list[_Process] = []  # kept for ever: collecting a parent's loop would touch descriptors it still uses
+_hooked = False
+
+
+def background_loop() -> BackgroundLoop:
+    """This process's loop, started at the first call."""
+    global _hooked  # noqa: PLW0603  one hook per interpreter, inherited by forks
+    with _process.lock:
+        if _process.loop is None:
+            _process.loop = BackgroundLoop()
+            atexit.register(_process.loop.close)
+            if not _hooked:
+                _hooked = True
+                os.register_at_fork(after_in_child=_forked)
+        return _process.loop
+
+
+def _forked() -> None:
+    global _process  # noqa: PLW0603  the child's own; the parent's lock may be held for ever here
+    if _process.loop is not None:
+        atexit.unregister(_process.loop.close)
+    _inherited.append(_process)
+    _process = _Process()

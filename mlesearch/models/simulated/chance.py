@@ -1,0 +1,71 @@
+"""The engineer's randomness: streams from sha256, the same in every process, on every platform, for all versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_NORMAL = NormalDist()
+_TWO53 = float(1 << 53)
+
+
+def _bytes(*key: object) -> bytes:
+    return hashlib.sha256("\x00".join(str(k) for k in key).encode()).digest()
+
+
+def _unit(raw: int) -> float:
+    """A number in (0, 1) from 53 bits."""
+    return ((raw >> 11) + 0.5) / _TWO53
+
+
+def normal_quantile(p: float) -> float:
+    """The standard normal's quantile of p in (0, 1)."""
+    return _NORMAL.inv_cdf(p)
+
+
+def fixed_normal(*key: object) -> float:
+    """One standard normal draw that belongs to a key for good."""
+    return _NORMAL.inv_cdf(_unit(int.from_bytes(_bytes("fixed", *key)[:8], "big")))
+
+
+class Stream:
+    """A stream of draws that depends on its key alone."""
+
+    def __init__(self, *key: object) -> None:
+        self._key = _bytes(*key)
+        self._block = 0
+        self._pool: list[int] = []
+
+    def uniform(self) -> float:
+        """A number in (0, 1)."""
+        if not self._pool:
+            digest = hashlib.sha256(self._key + self._block.to_bytes(8, "big")).digest()
+            self._block += 1
+            self._pool = [int.from_bytes(digest[i : i + 8], "big") for i in (24, 16, 8, 0)]
+        return _unit(self._pool.pop())
+
+    def normal(self) -> float:
+        """A standard normal draw."""
+        return _NORMAL.inv_cdf(self.uniform())
+
+    def pick(self, items: Sequence[T], weights: Sequence[float] | None = None) -> T:
+        """One of the items, equally likely or by weight."""
+        if weights is None:
+            return items[int(self.uniform() * len(items))]
+        left = self.uniform() * sum(weights)
+        for item, weight in zip(items, weights, strict=True):
+            left -= weight
+            if left < 0:
+                return item
+        return items[-1]
+
+    def subset(self, items: Sequence[T], size: int) -> list[T]:
+        """`size` different items in their own order; all of them when there are no more."""
+        if size >= len(items):
+            return list(items)
+        keys = [(self.uniform(), i) for i in range(len(items))]
+        return [items[i] for i in sorted(i for _, i in sorted(keys)[:size])]

@@ -1,0 +1,150 @@
+"""What the engineer gets out of a prompt: only what stands in the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mlesearch import markup
+from mlesearch.models.protocol import Message
+from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space, recognise
+from mlesearch.types import Op, VerdictKind
+
+LESSON_MARK = "\nLesson: "
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A program that the prompt shows: how it ended, and what it is (None where the engineer can't read it)."""
+
+    status: str
+    score: str
+    known: Recognised | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One piece of guidance; verdict and score are empty where the prompt shows none."""
+
+    text: str
+    verdict: str = ""
+    score: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt, read.
+
+    Attributes:
+        op: the job; None where the messages hold none.
+        task: id of the task.
+        base: the program to start from or to compare with.
+        subject: the program to judge.
+        others: further programs, to be merged.
+        attempts: texts of the earlier attempts.
+        outputs: what programs printed, by role.
+        guidance: by kind.
+        cue: "simple", "normal", "complex" or empty.
+    """
+
+    op: Op | None = None
+    task: str = ""
+    base: Shown | None = None
+    subject: Shown | None = None
+    others: tuple[Shown, ...] = ()
+    attempts: tuple[str, ...] = ()
+    outputs: dict[str, str] = field(default_factory=dict)
+    guidance: dict[str, tuple[Hint, ...]] = field(default_factory=dict)
+    cue: str = ""
+
+    def hints(self, kind: str) -> tuple[Hint, ...]:
+        """The guidance of one kind, in order."""
+        return self.guidance.get(kind, ())
+
+
+def _program(block: markup.Block) -> Shown:
+    codes = markup.fenced_python(block.body)
+    known = recognise(codes[0].rstrip()) if codes else None
+    return Shown(block.attrs.get("status", ""), block.attrs.get("score", ""), known)
+
+
+def read(messages: Sequence[Message]) -> Prompt:
+    """Read the newest user message that holds a job (a repair turn after it holds none)."""
+    for message in reversed(messages):
+        if message.role == "user" and "<job" in message.content:
+            return _read(message.content)
+    return Prompt()
+
+
+def _read(text: str) -> Prompt:
+    op: Op | None = None
+    task = cue = ""
+    programs: dict[str, list[Shown]] = {}
+    attempts: list[str] = []
+    outputs: dict[str, str] = {}
+    guidance: dict[str, tuple[Hint, ...]] = {}
+    for block in markup.blocks(text):
+        match block.tag:
+            case "job":
+                name = block.attrs.get("op", "")
+                op = Op(name) if name in {o.value for o in Op} else None
+            case "task":
+                task = block.attrs.get("id", "")
+            case "program":
+                programs.setdefault(block.attrs.get("role", ""), []).append(_program(block))
+            case "output":
+                outputs[block.attrs.get("role", "")] = block.body
+            case "attempt":
+                attempts.append(block.body)
+            case "guidance":
+                kind = block.attrs.get("kind", "")
+                hint = Hint(block.body, block.attrs.get("verdict", ""), block.attrs.get("score", ""))
+                guidance[kind] = (*guidance.get(kind, ()), hint)
+            case "cue":
+                cue = block.attrs.get("level", "")
+    return Prompt(
+        op,
+        task,
+        next(iter(programs.get("base", ())), None),
+        next(iter(programs.get("subject", ())), None),
+        tuple(programs.get("other", ())),
+        tuple(attempts),
+        outputs,
+        guidance,
+        cue,
+    )
+
+
+def tried(prompt: Prompt, where: Space) -> set[Pipeline]:
+    """Pipelines that the prompt shows to have been tried: programs, attempts, approaches of others."""
+    shown = [s for s in (prompt.base, prompt.subject, *prompt.others) if s is not None]
+    seen = {s.known.pipeline for s in shown if s.known and s.known.task == where.task}
+    texts = [*prompt.attempts, *(hint.text for hint in prompt.hints("avoid"))]
+    return seen.union(*(where.mentioned(text) for text in texts))
+
+
+def refused(prompt: Prompt, where: Space) -> set[Edit]:
+    """Steps that the prompt speaks against: approaches to avoid, and experiments that were scored and rejected."""
+    rejected = [h for h in prompt.hints("history") if h.verdict == VerdictKind.REJECTED.value and h.score]
+    return {e for hint in (*prompt.hints("avoid"), *rejected) for e in where.instructions(hint.text)}
+
+
+PROMPT_WORTH: dict[str, tuple[float, int]] = {
+    "attempt": (0.01, 5),
+    "lesson": (0.01, 5),
+    "history": (0.02, 5),
+    "memory": (0.03, 3),
+    "diagnosis": (0.10, 1),
+}
+"""What a richer prompt is worth, the same for every strategy: each piece of a kind raises the effective capability
+by this share, up to so many pieces. An assumption of this world, not a finding."""
+
+
+def worth(prompt: Prompt) -> float:
+    """The factor, at least 1, by which what a prompt shows raises its reader's capability."""
+    pieces = {
+        "attempt": len(prompt.attempts),
+        "lesson": sum(LESSON_MARK in body for body in prompt.attempts),
+        **{kind: len(prompt.hints(kind)) for kind in ("history", "memory", "diagnosis")},
+    }
+    return 1.0 + sum(share * min(pieces[kind], most) for kind, (share, most) in PROMPT_WORTH.items())

@@ -1,0 +1,211 @@
+"""From a scene to messages: the blocks of a prompt in their order, and the operator set that renders and parses.
+
+The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
+resources, and on the base's status, never on guidance or on the strategy, so that two strategies that ask the same
+of the same program send the same prompt. What repeats within a run is rendered once: the head, the instructions and
+each node's attempt block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mlesearch.markup import block
+from mlesearch.models.protocol import Message
+from mlesearch.operators import library, parse
+from mlesearch.operators.attempts import (
+    OUTPUT_CHARS,
+    OUTPUT_CHARS_SHORT,
+    Attempts,
+    diff_block,
+    output_block,
+    program_block,
+    score_text,
+)
+from mlesearch.operators.base import Brief, Parsed, Resources, Scene
+from mlesearch.operators.scene import resource_values, resources_text
+from mlesearch.operators.scope import Capped
+from mlesearch.types import Guidance, GuidanceKind, Node, Op
+
+_HEADS = 64
+"""How many runs' fixed parts are kept."""
+
+_CUES = frozenset({"simple", "normal", "complex"})
+
+
+class Head:
+    """What stays the same in all prompts of one run."""
+
+    def __init__(self, brief: Brief, resources: Resources) -> None:
+        """Nothing is rendered before it is asked for."""
+        self.brief = brief
+        self.resources = resources
+        self._values: dict[str, object] = {
+            **resource_values(resources),
+            "metric": brief.metric,
+            "direction": brief.direction,
+        }
+        self._opening: dict[int, str] = {}
+        self._instructions: dict[tuple[Op, bool, str], tuple[Message, str]] = {}
+
+    def opening(self, budget_left: int) -> str:
+        """The blocks task, data, resources and contract."""
+        found = self._opening.get(budget_left)
+        if found is None:
+            b = self.brief
+            parts = [
+                block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
+                block("data", b.preview) if b.preview else "",
+                block("resources", resources_text(self.resources, budget_left)),
+                block("contract", b.contract),
+            ]
+            found = self._opening[budget_left] = "\n\n".join(p for p in parts if p)
+        return found
+
+    def instructions(self, op: Op, has_base: bool, status: str) -> tuple[Message, str]:
+        """The system message, and the blocks job and reply_format.
+
+        Args:
+            op: the operator.
+            has_base: whether there is a program to start from or to compare with.
+            status: of the program to repair; empty for other operators.
+        """
+        found = self._instructions.get((op, has_base, status))
+        if found is None:
+            values = {**self._values, "has_base": has_base, "status": status}
+            system, job, reply = (
+                library.render_part(op.value, part, values) for part in ("system", "job", "reply_format")
+            )
+            closing = f"{block('job', job, op=op.value)}\n\n{block('reply_format', reply)}"
+            found = self._instructions[op, has_base, status] = (Message("system", system), closing)
+        return found
+
+
+class PromptOperators:
+    """The operators of a run, the same object for all its proposals."""
+
+    def __init__(self, scope: Capped, attempts: Attempts) -> None:
+        """Args: scope: caps what a prompt shows; attempts: the store shared with it."""
+        self._scope = scope
+        self._attempts = attempts
+        self._heads: dict[tuple[int, int], Head] = {}
+        self._cues: dict[str, str] = {}
+
+    def render(self, scene: Scene) -> tuple[Message, ...]:
+        """The prompt of a proposal: a system message and one user message, a function of the scene byte for byte.
+
+        Raises:
+            ValueError: the operator is REVIEW, which has a method of its own.
+        """
+        p = scene.proposal
+        if p.op is Op.REVIEW:
+            raise ValueError("a review is rendered by render_review")
+        base = None if p.base is None else scene.nodes[p.base]
+        subject = None if p.subject is None else scene.nodes[p.subject]
+        shown = [scene.nodes[i] for i in self._scope.cap(p.op, scene.context, scene.nodes)]
+        parts: list[str] = []
+        if p.op is not Op.MERGE:
+            text = self._attempts.text
+            parts += [text(node) for node in shown]
+        if p.op is Op.DIAGNOSE:
+            parts += self._diagnosed(base, subject, shown)
+        elif base is not None:
+            parts.append(program_block(base, "base"))
+            if p.op is not Op.SELECT:
+                parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
+        if p.op is Op.MERGE:
+            parts += [program_block(node, "other") for node in shown if node is not base]
+        parts += [_guidance_block(g) for g in _guidance(scene, subject)]
+        if scene.cue and p.op in {Op.DRAFT, Op.IMPROVE}:
+            parts.append(self._cue(scene.cue))
+        status = base.status.value if base is not None and p.op is Op.DEBUG else ""
+        return self._messages(scene, p.op, base is not None, status, parts)
+
+    def render_review(self, scene: Scene, subject: Node) -> tuple[Message, ...]:
+        """The prompt of the engine's review of an executed program.
+
+        It shows the attempt blocks of the program that was edited and of the subject, so that the lesson can compare
+        scores and plans, and the subject's program and output. Guidance is left out: a review is blind to the strategy.
+        """
+        base = None if subject.base is None else scene.nodes.get(subject.base)
+        parts = [self._attempts.text(base)] if base is not None else []
+        parts += [
+            self._attempts.text(subject),
+            program_block(subject, "subject"),
+            output_block(subject, "subject", OUTPUT_CHARS),
+        ]
+        return self._messages(scene, Op.REVIEW, base is not None, "", parts)
+
+    def parse(self, op: Op, text: str) -> Parsed:
+        """Read a reply.
+
+        Raises:
+            ReplyUnusable: says what was missing.
+        """
+        return parse.parse(op, text)
+
+    def repair(self, messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
+        """The conversation that asks for the same answer in a usable form."""
+        said = reply if reply.strip() else "(an empty reply)"
+        request = library.render("repair", {"problem": problem.strip()})
+        return (*messages, Message("assistant", said), Message("user", request))
+
+    def digests(self) -> Mapping[str, str]:
+        """sha256 of each prompt file, and of the layout's version, for the run's identity."""
+        return library.digests()
+
+    def _diagnosed(self, base: Node | None, subject: Node | None, shown: Sequence[Node]) -> Iterable[str]:
+        if subject is None:
+            raise ValueError("a DIAGNOSE proposal names its subject")
+        if subject not in shown:
+            yield self._attempts.text(subject)
+        yield program_block(subject, "subject")
+        yield output_block(subject, "subject", OUTPUT_CHARS)
+        if base is not None:
+            yield diff_block(base, subject)
+            yield program_block(base, "base")
+            yield output_block(base, "base", OUTPUT_CHARS)
+
+    def _cue(self, level: str) -> str:
+        found = self._cues.get(level)
+        if found is None:
+            if level not in _CUES:
+                raise ValueError(f"unknown cue {level!r}; known: simple, normal, complex")
+            found = self._cues[level] = block("cue", library.render("cue", {"level": level}), level=level)
+        return found
+
+    def _head(self, brief: Brief, resources: Resources) -> Head:
+        key = (id(brief), id(resources))  # the head holds both, so these ids are not given away again
+        head = self._heads.get(key)
+        if head is None:
+            if len(self._heads) >= _HEADS:
+                self._heads.clear()
+            head = self._heads[key] = Head(brief, resources)
+        return head
+
+    def _messages(self, scene: Scene, op: Op, has_base: bool, status: str, parts: list[str]) -> tuple[Message, ...]:
+        head = self._head(scene.brief, scene.resources)
+        system, closing = head.instructions(op, has_base, status)
+        return (system, Message("user", "\n\n".join([head.opening(scene.budget_left), *parts, closing])))
+
+
+def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
+    """The proposal's guidance; a diagnosis of a program that tested a hypothesis shows it in any case."""
+    given = scene.proposal.guidance
+    if subject is None or not subject.hypothesis or scene.proposal.op is not Op.DIAGNOSE:
+        return given
+    if any(g.kind is GuidanceKind.HYPOTHESIS for g in given):
+        return given
+    return (Guidance(GuidanceKind.HYPOTHESIS, subject.hypothesis, node=subject.id), *given)
+
+
+def _guidance_block(g: Guidance) -> str:
+    return block(
+        "guidance",
+        g.text,
+        kind=g.kind.value,
+        node=g.node,
+        score=score_text(g.score),
+        component=g.component.value if g.component is not None else None,
+        verdict=g.verdict.value if g.verdict is not None else None,
+    )

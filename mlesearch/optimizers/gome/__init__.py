@@ -1,0 +1,17 @@
+"""Gome: reasoning as gradient. `search.py` has the loop; traces, accept, memory and propose are its parts."""
+
+from __future__ import annotations
+
+from mlesearch.optimizers.base import Params, read_params
+from mlesearch.optimizers.gome.search import Gome
+from mlesearch.optimizers.gome.settings import GomeSettings
+from mlesearch.types import Problem, Rng
+
+
+def make(params: Params, problem: Problem, rng: Rng) -> Gome:
+    """The factory; parameters: `GomeSettings`.
+
+    Raises:
+        ConfigError: an unknown parameter or a wrong value.
+    """
+    return Gome(read_params("gome", GomeSettings, params), problem, rng)

@@ -1,0 +1,137 @@
+"""What a proposal of a step says: its operator, nodes and guidance; the mix of problems; the choice of a hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mlesearch.optimizers.gome.accept import Decision
+from mlesearch.optimizers.gome.memory import Draws, Entry
+from mlesearch.optimizers.gome.settings import GomeSettings
+from mlesearch.optimizers.gome.traces import Stage, Step, Trace
+from mlesearch.types import Component, Diagnosis, Guidance, GuidanceKind, Hypothesis, Op, Proposal, VerdictKind
+
+PROBLEMS = 3
+"""Sum of the weights of scenario and feedback problems."""
+
+TOP = 5
+"""Hypotheses that `selection: rank` samples from."""
+
+ENSEMBLE_FAVOUR = 2.0
+"""Factor on the weight of an ensemble hypothesis in the last stage."""
+
+_STAGES = {
+    "draft": "draft: the search has just begun; a sound and complete approach matters most",
+    "improve": "improve: a single strong change to the accepted program",
+    "ensemble": "ensemble: most of the budget is used; prefer to combine what has worked",
+}
+
+
+def stage_of(used: float) -> str:
+    """The stage of the search: draft below 10 % of the budget, ensemble above 70 %, else improve."""
+    return "draft" if used < 0.1 else "ensemble" if used > 0.7 else "improve"
+
+
+def scenario_weight(accepted: int, failed: int) -> int:
+    """The weight of scenario problems, m = max(0, 3 - ((3 accepted + 2 failed) // 2) // 4); feedback has 3 - m."""
+    return max(0, PROBLEMS - ((3 * accepted + 2 * failed) // 2) // 4)
+
+
+def rank(candidates: Sequence[Hypothesis], used: float, draws: Draws) -> Hypothesis:
+    """Sample one of the five best hypotheses in proportion to the weighted sum of their five scores."""
+    favour = ENSEMBLE_FAVOUR if stage_of(used) == "ensemble" else 1.0
+    weights = [h.scores.weighted * (favour if h.component is Component.ENSEMBLE else 1.0) for h in candidates]
+    top = sorted(range(len(candidates)), key=lambda i: (-weights[i], i))[:TOP]
+    total = np.cumsum([max(weights[i], 0.0) for i in top])
+    if len(top) == 1 or not total[-1] > 0:
+        return candidates[top[0]]
+    place = int(np.searchsorted(total, draws().random() * total[-1], side="right"))
+    return candidates[top[min(place, len(top) - 1)]]
+
+
+def proposal(
+    id: int, trace: Trace, step: Step, settings: GomeSettings, used: float, avoid: Iterable[Guidance]
+) -> Proposal:
+    """The proposal of a step's stage.
+
+    Args:
+        id: of the proposal.
+        trace: whose step it is.
+        step: with its candidates, choice and retrieved entries as far as they are known.
+        settings: the switches.
+        used: share of the budget.
+        avoid: what the other traces follow, where this one must differ.
+    """
+    tested = tuple(hypothesis(h) for h in step.chosen)
+    recalled = tuple(memory(e) for e in step.retrieved)
+    diagnosis = () if trace.diagnosis is None or not settings.diagnosis else (trace.diagnosis,)
+    stage = (Guidance(GuidanceKind.STAGE, _STAGES[stage_of(used)]),)
+    op, base, subject, parents = step.op, step.base, None, step.parents
+    context: tuple[int, ...] | None = ()
+    match step.stage:
+        case Stage.HYPOTHESIZE:
+            op, parents = Op.HYPOTHESIZE, ()
+            history = (*trace.successes, *trace.failures) if settings.momentum else tuple(trace.failures)
+            guidance = (problem_mix(trace), *diagnosis, *history, *recalled, *avoid, *stage)
+        case Stage.SELECT:
+            op, parents = Op.SELECT, ()
+            candidates = (Guidance(GuidanceKind.CANDIDATE, h.text, component=h.component) for h in step.candidates)
+            guidance = (*candidates, *recalled, *stage)
+        case Stage.DIAGNOSE:
+            op, parents, subject = Op.DIAGNOSE, (), step.node
+            guidance = (*tested, *diagnosis)
+        case Stage.DEBUG:
+            op, base, parents = Op.DEBUG, step.buggy[-1], (step.buggy[-1],)
+            context = tuple(step.buggy[:-1])
+            guidance = tested
+        case Stage.IMPLEMENT if step.op is Op.MERGE:
+            context, guidance = step.others, ()
+        case Stage.IMPLEMENT:
+            shown = (*trace.successes, *trace.failures) if settings.momentum else tuple(trace.failures)
+            context = tuple(g.node for g in shown if g.node is not None and g.node != base)
+            guidance = (*tested, *diagnosis, *recalled, *avoid, *(() if tested else stage))
+    if not settings.momentum and not settings.diagnosis and op is not Op.MERGE:
+        context = None
+    return Proposal(id, op, base, subject, parents, context, guidance, trace.index)
+
+
+def problem_mix(trace: Trace) -> Guidance:
+    """How many problems to take from scenario and from feedback."""
+    m = scenario_weight(trace.n_accepted, trace.n_failed)
+    return Guidance(GuidanceKind.PROBLEM_MIX, f"scenario: {m}, feedback: {PROBLEMS - m}")
+
+
+def hypothesis(h: Hypothesis) -> Guidance:
+    """Implement this (or, for a diagnosis: this was tested)."""
+    return Guidance(GuidanceKind.HYPOTHESIS, h.text, component=h.component)
+
+
+def avoided(h: Hypothesis) -> Guidance:
+    """Another trace follows this; its score is not told."""
+    return Guidance(GuidanceKind.AVOID, h.text, component=h.component)
+
+
+def memory(e: Entry) -> Guidance:
+    """An experiment that was accepted, with its score."""
+    return Guidance(GuidanceKind.MEMORY, e.text, e.node, e.score, e.component, VerdictKind.ACCEPTED)
+
+
+def diagnosed(d: Diagnosis, step: Step, kind: VerdictKind) -> Guidance:
+    """What a diagnosis found, for the next step of its trace."""
+    supported = {True: "supported", False: "refuted", None: "undecided"}[d.hypothesis_supported]
+    text = f"Changes: {d.changes}\nObservations: {d.observations}\nHypothesis: {supported}\nReason: {d.reason}"
+    return Guidance(GuidanceKind.DIAGNOSIS, text, step.node, counted(step, kind), step.component, kind)
+
+
+def experiment(step: Step, decision: Decision, diagnosis: Diagnosis | None) -> Guidance:
+    """An earlier experiment of a trace and its verdict."""
+    learned = diagnosis.observations if diagnosis is not None else step.lesson
+    text = f"{step.text}\nResult: {decision.reason}" + (f". {learned}" if learned else "")
+    kind = decision.kind
+    return Guidance(GuidanceKind.HISTORY, text, step.node, counted(step, kind), step.component, kind)
+
+
+def counted(step: Step, kind: VerdictKind) -> float | None:
+    """The score of a step's program, unless it does not count."""
+    return None if kind is VerdictKind.VOID else step.score

@@ -1,0 +1,201 @@
+"""Gome, reasoning as gradient: diagnose an executed program, step along a chosen hypothesis, remember what helped.
+
+The gradient is a structured diagnosis, the step a hypothesis implemented as an edit, momentum a success memory shared
+by all traces, and distributed optimisation several traces from starts that must differ. The sources are the Gome paper
+and the released RD-Agent; `docs/strategies.md` lists where this departs from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlesearch.optimizers.base import made_program
+from mlesearch.optimizers.gome import propose
+from mlesearch.optimizers.gome.accept import Decision, Scores, decide
+from mlesearch.optimizers.gome.memory import Memory
+from mlesearch.optimizers.gome.momentum import Momentum
+from mlesearch.optimizers.gome.settings import GomeSettings
+from mlesearch.optimizers.gome.traces import Stage, Step, Trace
+from mlesearch.types import Diagnosis, Guidance, GuidanceKind, Op, Outcome, Problem, Proposal, Rng, Verdict, VerdictKind
+
+MAX_CANDIDATES = 5
+"""Hypotheses of one call that are used."""
+
+_ROUNDING = 1e-9
+
+
+class Gome:
+    """The oldest started step moves first; else a new step starts: a merge near the end, or the next idle trace's."""
+
+    def __init__(self, settings: GomeSettings, problem: Problem, rng: Rng) -> None:
+        self._s = settings
+        self._direction = problem.direction
+        self._asked = 0
+        self._started = 0
+        self._next = 0
+        self._traces = [Trace(i, settings.history) for i in range(settings.n_traces)]
+        self._pending: dict[int, Trace] = {}
+        self._merged: set[tuple[int, ...]] = set()
+        self.scores = Scores()
+        self.memory = Memory(problem.direction)
+        self._momentum = Momentum(settings, self.memory, self.scores, rng)
+
+    def ask(self, used: float) -> Proposal | None:
+        """See `Optimizer.ask`."""
+        trace = self._due(used) or self._merge(used) or self._round_robin()
+        if trace is None or trace.step is None:
+            return None
+        step = trace.step
+        self._momentum.prepare(trace, step, used, self._asked)
+        proposal = propose.proposal(self._asked, trace, step, self._s, used, self._avoid(trace))
+        self._asked += 1
+        step.in_flight = True
+        step.debugs += proposal.op is Op.DEBUG
+        self._pending[proposal.id] = trace
+        return proposal
+
+    def tell(self, outcome: Outcome) -> Sequence[Verdict]:
+        """See `Optimizer.tell`; the verdict comes with the outcome that closes a step."""
+        trace = self._pending.pop(outcome.id)
+        step = trace.step
+        if step is None:
+            raise ValueError(f"proposal {outcome.id} belongs to no step in progress")
+        step.in_flight = False
+        if outcome.op is Op.HYPOTHESIZE:
+            self._hypotheses_told(trace, step, outcome)
+        elif outcome.op is Op.SELECT:
+            self._choice_told(trace, step, outcome)
+        elif outcome.op is Op.DIAGNOSE:
+            return self._close(trace, step, self._decide(step, outcome.diagnosis), outcome.diagnosis)
+        else:
+            return self._program_told(trace, step, outcome)
+        return ()
+
+    # which step moves
+
+    def _due(self, used: float) -> Trace | None:
+        """The trace whose step is the oldest that can move; with the budget used up, a diagnosis goes before all."""
+        best: tuple[bool, int] | None = None
+        found: Trace | None = None
+        for trace in self._traces:
+            if trace.step is not None and trace.due:
+                key = (used >= 1.0 and trace.step.stage is not Stage.DIAGNOSE, trace.step.started)
+                if best is None or key < best:
+                    best, found = key, trace
+        return found
+
+    def _merge(self, used: float) -> Trace | None:
+        """Start a MERGE in the trace of the best accepted program, once for each set of best accepted programs."""
+        if not self._s.merge or used < 1.0 - self._s.merge_window - _ROUNDING:
+            return None
+        ready = [t for t in self._traces if t.best is not None]
+        key = tuple(t.best for t in ready if t.best is not None)
+        if len(ready) < 2 or key in self._merged:
+            return None
+        owner = ready[0]
+        for t in ready[1:]:
+            if self._beats(t, owner):
+                owner = t
+        if owner.step is not None:
+            return None
+        self._merged.add(key)
+        lineage = tuple(t.last for t in (owner, *(t for t in ready if t is not owner)) if t.last is not None)
+        others = tuple(node for node in key if node != owner.best)
+        step = Step(self._started, Op.MERGE, Stage.IMPLEMENT, owner.best, owner.best_score, lineage, others)
+        return self._begin(owner, step)
+
+    def _round_robin(self) -> Trace | None:
+        """Start a step in the next idle trace."""
+        for k in range(len(self._traces)):
+            trace = self._traces[(self._next + k) % len(self._traces)]
+            if trace.step is None:
+                self._next = (trace.index + 1) % len(self._traces)
+                op = Op.DRAFT if trace.accepted is None else Op.IMPROVE
+                stage = Stage.HYPOTHESIZE if self._s.diagnosis else Stage.IMPLEMENT
+                lineage = () if trace.last is None else (trace.last,)
+                step = Step(self._started, op, stage, trace.accepted, trace.accepted_score, lineage)
+                return self._begin(trace, step)
+        return None
+
+    def _begin(self, trace: Trace, step: Step) -> Trace:
+        trace.step = step
+        self._started += 1
+        return trace
+
+    def _beats(self, a: Trace, b: Trace) -> bool:
+        """Whether the best program of trace a betters that of b; ties go to the earlier node."""
+        if a.best is None or a.best_score is None or b.best is None or b.best_score is None:
+            return False
+        return self._direction.better(a.best_score, b.best_score) or (a.best_score == b.best_score and a.best < b.best)
+
+    def _avoid(self, trace: Trace) -> tuple[Guidance, ...]:
+        """What the other traces follow, in flight included, for a trace with nothing accepted."""
+        if not self._s.diversify or trace.accepted is not None:
+            return ()
+        found = {g.text: g for t in self._traces if t is not trace for g in (*t.approach, *t.current)}
+        return tuple(found.values())
+
+    # what an outcome changes
+
+    def _hypotheses_told(self, trace: Trace, step: Step, outcome: Outcome) -> None:
+        step.candidates = outcome.hypotheses[:MAX_CANDIDATES]
+        step.stage = Stage.IMPLEMENT
+        if step.op is Op.DRAFT:
+            step.chosen = step.candidates
+            trace.approach = tuple(propose.avoided(h) for h in step.chosen)
+        elif step.candidates and self._s.selection == "llm":
+            step.stage = Stage.SELECT
+
+    def _choice_told(self, trace: Trace, step: Step, outcome: Outcome) -> None:
+        step.chosen = outcome.hypotheses[:1]
+        step.stage = Stage.IMPLEMENT
+        trace.current = tuple(propose.avoided(h) for h in step.chosen)
+
+    def _program_told(self, trace: Trace, step: Step, outcome: Outcome) -> Sequence[Verdict]:
+        """Diagnose a valid program, debug a buggy one while rounds are left; a step without one has failed."""
+        if made_program(outcome):
+            step.learn_program(outcome)
+            trace.last = outcome.id
+            if step.op is Op.DRAFT and not step.chosen and step.plan:
+                trace.approach = (Guidance(GuidanceKind.AVOID, step.plan),)
+        if step.score is not None:
+            self.scores.add(step.score)
+            if not self._s.diagnosis:
+                return self._close(trace, step, self._decide(step, None), None)
+            step.stage = Stage.DIAGNOSE
+        elif step.buggy and step.debugs < self._s.max_debug:
+            step.stage = Stage.DEBUG
+        else:
+            reason = f"not valid after {step.debugs} debugs" if step.buggy else "no usable program"
+            return self._close(trace, step, Decision(VerdictKind.REJECTED, reason), None)
+        return ()
+
+    def _decide(self, step: Step, diagnosis: Diagnosis | None) -> Decision:
+        if step.score is None:
+            raise ValueError("only a valid program is decided about")
+        tie = self._s.tie_tolerance * self.scores.spread
+        by_model = self._s.acceptance == "llm"
+        return decide(diagnosis, step.score, step.reference, self._direction, tie, by_model)
+
+    def _close(self, trace: Trace, step: Step, decision: Decision, diagnosis: Diagnosis | None) -> Sequence[Verdict]:
+        """End a step: remember it, move the trace on, and say what became of its program."""
+        kind = decision.kind
+        if diagnosis is not None:
+            trace.diagnosis = propose.diagnosed(diagnosis, step, kind)
+        if kind is VerdictKind.VOID and step.score is not None:
+            self.scores.discard(step.score)
+        if kind is VerdictKind.ACCEPTED:
+            self._remember(trace, step)
+        trace.close(kind, propose.experiment(step, decision, diagnosis), self._betters(step.score, trace.best_score))
+        return () if step.node is None else (Verdict(step.node, kind, decision.reason),)
+
+    def _remember(self, trace: Trace, step: Step) -> None:
+        """An accepted score counts for the spread; where it improved, or is its trace's first, the memory keeps it."""
+        if step.score is None or step.node is None:
+            return
+        self.scores.accept(step.score)
+        if self._betters(step.score, step.reference):
+            self.memory.add(step.text, step.score, trace.index, step.node, step.embedding, step.component)
+
+    def _betters(self, score: float | None, reference: float | None) -> bool:
+        return score is not None and (reference is None or self._direction.better(score, reference))

@@ -1,0 +1,50 @@
+"""The switches and constants of gome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlesearch.optimizers.base import param
+
+
+@dataclass(frozen=True, slots=True)
+class GomeSettings:
+    """Parameters.
+
+    Attributes:
+        n_traces: parallel traces.
+        momentum: whether the success memory is retrieved and accepted experiments are shown.
+        diagnosis: whether there is structured reasoning (DIAGNOSE, HYPOTHESIZE, SELECT); off: improve straight away.
+        merge: whether traces are merged near the end of the budget.
+        diversify: whether a trace without an accepted program is told to differ from the others.
+        acceptance: "numeric" decides by the scores, "llm" by the model's word.
+        selection: "rank" samples a hypothesis by its five scores, "llm" asks the model (operator SELECT).
+        scale: "raw" takes differences of scores as they are, "robust" divides them by an interquartile range.
+        pool: which retrieved entries are kept: "by_probability" or "as_released" (the oldest).
+        max_debug: debugs of one step's program before the step counts as failed.
+        tie_tolerance: a change up to this share of the spread of accepted scores is a near-tie.
+        merge_window: share of the budget at its end in which traces are merged.
+        alpha: weight of similarity in the kernel.
+        beta: weight of the score difference in the kernel.
+        half_life: steps of a trace after which the weight of similarity has halved (gamma = ln 2 / half_life).
+        history: how many accepted and how many failed experiments of its own a trace shows at most.
+        context: "native" is the same as "shared" here, since a trace's history is the strategy itself.
+    """
+
+    n_traces: int = param(3, low=1, high=64)
+    momentum: bool = param(True)
+    diagnosis: bool = param(True)
+    merge: bool = param(True)
+    diversify: bool = param(True)
+    acceptance: str = param("numeric", choices=("numeric", "llm"))
+    selection: str = param("rank", choices=("rank", "llm"))
+    scale: str = param("robust", choices=("raw", "robust"))
+    pool: str = param("by_probability", choices=("by_probability", "as_released"))
+    max_debug: int = param(3, low=0)
+    tie_tolerance: float = param(1e-3, low=0.0)
+    merge_window: float = param(0.1, low=0.0, high=1.0)
+    alpha: float = param(1.0, low=0.0)
+    beta: float = param(1.0, low=0.0)
+    half_life: float = param(30.0, low=1e-6)
+    history: int = param(20, low=1)
+    context: str = param("shared", choices=("shared", "native"))

@@ -1,0 +1,156 @@
+"""AIDE's tree search: a few drafts, then debug a buggy leaf now and then, else improve the best program.
+
+Jiang et al. 2025, "AIDE: AI-Driven Exploration in the Space of Code" (arXiv:2502.13138), and the search policy of the
+published package `aideml`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.types import Op, Outcome, Problem, Proposal, Rng, Verdict
+
+
+class Draws(Protocol):
+    """The randomness that the policy reads, in this order: `random` once, then `choice` when it debugs.
+
+    The standard library's `random.Random` is one, so that the policy can be compared with one that reads it.
+    """
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
+
+    def choice(self, seq: Sequence[int], /) -> int:
+        """One of the elements, uniformly."""
+        ...
+
+
+class NumpyDraws:
+    """`Draws` from a NumPy generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+        return float(self._generator.random())
+
+    def choice(self, seq: Sequence[int], /) -> int:
+        """One of the elements, uniformly."""
+        return seq[int(self._generator.integers(len(seq)))]
+
+
+@dataclass(frozen=True, slots=True)
+class GreedySettings:
+    """Parameters.
+
+    Attributes:
+        num_drafts: roots made before anything else.
+        debug_prob: probability of looking for a buggy leaf.
+        max_debug_depth: a buggy leaf is debugged while its depth is at most this (3: four debugs in a row).
+        context: "native" shows all valid nodes to a draft or an improvement and none to a debug, as AIDE does.
+    """
+
+    num_drafts: int = param(5, low=1)
+    debug_prob: float = param(0.5, low=0.0, high=1.0)
+    max_debug_depth: int = param(3, low=0)
+    context: str = param("shared", choices=("shared", "native"))
+
+
+class Greedy:
+    """The four rules, in order: draft up to `num_drafts` roots; debug; draft while nothing is valid; improve the best.
+
+    A leaf has no child, in flight or finished. The debug depth of a node is 0 unless it is a DEBUG child, else its
+    parent's + 1. A reply that held no program leaves no node: its draft is not a root, and the leaf whose debug it was
+    is a leaf again with its depth raised by one, so that a chain of unusable replies ends as a chain of bugs does.
+    """
+
+    def __init__(self, settings: GreedySettings, problem: Problem, draws: Callable[[int], Draws]) -> None:
+        """`draws(id)` is the randomness of proposal `id`; it is called at most once per proposal."""
+        self._s = settings
+        self._direction = problem.direction
+        self._draws = draws
+        self._asked = 0
+        self._roots = 0
+        self._pending: dict[int, Proposal] = {}
+        self._depth: dict[int, int] = {}  # of a buggy node
+        self._buggy_leaves: list[int] = []  # those that may be debugged, in the order of creation
+        self._best: tuple[float, int] | None = None
+        self._valid: list[int] = []  # in the order of creation; read by context=native only
+
+    def ask(self, used: float) -> Proposal:
+        """See `Optimizer.ask`."""
+        op, base = self._policy()
+        proposal = Proposal(
+            self._asked, op, base=base, parents=() if base is None else (base,), context=self._context(op)
+        )
+        self._asked += 1
+        self._pending[proposal.id] = proposal
+        if base is None:
+            self._roots += 1
+        elif op is Op.DEBUG:
+            del self._buggy_leaves[bisect_left(self._buggy_leaves, base)]
+        return proposal
+
+    def tell(self, outcome: Outcome) -> Sequence[Verdict]:
+        """See `Optimizer.tell`; it never has a verdict."""
+        proposal = self._pending.pop(outcome.id)
+        if not made_program(outcome):
+            self._forget(proposal)
+        elif outcome.valid and outcome.score is not None:
+            insort(self._valid, outcome.id)
+            best = self._best
+            if (
+                best is None
+                or self._direction.better(outcome.score, best[0])
+                or (outcome.score == best[0] and outcome.id < best[1])
+            ):
+                self._best = (outcome.score, outcome.id)
+        else:
+            base = proposal.base
+            self._add_leaf(outcome.id, self._depth[base] + 1 if proposal.op is Op.DEBUG and base is not None else 0)
+        return ()
+
+    def _policy(self) -> tuple[Op, int | None]:
+        """The operator and the node it is applied to."""
+        if self._roots < self._s.num_drafts:
+            return Op.DRAFT, None
+        draws = self._draws(self._asked)
+        if draws.random() < self._s.debug_prob and self._buggy_leaves:
+            return Op.DEBUG, draws.choice(self._buggy_leaves)
+        if self._best is None:
+            return Op.DRAFT, None
+        return Op.IMPROVE, self._best[1]
+
+    def _add_leaf(self, node: int, depth: int) -> None:
+        self._depth[node] = depth
+        if depth <= self._s.max_debug_depth:
+            insort(self._buggy_leaves, node)
+
+    def _forget(self, proposal: Proposal) -> None:
+        """A proposal left no program: the tree is as before it, but a debug of its base was spent."""
+        if proposal.base is None:
+            self._roots -= 1
+        elif proposal.op is Op.DEBUG:
+            self._add_leaf(proposal.base, self._depth[proposal.base] + 1)
+
+    def _context(self, op: Op) -> tuple[int, ...] | None:
+        if self._s.context == "shared":
+            return None
+        return () if op is Op.DEBUG else tuple(self._valid)
+
+
+def make(params: Params, problem: Problem, rng: Rng) -> Greedy:
+    """The factory; parameters: `GreedySettings`.
+
+    Raises:
+        ConfigError: an unknown parameter or a wrong value.
+    """
+    return Greedy(read_params("greedy", GreedySettings, params), problem, lambda id: NumpyDraws(rng(id)))

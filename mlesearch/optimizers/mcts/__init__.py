@@ -1,0 +1,20 @@
+"""Monte Carlo tree search, as two published systems do it: `preset: aira` (default) or `preset: ml_master`."""
+
+from __future__ import annotations
+
+from mlesearch.optimizers.base import Params, read_params
+from mlesearch.optimizers.mcts.aira import Aira, AiraSettings
+from mlesearch.optimizers.mcts.ml_master import MLMaster, MLMasterSettings
+from mlesearch.optimizers.mcts.search import TreeSearch
+from mlesearch.types import Problem, Rng
+
+
+def make(params: Params, problem: Problem, rng: Rng) -> TreeSearch:
+    """The factory; parameters: `AiraSettings` or, with `preset: ml_master`, `MLMasterSettings`. It draws nothing.
+
+    Raises:
+        ConfigError: an unknown parameter or a wrong value.
+    """
+    if params.get("preset") == "ml_master":
+        return MLMaster(read_params("mcts (preset ml_master)", MLMasterSettings, params), problem)
+    return Aira(read_params("mcts (preset aira)", AiraSettings, params), problem)

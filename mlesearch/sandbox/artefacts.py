@@ -1,0 +1,90 @@
+"""Reads the files that a program left, trusting nothing about them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlesearch.types import Artefact
+
+_CHUNK = 1 << 20
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def collect(work: Path, names: Iterable[str], outbox: Path, max_bytes: int) -> dict[str, Artefact]:
+    """Copy files out of a working folder whose program has ended.
+
+    Args:
+        work: the working folder.
+        names: plain file names in it.
+        outbox: takes the copies; made if absent. Each copy appears whole or not at all.
+        max_bytes: of one file.
+    """
+    outbox.mkdir(parents=True, exist_ok=True)
+    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return {name: _collect_one(folder, name, outbox, max_bytes) for name in names}
+    finally:
+        os.close(folder)
+
+
+def _collect_one(folder: int, name: str, outbox: Path, max_bytes: int) -> Artefact:
+    if not name or "/" in name or "\0" in name or name in (".", ".."):
+        return Artefact(name, problem=f"{name!r} is not a plain file name")
+    try:
+        seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return Artefact(name, problem="absent")
+    problem = _problem(name, seen, max_bytes)
+    if problem:
+        return Artefact(name, problem=problem)
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        return Artefact(name, problem=f"{name} can't be read: {error.strerror}")
+    try:
+        problem = _problem(name, os.fstat(fd), max_bytes)
+        if problem:
+            return Artefact(name, problem=problem)
+        return _copy(fd, name, outbox, max_bytes)
+    finally:
+        os.close(fd)
+
+
+def _problem(name: str, status: os.stat_result, max_bytes: int) -> str:
+    for is_kind, words in _KINDS:
+        if is_kind(status.st_mode):
+            return f"{name} is {words}; a regular file was expected"
+    if status.st_nlink != 1:
+        return f"{name} has {status.st_nlink} names (hard links); a file of its own was expected"
+    if status.st_size > max_bytes:
+        return f"{name} has {status.st_size} bytes; at most {max_bytes} are allowed"
+    if status.st_size > 8 * (status.st_blocks * 512 + _CHUNK):
+        return f"{name} is a sparse file of {status.st_size} bytes; a file with content was expected"
+    return ""
+
+
+def _copy(fd: int, name: str, outbox: Path, max_bytes: int) -> Artefact:
+    part = outbox / f".{name}.{secrets.token_hex(4)}.part"
+    size = 0
+    try:
+        with open(part, "xb") as file:
+            while chunk := os.read(fd, _CHUNK):
+                size += len(chunk)
+                if size > max_bytes:
+                    return Artefact(name, problem=f"{name} has more than the {max_bytes} bytes allowed")
+                file.write(chunk)
+        os.replace(part, outbox / name)
+    finally:
+        part.unlink(missing_ok=True)
+    return Artefact(name, path=outbox / name, size_bytes=size)

@@ -1,0 +1,80 @@
+"""Working folders: made, and removed whatever a program left in them. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and all below it, follow no link, and need no depth of recursion.
+
+    A nested folder is moved up to the top before it is emptied, so that no path gets long and no descriptor is kept
+    for each level. What is absent already is no error; two processes may remove the same folder at once.
+
+    Raises:
+        OSError: something can't be removed.
+    """
+    for last in (False, False, True):
+        try:
+            top = os.open(path, _FOLDER)
+        except FileNotFoundError:
+            return
+        try:
+            _remove_below(top)
+        finally:
+            os.close(top)
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            return
+        except OSError:
+            if last:
+                raise
+
+
+def _remove_below(top: int) -> None:
+    pending = _empty(top, top, 0)
+    moved = 0
+    while pending:
+        name = pending.pop()
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(name, 0o700, dir_fd=top)
+            folder = os.open(name, _FOLDER, dir_fd=top)
+            try:
+                fresh = _empty(folder, top, moved)
+            finally:
+                os.close(folder)
+            moved += len(fresh)
+            pending += fresh
+            os.rmdir(name, dir_fd=top)
+
+
+def _empty(folder: int, top: int, moved: int) -> list[str]:
+    """Unlink the files of a folder and move its folders into `top`; returns their names there."""
+    found: list[str] = []
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISDIR(status.st_mode):
+                os.unlink(name, dir_fd=folder)
+            elif folder == top:
+                found.append(name)
+            else:
+                os.chmod(name, 0o700, dir_fd=folder)
+                free = f".remove-{os.getpid()}-{moved + len(found)}"
+                os.rename(name, free, src_dir_fd=folder, dst_dir_fd=top)
+                found.append(free)
+    return found
+
+
+def process_start(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot; with the pid it names a process. None: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None

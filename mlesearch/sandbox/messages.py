@@ -1,0 +1,34 @@
+"""JSON messages over a stream socket, each with its length before it. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import Any
+
+
+def send(conn: socket.socket, message: dict[str, Any]) -> None:
+    """Send one JSON message with its length before it."""
+    data = json.dumps(message).encode()
+    conn.sendall(struct.pack("=Q", len(data)) + data)
+
+
+def receive(conn: socket.socket) -> dict[str, Any] | None:
+    """Receive one message; None where the other side has gone."""
+    head = _receive_exactly(conn, 8)
+    data = _receive_exactly(conn, struct.unpack("=Q", head)[0]) if head else None
+    return dict(json.loads(data)) if data else None
+
+
+def _receive_exactly(conn: socket.socket, count: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < count:
+        try:
+            part = conn.recv(min(count - len(parts), 1 << 20))
+        except ConnectionError:
+            return None
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,139 @@
+"""The fork server: a process that may have imported the usual libraries, and forks a supervisor for each run.
+
+This file and the modules it imports run in a process of their own, started with `BOOT`; they use the standard library
+only, under a package name of their own, so that a program finds no trace of the project. The server never computes: a
+process that has used OpenMP or BLAS threads hangs its forks.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import warnings
+from typing import Any, NoReturn
+
+from . import contain, landlock, watch
+from .messages import receive, send
+from .supervisor import Grants, Run
+
+BOOT = (
+    "import sys,types;p=types.ModuleType('_box');p.__path__=[sys.argv[1]];sys.modules['_box']=p;"
+    "from _box.server import main;main(int(sys.argv[2]))"
+)
+
+
+def main(control_fd: int) -> NoReturn:
+    """The server: import, report, and fork a supervisor for each request until the orchestrator goes away."""
+    control = socket.socket(fileno=control_fd)
+    config = receive(control)
+    if config is None:
+        os._exit(0)
+    contain.be_subreaper()
+    sys.path += config["site"]
+    shm = contain.can_have_private_shm() if config["private_shm"] else False
+    if not shm:
+        os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it tries semaphores when imported, where they still work
+    missing = _preload(config["preload"])
+    grants = _open_grants(config)
+    gc.collect()
+    gc.freeze()
+    send(
+        control, {"ready": True, "missing": missing, "private_shm": shm, "threads": len(os.listdir("/proc/self/task"))}
+    )
+    _serve(control, config, grants, shm)
+    os._exit(0)
+
+
+def _preload(modules: list[str]) -> list[str]:
+    missing = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                missing.append(name)
+    return missing
+
+
+def _open_grants(config: dict[str, Any]) -> Grants:
+    """Descriptors for the part of the allow-list that all programs share, opened once."""
+    grants: Grants = []
+    for root, access in config["allow"]:
+        for path, whole in landlock.beside(root, tuple(config["excluded"])):
+            try:
+                fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            except OSError:
+                continue
+            is_dir = os.path.isdir(path)
+            grants.append((fd, access if whole else landlock.READ_DIR, is_dir))
+    return grants
+
+
+def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> None:
+    supervisors: set[int] = set()
+    poller = select.poll()
+    poller.register(control, select.POLLIN)
+    while True:
+        ready = poller.poll(1000)
+        _reap(supervisors)
+        if not ready:
+            continue
+        data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(4))
+        if not data:
+            return
+        fds = array.array("i")
+        for _level, _kind, payload in ancillary:
+            fds.frombytes(payload[:4])
+        if not fds:
+            continue
+        conn = socket.socket(fileno=fds[0])
+        pid = os.fork()
+        if pid == 0:
+            _supervisor_process(control, conn, config, grants, shm)
+        supervisors.add(pid)
+        conn.close()
+
+
+def _reap(supervisors: set[int]) -> None:
+    """Collect ended supervisors; where one died before its program did, end what it left."""
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            if pid in supervisors:
+                supervisors.discard(pid)
+                if status:
+                    for orphan in watch.children(os.getpid()):
+                        if orphan not in supervisors:
+                            os.kill(orphan, signal.SIGKILL)
+    except (ChildProcessError, ProcessLookupError):
+        return
+
+
+def _supervisor_process(
+    control: socket.socket, conn: socket.socket, config: dict[str, Any], grants: Grants, shm: bool
+) -> NoReturn:
+    code = 1
+    try:
+        control.close()
+        os.setsid()
+        contain.be_subreaper()
+        request = receive(conn)
+        if request is not None:
+            request["private_shm"] = shm and contain.private_shm(request["shm_bytes"])
+            Run(conn, request, config, grants).supervise()
+        code = 0
+    except BaseException as error:
+        watch.kill_all(os.getpid())
+        with contextlib.suppress(OSError):
+            send(conn, {"failed": f"{type(error).__name__}: {error}"})
+    os._exit(code)

@@ -1,0 +1,276 @@
+"""The supervisor: one for each run of a program. Standard library only, since it runs in the fork server's process.
+
+A supervisor watches its program (deadline, memory, tasks, disk, output), is the subreaper of all that the program
+starts, and holds one end of a socket whose other end is the orchestrator: when that one goes away, by whatever means,
+the supervisor kills the tree, removes the working folder and ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import resource
+import select
+import socket
+import time
+from typing import Any, NoReturn
+
+from . import contain, files, program, watch
+from .messages import receive, send
+from .pump import Pump
+
+TICK_S = 0.05
+GRACE_S = 1.0  # helpers such as a resource tracker end by themselves shortly after the main process
+MAX_ENTRIES = 200_000
+Grants = list[tuple[int, int, bool]]
+"""(descriptor opened with O_PATH, rights, is a folder): the part of the allow-list that all programs share."""
+
+
+class Run:
+    """One program from its fork to the message that says how it ended."""
+
+    def __init__(self, conn: socket.socket, request: dict[str, Any], config: dict[str, Any], grants: Grants) -> None:
+        self.conn, self.request, self.config, self.grants = conn, request, config, grants
+        self.limit: tuple[str, str] | None = None
+        self.status: int | None = None  # of the main process, as waitpid gives it
+        self.peak_memory = self.peak_tasks = 0
+
+    def supervise(self) -> None:
+        """Get everything ready, wait for the program, run it and report."""
+        self._furnish()
+        self.pumps = [Pump(self.request["output_bytes"]), Pump(self.request["output_bytes"])]
+        ready_read, ready_write = os.pipe()
+        job_read, job_write = os.pipe()
+        self.main = os.fork()
+        if self.main == 0:
+            self._program_process(job_read, ready_write)
+        os.close(job_read)
+        os.close(ready_write)
+        for pump in self.pumps:
+            pump.start()
+        job = self._wait_for_job()
+        self._start(job, job_write, ready_read)
+        left = self._watch()
+        ended = time.monotonic() if self.ended is None else self.ended
+        watch.kill_all(os.getpid())
+        self._drain()
+        if self.limit is None:
+            self._check_disk([])
+        send(self.conn, self._report(ended, left))
+
+    def _furnish(self) -> None:
+        """Fill the working folder. Its owner is whom the program will run as."""
+        os.symlink(self.request["input"], os.path.join(self.request["work"], "input"))
+        if self.request["uid"] is not None:
+            for owned in self.request["read_write"]:
+                os.chown(owned, self.request["uid"], self.request["uid"])
+
+    def _wait_for_job(self) -> dict[str, Any]:
+        owner = os.pidfd_open(self.request["owner"])
+        ready = select.select([self.conn.fileno(), owner], [], [])[0]
+        os.close(owner)
+        job = receive(self.conn) if self.conn.fileno() in ready else None
+        return job if job is not None else self._orphaned()
+
+    def _start(self, job: dict[str, Any], job_write: int, ready_read: int) -> None:
+        """Hand the program to the process that waits for it; the clock starts when that one is sealed."""
+        cpus = lease_cpus(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])
+        path = os.path.join(self.request["work"], program.NAME)
+        with open(path, "wb") as file:
+            file.write(job["program"].encode("utf-8", "replace"))
+        if self.request["uid"] is not None:
+            os.chown(path, self.request["uid"], self.request["uid"])
+        self.deadline_s = float(job["deadline_s"])
+        with contextlib.suppress(BrokenPipeError), open(job_write, "wb") as pipe:
+            pipe.write(json.dumps({"cpus": cpus, "program": job["program"]}).encode())
+        with open(ready_read, "rb") as pipe:
+            trouble = pipe.read()
+        if trouble != b"sealed":
+            raise RuntimeError(f"the program could not be contained: {trouble.decode(errors='replace') or 'it died'}")
+        self.began = time.monotonic()
+
+    def _program_process(self, job_read: int, ready: int) -> NoReturn:
+        """Become harmless, wait for the program, run it."""
+        try:
+            os.setsid()
+            null = os.open("/dev/null", os.O_RDONLY)
+            for source, target in ((null, 0), (self.pumps[0].write_fd, 1), (self.pumps[1].write_fd, 2)):
+                os.dup2(source, target)
+            os.chdir(self.request["work"])
+            os.umask(0o022)
+            contain.contain(self.grants, self.request, self.config["landlock"])
+            close_all_but(job_read, ready)
+            with open(job_read, "rb") as pipe:
+                job = json.loads(pipe.read())
+            os.sched_setaffinity(0, job["cpus"])
+            contain.seal(self.request, self.config["landlock"])
+            os.write(ready, b"sealed")
+            os.close(ready)
+        except BaseException as error:
+            os.write(ready, f"{type(error).__name__}: {error}".encode())
+            os._exit(1)
+        try:
+            program.run(job["program"], self.request["environment"], self.config)
+        finally:
+            os._exit(1)
+
+    def _watch(self) -> int:
+        """Until the tree has ended or must end. Returns how many processes were left behind."""
+        poller = select.poll()
+        main_fd = os.pidfd_open(self.main)
+        owner_fd = os.pidfd_open(self.request["owner"])
+        for fd in (main_fd, owner_fd, self.conn.fileno()):
+            poller.register(fd, select.POLLIN)
+        streams = {pump.read_fd: pump for pump in self.pumps}
+        for fd in streams:
+            poller.register(fd, select.POLLIN)
+        deadline = self.began + self.deadline_s
+        self.ended: float | None = None
+        next_tick = self.began + TICK_S
+        while True:
+            wake = min(next_tick, deadline) if self.ended is None else min(next_tick, self.ended + GRACE_S)
+            for fd, _ in poller.poll(max(0.0, (wake - time.monotonic()) * 1000 + 0.5)):
+                if fd in streams:
+                    if not streams[fd].read():
+                        poller.unregister(fd)
+                elif fd == main_fd:
+                    self.ended = time.monotonic()
+                    poller.unregister(fd)
+                else:
+                    self._orphaned()
+            now = time.monotonic()
+            if self.ended is None and now >= deadline:
+                self.limit = ("timeout", f"still running after its time limit of {self.deadline_s:g} s")
+                return 0
+            if self.ended is not None:
+                self._reap()
+                left = watch.living(watch.descendants(os.getpid()))
+                if not left or now >= self.ended + GRACE_S:
+                    return len(left)
+                next_tick = min(next_tick, now + 0.01)
+            if now >= next_tick:
+                self._tick()
+                if self.limit is not None:
+                    return 0
+                spent = time.monotonic() - now
+                next_tick = now + spent + (max(TICK_S, min(10 * spent, 0.5)) if self.ended is None else 0.01)
+
+    def _tick(self) -> None:
+        self._reap()
+        pids = watch.descendants(os.getpid())
+        tasks = watch.tasks(pids)
+        self.peak_tasks = max(self.peak_tasks, tasks)
+        if tasks > self.request["processes"]:
+            self.limit = ("pids", f"ran more than {self.request['processes']} processes and threads at once")
+            return
+        used = watch.memory(pids, self.request["memory_bytes"])
+        if self.request["private_shm"]:
+            shm = os.statvfs("/dev/shm")
+            used += (shm.f_blocks - shm.f_bfree) * shm.f_frsize
+        self.peak_memory = max(self.peak_memory, used)
+        if used > self.request["memory_bytes"]:
+            mib = self.request["memory_bytes"] / (1 << 20)
+            self.limit = ("oom", f"used more than its memory limit of {mib:g} MiB")
+            return
+        self._check_disk(pids)
+
+    def _check_disk(self, pids: list[int]) -> None:
+        allowed = self.request["disk_bytes"]
+        used = watch.deleted_files(pids)
+        try:
+            for root in self.request["read_write"]:
+                size, entries = watch.disk(root)
+                used += size
+                if entries > MAX_ENTRIES:
+                    self.limit = ("disk_limit", f"left more than {MAX_ENTRIES} files and folders")
+        except watch.TooDeep:
+            self.limit = ("disk_limit", f"nested folders deeper than {watch.MAX_DEPTH}")
+        if used > allowed:
+            self.limit = ("disk_limit", f"wrote more than its disk limit of {allowed / (1 << 20):g} MiB")
+
+    def _reap(self) -> None:
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid == self.main:
+                    self.status = status
+        except ChildProcessError:
+            return
+
+    def _drain(self) -> None:
+        """The last output; every writer is dead, so the streams end."""
+        give_up = time.monotonic() + 10
+        for pump in self.pumps:
+            while pump.open and time.monotonic() < give_up:
+                select.select([pump.read_fd], [], [], 0.1)
+                pump.read()
+
+    def _orphaned(self) -> NoReturn:
+        watch.kill_all(os.getpid())
+        files.remove_tree(self.request["slot"])
+        os._exit(0)
+
+    def _report(self, ended: float, left: int) -> dict[str, Any]:
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
+        return {
+            "limit": self.limit,
+            "exit_code": code if code is not None and code >= 0 else None,
+            "signal": -code if code is not None and code < 0 else None,
+            "left": left,
+            "wall_us": round((ended - self.began) * 1e6),
+            "cpu_us": round((spent.ru_utime + spent.ru_stime) * 1e6),
+            "peak_memory_bytes": max(self.peak_memory, spent.ru_maxrss * 1024),
+            "peak_tasks": self.peak_tasks,
+            "private_shm": self.request["private_shm"],
+            "streams": [
+                {
+                    "head": base64.b64encode(pump.head).decode(),
+                    "tail": base64.b64encode(pump.tail).decode(),
+                    "seen": pump.seen,
+                }
+                for pump in self.pumps
+            ],
+        }
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor from 3 on but these."""
+    bounds = [2, *sorted(kept), 1 << 20]
+    for low, high in itertools.pairwise(bounds):
+        os.closerange(low + 1, high)
+
+
+def lease_cpus(cpus: list[int], count: int, folder: str) -> list[int]:
+    """Processors for one program: free ones first, spread over the machine.
+
+    A lease is a lock on a file that ends with the calling process, so it works across orchestrators and needs no
+    cleaning up.
+
+    Args:
+        cpus: those the orchestrator may use.
+        count: how many are wanted.
+        folder: where the lock files lie.
+    """
+    if count >= len(cpus):
+        return cpus
+    start = os.getpid() % len(cpus)
+    order = cpus[start:] + cpus[:start]
+    taken: list[int] = []
+    for cpu in order:
+        if len(taken) == count:
+            break
+        fd = os.open(os.path.join(folder, f"cpu-{cpu}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+        else:
+            taken.append(cpu)  # the descriptor stays open as long as this process
+    return taken + [cpu for cpu in order if cpu not in taken][: count - len(taken)]

@@ -1,0 +1,239 @@
+"""The preflight of a task: what must hold before a search on it is worth money."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import itertools
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlesearch.tasks import folder, grading, leaderboard, submission
+from mlesearch.tasks.protocol import Grade, Medal, Task
+from mlesearch.types import ConfigError, Direction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ODD, FAR = 0.95, 0.99
+"""The sample submission and the answers show the grader's scale. A board whose worst entry has closed more than `ODD`
+of the way from the one to the other is worth a look; more than `FAR` means that the board is on another scale."""
+
+SAME = 1e-9
+
+
+class Level(enum.StrEnum):
+    """How grave a finding is."""
+
+    ERROR = "error"  # results on this task would be wrong
+    WARNING = "warning"  # look at it; it may be right
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with a task.
+
+    Attributes:
+        level: error or warning.
+        check: which check found it, one word.
+        text: what is wrong, where, and what to do.
+    """
+
+    level: Level
+    check: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level} ({self.check}): {self.text}"
+
+
+def check(task: Task | str | Path) -> list[Finding]:
+    """Check a task; an empty list means that nothing was found.
+
+    Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
+    spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers;
+    gold, silver, bronze and median are strictly distinct; files are those whose sha256 task.yaml records.
+
+    Args:
+        task: a loaded task, or what `folder.load` takes. What that refuses is a finding, too.
+    """
+    if not isinstance(task, Task):
+        try:
+            task = folder.load(task)
+        except ConfigError as error:
+            return [Finding(Level.ERROR, "load", str(error))]
+    try:
+        submission.answers(task)
+        return [
+            *_recorded(task),
+            *_public(task),
+            *_distinct(task),
+            *_order(task),
+            *_scores(task),
+            *_shuffled(task),
+        ]
+    except ConfigError as error:
+        return [Finding(Level.ERROR, "load", str(error))]
+
+
+def _recorded(task: Task) -> Iterator[Finding]:
+    """Files that differ from the sha256 in task.yaml."""
+    root = task.public_dir.parent
+    if not (root / folder.DECLARED).is_file():
+        return
+    for name, digest in folder.declared(root).get("sha256", {}).items():
+        path = root / name
+        if not path.is_file():
+            yield Finding(Level.ERROR, "recorded", f"{name} is missing, but {folder.DECLARED} records its sha256")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            text = f"{name} is not the file that {folder.DECLARED} records: make it again, or record its sha256"
+            yield Finding(Level.ERROR, "recorded", text)
+
+
+def _public(task: Task) -> Iterator[Finding]:
+    """Answers among the public files: target columns outside train, copies of and links to the private files."""
+    private = {
+        (path.stat().st_size, hashlib.sha256(path.read_bytes()).digest()): path.name
+        for path in sorted(task.private_dir.rglob("*"))
+        if path.is_file()
+    }
+    sizes = {size for size, _ in private}
+    for path in sorted(task.public_dir.rglob("*")):
+        name = path.relative_to(task.public_dir.parent)
+        if path.is_symlink() and path.resolve().is_relative_to(task.private_dir.resolve()):
+            yield Finding(Level.ERROR, "public", f"{name} is a link into the private folder; remove it")
+        if not path.is_file():
+            continue
+        size = path.stat().st_size
+        same = private.get((size, hashlib.sha256(path.read_bytes()).digest())) if size in sizes else None
+        if same:
+            yield Finding(Level.ERROR, "public", f"{name} is a copy of private/{same}; remove it")
+        elif path.suffix == ".csv" and not path.stem.startswith("train") and path.name != folder.SAMPLE:
+            held = [column for column in task.target_columns if column in folder.header(path)]
+            if held:
+                text = f"{name} holds the target column {held[0]!r}; only train.csv may"
+                yield Finding(Level.ERROR, "public", text)
+
+
+def _distinct(task: Task) -> Iterator[Finding]:
+    """Thresholds that coincide, so that medals cannot tell strategies apart."""
+    limits = task.thresholds
+    named = [("gold", limits.gold), ("silver", limits.silver), ("bronze", limits.bronze), ("median", limits.median)]
+    for (better, high), (worse, low) in itertools.pairwise(named):
+        if not task.direction.better(high, low):
+            text = f"the {better} threshold {high:.6g} is not strictly better than {worse} {low:.6g}"
+            yield Finding(Level.ERROR, "thresholds", f"{text}; the board is too small or too flat")
+
+
+def _board(task: Task) -> tuple[float, ...]:
+    """Scores of the board in the file's order; the thresholds where there are only these."""
+    if task.board is not None and task.board.name == leaderboard.BOARD:
+        return leaderboard.scores(task.board)
+    limits = task.thresholds
+    return (limits.gold, limits.silver, limits.bronze, limits.median)
+
+
+def _order(task: Task) -> Iterator[Finding]:
+    """A board that is sorted the other way round."""
+    scores = _board(task)
+    pairs = list(itertools.pairwise(scores))
+    worse_first = not any(task.direction.better(a, b) for a, b in pairs)
+    if worse_first and task.direction.better(scores[-1], scores[0]):
+        text = (
+            f"the board runs from {scores[0]:.6g} to {scores[-1]:.6g}, as if the metric were not to {task.direction}; "
+            "correct the direction, or sort the board best first"
+        )
+        yield Finding(Level.ERROR, "direction", text)
+
+
+def _scores(task: Task) -> Iterator[Finding]:
+    """What the sample submission and the answers themselves would be graded."""
+    answers = _grade_answers(task)
+    sample = grading.grade_test(task, task.public_dir / folder.SAMPLE)
+    whole = grading.read_submission(task.public_dir / folder.SAMPLE, task)
+    if whole.problem or sample.problem:
+        yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {whole.problem or sample.problem}")
+    if sample.medal is not Medal.NONE:
+        text = (
+            f"the sample submission scores {sample.score:.6g} and earns {sample.medal}; is the board on another scale?"
+        )
+        yield Finding(Level.ERROR, "sample", text)
+    elif sample.score is not None:
+        yield from _span(task, sample.score, answers.score if answers else None)
+    if answers is None:
+        text = "private/test.csv lacks target columns, so it cannot be checked that right answers earn gold"
+        yield Finding(Level.WARNING, "answers", text)
+    elif answers.score is None:
+        yield Finding(Level.ERROR, "answers", f"the answers themselves are an invalid submission: {answers.problem}")
+    elif answers.medal is not Medal.GOLD:
+        text = f"the answers themselves score {answers.score:.6g} and earn {answers.medal}, not gold"
+        yield Finding(
+            Level.ERROR, "answers", f"{text} (from {task.thresholds.gold:.6g}); direction, board and grader disagree"
+        )
+    elif sample.score is not None and not task.direction.better(answers.score, sample.score):
+        text = f"the answers score {answers.score:.6g}, no better than the sample's {sample.score:.6g}"
+        yield Finding(Level.ERROR, "direction", f"{text}, with direction {task.direction}")
+
+
+def _span(task: Task, sample: float, perfect: float | None) -> Iterator[Finding]:
+    """A board on another scale than the grader: it lies on the wrong side of the sample, or all of it at perfection."""
+    if task.direction.better(sample, task.thresholds.median):
+        text = f"the sample submission scores {sample:.6g}, above the median {task.thresholds.median:.6g}"
+        yield Finding(Level.ERROR, "span", f"{text}; is the board on another scale than the grader?")
+        return
+    if perfect is None or perfect == sample:
+        return
+    board = sorted(_board(task), reverse=task.direction is Direction.MAXIMIZE)
+    closed = (board[-1] - sample) / (perfect - sample)
+    text = (
+        f"the board spans {board[-1]:.6g} to {board[0]:.6g}, but the sample submission scores {sample:.6g} and the "
+        f"answers {perfect:.6g}"
+    )
+    if closed > FAR:
+        yield Finding(Level.ERROR, "span", f"{text}: the board is on another scale than the grader")
+    elif closed > ODD:
+        yield Finding(Level.WARNING, "span", f"{text}; is the board on the grader's scale?")
+
+
+def _columns(task: Task) -> list[str]:
+    return [task.id_column, *task.target_columns]
+
+
+def _answer_frame(task: Task) -> pd.DataFrame | None:
+    """The test answers as a submission; None where they have another form than a submission."""
+    test = submission.answers(task).test
+    columns = _columns(task)
+    return test[columns] if set(columns) <= set(test.columns) else None
+
+
+def _grade_answers(task: Task) -> Grade | None:
+    """The grade of the answers, by the way that every submission goes: through a file."""
+    frame = _answer_frame(task)
+    if frame is None:
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "submission.csv"
+        frame.to_csv(path, index=False)
+        return grading.grade_test(task, path)
+
+
+def _shuffled(task: Task) -> Iterator[Finding]:
+    """A grader that compares rows by position: scored with rows in another order, without aligning them first."""
+    frame = _answer_frame(task)
+    if frame is None or task.grader is None:
+        return  # a named metric sees aligned rows only
+    truth = submission.answers(task).test
+    order: Any = np.random.default_rng(0).permutation(len(frame))
+    straight = grading.score_frame(task, frame, truth)
+    shuffled = grading.score_frame(task, frame.iloc[order].reset_index(drop=True), truth)
+    if straight.score is None:
+        return  # reported by the check of the answers
+    if shuffled.score is None or abs(shuffled.score - straight.score) > SAME:
+        got = shuffled.problem or f"{shuffled.score:.6g}"
+        text = f"grade.py compares rows by position: with the rows shuffled the answers score {got} instead of"
+        yield Finding(Level.ERROR, "shuffled", f"{text} {straight.score:.6g}; match rows by {task.id_column!r}")

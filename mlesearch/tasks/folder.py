@@ -1,0 +1,263 @@
+"""Loads a task from its folder.
+
+```
+task.yaml         see `Declared`
+description.md    what the agent reads
+public/           mounted read-only as input/; has sample_submission.csv
+private/          answers: test.csv, and validation.csv with `validation: harness`; id and target columns
+leaderboard.csv   column score, one row a team; or thresholds.csv
+grade.py          optional: grade(submission, answers) -> float
+```
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from mlesearch.tasks import leaderboard
+from mlesearch.tasks.metrics import METRICS
+from mlesearch.tasks.protocol import Task, Thresholds, Validation
+from mlesearch.types import ConfigError, Direction
+
+MINI = Path(__file__).parent / "data" / "mini"
+DECLARED = "task.yaml"
+SAMPLE = "sample_submission.csv"
+DEFAULT_PROGRAM_TIME_S = 3600.0
+
+
+_KEYS: Mapping[str, tuple[type, ...]] = {
+    "id": (str,),
+    "title": (str,),
+    "version": (str, int, float),
+    "suite": (str,),
+    "metric": (str,),
+    "direction": (str,),
+    "validation": (str,),
+    "id_column": (str,),
+    "target_columns": (list,),
+    "program_time_s": (int, float),
+    "max_submission_mb": (int, float),
+    "rows": (dict,),
+    "tags": (list,),
+    "known_issues": (list,),
+    "licence": (str,),
+    "source": (str,),
+    "made_by": (dict,),
+    "leaderboard": (dict,),
+    "sha256": (dict,),
+}
+_REQUIRED = ("id", "metric", "direction", "validation")
+_HASHED_WHOLE_BYTES = 16 * 2**20
+"""Public files above this enter a task's version by name and size only."""
+
+
+def _close(word: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {match[0]!r}?" if match else ""
+
+
+def names() -> tuple[str, ...]:
+    """The names of the mini suite, sorted. Reads no file."""
+    return tuple(sorted(path.name for path in MINI.iterdir() if (path / DECLARED).is_file()))
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The folder of a task: a name of the mini suite, or a path that holds a task.yaml.
+
+    Raises:
+        ConfigError: no such task; a folder without task.yaml.
+    """
+    known = names()
+    if isinstance(name_or_path, str) and name_or_path in known:
+        return MINI / name_or_path
+    folder = Path(name_or_path)
+    listed = f"tasks: {', '.join(known)}, or the path of a task folder"
+    if not folder.is_dir():
+        raise ConfigError(f"unknown task {str(name_or_path)!r}{_close(str(name_or_path), known)} ({listed})")
+    if not (folder / DECLARED).is_file():
+        raise ConfigError(f"task folder {folder}: no {DECLARED} in it; a task folder starts with one ({listed})")
+    return folder
+
+
+def declared(folder: Path) -> dict[str, Any]:
+    """The checked content of a folder's task.yaml.
+
+    Raises:
+        ConfigError: unreadable YAML, an unknown or missing key, or a value of the wrong type.
+    """
+    path = folder / DECLARED
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys and values, such as `id: my-task`; found {type(content).__name__}")
+    for key, value in content.items():
+        if key not in _KEYS:
+            raise ConfigError(f"{path}: unknown key {key!r}{_close(str(key), _KEYS)} (allowed: {', '.join(_KEYS)})")
+        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+            wanted = " or ".join(kind.__name__ for kind in _KEYS[key])
+            raise ConfigError(f"{path}: {key} is {value!r}; expected {wanted}")
+    missing = [key for key in _REQUIRED if key not in content]
+    if missing:
+        raise ConfigError(f"{path}: key {missing[0]!r} is missing (required: {', '.join(_REQUIRED)})")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", content["id"]):
+        raise ConfigError(f"{path}: id is {content['id']!r}; expected letters, digits, dots, dashes and underscores")
+    return content
+
+
+def _one_of(path: Path, key: str, value: str, allowed: Iterable[str]) -> str:
+    allowed = list(allowed)
+    if value not in allowed:
+        raise ConfigError(f"{path}: {key} is {value!r}; allowed: {', '.join(allowed)}{_close(value, allowed)}")
+    return value
+
+
+def _positive(path: Path, key: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigError(f"{path}: {key} is {value!r}; expected a number greater than 0")
+    return float(value)
+
+
+def _texts(path: Path, key: str, values: list[object]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise ConfigError(f"{path}: {key} is {values!r}; expected a list of texts")
+    return tuple(cast("list[str]", values))
+
+
+def header(path: Path) -> list[str]:
+    """The column names of a CSV; empty for an empty file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Id and target columns: declared, else the first and the other columns of the sample submission."""
+    path = folder / DECLARED
+    found = header(folder / "public" / SAMPLE)
+    if not found:
+        raise ConfigError(f"{folder / 'public' / SAMPLE}: empty; expected a header with the id and target columns")
+    id_column = content.get("id_column", found[0])
+    if "target_columns" in content:
+        targets = _texts(path, "target_columns", content["target_columns"])
+    else:
+        targets = tuple(column for column in found if column != id_column)
+    if sorted((id_column, *targets)) != sorted(found) or not targets:
+        raise ConfigError(
+            f"{path}: id_column {id_column!r} and target_columns {list(targets)} do not match the columns of "
+            f"public/{SAMPLE}: {found}"
+        )
+    return id_column, targets
+
+
+def _submission_limit(folder: Path, content: Mapping[str, Any]) -> int:
+    """Declared, else enough for eight sample submissions and 16 MiB: what is read also has to fit into memory."""
+    if "max_submission_mb" in content:
+        return int(_positive(folder / DECLARED, "max_submission_mb", content["max_submission_mb"]) * 2**20)
+    return 16 * 2**20 + 8 * (folder / "public" / SAMPLE).stat().st_size
+
+
+def _check_files(folder: Path, validation: Validation) -> None:
+    needed = {
+        "description.md": "what the agent reads",
+        f"public/{SAMPLE}": "the columns and ids of a submission",
+        "private/test.csv": "the answers for the test rows",
+    }
+    if validation is Validation.HARNESS:
+        needed["private/validation.csv"] = "the answers for the validation rows, as validation is harness"
+    for name, what in needed.items():
+        if not (folder / name).is_file():
+            raise ConfigError(f"task folder {folder}: {name} is missing; expected there: {what}")
+
+
+def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None:
+    found = header(path)
+    missing = [column for column in (id_column, *targets) if column not in found]
+    if missing:
+        raise ConfigError(f"{path}: no column {missing[0]!r}; expected {', '.join((id_column, *targets))}")
+
+
+def _digest(folder: Path, board: Path | None) -> str:
+    """Eight hex digits over all files that a result depends on; large public files by name and size."""
+    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py"] + ([board] if board else [])
+    whole += sorted((folder / "private").rglob("*"))
+    digest = hashlib.sha256()
+    for path in whole + sorted((folder / "public").rglob("*")):
+        if not path.is_file():
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder)}\0{size}\0".encode())
+        if path in whole or size <= _HASHED_WHOLE_BYTES:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:8]
+
+
+def load(name_or_path: str | Path, *, board: bool = True) -> Task:
+    """A task, ready to be searched and graded.
+
+    Args:
+        name_or_path: a name of the mini suite or the path of a task folder.
+        board: False loads a task without its board, for the script that makes one: the thresholds are NaN and no
+            score wins a medal.
+
+    Returns:
+        The task. Its `version` is the declared one with a digest of all files that a result depends on, so a
+        changed answer, description or board is another version.
+
+    Raises:
+        ConfigError: unknown task, or a folder that is not a whole task; one line that says what is expected.
+    """
+    folder = locate(name_or_path)
+    path = folder / DECLARED
+    content = declared(folder)
+    direction = Direction(_one_of(path, "direction", content["direction"], [d.value for d in Direction]))
+    validation = Validation(_one_of(path, "validation", content["validation"], [v.value for v in Validation]))
+    _check_files(folder, validation)
+    id_column, targets = _columns(folder, content)
+    grader = folder / "grade.py" if (folder / "grade.py").is_file() else None
+    if grader is None:
+        metric = METRICS[_one_of(path, "metric (without a grade.py)", content["metric"], METRICS)]
+        if metric.direction is not direction:
+            raise ConfigError(f"{path}: direction is {direction.value!r}, but {metric.title} is to {metric.direction}")
+        if len(targets) > 1 and not metric.many_targets:
+            raise ConfigError(f"{path}: {metric.title} takes one target column, not {', '.join(targets)}")
+        for name in ("test", "validation") if validation is Validation.HARNESS else ("test",):
+            _check_answers(folder / "private" / f"{name}.csv", id_column, targets)
+    board_file = leaderboard.board_file(folder) if board else None
+    limits = Thresholds(math.nan, math.nan, math.nan, math.nan, 0)
+    if board_file is not None:
+        limits = leaderboard.read_thresholds(board_file, direction)
+        teams = content.get("leaderboard", {}).get("teams", limits.teams)
+        if teams != limits.teams:
+            raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
+    return Task(
+        id=content["id"],
+        title=content.get("title", content["id"]),
+        version=f"{content.get('version', 1)}-{_digest(folder, board_file)}",
+        metric=content["metric"],
+        direction=direction,
+        validation=validation,
+        description=(folder / "description.md").read_text(encoding="utf-8"),
+        public_dir=(folder / "public").resolve(),
+        private_dir=(folder / "private").resolve(),
+        id_column=id_column,
+        target_columns=targets,
+        thresholds=limits,
+        program_time_s=_positive(path, "program_time_s", content.get("program_time_s", DEFAULT_PROGRAM_TIME_S)),
+        suite=content.get("suite", "own"),
+        tags=_texts(path, "tags", content.get("tags", [])),
+        known_issues=_texts(path, "known_issues", content.get("known_issues", [])),
+        board=board_file,
+        grader=grader,
+        max_submission_bytes=_submission_limit(folder, content),
+    )

@@ -1,0 +1,225 @@
+"""Scores submissions: validation rows for the search, test rows and medals for after it."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import inspect
+import json
+import math
+import re
+import types
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from mlesearch.tasks import leaderboard, submission
+from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
+from mlesearch.tasks.metrics import METRICS, MetricProblem
+from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
+from mlesearch.tasks.submission import Submission
+from mlesearch.tasks.submission import read as read_submission
+from mlesearch.types import ConfigError, Direction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Positions",
+    "Submission",
+    "above_median",
+    "grade_scores",
+    "grade_test",
+    "medal",
+    "positions",
+    "read_submission",
+    "report",
+    "score_frame",
+    "score_validation",
+    "thresholds",
+]
+
+SCORE_DECIMALS = 5
+"""The grader rounds a test score to this many decimals before it meets the thresholds, which are never rounded."""
+
+METRICS_BYTES = 64 * 2**10
+REPORT_LINE = "validation_score: <number>"
+_REPORTED = re.compile(r"^[ \t]*validation_score[ \t]*[:=][ \t]*(\S+)[ \t]*\r?$", re.MULTILINE)
+
+GradeFunction = Callable[["pd.DataFrame", "pd.DataFrame"], float]
+
+
+@functools.lru_cache(maxsize=32)
+def _own_grader(path: Path, _version: str) -> GradeFunction:
+    """The function `grade` of a task's grade.py; leaves no bytecode in the task's folder."""
+    module = types.ModuleType(f"grade_of_{path.parent.name}")
+    module.__file__ = str(path)
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    except Exception as error:
+        raise ConfigError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    function = getattr(module, "grade", None)
+    if not callable(function) or len(inspect.signature(function).parameters) != 2:
+        raise ConfigError(f"{path}: expected a function grade(submission, answers) -> float in it")
+    return cast("GradeFunction", function)
+
+
+def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Scored:
+    """The unrounded score of a frame of predictions.
+
+    Args:
+        task: whose metric or grade.py scores.
+        predicted: id and target columns. A named metric needs the rows in the order of `truth`.
+        truth: the answers to these rows.
+
+    Raises:
+        ConfigError: the answers cannot be scored with this metric, or grade.py cannot be loaded.
+    """
+    targets = list(task.target_columns)
+    try:
+        if task.grader is not None:
+            # Copies, so that a grader that changes its arguments does not spoil the cached answers.
+            score = float(_own_grader(task.grader, task.version)(predicted.copy(), truth.copy()))
+        else:
+            with np.errstate(all="ignore"):  # what overflows is refused below
+                score = METRICS[task.metric].function(truth[targets].to_numpy(), predicted[targets].to_numpy())
+    except ConfigError:
+        raise
+    except MetricProblem as problem:
+        return Scored(None, str(problem))
+    except Exception as error:
+        if task.grader is None:
+            raise ConfigError(f"{task.private_dir}: {task.metric} cannot score these answers: {error}") from error
+        return Scored(None, f"grade.py could not score it: {type(error).__name__}: {error}")
+    if not math.isfinite(score):
+        return Scored(None, f"the score is {score}; expected predictions that give a finite one")
+    return Scored(score)
+
+
+def _reported_score(stdout: str, metrics_path: Path | None) -> Scored:
+    """What the program reported: `validation_score` in metrics.json, else its last printed line of that name."""
+    wanted = f"expected a printed line `{REPORT_LINE}`, or metrics.json with {{'validation_score': <number>}}"
+    if metrics_path is not None:
+        data = submission.read_bytes(metrics_path, METRICS_BYTES)
+        try:
+            text = str(json.loads(data)["validation_score"]) if isinstance(data, bytes) else data
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return Scored(None, f"metrics.json holds no validation_score; {wanted}", unreported=True)
+        where = "metrics.json"
+    else:
+        found = _REPORTED.findall(stdout)
+        if not found:
+            return Scored(None, f"no validation score was reported; {wanted}", unreported=True)
+        text, where = found[-1], "the last printed validation_score"
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        return Scored(None, f"{where} is {text[:80]!r}, not a finite number; {wanted}", unreported=True)
+    return Scored(score)
+
+
+def score_validation(task: Task, path: Path, stdout: str = "", metrics_path: Path | None = None) -> Scored:
+    """The validation score that the search sees.
+
+    With `validation: harness` it is computed on the validation rows of the submission, which must hold all rows of
+    the sample submission. With `reported` the submission is checked all the same, and the score is the program's own.
+
+    Args:
+        task: the task.
+        path: the submission.
+        stdout: what the program printed (its tail is enough).
+        metrics_path: its metrics.json, where it left one; that one wins over the printed line.
+
+    Raises:
+        ConfigError: the task itself is broken.
+    """
+    read = read_submission(path, task)
+    if read.frame is None:
+        return Scored(None, read.problem)
+    if task.validation is Validation.REPORTED:
+        return _reported_score(stdout, metrics_path)
+    truth = submission.answers(task).validation
+    if truth is None:
+        raise ConfigError(f"{task.private_dir}: no validation answers, but validation is harness")
+    return score_frame(task, submission.split(read.frame, task)[0], truth)
+
+
+def _percentile(task: Task, score: float) -> float | None:
+    """Share of the board's teams that the score beats or equals, 0 to 1; None without a board of scores."""
+    if task.board is None or task.board.name != leaderboard.BOARD:
+        return None
+    ascending = _ascending(task.board, task.version)
+    if task.direction is Direction.MAXIMIZE:
+        reached = bisect.bisect_right(ascending, score)
+    else:
+        reached = len(ascending) - bisect.bisect_left(ascending, score)
+    return reached / len(ascending)
+
+
+@functools.lru_cache(maxsize=32)
+def _ascending(board: Path, _version: str) -> list[float]:
+    return sorted(leaderboard.scores(board))
+
+
+def grade_test(task: Task, path: Path) -> Grade:
+    """The test grade of a submission: score rounded to 5 decimals, medal, and its place on the board.
+
+    The validation rows may be there or not. A score that is not finite makes the submission invalid.
+
+    Raises:
+        ConfigError: the task itself is broken.
+    """
+    read = read_submission(path, task, only_test=True)
+    if read.frame is None:
+        return Grade(None, Medal.NONE, above_median=False, valid=False, problem=read.problem)
+    scored = score_frame(task, read.frame, submission.answers(task).test)
+    if scored.score is None:
+        return Grade(None, Medal.NONE, above_median=False, valid=False, problem=scored.problem)
+    score = round(scored.score, SCORE_DECIMALS)
+    return Grade(
+        score,
+        medal(score, task.thresholds, task.direction),
+        above_median=above_median(score, task.thresholds, task.direction),
+        valid=True,
+        percentile=_percentile(task, score),
+    )
+
+
+def grade_scores(score: float | None, limits: Thresholds, direction: Direction) -> dict[str, object]:
+    """The medal fields of mle-bench's report for a score, thresholds and all."""
+    won = medal(score, limits, direction)
+    return {
+        "score": score,
+        "gold_threshold": limits.gold,
+        "silver_threshold": limits.silver,
+        "bronze_threshold": limits.bronze,
+        "median_threshold": limits.median,
+        "any_medal": won is not Medal.NONE,
+        "gold_medal": won is Medal.GOLD,
+        "silver_medal": won is Medal.SILVER,
+        "bronze_medal": won is Medal.BRONZE,
+        "above_median": above_median(score, limits, direction),
+    }
+
+
+def report(task: Task, path: Path) -> dict[str, object]:
+    """The grading report of one submission, field for field what mle-bench writes.
+
+    Raises:
+        ConfigError: the task itself is broken.
+    """
+    grade = grade_test(task, path)
+    return {
+        "competition_id": task.id,
+        **grade_scores(grade.score, task.thresholds, task.direction),
+        "submission_exists": path.is_file(),
+        "valid_submission": grade.valid,
+        "is_lower_better": task.direction is Direction.MINIMIZE,
+        "created_at": datetime.now().isoformat(),
+        "submission_path": str(path),
+    }

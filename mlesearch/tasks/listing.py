@@ -1,0 +1,20 @@
+"""The tasks that come with the package, as rows to show."""
+
+from __future__ import annotations
+
+from mlesearch.tasks import folder
+
+
+def list_rows() -> list[dict[str, object]]:
+    """What `mlesearch tasks list` shows: one row a task of the mini suite. Reads task.yaml only.
+
+    Returns:
+        Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite.
+    """
+    rows: list[dict[str, object]] = []
+    for name in folder.names():
+        content = folder.declared(folder.MINI / name)
+        row = {key: content.get(key, "") for key in ("id", "title", "metric", "direction", "validation")}
+        counts = "/".join(str(count) for count in content.get("rows", {}).values())
+        rows.append(row | {"rows": counts, "suite": content.get("suite", "own")})
+    return rows

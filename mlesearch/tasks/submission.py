@@ -1,0 +1,260 @@
+"""Reads a submission, which a hostile or careless program wrote, and answers: aligned, or the problem in words."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlesearch.tasks.protocol import Task, Validation
+from mlesearch.types import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN, SHOWN_CHARS = 3, 80
+"""How many ids or columns a message names, and how much of each: what it shows was written by a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What reading a submission gave.
+
+    Attributes:
+        frame: id and target columns, one row an expected id, in the order of the answers; None where it was refused.
+        problem: what was wrong and what was expected; empty where there is a frame.
+    """
+
+    frame: pd.DataFrame | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of a task, read once a process.
+
+    Attributes:
+        validation: rows of private/validation.csv; None where the program reports its own score.
+        test: rows of private/test.csv.
+        ids: the id columns of both together, validation first.
+        texts: columns (id or target) that hold texts, and are read as texts from a submission too.
+        numbers: those that hold numbers, and must be finite numbers in a submission too.
+    """
+
+    validation: pd.DataFrame | None
+    test: pd.DataFrame
+    ids: pd.Index[Any]
+    texts: frozenset[str]
+    numbers: frozenset[str]
+
+
+def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
+    """The content of a regular file, or the problem: never follows a link, never waits, never reads past the limit."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return f"{path.name} does not exist; expected a CSV file"
+    except OSError as error:
+        if path.is_symlink():
+            return f"{path.name} is a symbolic link; expected a regular file"
+        return f"{path.name} cannot be opened ({error.strerror}); expected a regular file"
+    mode, size = (status := os.fstat(handle)).st_mode, status.st_size
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        kind = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+        return f"{path.name} is {kind}; expected a regular file"
+    with os.fdopen(handle, "rb") as file:
+        data = b"" if size > limit_bytes else file.read(limit_bytes + 1)
+    if size > limit_bytes or len(data) > limit_bytes:
+        return f"{path.name} has {max(size, len(data)):,} bytes; at most {limit_bytes:,} are allowed"
+    return data
+
+
+def parse(data: bytes, texts: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """A CSV as a frame: only the empty cell is missing, so that "NA" and "None" stay labels.
+
+    Raises:
+        ValueError: not a well-formed CSV (the parser's errors are ValueErrors).
+    """
+    import pandas as pd
+
+    dtype: Any = dict.fromkeys(sorted(texts), str)
+    return pd.read_csv(
+        BytesIO(data), dtype=dtype, keep_default_na=False, na_values=[""], encoding="utf-8-sig", low_memory=False
+    )
+
+
+def _read_answers(path: Path, task: Task, texts: frozenset[str] = frozenset()) -> pd.DataFrame:
+    try:
+        frame = parse(path.read_bytes(), texts)
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a readable CSV: {error}") from error
+    if task.id_column not in frame.columns:
+        raise ConfigError(f"{path}: no column {task.id_column!r}, the id_column; found {some(list(frame.columns))}")
+    return frame.astype(dict.fromkeys(sorted(texts), object))
+
+
+@functools.lru_cache(maxsize=32)
+def answers(task: Task) -> Answers:
+    """The answers of a task; cached in this process by the task, whose version changes with its files.
+
+    Raises:
+        ConfigError: the answers cannot be read, an id occurs twice, or a target is missing.
+    """
+    import pandas as pd
+
+    names = ("validation", "test") if task.validation is Validation.HARNESS else ("test",)
+    paths = [task.private_dir / f"{name}.csv" for name in names]
+    frames = [_read_answers(path, task) for path in paths]
+    columns = [c for c in (task.id_column, *task.target_columns) if all(c in frame.columns for frame in frames)]
+    is_number = pd.api.types.is_numeric_dtype
+    texts = frozenset(c for c in columns if not all(is_number(frame[c]) for frame in frames))
+    if texts:
+        frames = [_read_answers(path, task, texts) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        for column in columns:
+            if frame[column].isna().any():
+                raise ConfigError(f"{path}: column {column!r} has missing values; every answer must be there")
+    ids = pd.Index(pd.concat([frame[task.id_column] for frame in frames]))
+    if not ids.is_unique:
+        twice = ids[ids.duplicated()].tolist()
+        raise ConfigError(f"{task.private_dir}: {task.id_column} must be unique, but some occur twice: {some(twice)}")
+    return Answers(frames[0] if len(frames) == 2 else None, frames[-1], ids, texts, frozenset(columns) - texts)
+
+
+def some(values: Sequence[object]) -> str:
+    """The first few values in words, and how many more there are."""
+    shown = ", ".join(repr(v[:SHOWN_CHARS] if isinstance(v, str) else v) for v in values[:SHOWN])
+    return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "") if values else "none"
+
+
+def _header_problem(data: bytes, task: Task) -> str:
+    """What is wrong with the columns, seen before the whole file is parsed: a hostile header can have millions.
+
+    The first row is looked at as well: the parser tells of any later one that has more cells than the header, but
+    takes those of the first for an index.
+    """
+    rows = (row for row in csv.reader(TextIOWrapper(BytesIO(data), encoding="utf-8-sig", newline="")) if row)
+    expected = _columns(task)
+    try:
+        found, first = next(rows, []), next(rows, [])
+    except csv.Error as error:
+        return f"the first lines are no CSV ({error}); expected the columns {','.join(expected)}"
+    if sorted(found) == sorted(expected):
+        too_many = len(first) > len(expected)
+        return f"the first row has {len(first)} cells; expected {len(expected)}, as the header has" if too_many else ""
+    parts = {
+        "missing": [column for column in expected if column not in found],
+        "not expected": [column for column in found if column not in expected],
+        "more than once": [column for column in expected if found.count(column) > 1],
+    }
+    wrong = "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)
+    hint = " (write the file without its index)" if "" in found else ""
+    return f"wrong columns, {wrong}{hint}; expected exactly: {','.join(expected)}"
+
+
+def _columns(task: Task) -> list[str]:
+    return [task.id_column, *task.target_columns]
+
+
+def _value_problem(frame: pd.DataFrame, column: str, number: bool, task: Task) -> str:
+    """What is wrong with a target column of the expected rows."""
+    import pandas as pd
+
+    values = frame[column]
+    if number and not pd.api.types.is_numeric_dtype(values):
+        numbers = pd.to_numeric(values, errors="coerce")
+        bad = numbers.isna() & values.notna()
+        wanted = "a finite number"
+    else:
+        numbers = values
+        bad = values.isna()
+        wanted = "a finite number" if number else "a value"
+    if number and not bad.any():
+        bad = ~pd.Series(np.isfinite(numbers.to_numpy(dtype=float)), index=frame.index)
+    if not bad.any():
+        return ""
+    first = int(bad.to_numpy().argmax())
+    value, key = frame[column].iloc[first], frame[task.id_column].iloc[first]
+    shown = "missing" if pd.isna(value) else repr(str(value)[:SHOWN_CHARS])
+    return (
+        f"column {column!r} must hold {wanted} in every row, but {int(bad.sum()):,} do not; the first is {shown}, "
+        f"for {task.id_column} {key}"
+    )
+
+
+def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
+    """A submission, aligned with the answers, or what is wrong with it. Row and column order do not matter.
+
+    Args:
+        path: the file that a program left; not followed where it is a link.
+        task: whose ids and columns are expected.
+        only_test: expect the test rows only; rows of the validation split may be there and are left out.
+
+    Raises:
+        ConfigError: the task's own answers are unusable.
+    """
+    data = read_bytes(path, task.max_submission_bytes)
+    if isinstance(data, str):
+        return Submission(None, data)
+    truth = answers(task)
+    header = f"expected the columns {','.join(_columns(task))}"
+    if not data.strip():
+        return Submission(None, f"{path.name} is empty; {header}")
+    if b"\0" in data:
+        return Submission(None, f"{path.name} holds NUL bytes, so it is no text; {header} as a UTF-8 CSV")
+    try:
+        if problem := _header_problem(data, task):
+            return Submission(None, problem)
+        frame = parse(data, truth.texts)
+    except UnicodeDecodeError:
+        return Submission(None, f"{path.name} is not UTF-8 text; {header} as a UTF-8 CSV")
+    except ValueError as error:
+        reason = " ".join(str(error).split())[: 2 * SHOWN_CHARS]
+        return Submission(None, f"{path.name} is no well-formed CSV ({reason}); {header}")
+    return _align(frame, task, truth, only_test)
+
+
+def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> Submission:
+    import pandas as pd
+
+    name = task.id_column
+    ids = frame[name]
+    if ids.isna().any():
+        return Submission(None, f"{int(ids.isna().sum()):,} rows have no {name}; expected one row for each {name}")
+    if ids.duplicated().any():
+        twice = ids[ids.duplicated()].unique().tolist()
+        return Submission(None, f"{len(twice):,} values of {name} occur more than once: {some(twice)}; expected once")
+    place = truth.ids.get_indexer(pd.Index(ids))
+    if (place < 0).any():
+        unknown = ids[place < 0].tolist()
+        example = some(truth.ids[:1].tolist())
+        like = f"{name} takes the {len(truth.ids):,} values of sample_submission.csv, such as {example}"
+        return Submission(None, f"{len(unknown):,} values of {name} are unknown: {some(unknown)}; {like}")
+    row_of = np.full(len(truth.ids), -1)
+    row_of[place] = np.arange(len(frame))
+    start = len(truth.ids) - len(truth.test) if only_test else 0
+    expected = row_of[start:]
+    if (expected < 0).any():
+        missing = truth.ids[start:][expected < 0].tolist()
+        where = "the test rows" if only_test else "all rows of sample_submission.csv"
+        return Submission(None, f"{len(missing):,} values of {name} are missing: {some(missing)}; expected {where}")
+    aligned = frame[_columns(task)].iloc[expected].reset_index(drop=True)
+    for column in task.target_columns:
+        if problem := _value_problem(aligned, column, column in truth.numbers, task):
+            return Submission(None, problem)
+    return Submission(aligned)
+
+
+def split(frame: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The validation rows (none for a task that reports its own) and the test rows of a whole aligned submission."""
+    at = len(frame) - len(answers(task).test)
+    return frame.iloc[:at].reset_index(drop=True), frame.iloc[at:].reset_index(drop=True)

@@ -1,0 +1,528 @@
+# ruff: noqa: D102  # the names of the tests say what they check
+"""Behavioural checks for every rung: inherit `SandboxContract` and provide the fixture `sandbox`.
+
+    @pytest.fixture(scope="module")
+    def sandbox():
+        with closing(MyRung()) as rung:
+            yield rung
+
+    class TestMyRung(SandboxContract):
+        known_gaps = {"test_shared_memory_is_bounded": "what it lacks, in words"}
+
+
+Every hostile program is bounded: should a rung fail to hold one, the harm is a few hundred short-lived processes, some
+hundred megabytes or a file in a temporary folder. None mounts, none needs root, none forks without a count.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
+from mlesearch.types import ExecResult, ExecStatus, SandboxUnavailable
+
+SECRET = "the-answer-is-1234567"
+QUICK = Limits(time_s=20, memory_bytes=1024 * MIB, disk_bytes=64 * MIB, file_bytes=48 * MIB, processes=200)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A sandbox with a task: run programs by text."""
+
+    sandbox: Sandbox
+    root: Path
+
+    @property
+    def public(self) -> Path:
+        """The task's public folder."""
+        return self.root / "public"
+
+    @property
+    def private(self) -> Path:
+        """The task's answers."""
+        return self.root / "private"
+
+    def spec(self, limits: Limits = QUICK) -> Spec:
+        """For this task."""
+        return Spec(task="contract@1", input_dir=self.public, hidden=(self.private,), limits=limits)
+
+    def run(
+        self,
+        program: str,
+        limits: Limits = QUICK,
+        deadline_s: float | None = None,
+        collect: tuple[str, ...] = ("submission.csv",),
+    ) -> ExecResult:
+        """Prepare and run."""
+        job = Job("contract", program, limits.time_s if deadline_s is None else deadline_s, self.root / "out", collect)
+        return self.sandbox.run(self.sandbox.prepare(self.spec(limits)), job)
+
+
+def processes_with(mark: str) -> list[int]:
+    """Pids whose command line holds `mark`, this process left out."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                if mark.encode() in Path("/proc", name, "cmdline").read_bytes():
+                    found.append(int(name))
+            except OSError:
+                continue
+    return found
+
+
+def gone(mark: str, within_s: float = 5.0) -> bool:
+    """Whether no process with `mark` is left after at most that long."""
+    end = time.monotonic() + within_s
+    while processes_with(mark):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _sleeper(mark: str, seconds: int = 60) -> str:
+    """Source of a list that starts a sleeping process with a mark in its command line."""
+    return f"[sys.executable, '-S', '-c', 'import time; time.sleep({seconds})', '{mark}']"
+
+
+class SandboxContract:
+    """What every rung keeps. See the module's docstring for how to use it."""
+
+    known_gaps: ClassVar[Mapping[str, str]] = {}
+    """Name of a test: why this rung does not keep it. The test must fail then, so that a closed gap is noticed."""
+
+    @pytest.fixture(autouse=True)
+    def _declared_gaps(self, request: pytest.FixtureRequest) -> None:
+        reason = self.known_gaps.get(request.node.originalname or request.node.name)
+        if reason is not None:
+            request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+    @pytest.fixture
+    def bench(self, sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
+        """A small task with answers that no program may see."""
+        for name in ("public", "private"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "public" / "train.csv").write_text("id,x,y\n1,2,3\n")
+        (tmp_path / "private" / "answers.csv").write_text(SECRET)
+        yield Bench(sandbox, tmp_path)
+        assert (tmp_path / "public" / "train.csv").read_text() == "id,x,y\n1,2,3\n"
+        assert (tmp_path / "private" / "answers.csv").read_text() == SECRET
+
+    # --- ordinary programs -------------------------------------------------------------------------------------
+
+    def test_check_passes(self, sandbox: Sandbox) -> None:
+        sandbox.check()
+        assert sandbox.name
+        assert sandbox.identity()["rung"] == sandbox.name
+        assert "numpy" in sandbox.packages()
+
+    def test_a_program_reads_input_and_leaves_a_file(self, bench: Bench) -> None:
+        result = bench.run(
+            "text = open('input/train.csv').read()\nopen('submission.csv', 'w').write(text)\nprint('done')\n"
+        )
+        assert (result.status, result.reason, result.exit_code) == (ExecStatus.OK, "", 0)
+        left = result.artefacts["submission.csv"]
+        assert left.path is not None
+        assert left.path.read_text() == "id,x,y\n1,2,3\n"
+        assert left.size_bytes == 13
+        assert result.stdout.text == "done\n"
+        assert result.promises
+
+    def test_two_runs_give_equal_text(self, bench: Bench) -> None:
+        program = (
+            "import os, random, warnings\nimport numpy as np\nprint(os.getcwd(), np.random.rand(), random.random())\n"
+            "print({'a', 'b', 'c'}, hash('x'))\nwarnings.warn('careful')\nraise ValueError(os.path.abspath('x'))\n"
+        )
+        first, second = bench.run(program), bench.run(program)
+        assert first.stderr == second.stderr
+        assert first.reason == second.reason == "ValueError: x (solution.py line 6)"
+        assert first.stdout.text.splitlines()[1] == second.stdout.text.splitlines()[1]
+
+    def test_no_path_of_the_host_is_shown(self, bench: Bench) -> None:
+        result = bench.run(
+            "import os, sys, json, numpy\nprint(os.getcwd(), os.path.realpath('input'), os.__file__, numpy.__file__)\n"
+            "print(os.environ['HOME'], os.environ['TMPDIR'], sys.executable)\njson.loads('{')"
+        )
+        text = result.stdout.text + result.stderr.text + result.reason
+        for path in (str(bench.root), sys.base_prefix, sys.prefix, str(Path.home())):
+            if path not in ("/", "/usr", "/usr/local"):
+                assert path not in text
+        assert "JSONDecodeError" in result.reason
+        assert "solution.py line 4" in result.reason
+
+    @pytest.mark.parametrize(
+        ("program", "reason"),
+        [
+            ("import sys\nsys.exit(3)", "exit code 3"),
+            ("import sys\nsys.exit('no data')", "exit code 1: no data"),
+            (
+                "def f():\n    raise KeyError('a')\n\nif __name__ == '__main__':\n    f()",
+                "KeyError: 'a' (solution.py line 2)",
+            ),
+            ("x = 1\ny = (", "SyntaxError: '(' was never closed (solution.py line 2)"),
+            ("import os\nos.kill(os.getpid(), 11)", "ended by signal 11 (SIGSEGV)"),
+            ("raise RuntimeError", "RuntimeError (solution.py line 1)"),
+        ],
+    )
+    def test_failures_have_a_reason(self, bench: Bench, program: str, reason: str) -> None:
+        result = bench.run(program)
+        assert result.reason == reason
+        assert result.status is (ExecStatus.KILLED if "signal" in reason else ExecStatus.ERROR)
+        assert result.artefacts["submission.csv"].problem == "absent"
+
+    @pytest.mark.parametrize("program", ["import sys\nsys.exit(0)", "exit()", "", "raise SystemExit"])
+    def test_leaving_in_order_is_success(self, bench: Bench, program: str) -> None:
+        assert bench.run(program).status is ExecStatus.OK
+
+    def test_a_flood_of_warnings_does_not_hide_the_error(self, bench: Bench) -> None:
+        result = bench.run(
+            "import sys\nfor i in range(20000):\n    print('UserWarning: value', i, file=sys.stderr)\n"
+            "raise ValueError('in the end')"
+        )
+        assert result.reason == "ValueError: in the end (solution.py line 4)"
+        assert "Traceback" in result.stderr.tail
+        assert result.stderr.head.startswith("UserWarning: value 0\n")
+
+    def test_the_slot_serves_once(self, bench: Bench) -> None:
+        slot = bench.sandbox.prepare(bench.spec())
+        job = Job("contract", "print(1)", 10.0, bench.root / "out")
+        bench.sandbox.run(slot, job)
+        with pytest.raises(SandboxUnavailable, match="slot"):
+            bench.sandbox.run(slot, job)
+
+    def test_worker_processes_can_be_used(self, bench: Bench) -> None:
+        result = bench.run(
+            "import multiprocessing, subprocess, sys\n"
+            "def f(x):\n    return x * x\n\n"
+            "if __name__ == '__main__':\n"
+            "    with multiprocessing.get_context('fork').Pool(2) as pool:\n        print(pool.map(f, [1, 2, 3]))\n"
+            "    command = [sys.executable, '-c', 'import numpy; print(5)']\n"
+            "    print(subprocess.run(command, capture_output=True, text=True))\n"
+        )
+        assert result.status is ExecStatus.OK, result.stderr.text
+        assert "[1, 4, 9]" in result.stdout.text
+        assert "stdout='5\\n'" in result.stdout.text
+
+    # --- limits ------------------------------------------------------------------------------------------------
+
+    def test_deadline(self, bench: Bench) -> None:
+        began = time.monotonic()
+        result = bench.run("print('begun')\nwhile True:\n    pass", deadline_s=0.5)
+        assert result.status is ExecStatus.TIMEOUT
+        assert "0.5 s" in result.reason
+        assert result.stdout.text == "begun\n"
+        assert 500_000 <= result.wall_us < 3_000_000
+        assert time.monotonic() - began < 10
+
+    def test_termination_can_not_be_ignored(self, bench: Bench) -> None:
+        result = bench.run(
+            "import signal, time\nfor n in (1, 2, 3, 15):\n    signal.signal(n, signal.SIG_IGN)\ntime.sleep(60)",
+            deadline_s=0.5,
+        )
+        assert result.status is ExecStatus.TIMEOUT
+
+    def test_memory_of_the_main_process(self, bench: Bench) -> None:
+        result = bench.run("import numpy as np\nnp.ones(1 << 31)")
+        assert result.status is ExecStatus.OOM
+        assert "1024 MiB" in result.reason
+
+    def test_memory_that_grows_slowly(self, bench: Bench) -> None:
+        result = bench.run(
+            "import time\nkept = []\nwhile True:\n    kept.append(b'x' * (16 << 20))\n    time.sleep(0.01)"
+        )
+        assert result.status is ExecStatus.OOM
+
+    def test_memory_of_children_counts_together(self, bench: Bench) -> None:
+        program = (
+            "import os, time\n"
+            "for _ in range(4):\n"
+            "    if os.fork() == 0:\n        kept = bytearray(os.urandom(1 << 20) * 400)\n"
+            "        time.sleep(30)\n        os._exit(0)\n"
+            "time.sleep(30)"
+        )
+        assert bench.run(program).status is ExecStatus.OOM
+
+    def test_memory_below_the_limit_is_left_alone(self, bench: Bench) -> None:
+        program = "import numpy as np, time\nkept = np.ones(75 << 20)\ntime.sleep(0.3)\nprint(kept.sum())"
+        assert bench.run(program).status is ExecStatus.OK
+
+    def test_many_processes(self, bench: Bench) -> None:
+        program = (
+            "import os, time\nfor _ in range(600):\n"
+            "    if os.fork() == 0:\n        time.sleep(30)\n        os._exit(0)\ntime.sleep(30)"
+        )
+        assert bench.run(program).status is ExecStatus.PIDS
+
+    def test_a_gigabyte_of_output(self, bench: Bench) -> None:
+        program = (
+            "import sys\nblock = ('x' * 99 + '\\n') * 10000\nfor _ in range(1000):\n    sys.stdout.write(block)\n"
+            "print('end')"
+        )
+        result = bench.run(program)
+        assert result.status is ExecStatus.OK
+        assert result.stdout.bytes_seen == 1_000_000_004
+        assert len(result.stdout.text) <= 2 * QUICK.output_bytes
+        assert result.stdout.tail.endswith("end\n")
+
+    def test_one_large_file(self, bench: Bench) -> None:
+        result = bench.run("with open('big', 'wb') as f:\n    for _ in range(60):\n        f.write(bytes(1 << 20))")
+        assert result.status is ExecStatus.DISK_LIMIT
+
+    @pytest.mark.parametrize("folder", [".", "os.environ['TMPDIR']", "os.environ['HOME']"])
+    def test_full_disk(self, bench: Bench, folder: str) -> None:
+        where = folder if folder.startswith("os") else repr(folder)
+        program = (
+            f"import os, time\nfolder = {where}\nfor n in range(40):\n"
+            "    with open(os.path.join(folder, f'f{n}'), 'wb') as f:\n        f.write(bytes(4 << 20))\n"
+            "    time.sleep(0.01)"
+        )
+        assert bench.run(program).status is ExecStatus.DISK_LIMIT
+
+    def test_files_without_a_name_count(self, bench: Bench) -> None:
+        program = (
+            "import os, time\nkept = []\nfor n in range(4):\n    f = open(f'f{n}', 'wb')\n    os.unlink(f'f{n}')\n"
+            "    f.write(bytes(30 << 20))\n    f.flush()\n    kept.append(f)\ntime.sleep(10)"
+        )
+        assert bench.run(program).status is ExecStatus.DISK_LIMIT
+
+    def test_folders_without_end(self, bench: Bench) -> None:
+        program = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"
+        assert bench.run(program).status is ExecStatus.DISK_LIMIT
+
+    def test_shared_memory_is_bounded(self, bench: Bench) -> None:
+        name = f"contract-{os.getpid()}"
+        program = (
+            f"kept = []\nfor n in range(20):\n    f = open(f'/dev/shm/{name}-{{n}}', 'wb')\n"
+            "    f.write(bytes(20 << 20))\n    f.flush()\n    kept.append(f)\n"
+        )
+        result = bench.run(program)
+        assert result.status is not ExecStatus.OK
+        assert not list(Path("/dev/shm").glob(f"{name}*"))
+
+    # --- nothing stays -----------------------------------------------------------------------------------------
+
+    def test_a_daemon_fails_the_program_and_dies(self, bench: Bench) -> None:
+        mark = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
+        program = (
+            "import os, subprocess, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+            f"        os.execv(sys.executable, {_sleeper(mark)})\n    os._exit(0)\nos.wait()\n"
+            "open('submission.csv', 'w').write('id\\n')"
+        )
+        result = bench.run(program)
+        assert (result.status, result.reason) == (ExecStatus.ERROR, "left 1 background process(es) running")
+        assert gone(mark, 0.5)
+
+    def test_children_end_with_the_deadline(self, bench: Bench) -> None:
+        mark = f"child-{os.getpid()}-{time.monotonic_ns()}"
+        program = (
+            "import subprocess, sys, time\nfor _ in range(3):\n"
+            f"    subprocess.Popen({_sleeper(mark)}, start_new_session=True)\ntime.sleep(60)"
+        )
+        assert bench.run(program, deadline_s=1.0).status is ExecStatus.TIMEOUT
+        assert gone(mark, 0.5)
+
+    def test_nothing_is_left_on_the_host(self, bench: Bench) -> None:
+        bench.run("open('f', 'w').write('x')\nimport os\nos.mkdir('d', 0)\nopen(os.environ['TMPDIR'] + '/t', 'w')")
+        before = sorted(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            bench.run("import os\nos.makedirs('a/b/c')\nos.symlink('/', 'a/b/root')")
+        assert sorted(os.listdir("/proc/self/fd")) == before
+
+    def test_a_killed_orchestrator_leaves_nothing(self, bench: Bench) -> None:
+        mark = f"orphan-{os.getpid()}-{time.monotonic_ns()}"
+        program = (
+            f"import subprocess, sys, time\nsubprocess.Popen({_sleeper(mark)}, start_new_session=True)\ntime.sleep(60)"
+        )
+        orchestrator = os.fork()
+        if orchestrator == 0:
+            try:
+                bench.run(program, deadline_s=60)
+            finally:
+                os._exit(0)
+        end = time.monotonic() + 20
+        while not processes_with(mark) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert processes_with(mark), "the program never began"
+        os.kill(orchestrator, signal.SIGKILL)
+        os.waitpid(orchestrator, 0)
+        assert gone(mark, 3)
+
+    # --- nothing gets in or out --------------------------------------------------------------------------------
+
+    def _denied(self, bench: Bench, program: str) -> ExecResult:
+        result = bench.run(program)
+        assert result.status is ExecStatus.ERROR, result
+        assert result.reason
+        assert SECRET not in result.stdout.text + result.stderr.text
+        return result
+
+    def test_answers_by_absolute_path(self, bench: Bench) -> None:
+        for path in (bench.private / "answers.csv", bench.public / ".." / "private" / "answers.csv"):
+            result = self._denied(bench, f"print(open({str(path)!r}).read())")
+            assert "Error" in result.reason
+
+    def test_answers_by_a_link(self, bench: Bench) -> None:
+        path = str(bench.private / "answers.csv")
+        self._denied(bench, f"import os\nos.symlink({path!r}, 'a')\nprint(open('a').read())")
+        self._denied(bench, f"import os\nos.link({path!r}, 'a')\nprint(open('a').read())")
+
+    def test_answers_through_proc(self, bench: Bench) -> None:
+        for what in (
+            "environ",
+            "maps",
+            "cmdline",
+            f"cwd/{bench.private}/answers.csv",
+            f"root{bench.private}/answers.csv",
+        ):
+            self._denied(bench, f"print(open('/proc/{os.getpid()}/{what}').read())")
+        self._denied(bench, f"print(open('/proc/self/root{bench.private}/answers.csv').read())")
+
+    @pytest.mark.parametrize("name", ["digits", "wine", "iris", "breast_cancer", "diabetes"])
+    def test_bundled_data_sets(self, bench: Bench, name: str) -> None:
+        self._denied(bench, f"from sklearn.datasets import load_{name}\nprint(load_{name}().target)")
+
+    def test_the_harness_is_not_importable(self, bench: Bench) -> None:
+        result = self._denied(bench, "import mlesearch")
+        assert "mlesearch" in result.reason
+        program = "import sys\nprint([name for name in sys.modules if 'mlesearch' in name or name.startswith('_box')])"
+        assert bench.run(program).stdout.text == "[]\n"
+        source = Path(__file__).parents[1]
+        self._denied(bench, f"import sys\nsys.path.insert(0, {str(source.parent)!r})\nimport mlesearch.types")
+        self._denied(bench, f"import os\nprint(os.listdir({str(source)!r}))")
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "open('input/train.csv', 'w')",
+            "open('input/new.csv', 'w')",
+            "os.remove('input/train.csv')",
+            "os.rename('input/train.csv', 'input/x.csv')",
+            "os.truncate('input/train.csv', 0)",
+            "os.close(os.open('input/train.csv', os.O_RDONLY | os.O_TRUNC))",
+            "os.link('input/train.csv', 'mine'); open('mine', 'a').write('x')",
+        ],
+    )
+    def test_data_is_read_only(self, bench: Bench, action: str) -> None:
+        self._denied(bench, f"import os\n{action}\n")
+
+    def test_attributes_of_data_do_not_change(self, bench: Bench) -> None:
+        file = bench.public / "train.csv"
+        before = file.stat()
+        bench.run("import os\nos.chmod('input/train.csv', 0)\nos.utime('input/train.csv', (0, 0))")
+        after = file.stat()
+        assert (after.st_mode, after.st_mtime_ns, after.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
+
+    def test_the_rest_of_the_host_is_not_writable(self, bench: Bench) -> None:
+        for folder in (bench.root, Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/etc")):
+            target = folder / f"contract-{os.getpid()}"
+            self._denied(bench, f"open({str(target)!r}, 'w').write('x')")
+            assert not target.exists()
+
+    def test_the_orchestrator_can_not_be_signalled(self, bench: Bench) -> None:
+        for sent in (0, int(signal.SIGCONT)):
+            self._denied(bench, f"import os\nos.kill({os.getpid()}, {sent})")
+        self._denied(bench, f"import os\nos.kill(os.getppid(), {int(signal.SIGCONT)})")
+
+    def test_no_network(self, bench: Bench) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            self._denied(bench, f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)")
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                server.accept()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            receiver.setblocking(False)
+            port = receiver.getsockname()[1]
+            bench.run(f"import socket\nsocket.socket(2, 2).sendto(b'x', ('127.0.0.1', {port}))")
+            with pytest.raises(BlockingIOError):
+                receiver.recv(1)
+        self._denied(bench, "import socket\nprint(socket.gethostbyname('example.org'))")
+
+    @pytest.mark.parametrize("abstract", [True, False])
+    def test_no_unix_socket_of_the_host(self, bench: Bench, abstract: bool) -> None:
+        address = f"\0contract-{os.getpid()}" if abstract else str(bench.root / "s")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(address)
+            server.listen(1)
+            server.setblocking(False)
+            self._denied(bench, f"import socket\nsocket.socket(socket.AF_UNIX).connect({address!r})")
+            with pytest.raises(BlockingIOError):
+                server.accept()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(f"{address}d")
+            receiver.setblocking(False)
+            for program in (f"a.sendto(b'x', {address + 'd'!r})", f"a.connect({address + 'd'!r}); a.send(b'x')"):
+                bench.run(f"import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n{program}")
+                with pytest.raises(BlockingIOError):
+                    receiver.recv(1)
+
+    def test_no_variable_of_the_host(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CONTRACT_API_KEY", SECRET)
+        result = bench.run("import os\nprint(sorted(os.environ))\nprint(open('/proc/self/environ').read())")
+        assert "CONTRACT_API_KEY" not in result.stdout.text + result.stderr.text
+        assert SECRET not in result.stdout.text + result.stderr.text
+
+    def test_no_descriptor_of_the_host(self, bench: Bench) -> None:
+        program = (
+            "import os\nfound = []\nfor fd in range(3, 4096):\n    try:\n        os.fstat(fd)\n"
+            "        found.append(fd)\n    except OSError:\n        pass\nprint(found, os.read(0, 1))"
+        )
+        assert bench.run(program).stdout.text == "[] b''\n"
+
+    # --- what it leaves is read with care ----------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        ("action", "problem"),
+        [
+            ("os.symlink(secret, 'submission.csv')", "submission.csv is a symbolic link; a regular file was expected"),
+            (
+                "os.symlink('input/train.csv', 'submission.csv')",
+                "submission.csv is a symbolic link; a regular file was expected",
+            ),
+            ("os.mkfifo('submission.csv')", "submission.csv is a named pipe; a regular file was expected"),
+            ("os.mkdir('submission.csv')", "submission.csv is a folder; a regular file was expected"),
+            ("open('a', 'w').write('x'); os.link('a', 'submission.csv')", "has 2 names"),
+            ("open('submission.csv', 'w').truncate(40 << 20)", "sparse"),
+        ],
+    )
+    def test_odd_artefacts_are_refused(self, bench: Bench, action: str, problem: str) -> None:
+        secret = str(bench.private / "answers.csv")
+        result = bench.run(f"import os\nsecret = {secret!r}\n{action}")
+        left = result.artefacts["submission.csv"]
+        assert left.path is None
+        assert problem in left.problem
+        assert not (bench.root / "out" / "submission.csv").exists()
+
+    def test_a_name_with_a_path_is_refused(self, bench: Bench) -> None:
+        result = bench.run("", collect=("../work/solution.py", "/etc/passwd"))
+        assert all(left.path is None and left.problem for left in result.artefacts.values())
+
+    # --- several at once ---------------------------------------------------------------------------------------
+
+    def test_threads_share_a_sandbox(self, bench: Bench) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        def one(number: int) -> str:
+            job = Job(str(number), f"import time\ntime.sleep(0.05)\nprint({number})", 20.0, bench.root / f"out{number}")
+            return bench.sandbox.run(bench.sandbox.prepare(bench.spec()), job).stdout.text
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(one, range(12))) == [f"{number}\n" for number in range(12)]
+
+
+def orchestrator(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a Python process that runs `code`, as another orchestrator on this machine."""
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,38 @@
+"""Prompts for the simulated engineer's tests, written block by block as the operators write them."""
+
+from __future__ import annotations
+
+from mlesearch.markup import block, python_fence
+from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
+from mlesearch.models.simulated.engineer import Engineer
+from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render
+from mlesearch.types import Op
+
+
+def program(task: str, pipeline: Pipeline, role: str = "base", status: str = "ok", score: str = "0.5", bugs=()) -> str:
+    return block("program", python_fence(render(task, pipeline, bugs)), role=role, node=1, status=status, score=score)
+
+
+def ask(task: str, op: Op, *parts: str) -> tuple[Message, ...]:
+    text = "\n\n".join([block("task", "What to do.", id=task), *parts, block("job", "Do it.", op=op.value)])
+    return (Message("system", "You are an engineer."), Message("user", text))
+
+
+def request(
+    messages: tuple[Message, ...], op: Op, proposal: int = 0, entropy: int = 1, run: str = "r", attempt: int = 0
+) -> Request:
+    return Request(messages, Sampling(), Address(run, 0, proposal, op, attempt), entropy, 60.0)
+
+
+def call(model: Engineer, task: str, op: Op, *parts: str, **address) -> Reply:
+    return model.complete(request(ask(task, op, *parts), op, **address))
+
+
+def written(reply: Reply) -> Recognised:
+    """The program of a reply, recognised."""
+    plan, _, rest = reply.text.partition("\n\n```python\n")
+    assert plan
+    assert rest.endswith("\n```")
+    found = recognise(rest.removesuffix("```"))
+    assert found is not None
+    return found

@@ -1,0 +1,241 @@
+"""The command line as its users meet it: real processes, real Hydra, from a folder of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MLESEARCH = [sys.executable, "-m", "mlesearch.cli"]
+SMALL = ["model=sim_05", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
+
+
+def cli(cwd: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | (env or {})
+    return subprocess.run([*MLESEARCH, *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=240)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+BAD = {
+    "unknown strategy": (["strategy=gredy"], ["strategy", "'gredy'", "did you mean 'greedy'", "mcts"]),
+    "unknown model": (["model=sim_99"], ["model", "'sim_99'", "sim_05"]),
+    "unknown task": (["tasks=[rentlas]"], ["tasks", "rentlas", "did you mean 'rentals'", "canvas"]),
+    "unknown experiment": (["dmo"], ["experiments", "'dmo'", "did you mean 'demo'"]),
+    "unknown experiment, as Hydra has it": (["+experiments=dmo"], ["experiments", "'dmo'", "demo"]),
+    "typo in a key": (["budgt.steps=3"], ["budgt.steps", "did you mean 'budget.steps'", "budget"]),
+    "typo in a nested key": (["budget.step=3"], ["budget.step", "did you mean 'budget.steps'", "time_s"]),
+    "typo in an added key": (["+budget.step=3"], ["budget.step", "did you mean 'budget.steps'"]),
+    "typo in a parameter": (["strategy=greedy", "strategy.params.num_draft=3"], ["num_draft", "did you mean 'num_drafts'"]),
+    "typo in a model's parameter": (["model.params.capabilty=0.5"], ["capabilty", "capability"]),
+    "wrong type": (["budget.steps=many"], ["budget.steps", "'many'", "Integer"]),
+    "wrong type of a parameter": (["strategy=greedy", "strategy.params.num_drafts=many"], ["num_drafts", "many"]),
+    "out of range": (["budget.steps=0"], ["budget.steps", "0"]),
+    "no budget": (["budget.steps=null"], ["budget", "steps, time_s, cost_usd, tokens"]),
+    "unknown rule": (["run.selection=lucky"], ["run.selection", "'lucky'", "best_validation"]),
+    "unknown operators": (["run.operators=mine"], ["operators", "'mine'", "aide"]),
+    "unknown sandbox": (["sandbox.kind=loacl"], ["sandbox.kind", "'loacl'", "local"]),
+    "no list": (["tasks=rentals"], ["tasks", "a list is expected"]),
+    "a seed twice": (["seeds=[1,1]"], ["seeds", "twice"]),
+    "a sweep without -m": (["strategy=greedy,random"], ["several values", "-m"]),
+    "a sweep of nothing": (["-m", "model=glob(zz*)"], ["0 jobs"]),
+    "two cells in one place": (["-m", "strategy=greedy", "strategy.params.num_drafts=2,3"], ["variant", "num_drafts"]),
+    "a sweep over the claim": (["-m", "study.name=a,b"], ["study"]),
+    "unknown outcome": (
+        ["+claim={treatment: gome, baseline: greedy, outcome: medals}"],
+        ["claim.outcome", "'medals'", "any_medal"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, case):
+    words, expected = BAD[case]
+    done = cli(tmp_path, "run", *words)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, done.stderr
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mlesearch: error: ")
+    for word in expected:
+        assert word in lines[0], lines[0]
+    assert files(tmp_path) == []
+
+
+LIVE = """\
+name: mine
+kind: litellm
+params: {model: openai/gpt-made-up, api_key_env: MADE_UP_API_KEY}
+"""
+
+
+def _live(folder: Path) -> list[str]:
+    """Overrides that make a live model of a made-up name."""
+    return [
+        "model.name=mine",
+        "model.kind=litellm",
+        "~model.params.capability",
+        "model.params.model=openai/gpt-made-up",
+        "model.params.api_key_env=MADE_UP_API_KEY",
+    ]
+
+
+def test_a_missing_key_is_said_before_any_call(tmp_path):
+    (tmp_path / ".env").write_text("MADE_UP_API_KEY=sk-secret\n")
+    done = cli(tmp_path, "run", *_live(tmp_path))
+    assert done.returncode == 2
+    assert "MADE_UP_API_KEY" in done.stderr
+    assert ".env" in done.stderr
+    assert "sk-secret" not in done.stderr
+    assert files(tmp_path) == [".env"]
+
+
+def test_a_budget_in_dollars_needs_a_price(tmp_path):
+    done = cli(tmp_path, "run", *_live(tmp_path), "budget.cost_usd=5", env={"MADE_UP_API_KEY": "sk-x"})
+    assert done.returncode == 2, done.stderr
+    assert "budget.cost_usd" in done.stderr
+    assert "price" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert files(tmp_path) == []
+
+
+def test_a_task_folder_without_answers_is_refused(tmp_path):
+    import mlesearch.tasks
+
+    source = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals"
+    task = tmp_path / "mine"
+    shutil.copytree(source, task)
+    shutil.rmtree(task / "private")
+    done = cli(tmp_path, "run", f"tasks=[{task}]")
+    assert done.returncode == 2
+    assert "private" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "studies").exists()
+
+
+def test_a_folder_that_holds_something_else_is_no_study(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("x")
+    done = cli(tmp_path, "run", "study.dir=thesis")
+    assert done.returncode == 2
+    assert "thesis" in done.stderr
+    assert files(tmp_path) == ["thesis", "thesis/chapter1.tex"]
+
+
+def test_lists(tmp_path):
+    tasks = cli(tmp_path, "tasks", "list").stdout
+    for word in ("canvas", "rentals", "tickets", "minimize", "maximize"):
+        assert word in tasks
+    assert "greedy" in cli(tmp_path, "strategies").stdout
+    assert "sim_05" in cli(tmp_path, "models").stdout
+    assert "demo" in cli(tmp_path, "experiments").stdout
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (["show", "nowhere"], "no run here"),
+        (["verify", "nowhere"], "no run here"),
+        (["collect", "nowhere"], "no study here"),
+        (["report", "nowhere"], "no study here"),
+        (["tasks", "check", "nope"], "nope"),
+        (["tasks", "grade", "rentals", "nope.csv"], "nope.csv"),
+    ],
+)
+def test_reading_what_is_not_there(tmp_path, words, word):
+    done = cli(tmp_path, *words)
+    assert done.returncode in (1, 2)
+    assert word in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study of two cells, really run."""
+    folder = tmp_path_factory.mktemp("study")
+    done = cli(folder, "run", "-m", "strategy=random,gome", *SMALL, "study.name=small")
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_sweep_ends_with_a_table_and_a_report(study):
+    folder, stdout = study
+    assert "report: studies/small/report.html" in stdout
+    assert "any medal" in stdout.lower()
+    report = (folder / "studies" / "small" / "report.html").read_text()
+    assert "simulated" in report
+    assert files(folder)[0] == "studies"
+
+
+def test_a_finished_study_is_skipped(study):
+    folder, _ = study
+    run = folder / "studies/small/sim_05/gome/base/rentals/seed-0"
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*")}
+    done = cli(folder, "run", "-m", "strategy=random,gome", *SMALL, "study.name=small")
+    assert done.returncode == 0, done.stderr
+    assert "2 runs, 2 of them finished" in done.stdout
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["budget.steps=3"], "budget.steps is 3 here and 2 there"),
+        (["run.context_tokens=100"], "context.tokens is 100 here and 4000 there"),
+        (["strategy.review=true"], "review is true here and false there"),
+        (["+claim={treatment: gome, baseline: greedy}"], "claim"),
+    ],
+)
+def test_another_identity_is_refused_and_named(study, words, field):
+    folder, _ = study
+    before = files(folder)
+    done = cli(folder, "run", *SMALL, "strategy=gome", "study.name=small", *words)
+    assert done.returncode == 2
+    assert field in done.stderr, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert files(folder) == before
+
+
+def test_show_and_verify(study):
+    folder, _ = study
+    run = "studies/small/sim_05/gome/base/rentals/seed-0"
+    tree = cli(folder, "show", run)
+    assert tree.returncode == 0, tree.stderr
+    assert "diagnose" in tree.stdout
+    assert "ended: completed" in tree.stdout
+    best = cli(folder, "show", run, "--best")
+    assert "plan" in best.stdout
+    code = cli(folder, "show", run, "--best", "--code").stdout
+    assert code == (folder / run / "best" / "solution.py").read_text()
+    compile(code, "solution.py", "exec")
+    wrong = cli(folder, "show", run, "--node", "999")
+    assert wrong.returncode == 2
+    assert "no such program in this run; there are: " in wrong.stderr
+    assert "all the same" in cli(folder, "verify", run).stdout
+
+
+def test_a_tampered_journal_does_not_verify(study, tmp_path):
+    folder, _ = study
+    run = tmp_path / "run"
+    shutil.copytree(folder / "studies/small/sim_05/random/base/rentals/seed-0", run)
+    lines = (run / "journal.jsonl").read_text().splitlines()
+    i = next(i for i, x in enumerate(lines) if '"type":"asked"' in x)
+    event = json.loads(lines[i])
+    event["p"]["op"] = "merge"
+    lines[i] = json.dumps(event, separators=(",", ":"))
+    (run / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    done = cli(tmp_path, "verify", "run")
+    assert done.returncode == 1
+    assert "decides otherwise" in done.stderr
+
+
+def test_check_runs_nothing(tmp_path):
+    done = cli(tmp_path, "run", "demo", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "48 runs" in done.stdout
+    assert files(tmp_path) == []

@@ -1,0 +1,264 @@
+"""The local rung: the shared contract warm, cold and on older kernels, and what is its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlesearch.sandbox import landlock, scratch
+from mlesearch.sandbox.local import LocalSandbox, make
+from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.testing.sandbox_contract import SandboxContract, gone, orchestrator, processes_with
+from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
+
+if landlock.abi() < 1:
+    pytest.skip("this kernel has no Landlock, so there is no local rung", allow_module_level=True)
+
+
+class TestLocal(SandboxContract):
+    """Its `sandbox` is the module's."""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[LocalSandbox]:
+    with closing(LocalSandbox()) as rung:
+        yield rung
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Spec:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "train.csv").write_text("id\n")
+    return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=1024 * MIB))
+
+
+def job(tmp_path: Path, program: str, deadline_s: float = 20.0) -> Job:
+    return Job("a", program, deadline_s, tmp_path / "out")
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_older_kernels_keep_the_promises(version: int, spec: Spec, tmp_path: Path) -> None:
+    if landlock.abi() < version:
+        pytest.skip(f"this kernel has Landlock {landlock.abi()}")
+    hostile = [
+        f"import os\nos.kill({os.getpid()}, 0)",
+        "import os\nos.truncate('input/train.csv', 0)",
+        "import os\nos.open('input/train.csv', os.O_RDONLY | os.O_TRUNC)",
+        "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+        "import socket\nsocket.socket(socket.AF_UNIX)",
+        "open('/tmp/x', 'w')",
+    ]
+    with closing(LocalSandbox(warm=False, landlock_limit=version)) as rung:
+        assert rung.run(rung.prepare(spec), job(tmp_path, "open('a', 'w').write('x')")).status is ExecStatus.OK
+        for program in hostile:
+            result = rung.run(rung.prepare(spec), job(tmp_path, program))
+            assert result.status is ExecStatus.ERROR, program
+            assert "PermissionError" in result.reason
+        assert any("signal scope" in note for note in rung.notes())
+    assert (tmp_path / "public" / "train.csv").read_text() == "id\n"
+
+
+def test_without_landlock_it_is_refused(spec: Spec) -> None:
+    with pytest.raises(SandboxUnavailable, match=r"lacks Landlock .*sandbox=docker"):
+        LocalSandbox(landlock_limit=0)
+
+
+def test_require_fails_closed() -> None:
+    with pytest.raises(SandboxUnavailable, match="asks for memory_hard, which this machine does not promise"):
+        make({"require": ["net_off", "memory_hard"]})
+    with closing(make({"require": ["net_off", "tree_kill"], "warm": "off"})) as rung:
+        assert not rung.warm
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"warmth": "on"}, "sandbox.warmth: unknown for the rung local; allowed: warm, require"),
+        ({"warm": "yes"}, "sandbox.warm: 'yes' is not allowed; use on or off"),
+        ({"require": "net_off"}, "is not a list of promises"),
+        ({"require": ["netoff"]}, "'netoff' is no promise; allowed: net_off"),
+    ],
+)
+def test_wrong_parameters(params: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        make(params)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_cold_start_imports_in_the_program(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, "import sys\nprint('numpy' in sys.modules)\nimport numpy"))
+        assert (result.status, result.stdout.text) == (ExecStatus.OK, "False\n")
+
+
+def test_warm_start_is_quick(sandbox: LocalSandbox, spec: Spec, tmp_path: Path) -> None:
+    waits = []
+    for _ in range(5):
+        slot = sandbox.prepare(spec)
+        time.sleep(0.1)
+        began = time.time()
+        result = sandbox.run(slot, job(tmp_path, "import time, sklearn.ensemble, pandas\nprint(time.time())"))
+        waits.append(float(result.stdout.text) - began)
+    assert min(waits) < 0.2  # some 7 ms on an idle machine; a cold import takes a second
+
+
+def test_the_fork_server_has_one_thread(sandbox: LocalSandbox, spec: Spec) -> None:
+    slot = sandbox.prepare(spec)
+    assert slot.server.threads == 1
+    assert slot.server.missing == ()
+
+
+def test_a_dead_fork_server_is_restarted(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
+        os.kill(slot.server.pid, signal.SIGKILL)
+        assert rung.run(slot, job(tmp_path, "print(1)")).stdout.text == "1\n"  # its supervisor lives on
+        again = rung.prepare(spec)
+        assert again.server.pid != slot.server.pid
+        assert rung.run(again, job(tmp_path, "print(2)")).stdout.text == "2\n"
+
+
+def test_unused_slots_go_away(spec: Spec) -> None:
+    rung = LocalSandbox(warm=False)
+    slots = [rung.prepare(spec) for _ in range(3)]
+    time.sleep(0.2)
+    rung.close()
+    assert not any(slot.folder.exists() for slot in slots)
+    assert not slots[0].folder.parent.exists()
+    rung.close()
+
+
+def test_a_bad_task_is_named(sandbox: LocalSandbox, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    with pytest.raises(ConfigError, match=r"public folder .* does not exist"):
+        sandbox.prepare(Spec("t@1", public))
+    public.mkdir()
+    with pytest.raises(ConfigError, match=r"holds .*/public, which programs must read"):
+        sandbox.prepare(Spec("t@1", public, hidden=(tmp_path,)))
+    with pytest.raises(ConfigError, match="which programs may read; put the answers elsewhere"):
+        sandbox.prepare(Spec("t@1", public, hidden=(Path(np.__file__).parent / "random",)))
+
+
+def test_answers_below_the_public_folder_stay_hidden(sandbox: LocalSandbox, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    (public / "secret").mkdir(parents=True)
+    (public / "secret" / "y.csv").write_text("1234567")
+    (public / "train.csv").write_text("id\n")
+    spec = Spec("t@1", public, hidden=(public / "secret",))
+    program = "print(open('input/train.csv').read())\nprint(open('input/secret/y.csv').read())"
+    result = sandbox.run(sandbox.prepare(spec), job(tmp_path, program))
+    assert result.stdout.text == "id\n\n"
+    assert "PermissionError" in result.reason
+
+
+def test_sklearn_workers_in_processes(sandbox: LocalSandbox, tmp_path: Path, spec: Spec) -> None:
+    limits = Limits(time_s=60, cpu_count=2)
+    program = (
+        "from joblib import Parallel, delayed\nimport numpy as np\n"
+        "print(sum(Parallel(n_jobs=2)(delayed(np.sqrt)(i ** 2) for i in range(10))))\n"
+        "from sklearn.ensemble import RandomForestClassifier\n"
+        "X = np.random.rand(100, 3)\ny = X[:, 0] > .5\n"
+        "print(RandomForestClassifier(5, n_jobs=2).fit(X, y).score(X, y))"
+    )
+    result = sandbox.run(sandbox.prepare(Spec("t@1", spec.input_dir, limits=limits)), job(tmp_path, program, 60))
+    assert result.status is ExecStatus.OK, result.stderr.text
+    assert result.stdout.text.startswith("45.0\n")
+
+
+def test_without_shared_memory_joblib_runs_serially(tmp_path: Path, spec: Spec) -> None:
+    program = (
+        "import os\nfrom joblib import Parallel, delayed\n"
+        "print(Parallel(n_jobs=2)(delayed(os.getpid)() for i in range(2)) == [os.getpid()] * 2)\n"
+        "open('/dev/shm/x', 'w')"
+    )
+    with closing(LocalSandbox(private_shm=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, program))
+        assert result.stdout.text == "True\n"
+        assert result.reason == "PermissionError: [Errno 13] Permission denied: '/dev/shm/x' (solution.py line 4)"
+        assert any("no /dev/shm" in note for note in rung.notes())
+
+
+_ORCHESTRATOR = """
+import sys, time
+from pathlib import Path
+from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.protocol import Job, Spec
+rung = LocalSandbox(warm=False)
+slots = [rung.prepare(Spec("t@1", Path(sys.argv[1]))) for _ in range(2)]
+print(slots[0].folder.parent, flush=True)
+sleep = f"[sys.executable, '-c', 'import time; time.sleep(60)', '{sys.argv[2]}']"
+program = f"import subprocess, sys, time\\nsubprocess.Popen({sleep})\\ntime.sleep(60)"
+rung.run(slots[0], Job("a", program, 60.0, Path(sys.argv[1]).parent / "out"))
+"""
+
+
+def test_orphans_are_reaped_and_nothing_else(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLESEARCH_SCRATCH", str(tmp_path / "scratch"))
+    mark = f"reaped-{os.getpid()}-{time.monotonic_ns()}"
+    with closing(LocalSandbox(warm=False)) as living:
+        slot = living.prepare(spec)
+        process = orchestrator(_ORCHESTRATOR, str(spec.input_dir), mark)
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        end = time.monotonic() + 20
+        while not processes_with(f"60)\0{mark}") and time.monotonic() < end:
+            time.sleep(0.02)
+        assert living.reap_orphans() == 0
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert gone(mark, 3)
+        strange = folder.parent / "local-of-somebody"
+        strange.mkdir()
+        assert folder.exists()
+        assert living.reap_orphans() == 1
+        assert not folder.exists()
+        assert strange.exists()
+        assert slot.folder.exists()
+        assert living.reap_orphans() == 0
+
+
+def test_scratch_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLESEARCH_SCRATCH", str(tmp_path))
+    (tmp_path / f"mlesearch-{os.getuid()}").mkdir()
+    (tmp_path / f"mlesearch-{os.getuid()}").chmod(0o777)
+    with pytest.raises(SandboxUnavailable, match="not a folder that only you can write"):
+        scratch.root()
+
+
+def test_too_little_space(spec: Spec) -> None:
+    with (
+        closing(LocalSandbox(warm=False, min_free_bytes=1 << 60)) as rung,
+        pytest.raises(SandboxUnavailable, match="MiB are free at"),
+    ):
+        rung.prepare(spec)
+
+
+def test_a_fork_of_the_orchestrator_starts_afresh(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
+        child = os.fork()
+        if child == 0:
+            ok = False
+            try:
+                ok = rung.run(rung.prepare(spec), job(tmp_path, "print(2)")).stdout.text == "2\n"
+                rung.close()
+            finally:
+                os._exit(0 if ok else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert rung.run(rung.prepare(spec), job(tmp_path, "print(3)")).stdout.text == "3\n"
+
+
+def test_identity_is_stable_and_complete() -> None:
+    with closing(LocalSandbox(warm=False)) as one, closing(LocalSandbox(warm=False)) as two:
+        assert one.identity() == two.identity()
+        assert set(one.identity()) >= {"rung", "promises", "environment", "cpu_count"}
+        assert one.packages()["scikit-learn"]

@@ -1,0 +1,146 @@
+"""The simulated engineer's programs and bugs, really executed and really graded."""
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlesearch.experiments import make_landscapes
+
+from mlesearch.models.simulated import truth
+from mlesearch.models.simulated.bugs import BUGS
+from mlesearch.models.simulated.spaces import TASKS, render, space
+from mlesearch.tasks.folder import load
+from mlesearch.tasks.grading import grade_test, score_validation
+
+TOLERANCE = 0.004
+"""Another version of a library, or another processor, may settle a few rows differently. With the versions that
+made the tables, scores agree to 1e-6."""
+
+
+def execute(program: str, task: str, place: Path) -> str:
+    """Run a program of a task in a directory; returns what it printed."""
+    return make_landscapes.run(program, load(task).public_dir, place)[0]
+
+
+def sample(task: str) -> list[tuple[str, ...]]:
+    where = space(task)
+    best = max(where.pipelines, key=lambda p: where.direction.sign * truth.load(task).rows[p].test)
+    return [best, random.Random(f"sample {task}").choice(where.pipelines)]
+
+
+@pytest.mark.parametrize(("task", "which"), [(task, i) for task in TASKS for i in range(2)])
+def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, which, tmp_path):
+    pipeline = sample(task)[which]
+    assert f"{space(task).choices[0].name}={pipeline[0]}" in execute(render(task, pipeline), task, tmp_path)
+    row, loaded = truth.load(task).rows[pipeline], load(task)
+    assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=TOLERANCE)
+    grade = grade_test(loaded, tmp_path / "submission.csv")
+    assert grade.valid
+    assert grade.score == pytest.approx(row.test, abs=TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_every_program_reproduces_its_row(task):
+    for pipeline, row in truth.load(task).rows.items():
+        result = make_landscapes.execute(render(task, pipeline), make_landscapes.TASKS_FOLDER / task)
+        assert result.validation == pytest.approx(row.validation, abs=TOLERANCE)
+        assert result.test == pytest.approx(row.test, abs=TOLERANCE)
+
+
+CHEAP = {
+    "canvas": ("none", "as_is", "pixels", "logistic", "plain"),
+    "rentals": ("as_typed", "median", "onehot", "coordinates", "raw", "ridge"),
+    "tickets": ("ignored", "words", "counts", "naive_bayes", "plain"),
+}
+RAISES = {
+    "column": KeyError,
+    "name": NameError,
+    "shape": ValueError,
+    "path": OSError,
+}
+INVALID = {"rows": "missing", "nan": "must hold|finite", "format": "column"}
+
+
+@pytest.mark.parametrize("bug", list(RAISES))
+@pytest.mark.parametrize("task", TASKS)
+def test_a_bug_that_raises_leaves_no_submission(task, bug, tmp_path):
+    with pytest.raises(RAISES[bug]):
+        execute(render(task, CHEAP[task], (bug,)), task, tmp_path)
+    assert not (tmp_path / "submission.csv").exists()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_shape_bug_raises_with_every_kind_of_model(task, tmp_path):
+    where = space(task)
+    at = next(i for i, choice in enumerate(where.choices) if choice.name == "model")
+    for option in where.choices[at].options:
+        pipeline = (*CHEAP[task][:at], option.name, *CHEAP[task][at + 1 :])
+        with pytest.raises(ValueError, match="features"):
+            make_landscapes.execute(render(task, pipeline, ("shape",)), make_landscapes.TASKS_FOLDER / task)
+
+
+@pytest.mark.parametrize("bug", list(INVALID))
+@pytest.mark.parametrize("task", TASKS)
+def test_a_bug_in_the_submission_makes_it_invalid(task, bug, tmp_path):
+    execute(render(task, CHEAP[task], (bug,)), task, tmp_path)
+    scored = score_validation(load(task), tmp_path / "submission.csv")
+    assert scored.score is None
+    assert re.search(INVALID[bug], scored.problem)
+
+
+def test_a_loop_bug_never_ends(tmp_path):
+    """The loop itself, cut out of the program and given two seconds."""
+    text = render("tickets", CHEAP["tickets"], ("timeout",))
+    loop = text[text.index("change = 1.0\n") : text.index("model.fit(")]
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run([sys.executable, "-c", loop], cwd=tmp_path, timeout=2.0, check=False)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_leak_prints_a_flattering_score_and_changes_nothing_else(task, tmp_path):
+    sound, leaky = tmp_path / "sound", tmp_path / "leaky"
+    sound.mkdir()
+    leaky.mkdir()
+    execute(render(task, CHEAP[task]), task, sound)
+    assert "validation score:" in execute(render(task, CHEAP[task], ("leak",)), task, leaky)
+    assert (sound / "submission.csv").read_bytes() == (leaky / "submission.csv").read_bytes()
+
+
+def test_every_bug_is_executed_here():
+    assert {*RAISES, *INVALID, "timeout", "leak"} == set(BUGS)
+
+
+def test_metrics_of_the_script_are_those_of_the_grader():
+    folder = make_landscapes.TASKS_FOLDER
+    for task in TASKS:
+        result = make_landscapes.execute(render(task, CHEAP[task]), folder / task)
+        row = truth.load(task).rows[CHEAP[task]]
+        assert result.test == pytest.approx(row.test, abs=TOLERANCE)
+        assert result.seconds > 0
+
+
+def test_a_personal_touch_changes_numbers_only():
+    for task in TASKS:
+        for pipeline in space(task).pipelines[::9]:
+            text = render(task, pipeline)
+            touched = make_landscapes.personal(text, random.Random(1))
+            compile(touched, "solution.py", "exec")
+            plain = [line for line in text.splitlines() if not make_landscapes.VARIED.search(line)]
+            kept = [line for line in plain if "random_state=" not in line]
+            assert [line for line in touched.splitlines() if line in kept] == kept
+            assert touched == make_landscapes.personal(text, random.Random(1))
+    tuned = make_landscapes.personal("SVC(l2_regularization=1.0, random_state=0, C=2.0)", random.Random(1))
+    assert tuned.startswith("SVC(l2_regularization=")
+    assert tuned.endswith("C=2.0)")
+
+
+def test_teams_are_the_same_every_time():
+    table = {p: make_landscapes.Result(r.validation, r.test, r.seconds) for p, r in truth.load("canvas").rows.items()}
+    one, two = (make_landscapes.team_programs(space("canvas"), table) for _ in range(2))
+    assert one == two
+    assert len(one) == make_landscapes.TEAMS
+    assert len(set(one)) > 0.9 * len(one)
