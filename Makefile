@@ -30,7 +30,9 @@ bench: $(VENV)/.test
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy mlesearch analysis
+	@rm -rf build/typed && mkdir -p build/typed && cp -r mlesearch build/typed/
+	@cp -r analysis conf experiments build/typed/mlesearch/
+	@MYPYPATH=build/typed $(BIN)/mypy --config-file pyproject.toml -p mlesearch
 
 wheel: $(VENV)/.test
 	@rm -rf build

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
 from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.curves import PROGRAM_OPS
 

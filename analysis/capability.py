@@ -14,8 +14,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from mlesearch.analysis.rates import Floats
 from scipy import stats
+
+from mlesearch.analysis.rates import Floats
 
 Alternative = Literal["greater", "less", "two-sided"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import MEDALS, Tables, declared_names
-
 from mlesearch.types import ConfigError
 
 OUTCOMES: Mapping[str, str] = {
@@ -77,6 +77,7 @@ class Claim:
         primary: the declared claim in words, or empty.
         capability: whether it was declared that the gap grows with capability (or along tiers).
         declared: whether study.json declared it before the first run; if not, all is exploratory.
+        unmet: what the declared claim lacks in this study, in words; then the pair here is one to explore.
     """
 
     treatment: Arm
@@ -85,6 +86,7 @@ class Claim:
     primary: str
     capability: bool
     declared: bool
+    unmet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,9 @@ class Outcomes:
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:
-    """The arms: in the order in which study.json declares strategies; else the claim's baseline first, its treatment last.
+    """The arms, in the order in which study.json declares the strategies.
 
-    Ties go by name.
+    Where it declares none: the claim's baseline first, its treatment last, the others by name.
     """
     pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
     order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
@@ -125,7 +127,7 @@ def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
     Raises:
         ConfigError: there is none, or several and none of them is the variant "base".
     """
-    by_label = [arm for arm in arms if arm.label == name]
+    by_label = [arm for arm in arms if name in (arm.label, f"{arm.strategy}/{arm.variant}")]
     matches = by_label or [arm for arm in arms if arm.strategy == name]
     if len(matches) > 1:
         matches = [arm for arm in matches if arm.variant == "base"]
@@ -142,27 +144,43 @@ def claim_of(tables: Tables) -> Claim | None:
     other arm, and the outcome is any medal.
 
     Raises:
-        ConfigError: the declared claim names something the study does not have.
+        ConfigError: the declared claim is no claim (an unknown outcome, a strategy against itself, one of several
+            variants without saying which).
     """
     arms = arms_of(tables)
     raw = tables.study.get("claim")
     if not raw:
-        if len(arms) < 2:
-            return None
-        baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
-        treatment = [arm for arm in arms if arm is not baseline][-1]
-        return Claim(treatment, baseline, "any_medal", "", capability=False, declared=False)
+        return _to_explore(arms, "any_medal", "")
     if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
         raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
     outcome = str(raw["outcome"])
     if outcome not in OUTCOMES:
         raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
+    absent = [str(raw[f]) for f in ("treatment", "baseline") if not _named(str(raw[f]), arms)]
+    if absent:
+        pair = f"{raw['treatment']} with {raw['baseline']}"
+        unmet = f"The declared claim compares {pair}; this study has no runs of {' and '.join(absent)} (yet)."
+        return _to_explore(arms, outcome, unmet)
     treatment = find_arm(str(raw["treatment"]), arms, "treatment")
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
     capability = bool(raw.get("capability") or raw.get("tiers"))
     return Claim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
+
+
+def _named(name: str, arms: Sequence[Arm]) -> bool:
+    """Whether any arm goes by this name."""
+    return any(name in (arm.label, arm.strategy, f"{arm.strategy}/{arm.variant}") for arm in arms)
+
+
+def _to_explore(arms: Sequence[Arm], outcome: str, unmet: str) -> Claim | None:
+    """The pair that is compared where no declared one can be; None for a single arm."""
+    if len(arms) < 2:
+        return None
+    baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
+    treatment = [arm for arm in arms if arm is not baseline][-1]
+    return Claim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
 
 
 def models_of(tables: Tables) -> Models:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
+
 from mlesearch.analysis.capability import Slope, slope_test
 from mlesearch.analysis.rates import Floats
-from scipy import stats
 
 ALPHA = 0.05
 NO_SPREAD = 1e-18

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+
 from mlesearch.analysis.rates import Floats
 
 Axis = Literal["step", "t_charged_s"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+
 from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Models
@@ -134,7 +135,16 @@ def _trace(ax: Axes, line: Line, place: int, labelled: bool) -> None:
     """One curve, with its band where there are tasks enough."""
     curve, colour = line.curve, svg.SERIES[place % 8]
     label = line.arm if labelled else None
-    ax.step(curve.x, 100 * curve.mean, where="post", color=colour, ls=DASHES[place % 8], lw=1.7, label=label)
+    x = np.append(curve.x, 1.05 * curve.x[-1])  # so that what the last step brought is seen
+    ax.step(
+        x,
+        100 * np.append(curve.mean, curve.mean[-1]),
+        where="post",
+        color=colour,
+        ls=DASHES[place % 8],
+        lw=1.7,
+        label=label,
+    )
     if curve.tasks >= BAND_TASKS:
         low, high = 100 * (curve.mean - curve.sem), 100 * (curve.mean + curve.sem)
         ax.fill_between(curve.x, low.clip(0), high.clip(max=100), step="post", color=colour, alpha=0.1, lw=0)

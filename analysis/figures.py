@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+
 from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
@@ -330,8 +332,11 @@ def failures(results: Results) -> Drawn:
     return _stacked("failures", shares, labels, [("percent", "% of all programs")], "Programs that failed, by kind")
 
 
-def _stacked(name: str, frame, labels: list[str], panels: list[tuple[str, str]], what: str) -> Drawn:  # type: ignore[no-untyped-def]
+def _stacked(name: str, frame: pd.DataFrame, labels: list[str], panels: list[tuple[str, str]], what: str) -> Drawn:
     """Horizontal stacked bars of `frame` (strategy, part, value columns)."""
+    frame = frame[frame[[value for value, _ in panels]].gt(0).any(axis=1)]
+    if frame.empty:
+        return Drawn(name, "")
     parts = [op for op in OPS if op in set(frame["part"])]
     parts += [part for part in dict.fromkeys(frame["part"]) if part not in parts]
     with svg.drawing():

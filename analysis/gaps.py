@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from mlesearch.analysis.rates import Floats, Ints
 from scipy import stats
+
+from mlesearch.analysis.rates import Floats, Ints
 
 Method = Literal["sign-flip", "t over tasks", "none"]
 Adjustment = Literal["holm", "bh"]

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
 from mlesearch.analysis import dynamics, figures, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.tables import Policy, read
-
 from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,6 +101,7 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
         policy=results.policy.words,
+        missing=results.policy.missing,
         warnings=warnings(results),
         sections=sections(results, curves),
         facts=facts(results),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.capability import Slope, slope_test
 from mlesearch.analysis.claim import OUTCOMES, Arm, Claim, Models, Outcomes, arms_of, claim_of, models_of, outcomes

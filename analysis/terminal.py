@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from mlesearch.analysis.claim import OUTCOMES, arms_of, models_of
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import board

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import OUTCOMES, RATES
 from mlesearch.analysis.results import Comparison, Results

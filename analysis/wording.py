@@ -264,6 +264,8 @@ def declaration(results: Results) -> str:
     claim = results.claim
     if claim is None:
         return "A single strategy ran, so nothing is compared."
+    if claim.unmet:
+        return f"{claim.unmet} So nothing here is confirmatory: another pair is shown, to explore."
     if not claim.declared:
         return (
             "No claim was declared before the first run, so everything here is exploratory: it may suggest a claim, "

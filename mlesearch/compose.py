@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from mlesearch.settings import Settings
@@ -85,22 +84,19 @@ class Launch:
 
 
 def register() -> None:
-    """Tell Hydra and OmegaConf about our schema and resolver; safe to call again."""
+    """Tell Hydra about our schema and the experiments; safe to call again.
+
+    Experiments are stored by name rather than found on a search path: a search path would have to be the folder that
+    holds them, and whatever else lies there would become a configuration group.
+    """
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    ConfigStore.instance().store(name="schema", node=Settings)
-    OmegaConf.register_new_resolver("mlesearch_root", _experiments_root, replace=True)
-
-
-def _experiments_root() -> str:
-    """The folder that holds the experiments package, wherever it is installed."""
-    import mlesearch.experiments
-
-    found = mlesearch.experiments.__file__
-    if found is None:
-        raise ConfigError("mlesearch.experiments is not installed as files; reinstall mlesearch")
-    return str(Path(found).parent.parent)
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Settings)
+    for name in names(_EXPERIMENTS):
+        text = (files("mlesearch.experiments") / f"{name}.yaml").read_text()
+        store.store(group=_EXPERIMENTS, name=name, node=OmegaConf.create(text), package="_global_")
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:

@@ -108,8 +108,12 @@ def plan(cells: Sequence[Settings]) -> StudyPlan:
 
 def _claim(s: Settings) -> Claim | None:
     c = s.claim
-    if c is None:
+    if c.treatment is None and c.baseline is None:
         return None
+    if c.treatment is None or c.baseline is None:
+        raise ConfigError(
+            f"claim.{'treatment' if c.treatment is None else 'baseline'}: a claim compares two strategies"
+        )
     if c.outcome not in OUTCOMES:
         raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
@@ -338,7 +342,8 @@ def build(run: RunPlan) -> EngineParts:
         call_timeout_s=s.model.call_timeout_s,
     )
     header = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
-    record = Record(run.folder, header, durable=model.live, keep_prompts=s.run.keep_prompts)
+    keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
+    record = Record(run.folder, header, durable=model.live, keep_prompts=keep_prompts)
     return EngineParts(
         optimizer=optimizer,
         cockpit=cockpit,

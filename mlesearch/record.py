@@ -17,13 +17,13 @@ from pathlib import Path
 
 from mlesearch import codec
 from mlesearch.codec import Json
-from mlesearch.journal import Blobs, Journal, append_line, read_lines, write_atomically
+from mlesearch.journal import Blobs, Journal, read_lines, write_atomically
 from mlesearch.models.protocol import EmbedReply, Message, Reply
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Op, Outcome, Proposal, Verdict
 
-INLINE_BYTES = 512
-"""Output up to this length stands in the event itself; a file of its own would cost more than it saves."""
+INLINE_CHARS = 16_384
+"""A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
 
 
 def output_of(event: Json, blobs: Blobs) -> Json | None:
@@ -52,12 +52,16 @@ class Record:
         self.journal = Journal(folder / "journal.jsonl", header)
         self.blobs = Blobs(folder / "blobs")
         self._outboxes = f"{folder}/submissions/"
+        self._grades = os.open(folder / "grades.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._durable = durable
         self._keep_prompts = keep_prompts
 
     def close(self) -> None:
         """Give the journal's lock back."""
         self.journal.close()
+        if self._grades >= 0:
+            os.close(self._grades)
+            self._grades = -1
 
     # events, in the order of a proposal's life
 
@@ -78,8 +82,11 @@ class Record:
             "usage": codec.usage_to_json(reply.usage),
             "finish": reply.finish,
             "model": reply.model,
-            "blob": self.blobs.put(reply.text, self._durable),
         }
+        if len(reply.text) <= INLINE_CHARS:
+            event["text"] = reply.text
+        else:
+            event["blob"] = self.blobs.put(reply.text, self._durable)
         if self._keep_prompts:
             event["prompt"] = self.blobs.put(codec.dumps([[m.role, m.content] for m in messages]))
         if reply.dropped:
@@ -104,7 +111,7 @@ class Record:
         }
         output = codec.output_to_json(result)
         if output is not None:
-            short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_BYTES
+            short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_CHARS
             event["output"] = output if short else self.blobs.put(codec.dumps(output))
         self.journal.append(event)
 
@@ -132,7 +139,7 @@ class Record:
     def reply(self, event: Json) -> Reply:
         """The reply of a *reply* or *review* event."""
         return Reply(
-            self.blobs.get(event["blob"]),
+            event["text"] if "text" in event else self.blobs.get(event["blob"]),
             event["finish"],
             codec.usage_from_json(event["usage"]),
             event["model"],
@@ -160,18 +167,16 @@ class Record:
 
     def graded(self, id: int, grade: Grade) -> None:
         """Write a test grade; nothing that decides reads it."""
-        append_line(
-            self.folder / "grades.jsonl",
-            {
-                "id": id,
-                "score": grade.score,
-                "medal": grade.medal.value,
-                "above_median": grade.above_median,
-                "valid": grade.valid,
-                "problem": grade.problem,
-                "percentile": grade.percentile,
-            },
-        )
+        record = {
+            "id": id,
+            "score": grade.score,
+            "medal": grade.medal.value,
+            "above_median": grade.above_median,
+            "valid": grade.valid,
+            "problem": grade.problem,
+            "percentile": grade.percentile,
+        }
+        os.write(self._grades, codec.dumps(record).encode() + b"\n")
 
     def graded_ids(self) -> set[int]:
         """Which nodes have a grade already (not what it is)."""

@@ -73,7 +73,10 @@ class BudgetSettings:
 
 @dataclass
 class RunSettings:
-    """How a run is carried out; all of it is part of its identity, keep_* excepted."""
+    """How a run is carried out; all of it is part of its identity, keep_* excepted.
+
+    keep_prompts null: for live models, whose prompts can't be made again for nothing.
+    """
 
     workers: int = 1
     operators: str = "aide"
@@ -81,7 +84,7 @@ class RunSettings:
     context_tokens: int = 4000
     selection: str = "best_validation"
     keep_submissions: str = "best"
-    keep_prompts: bool = True
+    keep_prompts: bool | None = None
 
 
 @dataclass
@@ -109,10 +112,10 @@ class StudySettings:
 
 @dataclass
 class ClaimSettings:
-    """See `mlesearch.study.Claim`."""
+    """See `mlesearch.study.Claim`; treatment and baseline null: nothing is claimed, all is exploratory."""
 
-    treatment: str = MISSING
-    baseline: str = MISSING
+    treatment: str | None = None
+    baseline: str | None = None
     outcome: str = "any_medal"
     capability: bool = False
     tiers: list[str] = field(default_factory=list)
@@ -124,7 +127,7 @@ class Settings:
     """A whole configuration: one cell (model, strategy, variant) of a study's grid."""
 
     study: StudySettings = field(default_factory=StudySettings)
-    claim: ClaimSettings | None = None
+    claim: ClaimSettings = field(default_factory=ClaimSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     strategy: StrategySettings = field(default_factory=StrategySettings)
     variant: str = "base"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from mlesearch.analysis.tables import Tables
 
 CAPABILITY = (-1.4, -1.2, -0.9, -0.6, -0.2, 0.1, 0.4, 0.8, 1.3, 1.7)

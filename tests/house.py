@@ -160,7 +160,7 @@ def parts(
     model: ToyModel | None = None,
     sandbox: ToySandbox | None = None,
     selection: str = "best_validation",
-    keep_prompts: bool = True,
+    keep_prompts: bool = False,
     entropy: int = 7,
 ) -> EngineParts:
     """All that an engine needs, in `folder`."""

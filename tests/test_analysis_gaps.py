@@ -8,10 +8,11 @@ import pytest
 from analysis_synthetic import CAPABILITY, EFFECTS, grid_probabilities
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from mlesearch.analysis.capability import slope_test, task_slopes
 from mlesearch.analysis.crossover import crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap, sign_flip
-from scipy import stats
 
 differences = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
 

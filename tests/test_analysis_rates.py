@@ -7,8 +7,9 @@ import pytest
 from analysis_synthetic import TASK_RATES
 from hypothesis import given
 from hypothesis import strategies as st
-from mlesearch.analysis.rates import e1_rates, e2_rates, parity, wilson
 from scipy import optimize, stats
+
+from mlesearch.analysis.rates import e1_rates, e2_rates, parity, wilson
 
 cells = st.integers(1, 6).flatmap(
     lambda k: st.lists(st.integers(0, k), min_size=2, max_size=30).map(lambda hits: (np.array(hits), k))

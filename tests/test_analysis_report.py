@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_synthetic import synthetic, write
+
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.wording import p_text, points
-
 from mlesearch.types import ConfigError
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "rect", "use", "circle", "line"}

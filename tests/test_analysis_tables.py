@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_synthetic import synthetic, write
+
 from mlesearch.analysis import accounts
 from mlesearch.analysis.claim import arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.curves import axis_points, best_so_far, mean_curve
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import CALLS, NODES, RUNS, apply_policy, read, typed, validate
+from mlesearch.analysis.schema import CALLS, NODES, RUNS, typed
+from mlesearch.analysis.tables import apply_policy, read, validate
 from mlesearch.analysis.terminal import medal_rows, medal_table
-
 from mlesearch.types import ConfigError
 
 

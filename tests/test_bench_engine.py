@@ -24,7 +24,6 @@ def test_engine_overhead(benchmark, tmp_path, nodes):
         model=ToyModel(keep=False),
         sandbox=ToySandbox(keep=False),
         review=False,
-        keep_prompts=False,
     )
     engine = Engine(made)
 

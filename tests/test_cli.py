@@ -31,7 +31,10 @@ BAD = {
     "typo in a key": (["budgt.steps=3"], ["budgt.steps", "did you mean 'budget.steps'", "budget"]),
     "typo in a nested key": (["budget.step=3"], ["budget.step", "did you mean 'budget.steps'", "time_s"]),
     "typo in an added key": (["+budget.step=3"], ["budget.step", "did you mean 'budget.steps'"]),
-    "typo in a parameter": (["strategy=greedy", "strategy.params.num_draft=3"], ["num_draft", "did you mean 'num_drafts'"]),
+    "typo in a parameter": (
+        ["strategy=greedy", "strategy.params.num_draft=3"],
+        ["num_draft", "did you mean 'num_drafts'"],
+    ),
     "typo in a model's parameter": (["model.params.capabilty=0.5"], ["capabilty", "capability"]),
     "wrong type": (["budget.steps=many"], ["budget.steps", "'many'", "Integer"]),
     "wrong type of a parameter": (["strategy=greedy", "strategy.params.num_drafts=many"], ["num_drafts", "many"]),
@@ -47,9 +50,10 @@ BAD = {
     "two cells in one place": (["-m", "strategy=greedy", "strategy.params.num_drafts=2,3"], ["variant", "num_drafts"]),
     "a sweep over the claim": (["-m", "study.name=a,b"], ["study"]),
     "unknown outcome": (
-        ["+claim={treatment: gome, baseline: greedy, outcome: medals}"],
+        ["claim={treatment: gome, baseline: greedy, outcome: medals}"],
         ["claim.outcome", "'medals'", "any_medal"],
     ),
+    "half a claim": (["claim.treatment=gome"], ["claim.baseline", "two strategies"]),
 }
 
 
@@ -188,7 +192,7 @@ def test_a_finished_study_is_skipped(study):
         (["budget.steps=3"], "budget.steps is 3 here and 2 there"),
         (["run.context_tokens=100"], "context.tokens is 100 here and 4000 there"),
         (["strategy.review=true"], "review is true here and false there"),
-        (["+claim={treatment: gome, baseline: greedy}"], "claim"),
+        (["claim={treatment: gome, baseline: greedy}"], "claim"),
     ],
 )
 def test_another_identity_is_refused_and_named(study, words, field):

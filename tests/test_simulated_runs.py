@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from mlesearch.experiments import make_landscapes
 
+from mlesearch.experiments import make_landscapes
 from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import TASKS, render, space

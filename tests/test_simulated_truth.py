@@ -10,9 +10,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from mlesearch.experiments import make_landscapes
 from scipy.stats import norm, rankdata
 
+from mlesearch.experiments import make_landscapes
 from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.chance import Stream, fixed_normal
 from mlesearch.models.simulated.spaces import TASKS, apply, space

@@ -358,6 +358,7 @@ class SandboxContract:
         os.kill(orchestrator, signal.SIGKILL)
         os.waitpid(orchestrator, 0)
         assert gone(mark, 3)
+        bench.sandbox.reap_orphans()
 
     # --- nothing gets in or out --------------------------------------------------------------------------------
 

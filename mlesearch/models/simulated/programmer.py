@@ -61,7 +61,7 @@ class Programmer:
     def merge(self) -> str:
         """The best believed mixture of the programs shown; an improvement where they are all the same."""
         base = self._base()
-        others = [shown.known.pipeline for shown in self._prompt.others if shown.known]
+        others = [s.known.pipeline for s in self._prompt.others if s.known and s.known.task == self._space.task]
         if base is None:
             return self.draft()
         merged = self._mind.merge(base.pipeline, others, self._tried) if others else None

@@ -61,14 +61,11 @@ class Gome:
         if step is None:
             raise ValueError(f"proposal {outcome.id} belongs to no step in progress")
         step.in_flight = False
-        if outcome.op is Op.HYPOTHESIZE:
-            self._hypotheses_told(trace, step, outcome)
-        elif outcome.op is Op.SELECT:
-            self._choice_told(trace, step, outcome)
-        elif outcome.op is Op.DIAGNOSE:
+        if outcome.op is Op.DIAGNOSE:
             return self._close(trace, step, self._decide(step, outcome.diagnosis), outcome.diagnosis)
-        else:
+        if outcome.op.makes_program:
             return self._program_told(trace, step, outcome)
+        (self._hypotheses_told if outcome.op is Op.HYPOTHESIZE else self._choice_told)(trace, step, outcome)
         return ()
 
     # which step moves
@@ -173,7 +170,7 @@ class Gome:
     def _decide(self, step: Step, diagnosis: Diagnosis | None) -> Decision:
         if step.score is None:
             raise ValueError("only a valid program is decided about")
-        tie = self._s.tie_tolerance * self.scores.spread
+        tie = self._s.tie_tolerance and self._s.tie_tolerance * self.scores.spread  # the spread may be infinite
         by_model = self._s.acceptance == "llm"
         return decide(diagnosis, step.score, step.reference, self._direction, tie, by_model)
 

@@ -46,7 +46,7 @@ class TreeSearch(ABC):
         else:
             self.reopen()
             return self.ask(used)
-        return self._propose(node, used)
+        return self._propose(node)
 
     def tell(self, outcome: Outcome) -> Sequence[Verdict]:
         """See `Optimizer.tell`; it never has a verdict."""
@@ -66,9 +66,12 @@ class TreeSearch(ABC):
         c = self.exploration(used)
         node = self.root
         while not node.room:
-            parent = node
-            node = max(parent.live, key=lambda child: (self.priority(child, parent, c), -child.id))
+            node = node.live[0] if len(node.live) == 1 else self.best_child(node, c)
         return node
+
+    def best_child(self, parent: TreeNode, c: float) -> TreeNode:
+        """The child of highest priority among those that can be selected."""
+        return max(parent.live, key=lambda child: (self.priority(child, parent, c), -child.id))
 
     def priority(self, child: TreeNode, parent: TreeNode, c: float) -> float:
         """UCT of a child, visits in flight counted on both levels."""
@@ -98,7 +101,7 @@ class TreeSearch(ABC):
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """The published system's own context for a child of a node."""
 
-    def _propose(self, node: TreeNode, used: float) -> Proposal:
+    def _propose(self, node: TreeNode) -> Proposal:
         op = Op.DRAFT if node is self.root else Op.IMPROVE if node.valid else Op.DEBUG
         base = None if node is self.root else node.id
         context = self.context(op, node) if self._native else None

@@ -1,0 +1,131 @@
+"""kill -9 of a launch at random moments: nothing finished is lost or done twice, and the tables end the same."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlesearch.collect import DURATIONS, tables
+from mlesearch.journal import read, without_durations
+
+WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
+MEASURED = {*DURATIONS, "peak_bytes"}
+
+
+def start(cwd: Path, *words: str) -> subprocess.Popen[bytes]:
+    """The command line in a session of its own, as from another terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlesearch.cli", *words],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(cwd: Path, *words: str) -> None:
+    done = start(cwd, *words)
+    _, err = done.communicate(timeout=280)
+    assert done.returncode == 0, err.decode()
+
+
+def journals(study: Path) -> dict[str, list[bytes]]:
+    """Whole lines of each journal."""
+    return {
+        str(p.relative_to(study)): p.read_bytes().split(b"\n")[:-1] for p in study.glob("*/*/*/*/seed-*/journal.jsonl")
+    }
+
+
+def alive(folder: Path) -> list[int]:
+    """Processes that work in a folder."""
+    found = []
+    for p in Path("/proc").iterdir():
+        if p.name.isdigit() and int(p.name) != os.getpid():
+            try:
+                if Path(os.readlink(p / "cwd")).is_relative_to(folder):
+                    found.append(int(p.name))
+            except OSError:
+                continue
+    return found
+
+
+def same_tables(a: Path, b: Path) -> None:
+    for x, y in zip(tables(a), tables(b), strict=True):
+        columns = [c for c in x.columns if c not in MEASURED]
+        pd.testing.assert_frame_equal(x[columns], y[columns])
+
+
+def once_each(study: Path) -> None:
+    """No stage of any proposal is in a journal twice."""
+    for path in study.glob("*/*/*/*/seed-*/journal.jsonl"):
+        stages = [
+            (e["type"], e.get("id", e.get("p", {}).get("id")), e.get("op"), e.get("attempt")) for e in read(path)[1]
+        ]
+        assert len(stages) == len(set(stages)), path
+
+
+def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_s: float, seed: int) -> None:
+    """Kill the launching process at random moments; what was journaled stays, workers do not live on."""
+    moments = random.Random(seed)
+    for _ in range(kills):
+        before = journals(cwd / study)
+        p = start(cwd, *words)
+        time.sleep(moments.uniform(1.5, longest_s))
+        p.send_signal(signal.SIGKILL)
+        p.communicate()
+        until = time.monotonic() + 10
+        while alive(cwd) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not alive(cwd)
+        after = journals(cwd / study)
+        assert all(after[name][: len(lines)] == lines for name, lines in before.items())
+    finish(cwd, *words)
+
+
+def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
+    words = [*WORDS, "budget.steps=3", "study.name=s"]
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    finish(tmp_path / "whole", *words)
+    kill_and_go_on(tmp_path / "killed", words, "studies/s", kills=3, longest_s=6.0, seed=1)
+    same_tables(tmp_path / "whole/studies/s", tmp_path / "killed/studies/s")
+    once_each(tmp_path / "killed/studies/s")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_demo_killed_at_five_moments(tmp_path):
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    finish(tmp_path / "whole", "run", "demo")
+    kill_and_go_on(tmp_path / "killed", ["run", "demo"], "studies/demo", kills=5, longest_s=30.0, seed=2)
+    same_tables(tmp_path / "whole/studies/demo", tmp_path / "killed/studies/demo")
+    once_each(tmp_path / "killed/studies/demo")
+
+
+def _comparable(study: Path) -> dict[str, list[object]]:
+    found = {}
+    for path in sorted(study.glob("*/*/*/*/seed-*/journal.jsonl")):
+        found[str(path.relative_to(study))] = [without_durations(e) for e in read(path)[1]]
+    return found
+
+
+def test_jobs_and_hash_seeds_change_nothing(tmp_path):
+    """Identical journals with 1 and 4 jobs, and under three hash seeds."""
+    found = []
+    for jobs, hash_seed in ((1, "0"), (4, "1"), (2, "12345")):
+        folder = tmp_path / hash_seed
+        folder.mkdir()
+        words = [*WORDS[:-1], f"launcher.n_jobs={jobs}", "budget.steps=3", "study.name=s"]
+        command = [sys.executable, "-m", "mlesearch.cli", *words]
+        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
+        found.append(_comparable(folder / "studies/s"))
+    assert len(found[0]) == 4
+    assert found[0] == found[1] == found[2]
