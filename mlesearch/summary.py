@@ -115,7 +115,7 @@ def summarise(folder: Path) -> Json:
         "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
-        "n_calls": len(f.calls),
+        "n_calls": usage.calls,
         "n_executions": len(f.executed),
         "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],

@@ -1,0 +1,61 @@
+"""A study with a real model's path: the command line, litellm, HTTP; a local server in the provider's place."""
+
+import json
+from pathlib import Path
+
+from test_cli import cli
+
+from mlesearch.models.registry import make_model
+from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
+
+SECRET = "sk-very-secret-0123456789"
+
+
+def _run(folder: Path, stub: OpenAIStub, *words: str):  # type: ignore[no-untyped-def]
+    return cli(
+        folder,
+        "run",
+        "model=local",
+        f"model.params.api_base={stub.base_url}",
+        "model.params.api_key_env=MY_KEY",
+        "launcher.n_jobs=1",
+        *words,
+        env={"MY_KEY": SECRET},
+    )
+
+
+def test_a_run_over_http_is_live_and_leaks_no_key(tmp_path):
+    engineer = make_model("sim", "simulated", {"capability": 0.9})
+    with OpenAIStub(serving(engineer)) as stub:
+        done = _run(tmp_path, stub, "strategy=gome", "budget.steps=2")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "studies/main").glob("*/*/*/*/seed-0")
+    result = json.loads((run / "result.json").read_text())
+    assert result["status"] == "ok"
+    assert result["simulated"] is False
+    assert result["cost_usd"] == 0.0
+    assert result["tokens_in"] > 1000
+    assert result["n_calls"] == stub.calls
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+    prompts = [p for p in (run / "blobs").iterdir() if p.read_text().startswith("[[")]
+    assert len(prompts) == result["n_calls"]
+
+
+def test_a_refused_key_fails_the_run_which_goes_on_later(tmp_path):
+    engineer = make_model("sim", "simulated", {"capability": 0.9})
+    with OpenAIStub(serving(engineer)) as stub:
+        stub.faults.extend([None, Fault.UNAUTHORIZED])
+        first = _run(tmp_path, stub, "strategy=greedy", "budget.steps=2")
+        paid = stub.calls
+        assert first.returncode == 1
+        assert "MY_KEY" in first.stderr
+        assert SECRET not in first.stderr
+        assert "Traceback" not in first.stderr
+        second = _run(tmp_path, stub, "strategy=greedy", "budget.steps=2")
+    assert second.returncode == 0, second.stderr
+    (run,) = (tmp_path / "studies/main").glob("*/*/*/*/seed-0")
+    result = json.loads((run / "result.json").read_text())
+    assert result["n_calls"] == stub.calls - 1  # the refused call was answered with nothing
+    assert paid == 2
