@@ -89,8 +89,9 @@ def _hydra(launch: Launch, stop_file: Path) -> list[RunReport]:
 
 def _say_run(folder: Path) -> None:
     from mlesearch.progress import describe
+    from mlesearch.study import read_json
 
-    if (folder / "result.json").exists():
+    if (folder / "result.json").exists() and read_json(folder / "result.json")["status"] != "failed":
         print(f"{describe(folder)}\nsee it with: mlesearch show {_shown(folder)} --best")
 
 

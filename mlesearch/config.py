@@ -138,6 +138,8 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     runs = []
     for name in s.tasks:
         task = load_task(name)
+        if s.model.kind == "simulated":
+            _check_simulated(s, task)
         limits = make_limits(s, task)
         shared = _identity(s, model, sandbox, embedder, task, limits, budget)
         labels = _labels(s, model, task, sandbox)
@@ -152,6 +154,17 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
             for seed in s.seeds
         ]
     return runs
+
+
+def _check_simulated(s: Settings, task: Task) -> None:
+    """A simulated engineer knows only tasks whose pipelines were all executed."""
+    from mlesearch.models.simulated.spaces import TASKS
+
+    if task.id not in TASKS:
+        raise ConfigError(
+            f"tasks: the simulated engineer {s.model.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
+            f"choose one of these, or a real model"
+        )
 
 
 def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder) -> None:

@@ -121,6 +121,27 @@ def test_a_task_folder_without_answers_is_refused(tmp_path):
     assert not (tmp_path / "studies").exists()
 
 
+def test_the_simulated_engineer_refuses_a_task_it_does_not_know(tmp_path):
+    import mlesearch.tasks
+
+    task = tmp_path / "mine"
+    shutil.copytree(Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals", task)
+    declared = (task / "task.yaml").read_text()
+    (task / "task.yaml").write_text(declared.replace("id: rentals", "id: mine"))
+    done = cli(tmp_path, "run", f"tasks=[{task}]")
+    assert done.returncode == 2
+    assert "knows nothing of 'mine', only of canvas, rentals, tickets" in done.stderr
+    assert not (tmp_path / "studies").exists()
+
+
+def test_several_workers_in_a_run_replay_from_their_own_journal(tmp_path):
+    words = ["strategy=gome", "run.workers=4", "budget.steps=5", "launcher.n_jobs=1"]
+    done = cli(tmp_path, "run", *words)
+    assert done.returncode == 0, done.stderr
+    run = "studies/main/sim_05/gome/base/rentals/seed-0"
+    assert "all the same" in cli(tmp_path, "verify", run).stdout
+
+
 def test_a_folder_that_holds_something_else_is_no_study(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("x")
