@@ -13,8 +13,8 @@ from mlesearch.types import MICROSECONDS, NANODOLLARS, Usage
 JUDGEMENTS_PER_STEP = 6
 """A steps-only budget ends although judgements cost no step: at most this many of them for each step."""
 
-BYTES_PER_TOKEN = 2.5
-"""Fewest bytes a token stands for in English and code; used for the worst case of a call only."""
+OVERHEAD_TOKENS = 64
+"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Meter:
         self.steps = 0  # started: in flight counted as spent
         self.judgements = 0
         self.usage = Usage()
+        self.spent_nusd = 0  # a call whose cost is not known counts at its worst case
         self._reserved_tokens = 0
         self._reserved_nusd = 0
 
@@ -75,7 +76,7 @@ class Meter:
         for spent, limit in (
             (self.steps, b.steps),
             (charged_us, b.time_us),
-            (self.usage.cost_nusd or 0, b.cost_nusd),
+            (self.spent_nusd, b.cost_nusd),
             (self.usage.tokens, b.tokens),
         ):
             if limit is not None:
@@ -103,13 +104,13 @@ class Meter:
         return (
             self.time_left_us(charged_us) == 0
             or (b.tokens is not None and self.usage.tokens >= b.tokens)
-            or (b.cost_nusd is not None and (self.usage.cost_nusd or 0) >= b.cost_nusd)
+            or (b.cost_nusd is not None and self.spent_nusd >= b.cost_nusd)
         )
 
     @staticmethod
     def worst_case(prompt_bytes: int, max_tokens: int, price: Price | None) -> Reservation:
         """The most that one call can cost; without a known price it reserves no money."""
-        tokens_in = int(prompt_bytes / BYTES_PER_TOKEN) + 64
+        tokens_in = prompt_bytes + OVERHEAD_TOKENS
         return Reservation(tokens_in + max_tokens, price.cost_nusd(tokens_in, max_tokens) if price else 0)
 
     def reserve(self, r: Reservation, charged_us: int) -> bool:
@@ -117,7 +118,7 @@ class Meter:
         b = self.budget
         if b.tokens is not None and self.usage.tokens + self._reserved_tokens + r.tokens > b.tokens:
             return False
-        spent = (self.usage.cost_nusd or 0) + self._reserved_nusd
+        spent = self.spent_nusd + self._reserved_nusd
         if b.cost_nusd is not None and spent + r.cost_nusd > b.cost_nusd:
             return False
         if self.time_left_us(charged_us) == 0:
@@ -131,6 +132,9 @@ class Meter:
         self._reserved_tokens -= r.tokens
         self._reserved_nusd -= r.cost_nusd
 
-    def settle(self, usage: Usage) -> None:
-        """Add what a call really cost."""
+    def settle(self, usage: Usage, worst_nusd: int = 0) -> int:
+        """Add what a call really cost, or its worst case where that is not known; returns what was charged."""
+        charged = worst_nusd if usage.cost_nusd is None else usage.cost_nusd
         self.usage = self.usage + usage
+        self.spent_nusd += charged
+        return charged

@@ -95,12 +95,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MlesearchError as e:
         print(f"mlesearch: {e}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("mlesearch: interrupted; run the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as e:
+        print(f"mlesearch: {e.filename or 'a file'}: {e.strerror or e}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("mlesearch: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -47,11 +47,12 @@ def run(args: Namespace) -> int:
 
 def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:
     """Write the study's header, then let Hydra run every cell."""
-    from mlesearch import config, study
+    from mlesearch import study
+    from mlesearch.build import make_sandbox
     from mlesearch.launch import stoppable
     from mlesearch.progress import Progress
 
-    config.make_sandbox(plan.runs[0].settings).reap_orphans()
+    make_sandbox(plan.runs[0].settings).reap_orphans()
     study.open_study(plan.folder, plan.header)
     study.note_launch(plan.folder, [r.key for r in plan.runs])
     stop_file = plan.folder / f".stop-{os.getpid()}"

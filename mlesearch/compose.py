@@ -192,7 +192,7 @@ def _one_line(overrides: Sequence[str]) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except (HydraException, OmegaConfBaseException) as e:
+    except (HydraException, OmegaConfBaseException, ValueError) as e:
         raise ConfigError(explain(e, overrides)) from None
 
 

@@ -1,7 +1,7 @@
 """From settings to a run: everything is checked and named before anything is written or paid for.
 
-`plan` turns the cells of a launch into run plans (refusing what can't work), `build` turns one plan into the parts
-of an engine. Both are plain dictionaries by kind: the library is usable with no Hydra at all.
+`plan` turns the cells of a launch into run plans, refusing what can't work; `mlesearch.build` turns one plan into the
+parts of an engine.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from mlesearch import __version__
 from mlesearch.budget import Budget
+from mlesearch.build import (
+    load_task,
+    make_budget,
+    make_embedder,
+    make_limits,
+    make_model,
+    make_operators,
+    make_sandbox,
+)
 from mlesearch.codec import Json
-from mlesearch.flight import Cockpit, Role
-from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
-from mlesearch.operators.base import Operators, Resources, Scope
+from mlesearch.compose import names
+from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory
-from mlesearch.parts import EngineParts
-from mlesearch.record import Record
-from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
-from mlesearch.scoring import TaskScorer
+from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
 from mlesearch.study import (
@@ -37,13 +39,12 @@ from mlesearch.study import (
     check_run,
     check_study,
     first_difference,
-    identity_digest,
     study_header,
 )
 from mlesearch.tasks.protocol import Task
-from mlesearch.types import ConfigError, Direction, Op, Problem
+from mlesearch.types import ConfigError, Direction, Problem
 
-SANDBOXES = {"local": "mlesearch.sandbox.local"}
+MIN_MEMORY_GIB = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def plan(cells: Sequence[Settings]) -> StudyPlan:
                     f"give them different names (variant=...)"
                 )
     check_study(folder, header)
+    _check_claim(header, runs)
     states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
     return StudyPlan(folder, header, tuple(runs.values()), states)
 
@@ -119,8 +121,29 @@ def _claim(s: Settings) -> Claim | None:
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
 
 
+def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
+    """A claim names strategies of this launch, or ones that have a file: a typo would be frozen into the study."""
+    claim = header["claim"]
+    if claim is None:
+        return
+    known = {k.strategy for k in runs} | {f"{k.strategy}/{k.variant}" for k in runs} | set(names("strategy"))
+    for arm in ("treatment", "baseline"):
+        if claim[arm] not in known and claim[arm].partition("/")[0] not in known:
+            raise ConfigError(
+                f"claim.{arm}: no strategy is called {claim[arm]!r}; there are: {', '.join(sorted(known))}"
+            )
+
+
 def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     """All runs of one cell."""
+    for key, value in (
+        ("study.name", s.study.name),
+        ("model.name", s.model.name),
+        ("strategy.name", s.strategy.name),
+        ("variant", s.variant),
+    ):
+        if not value.strip():
+            raise ConfigError(f"{key}: it is empty; a name is needed")
     if not s.tasks or not s.seeds:
         raise ConfigError(f"{'tasks' if not s.tasks else 'seeds'}: at least one is needed")
     for name, values in (("tasks", s.tasks), ("seeds", s.seeds)):
@@ -203,77 +226,15 @@ def _check_run_settings(s: Settings) -> None:
     ):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"{key}: {value}; a number above 0 is needed")
+    if s.sandbox.memory_gib < MIN_MEMORY_GIB:
+        raise ConfigError(f"sandbox.memory_gib: {s.sandbox.memory_gib}; at least {MIN_MEMORY_GIB} is needed for python")
+    processors = os.cpu_count() or 1
+    if s.sandbox.cpu_count > processors:
+        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
+    temperature = s.model.sampling.temperature
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise ConfigError(f"model.sampling.temperature: {temperature}; a number from 0 to 2 is needed, or null")
     make_operators(s, Direction.MAXIMIZE)
-
-
-def make_budget(s: Settings) -> Budget:
-    """The budget of a run.
-
-    Raises:
-        ConfigError: none is declared, or one is not above 0.
-    """
-    b = s.budget
-    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s"):
-        value = getattr(b, key)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
-    if b.steps is None and b.time_s is None and b.cost_usd is None and b.tokens is None:
-        raise ConfigError("budget: no limit is set; set at least one of steps, time_s, cost_usd, tokens")
-    if b.reserve_s < 0 or (b.time_s is not None and b.reserve_s >= b.time_s):
-        raise ConfigError(f"budget.reserve_s: {b.reserve_s}; at least 0 and less than budget.time_s is needed")
-    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s)
-
-
-def make_model(s: Settings) -> Model:
-    """The model of a cell."""
-    from mlesearch.models.registry import make_model as make
-
-    return make(s.model.name, s.model.kind, s.model.params)
-
-
-def make_embedder(s: Settings) -> Embedder:
-    """What turns hypotheses into vectors."""
-    from mlesearch.models.embed import make_embedder as make
-
-    return make({"kind": s.embedder.kind, **s.embedder.params})
-
-
-def make_sandbox(s: Settings) -> Sandbox:
-    """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
-
-    Raises:
-        ConfigError: unknown kind, or its self-check failed.
-    """
-    if s.sandbox.kind not in SANDBOXES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
-    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), os.getpid())
-
-
-@lru_cache(maxsize=8)
-def _sandbox(kind: str, params: str, pid: int) -> Sandbox:
-    sandbox: Sandbox = import_module(SANDBOXES[kind]).make(json.loads(params))
-    return sandbox
-
-
-@lru_cache(maxsize=256)
-def load_task(name: str) -> Task:
-    """A task by name or folder, loaded once a process."""
-    from mlesearch.tasks.folder import load
-
-    return load(name)
-
-
-def make_limits(s: Settings, task: Task) -> Limits:
-    """What a program may use."""
-    b = s.sandbox
-    return Limits(
-        time_s=b.program_time_s or task.program_time_s,
-        memory_bytes=round(b.memory_gib * GIB),
-        cpu_count=b.cpu_count,
-        disk_bytes=round(b.disk_gib * GIB),
-        file_bytes=round(b.disk_gib * GIB),
-        processes=b.processes,
-    )
 
 
 def _identity(
@@ -311,75 +272,3 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "validation": task.validation.value,
         "sandbox": sandbox.name,
     }
-
-
-def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]:
-    """Operators and scope of a run."""
-    from mlesearch.operators import make
-
-    return make(
-        direction=direction,
-        operator_set=s.run.operators,
-        context=s.run.context,
-        context_tokens=s.run.context_tokens,
-    )
-
-
-def build(run: RunPlan) -> EngineParts:
-    """The parts of an engine for one run; opens (or creates) its record."""
-    from mlesearch.operators.scene import brief
-    from mlesearch.tasks.preview import preview
-
-    s = run.settings
-    task = load_task(run.key.task) if run.key.task in s.tasks else _task_by_id(s, run.key.task)
-    budget = make_budget(s)
-    limits = make_limits(s, task)
-    model = make_model(s)
-    sandbox = make_sandbox(s)
-    operators, scope = make_operators(s, task.direction)
-    entropy = replicate_entropy(task.id, run.key.seed)
-    problem = Problem(task.direction, budget.steps)
-    optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
-    role = Role(model, Sampling(**asdict(s.model.sampling)))
-    cockpit = Cockpit(
-        run_id=run.key.id,
-        entropy=entropy,
-        brief=brief(task, preview(task.public_dir)),
-        resources=Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, packages=sandbox.packages()),
-        operators=operators,
-        scope=scope,
-        roles=dict.fromkeys(Op, role),
-        embedder=make_embedder(s),
-        scorer=TaskScorer(task),
-        review=s.strategy.review,
-        call_timeout_s=s.model.call_timeout_s,
-    )
-    header = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
-    keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
-    record = Record(run.folder, header, durable=model.live, keep_prompts=keep_prompts)
-    return EngineParts(
-        optimizer=optimizer,
-        cockpit=cockpit,
-        sandbox=sandbox,
-        spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits),
-        record=record,
-        budget=budget,
-        direction=task.direction,
-        selection=s.run.selection,
-        workers=s.run.workers,
-        keep_submissions=s.run.keep_submissions,
-    )
-
-
-def _task_by_id(s: Settings, id: str) -> Task:
-    """A task that the settings name by its folder."""
-    for name in s.tasks:
-        task = load_task(name)
-        if task.id == id:
-            return task
-    raise ConfigError(f"tasks: none of {s.tasks} has the id {id!r}")
-
-
-def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
-    """A strategy's randomness for one proposal."""
-    return np.random.default_rng([entropy, proposal])

@@ -7,7 +7,7 @@ on from the last stage that was written, so that nothing paid for is paid for ag
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,13 +27,14 @@ from mlesearch.flight import (
     Work,
     charged_us,
     make_node,
+    printable,
     unanswered,
 )
 from mlesearch.lanes import Done, InlineLanes, Lanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import EmbedReply, Reply
 from mlesearch.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.replay import Replayer, check_proposal
-from mlesearch.sandbox.protocol import Job, Slot
+from mlesearch.sandbox.protocol import Job
 from mlesearch.selection import Selection
 from mlesearch.types import (
     MICROSECONDS,
@@ -42,6 +43,7 @@ from mlesearch.types import (
     Op,
     Proposal,
     SandboxUnavailable,
+    Usage,
     Verdict,
 )
 
@@ -71,14 +73,13 @@ class Engine:
         self._current: dict[int, Work] = {}  # by worker
         self._reserved: dict[int, Reservation] = {}  # by worker
         self._stored: dict[int, Stages] = {}  # by proposal: stages that a killed process had finished
-        self._slots: list[Slot] = []  # prepared and unused
-        self._slots_lock = threading.Lock()
         self._asked = 0
         self._closing: RunStatus | None = None
         self._failure: BaseException | None = None
         self._told_us = 0  # charged time of the latest outcome told
         self._best_written: int | None = None
         self._graded: set[int] = set()  # by a killed process
+        self._real_before_us = 0  # of the processes before this one
         self._started_s = time.monotonic()
 
     def _make_lanes(self) -> Lanes:
@@ -103,8 +104,21 @@ class Engine:
             while self.advance():
                 pass
             return self._end()
+        except Exception:
+            self._rescue()
+            raise
         finally:
             self._lanes.close()
+
+    def _rescue(self) -> None:
+        """Before a failure of our own or of a strategy ends the run: journal what is being paid for in other lanes."""
+        while self._current:
+            done = self._lanes.next()
+            work = self._current.pop(done.worker)
+            if done.error is None:
+                t = self._time.charge(done.worker, charged_us(done.result))
+                with contextlib.suppress(Exception):  # the failure under way is the one to report
+                    self._write(done.worker, work, done.result, t)
 
     def advance(self) -> bool:
         """One turn of the loop: give idle workers work, land the next piece that is done; False when none is left."""
@@ -180,7 +194,7 @@ class Engine:
     def _take_off(self, worker: int, proposal: Proposal, used: float) -> None:
         """Begin a proposal, or go on with one that a killed process left."""
         self._idle.discard(worker)
-        gates = Gates(partial(self._call_fits, worker), partial(self._deadline_s, worker))
+        gates = Gates(partial(self._fits, worker), partial(self._deadline_s, worker))
         self._flights[worker] = Flight(self._p.cockpit, gates, proposal, self._nodes, used)
         self._proceed(worker, None)
 
@@ -191,7 +205,7 @@ class Engine:
         try:
             work = flight.flow.send(result)
             while work.key in stored:
-                work = flight.flow.send(self._recall(stored.pop(work.key)))
+                work = flight.flow.send(self._record.recall(stored.pop(work.key)))
         except StopIteration as stop:
             self._tell(worker, stop.value)
         except BudgetSpent:
@@ -206,54 +220,52 @@ class Engine:
         """Blocking; runs in a lane, touches neither optimizer nor journal."""
         if isinstance(work, Call):
             try:
-                return work.role.model.complete(work.request)
+                return printable(work.role.model.complete(work.request))
             except tuple(UNANSWERED) as e:
-                return unanswered(e, work.role.model.name)
+                return printable(unanswered(e, work.role.model.name))
         if isinstance(work, Embed):
             return self._p.cockpit.embedder.embed(work.request)
         job = Job(f"{self._p.cockpit.run_id}/{id}", work.program, work.deadline_s, self._record.outbox(id))
         tries_left = SANDBOX_TRIES
         while True:
             try:
-                return self._p.sandbox.run(self._slot(), job)
+                return self._p.sandbox.run(self._p.sandbox.prepare(self._p.spec), job)
             except SandboxUnavailable:
                 tries_left -= 1
                 if not tries_left:
                     raise
 
-    def _slot(self) -> Slot:
-        with self._slots_lock:
-            if self._slots:
-                return self._slots.pop()
-        return self._p.sandbox.prepare(self._p.spec)
-
     def _land(self, done: Done) -> None:
         """A lane finished: charge, journal, go on. A failure stops the run once all other lanes have landed."""
         worker = done.worker
         work = self._current.pop(worker)
-        reservation = self._reserved.pop(worker, None)
-        if reservation is not None:
-            self._meter.release(reservation)
         if done.error is None:
             t = self._time.charge(worker, charged_us(done.result))
-            self._write(self._flights[worker].proposal.id, work, done.result, t)
+            self._write(worker, work, done.result, t)
             self._proceed(worker, done.result)
         else:
+            self._settle(worker, Usage(cost_nusd=0))
             self._leave(worker)
             self._failure = self._failure or done.error
             self._closing = RunStatus.INTERRUPTED
 
-    def _write(self, id: int, work: Work, result: object, t: int) -> None:
+    def _settle(self, worker: int, usage: Usage) -> int:
+        """Give a call's reservation back and charge what it cost; returns the nano-dollars charged."""
+        reservation = self._reserved.pop(worker, Reservation(0, 0))
+        self._meter.release(reservation)
+        return self._meter.settle(usage, reservation.cost_nusd)
+
+    def _write(self, worker: int, work: Work, result: object, t: int) -> None:
         """Journal the end of a piece of work."""
+        id = self._flights[worker].proposal.id
         if isinstance(work, Call) and isinstance(result, Reply):
-            address = work.request.address
-            self._meter.settle(result.usage)
-            self._record.replied(work.kind, id, address.op, address.attempt, t, result, work.request.messages)
+            charged = self._settle(worker, result.usage)
+            self._record.replied(work.kind, id, work.request, t, result, charged)
         elif isinstance(work, Execute) and isinstance(result, ExecResult):
             self._record.executed(id, t, work.program, result)
         elif isinstance(work, Embed) and isinstance(result, EmbedReply):
-            self._meter.settle(result.usage)
-            self._record.embedded(id, t, result, self._p.cockpit.embedder.live)
+            charged = self._settle(worker, result.usage)
+            self._record.embedded(id, t, result, self._p.cockpit.embedder.live, charged)
         else:
             raise TypeError(f"{type(work).__name__} was answered with {type(result).__name__}")
 
@@ -291,18 +303,25 @@ class Engine:
 
     def _keep_best(self) -> None:
         best = self._selection.best
-        if best is not None and best != self._best_written:
+        if best is None:
+            if self._best_written is not None:
+                self._record.drop_best()
+        elif best != self._best_written:
             self._record.best(self._nodes[best])
-            self._best_written = best
+        self._best_written = best
 
     # budgets
 
-    def _call_fits(self, worker: int, call: Call) -> bool:
-        """Reserve a call's worst case; one that the journal already answers needs nothing."""
-        if call.key in self._stored.get(self._flights[worker].proposal.id, ()):
+    def _fits(self, worker: int, work: Call | Embed) -> bool:
+        """Reserve the worst case of paid work; what the journal already answers needs nothing."""
+        if work.key in self._stored.get(self._flights[worker].proposal.id, ()):
             return True
-        prompt_bytes = sum(len(m.content) for m in call.request.messages)
-        reservation = self._meter.worst_case(prompt_bytes, call.request.sampling.max_tokens, call.role.model.price)
+        if isinstance(work, Call):
+            prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in work.request.messages)
+            reservation = self._meter.worst_case(prompt_bytes, work.request.sampling.max_tokens, work.role.model.price)
+        else:
+            text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
+            reservation = self._meter.worst_case(text_bytes, 0, self._p.cockpit.embedder.price)
         if not self._meter.reserve(reservation, self._time.furthest):
             return False
         self._reserved[worker] = reservation
@@ -317,7 +336,8 @@ class Engine:
         return min(limit_s, left_us / MICROSECONDS)
 
     def _real_us(self) -> int:
-        return int((time.monotonic() - self._started_s) * MICROSECONDS)
+        """Wall-clock time of all processes on this run so far."""
+        return self._real_before_us + int((time.monotonic() - self._started_s) * MICROSECONDS)
 
     # resume
 
@@ -331,6 +351,7 @@ class Engine:
         pending: dict[int, tuple[int, Proposal, float]] = {}
         for line, event in enumerate(journal.events, 2):
             kind = event["type"]
+            self._real_before_us = event.get("real_us", self._real_before_us)
             if kind == "asked":
                 proposal = replayer.asked(event, line)
                 self._time.restore(event["worker"], event["t"])
@@ -344,6 +365,8 @@ class Engine:
             else:
                 self._remember(event, pending[event["id"]][0])
         journal.events.clear()
+        if self._selection.best is None:
+            self._record.drop_best()
         self._keep_best()
         for worker, proposal, used in pending.values():
             self._take_off(worker, proposal, used)
@@ -353,7 +376,7 @@ class Engine:
         """A stage that was finished before the kill."""
         self._time.restore(worker, event["t"])
         if "usage" in event:
-            self._meter.settle(usage_from_json(event["usage"]))
+            self._meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
         self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
 
     def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal, float]) -> None:
@@ -369,11 +392,7 @@ class Engine:
             result = self._record.result(executed)
             code = self._record.blobs.get(executed["program"])
             node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)
+            if outcome.valid and self._record.outbox(proposal.id).exists():
+                self._grade(proposal.id, True, result)  # only where a power cut lost its grade
         self._time.restore(worker, event["t"])
         self._learn(node, verdicts, event["t"])
-
-    def _recall(self, event: Json) -> object:
-        """The result of a stage, from the journal."""
-        if event["type"] == "executed":
-            return self._record.result(event)
-        return self._record.vectors(event) if event["type"] == "embedded" else self._record.reply(event)

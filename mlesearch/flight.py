@@ -61,6 +61,12 @@ def unanswered(error: ModelUnavailable, model: str) -> Reply:
     return Reply(str(error), UNANSWERED[type(error)], usage, model)
 
 
+def printable(reply: Reply) -> Reply:
+    """A reply whose text can be written: half of a surrogate pair becomes a question mark."""
+    text = reply.text.encode(errors="replace").decode()
+    return reply if text == reply.text else replace(reply, text=text)
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """Which model answers an operator, and how it samples."""
@@ -134,9 +140,9 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What the engine decides for a flight: whether work still fits, and how long a program may take."""
+    """What the engine decides for a flight: whether paid work still fits, and how long a program may take."""
 
-    call_fits: Callable[[Call], bool]
+    fits: Callable[[Call | Embed], bool]
     program_deadline_s: Callable[[], float]
 
 
@@ -263,7 +269,7 @@ class Flight:
         c, p = self._c, self.proposal
         address = Address(c.run_id, p.trace, p.id, op, attempt)
         call = Call(kind, Request(messages, sampling, address, c.entropy, c.call_timeout_s), role)
-        if not self._gates.call_fits(call):
+        if not self._gates.fits(call):
             raise BudgetSpent(f"the next call ({op}) fits no more into the budget")
         reply = yield call
         if not isinstance(reply, Reply):
@@ -274,7 +280,10 @@ class Flight:
     def _embed(self, parsed: Parsed) -> Generator[Work, object, Parsed]:
         c, p = self._c, self.proposal
         texts = tuple(h.text for h in parsed.hypotheses)
-        reply = yield Embed(EmbedRequest(texts, Address(c.run_id, p.trace, p.id, p.op)))
+        work = Embed(EmbedRequest(texts, Address(c.run_id, p.trace, p.id, p.op)))
+        if not self._gates.fits(work):
+            raise BudgetSpent("the embeddings of the hypotheses fit no more into the budget")
+        reply = yield work
         if not isinstance(reply, EmbedReply):
             raise TypeError(f"an embedding was answered with {type(reply).__name__}")
         self._usages.append(reply.usage)

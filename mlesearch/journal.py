@@ -28,6 +28,10 @@ class JournalError(MlesearchError):
     """A journal that can't be used, and why."""
 
 
+class JournalBusy(JournalError):
+    """Another process is writing it."""
+
+
 def read(path: Path) -> tuple[Json, list[Json]]:
     """Header and events of a journal.
 
@@ -143,7 +147,7 @@ def _lock(fd: int, path: Path, wait_s: float) -> None:
             return
         except OSError:
             if time.monotonic() >= until:
-                raise JournalError(
+                raise JournalBusy(
                     f"{path}: another process is writing this run; wait for it to end, or stop it"
                 ) from None
             time.sleep(0.1)
@@ -173,7 +177,7 @@ class Blobs:
         try:
             fd = os.open(path, _NEW | os.O_EXCL, 0o644)
         except FileExistsError:
-            if os.path.getsize(path) == len(data):
+            if Path(path).read_bytes() == data:
                 self._known.add(digest)
                 return digest
             fd = os.open(path, _NEW | os.O_TRUNC, 0o644)

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch import __version__
-from mlesearch.config import RunPlan, build
+from mlesearch.build import build
+from mlesearch.config import RunPlan
 from mlesearch.engine import Engine
-from mlesearch.journal import write_atomically
+from mlesearch.journal import JournalBusy, write_atomically
 from mlesearch.parts import RunStatus
 from mlesearch.study import check_run, identity_digest
 from mlesearch.summary import summarise
@@ -88,7 +89,7 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
     begun_s = time.time()
     try:
         _write_run_json(run)
-        parts = build(run)
+        parts = build(run.settings, run.key, run.folder, identity_digest(run.identity))
         try:
             end = Engine(parts, should_stop=stop_file.exists).run()
         finally:
@@ -96,11 +97,14 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
         if end.status is RunStatus.INTERRUPTED:
             return RunReport(run.key.id, "interrupted")
         return _write_result(run)
+    except JournalBusy as e:
+        return RunReport(run.key.id, "failed", str(e))  # the folder is another process's to write
     except MlesearchError as e:
         return _write_failure(run, str(e), begun_s)
     except Exception as e:
         where = traceback.extract_tb(e.__traceback__)[-1]
-        (run.folder / "error.txt").write_text(traceback.format_exc())
+        with contextlib.suppress(OSError):
+            (run.folder / "error.txt").write_text(traceback.format_exc())
         return _write_failure(
             run, f"{type(e).__name__}: {e} ({Path(where.filename).name} line {where.lineno}; see error.txt)", begun_s
         )

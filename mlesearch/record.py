@@ -18,9 +18,9 @@ from pathlib import Path
 from mlesearch import codec
 from mlesearch.codec import Json
 from mlesearch.journal import Blobs, Journal, read_lines, write_atomically
-from mlesearch.models.protocol import EmbedReply, Message, Reply
+from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.tasks.protocol import Grade
-from mlesearch.types import Embedding, ExecResult, Node, Op, Outcome, Proposal, Verdict
+from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
 INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
@@ -33,6 +33,15 @@ def output_of(event: Json, blobs: Blobs) -> Json | None:
         loaded: Json = json.loads(blobs.get(output))
         return loaded
     return output
+
+
+def _open_lines(path: Path) -> int:
+    """A descriptor that appends to a file of JSON lines; a torn last line is closed, to take no other along."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        os.write(fd, b"\n")
+    return fd
 
 
 class Record:
@@ -52,7 +61,7 @@ class Record:
         self.journal = Journal(folder / "journal.jsonl", header)
         self.blobs = Blobs(folder / "blobs")
         self._outboxes = f"{folder}/submissions/"
-        self._grades = os.open(folder / "grades.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._grades = _open_lines(folder / "grades.jsonl")
         self._durable = durable
         self._keep_prompts = keep_prompts
 
@@ -69,15 +78,13 @@ class Record:
         """A strategy proposed; `t` is the worker's charged time."""
         self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
 
-    def replied(
-        self, kind: str, id: int, op: Op, attempt: int, t: int, reply: Reply, messages: Sequence[Message]
-    ) -> None:
-        """A model answered (`kind` is reply or review)."""
+    def replied(self, kind: str, id: int, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
+        """A model answered (`kind` is reply or review); `charged_nusd` is what the budget was charged."""
         event: Json = {
             "type": kind,
             "id": id,
-            "op": op.value,
-            "attempt": attempt,
+            "op": request.address.op.value,
+            "attempt": request.address.attempt,
             "t": t,
             "usage": codec.usage_to_json(reply.usage),
             "finish": reply.finish,
@@ -88,17 +95,20 @@ class Record:
         else:
             event["blob"] = self.blobs.put(reply.text, self._durable)
         if self._keep_prompts:
-            event["prompt"] = self.blobs.put(codec.dumps([[m.role, m.content] for m in messages]))
+            event["prompt"] = self.blobs.put(codec.dumps([[m.role, m.content] for m in request.messages]))
+        if reply.usage.cost_nusd is None:
+            event["charged_nusd"] = charged_nusd
         if reply.dropped:
             event["dropped"] = reply.dropped
         self.journal.append(event, self._durable)
 
-    def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool) -> None:
+    def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
         """Hypotheses got their vectors."""
         blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
-        self.journal.append(
-            {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}, durable
-        )
+        event: Json = {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}
+        if reply.usage.cost_nusd is None:
+            event["charged_nusd"] = charged_nusd
+        self.journal.append(event, durable)
 
     def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
         """A program ended."""
@@ -106,14 +116,14 @@ class Record:
             "type": "executed",
             "id": id,
             "t": t,
-            "program": self.blobs.put(program),
+            "program": self.blobs.put(program, self._durable),
             "result": codec.result_to_json(result),
         }
         output = codec.output_to_json(result)
         if output is not None:
             short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_CHARS
-            event["output"] = output if short else self.blobs.put(codec.dumps(output))
-        self.journal.append(event)
+            event["output"] = output if short else self.blobs.put(codec.dumps(output), self._durable)
+        self.journal.append(event, self._durable)
 
     def told(self, outcome: Outcome, verdicts: Sequence[Verdict], t: int, real_us: int, problem: str = "") -> None:
         """The strategy learned; `real_us` is wall-clock time of this process on the run.
@@ -135,6 +145,12 @@ class Record:
         )
 
     # reading events back
+
+    def recall(self, event: Json) -> Reply | EmbedReply | ExecResult:
+        """The result of a stage, from its event."""
+        if event["type"] == "executed":
+            return self.result(event)
+        return self.vectors(event) if event["type"] == "embedded" else self.reply(event)
 
     def reply(self, event: Json) -> Reply:
         """The reply of a *reply* or *review* event."""
@@ -195,6 +211,10 @@ class Record:
         write_atomically(
             folder / "node.json", codec.dumps({"id": node.id, "validation_score": node.score}) + "\n", durable=False
         )
+
+    def drop_best(self) -> None:
+        """No node counts (any more)."""
+        shutil.rmtree(self.folder / "best", ignore_errors=True)
 
     def prune(self) -> None:
         """After the end: keep the best submission only."""

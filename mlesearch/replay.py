@@ -11,7 +11,7 @@ from pathlib import Path
 from mlesearch import __version__, codec
 from mlesearch.codec import Json
 from mlesearch.optimizers.base import Optimizer
-from mlesearch.types import Embedding, MlesearchError, Node, Outcome, Proposal, Verdict
+from mlesearch.types import Embedding, MlesearchError, Node, Op, Outcome, Proposal, Verdict
 
 
 class ReplayMismatch(MlesearchError):
@@ -32,6 +32,9 @@ def check_proposal(p: Proposal, expected_id: int, nodes: Mapping[int, Node]) -> 
         raise BadProposal(f"the strategy proposed id {p.id}; ids are dense, so {expected_id} was expected")
     if p.op not in _PROPOSABLE:
         raise BadProposal(f"proposal {p.id} is a {p.op}; a strategy proposes one of {', '.join(sorted(_PROPOSABLE))}")
+    needs = {Op.DEBUG: "base", Op.IMPROVE: "base", Op.MERGE: "base", Op.DIAGNOSE: "subject"}.get(p.op)
+    if needs is not None and getattr(p, needs) is None:
+        raise BadProposal(f"proposal {p.id} ({p.op}): it needs a {needs}")
     for role, ids in (
         ("base", () if p.base is None else (p.base,)),
         ("subject", () if p.subject is None else (p.subject,)),
@@ -39,6 +42,8 @@ def check_proposal(p: Proposal, expected_id: int, nodes: Mapping[int, Node]) -> 
         ("context", p.context or ()),
     ):
         for i in ids:
+            if type(i) is not int:
+                raise BadProposal(f"proposal {p.id} ({p.op}): its {role} holds a {type(i).__name__}; ids are plain int")
             if i not in nodes:
                 raise BadProposal(f"proposal {p.id} ({p.op}): its {role} names {i}, which is no finished program")
 

@@ -107,7 +107,7 @@ def verify_run(folder: Path) -> int:
     """
     from functools import partial
 
-    from mlesearch.config import proposal_rng
+    from mlesearch.build import proposal_rng
     from mlesearch.models.protocol import replicate_entropy
     from mlesearch.optimizers.base import factory
     from mlesearch.replay import Replayer, verify

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -84,6 +85,7 @@ def check_study(folder: Path, header: Mapping[str, object]) -> None:
         ConfigError: names the differing field.
     """
     path = folder / "study.json"
+    _check_writable(folder)
     if not path.exists():
         if folder.exists() and any(folder.iterdir()):
             raise ConfigError(f"study.dir: {folder} is not empty and holds no study (no study.json); choose another")
@@ -95,6 +97,15 @@ def check_study(folder: Path, header: Mapping[str, object]) -> None:
             raise ConfigError(
                 f"study.dir: {folder} holds another study: {different}; choose another study.dir, or restore the value"
             )
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a place where no study can be written."""
+    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"study.dir: {folder}: {nearest} is no folder; choose another study.dir")
+    if not os.access(nearest, os.W_OK | os.X_OK) or str(nearest).startswith(("/proc", "/sys")):
+        raise ConfigError(f"study.dir: {folder}: nothing can be written in {nearest}; choose another study.dir")
 
 
 def open_study(folder: Path, header: Mapping[str, object]) -> None:
@@ -179,6 +190,8 @@ def read_json(path: Path) -> Json:
     """
     try:
         value = json.loads(path.read_text())
+    except OSError as e:
+        raise ConfigError(f"{path}: can't be read ({e.strerror})") from None
     except ValueError as e:
         raise ConfigError(f"{path}: not JSON ({e}); restore it or remove the folder that holds it") from None
     if not isinstance(value, dict):

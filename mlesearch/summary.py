@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch.codec import Json, usage_from_json
-from mlesearch.journal import read, read_lines
+from mlesearch.journal import JournalError, read, read_lines
 from mlesearch.models.protocol import total_usage
 from mlesearch.study import read_json
 from mlesearch.types import MICROSECONDS, NANODOLLARS, PROGRAM_OPS, Direction, Op, Usage
@@ -31,7 +31,7 @@ class Folded:
     calls: list[Json] = field(default_factory=list)  # reply, review and embedded events
     executed: dict[int, Json] = field(default_factory=dict)
     told: dict[int, Json] = field(default_factory=dict)
-    verdicts: dict[int, str] = field(default_factory=dict)  # the latest of each node
+    verdicts: dict[int, str] = field(default_factory=dict)  # the latest of each node; void stays void
     ended: Json | None = None
     charged_us: int = 0
     real_us: int = 0
@@ -45,14 +45,10 @@ def fold(folder: Path) -> Folded:
     """
     header, events = read(folder / "journal.jsonl")
     f = Folded(header)
-    session_us = 0
     for e in events:
         kind = e["type"]
         f.charged_us = max(f.charged_us, e["t"])
-        if "real_us" in e:
-            if e["real_us"] < session_us:
-                f.real_us += session_us
-            session_us = e["real_us"]
+        f.real_us = e.get("real_us", f.real_us)
         if kind == "asked":
             f.asked[e["p"]["id"]] = e
         elif kind == "executed":
@@ -60,12 +56,12 @@ def fold(folder: Path) -> Folded:
         elif kind == "told":
             f.told[e["id"]] = e
             for v in e.get("verdicts", ()):
-                f.verdicts[v["node"]] = v["kind"]
+                if f.verdicts.get(v["node"]) != "void":
+                    f.verdicts[v["node"]] = v["kind"]
         elif kind == "ended":
             f.ended = e
         else:
             f.calls.append(e)
-    f.real_us += session_us
     return f
 
 
@@ -81,7 +77,9 @@ def summarise(folder: Path) -> Json:
     g = grades(folder)
     status = _RUN_STATUS[f.ended["status"]] if f.ended else "failed"
     selected = f.ended["selected"] if f.ended else None
-    grade = g.get(selected, {}) if selected is not None else {}
+    if selected is not None and selected not in g:
+        raise JournalError(f"{folder}/grades.jsonl: no grade of the selected node {selected}; restore the file")
+    grade = g[selected] if selected is not None else {}
     medal = grade.get("medal", "none")
     labels = run["labels"]
     direction = Direction.MINIMIZE if labels["lower_is_better"] else Direction.MAXIMIZE
@@ -149,12 +147,17 @@ def _valid_score(f: Folded, id: int | None) -> float | None:
     return score
 
 
+def _counted_score(f: Folded, id: int | None) -> float | None:
+    """The validation score of a node that is valid and not void."""
+    return None if id is not None and f.verdicts.get(id) == "void" else _valid_score(f, id)
+
+
 def _improves(f: Folded, id: int, direction: Direction) -> bool | None:
-    """Whether an improvement beat its base; None where that can't be said."""
-    base = _valid_score(f, f.asked[id]["p"].get("base"))
+    """Whether an improvement beat its base; None where that can't be said. A void score beats nothing."""
+    base = _counted_score(f, f.asked[id]["p"].get("base"))
     if base is None or id not in f.told:
         return None
-    score = _valid_score(f, id)
+    score = _counted_score(f, id)
     return score is not None and direction.better(score, base)
 
 
@@ -168,7 +171,8 @@ def improvement_rate(f: Folded, direction: Direction) -> float | None:
 def direction_accuracy(f: Folded, direction: Direction) -> float | None:
     """Share of implemented hypotheses whose predicted sign came true; None without any.
 
-    The prediction, made before execution: a gain, if the impact score lies above the median of its candidates.
+    The prediction, made before execution: a gain, if the impact score lies above the median of its candidates. Where
+    all candidates have one impact, nothing was predicted, and the hypothesis is left out.
     """
     right = []
     candidates: dict[int, list[Json]] = {}  # of the latest HYPOTHESIZE of each trace
@@ -184,7 +188,8 @@ def direction_accuracy(f: Folded, direction: Direction) -> float | None:
         gained = _improves(f, id, direction)
         if len(chosen) == 1 and gained is not None:
             impacts = [h["scores"][1] for h in candidates[trace]]
-            right.append((chosen[0]["scores"][1] > statistics.median(impacts)) == gained)
+            if len(set(impacts)) > 1:
+                right.append((chosen[0]["scores"][1] > statistics.median(impacts)) == gained)
     return sum(right) / len(right) if right else None
 
 

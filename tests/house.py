@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.budget import Budget
-from mlesearch.config import proposal_rng
+from mlesearch.build import proposal_rng
 from mlesearch.engine import Engine
 from mlesearch.flight import Cockpit, Role
 from mlesearch.models.embed import make_embedder

@@ -17,6 +17,7 @@ from mlesearch.analysis.results import analyse
 from mlesearch.analysis.schema import CALLS, NODES, RUNS, typed
 from mlesearch.analysis.tables import apply_policy, read, validate
 from mlesearch.analysis.terminal import medal_rows, medal_table
+from mlesearch.analysis.wording import declaration
 from mlesearch.types import ConfigError
 
 
@@ -190,7 +191,6 @@ def test_claims_are_checked_against_the_study(study):
             analyse(tables)
         return str(caught.value)
 
-    assert "claim.treatment is 'gnome'; allowed here: random, greedy, mcts, gome" in problem(treatment="gnome")
     assert "claim.outcome is 'medals'; allowed: any_medal, gold" in problem(outcome="medals")
     assert "compares gome with itself" in problem(baseline="gome")
     assert "lacks the tier 'middle' of model" in problem(tiers=["low", "high"])
@@ -200,6 +200,16 @@ def test_claims_are_checked_against_the_study(study):
     both = {**tiers_only.study, "claim": {**tiers_only.study["claim"], "capability": True}}
     with pytest.raises(ConfigError, match="the claim is about capability, but table runs has none for sim/model-01"):
         models_of(replace(tiers_only, study=both))
+
+
+def test_a_claim_about_a_strategy_without_runs_is_said_and_nothing_is_confirmatory(study):
+    claim = {"treatment": "gnome", "baseline": "greedy", "outcome": "gold", "primary": "gnome wins"}
+    results = analyse(replace(study, study={**study.study, "claim": claim}))
+    assert not results.claim.declared
+    assert not results.main.confirmatory
+    assert results.claim.outcome == "gold"
+    assert "no runs of gnome" in declaration(results)
+    assert "Declared before the first run" not in declaration(results)
 
 
 def test_without_a_claim_greedy_is_the_baseline_and_all_is_exploratory():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from test_cli import cli
 
+from mlesearch.journal import read
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 
@@ -40,7 +41,9 @@ def test_a_run_over_http_is_live_and_leaks_no_key(tmp_path):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
     prompts = [p for p in (run / "blobs").iterdir() if p.read_text().startswith("[[")]
-    assert len(prompts) == result["n_calls"]
+    asked = {e["prompt"] for e in read(run / "journal.jsonl")[1] if "prompt" in e}
+    assert {p.name for p in prompts} >= asked
+    assert len(asked) == result["n_calls"]
 
 
 def test_a_refused_key_fails_the_run_which_goes_on_later(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import house
+import numpy as np
 import pytest
 from house import ToyModel, ToySandbox
 
@@ -13,7 +14,7 @@ from mlesearch.budget import JUDGEMENTS_PER_STEP, Budget
 from mlesearch.codec import Json
 from mlesearch.engine import Engine
 from mlesearch.journal import read, read_lines, without_durations
-from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, RetriesExhausted
+from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
 from mlesearch.parts import RunStatus
 from mlesearch.replay import BadProposal, ReplayMismatch
 from mlesearch.types import (
@@ -22,6 +23,7 @@ from mlesearch.types import (
     Outcome,
     Proposal,
     SandboxUnavailable,
+    Usage,
     Verdict,
     VerdictKind,
 )
@@ -129,7 +131,7 @@ def test_a_run_cut_after_any_event_goes_on_to_the_same_journal(tmp_path, strateg
         executed = {f"toy/run/{e['id']}" for e in done if e["type"] == "executed"}
         assert not executed & {j.address for j in sandbox.jobs}
         grades = list(read_lines(folder / "grades.jsonl"))
-        assert len({g["id"] for g in grades}) == len(grades) or cut == len(lines)
+        assert len({g["id"] for g in grades}) == len(grades)
 
 
 def _copy(whole: Path, folder: Path, lines: Sequence[bytes]) -> None:
@@ -137,8 +139,8 @@ def _copy(whole: Path, folder: Path, lines: Sequence[bytes]) -> None:
     folder.mkdir()
     (folder / "journal.jsonl").write_bytes(b"".join(lines))
     (folder / "blobs").symlink_to(whole / "blobs")
-    told = {e["id"] for x in lines[1:] if (e := json.loads(x))["type"] == "told"}
-    grades = [g for g in (whole / "grades.jsonl").read_text().splitlines(keepends=True) if json.loads(g)["id"] in told]
+    ran = {e["id"] for x in lines[1:] if (e := json.loads(x))["type"] in ("executed", "told")}
+    grades = [g for g in (whole / "grades.jsonl").read_text().splitlines(keepends=True) if json.loads(g)["id"] in ran]
     (folder / "grades.jsonl").write_text("".join(grades))
 
 
@@ -209,7 +211,7 @@ def test_a_reserve_is_kept_for_finalising(tmp_path):
     assert end.charged_us == 25_000_000
 
 
-@pytest.mark.parametrize("limit", [Budget(tokens=20_000), Budget(cost_usd=0.006)])
+@pytest.mark.parametrize("limit", [Budget(tokens=20_000), Budget(cost_usd=0.012)])
 def test_a_call_that_fits_no_more_ends_the_run_and_its_proposal_is_not_told(tmp_path, limit):
     end = house.run(tmp_path, budget=limit)
     assert end.status is RunStatus.BUDGET
@@ -219,8 +221,79 @@ def test_a_call_that_fits_no_more_ends_the_run_and_its_proposal_is_not_told(tmp_
     assert len(usage) > 10
     assert sum(u["input_tokens"] + u["output_tokens"] for u in usage) <= (limit.tokens or 10**9)
     assert sum(u["cost_nusd"] for u in usage) <= (limit.cost_nusd or 10**18)
-    again = house.run(tmp_path, budget=limit)
-    assert again == end
+    assert house.run(tmp_path, budget=limit) == end
+
+
+def test_a_reply_of_unknown_cost_counts_at_its_worst_case(tmp_path):
+    class Unpriced(ToyModel):
+        def complete(self, request):  # type: ignore[no-untyped-def]
+            reply = super().complete(request)
+            return replace(reply, usage=replace(reply.usage, cost_nusd=None))
+
+    end = house.run(tmp_path, budget=Budget(cost_usd=0.1), model=Unpriced(), should_stop=_after(200))
+    assert end.status is RunStatus.BUDGET
+    charged = [e["charged_nusd"] for e in events(tmp_path) if "charged_nusd" in e]
+    assert 0.08 < sum(charged) / 1e9 <= 0.1
+    assert house.run(tmp_path, budget=Budget(cost_usd=0.1)) == end
+
+
+def test_embeddings_are_paid_from_the_same_budget(tmp_path):
+    made = house.parts(tmp_path, strategy="gome", budget=Budget(cost_usd=0.5))
+    embedder = made.cockpit.embedder
+
+    class Paid:
+        name, live, price = "paid", True, Price(10_000.0, 0.0)
+
+        def check(self) -> None:
+            pass
+
+        def embed(self, request):  # type: ignore[no-untyped-def]
+            return replace(embedder.embed(request), usage=Usage(1, 20, 0, 0, 0, 200_000_000, 5))
+
+    made = replace(made, cockpit=replace(made.cockpit, embedder=Paid()))
+    try:
+        end = Engine(made).run()
+    finally:
+        made.record.close()
+    assert end.status is RunStatus.BUDGET
+    assert sum(e["usage"]["cost_nusd"] for e in events(tmp_path) if "usage" in e) <= 500_000_000
+
+
+def test_half_a_surrogate_pair_is_paid_for_once(tmp_path):
+    model = ToyModel(reply=lambda r: "cut \ud83d" if r.address.op is Op.DRAFT and r.address.attempt == 0 else None)
+    end = house.run(tmp_path, strategy=Scripted(*drafts(2)), model=model, budget=Budget(steps=2))
+    assert end.steps == 2
+    assert events(tmp_path, "reply")[0]["text"] == "cut ?"
+
+
+@pytest.mark.parametrize("where", ["ask", "tell"])
+def test_what_other_workers_are_paying_for_is_journaled_when_a_strategy_breaks(tmp_path, where):
+    class Broken(Scripted):
+        def tell(self, outcome):  # type: ignore[no-untyped-def]
+            if where == "tell" and outcome.id == 1:
+                raise RuntimeError("a bug of the plug-in")
+            return super().tell(outcome)
+
+    bad = Proposal(9, Op.DRAFT) if where == "ask" else Proposal(3, Op.DRAFT)
+    model = ToyModel()
+    with pytest.raises((BadProposal, RuntimeError)):
+        house.run(tmp_path, strategy=Broken(*drafts(3), bad), model=model, workers=2, budget=Budget(steps=9))
+    called = {(r.address.proposal, r.address.op.value) for r in model.requests}
+    journaled = {(e["id"], e["op"]) for e in events(tmp_path) if e["type"] in ("reply", "review")}
+    assert called == journaled
+
+
+def test_a_grade_that_a_power_cut_took_is_made_again(tmp_path):
+    sandbox = ToySandbox(score=lambda id: 0.5 + id / 100)
+    house.run(tmp_path, sandbox=sandbox, should_stop=_after(6), budget=Budget(steps=9))
+    path = tmp_path / "grades.jsonl"
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[:3]) + whole[3][:10])
+    for i in range(6):
+        (tmp_path / "submissions" / str(i)).mkdir(parents=True, exist_ok=True)
+    house.run(tmp_path, sandbox=sandbox, budget=Budget(steps=9))
+    ids = [g["id"] for g in read_lines(path)]
+    assert sorted(ids) == list(range(9))
 
 
 def test_the_real_time_cap_has_a_status_of_its_own(tmp_path):
@@ -263,6 +336,9 @@ def test_a_plug_in_with_nothing_more_to_say_is_finished(tmp_path):
         (Proposal(1, Op.IMPROVE, base=7), "its base names 7"),
         (Proposal(1, Op.IMPROVE, base=0, context=(0, 3)), "its context names 3"),
         (Proposal(1, Op.DIAGNOSE, subject=1), "its subject names 1"),
+        (Proposal(1, Op.DIAGNOSE), "needs a subject"),
+        (Proposal(1, Op.IMPROVE), "needs a base"),
+        (Proposal(1, Op.IMPROVE, base=np.int64(0)), "holds a int64"),
     ],
 )
 def test_a_strategy_that_breaks_the_contract_is_stopped(tmp_path, bad, words):
@@ -279,6 +355,14 @@ def test_a_void_node_is_not_selected_and_best_falls_back(tmp_path):
     end = house.run(tmp_path, strategy=Scripted(*drafts(3), verdicts=void), budget=Budget(steps=3), sandbox=sandbox)
     assert end.selected == 0
     assert (tmp_path / "best" / "solution.py").read_text() == "NUMBER = 0\n"
+
+
+def test_best_holds_nothing_once_the_only_valid_node_is_void(tmp_path):
+    void = {1: (Verdict(0, VerdictKind.VOID, "it leaks"),)}
+    strategy = Scripted(Proposal(0, Op.DRAFT), Proposal(1, Op.DIAGNOSE, subject=0), verdicts=void)
+    end = house.run(tmp_path, strategy=strategy, budget=Budget(steps=1))
+    assert end.selected is None
+    assert not (tmp_path / "best").exists()
 
 
 def test_latest_accepted_is_what_lies_in_best_at_the_end(tmp_path):

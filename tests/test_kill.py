@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from mlesearch.collect import DURATIONS, tables
-from mlesearch.journal import read, without_durations
+from mlesearch.journal import read, read_lines, without_durations
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
 MEASURED = {*DURATIONS, "peak_bytes"}
@@ -68,6 +68,8 @@ def once_each(study: Path) -> None:
             (e["type"], e.get("id", e.get("p", {}).get("id")), e.get("op"), e.get("attempt")) for e in read(path)[1]
         ]
         assert len(stages) == len(set(stages)), path
+        graded = [g["id"] for g in read_lines(path.with_name("grades.jsonl"))]
+        assert len(graded) == len(set(graded)), path
 
 
 def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_s: float, seed: int) -> None:

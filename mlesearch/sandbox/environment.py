@@ -8,9 +8,10 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,10 +196,30 @@ def prompt_packages() -> dict[str, str]:
 
 @functools.cache
 def digest() -> str:
-    """Changes whenever the interpreter's version or any installed package does."""
+    """Changes whenever the interpreter's version or a package that programs build on does.
+
+    Those are the packages that a prompt may name and all that they require. What else lies in the environment (test
+    tools, a model client) is not part of it: it would make equal runs different.
+    """
     lines = [platform.python_implementation(), platform.python_version(), platform.machine()]
-    lines += [f"{name}=={version}" for name, version in installed().items()]
+    lines += [f"{name}=={installed()[name]}" for name in sorted(_required_by(prompt_packages()))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _required_by(names: Iterable[str]) -> set[str]:
+    """Installed packages among these and what they require, extras left out."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in installed():
+            continue
+        found.add(name)
+        for requirement in importlib.metadata.requires(name) or ():
+            needed, _, condition = requirement.partition(";")
+            if "extra" not in condition:
+                waiting.append(re.split(r"[^A-Za-z0-9._-]", needed.strip(), maxsplit=1)[0].lower().replace("_", "-"))
+    return found
 
 
 def variables(python: Interpreter, cpu_count: int, home: str, tmp: str, serial_joblib: bool) -> dict[str, str]:

@@ -1,0 +1,171 @@
+"""From settings to the objects of the house: plain functions and dictionaries by kind, usable with no Hydra at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict
+from functools import lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from mlesearch import __version__
+from mlesearch.budget import Budget
+from mlesearch.flight import Cockpit, Role
+from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
+from mlesearch.operators.base import Operators, Resources, Scope
+from mlesearch.optimizers.base import factory
+from mlesearch.parts import EngineParts
+from mlesearch.record import Record
+from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
+from mlesearch.scoring import TaskScorer
+from mlesearch.settings import Settings
+from mlesearch.study import RunKey
+from mlesearch.tasks.protocol import Task
+from mlesearch.types import ConfigError, Direction, Op, Problem
+
+SANDBOXES = {"local": "mlesearch.sandbox.local"}
+
+
+def make_budget(s: Settings) -> Budget:
+    """The budget of a run.
+
+    Raises:
+        ConfigError: none is declared, or one is not above 0.
+    """
+    b = s.budget
+    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s"):
+        value = getattr(b, key)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
+    if b.steps is None and b.time_s is None and b.cost_usd is None and b.tokens is None:
+        raise ConfigError("budget: no limit is set; set at least one of steps, time_s, cost_usd, tokens")
+    if b.reserve_s < 0 or (b.time_s is not None and b.reserve_s >= b.time_s):
+        raise ConfigError(f"budget.reserve_s: {b.reserve_s}; at least 0 and less than budget.time_s is needed")
+    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s)
+
+
+def make_model(s: Settings) -> Model:
+    """The model of a cell."""
+    from mlesearch.models.registry import make_model as make
+
+    return make(s.model.name, s.model.kind, s.model.params)
+
+
+def make_embedder(s: Settings) -> Embedder:
+    """What turns hypotheses into vectors."""
+    from mlesearch.models.embed import make_embedder as make
+
+    return make({"kind": s.embedder.kind, **s.embedder.params})
+
+
+def make_sandbox(s: Settings) -> Sandbox:
+    """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
+
+    Raises:
+        ConfigError: unknown kind, or its self-check failed.
+    """
+    if s.sandbox.kind not in SANDBOXES:
+        raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
+    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _sandbox(kind: str, params: str, pid: int) -> Sandbox:
+    sandbox: Sandbox = import_module(SANDBOXES[kind]).make(json.loads(params))
+    return sandbox
+
+
+@lru_cache(maxsize=256)
+def load_task(name: str) -> Task:
+    """A task by name or folder, loaded once a process."""
+    from mlesearch.tasks.folder import load
+
+    return load(name)
+
+
+def make_limits(s: Settings, task: Task) -> Limits:
+    """What a program may use."""
+    b = s.sandbox
+    return Limits(
+        time_s=b.program_time_s or task.program_time_s,
+        memory_bytes=round(b.memory_gib * GIB),
+        cpu_count=b.cpu_count,
+        disk_bytes=round(b.disk_gib * GIB),
+        file_bytes=round(b.disk_gib * GIB),
+        processes=b.processes,
+    )
+
+
+def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]:
+    """Operators and scope of a run."""
+    from mlesearch.operators import make
+
+    return make(
+        direction=direction,
+        operator_set=s.run.operators,
+        context=s.run.context,
+        context_tokens=s.run.context_tokens,
+    )
+
+
+def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
+    """The parts of an engine for one run; opens (or creates) its record in `folder`."""
+    from mlesearch.operators.scene import brief
+    from mlesearch.tasks.preview import preview
+
+    task = load_task(key.task) if key.task in s.tasks else _task_by_id(s, key.task)
+    budget = make_budget(s)
+    limits = make_limits(s, task)
+    model = make_model(s)
+    sandbox = make_sandbox(s)
+    operators, scope = make_operators(s, task.direction)
+    entropy = replicate_entropy(task.id, key.seed)
+    problem = Problem(task.direction, budget.steps)
+    optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
+    role = Role(model, Sampling(**asdict(s.model.sampling)))
+    cockpit = Cockpit(
+        run_id=key.id,
+        entropy=entropy,
+        brief=brief(task, preview(task.public_dir)),
+        resources=Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, packages=sandbox.packages()),
+        operators=operators,
+        scope=scope,
+        roles=dict.fromkeys(Op, role),
+        embedder=make_embedder(s),
+        scorer=TaskScorer(task),
+        review=s.strategy.review,
+        call_timeout_s=s.model.call_timeout_s,
+    )
+    header = {"mlesearch": __version__, "run": key.id, "identity": digest}
+    keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
+    record = Record(folder, header, durable=model.live, keep_prompts=keep_prompts)
+    return EngineParts(
+        optimizer=optimizer,
+        cockpit=cockpit,
+        sandbox=sandbox,
+        spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits),
+        record=record,
+        budget=budget,
+        direction=task.direction,
+        selection=s.run.selection,
+        workers=s.run.workers,
+        keep_submissions=s.run.keep_submissions,
+    )
+
+
+def _task_by_id(s: Settings, id: str) -> Task:
+    """A task that the settings name by its folder."""
+    for name in s.tasks:
+        task = load_task(name)
+        if task.id == id:
+            return task
+    raise ConfigError(f"tasks: none of {s.tasks} has the id {id!r}")
+
+
+def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
+    """A strategy's randomness for one proposal."""
+    return np.random.default_rng([entropy, proposal])
