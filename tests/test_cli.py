@@ -53,6 +53,17 @@ BAD = {
         ["claim={treatment: gome, baseline: greedy, outcome: medals}"],
         ["claim.outcome", "'medals'", "any_medal"],
     ),
+    "no name": (["study.name="], ["study.name", "empty"]),
+    "no variant": (["variant="], ["variant", "empty"]),
+    "more processors than there are": (["sandbox.cpu_count=9999"], ["sandbox.cpu_count", "this machine has"]),
+    "too little memory": (["sandbox.memory_gib=0.001"], ["sandbox.memory_gib", "0.25"]),
+    "no temperature": (["model.sampling.temperature=-5"], ["model.sampling.temperature", "-5", "0 to 2"]),
+    "a claim about nobody": (
+        ["claim.treatment=gnome", "claim.baseline=greedy"],
+        ["claim.treatment", "'gnome'", "gome"],
+    ),
+    "a model of nothing": (["model=null"], ["model"]),
+    "a place that can't be written": (["study.dir=/proc/nowhere"], ["study.dir", "/proc"]),
     "half a claim": (["claim.treatment=gome"], ["claim.baseline", "two strategies"]),
 }
 
@@ -149,6 +160,38 @@ def test_a_folder_that_holds_something_else_is_no_study(tmp_path):
     assert done.returncode == 2
     assert "thesis" in done.stderr
     assert files(tmp_path) == ["thesis", "thesis/chapter1.tex"]
+
+
+@pytest.mark.parametrize("place", ["afile", "afile/study"])
+def test_a_file_is_no_place_for_a_study(tmp_path, place):
+    (tmp_path / "afile").write_text("x")
+    for more in ([], ["--check"]):
+        done = cli(tmp_path, "run", f"study.dir={place}", *more)
+        assert done.returncode == 2
+        assert "afile is no folder" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
+    """The second launch says so, and writes nothing into the folder."""
+    from mlesearch.config import plan
+    from mlesearch.journal import Journal
+    from mlesearch.launch import execute_run
+    from mlesearch.settings import BudgetSettings, ModelSettings, Settings, StrategySettings, StudySettings
+
+    settings = Settings(
+        study=StudySettings("busy", str(tmp_path / "busy")),
+        model=ModelSettings("sim_05", "simulated", params={"capability": 0.5}),
+        strategy=StrategySettings("greedy", "greedy"),
+        budget=BudgetSettings(steps=1),
+    )
+    (run,) = plan([settings]).runs
+    run.folder.mkdir(parents=True)
+    with Journal(run.folder / "journal.jsonl", {"run": "r"}):
+        report = execute_run(run, tmp_path / "stop")
+    assert report.status == "failed"
+    assert "another process is writing this run" in report.reason
+    assert not (run.folder / "result.json").exists()
 
 
 def test_lists(tmp_path):

@@ -331,3 +331,11 @@ def test_scripted_sandbox(tmp_path: Path) -> None:
     scripted.close()
     with pytest.raises(SandboxUnavailable, match="closed"):
         scripted.run(slot, Job("4", "", 1.0, tmp_path))
+
+
+def test_the_environment_s_digest_names_what_programs_build_on_and_no_test_tools():
+    from mlesearch.sandbox import environment
+
+    needed = environment._required_by(environment.prompt_packages())
+    assert {"numpy", "pandas", "scipy", "scikit-learn", "joblib", "threadpoolctl", "python-dateutil"} <= needed
+    assert not needed & {"pytest", "hypothesis", "ruff", "mypy", "litellm", "hydra-core", "matplotlib"}
