@@ -63,6 +63,7 @@ RUNS: Mapping[str, Column] = {
     "wait_s": Column("float", "queueing and backoff, never charged, seconds", nullable=True),
     "real_s": Column("float", "wall-clock time, seconds", nullable=True),
     "gpu_h": Column("float", "GPU hours", nullable=True),
+    "gpu_wait_s": Column("float", "waiting for a free GPU, seconds", nullable=True, optional=True),
     "cost_usd": Column("float", "cost of all model calls, US dollars; empty without a known price", nullable=True),
     "tokens_in": Column("int", "input tokens", nullable=True),
     "tokens_out": Column("int", "output tokens", nullable=True),

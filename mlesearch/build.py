@@ -70,12 +70,17 @@ def make_sandbox(s: Settings) -> Sandbox:
     """
     if s.sandbox.kind not in SANDBOXES:
         raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
-    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), os.getpid())
+    gpu = (s.sandbox.gpu_slots, s.sandbox.charge_gpu_wait) if s.sandbox.gpus else None
+    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), gpu, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _sandbox(kind: str, params: str, pid: int) -> Sandbox:
+def _sandbox(kind: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
     sandbox: Sandbox = import_module(SANDBOXES[kind]).make(json.loads(params))
+    if gpu is not None:
+        from mlesearch.sandbox.gpu_sandbox import GpuSandbox
+
+        sandbox = GpuSandbox(sandbox, slots=gpu[0], charge_wait=gpu[1])
     return sandbox
 
 
@@ -98,6 +103,14 @@ def make_limits(s: Settings, task: Task) -> Limits:
         file_bytes=round(b.disk_gib * GIB),
         processes=b.processes,
     )
+
+
+def make_resources(limits: Limits, sandbox: Sandbox) -> Resources:
+    """What prompts say of a run's machine: what it declares, and nothing else of it."""
+    from mlesearch.sandbox.gpus import words
+
+    gpu = words(sandbox.identity())
+    return Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, gpu, sandbox.packages())
 
 
 def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]:
@@ -131,7 +144,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         run_id=key.id,
         entropy=entropy,
         brief=brief(task, preview(task.public_dir)),
-        resources=Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, packages=sandbox.packages()),
+        resources=make_resources(limits, sandbox),
         operators=operators,
         scope=scope,
         roles=dict.fromkeys(Op, role),
@@ -147,7 +160,9 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         optimizer=optimizer,
         cockpit=cockpit,
         sandbox=sandbox,
-        spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits),
+        spec=Spec(
+            f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits, gpus=s.sandbox.gpus
+        ),
         record=record,
         budget=budget,
         direction=task.direction,

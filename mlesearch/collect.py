@@ -55,6 +55,7 @@ RUNS = {
     "wait_s": REAL,
     "real_s": REAL,
     "gpu_h": REAL,
+    "gpu_wait_s": REAL,
     "cost_usd": REAL,
     "tokens_in": INTEGER,
     "tokens_out": INTEGER,
@@ -95,7 +96,7 @@ CALLS = {
     "cost_usd": REAL,
     "service_s": REAL,
 }
-DURATIONS = ("charged_s", "wait_s", "real_s", "t_charged_s", "service_s")
+DURATIONS = ("charged_s", "wait_s", "real_s", "gpu_h", "gpu_wait_s", "t_charged_s", "service_s")
 """Columns of measured durations: all that may differ between two equal studies."""
 
 

@@ -29,6 +29,7 @@ from mlesearch.codec import Json
 from mlesearch.compose import names
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory
+from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
@@ -228,6 +229,10 @@ def _check_run_settings(s: Settings) -> None:
             raise ConfigError(f"{key}: {value}; a number above 0 is needed")
     if s.sandbox.memory_gib < MIN_MEMORY_GIB:
         raise ConfigError(f"sandbox.memory_gib: {s.sandbox.memory_gib}; at least {MIN_MEMORY_GIB} is needed for python")
+    if s.sandbox.gpus not in (0, 1):
+        raise ConfigError(f"sandbox.gpus: {s.sandbox.gpus}; 0 for none, or 1 for a GPU a program")
+    if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
+        raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
     processors = os.cpu_count() or 1
     if s.sandbox.cpu_count > processors:
         raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
@@ -271,4 +276,5 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "lower_is_better": task.direction is Direction.MINIMIZE,
         "validation": task.validation.value,
         "sandbox": sandbox.name,
+        "promises": sandbox.identity().get("promises", []),
     }

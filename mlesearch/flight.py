@@ -346,5 +346,5 @@ def charged_us(result: object) -> int:
     if isinstance(result, Reply | EmbedReply):
         return result.usage.service_us
     if isinstance(result, ExecResult):
-        return result.wall_us
+        return result.charged_us
     raise TypeError(f"no work ends with a {type(result).__name__}")

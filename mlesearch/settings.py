@@ -48,7 +48,11 @@ class StrategySettings:
 
 @dataclass
 class SandboxSettings:
-    """Where programs run and what each may use; program_time_s null: the task's own limit."""
+    """Where programs run and what each may use; program_time_s null: the task's own limit.
+
+    gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for a
+    free GPU counts as charged time.
+    """
 
     kind: str = "local"
     program_time_s: float | None = None
@@ -56,6 +60,9 @@ class SandboxSettings:
     cpu_count: int = 1
     disk_gib: float = 1.0
     processes: int = 512
+    gpus: int = 0
+    gpu_slots: int = 1
+    charge_gpu_wait: bool = False
     params: dict[str, Any] = field(default_factory=dict)
 
 

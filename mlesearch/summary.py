@@ -13,6 +13,7 @@ from pathlib import Path
 from mlesearch.codec import Json, usage_from_json
 from mlesearch.journal import JournalError, read, read_lines
 from mlesearch.models.protocol import total_usage
+from mlesearch.sandbox.gpus import words
 from mlesearch.study import read_json
 from mlesearch.types import MICROSECONDS, NANODOLLARS, PROGRAM_OPS, Direction, Op, Usage
 
@@ -109,7 +110,8 @@ def summarise(folder: Path) -> Json:
         "charged_s": f.charged_us / MICROSECONDS,
         "wait_s": usage.wait_us / MICROSECONDS,
         "real_s": f.real_us / MICROSECONDS,
-        "gpu_h": 0.0,
+        "gpu_h": sum(e["result"].get("gpu_us", 0) for e in f.executed.values()) / MICROSECONDS / 3600,
+        "gpu_wait_s": sum(e["result"].get("gpu_wait_us", 0) for e in f.executed.values()) / MICROSECONDS,
         "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
@@ -125,7 +127,8 @@ def summarise(folder: Path) -> Json:
 
 def _hardware(identity: Mapping[str, Json]) -> str:
     limits = identity["limits"]
-    return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB"
+    gpu = words(identity["sandbox"])
+    return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB" + (f", {gpu}" if gpu else "")
 
 
 def _oracle(f: Folded, g: Mapping[int, Json], direction: Direction) -> Json:

@@ -20,7 +20,7 @@ import time
 from typing import Any, NoReturn
 
 from . import contain, files, program, watch
-from .messages import receive, send
+from .messages import receive, receive_descriptor, send
 from .pump import Pump
 
 TICK_S = 0.05
@@ -74,6 +74,8 @@ class Run:
         ready = select.select([self.conn.fileno(), owner], [], [])[0]
         os.close(owner)
         job = receive(self.conn) if self.conn.fileno() in ready else None
+        if job is not None and job["lease"] and receive_descriptor(self.conn) is None:
+            job = None  # otherwise this process holds the lease of its GPU until it ends, which is after the tree
         return job if job is not None else self._orphaned()
 
     def _start(self, job: dict[str, Any], job_write: int, ready_read: int) -> None:
@@ -86,7 +88,8 @@ class Run:
             os.chown(path, self.request["uid"], self.request["uid"])
         self.deadline_s = float(job["deadline_s"])
         with contextlib.suppress(BrokenPipeError), open(job_write, "wb") as pipe:
-            pipe.write(json.dumps({"cpus": cpus, "program": job["program"]}).encode())
+            told = {"cpus": cpus, "program": job["program"], "environment": job["environment"]}
+            pipe.write(json.dumps(told).encode())
         with open(ready_read, "rb") as pipe:
             trouble = pipe.read()
         if trouble != b"sealed":
@@ -114,7 +117,7 @@ class Run:
             os.write(ready, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
         try:
-            program.run(job["program"], self.request["environment"], self.config)
+            program.run(job["program"], {**self.request["environment"], **job["environment"]}, self.config)
         finally:
             os._exit(1)
 
