@@ -19,6 +19,7 @@ from mlesearch.budget import Budget
 from mlesearch.build import (
     load_task,
     make_budget,
+    make_context,
     make_embedder,
     make_limits,
     make_model,
@@ -153,7 +154,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     _check_run_settings(s)
     model = make_model(s)
     model.check()
-    factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps), _no_rng)
+    factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
     sandbox = make_sandbox(s)
     embedder = make_embedder(s)
     embedder.check()

@@ -9,9 +9,10 @@ import pytest
 from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, set_room, uct
 from mlesearch.testing.optimizer_contract import Asked, Scenario, simulate
-from mlesearch.types import Direction, Op, Outcome, Problem, Status
+from mlesearch.types import Context, Direction, Op, Outcome, Problem, Status
 
 MAX = Problem(Direction.MAXIMIZE, 500)
+NATIVE = Problem(Direction.MAXIMIZE, 500, Context.NATIVE)
 
 
 def aira(direction=Direction.MAXIMIZE, **params):
@@ -216,7 +217,7 @@ def test_ml_master_rewards(reward, mean):
 
 
 def test_native_contexts():
-    search = aira(context="native", num_children=2)
+    search = factory("mcts")({"num_children": 2}, NATIVE, None)
     contexts = []
     for score in (0.1, None, None, 0.4, 0.5, 0.6):
         p = search.ask(0)
@@ -229,6 +230,23 @@ def test_native_contexts():
         (Op.DEBUG, 2, (1,)),
         (Op.IMPROVE, 3, ()),
         (Op.IMPROVE, 3, (4,)),
+    ]
+
+
+def test_native_contexts_of_ml_master():
+    search = ml_master(NATIVE, drafts=2, improves=2, max_no_gains=0)
+    contexts = []
+    for score in (0.5, 0.5, None, 0.4, 0.4, 0.3):
+        p = search.ask(0)
+        contexts.append((p.op, p.base, p.context))
+        search.tell(Outcome(p.id, p.op, Status.OK if score else Status.ERROR, score))
+    assert contexts == [
+        (Op.DRAFT, None, ()),
+        (Op.IMPROVE, 0, ()),
+        (Op.DRAFT, None, (0,)),
+        (Op.DEBUG, 2, ()),
+        (Op.IMPROVE, 0, (1,)),
+        (Op.IMPROVE, 3, ()),
     ]
 
 

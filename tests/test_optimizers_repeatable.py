@@ -17,7 +17,7 @@ from test_optimizers_contract import PRESETS
 
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import Scenario, simulate
-from mlesearch.types import Hypothesis, Op
+from mlesearch.types import Context, Hypothesis, Op
 
 SCRIPT = """
 import hashlib, sys
@@ -30,13 +30,13 @@ for preset in PRESETS:
 
 
 def digest(preset: str) -> str:
-    """Of all events of two runs."""
+    """Of all events of three runs."""
     kind, params = PRESETS[preset]
     text = ""
-    for workers in (1, 5):
-        scenario = Scenario(17, steps=60, workers=workers)
+    for workers, context in ((1, Context.SHARED), (1, Context.NATIVE), (5, Context.SHARED)):
+        scenario = Scenario(17, steps=150, workers=workers, context=context, p_fail=0.5)
         search = factory(kind)(params, scenario.problem, scenario.rng)
-        text += repr(simulate(search, scenario.outcome, workers=workers, steps=60, pick=scenario.pick))
+        text += repr(simulate(search, scenario.outcome, workers=workers, steps=scenario.steps, pick=scenario.pick))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -112,7 +112,7 @@ def medians_ms(preset: str, workers: int, steps: int) -> dict[int, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 8])
-@pytest.mark.parametrize("preset", [p for p in PRESETS if not p.endswith("_native")])
+@pytest.mark.parametrize("preset", list(PRESETS))
 def test_cost_of_a_proposal_is_small_and_flat(preset, workers):
     medians = medians_ms(preset, workers, 10_000)
     print(preset, workers, {n: round(ms, 4) for n, ms in medians.items()})

@@ -22,14 +22,12 @@ class AiraSettings:
         num_children: children that one expansion makes.
         c: exploration constant of UCT.
         max_debug_depth: debugs in a row before a buggy child is given up.
-        context: "native" shows siblings to a draft or an improvement, and the chain up to the last success to a debug.
     """
 
     preset: str = param("aira", choices=("aira", "ml_master"))
     num_children: int = param(5, low=1)
     c: float = param(0.25, low=0.0)
     max_debug_depth: int = param(20, low=0)
-    context: str = param("shared", choices=("shared", "native"))
 
 
 class Aira(TreeSearch):
@@ -39,7 +37,7 @@ class Aira(TreeSearch):
     """
 
     def __init__(self, settings: AiraSettings, problem: Problem) -> None:
-        super().__init__(problem, settings.context == "native")
+        super().__init__(problem)
         self._s = settings
         self.normalise = MinMax(problem.direction)
         self.reopen()
@@ -79,7 +77,7 @@ class Aira(TreeSearch):
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """Siblings; for a debug the ancestors up to the last valid one."""
         if op is not Op.DEBUG:
-            return tuple(node.programs)
+            return self.children(node)
         chain: list[int] = []
         for ancestor in node.path():
             if ancestor.parent is None:

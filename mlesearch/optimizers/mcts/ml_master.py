@@ -36,7 +36,6 @@ class MLMasterSettings:
         min_gain: a score that betters the branch's best by less is no gain, in units of the score.
         max_no_gains: a branch without gain more often than this is terminal.
         reward: "as_released" (-1 for a bug, +1 for a valid node) or "as_published" (+1 more for a new global best).
-        context: "native" shows siblings to an improvement and earlier drafts to a draft.
     """
 
     preset: str = param("ml_master", choices=("aira", "ml_master"))
@@ -50,7 +49,6 @@ class MLMasterSettings:
     min_gain: float = param(1e-4, low=0.0)
     max_no_gains: int = param(3, low=0)
     reward: str = param("as_released", choices=("as_released", "as_published"))
-    context: str = param("shared", choices=("shared", "native"))
 
 
 @dataclass(slots=True)
@@ -65,7 +63,7 @@ class MLMaster(TreeSearch):
     """A branch goes on, without being backed up, until a debug succeeds, debugs go too deep, or it gains too little."""
 
     def __init__(self, settings: MLMasterSettings, problem: Problem) -> None:
-        super().__init__(problem, settings.context == "native")
+        super().__init__(problem)
         self._s = settings
         self._best: float | None = None
         self._branch: dict[int, Branch] = {}  # by node id
@@ -162,4 +160,4 @@ class MLMaster(TreeSearch):
 
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """Siblings of an improvement, earlier drafts of a draft."""
-        return () if op is Op.DEBUG else tuple(node.programs)
+        return () if op is Op.DEBUG else self.children(node)

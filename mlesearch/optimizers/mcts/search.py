@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from mlesearch.optimizers.base import made_program
 from mlesearch.optimizers.mcts.tree import ROOT, TreeNode, add_virtual, set_room, uct
-from mlesearch.types import Op, Outcome, Problem, Proposal, Verdict
+from mlesearch.optimizers.native import Shown
+from mlesearch.types import Context, Op, Outcome, Problem, Proposal, Verdict
 
 
 class TreeSearch(ABC):
@@ -22,10 +23,10 @@ class TreeSearch(ABC):
     that failed for good.
     """
 
-    def __init__(self, problem: Problem, native: bool) -> None:
-        """`native`: name the context as the published system does."""
+    def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._native = native
+        self._native = problem.context is Context.NATIVE
+        self._children: dict[int, Shown] = {}  # by id of the node, with the native context only
         self._asked = 0
         self._told = 0
         self._pending: dict[int, TreeNode] = {}
@@ -57,7 +58,7 @@ class TreeSearch(ABC):
         if not parent.valid:
             child.debug_depth = parent.debug_depth + 1
         if made_program(outcome):
-            parent.programs.append(child.id)
+            self._finished(parent, child)
         self.evaluate(child, made_program(outcome))
         return ()
 
@@ -100,6 +101,15 @@ class TreeSearch(ABC):
     @abstractmethod
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """The published system's own context for a child of a node."""
+
+    def children(self, node: TreeNode) -> tuple[int, ...]:
+        """Finished programs made from a node, as the native context names them."""
+        shown = self._children.get(node.id)
+        return shown.ids if shown is not None else ()
+
+    def _finished(self, parent: TreeNode, child: TreeNode) -> None:
+        if self._native:
+            self._children.setdefault(parent.id, Shown(self._problem.direction)).add(child.id, child.score)
 
     def _propose(self, node: TreeNode) -> Proposal:
         op = Op.DRAFT if node is self.root else Op.IMPROVE if node.valid else Op.DEBUG

@@ -32,7 +32,6 @@ class TreeNode:
         room: children that may still be asked of it; a node with room can be selected.
         open: how many nodes of its subtree (itself included) can be selected.
         live: children whose subtree can be selected.
-        programs: ids of its finished children, oldest first.
     """
 
     id: int
@@ -46,7 +45,6 @@ class TreeNode:
     room: int = 0
     open: int = 0
     live: list[TreeNode] = field(default_factory=list)
-    programs: list[int] = field(default_factory=list)
 
     def path(self) -> Iterator[TreeNode]:
         """This node, its parent, and so on up to the root."""
