@@ -29,7 +29,7 @@ from mlesearch.build import (
 from mlesearch.codec import Json
 from mlesearch.compose import names
 from mlesearch.models.protocol import Embedder, Model
-from mlesearch.optimizers.base import factory
+from mlesearch.optimizers.base import factory, plugins
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
@@ -246,7 +246,7 @@ def _identity(
     identity: Json = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **model.identity(), "sampling": asdict(s.model.sampling)},
-        "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
+        "strategy": _strategy_identity(s),
         "review": s.strategy.review,
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
@@ -259,6 +259,13 @@ def _identity(
     }
     plain: Json = json.loads(json.dumps(identity))
     return plain
+
+
+def _strategy_identity(s: Settings) -> Json:
+    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
+    found: Json = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
+    package = plugins().get(s.strategy.kind)
+    return found if package is None else {**found, "package": package}
 
 
 def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:

@@ -36,7 +36,7 @@ ALLOWED = {
     "summary": LEAVES | BASE | {"study"},
     "collect": LEAVES | BASE | {"study", "summary"},
     "settings": set(),
-    "compose": LEAVES | {"settings", "conf", "experiments"},
+    "compose": LEAVES | {"optimizers", "settings", "conf", "experiments"},
     "build": LEAVES | BASE | {"operators", "scoring", "flight", "record", "parts", "study", "settings"},
     "config": LEAVES | BASE | {"compose", "build", "operators", "study", "settings"},
     "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "study", "summary"},
