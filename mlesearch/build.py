@@ -23,6 +23,7 @@ from mlesearch.record import Record
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
+from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
@@ -166,6 +167,9 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         selection=s.run.selection,
         workers=s.run.workers,
         keep_submissions=s.run.keep_submissions,
+        splits=TaskSplits(task, limits) if s.run.selection == "revalidate" else None,
+        revalidate_k=s.run.revalidate_k,
+        revalidate_splits=s.run.revalidate_splits,
     )
 
 

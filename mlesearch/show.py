@@ -42,6 +42,9 @@ def tree(folder: Path) -> str:
             f"{'* ' if id == selected else '  '}{id:>4} {o['op']:11} {_dash(p.get('base')):>4} {o['status']:18} "
             f"{_number(o.get('score')):>11} {_number(test):>11}  {words}\n"
         )
+    for e in f.revalidated:
+        result = _number(e["score"]) if e["score"] is not None else e.get("problem") or e["result"].get("reason", "")
+        lines.append(f"fresh split {e['split']}: node {e['id']} {result}\n")
     pending = [i for i in f.asked if i not in f.told]
     if f.ended is None:
         lines.append(f"not ended yet; in flight: {pending or 'nothing'}\n")

@@ -1,4 +1,4 @@
-"""A strategy of a package of its own, installed, joins a sweep by its name (the package of docs/adding_a_strategy.md)."""
+"""A strategy of a package of its own, installed, joins a sweep by its name (docs/adding_a_strategy.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ DOC = Path(__file__).parents[1] / "docs" / "adding_a_strategy.md"
 def installed(tmp_path_factory):
     """A folder for PYTHONPATH into which pip has installed the documented package."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name, body in re.findall(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", DOC.read_text(), re.MULTILINE | re.DOTALL):
+    for name, body in re.findall(
+        r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", DOC.read_text(), re.MULTILINE | re.DOTALL
+    ):
         (source / name).write_text(body)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     done = subprocess.run(
