@@ -252,9 +252,9 @@ def test_a_fresh_split_holds_the_same_rows_divided_anew(tmp_path, name):
     old = {n: frame(task.public_dir / f"{n}.csv") for n in ("train", "validation", "test", "sample_submission")}
     new = {n: frame(fresh.public_dir / f"{n}.csv") for n in old}
     key = task.id_column
-    for n in old:
-        assert list(new[n].columns) == list(old[n].columns)
-        assert len(new[n]) == len(old[n])
+    for n, before in old.items():
+        assert list(new[n].columns) == list(before.columns)
+        assert len(new[n]) == len(before)
     assert new["test"].equals(old["test"])
     moved = set(new["validation"][key]) - set(old["validation"][key])
     assert len(moved) > len(old["validation"]) / 3
