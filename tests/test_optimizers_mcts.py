@@ -7,7 +7,7 @@ import math
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, set_room, uct
+from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, bypass, set_room, uct
 from mlesearch.testing.optimizer_contract import Asked, Scenario, simulate
 from mlesearch.types import Direction, Op, Outcome, Problem, Status
 
@@ -60,10 +60,10 @@ def test_back_up_and_virtual_visits_reach_the_root():
     assert [n.virtual for n in (root, a, b, c)] == [1, 1, 0, 1]
     set_room(c, 2)
     set_room(b, 1)
-    assert [n.open for n in (root, a, b, c)] == [2, 1, 1, 1]
+    assert [n.open for n in (root, a, b, c)] == [True] * 4
     set_room(c, 1)
     set_room(c, 0)
-    assert [n.open for n in (root, a, b, c)] == [1, 0, 1, 0]
+    assert [n.open for n in (root, a, b, c)] == [True, False, True, False]
     assert root.live == [b]
 
 
@@ -230,6 +230,46 @@ def test_native_contexts():
         (Op.IMPROVE, 3, ()),
         (Op.IMPROVE, 3, (4,)),
     ]
+
+
+def test_a_child_takes_the_place_of_a_node_with_nothing_left_to_choose():
+    root = TreeNode(ROOT, None, valid=True)
+    a, b = (TreeNode(i, root, valid=True) for i in range(2))
+    c = TreeNode(2, a, valid=True)
+    d = TreeNode(3, c, valid=True)
+    for node, value in ((a, 1.0), (b, 2.0), (c, 6.0), (d, 3.0)):
+        back_up(node, value)
+    set_room(b, 1)
+    set_room(d, 1)
+    bypass(c, d)  # c: 2 visits with the mean 4.5; d had 1
+    assert (a.live, d.parent, d.visits, d.mean, d.bypassed, d.order) == ([d], a, 2, 4.5, 1, 2)
+    bypass(a, d)  # a: 3 visits with the mean 10 / 3
+    assert (root.live, d.parent, d.visits, d.bypassed, d.order) == ([b, d], root, 3, 2, 0)
+    assert d.mean == pytest.approx(10 / 3)
+    bypass(root, d)  # the root stays
+    assert (d.parent, d.visits) == (root, 3)
+    back_up(d, 3.0)
+    assert (root.visits, d.visits - d.bypassed) == (5, 2)  # two values went through d itself
+    e = TreeNode(4, d, valid=True, visits=1, mean=0.5)
+    assert aira().priority(e, d, 2.0) == pytest.approx(0.5 + 2.0 * math.sqrt(math.log(2)))
+
+
+@pytest.mark.parametrize("params", [
+    {"num_children": 1}, {"num_children": 2, "context": "native"}, {"preset": "ml_master"},
+    {"preset": "ml_master", "reward": "as_published", "improves": 1, "max_no_gains": 9},
+])  # fmt: skip
+def test_shorter_paths_change_no_decision(params, monkeypatch):
+    for seed in range(40):
+        scenario = Scenario(
+            seed, steps=150, workers=1 + seed % 8, p_fail=(0.0, 0.2, 0.5)[seed % 3],
+            scores=("smooth", "ties", "wide", "equal")[seed % 4],
+        )  # fmt: skip
+        runs = []
+        for replaced in (bypass, lambda node, child: None):
+            monkeypatch.setattr("mlesearch.optimizers.mcts.search.bypass", replaced)
+            search = factory("mcts")(params, scenario.problem, scenario.rng)
+            runs.append(simulate(search, scenario.outcome, workers=scenario.workers, steps=150, pick=scenario.pick))
+        assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize(("params", "limits"), [
