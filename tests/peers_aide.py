@@ -1,4 +1,4 @@
-"""Runs inside `.venv-peers`: drives the search of the published package `aideml` with a model and programs that are fakes.
+"""Runs inside `.venv-peers`: drives the search of the published package `aideml` with fake model and fake programs.
 
 Reads a JSON object from standard input and prints one. The policy, the journal, the nodes, the metric and the loop
 (`Agent.step`) are the package's own; what is replaced is `query` (the call to a provider) and the interpreter. The
