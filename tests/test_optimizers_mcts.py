@@ -116,6 +116,44 @@ def test_aira_debugs_at_once_backs_up_through_the_chain_and_gives_up():
     assert step(search, 0.5) == (Op.IMPROVE, 2)
 
 
+def test_priority_counts_visits_in_flight_on_both_levels():
+    search = aira()
+    for score in (1.0, 3.0):
+        search.normalise.add(score)
+    parent = TreeNode(0, search.root, valid=True, visits=6, virtual=2)
+    child = TreeNode(1, parent, valid=True, visits=3, mean=2.5, virtual=1)
+    # N = 6 + 2, n = 3 + 1; q = (2.5 - 1) / 2 = 0.75; ln 8 = 2.0794415; sqrt(2.0794415 / 4) = 0.7210134
+    assert search.priority(child, parent, 0.25) == pytest.approx(0.75 + 0.25 * 0.7210134, abs=1e-7)
+    waiting = TreeNode(2, parent, valid=True, virtual=2)  # q = 0.5; sqrt(2.0794415 / 2) = 1.0196670
+    assert search.priority(waiting, parent, 0.25) == pytest.approx(0.5 + 0.25 * 1.0196670, abs=1e-7)
+    search = ml_master()
+    child.mean = -1 / 3  # of the rewards +1, -1, -1
+    assert search.priority(child, parent, 1.414) == pytest.approx(-1 / 3 + 1.414 * 0.7210134, abs=1e-6)
+    assert search.priority(waiting, parent, 1.414) == pytest.approx(0.5 + 1.414 * 1.0196670, abs=1e-6)
+
+
+# Rewards as released, two drafts, two improves, a branch ends at its first node without gain; C = 1.414 throughout.
+# 0 scores 0.5, 1 improves 0 without gain: +1 through 1, 0, root. 2 scores 0.5, 3 improves 2 and is buggy; so are 4, 5
+# and 6, the third debug in a row: -1 through 6, 5, 4, 3, 2, root
+#   root N = 2: uct(0) = 1 + 1.414 sqrt(ln 2) = 2.177, uct(2) = -1 + 1.177 = 0.177             -> 7 improves 0
+# 7 brings no gain: 0 is full, 7 terminal. Only 2 has room                                     -> 8 improves 2
+def test_ml_master_golden_tree():
+    search = ml_master(drafts=2, improves=2, max_no_gains=0)
+    told = [(0.5, Op.DRAFT, None), (0.5, Op.IMPROVE, 0), (0.5, Op.DRAFT, None), (None, Op.IMPROVE, 2),
+            (None, Op.DEBUG, 3), (None, Op.DEBUG, 4), (None, Op.DEBUG, 5)]  # fmt: skip
+    for score, op, base in told:
+        assert step(search, score) == (op, base)
+    root = search.root
+    zero, two = sorted(root.live, key=lambda n: n.id)
+    assert [(n.id, n.visits, n.mean) for n in (root, zero, two)] == [(-1, 2, 0.0), (0, 1, 1.0), (2, 1, -1.0)]
+    c = search.exploration(0.0)
+    assert c == 1.414
+    assert search.priority(zero, root, c) == pytest.approx(1 + 1.414 * 0.8325546, abs=1e-6)
+    assert search.priority(two, root, c) == pytest.approx(-1 + 1.414 * 0.8325546, abs=1e-6)
+    assert step(search, 0.5) == (Op.IMPROVE, 0)
+    assert step(search, 0.9) == (Op.IMPROVE, 2)
+
+
 def test_aira_reopens_the_root_when_nothing_can_be_selected():
     search = aira(num_children=2, max_debug_depth=0)
     assert [step(search) for _ in range(6)] == [(Op.DRAFT, None)] * 6
