@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 
@@ -10,7 +11,21 @@ import house
 import numpy as np
 import pytest
 from house import ToyModel, ToySandbox
-from test_optimizers_gome import ACC, MAX, SOUND, VOID, history, proposals
+from test_optimizers_gome import (
+    ACC,
+    BETTER_CODE,
+    LEAK,
+    MAX,
+    REPLACE,
+    SOUND,
+    VOID,
+    Driver,
+    gome,
+    history,
+    hyp,
+    proposals,
+    texts,
+)
 
 from mlesearch import markup
 from mlesearch.budget import Budget
@@ -58,6 +73,146 @@ def test_only_accepted_programs_are_edited_whatever_happens(params):
             if d is not None and d.format_valid and d.severely_misaligned:
                 assert [(v.node, v.kind) for v in e.verdicts] == [(asked[e.outcome.id].subject, VOID)]
     assert (voids > 0) == (params.get("diagnosis") != "off")
+
+
+# what a step is shown
+
+
+@pytest.mark.parametrize(("scale", "divisor"), [("raw", 1.0), ("robust", 0.3)])
+def test_the_kernel_is_fed_what_the_formula_names(scale, divisor):
+    """L counts all closed steps; the gains are against the best accepted; a void score is in no range."""
+    d = Driver(gome(n_traces=1, acceptance="llm", alpha=2.0, beta=0.5, half_life=7.0, scale=scale))
+    x, y = (1.0, 0.0), (0.0, 1.0)
+    d.step(0.5, hypotheses=(hyp("a", embedding=x),))
+    d.step(0.9, REPLACE, hypotheses=(hyp("b", embedding=y),))
+    d.step(0.7, REPLACE, hypotheses=(hyp("accepted, but worse than what it edits", embedding=y),))
+    d.step(0.1, SOUND, hypotheses=(hyp("rejected", embedding=y),))
+    d.step(100.0, LEAK, hypotheses=(hyp("void", embedding=y),))
+    d.step(0.8, REPLACE, hypotheses=(hyp("c", embedding=x),))  # better than the 0.7 that it edits
+    assert [(e.text, e.score) for e in d.search.memory.entries] == [("a", 0.5), ("b", 0.9), ("c", 0.8)]
+    # valid scores 0.1 0.5 0.7 0.8 0.9: the quartiles are 0.5 and 0.8. L = 6, s_cur = 0.9
+    d.ok(d.ask(), hypotheses=(hyp("one", embedding=(0.6, 0.8)), hyp("two", embedding=(0.0, -1.0))))
+    (trace,) = d.search._traces
+    p = d.search._momentum.kernel(trace, trace.step)
+    for row, cosines in zip(p, ((0.6, 0.8, 0.6), (0.0, -1.0, 0.0)), strict=True):
+        gains = [(s - 0.9) / divisor for s in (0.5, 0.9, 0.8)]
+        u = [2.0 * c * 2.0 ** (-6 / 7) + 0.5 * math.tanh(g) for c, g in zip(cosines, gains, strict=True)]
+        assert row == pytest.approx([math.exp(v) / sum(map(math.exp, u)) for v in u], abs=1e-12)
+
+
+def test_each_prompt_of_a_step_by_hand():
+    d = Driver(gome(n_traces=1))
+    many = tuple(hyp(f"many {i}") for i in range(7))
+    d.ok(d.ask(), hypotheses=many)
+    draft = d.ask()
+    assert texts(draft, GuidanceKind.HYPOTHESIS) == [f"many {i}" for i in range(5)]  # at most five are used
+    d.ok(draft, 0.5)
+    first = d.ask()
+    assert (first.op, texts(first, GuidanceKind.DIAGNOSIS)) == (Op.DIAGNOSE, [])
+    d.ok(first)
+    found = "Changes: c\nObservations: seen\nHypothesis: undecided\nReason: r"
+    p = d.ask()
+    assert (p.op, texts(p, GuidanceKind.DIAGNOSIS)) == (Op.HYPOTHESIZE, [found])
+    assert [g.score for g in p.guidance if g.kind is GuidanceKind.MEMORY] == [0.5]
+    d.ok(p, hypotheses=(hyp("next"),))
+    p = d.ask()
+    assert (p.op, texts(p, GuidanceKind.DIAGNOSIS)) == (Op.IMPROVE, [found])
+    d.ok(p, 0.4)
+    p = d.ask()
+    assert (p.op, texts(p, GuidanceKind.HYPOTHESIS), texts(p, GuidanceKind.DIAGNOSIS)) == (
+        Op.DIAGNOSE,
+        ["next"],
+        [found],
+    )
+    d.ok(p)
+    shown = [(g.verdict, g.score) for g in d.search.ask(0.3).guidance if g.kind is GuidanceKind.HISTORY]
+    assert shown == [(ACC, 0.5), (VerdictKind.REJECTED, 0.4)]
+
+
+def test_failures_are_shown_until_the_next_acceptance():
+    d = Driver(gome(n_traces=1))
+    for score in (0.5, 0.4, 0.3, 0.6):
+        d.step(score)
+    p = d.ask()
+    assert [g.score for g in p.guidance if g.kind is GuidanceKind.HISTORY] == [0.5, 0.6]
+
+
+def test_hypothesize_is_shown_what_the_step_before_retrieved():
+    d = Driver(gome(n_traces=1))
+    for i in range(8):
+        d.step(0.1 * i, hypotheses=(hyp(f"h{i}", embedding=(1.0, float(i))),))
+    d.ok(d.ask(), hypotheses=(hyp("x", embedding=(1.0, 2.0)),))
+    program = d.ask()
+    retrieved = texts(program, GuidanceKind.MEMORY)
+    assert retrieved[0] == "h7"
+    assert len(retrieved) >= 2
+    d.ok(program, 0.0)
+    d.ok(d.ask())
+    p = d.ask()
+    assert (p.op, texts(p, GuidanceKind.MEMORY)) == (Op.HYPOTHESIZE, retrieved)
+
+
+def test_a_trace_with_nothing_accepted_avoids_what_the_others_do_now():
+    d = Driver(gome(n_traces=2))
+    a, b = d.ask(), d.ask()
+    d.ok(a, hypotheses=(hyp("nets"),))
+    d.ok(d.ask(), 0.5)
+    d.ok(d.ask())
+    p = d.ask()
+    assert (p.trace, p.op, texts(p, GuidanceKind.AVOID)) == (0, Op.HYPOTHESIZE, [])
+    d.ok(p, hypotheses=(hyp("boosting"),))
+    assert texts(d.ask(), GuidanceKind.HYPOTHESIS) == ["boosting"]  # in flight
+    d.ok(b, hypotheses=(hyp("trees"),))
+    p = d.ask()
+    assert (p.trace, p.op, texts(p, GuidanceKind.AVOID)) == (1, Op.DRAFT, ["nets", "boosting"])
+    d.fail(p, Status.REPLY_UNUSABLE)
+    p = d.ask()
+    assert (p.trace, p.op, texts(p, GuidanceKind.AVOID)) == (1, Op.HYPOTHESIZE, ["nets", "boosting"])
+
+
+def test_only_a_trace_with_nothing_accepted_is_told_to_differ():
+    asked = [p for seed in range(6) for p in proposals(history(seed=seed, workers=3, p_fail=0.4))]
+    assert any(texts(p, GuidanceKind.AVOID) for p in asked)
+    for p in asked:
+        assert p.base is None or not texts(p, GuidanceKind.AVOID)
+        assert all(g.score is None for g in p.guidance if g.kind is GuidanceKind.AVOID)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_momentum_no_accepted_experiment_is_shown(seed):
+    accepted, others = set(), 0
+    for e in history(steps=80, seed=seed, momentum="off", merge="off"):
+        if isinstance(e, Told):
+            accepted |= {v.node for v in e.verdicts if v.kind is ACC}
+        elif e.proposal.op in (Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE):
+            assert not accepted & set(e.proposal.context)
+            others += len(e.proposal.context)
+    assert others
+
+
+def test_a_rejected_merge_is_not_made_again():
+    d = Driver(gome(n_traces=2))
+    d.step(0.5)
+    d.step(0.9)
+    p = d.ask(0.95)
+    assert p.op is Op.MERGE
+    d.ok(p, 0.1)
+    d.ok(d.ask(0.95))
+    ops = []
+    for _ in range(20):
+        p = d.ask(0.95)
+        ops.append(p.op)
+        d.ok(p, 0.1)
+    assert Op.MERGE not in ops
+
+
+def test_a_near_tie_is_a_share_of_the_spread_its_end_included():
+    d = Driver(gome(n_traces=1, tie_tolerance=0.125))
+    d.step(0.0)
+    d.step(2.0)  # spread 2: changes up to 0.25 are near-ties
+    assert d.step(2.25)[1][0].reason == "near-tie without better code"
+    assert d.step(1.75, BETTER_CODE)[1][0].reason == "near-tie with better code"
+    assert d.step(2.125)[1][0].reason == "clearly better score"  # than the 1.75 that it edits
 
 
 # switches that change exactly what they say

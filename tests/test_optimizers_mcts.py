@@ -215,12 +215,13 @@ def test_ml_master_chain_of_debugs():
     assert step(search, 0.4) == (Op.DRAFT, None)
 
 
-def test_ml_master_branch_without_gain_becomes_terminal():
-    search = ml_master()
+@pytest.mark.parametrize("direction", list(Direction))
+def test_ml_master_branch_without_gain_becomes_terminal(direction):
+    search, sign = ml_master(Problem(direction, 500)), direction.sign
     scores = [0.5, 0.6, 0.60005, 0.6, 0.1]  # one gain, then three times less than 1e-4
-    assert [step(search, s) for s in scores] == [(Op.DRAFT, None), *((Op.IMPROVE, i) for i in range(4))]
+    assert [step(search, sign * s) for s in scores] == [(Op.DRAFT, None), *((Op.IMPROVE, i) for i in range(4))]
     assert search.root.visits == 0  # still in the chain
-    assert step(search, 0.6) == (Op.IMPROVE, 4)  # the fourth time: terminal, backed up
+    assert step(search, sign * 0.6) == (Op.IMPROVE, 4)  # the fourth time: terminal, backed up
     assert (search.root.visits, search.root.mean) == (1, 1.0)
     assert step(search, 0.1) == (Op.DRAFT, None)
 
