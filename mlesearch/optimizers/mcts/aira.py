@@ -56,19 +56,20 @@ class Aira(TreeSearch):
         take_room(node, node.room)
         return node
 
-    def evaluate(self, child: TreeNode, has_program: bool) -> None:
+    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
         """A valid child is backed up and becomes a leaf; a buggy one is debugged next, until the chain is too long."""
         if child.valid and child.score is not None:
             self.normalise.add(child.score)
             back_up(child, child.score)
             set_room(child, self._s.num_children)
         elif has_program and child.debug_depth < self._s.max_debug_depth:
-            self._chain.append(child)
+            return child
         elif not has_program and child.parent is not None and not child.parent.valid:
             buggy = child.parent  # the debug's reply was unusable: the same program once more, one debug spent
             buggy.debug_depth += 1
             if buggy.debug_depth < self._s.max_debug_depth:
-                self._chain.append(buggy)
+                return buggy
+        return None
 
     def reopen(self) -> None:
         """Another expansion of the root."""

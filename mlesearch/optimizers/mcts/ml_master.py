@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlesearch.optimizers.base import param
 from mlesearch.optimizers.mcts.search import TreeSearch, take_room
-from mlesearch.optimizers.mcts.tree import TreeNode, back_up, set_room
+from mlesearch.optimizers.mcts.tree import TreeNode, back_up, set_room, uct
 from mlesearch.types import Op, Problem, Proposal
 
 HOLD_USED = 0.3
@@ -108,23 +108,26 @@ class MLMaster(TreeSearch):
 
     def priority(self, child: TreeNode, parent: TreeNode, c: float) -> float:
         """UCT, infinite for a child that was never visited."""
-        return super().priority(child, parent, c) if child.visits + child.virtual else math.inf
+        visits = child.visits + child.virtual
+        if not visits:
+            return math.inf
+        return uct(self.value(child), c, parent.visits - parent.bypassed + parent.virtual, visits)
 
     def expand(self, node: TreeNode) -> TreeNode:
         """One child."""
         take_room(node, 1)
         return node
 
-    def evaluate(self, child: TreeNode, has_program: bool) -> None:
+    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
         """Decide whether the branch goes on; if not, back the child's reward up to the root."""
         reward = self._reward(child)
         terminal, goes_on = self._judge(child) if has_program else (True, False)
         if not terminal:
             set_room(child, (self._s.improves if child.valid else 1) - goes_on)
         if goes_on:
-            self._chain.append(child)
-        else:
-            back_up(child, reward)
+            return child
+        back_up(child, reward)
+        return None
 
     def _reward(self, child: TreeNode) -> float:
         """-1 for a bug, +1 for a valid node, and as published +1 more for a new global best."""
