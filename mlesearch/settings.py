@@ -50,8 +50,8 @@ class StrategySettings:
 class SandboxSettings:
     """Where programs run and what each may use; program_time_s null: the task's own limit.
 
-    gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for a
-    free GPU counts as charged time.
+    gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
+    a free GPU counts as charged time.
     """
 
     kind: str = "local"
@@ -82,6 +82,8 @@ class BudgetSettings:
 class RunSettings:
     """How a run is carried out; all of it is part of its identity, keep_* excepted.
 
+    revalidate_k, revalidate_splits: how many of the best nodes `selection: revalidate` runs again, on how many splits.
+
     keep_prompts null: for live models, whose prompts can't be made again for nothing.
     """
 
@@ -90,6 +92,8 @@ class RunSettings:
     context: str = "shared"
     context_tokens: int = 4000
     selection: str = "best_validation"
+    revalidate_k: int = 3
+    revalidate_splits: int = 2
     keep_submissions: str = "best"
     keep_prompts: bool | None = None
 

@@ -31,6 +31,7 @@ class Folded:
     asked: dict[int, Json] = field(default_factory=dict)
     calls: list[Json] = field(default_factory=list)  # reply, review and embedded events
     executed: dict[int, Json] = field(default_factory=dict)
+    revalidated: list[Json] = field(default_factory=list)  # reruns on fresh splits
     told: dict[int, Json] = field(default_factory=dict)
     verdicts: dict[int, str] = field(default_factory=dict)  # the latest of each node; void stays void
     ended: Json | None = None
@@ -59,8 +60,12 @@ def fold(folder: Path) -> Folded:
             for v in e.get("verdicts", ()):
                 if f.verdicts.get(v["node"]) != "void":
                     f.verdicts[v["node"]] = v["kind"]
+        elif kind == "revalidated":
+            f.revalidated.append(e)
         elif kind == "ended":
             f.ended = e
+        elif kind == "closing":
+            continue
         else:
             f.calls.append(e)
     return f
@@ -110,19 +115,25 @@ def summarise(folder: Path) -> Json:
         "charged_s": f.charged_us / MICROSECONDS,
         "wait_s": usage.wait_us / MICROSECONDS,
         "real_s": f.real_us / MICROSECONDS,
-        "gpu_h": sum(e["result"].get("gpu_us", 0) for e in f.executed.values()) / MICROSECONDS / 3600,
-        "gpu_wait_s": sum(e["result"].get("gpu_wait_us", 0) for e in f.executed.values()) / MICROSECONDS,
+        "gpu_h": _seconds(f, "gpu_us") / 3600,
+        "gpu_wait_s": _seconds(f, "gpu_wait_us"),
         "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
         "n_calls": usage.calls,
-        "n_executions": len(f.executed),
+        "n_executions": len(f.executed) + len(f.revalidated),
         "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],
         "promises": ",".join(run["identity"]["sandbox"].get("promises", ())),
         "model_answered": ",".join(sorted({c["model"] for c in f.calls if "model" in c})),
         "hardware": _hardware(run["identity"]),
     }
+
+
+def _seconds(f: Folded, duration: str) -> float:
+    """Of all executions of a run, reruns on fresh splits included."""
+    micro: int = sum(e["result"].get(duration, 0) for e in (*f.executed.values(), *f.revalidated))
+    return micro / MICROSECONDS
 
 
 def _hardware(identity: Mapping[str, Json]) -> str:

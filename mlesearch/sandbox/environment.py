@@ -170,7 +170,7 @@ def allowed(python: Interpreter) -> list[tuple[str, int]]:
 
 
 def allowed_with_gpu() -> list[tuple[str, int]]:
-    """(path without links, rights) that a program with a GPU gets beside: the nodes of all GPUs, and what CUDA reads."""
+    """(path without links, rights) a program with a GPU gets beside: the nodes of all GPUs, what CUDA reads."""
     use = landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV
     return [(os.path.realpath(node), use) for node in gpus.all_device_nodes()] + [
         (path, landlock.READ) for path in gpus.readable_by_gpu_programs()
