@@ -85,7 +85,8 @@ def inventory(command: str = "nvidia-smi", visible: str | None = None) -> Invent
 
 def _parse(text: str) -> tuple[tuple[Gpu, ...], str]:
     """GPUs that can be leased whole, and what was left out."""
-    found, split = [], []
+    found: list[Gpu] = []
+    split: list[Gpu] = []
     for index, entry in enumerate(ET.fromstring(text).findall("gpu")):
         minor = _text(entry, "minor_number")
         gpu = Gpu(
