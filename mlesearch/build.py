@@ -67,12 +67,33 @@ def make_sandbox(s: Settings) -> Sandbox:
     """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
 
     Raises:
-        ConfigError: unknown kind, or its self-check failed.
+        ConfigError: unknown kind, no GPU where one is asked for, or its store is missing or another sandbox's.
     """
     if s.sandbox.kind not in SANDBOXES:
         raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
-    gpu = (s.sandbox.gpu_slots, s.sandbox.charge_gpu_wait) if s.sandbox.gpus else None
-    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), gpu, os.getpid())
+    b = s.sandbox
+    gpu = (b.gpu_slots, b.charge_gpu_wait) if b.gpus else None
+    asked = (b.kind, json.dumps(b.params, sort_keys=True), gpu)
+    if b.exec_store == "off":
+        return _sandbox(*asked, os.getpid())
+    name = "executions.db" if b.exec_store_form == "sqlite" else "executions"
+    path = Path(b.exec_store_path or Path(s.study.dir) / name).absolute()
+    return _recorded(*asked, b.exec_store, path, b.exec_store_form, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _recorded(
+    kind: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
+) -> Sandbox:
+    from mlesearch.sandbox.recorded import recorded
+    from mlesearch.store import open_store
+
+    return recorded(
+        mode,
+        partial(_sandbox, kind, params, gpu, pid),
+        partial(open_store, path, form, must_exist=mode == "replay"),
+        {"kind": kind, "params": json.loads(params), "gpu": None if gpu is None else list(gpu)},
+    )
 
 
 @lru_cache(maxsize=8)

@@ -240,7 +240,7 @@ def _check_run_settings(s: Settings) -> None:
     if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
         raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
     processors = os.cpu_count() or 1
-    if s.sandbox.cpu_count > processors:
+    if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
         raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
     temperature = s.model.sampling.temperature
     if temperature is not None and not 0 <= temperature <= 2:

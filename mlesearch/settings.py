@@ -52,6 +52,9 @@ class SandboxSettings:
 
     gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
     a free GPU counts as charged time.
+
+    exec_store: off, record (what was executed once is not executed again) or replay (nothing is executed);
+    exec_store_path null: in the study's folder; exec_store_form: sqlite, or files for a network file system.
     """
 
     kind: str = "local"
@@ -63,6 +66,9 @@ class SandboxSettings:
     gpus: int = 0
     gpu_slots: int = 1
     charge_gpu_wait: bool = False
+    exec_store: str = "off"
+    exec_store_path: str | None = None
+    exec_store_form: str = "sqlite"
     params: dict[str, Any] = field(default_factory=dict)
 
 
