@@ -307,7 +307,7 @@ def test_diagnosis_off_removes_the_reasoning_and_nothing_else():
         drafts = [(a, b) for a, b in zip(on, off, strict=True) if a[0][0] is Op.DRAFT]
         assert all(a[1] == b[1] for a, b in drafts)  # forced diversity in the same drafts
         assert all(not a[2] for a in on)
-        assert all(b[2] <= {GuidanceKind.STAGE} for b in off)  # which HYPOTHESIZE is told otherwise
+        assert all(b[2] == set() for b in off)
 
 
 # the prompts of a real engine
