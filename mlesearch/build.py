@@ -38,7 +38,7 @@ def make_budget(s: Settings) -> Budget:
         ConfigError: none is declared, or one is not above 0.
     """
     b = s.budget
-    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s"):
+    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s"):
         value = getattr(b, key)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
@@ -46,7 +46,9 @@ def make_budget(s: Settings) -> Budget:
         raise ConfigError("budget: no limit is set; set at least one of steps, time_s, cost_usd, tokens")
     if b.reserve_s < 0 or (b.time_s is not None and b.reserve_s >= b.time_s):
         raise ConfigError(f"budget.reserve_s: {b.reserve_s}; at least 0 and less than budget.time_s is needed")
-    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s)
+    if b.gpu_s is not None and not s.sandbox.gpus:
+        raise ConfigError("budget.gpu_s: no program gets a GPU, so none of it is spent; set sandbox.gpus=1, or null")
+    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s, b.gpu_s)
 
 
 def make_model(s: Settings) -> Model:

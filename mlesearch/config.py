@@ -262,7 +262,7 @@ def _identity(
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": embedder.name,
         "selection": _selection_identity(s),
-        "budget": asdict(budget),
+        "budget": {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None},
         "workers": s.run.workers,
         "limits": asdict(limits),
         "sandbox": dict(sandbox.identity()),
@@ -298,4 +298,5 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "validation": task.validation.value,
         "sandbox": sandbox.name,
         "promises": sandbox.identity().get("promises", []),
+        "exec_store": s.sandbox.exec_store,
     }

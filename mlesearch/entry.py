@@ -106,7 +106,10 @@ def decode(data: bytes, key: str) -> Entry:
     if data[: len(MAGIC)] != MAGIC or hashlib.sha256(body).digest() != data[len(MAGIC) : start]:
         raise StoreError(f"store: the entry {key} is damaged; remove it and record it again")
     try:
-        plain = memoryview(zlib.decompressobj().decompress(body, MAX_PLAIN_BYTES))
+        unpacked = zlib.decompressobj()
+        plain = memoryview(unpacked.decompress(body, MAX_PLAIN_BYTES))
+        if not unpacked.eof:
+            raise ValueError(f"it holds more than {MAX_PLAIN_BYTES} bytes")
         at = 8 + struct.unpack(">Q", plain[:8])[0]
         head = json.loads(bytes(plain[8:at]))
         blobs = {}

@@ -74,7 +74,10 @@ class SandboxSettings:
 
 @dataclass
 class BudgetSettings:
-    """What one run may spend; null: not limited. At least one of the first four must be set."""
+    """What one run may spend; null: not limited. At least one of the first four must be set.
+
+    gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
+    """
 
     steps: int | None = None
     time_s: float | None = None
@@ -82,6 +85,7 @@ class BudgetSettings:
     tokens: int | None = None
     real_time_s: float | None = None
     reserve_s: float = 0.0
+    gpu_s: float | None = None
 
 
 @dataclass

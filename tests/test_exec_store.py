@@ -27,7 +27,11 @@ from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import Captured, ConfigError, ExecResult, ExecStatus, SandboxUnavailable
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

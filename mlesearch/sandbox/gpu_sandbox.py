@@ -83,7 +83,13 @@ class GpuSandbox:
         self.inner.check()
 
     def prepare(self, spec: Spec) -> Slot:
-        """The rung's; no GPU is taken while a model thinks."""
+        """The rung's; no GPU is taken while a model thinks.
+
+        Raises:
+            SandboxUnavailable: the rung's, or there is no place for the locks.
+        """
+        if spec.gpus:
+            self.pool.folder  # noqa: B018  # made here: a failure in `run` would leave the slot behind
         return self.inner.prepare(spec)
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
