@@ -62,6 +62,8 @@ RUNS: Mapping[str, Column] = {
     "charged_s": Column("float", "charged time, seconds", nullable=True),
     "wait_s": Column("float", "queueing and backoff, never charged, seconds", nullable=True),
     "real_s": Column("float", "wall-clock time, seconds", nullable=True),
+    "program_s": Column("float", "run time of all programs, seconds", nullable=True, optional=True),
+    "program_cpu_s": Column("float", "processor time of all programs, seconds", nullable=True, optional=True),
     "gpu_h": Column("float", "GPU hours", nullable=True),
     "gpu_wait_s": Column("float", "waiting for a free GPU, seconds", nullable=True, optional=True),
     "cost_usd": Column("float", "cost of all model calls, US dollars; empty without a known price", nullable=True),
@@ -72,6 +74,8 @@ RUNS: Mapping[str, Column] = {
     "steps": Column("int", "program proposals, executed or not", nullable=True),
     "validation": Column("text", "harness or reported", nullable=True),
     "promises": Column("text", "promises of the sandbox that were in force", nullable=True),
+    "rung": Column("text", "rung of the sandbox", nullable=True, optional=True),
+    "environment": Column("text", "digest of the programs' interpreter and packages", nullable=True, optional=True),
     "model_answered": Column("text", "model id that the provider answered with", nullable=True),
     "hardware": Column("text", "declared hardware", nullable=True),
 }

@@ -6,7 +6,7 @@ Column names and meanings are those of `mlesearch.analysis.tables`; this room on
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,6 +115,8 @@ def summarise(folder: Path) -> Json:
         "charged_s": f.charged_us / MICROSECONDS,
         "wait_s": usage.wait_us / MICROSECONDS,
         "real_s": f.real_us / MICROSECONDS,
+        "program_s": _seconds(f, "wall_us"),
+        "program_cpu_s": _seconds(f, "cpu_us"),
         "gpu_h": _seconds(f, "gpu_us") / 3600,
         "gpu_wait_s": _seconds(f, "gpu_wait_us"),
         "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
@@ -125,9 +127,38 @@ def summarise(folder: Path) -> Json:
         "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],
         "promises": ",".join(run["identity"]["sandbox"].get("promises", ())),
+        "rung": run["identity"]["sandbox"].get("rung"),
+        "environment": run["identity"]["sandbox"].get("environment"),
         "model_answered": ",".join(sorted({c["model"] for c in f.calls if "model" in c})),
         "hardware": _hardware(run["identity"]),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramTime:
+    """What programs took, of one run or several.
+
+    Attributes:
+        programs: executions.
+        run_s: their run times, seconds.
+        cpu_s: their processor time, seconds.
+    """
+
+    programs: int = 0
+    run_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+def program_time(folders: Iterable[Path]) -> ProgramTime:
+    """Of all executions in the journals of these run folders; those without a journal count nothing."""
+    programs, run_s, cpu_s = 0, 0.0, 0.0
+    for folder in folders:
+        if (folder / "journal.jsonl").exists():
+            f = fold(folder)
+            programs += len(f.executed) + len(f.revalidated)
+            run_s += _seconds(f, "wall_us")
+            cpu_s += _seconds(f, "cpu_us")
+    return ProgramTime(programs, run_s, cpu_s)
 
 
 def _seconds(f: Folded, duration: str) -> float:
