@@ -77,7 +77,11 @@ class Covers:
         """What to bind over a path of this machine."""
         if path == environment.own_package():
             return str(self._package)
-        return str(self._folder if os.path.isdir(path) else self._file)
+        return self.of_kind(os.path.isdir(path))
+
+    def of_kind(self, is_folder: bool) -> str:
+        """What to bind over a path elsewhere."""
+        return str(self._folder if is_folder else self._file)
 
 
 def hidden_below_input(spec: Spec) -> list[str]:

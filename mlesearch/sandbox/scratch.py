@@ -53,7 +53,7 @@ class Owned:
         self.path.mkdir(mode=0o711)
         self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        owner = {"pid": os.getpid(), "start": files.process_start(os.getpid()), "boot": _boot_id()}
+        owner = {"pid": os.getpid(), "start": files.process_start(os.getpid()), "boot": boot_id()}
         (self.path / "owner.json").write_text(json.dumps(owner))
 
     def slot(self) -> Path:
@@ -99,8 +99,14 @@ def _owner_lives(path: Path) -> bool:
         pid, start, boot = int(owner["pid"]), owner["start"], owner["boot"]
     except (OSError, ValueError, KeyError, TypeError):
         return True  # being made just now, or not ours to judge
-    return bool(boot == _boot_id() and start is not None and files.process_start(pid) == start)
+    return bool(boot == boot_id() and start is not None and files.process_start(pid) == start)
 
 
-def _boot_id() -> str:
+def owner_tag() -> str:
+    """Names this process among all of this boot."""
+    return f"{os.getpid()}-{files.process_start(os.getpid())}"
+
+
+def boot_id() -> str:
+    """Of the running kernel; another one after every boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
