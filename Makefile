@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test slow bench lint wheel clean
+.PHONY: help demo test slow bench peers lint wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +13,7 @@ help:
 	@echo "make test    all tests but the slow ones"
 	@echo "make slow    the slow tests"
 	@echo "make bench   the benchmarks"
+	@echo "make peers   our strategies against published packages, in an environment of their own"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make wheel   build the wheel into dist/"
 
@@ -26,6 +28,9 @@ slow: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m pytest -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+
+peers: $(VENV)/.test $(PEERS)/.done
+	@$(BIN)/python -m pytest -m peers --benchmark-disable
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
@@ -51,6 +56,13 @@ $(VENV)/bin/python:
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing mlesearch and what it needs into $(VENV) (once; one to three minutes)"
 	@$(PIP) --editable .
+	@touch $@
+
+$(PEERS)/.done: $(VENV)/.demo constraints-peers.txt
+	@echo "installing the published packages into $(PEERS) (once; about a minute)"
+	@rm -rf $(PEERS)
+	@$(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-peers.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo

@@ -78,7 +78,7 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
             row.model,
             row.strategy,
             f"{row.parity.mean:.1f}",
-            f"± {row.parity.sem:.1f}",
+            "-" if row.parity.seeds == 1 else f"± {row.parity.sem:.1f}",
             "not estimable" if np.isnan(row.low) else f"{100 * row.low:5.1f} to {100 * row.high:5.1f}",
         )
         for row in rows
@@ -99,7 +99,8 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
     seeds = sorted({row.parity.seeds for row in rows})
     span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     tasks = rows[0].parity.tasks
-    note = f"mean ± SEM over {span} seed{'' if span == '1' else 's'}; E2: Wilson interval over {tasks} task"
+    mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
+    note = f"{mean}; E2: Wilson interval over {tasks} task"
     out.append(note + ("" if tasks == 1 else "s") + " (tasks like these).")
     if missing.missing:
         out.append(f"{missing.words}.")

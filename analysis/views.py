@@ -81,7 +81,8 @@ def medals(results: Results) -> View:
             for board in results.boards:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
-                cells.append(Cell(f"{p.mean:.1f} ± {p.sem:.1f}", span, repr(float(board.e2.rate[m, a]))))
+                shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+                cells.append(Cell(shown, span, repr(float(board.e2.rate[m, a]))))
             rows.append(tuple(cells))
     tasks = len(results.board.counts.tasks)
     note = (
@@ -91,7 +92,7 @@ def medals(results: Results) -> View:
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
     if results.board.parity[0][0].seeds == 1:
-        note += " With one seed the SEM is 0 by convention, nothing was estimated."
+        note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(label for label in OUTCOMES.values()))
     return View("medals", note, heads, tuple(rows))
 

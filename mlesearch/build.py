@@ -23,9 +23,10 @@ from mlesearch.record import Record
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
+from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
-from mlesearch.types import ConfigError, Direction, Op, Problem
+from mlesearch.types import ConfigError, Context, Direction, Op, Problem
 
 SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
@@ -100,6 +101,19 @@ def make_limits(s: Settings, task: Task) -> Limits:
     )
 
 
+def make_context(s: Settings) -> Context:
+    """Whose rule fills the context of prompts.
+
+    Raises:
+        ConfigError: unknown rule.
+    """
+    try:
+        return Context(s.run.context)
+    except ValueError:
+        allowed = ", ".join(Context)
+        raise ConfigError(f"run.context: {s.run.context!r} is no rule; there are: {allowed}") from None
+
+
 def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]:
     """Operators and scope of a run."""
     from mlesearch.operators import make
@@ -107,7 +121,6 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
     return make(
         direction=direction,
         operator_set=s.run.operators,
-        context=s.run.context,
         context_tokens=s.run.context_tokens,
     )
 
@@ -124,7 +137,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
     sandbox = make_sandbox(s)
     operators, scope = make_operators(s, task.direction)
     entropy = replicate_entropy(task.id, key.seed)
-    problem = Problem(task.direction, budget.steps)
+    problem = Problem(task.direction, budget.steps, make_context(s))
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
     role = Role(model, Sampling(**asdict(s.model.sampling)))
     cockpit = Cockpit(
@@ -154,6 +167,9 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         selection=s.run.selection,
         workers=s.run.workers,
         keep_submissions=s.run.keep_submissions,
+        splits=TaskSplits(task, limits) if s.run.selection == "revalidate" else None,
+        revalidate_k=s.run.revalidate_k,
+        revalidate_splits=s.run.revalidate_splits,
     )
 
 

@@ -195,11 +195,7 @@ def models(args: Namespace) -> int:
 
 def strategies(args: Namespace) -> int:
     """List strategies, plug-ins included."""
-    from mlesearch.optimizers.base import names
-
-    code = _list("strategy")
-    print(f"kinds (strategy.kind): {', '.join(names())}")
-    return code
+    return _list("strategy")
 
 
 def experiments(args: Namespace) -> int:

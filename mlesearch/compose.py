@@ -13,25 +13,35 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from mlesearch.optimizers.base import plugins
 from mlesearch.settings import Settings
 from mlesearch.types import ConfigError
 
 CONFIG_MODULE = "mlesearch.conf"
 _EXPERIMENTS = "experiments"
+_STRATEGY = "strategy"
 _LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
 
 
 def names(group: str) -> list[str]:
-    """Names of the files of a shipped group: model, strategy, or experiments.
+    """What a group offers: model, strategy, or experiments.
 
-    Experiments are YAML files of the package `mlesearch.experiments`.
+    These are the shipped files (experiments are those of the package `mlesearch.experiments`) and, for strategies, the
+    plug-ins that have no file of their name.
     """
+    found = _shipped(group)
+    return found + sorted(set(plugins()) - set(found)) if group == _STRATEGY else found
+
+
+def _shipped(group: str) -> list[str]:
     root = files("mlesearch.experiments") if group == _EXPERIMENTS else files(CONFIG_MODULE) / group
     return sorted(p.name.removesuffix(".yaml") for p in root.iterdir() if p.name.endswith(".yaml"))
 
 
 def describe(group: str, name: str) -> str:
-    """What a shipped file says of itself: its first comment, one line."""
+    """What a shipped file says of itself: its first comment, one line; of a plug-in, the package it came with."""
+    if group == _STRATEGY and name not in _shipped(group):
+        return f"plug-in of {plugins()[name]}"
     root = files("mlesearch.experiments") if group == _EXPERIMENTS else files(CONFIG_MODULE) / group
     lines = (root / f"{name}.yaml").read_text().splitlines()
     words = [ln[1:].strip() for ln in lines if ln.startswith("#") and "@package" not in ln]
@@ -84,7 +94,7 @@ class Launch:
 
 
 def register() -> None:
-    """Tell Hydra about our schema and the experiments; safe to call again.
+    """Tell Hydra about our schema, the experiments, and strategies of plug-ins; safe to call again.
 
     Experiments are stored by name rather than found on a search path: a search path would have to be the folder that
     holds them, and whatever else lies there would become a configuration group.
@@ -97,6 +107,8 @@ def register() -> None:
     for name in names(_EXPERIMENTS):
         text = (files("mlesearch.experiments") / f"{name}.yaml").read_text()
         store.store(group=_EXPERIMENTS, name=name, node=OmegaConf.create(text), package="_global_")
+    for name in sorted(set(plugins()) - set(_shipped(_STRATEGY))):
+        store.store(group=_STRATEGY, name=name, node={"name": name, "kind": name})
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:

@@ -19,6 +19,7 @@ from mlesearch.budget import Budget
 from mlesearch.build import (
     load_task,
     make_budget,
+    make_context,
     make_embedder,
     make_limits,
     make_model,
@@ -28,7 +29,7 @@ from mlesearch.build import (
 from mlesearch.codec import Json
 from mlesearch.compose import names
 from mlesearch.models.protocol import Embedder, Model
-from mlesearch.optimizers.base import factory
+from mlesearch.optimizers.base import factory, plugins
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
@@ -42,6 +43,7 @@ from mlesearch.study import (
     study_header,
 )
 from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.resplit import check_resplit
 from mlesearch.types import ConfigError, Direction, Problem
 
 MIN_MEMORY_GIB = 0.25
@@ -153,7 +155,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     _check_run_settings(s)
     model = make_model(s)
     model.check()
-    factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps), _no_rng)
+    factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
     sandbox = make_sandbox(s)
     embedder = make_embedder(s)
     embedder.check()
@@ -163,6 +165,8 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
         task = load_task(name)
         if s.model.kind == "simulated":
             _check_simulated(s, task)
+        if s.run.selection == "revalidate":
+            check_resplit(task)
         limits = make_limits(s, task)
         shared = _identity(s, model, sandbox, embedder, task, limits, budget)
         labels = _labels(s, model, task, sandbox)
@@ -209,8 +213,10 @@ def _no_rng(proposal: int) -> np.random.Generator:
 def _check_run_settings(s: Settings) -> None:
     r = s.run
     check_rule(r.selection)
-    if r.workers < 1:
-        raise ConfigError(f"run.workers: {r.workers}; at least 1 is needed")
+    counts = {"workers": r.workers, "revalidate_k": r.revalidate_k, "revalidate_splits": r.revalidate_splits}
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError(f"run.{name}: {count}; at least 1 is needed")
     if r.keep_submissions not in ("best", "all"):
         raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: best, all")
     if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:
@@ -245,12 +251,12 @@ def _identity(
     identity: Json = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **model.identity(), "sampling": asdict(s.model.sampling)},
-        "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
+        "strategy": _strategy_identity(s),
         "review": s.strategy.review,
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": embedder.name,
-        "selection": s.run.selection,
+        "selection": _selection_identity(s),
         "budget": asdict(budget),
         "workers": s.run.workers,
         "limits": asdict(limits),
@@ -258,6 +264,21 @@ def _identity(
     }
     plain: Json = json.loads(json.dumps(identity))
     return plain
+
+
+def _strategy_identity(s: Settings) -> Json:
+    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
+    found: Json = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
+    package = plugins().get(s.strategy.kind)
+    return found if package is None else {**found, "package": package}
+
+
+def _selection_identity(s: Settings) -> Json | str:
+    """The rule, with its settings where it has some."""
+    r = s.run
+    if r.selection != "revalidate":
+        return r.selection
+    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
 
 
 def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:

@@ -34,7 +34,8 @@ from mlesearch.lanes import Done, InlineLanes, Lanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import EmbedReply, Reply
 from mlesearch.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.replay import Replayer, check_proposal
-from mlesearch.sandbox.protocol import Job
+from mlesearch.revalidation import Revalidation
+from mlesearch.sandbox.protocol import Job, execute
 from mlesearch.selection import Selection
 from mlesearch.types import (
     MICROSECONDS,
@@ -42,14 +43,9 @@ from mlesearch.types import (
     Node,
     Op,
     Proposal,
-    SandboxUnavailable,
     Usage,
     Verdict,
 )
-
-SANDBOX_TRIES = 3
-"""A sandbox that fails by itself is tried this often for one program before the run stops, to be resumed later."""
-
 
 Stages = dict[tuple[str, int], Json]
 """Events of one proposal by (type, attempt)."""
@@ -67,6 +63,7 @@ class Engine:
         self._time = Timelines(parts.workers)
         self._selection = Selection(parts.selection, parts.direction)
         self._lanes = self._make_lanes()
+        self._revalidation = Revalidation(parts, self._time, self._lanes, should_stop)
         self._nodes: dict[int, Node] = {}
         self._idle = set(range(parts.workers))
         self._flights: dict[int, Flight] = {}  # by worker
@@ -178,6 +175,9 @@ class Engine:
             raise self._failure
         status = self._closing or RunStatus.FINISHED
         selected = self._selection.chosen
+        if self._selection.revalidates and status not in (RunStatus.INTERRUPTED, RunStatus.REAL_TIME):
+            done, selected = self._revalidation.choose(status, self._selection, self._nodes)
+            status = status if done else RunStatus.INTERRUPTED
         if status is not RunStatus.INTERRUPTED:
             if selected is not None and selected != self._best_written:
                 self._record.best(self._nodes[selected])
@@ -226,14 +226,7 @@ class Engine:
         if isinstance(work, Embed):
             return self._p.cockpit.embedder.embed(work.request)
         job = Job(f"{self._p.cockpit.run_id}/{id}", work.program, work.deadline_s, self._record.outbox(id))
-        tries_left = SANDBOX_TRIES
-        while True:
-            try:
-                return self._p.sandbox.run(self._p.sandbox.prepare(self._p.spec), job)
-            except SandboxUnavailable:
-                tries_left -= 1
-                if not tries_left:
-                    raise
+        return execute(self._p.sandbox, self._p.spec, job)
 
     def _land(self, done: Done) -> None:
         """A lane finished: charge, journal, go on. A failure stops the run once all other lanes have landed."""
@@ -359,6 +352,9 @@ class Engine:
                     pending[proposal.id] = (event["worker"], proposal, event["used"])
             elif kind == "told":
                 self._retell(replayer, event, line, pending.pop(event["id"]))
+            elif kind in ("closing", "revalidated"):
+                self._closing = self._revalidation.recall(event) or self._closing
+                pending.clear()
             elif kind == "ended":
                 self._prune()
                 return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], self._meter.steps)

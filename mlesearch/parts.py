@@ -10,6 +10,7 @@ from mlesearch.flight import Cockpit
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.record import Record
 from mlesearch.sandbox.protocol import Sandbox, Spec
+from mlesearch.splits import Splits
 from mlesearch.types import Direction
 
 
@@ -53,6 +54,9 @@ class EngineParts:
         budget: limits.
         direction: of the validation score.
         selection: rule of the final choice.
+        splits: fresh validation splits, which the rule `revalidate` needs.
+        revalidate_k: how many of the best on validation it runs again.
+        revalidate_splits: on how many fresh splits.
         workers: proposals carried out side by side; part of the run's identity.
         keep_submissions: "best" prunes the others after the end, "all" keeps them.
         virtual: use a virtual clock (recorded or simulated durations, nothing waits).
@@ -69,3 +73,6 @@ class EngineParts:
     workers: int = 1
     keep_submissions: str = "best"
     virtual: bool = False
+    splits: Splits | None = None
+    revalidate_k: int = 3
+    revalidate_splits: int = 2

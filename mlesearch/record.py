@@ -138,6 +138,21 @@ class Record:
             event["verdicts"] = [codec.verdict_to_json(v) for v in verdicts]
         self.journal.append(event)
 
+    def closing(self, status: str, candidates: Sequence[int], t: int) -> None:
+        """The search is over; these nodes are run again on fresh splits before one is submitted."""
+        self.journal.append({"type": "closing", "status": status, "candidates": list(candidates), "t": t})
+
+    def revalidated(
+        self, id: int, split: int, worker: int, t: int, score: float | None, problem: str, result: ExecResult
+    ) -> None:
+        """A candidate was run on a fresh split; what it submitted there is of no further use."""
+        event: Json = {"type": "revalidated", "id": id, "split": split, "worker": worker, "t": t, "score": score}
+        event["result"] = codec.result_to_json(result)
+        if problem:
+            event["problem"] = problem
+        self.journal.append(event, self._durable)
+        shutil.rmtree(self.rerun_outbox(id, split), ignore_errors=True)
+
     def ended(self, status: str, selected: int | None, t: int, real_us: int) -> None:
         """The run is over."""
         self.journal.append(
@@ -176,6 +191,10 @@ class Record:
     def outbox(self, id: int) -> Path:
         """Where a node's artefacts are copied to."""
         return Path(f"{self._outboxes}{id}")
+
+    def rerun_outbox(self, id: int, split: int) -> Path:
+        """Where the artefacts of a candidate's rerun on a fresh split are copied to."""
+        return Path(f"{self._outboxes}{id}-split-{split}")
 
     def drop_outbox(self, id: int) -> None:
         """An invalid node's artefacts are of no use."""

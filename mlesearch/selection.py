@@ -9,7 +9,10 @@ from collections.abc import Iterable
 
 from mlesearch.types import ConfigError, Direction, Node, Verdict, VerdictKind
 
-RULES = ("best_validation", "latest_accepted")
+RULES = ("best_validation", "revalidate", "latest_accepted")
+
+MOST_CANDIDATES = 4
+"""`revalidate` runs at most this many times k nodes again: with independent drafts every node is a root."""
 
 
 def check_rule(rule: str) -> None:
@@ -35,12 +38,14 @@ class Selection:
         self._rule = rule
         self._direction = direction
         self._valid: dict[int, float] = {}
+        self._root: dict[int, int] = {}  # of every node, the draft that it was edited from
         self._void: set[int] = set()
         self._accepted: list[int] = []
         self._best: int | None = None
 
     def add(self, node: Node) -> None:
         """Learn of a finished node."""
+        self._root[node.id] = node.id if node.base is None else self._root[node.base]
         if node.valid and node.score is not None:
             self._valid[node.id] = node.score
             if node.id not in self._void and self._beats(node.id, self._best):
@@ -67,8 +72,34 @@ class Selection:
         return self._best
 
     @property
+    def revalidates(self) -> bool:
+        """Whether the rule runs candidates again before it chooses."""
+        return self._rule == "revalidate"
+
+    def candidates(self, k: int) -> tuple[int, ...]:
+        """What `revalidate` runs again: the k best on validation, and the best of every other root.
+
+        The roots' best are taken in the order of their scores, up to `MOST_CANDIDATES` times k nodes in all; no void
+        node is among them.
+
+        Returns:
+            Ids, the best on validation first.
+        """
+        counts = (n for n in self._valid if n not in self._void)
+        ranked = sorted(counts, key=lambda n: (-self._direction.sign * self._valid[n], n))
+        kept = ranked[:k]
+        roots = {self._root[n] for n in kept}
+        for node in ranked[k:]:
+            if len(kept) == MOST_CANDIDATES * k:
+                break
+            if self._root[node] not in roots:
+                roots.add(self._root[node])
+                kept.append(node)
+        return tuple(kept)
+
+    @property
     def chosen(self) -> int | None:
-        """What the rule submits if the run ended now."""
+        """What the rule submits if the run ended now (`revalidate`: if nothing could be run again)."""
         if self._rule == "latest_accepted":
             for node in reversed(self._accepted):
                 if node in self._valid and node not in self._void:

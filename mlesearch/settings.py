@@ -75,6 +75,8 @@ class BudgetSettings:
 class RunSettings:
     """How a run is carried out; all of it is part of its identity, keep_* excepted.
 
+    revalidate_k, revalidate_splits: how many of the best nodes `selection: revalidate` runs again, on how many splits.
+
     keep_prompts null: for live models, whose prompts can't be made again for nothing.
     """
 
@@ -83,6 +85,8 @@ class RunSettings:
     context: str = "shared"
     context_tokens: int = 4000
     selection: str = "best_validation"
+    revalidate_k: int = 3
+    revalidate_splits: int = 2
     keep_submissions: str = "best"
     keep_prompts: bool | None = None
 

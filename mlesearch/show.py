@@ -42,6 +42,9 @@ def tree(folder: Path) -> str:
             f"{'* ' if id == selected else '  '}{id:>4} {o['op']:11} {_dash(p.get('base')):>4} {o['status']:18} "
             f"{_number(o.get('score')):>11} {_number(test):>11}  {words}\n"
         )
+    for e in f.revalidated:
+        result = _number(e["score"]) if e["score"] is not None else e.get("problem") or e["result"].get("reason", "")
+        lines.append(f"fresh split {e['split']}: node {e['id']} {result}\n")
     pending = [i for i in f.asked if i not in f.told]
     if f.ended is None:
         lines.append(f"not ended yet; in flight: {pending or 'nothing'}\n")
@@ -111,7 +114,7 @@ def verify_run(folder: Path) -> int:
     from mlesearch.models.protocol import replicate_entropy
     from mlesearch.optimizers.base import factory
     from mlesearch.replay import Replayer, verify
-    from mlesearch.types import Direction, Problem
+    from mlesearch.types import Context, Direction, Problem
 
     _check(folder)
     run = read_json(folder / "run.json")
@@ -120,9 +123,9 @@ def verify_run(folder: Path) -> int:
     identity = run["identity"]
     direction = Direction.MINIMIZE if run["labels"]["lower_is_better"] else Direction.MAXIMIZE
     entropy = replicate_entropy(identity["task"]["id"], identity["seed"])
-    optimizer = factory(identity["strategy"]["kind"])(
-        identity["strategy"]["params"], Problem(direction, identity["budget"]["steps"]), partial(proposal_rng, entropy)
-    )
+    problem = Problem(direction, identity["budget"]["steps"], Context(identity["context"]["rule"]))
+    strategy = identity["strategy"]
+    optimizer = factory(strategy["kind"])(strategy["params"], problem, partial(proposal_rng, entropy))
     replayer = Replayer(optimizer, folder / "journal.jsonl", header)
     return verify(events, replayer, lambda e: [tuple(v) for v in json.loads(blobs.get(e["blob"]))])
 

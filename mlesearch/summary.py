@@ -30,6 +30,7 @@ class Folded:
     asked: dict[int, Json] = field(default_factory=dict)
     calls: list[Json] = field(default_factory=list)  # reply, review and embedded events
     executed: dict[int, Json] = field(default_factory=dict)
+    revalidated: list[Json] = field(default_factory=list)  # reruns on fresh splits
     told: dict[int, Json] = field(default_factory=dict)
     verdicts: dict[int, str] = field(default_factory=dict)  # the latest of each node; void stays void
     ended: Json | None = None
@@ -58,8 +59,12 @@ def fold(folder: Path) -> Folded:
             for v in e.get("verdicts", ()):
                 if f.verdicts.get(v["node"]) != "void":
                     f.verdicts[v["node"]] = v["kind"]
+        elif kind == "revalidated":
+            f.revalidated.append(e)
         elif kind == "ended":
             f.ended = e
+        elif kind == "closing":
+            continue
         else:
             f.calls.append(e)
     return f
@@ -114,7 +119,7 @@ def summarise(folder: Path) -> Json:
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
         "n_calls": usage.calls,
-        "n_executions": len(f.executed),
+        "n_executions": len(f.executed) + len(f.revalidated),
         "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],
         "promises": ",".join(run["identity"]["sandbox"].get("promises", ())),

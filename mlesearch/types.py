@@ -115,6 +115,13 @@ class Component(enum.StrEnum):
     WORKFLOW = "workflow"
 
 
+class Context(enum.StrEnum):
+    """Whose rule fills the context of a prompt."""
+
+    SHARED = "shared"  # one rule for all strategies
+    NATIVE = "native"  # that of the strategy's published system
+
+
 class ProblemKind(enum.StrEnum):
     """Where the problem behind a hypothesis was seen."""
 
@@ -300,10 +307,13 @@ class Problem:
     Attributes:
         direction: of the validation score.
         steps: the declared step budget; None where none is declared.
+        context: SHARED: one rule for all strategies fills the context of their prompts. NATIVE: a strategy names in
+            `Proposal.context` what its published system shows; one that has no such rule leaves it at None as ever.
     """
 
     direction: Direction
     steps: int | None = None
+    context: Context = Context.SHARED
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def test_latest_accepted_follows_the_verdicts():
 
 
 def test_an_unknown_rule_lists_the_known():
-    with pytest.raises(ConfigError, match="best_validation, latest_accepted"):
+    with pytest.raises(ConfigError, match="best_validation, revalidate, latest_accepted"):
         Selection("bset", Direction.MAXIMIZE)
 
 

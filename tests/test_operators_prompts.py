@@ -317,7 +317,6 @@ def test_digests_cover_every_prompt_file():
     ("kwargs", "words"),
     [
         ({"operator_set": "adie"}, ["run.operators", "'adie'", "aide, aira"]),
-        ({"context": "native"}, ["run.context", "'native'", "shared"]),
         ({"context_tokens": -1}, ["run.context_tokens", "-1"]),
         ({"context_tokens": True}, ["run.context_tokens", "True"]),
         ({"context_tokens": "4000"}, ["run.context_tokens", "'4000'"]),

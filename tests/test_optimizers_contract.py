@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
+import yaml
 
 from mlesearch.optimizers.base import factory
+from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.greedy import Greedy, GreedySettings, NumpyDraws
 from mlesearch.testing.optimizer_contract import OptimizerContract
 from mlesearch.types import Op, Problem, Proposal
 
+ROOT = Path(__file__).parents[1]
 PRESETS = {
     "random": ("random", {}),
     "best_of_n": ("random", {"p_draft": 1.0}),
     "greedy": ("greedy", {}),
     "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
-    "greedy_native": ("greedy", {"context": "native"}),
     "aira": ("mcts", {"preset": "aira"}),
-    "aira_native": ("mcts", {"context": "native", "num_children": 2}),
     "ml_master": ("mcts", {"preset": "ml_master"}),
-    "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published", "context": "native"}),
+    "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published"}),
     "gome": ("gome", {}),
     "gome_released": ("gome", {"acceptance": "llm", "selection": "llm", "scale": "raw", "pool": "as_released"}),
     "gome_no_momentum": ("gome", {"momentum": "off"}),
     "gome_no_diagnosis": ("gome", {"diagnosis": "off"}),
     "gome_bare": ("gome", {"momentum": "off", "diagnosis": "off", "merge": "off", "diversify": "off"}),
     "gome_one_trace": ("gome", {"n_traces": 1, "max_debug": 0}),
+    "gome_no_merge": ("gome", {"merge": "off"}),
+    "gome_eight_traces": ("gome", {"n_traces": 8, "acceptance": "llm"}),
     "gome_merging": ("gome", {"n_traces": 4, "merge_window": 0.8, "diversify": False, "history": 2}),
 }
 
@@ -48,6 +53,24 @@ class Built(OptimizerContract):
 for _preset in PRESETS:
     _name = "Test" + "".join(word.title() for word in _preset.split("_"))
     globals()[_name] = type(_name, (Built,), {"preset": _preset})
+
+
+def test_the_contract_is_checked_for_every_preset_and_every_switch():
+    files = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "conf" / "strategy").glob("*.yaml"))]
+    assert len(files) == 7
+    for conf in files:
+        assert (conf["kind"], conf.get("params", {})) in PRESETS.values(), conf["name"]
+    tried = [p for kind, p in PRESETS.values() if kind == "gome"]
+    for f in fields(GomeSettings):
+        if f.name == "context":
+            continue
+        if isinstance(f.default, bool):
+            assert any(p.get(f.name) in (False, "off") for p in tried), f.name
+        elif isinstance(f.default, str):
+            assert {p.get(f.name, f.default) for p in tried} == set(f.metadata["choices"]), f.name
+    assert {p.get("n_traces", 3) for p in tried} == {1, 3, 4, 8}
+    rewards = {p.get("reward", "as_released") for _, p in PRESETS.values() if p.get("preset") == "ml_master"}
+    assert rewards == {"as_released", "as_published"}
 
 
 class NamesWhatIsInFlight(Greedy):

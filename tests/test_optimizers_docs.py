@@ -19,15 +19,18 @@ def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path
     files = dict(re.findall(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     assert set(files) == {"pyproject.toml", "epsilon.py", "test_epsilon.py"}
     assert len(files["epsilon.py"].splitlines()) <= 45
+    source, installed, elsewhere = (tmp_path / name for name in ("source", "installed", "elsewhere"))
+    source.mkdir()
+    elsewhere.mkdir()
     for name, body in files.items():
-        (tmp_path / name).write_text(body)
-    project = tomllib.loads(files["pyproject.toml"])["project"]
-    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"  # what pip install writes
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = (f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items())
-             for group, points in project["entry-points"].items())  # fmt: skip
-    (info / "entry_points.txt").write_text("\n".join(lines))
+        ((elsewhere if name.startswith("test_") else source) / name).write_text(body)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", str(installed)]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation"]  # what it needs is here already
+    done = subprocess.run([*pip, *offline, str(source)], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (installed / "epsilon.py").read_text() == files["epsilon.py"]
+    requires = tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]
+    assert requires == ["mlesearch"]
 
     check = (
         "from mlesearch.optimizers.base import factory, names\n"
@@ -37,11 +40,11 @@ def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path
         "try: factory('epsilon')({'epsilon': 2}, Problem(Direction.MAXIMIZE), None)\n"
         "except Exception as e: print(e)\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": str(installed)}
 
     def run(*args):
         done = subprocess.run(
-            [sys.executable, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False
+            [sys.executable, *args], cwd=elsewhere, env=env, capture_output=True, text=True, timeout=200, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -49,6 +52,7 @@ def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path
     out = run("-c", check)
     assert "op=<Op.DRAFT: 'draft'>" in out
     assert "strategy.params.epsilon: epsilon takes a number from 0 to 1 here, not 2" in out
+    assert "plug-in of mlesearch-epsilon 0.1.0" in run("-m", "mlesearch.cli", "strategies")
     assert "3 passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_epsilon.py")
 
 
@@ -67,7 +71,7 @@ def test_every_built_in_is_documented_with_its_defaults():
 
     for settings in (RandomSettings, GreedySettings, AiraSettings, MLMasterSettings, GomeSettings):
         for f in fields(settings):
-            if f.name in ("preset", "context", "reward"):
+            if f.name in ("preset", "reward"):
                 assert f.name in text
                 continue
             if isinstance(f.default, bool):

@@ -482,7 +482,7 @@ def test_without_diagnosis_there_is_no_structured_reasoning():
     for p in proposals(events):
         assert p.op.makes_program
         kinds = {g.kind for g in p.guidance}
-        assert kinds <= {GuidanceKind.MEMORY, GuidanceKind.AVOID, GuidanceKind.STAGE}
+        assert kinds <= {GuidanceKind.MEMORY, GuidanceKind.AVOID}
         if p.op is Op.IMPROVE:
             shown = [g for g in p.guidance if g.kind is GuidanceKind.MEMORY]
             assert 1 <= len(shown) <= 3

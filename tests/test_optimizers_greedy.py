@@ -10,7 +10,7 @@ import pytest
 from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.greedy import Greedy, GreedySettings, NumpyDraws
 from mlesearch.testing.optimizer_contract import FAILURES, Asked, Scenario, simulate
-from mlesearch.types import ConfigError, Direction, Op, Outcome, Problem, Status
+from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
 
 MAX = Problem(Direction.MAXIMIZE, 60)
 
@@ -145,8 +145,8 @@ def test_same_sequence_as_an_independent_policy_on_one_stream(params, p_bug):
 
 
 def test_native_context_is_all_valid_nodes_but_none_for_a_debug():
-    scenario = Scenario(3, steps=40, p_fail=0.4)
-    g = factory("greedy")({"context": "native"}, scenario.problem, scenario.rng)
+    scenario = Scenario(3, steps=40, p_fail=0.4, context=Context.NATIVE)
+    g = factory("greedy")({}, scenario.problem, scenario.rng)
     valid = []
     for event in simulate(g, scenario.outcome, steps=40):
         if isinstance(event, Asked):
@@ -196,7 +196,6 @@ def test_random_frequencies_and_best_of_n():
         ("greedy", {"debug_prob": 1.5}, "debug_prob: greedy takes a number from 0 to 1 here, not 1.5"),
         ("greedy", {"debug_prob": "0.5"}, "a number from 0 to 1 here, not '0.5'"),
         ("greedy", {"debug_prob": float("nan")}, "a number from 0 to 1"),
-        ("greedy", {"context": "none"}, "context: greedy takes shared or native here, not 'none'"),
         ("random", {"p_draft": -0.1}, "p_draft: random takes a number from 0 to 1"),
         ("mcts", {"preset": "uct"}, "preset: mcts (preset aira) takes aira or ml_master here, not 'uct'"),
         ("mcts", {"drafts": 3}, "mcts (preset aira) has no such parameter"),

@@ -7,11 +7,12 @@ import math
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, set_room, uct
+from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, bypass, set_room, uct
 from mlesearch.testing.optimizer_contract import Asked, Scenario, simulate
-from mlesearch.types import Direction, Op, Outcome, Problem, Status
+from mlesearch.types import Context, Direction, Op, Outcome, Problem, Status
 
 MAX = Problem(Direction.MAXIMIZE, 500)
+NATIVE = Problem(Direction.MAXIMIZE, 500, Context.NATIVE)
 
 
 def aira(direction=Direction.MAXIMIZE, **params):
@@ -60,10 +61,10 @@ def test_back_up_and_virtual_visits_reach_the_root():
     assert [n.virtual for n in (root, a, b, c)] == [1, 1, 0, 1]
     set_room(c, 2)
     set_room(b, 1)
-    assert [n.open for n in (root, a, b, c)] == [2, 1, 1, 1]
+    assert [n.open for n in (root, a, b, c)] == [True] * 4
     set_room(c, 1)
     set_room(c, 0)
-    assert [n.open for n in (root, a, b, c)] == [1, 0, 1, 0]
+    assert [n.open for n in (root, a, b, c)] == [True, False, True, False]
     assert root.live == [b]
 
 
@@ -114,6 +115,44 @@ def test_aira_debugs_at_once_backs_up_through_the_chain_and_gives_up():
     assert [step(search), step(search), step(search)] == [(Op.DRAFT, None), (Op.DEBUG, 3), (Op.DEBUG, 4)]
     assert (root.visits, len(root.live)) == (1, 1)  # given up: nothing is backed up, never selected
     assert step(search, 0.5) == (Op.IMPROVE, 2)
+
+
+def test_priority_counts_visits_in_flight_on_both_levels():
+    search = aira()
+    for score in (1.0, 3.0):
+        search.normalise.add(score)
+    parent = TreeNode(0, search.root, valid=True, visits=6, virtual=2)
+    child = TreeNode(1, parent, valid=True, visits=3, mean=2.5, virtual=1)
+    # N = 6 + 2, n = 3 + 1; q = (2.5 - 1) / 2 = 0.75; ln 8 = 2.0794415; sqrt(2.0794415 / 4) = 0.7210134
+    assert search.priority(child, parent, 0.25) == pytest.approx(0.75 + 0.25 * 0.7210134, abs=1e-7)
+    waiting = TreeNode(2, parent, valid=True, virtual=2)  # q = 0.5; sqrt(2.0794415 / 2) = 1.0196670
+    assert search.priority(waiting, parent, 0.25) == pytest.approx(0.5 + 0.25 * 1.0196670, abs=1e-7)
+    search = ml_master()
+    child.mean = -1 / 3  # of the rewards +1, -1, -1
+    assert search.priority(child, parent, 1.414) == pytest.approx(-1 / 3 + 1.414 * 0.7210134, abs=1e-6)
+    assert search.priority(waiting, parent, 1.414) == pytest.approx(0.5 + 1.414 * 1.0196670, abs=1e-6)
+
+
+# Rewards as released, two drafts, two improves, a branch ends at its first node without gain; C = 1.414 throughout.
+# 0 scores 0.5, 1 improves 0 without gain: +1 through 1, 0, root. 2 scores 0.5, 3 improves 2 and is buggy; so are 4, 5
+# and 6, the third debug in a row: -1 through 6, 5, 4, 3, 2, root
+#   root N = 2: uct(0) = 1 + 1.414 sqrt(ln 2) = 2.177, uct(2) = -1 + 1.177 = 0.177             -> 7 improves 0
+# 7 brings no gain: 0 is full, 7 terminal. Only 2 has room                                     -> 8 improves 2
+def test_ml_master_golden_tree():
+    search = ml_master(drafts=2, improves=2, max_no_gains=0)
+    told = [(0.5, Op.DRAFT, None), (0.5, Op.IMPROVE, 0), (0.5, Op.DRAFT, None), (None, Op.IMPROVE, 2),
+            (None, Op.DEBUG, 3), (None, Op.DEBUG, 4), (None, Op.DEBUG, 5)]  # fmt: skip
+    for score, op, base in told:
+        assert step(search, score) == (op, base)
+    root = search.root
+    zero, two = sorted(root.live, key=lambda n: n.id)
+    assert [(n.id, n.visits, n.mean) for n in (root, zero, two)] == [(-1, 2, 0.0), (0, 1, 1.0), (2, 1, -1.0)]
+    c = search.exploration(0.0)
+    assert c == 1.414
+    assert search.priority(zero, root, c) == pytest.approx(1 + 1.414 * 0.8325546, abs=1e-6)
+    assert search.priority(two, root, c) == pytest.approx(-1 + 1.414 * 0.8325546, abs=1e-6)
+    assert step(search, 0.5) == (Op.IMPROVE, 0)
+    assert step(search, 0.9) == (Op.IMPROVE, 2)
 
 
 def test_aira_reopens_the_root_when_nothing_can_be_selected():
@@ -177,12 +216,13 @@ def test_ml_master_chain_of_debugs():
     assert step(search, 0.4) == (Op.DRAFT, None)
 
 
-def test_ml_master_branch_without_gain_becomes_terminal():
-    search = ml_master()
+@pytest.mark.parametrize("direction", list(Direction))
+def test_ml_master_branch_without_gain_becomes_terminal(direction):
+    search, sign = ml_master(Problem(direction, 500)), direction.sign
     scores = [0.5, 0.6, 0.60005, 0.6, 0.1]  # one gain, then three times less than 1e-4
-    assert [step(search, s) for s in scores] == [(Op.DRAFT, None), *((Op.IMPROVE, i) for i in range(4))]
+    assert [step(search, sign * s) for s in scores] == [(Op.DRAFT, None), *((Op.IMPROVE, i) for i in range(4))]
     assert search.root.visits == 0  # still in the chain
-    assert step(search, 0.6) == (Op.IMPROVE, 4)  # the fourth time: terminal, backed up
+    assert step(search, sign * 0.6) == (Op.IMPROVE, 4)  # the fourth time: terminal, backed up
     assert (search.root.visits, search.root.mean) == (1, 1.0)
     assert step(search, 0.1) == (Op.DRAFT, None)
 
@@ -216,7 +256,7 @@ def test_ml_master_rewards(reward, mean):
 
 
 def test_native_contexts():
-    search = aira(context="native", num_children=2)
+    search = factory("mcts")({"num_children": 2}, NATIVE, None)
     contexts = []
     for score in (0.1, None, None, 0.4, 0.5, 0.6):
         p = search.ask(0)
@@ -230,6 +270,63 @@ def test_native_contexts():
         (Op.IMPROVE, 3, ()),
         (Op.IMPROVE, 3, (4,)),
     ]
+
+
+def test_native_contexts_of_ml_master():
+    search = ml_master(NATIVE, drafts=2, improves=2, max_no_gains=0)
+    contexts = []
+    for score in (0.5, 0.5, None, 0.4, 0.4, 0.3):
+        p = search.ask(0)
+        contexts.append((p.op, p.base, p.context))
+        search.tell(Outcome(p.id, p.op, Status.OK if score else Status.ERROR, score))
+    assert contexts == [
+        (Op.DRAFT, None, ()),
+        (Op.IMPROVE, 0, ()),
+        (Op.DRAFT, None, (0,)),
+        (Op.DEBUG, 2, ()),
+        (Op.IMPROVE, 0, (1,)),
+        (Op.IMPROVE, 3, ()),
+    ]
+
+
+def test_a_child_takes_the_place_of_a_node_with_nothing_left_to_choose():
+    root = TreeNode(ROOT, None, valid=True)
+    a, b = (TreeNode(i, root, valid=True) for i in range(2))
+    c = TreeNode(2, a, valid=True)
+    d = TreeNode(3, c, valid=True)
+    for node, value in ((a, 1.0), (b, 2.0), (c, 6.0), (d, 3.0)):
+        back_up(node, value)
+    set_room(b, 1)
+    set_room(d, 1)
+    bypass(c, d)  # c: 2 visits with the mean 4.5; d had 1
+    assert (a.live, d.parent, d.visits, d.mean, d.bypassed, d.order) == ([d], a, 2, 4.5, 1, 2)
+    bypass(a, d)  # a: 3 visits with the mean 10 / 3
+    assert (root.live, d.parent, d.visits, d.bypassed, d.order) == ([b, d], root, 3, 2, 0)
+    assert d.mean == pytest.approx(10 / 3)
+    bypass(root, d)  # the root stays
+    assert (d.parent, d.visits) == (root, 3)
+    back_up(d, 3.0)
+    assert (root.visits, d.visits - d.bypassed) == (5, 2)  # two values went through d itself
+    e = TreeNode(4, d, valid=True, visits=1, mean=0.5)
+    assert aira().priority(e, d, 2.0) == pytest.approx(0.5 + 2.0 * math.sqrt(math.log(2)))
+
+
+@pytest.mark.parametrize("params", [
+    {"num_children": 1}, {"num_children": 2}, {"preset": "ml_master"},
+    {"preset": "ml_master", "reward": "as_published", "improves": 1, "max_no_gains": 9},
+])  # fmt: skip
+def test_shorter_paths_change_no_decision(params, monkeypatch):
+    for seed in range(40):
+        scenario = Scenario(
+            seed, steps=150, workers=1 + seed % 8, p_fail=(0.0, 0.2, 0.5)[seed % 3],
+            scores=("smooth", "ties", "wide", "equal")[seed % 4], context=tuple(Context)[seed % 2],
+        )  # fmt: skip
+        runs = []
+        for replaced in (bypass, lambda node, child: None):
+            monkeypatch.setattr("mlesearch.optimizers.mcts.search.bypass", replaced)
+            search = factory("mcts")(params, scenario.problem, scenario.rng)
+            runs.append(simulate(search, scenario.outcome, workers=scenario.workers, steps=150, pick=scenario.pick))
+        assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize(("params", "limits"), [

@@ -1,11 +1,14 @@
 """The preview: what it says, its bounds, and what it must not say."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mlesearch.tasks import folder
-from mlesearch.tasks.preview import TREE_LINES, preview
+from mlesearch.tasks.preview import MAX_CHARS, TREE_LINES, preview
 
 
 def test_says_what_is_there(tmp_path: Path) -> None:
@@ -123,3 +126,29 @@ def test_the_same_at_every_call_and_without_paths_of_the_host(name: str) -> None
     assert str(folder.MINI) not in text
     assert "private" not in text
     assert len(text) < 4000
+
+
+def test_a_folder_of_five_gigabytes_takes_little_memory(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i * 0.5},text {i % 7}\n" for i in range(50_000))
+    for name, size in (("train.csv", 3 * 2**30), ("test.csv", 2**30)):
+        (tmp_path / name).write_text("id,x,kind\n" + rows)
+        os.truncate(tmp_path / name, size)  # sparse: the rest reads as zeros
+    (tmp_path / "images").mkdir()
+    for i in range(1000):
+        (tmp_path / "images" / f"{i}.png").touch()
+        os.truncate(tmp_path / "images" / f"{i}.png", 2**20)
+    script = (
+        "import resource, sys, pathlib, pandas\n"
+        "from mlesearch.tasks.preview import preview\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "text = preview(pathlib.Path(sys.argv[1]))\n"
+        "print(len(text), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, text)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=120, check=True
+    )
+    length, mebibytes, text = out.stdout.split(" ", 2)
+    assert int(length) <= MAX_CHARS
+    assert int(mebibytes) < 150
+    assert "train.csv (3.2 GB)" in text
+    assert "kind" in text

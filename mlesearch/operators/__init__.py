@@ -11,7 +11,6 @@ from mlesearch.operators.scope import AideScope, AiraScope
 from mlesearch.types import ConfigError, Direction
 
 __all__ = [
-    "CONTEXTS",
     "OPERATOR_SETS",
     "Brief",
     "Operators",
@@ -27,15 +26,11 @@ __all__ = [
 OPERATOR_SETS = ("aide", "aira")
 """Scope rules to choose from; the prompt files are the same for both."""
 
-CONTEXTS = ("shared",)
-"""Whose rule fills a prompt's context: `shared` is one rule for all strategies."""
-
 
 def make(
     *,
     direction: Direction,
     operator_set: str = "aide",
-    context: str = "shared",
     context_tokens: int = 4000,
 ) -> tuple[Operators, Scope]:
     """The operators and the scope rule of one run; make them anew for each run.
@@ -43,7 +38,6 @@ def make(
     Args:
         direction: of the validation score, as the task declares it.
         operator_set: which nodes a prompt shows, and whether it carries a complexity cue: aide or aira.
-        context: whose rule that is.
         context_tokens: most tokens that the earlier attempts of one prompt may take; 0 shows none.
 
     Raises:
@@ -53,8 +47,6 @@ def make(
         raise ConfigError(
             f"run.operators: there is no operator set {operator_set!r}; there are: {', '.join(OPERATOR_SETS)}"
         )
-    if context not in CONTEXTS:
-        raise ConfigError(f"run.context: {context!r} is not offered; allowed: {', '.join(CONTEXTS)}")
     if isinstance(context_tokens, bool) or not isinstance(context_tokens, int) or context_tokens < 0:
         raise ConfigError(
             f"run.context_tokens: {context_tokens!r} is not allowed; give a whole number from 0 up, e.g. 4000"

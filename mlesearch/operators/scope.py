@@ -110,8 +110,6 @@ class Capped(ABC):
         Nodes of a MERGE are shown with their programs and count as such; at least one of them is always shown.
         """
         ids = tuple(context)
-        if len(ids) > 2 * MAX_ATTEMPTS:  # the middle of a long list is not even looked at
-            ids = ids[:MAX_ATTEMPTS] + ids[-MAX_ATTEMPTS:]
         costs = [self._cost(op, nodes[i]) for i in ids]
         if len(ids) <= MAX_ATTEMPTS and sum(costs) <= self._budget:
             return ids

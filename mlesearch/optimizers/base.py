@@ -72,8 +72,16 @@ _BUILTIN = {
 
 def names() -> list[str]:
     """All strategies that can be made: built-in, then those of installed plug-ins."""
-    plugins = {p.name for p in entry_points(group=ENTRY_POINT_GROUP)}
-    return list(_BUILTIN) + sorted(plugins - set(_BUILTIN))
+    return [*_BUILTIN, *sorted(plugins())]
+
+
+def plugins() -> dict[str, str]:
+    """Strategies of installed plug-ins, each with its package and version; a built-in can't be replaced."""
+    found = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in _BUILTIN:
+            found[point.name] = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
+    return found
 
 
 def factory(kind: str) -> Factory:

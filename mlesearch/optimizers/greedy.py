@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
-from mlesearch.types import Op, Outcome, Problem, Proposal, Rng, Verdict
+from mlesearch.optimizers.native import Shown
+from mlesearch.types import Context, Op, Outcome, Problem, Proposal, Rng, Verdict
 
 
 class Draws(Protocol):
@@ -55,13 +56,11 @@ class GreedySettings:
         num_drafts: roots made before anything else.
         debug_prob: probability of looking for a buggy leaf.
         max_debug_depth: a buggy leaf is debugged while its depth is at most this (3: four debugs in a row).
-        context: "native" shows all valid nodes to a draft or an improvement and none to a debug, as AIDE does.
     """
 
     num_drafts: int = param(5, low=1)
     debug_prob: float = param(0.5, low=0.0, high=1.0)
     max_debug_depth: int = param(3, low=0)
-    context: str = param("shared", choices=("shared", "native"))
 
 
 class Greedy:
@@ -76,6 +75,7 @@ class Greedy:
         """`draws(id)` is the randomness of proposal `id`; it is called at most once per proposal."""
         self._s = settings
         self._direction = problem.direction
+        self._native = problem.context is Context.NATIVE
         self._draws = draws
         self._asked = 0
         self._roots = 0
@@ -83,7 +83,7 @@ class Greedy:
         self._depth: dict[int, int] = {}  # of a buggy node
         self._buggy_leaves: list[int] = []  # those that may be debugged, in the order of creation
         self._best: tuple[float, int] | None = None
-        self._valid: list[int] = []  # in the order of creation; read by context=native only
+        self._valid = Shown(problem.direction)
 
     def ask(self, used: float) -> Proposal:
         """See `Optimizer.ask`."""
@@ -105,7 +105,8 @@ class Greedy:
         if not made_program(outcome):
             self._forget(proposal)
         elif outcome.valid and outcome.score is not None:
-            insort(self._valid, outcome.id)
+            if self._native:
+                self._valid.add(outcome.id, outcome.score)
             best = self._best
             if (
                 best is None
@@ -142,9 +143,10 @@ class Greedy:
             self._add_leaf(proposal.base, self._depth[proposal.base] + 1)
 
     def _context(self, op: Op) -> tuple[int, ...] | None:
-        if self._s.context == "shared":
+        """None, or natively what AIDE shows: all valid nodes to a draft or an improvement, none to a debug."""
+        if not self._native:
             return None
-        return () if op is Op.DEBUG else tuple(self._valid)
+        return () if op is Op.DEBUG else self._valid.ids
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Greedy:

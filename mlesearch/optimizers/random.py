@@ -18,11 +18,9 @@ class RandomSettings:
 
     Attributes:
         p_draft: probability of a draft.
-        context: "native" is the same as "shared" here, since no published system stands behind it.
     """
 
     p_draft: float = param(0.2, low=0.0, high=1.0)
-    context: str = param("shared", choices=("shared", "native"))
 
 
 class Random:

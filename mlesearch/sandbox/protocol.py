@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mlesearch.types import ExecResult
+from mlesearch.types import ExecResult, SandboxUnavailable
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -98,6 +98,10 @@ class Slot:
     spec: Spec
 
 
+SANDBOX_TRIES = 3
+"""A sandbox that fails by itself is tried this often for one program before its run stops, to be resumed later."""
+
+
 class Sandbox(Protocol):
     """A place to run programs that a model wrote. One object may serve several threads."""
 
@@ -145,3 +149,19 @@ class Sandbox(Protocol):
     def reap_orphans(self) -> int:
         """Remove what killed orchestrators left behind; returns how many things."""
         ...
+
+
+def execute(sandbox: Sandbox, spec: Spec, job: Job) -> ExecResult:
+    """Run a program in a slot of its own; blocking. The sandbox's own failures are tried again.
+
+    Raises:
+        SandboxUnavailable: it failed `SANDBOX_TRIES` times.
+    """
+    tries_left = SANDBOX_TRIES
+    while True:
+        try:
+            return sandbox.run(sandbox.prepare(spec), job)
+        except SandboxUnavailable:
+            tries_left -= 1
+            if not tries_left:
+                raise

@@ -24,6 +24,7 @@ from mlesearch.optimizers.base import Optimizer, made_program
 from mlesearch.types import (
     JUDGEMENT_OPS,
     Component,
+    Context,
     Diagnosis,
     Direction,
     Hypothesis,
@@ -166,6 +167,7 @@ class Rules:
         named = [i for i in (p.base, p.subject, *p.parents, *(p.context or ())) if i is not None]
         for node in named:
             assert node in self._programs, f"only finished programs: {p} names {node}, which is none"
+        assert p.context is None or len(set(p.context)) == len(p.context), f"context: {p} names a program twice"
         for guidance in p.guidance:
             assert guidance.node is None or guidance.node in self._programs, f"{guidance} names no finished program"
         if p.op in (Op.DEBUG, Op.IMPROVE, Op.MERGE):
@@ -201,6 +203,7 @@ class Scenario:
         declared: whether the strategy is told the number of steps.
         workers: 1 to 8.
         p_fail: probability that a proposal fails, with any failure status.
+        context: the rule that fills the context of prompts.
         scores: "smooth", "ties" (few values, whole numbers), "wide" (hundreds of magnitudes) or "equal".
     """
 
@@ -211,11 +214,12 @@ class Scenario:
     workers: int = 1
     p_fail: float = 0.3
     scores: str = "smooth"
+    context: Context = Context.SHARED
 
     @property
     def problem(self) -> Problem:
         """What the strategy is told."""
-        return Problem(self.direction, self.steps if self.declared else None)
+        return Problem(self.direction, self.steps if self.declared else None, self.context)
 
     def rng(self, proposal: int) -> np.random.Generator:
         """The strategy's randomness."""
@@ -289,6 +293,7 @@ def scenarios(max_steps: int = 40) -> st.SearchStrategy[Scenario]:
         workers=st.integers(1, 8),
         p_fail=st.sampled_from([0.0, 0.1, 0.3, 0.6, 0.9, 1.0]),
         scores=st.sampled_from(["smooth", "ties", "wide", "equal"]),
+        context=st.sampled_from(Context),
     )
 
 

@@ -66,7 +66,7 @@ def proposal(
     tested = tuple(hypothesis(h) for h in step.chosen)
     recalled = tuple(memory(e) for e in step.retrieved)
     diagnosis = () if trace.diagnosis is None or not settings.diagnosis else (trace.diagnosis,)
-    stage = (Guidance(GuidanceKind.STAGE, _STAGES[stage_of(used)]),)
+    stage = (Guidance(GuidanceKind.STAGE, _STAGES[stage_of(used)]),) if settings.diagnosis else ()
     op, base, subject, parents = step.op, step.base, None, step.parents
     context: tuple[int, ...] | None = ()
     match step.stage:

@@ -28,7 +28,6 @@ class GomeSettings:
         beta: weight of the score difference in the kernel.
         half_life: steps of a trace after which the weight of similarity has halved (gamma = ln 2 / half_life).
         history: how many accepted and how many failed experiments of its own a trace shows at most.
-        context: "native" is the same as "shared" here, since a trace's history is the strategy itself.
     """
 
     n_traces: int = param(3, low=1, high=64)
@@ -47,4 +46,3 @@ class GomeSettings:
     beta: float = param(1.0, low=0.0)
     half_life: float = param(30.0, low=1e-6)
     history: int = param(20, low=1)
-    context: str = param("shared", choices=("shared", "native"))

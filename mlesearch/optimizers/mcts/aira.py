@@ -22,14 +22,12 @@ class AiraSettings:
         num_children: children that one expansion makes.
         c: exploration constant of UCT.
         max_debug_depth: debugs in a row before a buggy child is given up.
-        context: "native" shows siblings to a draft or an improvement, and the chain up to the last success to a debug.
     """
 
     preset: str = param("aira", choices=("aira", "ml_master"))
     num_children: int = param(5, low=1)
     c: float = param(0.25, low=0.0)
     max_debug_depth: int = param(20, low=0)
-    context: str = param("shared", choices=("shared", "native"))
 
 
 class Aira(TreeSearch):
@@ -39,7 +37,7 @@ class Aira(TreeSearch):
     """
 
     def __init__(self, settings: AiraSettings, problem: Problem) -> None:
-        super().__init__(problem, settings.context == "native")
+        super().__init__(problem)
         self._s = settings
         self.normalise = MinMax(problem.direction)
         self.reopen()
@@ -58,19 +56,20 @@ class Aira(TreeSearch):
         take_room(node, node.room)
         return node
 
-    def evaluate(self, child: TreeNode, has_program: bool) -> None:
+    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
         """A valid child is backed up and becomes a leaf; a buggy one is debugged next, until the chain is too long."""
         if child.valid and child.score is not None:
             self.normalise.add(child.score)
             back_up(child, child.score)
             set_room(child, self._s.num_children)
         elif has_program and child.debug_depth < self._s.max_debug_depth:
-            self._chain.append(child)
+            return child
         elif not has_program and child.parent is not None and not child.parent.valid:
             buggy = child.parent  # the debug's reply was unusable: the same program once more, one debug spent
             buggy.debug_depth += 1
             if buggy.debug_depth < self._s.max_debug_depth:
-                self._chain.append(buggy)
+                return buggy
+        return None
 
     def reopen(self) -> None:
         """Another expansion of the root."""
@@ -79,7 +78,7 @@ class Aira(TreeSearch):
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """Siblings; for a debug the ancestors up to the last valid one."""
         if op is not Op.DEBUG:
-            return tuple(node.programs)
+            return self.children(node)
         chain: list[int] = []
         for ancestor in node.path():
             if ancestor.parent is None:

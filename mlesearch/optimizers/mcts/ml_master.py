@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlesearch.optimizers.base import param
 from mlesearch.optimizers.mcts.search import TreeSearch, take_room
-from mlesearch.optimizers.mcts.tree import TreeNode, back_up, set_room
+from mlesearch.optimizers.mcts.tree import TreeNode, back_up, set_room, uct
 from mlesearch.types import Op, Problem, Proposal
 
 HOLD_USED = 0.3
@@ -36,7 +36,6 @@ class MLMasterSettings:
         min_gain: a score that betters the branch's best by less is no gain, in units of the score.
         max_no_gains: a branch without gain more often than this is terminal.
         reward: "as_released" (-1 for a bug, +1 for a valid node) or "as_published" (+1 more for a new global best).
-        context: "native" shows siblings to an improvement and earlier drafts to a draft.
     """
 
     preset: str = param("ml_master", choices=("aira", "ml_master"))
@@ -50,7 +49,6 @@ class MLMasterSettings:
     min_gain: float = param(1e-4, low=0.0)
     max_no_gains: int = param(3, low=0)
     reward: str = param("as_released", choices=("as_released", "as_published"))
-    context: str = param("shared", choices=("shared", "native"))
 
 
 @dataclass(slots=True)
@@ -65,7 +63,7 @@ class MLMaster(TreeSearch):
     """A branch goes on, without being backed up, until a debug succeeds, debugs go too deep, or it gains too little."""
 
     def __init__(self, settings: MLMasterSettings, problem: Problem) -> None:
-        super().__init__(problem, settings.context == "native")
+        super().__init__(problem)
         self._s = settings
         self._best: float | None = None
         self._branch: dict[int, Branch] = {}  # by node id
@@ -110,23 +108,26 @@ class MLMaster(TreeSearch):
 
     def priority(self, child: TreeNode, parent: TreeNode, c: float) -> float:
         """UCT, infinite for a child that was never visited."""
-        return super().priority(child, parent, c) if child.visits + child.virtual else math.inf
+        visits = child.visits + child.virtual
+        if not visits:
+            return math.inf
+        return uct(self.value(child), c, parent.visits - parent.bypassed + parent.virtual, visits)
 
     def expand(self, node: TreeNode) -> TreeNode:
         """One child."""
         take_room(node, 1)
         return node
 
-    def evaluate(self, child: TreeNode, has_program: bool) -> None:
+    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
         """Decide whether the branch goes on; if not, back the child's reward up to the root."""
         reward = self._reward(child)
         terminal, goes_on = self._judge(child) if has_program else (True, False)
         if not terminal:
             set_room(child, (self._s.improves if child.valid else 1) - goes_on)
         if goes_on:
-            self._chain.append(child)
-        else:
-            back_up(child, reward)
+            return child
+        back_up(child, reward)
+        return None
 
     def _reward(self, child: TreeNode) -> float:
         """-1 for a bug, +1 for a valid node, and as published +1 more for a new global best."""
@@ -162,4 +163,4 @@ class MLMaster(TreeSearch):
 
     def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
         """Siblings of an improvement, earlier drafts of a draft."""
-        return () if op is Op.DEBUG else tuple(node.programs)
+        return () if op is Op.DEBUG else self.children(node)

@@ -1,7 +1,7 @@
 """What both tree searches share: the tree, UCT, descent, back-up and visits in flight.
 
-Every operation costs at most the depth of the tree times the children of a node that can still be selected; none looks
-at the whole tree.
+No operation looks at the whole tree. Selection and back-up walk one path, which is kept short: a node at which there is
+nothing left to choose is bypassed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class TreeNode:
         debug_depth: how many debugs in a row led here without success.
         visits: values backed up through it.
         mean: of those values.
-        virtual: proposals in flight below it.
+        virtual: proposals in flight below it, and those due at once.
+        bypassed: visits among these that only ancestors counted, which it has taken the place of.
+        order: its own id, or that of the oldest ancestor which it has taken the place of: what ties go by.
         room: children that may still be asked of it; a node with room can be selected.
-        open: how many nodes of its subtree (itself included) can be selected.
         live: children whose subtree can be selected.
-        programs: ids of its finished children, oldest first.
     """
 
     id: int
@@ -44,9 +44,17 @@ class TreeNode:
     mean: float = 0.0
     virtual: int = 0
     room: int = 0
-    open: int = 0
+    bypassed: int = 0
+    order: int = field(init=False)
     live: list[TreeNode] = field(default_factory=list)
-    programs: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.order = self.id
+
+    @property
+    def open(self) -> bool:
+        """Whether a node of its subtree, itself included, can be selected."""
+        return self.room > 0 or bool(self.live)
 
     def path(self) -> Iterator[TreeNode]:
         """This node, its parent, and so on up to the root."""
@@ -91,33 +99,52 @@ def uct(q: float, c: float, parent_visits: int, visits: int) -> float:
 
 
 def set_room(node: TreeNode, room: int) -> None:
-    """Set how many children may still be asked of a node, and tell its ancestors whether it can be selected."""
-    change = (room > 0) - (node.room > 0)
+    """Set how many children may still be asked of a node.
+
+    Ancestors are told only as far as it changes whether their subtree can be selected.
+    """
+    was_open = node.open
     node.room = room
-    if not change:
-        return
-    below: TreeNode | None = None
-    for ancestor in node.path():
-        if below is not None:
-            if change > 0 and below.open == 1:
-                ancestor.live.append(below)
-            elif change < 0 and below.open == 0:
-                ancestor.live.remove(below)
-        ancestor.open += change
-        below = ancestor
+    child, parent = node, node.parent
+    while parent is not None and child.open != was_open:
+        parent_was_open = parent.open
+        if was_open:
+            parent.live.remove(child)
+        else:
+            parent.live.append(child)
+        child, parent, was_open = parent, parent.parent, parent_was_open
+
+
+def bypass(node: TreeNode, child: TreeNode) -> None:
+    """Let a child take the place of its parent below the grandparent, so that paths stay short in a deep tree.
+
+    The node has no room, no other child of it can be selected, and nothing is in flight beside the child: whatever
+    visits one from now on visits the other. So the child goes on with the node's visits and mean, which its rivals are
+    compared with, and remembers how many of the visits are not its own. No decision changes.
+    """
+    above = node.parent
+    if above is not None:
+        child.bypassed += node.visits - child.visits
+        child.visits, child.mean, child.order = node.visits, node.mean, node.order
+        child.parent = above
+        above.live[above.live.index(node)] = child
 
 
 def add_virtual(node: TreeNode, change: int) -> None:
     """Add visits in flight (or take them away) from a node up to the root."""
-    for ancestor in node.path():
-        ancestor.virtual += change
+    above: TreeNode | None = node
+    while above is not None:
+        above.virtual += change
+        above = above.parent
 
 
 def back_up(node: TreeNode, value: float) -> None:
     """Count one visit with its value for every node from here to the root."""
-    for ancestor in node.path():
-        ancestor.visits += 1
-        if ancestor.visits == 1:
-            ancestor.mean = value
+    above: TreeNode | None = node
+    while above is not None:
+        above.visits += 1
+        if above.visits == 1:
+            above.mean = value
         else:  # in parts, because a difference of two finite floats may not be one
-            ancestor.mean += value / ancestor.visits - ancestor.mean / ancestor.visits
+            above.mean += value / above.visits - above.mean / above.visits
+        above = above.parent
