@@ -9,6 +9,13 @@ import pytest
 
 from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
 from mlesearch.testing.sandbox_contract import SandboxContract
+from mlesearch.types import SandboxUnavailable
+
+try:
+    with closing(BubblewrapSandbox(warm=False)) as trial:
+        trial.check()
+except SandboxUnavailable as lack:
+    pytest.skip(f"NO BUBBLEWRAP: {lack}", allow_module_level=True)
 
 
 class TestBubblewrap(SandboxContract):

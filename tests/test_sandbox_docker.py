@@ -7,8 +7,15 @@ from contextlib import closing
 
 import pytest
 
+from mlesearch.sandbox import docker_image
 from mlesearch.sandbox.docker import DockerSandbox
 from mlesearch.testing.sandbox_contract import SandboxContract
+from mlesearch.types import SandboxUnavailable
+
+try:
+    docker_image.connect()
+except SandboxUnavailable as lack:
+    pytest.skip(f"NO DOCKER: {lack}", allow_module_level=True)
 
 
 class TestDocker(SandboxContract):

@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.sandbox import cgroup, inside, landlock, mounts, options, watch
+from mlesearch.sandbox.box import Box, handshake
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, TMP, WORK, Box, BoxedRung, handshake
+from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, TMP, WORK, BoxedRung
 from mlesearch.types import SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -191,11 +192,11 @@ def make(params: Mapping[str, object]) -> BubblewrapSandbox:
     """Build it from configuration.
 
     Args:
-        params: `warm` ("on" or "off", or a bool) and `require` (a list of promises).
+        params: see `options.parse`.
 
     Raises:
         ConfigError: an unknown key or a value that is not allowed.
         SandboxUnavailable: it can't work here.
     """
     chosen = options.parse("bubblewrap", params)
-    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require)
+    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)

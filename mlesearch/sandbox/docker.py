@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
+from mlesearch.sandbox.box import Box, handshake
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, START_TIMEOUT_S, TMP, WORK, Box, BoxedRung, handshake
+from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, START_TIMEOUT_S, TMP, WORK, BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -177,13 +178,13 @@ class DockerSandbox(BoxedRung):
             for name in ("work", "tmp", "home"):
                 os.chown(folder / name, self._uid, self._gid)
         name = f"mlesearch-{folder.parent.name}-{folder.name}"
+        python = mounts.executable(self._python) if self._host else self._python.executable
         started = False
         with _daemon(), _listener(control) as listener:
             try:
                 created = api.create_container(
                     self.image,
-                    [mounts.executable(self._python) if self._host else self._python.executable]
-                    + ["-s", "-P", "-S", "-B", "-c", inside.BOOT, f"{CONTROL}/s"],
+                    [python, "-s", "-P", "-S", "-B", "-c", inside.BOOT, f"{CONTROL}/s"],
                     name=name,
                     user=f"{self._uid}:{self._gid}",
                     environment=self._variables(spec.limits),
@@ -356,7 +357,7 @@ def make(params: Mapping[str, object]) -> DockerSandbox:
     """Build it from configuration.
 
     Args:
-        params: `warm` ("on" or "off", or a bool), `require` (a list of promises) and `image` (a tag, or "host").
+        params: see `options.parse`; and `image` (a tag, or "host").
 
     Raises:
         ConfigError: an unknown key or a value that is not allowed.
@@ -366,4 +367,4 @@ def make(params: Mapping[str, object]) -> DockerSandbox:
     image = params.get("image")
     if image is not None and not (isinstance(image, str) and image):
         raise ConfigError(f"sandbox.image: {image!r} is not allowed; give an image's tag, or host")
-    return DockerSandbox(image=image, warm=chosen.warm, require=chosen.require)
+    return DockerSandbox(image=image, warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)

@@ -123,7 +123,7 @@ def _preload(modules: list[str]) -> None:
 def main(conn: socket.socket) -> NoReturn:
     """Take the request and its descriptors, then supervise one run.
 
-    The descriptors: one that tells of the orchestrator's end, then those of the control group's counters, if it has any.
+    The descriptors: one that tells of the orchestrator's end, then those of the control group's counters, if any.
     """
     code = 1
     try:

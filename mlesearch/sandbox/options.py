@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlesearch.sandbox.protocol import PROMISES
+from mlesearch.sandbox.protocol import GIB, PROMISES
 from mlesearch.types import ConfigError, SandboxUnavailable
 
-_NAMES = ("warm", "require")
+_NAMES = ("warm", "require", "min_free_gib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,12 @@ class Options:
     Attributes:
         warm: import the usual libraries before the program arrives.
         require: promises without which nothing is run.
+        min_free_bytes: of the scratch folder's file system, below which nothing is run.
     """
 
     warm: bool = True
     require: tuple[str, ...] = ()
+    min_free_bytes: int = GIB
 
 
 def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> Options:
@@ -29,7 +32,8 @@ def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> 
 
     Args:
         rung: its name, for the message.
-        params: `warm` ("on" or "off", or a bool), `require` (a list of promises), and those of `also`.
+        params: `warm` ("on" or "off", or a bool), `require` (a list of promises), `min_free_gib` (a number), and
+            those of `also`.
         also: further keys of this rung.
 
     Raises:
@@ -45,7 +49,10 @@ def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> 
     if not isinstance(require, Sequence) or isinstance(require, str) or not all(isinstance(x, str) for x in require):
         raise ConfigError(f"sandbox.require: {require!r} is not a list of promises; allowed: {', '.join(PROMISES)}")
     check_names(require)
-    return Options(warm in ("on", True), tuple(require))
+    free = params.get("min_free_gib", 1.0)
+    if isinstance(free, bool) or not isinstance(free, int | float) or not 0 <= free < math.inf:
+        raise ConfigError(f"sandbox.min_free_gib: {free!r} is not allowed; a number of GiB, 0 or more, is needed")
+    return Options(warm in ("on", True), tuple(require), round(free * GIB))
 
 
 def check_names(require: Sequence[str]) -> None:

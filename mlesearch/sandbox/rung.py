@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
-import socket
 import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from mlesearch.sandbox import artefacts, cgroup, environment, files, inside, messages, options, scratch, verdict
+from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch
+from mlesearch.sandbox.box import Box, BoxedSlot
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.supervisor import lease_cpus
@@ -32,32 +30,6 @@ IDLE = 4
 _SHOWN = {INPUT: "input", "/box": "sandbox"}
 
 
-class Box(Protocol):
-    """A started sandbox whose supervisor waits for its program."""
-
-    conn: socket.socket
-
-    def end(self) -> None:
-        """Kill whatever is left of it and forget it; more than once does no harm."""
-        ...
-
-    def ran_out_of_memory(self) -> bool:
-        """Whether the kernel killed something in it for memory."""
-        ...
-
-    def last_words(self) -> str:
-        """What it said when it failed to start."""
-        ...
-
-
-@dataclass(slots=True)
-class BoxedSlot(Slot):
-    """A started sandbox with its folder."""
-
-    box: Box
-    folder: Path
-
-
 @dataclass(slots=True)
 class _State:
     """What is open, apart from the object, so that it can be given up when the object is collected."""
@@ -68,91 +40,6 @@ class _State:
     threads: list[threading.Thread] = field(default_factory=list)
     owned: scratch.Owned | None = None
     closed: bool = False
-
-
-@cache
-def sources() -> Mapping[str, str]:
-    """The supervisor's modules, as they are sent into a sandbox."""
-    folder = Path(__file__).parent
-    return {name: (folder / f"{name}.py").read_text() for name in inside.MODULES}
-
-
-def handshake(conn: socket.socket, message: Mapping[str, Any], fds: Sequence[int]) -> None:
-    """Send the supervisor its sources, its request, and what it watches.
-
-    Args:
-        conn: to the sandbox.
-        message: request and config.
-        fds: of the control group's counters, if any.
-
-    Raises:
-        OSError: the sandbox has gone.
-    """
-    messages.send(conn, dict(sources()))
-    owner = os.pidfd_open(os.getpid())
-    try:
-        socket.send_fds(conn, [b"f"], [owner, *fds])
-    finally:
-        os.close(owner)
-    messages.send(conn, dict(message))
-
-
-def numbers(limits: Limits) -> dict[str, int]:
-    """What the supervisor enforces."""
-    return {
-        "memory_bytes": limits.memory_bytes,
-        "cpu_count": limits.cpu_count,
-        "disk_bytes": limits.disk_bytes,
-        "file_bytes": limits.file_bytes,
-        "output_bytes": limits.output_bytes,
-        "processes": limits.processes,
-    }
-
-
-def result(
-    seen: Mapping[str, Any], spec: Spec, job: Job, work: Path, shown: Mapping[str, str], promises: tuple[str, ...]
-) -> ExecResult:
-    """From the supervisor's report to a result, with the safe copies of what the program left.
-
-    Args:
-        seen: the report.
-        spec: of the slot.
-        job: that was run.
-        work: the working folder on the host; its program has ended.
-        shown: what the program's output shows in place of paths.
-        promises: in force.
-    """
-    scrub = verdict.Scrubber.of(shown)
-    stdout, stderr = (verdict.captured(stream, scrub) for stream in seen["streams"])
-    status, reason = verdict.judge(seen, stderr, numbers(spec.limits))
-    left = artefacts.collect(work, job.collect, job.outbox, spec.limits.file_bytes)
-    return ExecResult(
-        status=status,
-        exit_code=seen["exit_code"],
-        signal=seen["signal"],
-        wall_us=seen["wall_us"],
-        cpu_us=seen["cpu_us"],
-        peak_memory_bytes=seen["peak_memory_bytes"],
-        stdout=stdout,
-        stderr=stderr,
-        reason=reason,
-        artefacts=left,
-        promises=promises,
-    )
-
-
-def check_space(rung: str, folder: Path, min_free: int) -> None:
-    """Refuse to start a run on a disk that is nearly full.
-
-    Raises:
-        SandboxUnavailable: less than `min_free` bytes are free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < min_free:
-        raise SandboxUnavailable(
-            f"sandbox {rung}: only {free // MIB} MiB are free at {folder.parent}; "
-            f"at least {min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
-        )
 
 
 class BoxedRung(ABC):
@@ -247,7 +134,7 @@ class BoxedRung(ABC):
         options.check_kept(self.name, self._require, self.promises())
         self._check_folders(spec)
         owned = self._owned()
-        check_space(self.name, owned.path, self._min_free)
+        report.check_space(self.name, owned.path, self._min_free)
         while True:
             with self._lock:
                 waiting = next((slot for slot in self._state.idle if slot.spec == spec), None)
@@ -279,7 +166,7 @@ class BoxedRung(ABC):
             seen = self._ask(slot, job)
             slot.box.end()
             shown = environment.names_shown(self._interpreter(), slot.spec, Path("/box")) | _SHOWN
-            return result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
+            return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
             self._discard(slot)
             if refill and self.warm:
@@ -309,20 +196,20 @@ class BoxedRung(ABC):
         try:
             messages.send(conn, {"program": job.program, "deadline_s": job.deadline_s, "cpus": cpus})
             answers = select.select([conn], [], [], START_TIMEOUT_S + job.deadline_s + 30.0)[0]
-            report = messages.receive(conn) if answers else None
+            said = messages.receive(conn) if answers else None
         except OSError:
-            report = None
+            said = None
         finally:
             for fd in held:
                 os.close(fd)
-        if report is None:
+        if said is None:
             if slot.box.ran_out_of_memory():
-                return _killed_for_memory(slot.spec.limits, time.monotonic() - began)
+                return report.killed_for_memory(slot.spec.limits, time.monotonic() - began)
             words = slot.box.last_words()
             raise SandboxUnavailable(f"sandbox {self.name}: it ended without a report{words and f': {words}'}")
-        if "failed" in report:
-            raise SandboxUnavailable(f"sandbox {self.name}: {report['failed']}")
-        return report
+        if "failed" in said:
+            raise SandboxUnavailable(f"sandbox {self.name}: {said['failed']}")
+        return said
 
     def _message(self, spec: Spec, warm: bool, config: Mapping[str, object]) -> dict[str, Any]:
         """What the supervisor is told."""
@@ -336,7 +223,7 @@ class BoxedRung(ABC):
                 "uid": None,
                 "private_shm": True,
                 "preload": list(environment.PRELOAD) if warm else [],
-                **numbers(limits),
+                **report.numbers(limits),
             },
             "config": {"site": list(python.site), "prefix": python.prefix, **config},
         }
@@ -400,7 +287,6 @@ class BoxedRung(ABC):
                 self._state.owned = scratch.Owned(self.name)
             return self._state.owned
 
-
     def _afresh(self) -> None:
         """In a fork of the orchestrator: what is open belongs to the parent, and locks may be held for ever."""
         self._lock = threading.RLock()
@@ -418,22 +304,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _killed_for_memory(limits: Limits, wall_s: float) -> dict[str, Any]:
-    """The report of a supervisor that the kernel killed together with its program."""
-    nothing = {"head": "", "tail": "", "seen": 0}
-    return {
-        "limit": ("oom", f"used more than its memory limit of {limits.memory_bytes / MIB:g} MiB"),
-        "exit_code": None,
-        "signal": 9,
-        "left": 0,
-        "wall_us": round(wall_s * 1e6),
-        "cpu_us": 0,
-        "peak_memory_bytes": limits.memory_bytes,
-        "peak_tasks": 0,
-        "streams": [nothing, nothing],
-    }
 
 
 def _end(slot: BoxedSlot) -> None:

@@ -158,9 +158,7 @@ def supported() -> bool:
     return platform.machine() in ARCHITECTURES
 
 
-def program(
-    machine: str, own_pid: int | None = None, guard_truncate: bool = False, namespaced: bool = False
-) -> bytes:
+def program(machine: str, own_pid: int | None = None, guard_truncate: bool = False, namespaced: bool = False) -> bytes:
     """The filter as an array of BPF instructions.
 
     Args:
