@@ -7,7 +7,6 @@ import math
 import os
 from dataclasses import asdict
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.parts import EngineParts
 from mlesearch.record import Record
+from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
@@ -27,8 +27,6 @@ from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
-
-SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
 
 def make_budget(s: Settings) -> Budget:
@@ -67,17 +65,33 @@ def make_sandbox(s: Settings) -> Sandbox:
     """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
 
     Raises:
-        ConfigError: unknown kind, or its self-check failed.
+        ConfigError: unknown kind, it does not work here, or it does not keep `sandbox.require`.
     """
-    if s.sandbox.kind not in SANDBOXES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
-    return _sandbox(s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True), os.getpid())
+    params = json.dumps(_sandbox_params(s), sort_keys=True)
+    return _sandbox(s.sandbox.kind, json.dumps(list(s.sandbox.require)), params, os.getpid())
+
+
+def choose_sandbox(s: Settings) -> ladder.Choice:
+    """The rung that a cell's programs run on, tried once a process, and why it is that one.
+
+    Raises:
+        ConfigError: unknown kind, it does not work here, or it does not keep `sandbox.require`.
+    """
+    return ladder.choose(s.sandbox.kind, s.sandbox.require, _sandbox_params(s))
+
+
+def _sandbox_params(s: Settings) -> dict[str, object]:
+    general = {"require": list(s.sandbox.require), "warm": s.sandbox.warm, "min_free_gib": s.sandbox.min_free_gib}
+    for key in general:
+        if key in s.sandbox.params:
+            raise ConfigError(f"sandbox.params.{key}: it is no parameter of one rung; set sandbox.{key} instead")
+    return {**s.sandbox.params, **general}
 
 
 @lru_cache(maxsize=8)
-def _sandbox(kind: str, params: str, pid: int) -> Sandbox:
-    sandbox: Sandbox = import_module(SANDBOXES[kind]).make(json.loads(params))
-    return sandbox
+def _sandbox(kind: str, require: str, params: str, pid: int) -> Sandbox:
+    given = json.loads(params)
+    return ladder.open_choice(ladder.choose(kind, json.loads(require), given), given)
 
 
 @lru_cache(maxsize=256)

@@ -10,13 +10,14 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from mlesearch.budget import Budget
 from mlesearch.build import (
+    choose_sandbox,
     load_task,
     make_budget,
     make_context,
@@ -156,6 +157,9 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     model = make_model(s)
     model.check()
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
+    choice = choose_sandbox(s)
+    taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
+    s = replace(s, sandbox=taken)  # so that every worker process takes the same rung
     sandbox = make_sandbox(s)
     embedder = make_embedder(s)
     embedder.check()
@@ -169,7 +173,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
             check_resplit(task)
         limits = make_limits(s, task)
         shared = _identity(s, model, sandbox, embedder, task, limits, budget)
-        labels = _labels(s, model, task, sandbox)
+        labels = {**_labels(s, model, task, sandbox), "sandbox_why": choice.why}
         runs += [
             RunPlan(
                 RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),

@@ -48,9 +48,17 @@ class StrategySettings:
 
 @dataclass
 class SandboxSettings:
-    """Where programs run and what each may use; program_time_s null: the task's own limit."""
+    """Where programs run and what each may use: one file in `conf/sandbox/`.
 
-    kind: str = "local"
+    kind: a rung of the ladder, or auto (docs/sandbox.md). require: promises without which nothing is run. warm: import
+    the usual libraries before a program arrives. min_free_gib: of the scratch disk, below which nothing is run.
+    program_time_s null: the task's own limit.
+    """
+
+    kind: str = "auto"
+    require: list[str] = field(default_factory=list)
+    warm: bool = True
+    min_free_gib: float = 1.0
     program_time_s: float | None = None
     memory_gib: float = 4.0
     cpu_count: int = 1

@@ -14,6 +14,40 @@ from mlesearch.sandbox import inside, messages
 from mlesearch.sandbox.protocol import Slot
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a program finds its folders, by the names that hold inside its sandbox.
+
+    Attributes:
+        folder: holds work, tmp and home.
+        input: the task's public folder.
+        memory: file systems of its own whose content is memory.
+    """
+
+    folder: str = "/box"
+    input: str = "/input"
+    memory: tuple[str, ...] = ("/dev/shm", "/tmp")
+
+    @property
+    def work(self) -> str:
+        """The working directory."""
+        return f"{self.folder}/work"
+
+    @property
+    def tmp(self) -> str:
+        """TMPDIR."""
+        return f"{self.folder}/tmp"
+
+    @property
+    def home(self) -> str:
+        """HOME."""
+        return f"{self.folder}/home"
+
+
+INSIDE = Places()
+"""Of the rungs with a file system of their own."""
+
+
 class Box(Protocol):
     """A started sandbox whose supervisor waits for its program."""
 

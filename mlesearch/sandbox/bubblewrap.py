@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.sandbox import cgroup, inside, landlock, mounts, options, watch
-from mlesearch.sandbox.box import Box, handshake
+from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, TMP, WORK, BoxedRung
+from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
 from mlesearch.types import SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -151,7 +151,16 @@ class BubblewrapSandbox(BoxedRung):
     def _command(self, spec: Spec, folder: Path, fd: int, group: cgroup.Group | None) -> list[str]:
         enter = [] if group is None else ["/bin/sh", "-c", _ENTER, "sh", _procs(group)]
         python = [mounts.executable(self._python), "-s", "-P", "-S", "-B", "-c", inside.BOOT, str(fd)]
-        return [*enter, self._bwrap, *_namespaces(), *self._file_systems(spec, folder), "--chdir", WORK, "--", *python]
+        return [
+            *enter,
+            self._bwrap,
+            *_namespaces(),
+            *self._file_systems(spec, folder),
+            "--chdir",
+            INSIDE.work,
+            "--",
+            *python,
+        ]
 
     def _file_systems(self, spec: Spec, folder: Path) -> list[str]:
         covers = mounts.Covers(folder.parent / "covers")
@@ -165,10 +174,10 @@ class BubblewrapSandbox(BoxedRung):
         for path in self._layout.covered:
             words += ["--ro-bind", covers.over(path), path]
         source = os.path.realpath(spec.input_dir)
-        words += ["--ro-bind", source, INPUT]
+        words += ["--ro-bind", source, INSIDE.input]
         for path in mounts.hidden_below_input(spec):
-            words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INPUT, path)]
-        for inner, name in ((WORK, "work"), (TMP, "tmp"), (HOME, "home")):
+            words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)]
+        for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
             words += ["--bind", str(folder / name), inner]
         return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
-from mlesearch.sandbox.box import Box, handshake
+from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import HOME, INPUT, OVERHEAD_BYTES, START_TIMEOUT_S, TMP, WORK, BoxedRung
+from mlesearch.sandbox.rung import OVERHEAD_BYTES, START_TIMEOUT_S, BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -188,7 +188,7 @@ class DockerSandbox(BoxedRung):
                     name=name,
                     user=f"{self._uid}:{self._gid}",
                     environment=self._variables(spec.limits),
-                    working_dir=WORK,
+                    working_dir=INSIDE.work,
                     entrypoint=[],
                     hostname="sandbox",
                     labels={f"{_LABEL}.owner": scratch.owner_tag(), f"{_LABEL}.boot": scratch.boot_id()},
@@ -246,10 +246,10 @@ class DockerSandbox(BoxedRung):
             found += [_mount(covers.over(path), path) for path in self._layout.covered]
         else:
             found += [_mount(covers.of_kind(is_folder), path) for path, is_folder in self._seen["covered"]]
-        found.append(_mount(source, INPUT))
+        found.append(_mount(source, INSIDE.input))
         for path in mounts.hidden_below_input(spec):
-            found.append(_mount(covers.over(os.path.join(source, path)), os.path.join(INPUT, path)))
-        for inner, name in ((WORK, "work"), (TMP, "tmp"), (HOME, "home")):
+            found.append(_mount(covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)))
+        for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
             found.append(_mount(str(folder / name), inner, read_only=False))
         return found
 

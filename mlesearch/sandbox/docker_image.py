@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import environment
-from mlesearch.types import ConfigError, SandboxUnavailable
+from mlesearch.types import SandboxUnavailable
 
 NAME = "mlesearch-sandbox"
 HOST = "host"
@@ -27,13 +27,16 @@ def recipe() -> Path:
     """The folder with the Dockerfiles, in a checkout or as installed.
 
     Raises:
-        ConfigError: it is missing.
+        SandboxUnavailable: it is missing.
     """
     package = Path(__file__).parents[1]
     for folder in (package.parent / "docker", package / "docker"):
         if (folder / "Dockerfile").is_file():
             return folder
-    raise ConfigError(f"docker: no Dockerfile beside or in {package}; install mlesearch again")
+    raise SandboxUnavailable(
+        f"sandbox docker: there is no Dockerfile beside or in {package}; install mlesearch again, or use "
+        "sandbox.params.image=host"
+    )
 
 
 def tag(cuda: bool = False) -> str:
@@ -69,6 +72,14 @@ def connect() -> Any:
 
 
 def _brief(error: Exception) -> str:
+    known = {
+        "FileNotFoundError": "there is no socket",
+        "ConnectionRefused": "refused",
+        "PermissionError": "not allowed",
+    }
+    for name, words in known.items():
+        if name in str(error):
+            return words
     text = str(error).strip().splitlines()
     return (text[0] if text else type(error).__name__)[:200]
 

@@ -112,6 +112,21 @@ class BoxedRun(Run):
         os._exit(0)
 
 
+class BareRun(BoxedRun):
+    """A run of the rung `unsafe`: supervised, and held by nothing else."""
+
+    def _contain(self) -> None:
+        contain.limit_resources(self.request)
+        _preload(self.request["preload"])
+
+    def _seal(self) -> None:
+        """Nothing."""
+
+    def _orphaned(self) -> NoReturn:
+        watch.kill_all(os.getpid())
+        os._exit(0)
+
+
 def _preload(modules: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -134,7 +149,11 @@ def main(conn: socket.socket) -> NoReturn:
         message = receive(conn)
         if fds and message is not None:
             sys.path += message["config"]["site"]
-            BoxedRun(conn, message, fds).supervise()
+            if message["config"].get("bare"):
+                contain.be_subreaper()
+                BareRun(conn, message, fds).supervise()
+            else:
+                BoxedRun(conn, message, fds).supervise()
         code = 0
     except BaseException as error:
         watch.kill_all(os.getpid())

@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch
-from mlesearch.sandbox.box import Box, BoxedSlot
+from mlesearch.sandbox.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.supervisor import lease_cpus
 from mlesearch.types import ExecResult, SandboxUnavailable
 
-WORK, TMP, HOME, INPUT = "/box/work", "/box/tmp", "/box/home", "/input"
 START_TIMEOUT_S = 60.0
 OVERHEAD_BYTES = 32 * MIB
 """Of the supervisor inside; added to the memory limit of the control group."""
 IDLE = 4
 """Warm workers that wait at most, for all specs together."""
-_SHOWN = {INPUT: "input", "/box": "sandbox"}
 
 
 @dataclass(slots=True)
@@ -113,6 +111,7 @@ class BoxedRung(ABC):
             SandboxUnavailable: it did not come through.
         """
         options.check_kept(self.name, self._require, self.promises())
+        report.check_space(self.name, self._owned().path, self._min_free)
         folder = self._owned().slot()
         try:
             (folder / "home").chmod(0o755)
@@ -165,7 +164,9 @@ class BoxedRung(ABC):
         try:
             seen = self._ask(slot, job)
             slot.box.end()
-            shown = environment.names_shown(self._interpreter(), slot.spec, Path("/box")) | _SHOWN
+            places = self._places(slot.spec, slot.folder)
+            shown = environment.names_shown(self._interpreter(), slot.spec, Path(places.folder))
+            shown[places.input] = "input"
             return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
             self._discard(slot)
@@ -211,25 +212,29 @@ class BoxedRung(ABC):
             raise SandboxUnavailable(f"sandbox {self.name}: {said['failed']}")
         return said
 
-    def _message(self, spec: Spec, warm: bool, config: Mapping[str, object]) -> dict[str, Any]:
+    def _places(self, spec: Spec, folder: Path) -> Places:
+        """Where a program finds its folders."""
+        return INSIDE
+
+    def _message(self, spec: Spec, warm: bool, config: Mapping[str, object], places: Places = INSIDE) -> dict[str, Any]:
         """What the supervisor is told."""
         python, limits = self._interpreter(), spec.limits
         return {
             "request": {
-                "work": WORK,
-                "read_write": [WORK, TMP, HOME],
-                "memory_folders": ["/dev/shm", "/tmp"],
-                "environment": self._variables(limits),
+                "work": places.work,
+                "read_write": [places.work, places.tmp, places.home],
+                "memory_folders": list(places.memory),
+                "environment": self._variables(limits, places),
                 "uid": None,
-                "private_shm": True,
+                "private_shm": bool(places.memory),
                 "preload": list(environment.PRELOAD) if warm else [],
                 **report.numbers(limits),
             },
             "config": {"site": list(python.site), "prefix": python.prefix, **config},
         }
 
-    def _variables(self, limits: Limits) -> dict[str, str]:
-        return environment.variables(self._interpreter(), limits.cpu_count, HOME, TMP, False)
+    def _variables(self, limits: Limits, places: Places = INSIDE) -> dict[str, str]:
+        return environment.variables(self._interpreter(), limits.cpu_count, places.home, places.tmp, False)
 
     def _open_slot(self, spec: Spec, warm: bool) -> BoxedSlot:
         slot = self._started(spec, warm, self._owned())
@@ -240,7 +245,7 @@ class BoxedRung(ABC):
     def _started(self, spec: Spec, warm: bool, owned: scratch.Owned) -> BoxedSlot:
         folder = owned.slot()
         try:
-            os.symlink(INPUT, folder / "work" / "input")
+            os.symlink(self._places(spec, folder).input, folder / "work" / "input")
             box = self._launch(spec, folder, warm)
         except OSError as error:
             files.remove_tree(str(folder))
