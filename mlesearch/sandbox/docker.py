@@ -135,7 +135,7 @@ class DockerSandbox(BoxedRung):
         return {name: found[name] for name in environment.PROMPT_PACKAGES if name in found}
 
     def reap_orphans(self) -> int:
-        """Remove what killed orchestrators left: containers, folders, control groups; returns how many."""
+        """Remove what killed orchestrators left: containers, folders, control groups; returns how many of the first two."""
         removed = 0
         with _daemon():
             api = self._client().api

@@ -206,8 +206,9 @@ class LocalSandbox:
             _close(self._state, os.getpid())
 
     def reap_orphans(self) -> int:
-        """Remove the scratch folders and control groups whose orchestrator has died; returns how many."""
-        return scratch.reap() + cgroup.reap()
+        """Remove the scratch folders and control groups whose orchestrator has died; returns how many folders."""
+        cgroup.reap()
+        return scratch.reap()
 
     def _refuse_what_is_not_kept(self) -> None:
         if not self.promises():

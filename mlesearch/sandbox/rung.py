@@ -182,8 +182,9 @@ class BoxedRung(ABC):
         _close(state)
 
     def reap_orphans(self) -> int:
-        """Remove the scratch folders and control groups whose orchestrator has died; returns how many."""
-        return scratch.reap() + cgroup.reap()
+        """Remove the scratch folders and control groups whose orchestrator has died; returns how many folders."""
+        cgroup.reap()
+        return scratch.reap()
 
     # --- within ------------------------------------------------------------------------------------------------
 
