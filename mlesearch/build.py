@@ -7,7 +7,6 @@ import math
 import os
 from dataclasses import asdict
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.parts import EngineParts
 from mlesearch.record import Record
+from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
@@ -27,8 +27,6 @@ from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
-
-SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
 
 def make_budget(s: Settings) -> Budget:
@@ -69,13 +67,12 @@ def make_sandbox(s: Settings) -> Sandbox:
     """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
 
     Raises:
-        ConfigError: unknown kind, no GPU where one is asked for, or its store is missing or another sandbox's.
+        ConfigError: unknown kind, it does not work here, it does not keep `sandbox.require`, no GPU where one is asked
+            for, or its store is missing or another sandbox's.
     """
-    if s.sandbox.kind not in SANDBOXES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {s.sandbox.kind!r}; there are: {', '.join(SANDBOXES)}")
     b = s.sandbox
     gpu = (b.gpu_slots, b.charge_gpu_wait) if b.gpus else None
-    asked = (b.kind, json.dumps(b.params, sort_keys=True), gpu)
+    asked = (b.kind, json.dumps(list(b.require)), json.dumps(_sandbox_params(s), sort_keys=True), gpu)
     if b.exec_store == "off":
         return _sandbox(*asked, os.getpid())
     name = "executions.db" if b.exec_store_form == "sqlite" else "executions"
@@ -83,24 +80,52 @@ def make_sandbox(s: Settings) -> Sandbox:
     return _recorded(*asked, b.exec_store, path, b.exec_store_form, os.getpid())
 
 
+def choose_sandbox(s: Settings) -> ladder.Choice:
+    """The rung that a cell's programs run on, tried once a process, and why it is that one.
+
+    Raises:
+        ConfigError: unknown kind, it does not work here, or it does not keep `sandbox.require`.
+    """
+    return ladder.choose(s.sandbox.kind, s.sandbox.require, _sandbox_params(s))
+
+
+def _sandbox_params(s: Settings) -> dict[str, object]:
+    general = {"require": list(s.sandbox.require), "warm": s.sandbox.warm, "min_free_gib": s.sandbox.min_free_gib}
+    for key in general:
+        if key in s.sandbox.params:
+            raise ConfigError(f"sandbox.params.{key}: it is no parameter of one rung; set sandbox.{key} instead")
+    return {**s.sandbox.params, **general}
+
+
 @lru_cache(maxsize=8)
 def _recorded(
-    kind: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
+    kind: str, require: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
 ) -> Sandbox:
     from mlesearch.sandbox.recorded import recorded
     from mlesearch.store import open_store
 
+    given = {k: v for k, v in json.loads(params).items() if k != "min_free_gib"}
+    automatic = kind == ladder.AUTO
+    asked = [
+        {
+            "kind": name,
+            "params": ladder.Choice(name, "", (), automatic).params(given),
+            "gpu": None if gpu is None else list(gpu),
+        }
+        for name in (ladder.CHOSEN_BY_AUTO if automatic else (kind,))
+    ]
     return recorded(
         mode,
-        partial(_sandbox, kind, params, gpu, pid),
+        partial(_sandbox, kind, require, params, gpu, pid),
         partial(open_store, path, form, must_exist=mode == "replay"),
-        {"kind": kind, "params": json.loads(params), "gpu": None if gpu is None else list(gpu)},
+        asked,
     )
 
 
 @lru_cache(maxsize=8)
-def _sandbox(kind: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
-    sandbox: Sandbox = import_module(SANDBOXES[kind]).make(json.loads(params))
+def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
+    given = json.loads(params)
+    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given), given)
     if gpu is not None:
         from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 

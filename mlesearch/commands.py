@@ -32,6 +32,8 @@ def run(args: Namespace) -> int:
     plan = config.plan([j.settings for j in launch.jobs])
     finished = sum(s == "finished" for s in plan.states.values())
     print(f"study {plan.header['name']}: {len(plan.runs)} runs, {finished} of them finished, in {_shown(plan.folder)}")
+    for why in sorted({str(r.labels["sandbox_why"]) for r in plan.runs}):
+        print(f"sandbox: {why}")
     if args.check:
         print("all of it can run; nothing was run or written (--check)")
         return 0

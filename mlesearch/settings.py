@@ -48,7 +48,11 @@ class StrategySettings:
 
 @dataclass
 class SandboxSettings:
-    """Where programs run and what each may use; program_time_s null: the task's own limit.
+    """Where programs run and what each may use: one file in `conf/sandbox/`.
+
+    kind: a rung of the ladder, or auto (docs/sandbox.md). require: promises without which nothing is run. warm: import
+    the usual libraries before a program arrives. min_free_gib: of the scratch disk, below which nothing is run.
+    program_time_s null: the task's own limit.
 
     gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
     a free GPU counts as charged time.
@@ -57,7 +61,10 @@ class SandboxSettings:
     exec_store_path null: in the study's folder; exec_store_form: sqlite, or files for a network file system.
     """
 
-    kind: str = "local"
+    kind: str = "auto"
+    require: list[str] = field(default_factory=list)
+    warm: bool = True
+    min_free_gib: float = 1.0
     program_time_s: float | None = None
     memory_gib: float = 4.0
     cpu_count: int = 1

@@ -321,7 +321,16 @@ def test_another_sandbox_asked_for_alike_is_refused(store: Store, spec: Spec, tm
     with pytest.raises(ConfigError, match=r'no such sandbox was recorded: .*asked.kind \(stored "scripted"'):
         ReplaySandbox(store, {**ASKED, "kind": "docker"})
     with pytest.raises(ConfigError, match="'rewind' is no mode; there are: off, record, replay"):
-        recorded("rewind", scripted, lambda: store, ASKED)
+        recorded("rewind", scripted, lambda: store, [ASKED])
+
+
+def test_a_replay_of_any_rung_takes_the_one_that_was_recorded(store: Store, spec: Spec, tmp_path: Path) -> None:
+    other = {**ASKED, "kind": "docker"}
+    execute(RecordSandbox(scripted(), store, ASKED), spec, job(tmp_path))
+    assert ReplaySandbox(store, other, ASKED).name == "scripted"
+    execute(RecordSandbox(scripted(), store, other), spec, job(tmp_path, "run/2"))
+    with pytest.raises(ConfigError, match=r"several rungs \(scripted, scripted\); name one of them"):
+        ReplaySandbox(store, other, ASKED)
 
 
 def test_an_artefact_that_was_not_asked_for_is_never_written(store: Store, spec: Spec, tmp_path: Path) -> None:
@@ -368,6 +377,8 @@ def test_a_run_replays_with_nothing_executed(
         raise AssertionError("something was executed")
 
     monkeypatch.setattr("mlesearch.build._sandbox", never)
+    monkeypatch.setattr("mlesearch.sandbox.ladder.make", never)
+    monkeypatch.setattr("mlesearch.sandbox.ladder.probe", never)
     monkeypatch.setattr("mlesearch.sandbox.local.LocalSandbox.run", never)
     where = f"sandbox.exec_store_path={store}"
     assert main([*RUN, "study.dir=second", "sandbox.exec_store=replay", where, how]) == 0

@@ -21,7 +21,7 @@ from mlesearch.types import ExecStatus
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
-RUN = ["run", "model=sim_05", "strategy=greedy", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
+RUN = ["run", "sandbox=local", "model=sim_05", "strategy=greedy", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
 
 
 def _run_folder(root: Path) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,19 +32,23 @@ class ReplaySandbox:
 
     Args:
         store: a recorded one.
-        asked: the settings that ask for the sandbox, as they stood when it was recorded.
+        asked: the settings that ask for the sandbox, as they stood when it was recorded; several where any of them
+            will do (`auto`), of which one was recorded.
 
     Raises:
-        ConfigError: no sandbox that was asked for like this was recorded.
+        ConfigError: no sandbox that was asked for like this was recorded, or several were.
     """
 
-    def __init__(self, store: Store, asked: Mapping[str, object]) -> None:
+    def __init__(self, store: Store, *asked: Mapping[str, object]) -> None:
         self._store = store
-        found = store.get(Entry(_description_fields(asked), {}).key)
-        if found is None:
-            where = nearest(store, _description_fields(asked), "sandbox")
+        found = [e for a in asked if (e := store.get(Entry(_description_fields(a), {}).key)) is not None]
+        if not found:
+            where = min((nearest(store, _description_fields(a), "sandbox") for a in asked), key=len)
             raise ConfigError(f"sandbox.exec_store: no such sandbox was recorded: {where}")
-        self._said = found.value
+        if len(found) > 1:
+            rungs = ", ".join(str(e.value["name"]) for e in found)
+            raise ConfigError(f"sandbox.exec_store: recorded on several rungs ({rungs}); name one of them")
+        self._said = found[0].value
 
     @property
     def name(self) -> str:
@@ -175,7 +179,7 @@ class RecordSandbox:
 
 
 def recorded(
-    mode: str, make: Callable[[], Sandbox], store: Callable[[], Store], asked: Mapping[str, object]
+    mode: str, make: Callable[[], Sandbox], store: Callable[[], Store], asked: Sequence[Mapping[str, object]]
 ) -> Sandbox:
     """A sandbox with its store.
 
@@ -183,7 +187,7 @@ def recorded(
         mode: one of MODES.
         make: makes the sandbox; not called for replay.
         store: opens the store; not called for off.
-        asked: the settings that ask for the sandbox.
+        asked: the settings that ask for the sandbox; several only for replay.
 
     Raises:
         ConfigError: unknown mode.
@@ -191,10 +195,19 @@ def recorded(
     if mode == "off":
         return make()
     if mode == "record":
-        return RecordSandbox(make(), store(), asked)
-    if mode == "replay":
-        return ReplaySandbox(store(), asked)
-    raise ConfigError(f"sandbox.exec_store: {mode!r} is no mode; there are: {', '.join(MODES)}")
+        return RecordSandbox(make(), store(), *asked)
+    check_mode(mode)
+    return ReplaySandbox(store(), *asked)
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode.
+
+    Raises:
+        ConfigError: it is none of MODES.
+    """
+    if mode not in MODES:
+        raise ConfigError(f"sandbox.exec_store: {mode!r} is no mode; there are: {', '.join(MODES)}")
 
 
 def _description_fields(asked: Mapping[str, object]) -> Json:

@@ -428,7 +428,8 @@ class SandboxContract:
     def test_the_rest_of_the_host_is_not_writable(self, bench: Bench) -> None:
         for folder in (bench.root, Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/etc")):
             target = folder / f"contract-{os.getpid()}"
-            self._denied(bench, f"open({str(target)!r}, 'w').write('x')")
+            result = bench.run(f"open({str(target)!r}, 'w').write('x')")
+            assert result.status is ExecStatus.ERROR or folder == Path("/tmp"), folder  # which may be a private one
             assert not target.exists()
 
     def test_the_orchestrator_can_not_be_signalled(self, bench: Bench) -> None:
