@@ -135,7 +135,7 @@ class DockerSandbox(BoxedRung):
         return {name: found[name] for name in environment.PROMPT_PACKAGES if name in found}
 
     def reap_orphans(self) -> int:
-        """Remove containers, folders and control groups of killed orchestrators; returns how many of the first two."""
+        """Remove what killed orchestrators left; returns how many containers and folders."""
         removed = 0
         with _daemon():
             api = self._client().api
@@ -232,6 +232,7 @@ class DockerSandbox(BoxedRung):
             shm_size=shared,
             tmpfs={"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={_tmp_size(limits, shared)}"},
             mounts=self._mounts(spec, folder, control),
+            cpuset_cpus=",".join(map(str, sorted(os.sched_getaffinity(0)))),  # each program gets its share of these
             log_config={"Type": "none"},
             auto_remove=True,
             **memory,
@@ -307,6 +308,7 @@ def _remove(api: Any, id: str) -> None:
             if error.status_code != 409:  # its removal is under way
                 raise
             api.wait(id, timeout=30, condition="removed")
+    api.close()  # it keeps a connection for every URL that it has seen; the next call opens one again
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ class Limits:
         file_bytes: of one file.
         output_bytes: of each captured stream that is kept (head and tail); more is counted and dropped.
         processes: in the tree.
+        entries: files and folders that it may leave at one time.
     """
 
     time_s: float = 60.0
@@ -50,6 +51,7 @@ class Limits:
     file_bytes: int = GIB
     output_bytes: int = 64 * 1024
     processes: int = 512
+    entries: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

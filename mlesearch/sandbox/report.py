@@ -21,6 +21,7 @@ def numbers(limits: Limits) -> dict[str, int]:
         "file_bytes": limits.file_bytes,
         "output_bytes": limits.output_bytes,
         "processes": limits.processes,
+        "entries": limits.entries,
     }
 
 

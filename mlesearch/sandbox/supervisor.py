@@ -25,7 +25,6 @@ from .pump import Pump
 
 TICK_S = 0.05
 GRACE_S = 1.0  # helpers such as a resource tracker end by themselves shortly after the main process
-MAX_ENTRIES = 200_000
 Grants = list[tuple[int, int, bool]]
 """(descriptor opened with O_PATH, rights, is a folder): the part of the allow-list that all programs share."""
 
@@ -193,13 +192,15 @@ class Run:
         if tasks > self.request["processes"]:
             self.limit = ("pids", f"ran more than {self.request['processes']} processes and threads at once")
             return
-        used = watch.memory(pids, self.request["memory_bytes"])
+        limit = self.request["memory_bytes"]
+        # with a control group the kernel keeps the limit, and the cheap sum is good enough for the peak
+        used = watch.memory(pids, limit) if self.counters is None else min(watch.resident(pids), limit)
         for folder in self._memory_folders():
             inside = os.statvfs(folder)
             used += (inside.f_blocks - inside.f_bfree) * inside.f_frsize
         self.peak_memory = max(self.peak_memory, used)
         self._check_counters()
-        if self.limit is None and self.counters is None and used > self.request["memory_bytes"]:
+        if self.limit is None and self.counters is None and used > limit:
             self._out_of_memory()
         if self.limit is None:
             self._check_disk(pids)
@@ -228,14 +229,20 @@ class Run:
             for root in self.request["read_write"]:
                 size, entries = watch.disk(root)
                 used += size
-                if entries > MAX_ENTRIES:
-                    self.limit = ("disk_limit", f"left more than {MAX_ENTRIES} files and folders")
+                self._check_entries(entries)
+            for folder in self._memory_folders():
+                inside = os.statvfs(folder)
+                self._check_entries(inside.f_files - inside.f_ffree)
         except watch.TooDeep:
             self.limit = ("disk_limit", f"nested folders deeper than {watch.MAX_DEPTH}")
         except watch.Hidden:
             self.limit = ("disk_limit", "made a folder that can't be listed, so its size is not known")
         if used > allowed:
             self.limit = ("disk_limit", f"wrote more than its disk limit of {allowed / (1 << 20):g} MiB")
+
+    def _check_entries(self, entries: int) -> None:
+        if entries > self.request["entries"]:
+            self.limit = ("disk_limit", f"left more than {self.request['entries']} files and folders")
 
     def _reap(self) -> None:
         try:

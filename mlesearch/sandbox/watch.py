@@ -98,11 +98,16 @@ def memory(pids: list[int], limit: int) -> int:
     The sum of resident sets counts pages that a fork shares once for each process; the exact sum costs more, so it
     is taken only where the cheap one comes near the limit.
     """
-    total = _sum(_resident, pids)
+    total = resident(pids)
     if total > limit * 0.8:
         exact = _sum(_proportional, pids)
         return exact or total
     return total
+
+
+def resident(pids: list[int]) -> int:
+    """Sum of the resident sets in bytes: what processes share counts once for each."""
+    return _sum(_resident, pids)
 
 
 def _sum(of: Callable[[int], int], pids: list[int]) -> int:
