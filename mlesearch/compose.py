@@ -216,7 +216,9 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
         text = text if str(cause) in text else f"{text}\n{cause}"
         cause = cause.__cause__
     if "Config group override must be" in text:
-        group = next((o.partition("=")[0] for o in overrides if o.partition("=")[0] in ("model", "strategy")), "model")
+        group = next(
+            (o.partition("=")[0] for o in overrides if o.partition("=")[0] in ("model", "strategy", "sandbox")), "model"
+        )
         return f"{group}: one name is needed; there are: {', '.join(names(group))}"
     missing = re.search(r"Could not find '(model|strategy|sandbox|experiments)/([^']+)'", text)
     if missing:

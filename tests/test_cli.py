@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 MLESEARCH = [sys.executable, "-m", "mlesearch.cli"]
-SMALL = ["model=sim_05", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
+SMALL = ["sandbox=local", "model=sim_05", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
 
 
 def cli(cwd: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -42,7 +42,15 @@ BAD = {
     "no budget": (["budget.steps=null"], ["budget", "steps, time_s, cost_usd, tokens"]),
     "unknown rule": (["run.selection=lucky"], ["run.selection", "'lucky'", "best_validation"]),
     "unknown operators": (["run.operators=mine"], ["operators", "'mine'", "aide"]),
-    "unknown sandbox": (["sandbox.kind=loacl"], ["sandbox.kind", "'loacl'", "local"]),
+    "unknown sandbox": (["sandbox=loacl"], ["sandbox", "'loacl'", "did you mean 'local'", "docker"]),
+    "unknown kind of sandbox": (["sandbox.kind=loacl"], ["sandbox.kind", "'loacl'", "local"]),
+    "unknown promise": (["sandbox.require=[net]"], ["sandbox.require", "'net'", "net_off"]),
+    "a promise that is not kept": (
+        ["sandbox=local", "sandbox.require=[gpu_pinned]"],
+        ["sandbox.require", "the rung local does not keep gpu_pinned", "net_off"],
+    ),
+    "a promise that no rung keeps": (["sandbox.require=[gpu_pinned]"], ["sandbox=auto", "no rung", "gpu_pinned"]),
+    "a general key as a rung's parameter": (["sandbox.params.warm=off"], ["sandbox.params.warm", "set sandbox.warm"]),
     "no list": (["tasks=rentals"], ["tasks", "a list is expected"]),
     "a seed twice": (["seeds=[1,1]"], ["seeds", "twice"]),
     "a sweep without -m": (["strategy=greedy,random"], ["several values", "-m"]),
@@ -146,7 +154,7 @@ def test_the_simulated_engineer_refuses_a_task_it_does_not_know(tmp_path):
 
 
 def test_several_workers_in_a_run_replay_from_their_own_journal(tmp_path):
-    words = ["strategy=gome", "run.workers=4", "budget.steps=5", "launcher.n_jobs=1"]
+    words = ["sandbox=local", "strategy=gome", "run.workers=4", "budget.steps=5", "launcher.n_jobs=1"]
     done = cli(tmp_path, "run", *words)
     assert done.returncode == 0, done.stderr
     run = "studies/main/sim_05/gome/base/rentals/seed-0"
@@ -177,9 +185,17 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
     from mlesearch.config import plan
     from mlesearch.journal import Journal
     from mlesearch.launch import execute_run
-    from mlesearch.settings import BudgetSettings, ModelSettings, Settings, StrategySettings, StudySettings
+    from mlesearch.settings import (
+        BudgetSettings,
+        ModelSettings,
+        SandboxSettings,
+        Settings,
+        StrategySettings,
+        StudySettings,
+    )
 
     settings = Settings(
+        sandbox=SandboxSettings("local"),
         study=StudySettings("busy", str(tmp_path / "busy")),
         model=ModelSettings("sim_05", "simulated", params={"capability": 0.5}),
         strategy=StrategySettings("greedy", "greedy"),

@@ -17,6 +17,7 @@ def _run(folder: Path, stub: OpenAIStub, *words: str):  # type: ignore[no-untype
         folder,
         "run",
         "model=local",
+        "sandbox=local",
         f"model.params.api_base={stub.base_url}",
         "model.params.api_key_env=MY_KEY",
         "launcher.n_jobs=1",

@@ -5,12 +5,14 @@ import pytest
 from test_cli import cli
 from test_engine import events
 
+HERE = ["sandbox=local"]
+
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Two strategies on one budget, launched from the command line."""
     folder = tmp_path_factory.mktemp("cost")
-    done = cli(folder, "run", "-m", "strategy=greedy,gome", "model=sim_05", "tasks=[rentals]", "budget.steps=5")
+    done = cli(folder, "run", "-m", "strategy=greedy,gome", "model=sim_05", "tasks=[rentals]", "budget.steps=5", *HERE)
     assert done.returncode == 0, done.stderr
     return folder / "studies" / "main"
 

@@ -73,7 +73,7 @@ def run(tmp_path_factory):
         model=ModelSettings("hostile", "scripted", params={"replies": {"draft": [reply(p) for p in programs]}}),
         strategy=StrategySettings("best_of_n", "random", review=False, params={"p_draft": 1.0}),
         budget=BudgetSettings(steps=len(programs)),
-        sandbox=SandboxSettings(program_time_s=3.0, memory_gib=2.0),
+        sandbox=SandboxSettings("local", program_time_s=3.0, memory_gib=2.0),
     )
     (planned,) = plan([settings]).runs
     report = execute_run(planned, folder / "stop")

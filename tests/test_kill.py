@@ -15,6 +15,7 @@ from mlesearch.collect import DURATIONS, tables
 from mlesearch.journal import read, read_lines, without_durations
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
+WORDS += ["sandbox=local"]
 MEASURED = {*DURATIONS, "peak_bytes"}
 
 

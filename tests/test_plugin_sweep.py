@@ -36,7 +36,7 @@ def test_it_runs_in_a_sweep_beside_a_built_in(installed, tmp_path):
     listed = cli(tmp_path, "strategies", env=env).stdout
     assert re.search(r"^epsilon +plug-in of mlesearch-epsilon 0\.1\.0$", listed, re.MULTILINE)
 
-    sweep = ["-m", "model=sim_05", "strategy=greedy,epsilon", "tasks=[rentals]", "budget.steps=3"]
+    sweep = ["-m", "model=sim_05", "strategy=greedy,epsilon", "tasks=[rentals]", "budget.steps=3", "sandbox=local"]
     done = cli(tmp_path, "run", *sweep, "claim.treatment=epsilon", "claim.baseline=greedy", env=env)
     assert done.returncode == 0, done.stderr
     runs = pd.read_parquet(next((tmp_path / "studies").rglob("runs.parquet")))

@@ -320,7 +320,7 @@ def test_a_task_that_can_not_be_split_is_refused(tmp_path, broken):
 
 def test_from_the_command_line(tmp_path):
     words = ["model=sim_09", "strategy=random", "tasks=[rentals]", "budget.steps=5", "run.selection=revalidate"]
-    done = cli(tmp_path, "run", *words, "run.revalidate_k=2")
+    done = cli(tmp_path, "run", *words, "run.revalidate_k=2", "sandbox=local")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "studies" / "main" / "sim_09" / "random" / "base" / "rentals" / "seed-0"
     reruns = events(folder, "revalidated")

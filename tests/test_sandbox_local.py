@@ -72,7 +72,7 @@ def test_without_landlock_it_is_refused(spec: Spec) -> None:
 
 def test_require_fails_closed() -> None:
     with pytest.raises(SandboxUnavailable, match="asks for memory_hard, which this machine does not promise"):
-        make({"require": ["net_off", "memory_hard"]})
+        LocalSandbox(require=["net_off", "memory_hard"], use_cgroup=False)
     with closing(make({"require": ["net_off", "tree_kill"], "warm": "off"})) as rung:
         assert not rung.warm
 
@@ -80,8 +80,9 @@ def test_require_fails_closed() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"warmth": "on"}, "sandbox.warmth: unknown for the rung local; allowed: warm, require"),
+        ({"warmth": "on"}, "sandbox.warmth: unknown for the rung local; allowed: warm, require, min_free_gib"),
         ({"warm": "yes"}, "sandbox.warm: 'yes' is not allowed; use on or off"),
+        ({"min_free_gib": -1}, "sandbox.min_free_gib: -1 is not allowed; a number of GiB, 0 or more, is needed"),
         ({"require": "net_off"}, "is not a list of promises"),
         ({"require": ["netoff"]}, "'netoff' is no promise; allowed: net_off"),
     ],

@@ -16,8 +16,8 @@ from typing import Any
 
 from . import landlock, seccomp
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS = 1, 4, 24, 28
-_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
+_PR_SET_PDEATHSIG, PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS = 1, 4, 24, 28
+_PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
 _SECUREBITS = 0xEF  # no root, no fix-up on setuid, no ambient rise, and all of it locked
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 2, 4, 0x4000, 0x40000
@@ -157,10 +157,10 @@ def contain(grants: list[tuple[int, int, bool]], request: dict[str, Any], versio
     limit_resources(request)
     rules = build_rules(grants, request, version)
     _drop_privileges(request["uid"])
-    prctl(_PR_SET_DUMPABLE, 1)
+    prctl(PR_SET_DUMPABLE, 1)
     if prctl(_PR_SET_PDEATHSIG, signal.SIGKILL):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if prctl(_PR_SET_NO_NEW_PRIVS, 1):
+    if prctl(PR_SET_NO_NEW_PRIVS, 1):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS) failed")
     rules.restrict()
 

@@ -57,13 +57,18 @@ def handled(version: int) -> int:
 
 
 class Ruleset:
-    """An allow-list under construction; `restrict` puts the calling thread and its children under it."""
+    """An allow-list under construction; `restrict` puts the calling thread and its children under it.
 
-    def __init__(self, version: int) -> None:
+    Args:
+        version: of Landlock.
+        net: refuse TCP too, where the version can.
+    """
+
+    def __init__(self, version: int, net: bool = True) -> None:
         self._handled = handled(version)
         attributes = struct.pack("=Q", self._handled)
         if version >= 4:
-            attributes += struct.pack("=Q", _NET)
+            attributes += struct.pack("=Q", _NET if net else 0)
         if version >= 6:
             attributes += struct.pack("=Q", _SCOPES)
         self.fd = int(

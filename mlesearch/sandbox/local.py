@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 import weakref
@@ -12,21 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import artefacts, environment, files, landlock, messages, scratch, seccomp, verdict
+from mlesearch.sandbox import cgroup, environment, files, landlock, messages, options, report, scratch, seccomp
 from mlesearch.sandbox.forkserver import ForkServer
-from mlesearch.sandbox.protocol import GIB, MIB, PROMISES, Job, Limits, Slot, Spec
-from mlesearch.types import ConfigError, ExecResult, SandboxUnavailable
+from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
+from mlesearch.types import ExecResult, SandboxUnavailable
 
-IN_FORCE = (
-    "net_off",
-    "data_read_only",
-    "answers_absent",
-    "memory_hard: advisory",
-    "oom_signal: advisory",
-    "tree_kill",
-    "disk_bound",
-)
-_MIN_FREE = GIB
+BEFORE, AFTER = ("net_off", "data_read_only", "answers_absent"), ("tree_kill", "disk_bound")
+
+
+def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
+    """What holds on a kernel.
+
+    Args:
+        landlock_version: 0 where there is none.
+        has_cgroup: whether a private control group can be made for each program.
+    """
+    if landlock_version < 1 or not seccomp.supported():
+        return ()
+    degree = "" if has_cgroup else ": advisory"
+    return (*BEFORE, f"memory_hard{degree}", f"oom_signal{degree}", *AFTER)
 
 
 @dataclass(slots=True)
@@ -37,11 +40,13 @@ class LocalSlot(Slot):
         server: that its supervisor was forked from.
         folder: with work, tmp and home in it.
         conn: to its supervisor; closed once the slot is used.
+        group: its private control group, where one can be made.
     """
 
     server: ForkServer
     folder: Path
     conn: socket.socket
+    group: cgroup.Group | None
 
 
 class LocalSandbox:
@@ -53,6 +58,7 @@ class LocalSandbox:
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
         landlock_limit: take the kernel for one with at most this Landlock version (to try older ones).
         private_shm: give each program a /dev/shm of its own where the kernel allows it; without, it has none.
+        use_cgroup: put each program into a control group where one can be written; False: the watchdog alone.
 
     Raises:
         ConfigError: `require` names something that is no promise.
@@ -60,22 +66,23 @@ class LocalSandbox:
     """
 
     name = "local"
+    gpu_promise = "gpu_pinned: advisory"
 
     def __init__(
         self,
         *,
         warm: bool = True,
         require: Sequence[str] = (),
-        min_free_bytes: int = _MIN_FREE,
+        min_free_bytes: int = GIB,
         landlock_limit: int | None = None,
         private_shm: bool = True,
+        use_cgroup: bool = True,
     ) -> None:
-        for promise in require:
-            if promise not in PROMISES and promise not in IN_FORCE:
-                raise ConfigError(f"sandbox.require: {promise!r} is no promise; allowed: {', '.join(PROMISES)}")
+        options.check_names(require)
         self.warm = warm
         self._min_free = min_free_bytes
         self._private_shm = private_shm
+        self._use_cgroup = use_cgroup and bool(cgroup.parents())
         kernel = landlock.abi()
         self._landlock = kernel if landlock_limit is None else min(kernel, landlock_limit)
         self._require = tuple(require)
@@ -89,7 +96,7 @@ class LocalSandbox:
 
     def promises(self) -> tuple[str, ...]:
         """What holds on this kernel, as every result states it."""
-        return IN_FORCE if self._landlock >= 1 and seccomp.supported() else ()
+        return promised(self._landlock, self._use_cgroup)
 
     def notes(self) -> tuple[str, ...]:
         """In words, what this kernel leaves to weaker means."""
@@ -106,6 +113,11 @@ class LocalSandbox:
             )
         if self._landlock < 2:
             said.append("Landlock 1 refuses to move files between folders (Linux 5.19 allows it)")
+        if not self._use_cgroup:
+            said.append(
+                "no control group can be written here, so a watchdog sums the memory of a program's processes every "
+                "50 ms, and a very quick program can be over its limit between two looks"
+            )
         if any(not server.private_shm for server in self._state.servers.values()):
             said.append(
                 "no mount namespace is allowed here, so programs have no /dev/shm: joblib runs serially and "
@@ -161,12 +173,7 @@ class LocalSandbox:
         environment.check_folders(spec, self._allowed, self._excluded)
         with self._lock:
             owned = self._owned()
-            free = shutil.disk_usage(owned.path).free
-            if free < self._min_free:
-                raise SandboxUnavailable(
-                    f"sandbox local: only {free // MIB} MiB are free at {owned.path.parent}; "
-                    f"at least {self._min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
-                )
+            report.check_space(self.name, owned.path, self._min_free)
             return self._open_slot(spec)
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
@@ -182,32 +189,17 @@ class LocalSandbox:
         try:
             seen = self._ask(slot, job)
             if seen is None and slot.server.ends(within_s=1.0):
-                files.remove_tree(str(slot.folder))
+                _forget(slot)
                 with self._lock:
                     slot = self._open_slot(spec)
                     del self._state.slots[id(slot)]
                 seen = self._ask(slot, job)
             if seen is None:
                 raise SandboxUnavailable("sandbox local: the supervisor ended without a report")
-            scrub = verdict.Scrubber.of(environment.names_shown(self._python, spec, slot.folder))
-            stdout, stderr = (verdict.captured(stream, scrub) for stream in seen["streams"])
-            status, reason = verdict.judge(seen, stderr, _numbers(spec.limits))
-            left = artefacts.collect(slot.folder / "work", job.collect, job.outbox, spec.limits.file_bytes)
-            return ExecResult(
-                status=status,
-                exit_code=seen["exit_code"],
-                signal=seen["signal"],
-                wall_us=seen["wall_us"],
-                cpu_us=seen["cpu_us"],
-                peak_memory_bytes=seen["peak_memory_bytes"],
-                stdout=stdout,
-                stderr=stderr,
-                reason=reason,
-                artefacts=left,
-                promises=self.promises(),
-            )
+            shown = environment.names_shown(self._python, spec, slot.folder)
+            return report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
         finally:
-            files.remove_tree(str(slot.folder))
+            _forget(slot)
 
     def close(self) -> None:
         """End the fork servers and remove the scratch folder. The object may be used again afterwards."""
@@ -215,7 +207,8 @@ class LocalSandbox:
             _close(self._state, os.getpid())
 
     def reap_orphans(self) -> int:
-        """Remove the scratch folders whose orchestrator has died; returns how many."""
+        """Remove the scratch folders and control groups whose orchestrator has died; returns how many folders."""
+        cgroup.reap()
         return scratch.reap()
 
     def _refuse_what_is_not_kept(self) -> None:
@@ -224,29 +217,35 @@ class LocalSandbox:
             if self._landlock >= 1:
                 lack = "a seccomp filter for this processor; x86_64 and aarch64 are known"
             raise SandboxUnavailable(f"sandbox local: this machine lacks {lack}; use sandbox=docker")
-        for promise in self._require:
-            if promise not in self.promises():
-                raise SandboxUnavailable(
-                    f"sandbox local: sandbox.require asks for {promise}, which this machine does not promise; "
-                    f"it promises: {', '.join(self.promises())}"
-                )
+        options.check_kept(self.name, self._require, self.promises())
 
     def _open_slot(self, spec: Spec) -> LocalSlot:
         """A fresh folder and its supervisor; a server that has died is restarted once."""
         folder = self._owned().slot()
+        group = self._group(spec.limits)
         for last in (False, True):
-            server = self._server(spec.limits.cpu_count)
+            server = self._server(spec.limits.cpu_count, bool(spec.gpus))
             try:
-                conn = server.submit(self._request(spec, folder, server.private_shm))
+                conn = server.submit(self._request(spec, folder, server.private_shm, group))
             except OSError as error:
                 if last or not server.ends(within_s=1.0):
+                    if group is not None:
+                        group.remove()
                     files.remove_tree(str(folder))
                     raise SandboxUnavailable(f"sandbox local: the fork server does not answer: {error}") from error
                 continue
-            slot = LocalSlot(spec, server, folder, conn)
+            slot = LocalSlot(spec, server, folder, conn, group)
             self._state.slots[id(slot)] = slot
             return slot
         raise AssertionError("the second attempt returns or raises")
+
+    def _group(self, limits: Limits) -> cgroup.Group | None:
+        if not self._use_cgroup:
+            return None
+        group = cgroup.create(limits.memory_bytes, limits.processes + 64)
+        if group is None:
+            raise SandboxUnavailable("sandbox local: a control group could be made before, and can't be any more")
+        return group
 
     def _ask(self, slot: LocalSlot, job: Job) -> dict[str, Any] | None:
         """The supervisor's report; None where it has died."""
@@ -258,16 +257,20 @@ class LocalSandbox:
                         "program": job.program,
                         "deadline_s": job.deadline_s,
                         "cpus": sorted(os.sched_getaffinity(0)),
+                        "environment": {} if job.gpu is None else dict(job.gpu.environment()),
+                        "lease": job.gpu is not None,
                     },
                 )
-                report = messages.receive(slot.conn)
+                if job.gpu is not None:
+                    messages.send_descriptor(slot.conn, job.gpu.fd)
+                said = messages.receive(slot.conn)
             except OSError:
-                report = None
-        if report is not None and "failed" in report:
-            raise SandboxUnavailable(f"sandbox local: {report['failed']}")
-        return report
+                said = None
+        if said is not None and "failed" in said:
+            raise SandboxUnavailable(f"sandbox local: {said['failed']}")
+        return said
 
-    def _request(self, spec: Spec, folder: Path, private_shm: bool) -> dict[str, Any]:
+    def _request(self, spec: Spec, folder: Path, private_shm: bool, group: cgroup.Group | None) -> dict[str, Any]:
         limits = spec.limits
         home, tmp = str(folder / "home"), str(folder / "tmp")
         source = os.path.realpath(spec.input_dir)
@@ -283,7 +286,8 @@ class LocalSandbox:
             "uid": self._uid(spec),
             "cpu_locks": str(folder.parent.parent / "cpu"),
             "shm_bytes": max(MIB, min(limits.memory_bytes // 4, 256 * MIB)),
-            **_numbers(limits),
+            "cgroup": None if group is None else group.as_request(),
+            **report.numbers(limits),
         }
 
     def _owned(self) -> scratch.Owned:
@@ -292,9 +296,10 @@ class LocalSandbox:
             self._state.owned = scratch.Owned()
         return self._state.owned
 
-    def _server(self, cpu_count: int) -> ForkServer:
+    def _server(self, cpu_count: int, gpu: bool) -> ForkServer:
+        """One for each number of processors; another, that has imported nothing, for programs with a GPU."""
         owned = self._owned()
-        server = self._state.servers.get(cpu_count)
+        server = self._state.servers.get((cpu_count, gpu))
         if server is not None and server.alive:
             return server
         if server is not None:
@@ -303,8 +308,8 @@ class LocalSandbox:
         config = {
             "site": list(python.site),
             "prefix": python.prefix,
-            "preload": list(environment.PRELOAD) if self.warm else [],
-            "allow": self._allowed,
+            "preload": list(environment.PRELOAD) if self.warm and not gpu else [],
+            "allow": [*self._allowed, *(environment.allowed_with_gpu() if gpu else [])],
             "excluded": self._excluded,
             "landlock": self._landlock,
             "private_shm": self._private_shm,
@@ -313,8 +318,8 @@ class LocalSandbox:
             **environment.variables(python, cpu_count, "/nonexistent", "/tmp", False),
             "JE_ARROW_MALLOC_CONF": "background_thread:false",  # the server must have one thread only
         }
-        server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}.log")
-        self._state.servers[cpu_count] = server
+        server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}-{int(gpu)}.log")
+        self._state.servers[cpu_count, gpu] = server
         return server
 
     def _leave_to_the_parent(self) -> None:
@@ -342,7 +347,7 @@ class _State:
     """What is warm, apart from the object, so that it can be given up when the object is collected."""
 
     pid: int = field(default_factory=os.getpid)
-    servers: dict[int, ForkServer] = field(default_factory=dict)
+    servers: dict[tuple[int, bool], ForkServer] = field(default_factory=dict)
     slots: dict[int, LocalSlot] = field(default_factory=dict)
     owned: scratch.Owned | None = None
 
@@ -361,33 +366,21 @@ def _close(state: _State, pid: int) -> None:
         state.owned = None
 
 
-def _numbers(limits: Limits) -> dict[str, int]:
-    return {
-        "memory_bytes": limits.memory_bytes,
-        "cpu_count": limits.cpu_count,
-        "disk_bytes": limits.disk_bytes,
-        "file_bytes": limits.file_bytes,
-        "output_bytes": limits.output_bytes,
-        "processes": limits.processes,
-    }
+def _forget(slot: LocalSlot) -> None:
+    """Its program has ended, and all that it started."""
+    files.remove_tree(str(slot.folder))
+    if slot.group is not None:
+        slot.group.remove()
 
 
 def make(params: Mapping[str, object]) -> LocalSandbox:
     """Build it from configuration.
 
     Args:
-        params: `warm` ("on" or "off", or a bool) and `require` (a list of promises).
+        params: see `options.parse`.
 
     Raises:
         ConfigError: an unknown key or a value that is not allowed.
     """
-    for key in params:
-        if key not in ("warm", "require"):
-            raise ConfigError(f"sandbox.{key}: unknown for the rung local; allowed: warm, require")
-    warm = params.get("warm", "on")
-    if warm not in ("on", "off", True, False):
-        raise ConfigError(f"sandbox.warm: {warm!r} is not allowed; use on or off")
-    require = params.get("require", ())
-    if not isinstance(require, Sequence) or isinstance(require, str) or not all(isinstance(x, str) for x in require):
-        raise ConfigError(f"sandbox.require: {require!r} is not a list of promises; allowed: {', '.join(PROMISES)}")
-    return LocalSandbox(warm=warm in ("on", True), require=tuple(require))
+    chosen = options.parse("local", params)
+    return LocalSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.types import ExecResult, SandboxUnavailable
 
 MIB = 1024 * 1024
@@ -40,6 +41,7 @@ class Limits:
         file_bytes: of one file.
         output_bytes: of each captured stream that is kept (head and tail); more is counted and dropped.
         processes: in the tree.
+        entries: files and folders that it may leave at one time.
     """
 
     time_s: float = 60.0
@@ -49,6 +51,7 @@ class Limits:
     file_bytes: int = GIB
     output_bytes: int = 64 * 1024
     processes: int = 512
+    entries: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Spec:
         split_seed: of the validation split.
         limits: nominal.
         environment: digest of interpreter and packages, filled by the sandbox's `environment()`.
+        gpus: 1 where its programs get a GPU each, else 0. Nothing is imported ahead for such a slot.
     """
 
     task: str
@@ -70,6 +74,7 @@ class Spec:
     split_seed: int = 0
     limits: Limits = field(default_factory=Limits)
     environment: str = ""
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Job:
         deadline_s: seconds it may take now (at most the nominal limit).
         outbox: folder on the host that takes the safe copies of `collect`; made if absent.
         collect: names of files in the working directory to copy out.
+        gpu: the lease of the GPU that it may use; its descriptor goes to the process that outlives the program's tree.
     """
 
     address: str
@@ -89,6 +95,7 @@ class Job:
     deadline_s: float
     outbox: Path
     collect: tuple[str, ...] = ("submission.csv", "metrics.json")
+    gpu: GpuLease | None = None
 
 
 @dataclass(slots=True)

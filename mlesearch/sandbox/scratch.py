@@ -1,6 +1,6 @@
 """Where programs work: folders that name their owner, so that those of a killed orchestrator can be told and removed.
 
-    <scratch>/mlesearch-<uid>/local-<random>/owner.json, lock, <slot>/{work,tmp,home}
+    <scratch>/mlesearch-<uid>/<rung>-<random>/owner.json, lock, <slot>/{work,tmp,home}
 
 Names have a fixed length, so that a path in a program's output always takes the same number of bytes.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from mlesearch.sandbox import files
 from mlesearch.types import SandboxUnavailable
 
-_PREFIX = "local-"
+RUNGS = ("local", "bubblewrap", "docker", "unsafe")
 
 
 def root() -> Path:
@@ -36,11 +36,11 @@ def root() -> Path:
         (path / "cpu").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SandboxUnavailable(
-            f"sandbox local: no scratch folder at {path} ({error}); set MLESEARCH_SCRATCH to a folder of your own"
+            f"sandbox: no scratch folder at {path} ({error}); set MLESEARCH_SCRATCH to a folder of your own"
         ) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise SandboxUnavailable(
-            f"sandbox local: {path} is not a folder that only you can write; remove it or set MLESEARCH_SCRATCH"
+            f"sandbox: {path} is not a folder that only you can write; remove it or set MLESEARCH_SCRATCH"
         )
     return path
 
@@ -48,12 +48,12 @@ def root() -> Path:
 class Owned:
     """One sandbox object's folder. The lock is held as long as this process lives and `remove` was not called."""
 
-    def __init__(self) -> None:
-        self.path = root() / f"{_PREFIX}{secrets.token_hex(8)}"
+    def __init__(self, rung: str = "local") -> None:
+        self.path = root() / f"{rung}-{secrets.token_hex(8)}"
         self.path.mkdir(mode=0o711)
         self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        owner = {"pid": os.getpid(), "start": files.process_start(os.getpid()), "boot": _boot_id()}
+        owner = {"pid": os.getpid(), "start": files.process_start(os.getpid()), "boot": boot_id()}
         (self.path / "owner.json").write_text(json.dumps(owner))
 
     def slot(self) -> Path:
@@ -75,7 +75,7 @@ class Owned:
 def reap() -> int:
     """Remove the folders whose owner has died; returns how many."""
     removed = 0
-    for path in sorted(root().glob(f"{_PREFIX}*")):
+    for path in sorted(path for rung in RUNGS for path in root().glob(f"{rung}-*")):
         if path.is_symlink() or not path.is_dir() or _owner_lives(path):
             continue
         try:
@@ -99,8 +99,14 @@ def _owner_lives(path: Path) -> bool:
         pid, start, boot = int(owner["pid"]), owner["start"], owner["boot"]
     except (OSError, ValueError, KeyError, TypeError):
         return True  # being made just now, or not ours to judge
-    return bool(boot == _boot_id() and start is not None and files.process_start(pid) == start)
+    return bool(boot == boot_id() and start is not None and files.process_start(pid) == start)
 
 
-def _boot_id() -> str:
+def owner_tag() -> str:
+    """Names this process among all of this boot."""
+    return f"{os.getpid()}-{files.process_start(os.getpid())}"
+
+
+def boot_id() -> str:
+    """Of the running kernel; another one after every boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

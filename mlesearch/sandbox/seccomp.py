@@ -93,6 +93,7 @@ _EPERM: dict[str, tuple[int | None, int | None]] = {
     "accept": (43, 202),
     "accept4": (288, 242),
 }
+_SOCKETS = frozenset({"socket", "connect", "bind", "listen", "accept", "accept4"})
 # Landlock doesn't cover the attributes of files, and these calls would reach the task's data: they report success
 # and do nothing, since copying a file uses them without need.
 _NOTHING: dict[str, tuple[int | None, int | None]] = {
@@ -157,7 +158,7 @@ def supported() -> bool:
     return platform.machine() in ARCHITECTURES
 
 
-def program(machine: str, own_pid: int | None = None, guard_truncate: bool = False) -> bytes:
+def program(machine: str, own_pid: int | None = None, guard_truncate: bool = False, namespaced: bool = False) -> bytes:
     """The filter as an array of BPF instructions.
 
     Args:
@@ -166,6 +167,8 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
             process group only. None: Landlock sees to it.
         guard_truncate: where Landlock doesn't know truncation (before version 3): refuse it without a writable
             descriptor.
+        namespaced: the program has network, process and mount namespaces of its own, so sockets and attributes of
+            files are its own business; only the first process of the namespace, its supervisor, is out of reach.
     """
     column, audit = ARCHITECTURES[machine]
     deny: _Code = [(_RET, 0, 0, _DENY)]
@@ -174,16 +177,21 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
     if machine == "x86_64":
         code += [(_JGE, 0, 1, 0x40000000), *deny]  # the x32 calls
     for table, answer in ((_EPERM, _DENY), (_NOTHING, _ERRNO), (_ENOTSUP, _ERRNO | errno.EOPNOTSUPP)):
-        for numbers in table.values():
-            code += _block(numbers[column], [(_RET, 0, 0, answer)])
+        for name, numbers in table.items():
+            if not (namespaced and (name in _SOCKETS or table is _NOTHING)):
+                code += _block(numbers[column], [(_RET, 0, 0, answer)])
     code += _block(_CLONE3[column], [(_RET, 0, 0, _ERRNO | errno.ENOSYS)])
     code += _block(_CLONE[column], [_arg(0), (_JSET, 0, 1, _NAMESPACES), *deny, *allow])
-    # a connected pair of streams can reach nobody else; a datagram socket could send to an address
-    code += _block(
-        _SOCKETPAIR[column],
-        [_arg(0), (_JEQ, 0, 3, _AF_UNIX), _arg(1), (_AND, 0, 0, 0xF), (_JEQ, 1, 0, _SOCK_STREAM), *deny, *allow],
-    )
-    code += _block(_SENDTO[column], [_arg(4), (_JEQ, 0, 2, 0), (_LD, 0, 0, 52), (_JEQ, 1, 0, 0), *deny, *allow])
+    if namespaced:
+        for numbers in (_KILL, _TKILL, _TGKILL, _SIGQUEUE, _TGSIGQUEUE):
+            code += _block(numbers[column], [_arg(0), (_JEQ, 0, 1, 1), *deny, *allow])
+    else:
+        # a connected pair of streams can reach nobody else; a datagram socket could send to an address
+        code += _block(
+            _SOCKETPAIR[column],
+            [_arg(0), (_JEQ, 0, 3, _AF_UNIX), _arg(1), (_AND, 0, 0, 0xF), (_JEQ, 1, 0, _SOCK_STREAM), *deny, *allow],
+        )
+        code += _block(_SENDTO[column], [_arg(4), (_JEQ, 0, 2, 0), (_LD, 0, 0, 52), (_JEQ, 1, 0, 0), *deny, *allow])
     for numbers, index in ((_PRLIMIT, 0), (_SETPRIORITY, 1)):
         code += _block(numbers[column], [_arg(index), (_JEQ, 1, 0, 0), *deny, *allow])
     code += _block(_PRCTL[column], [_arg(0), (_JEQ, 0, 1, _PR_SET_DUMPABLE), *deny, *allow])

@@ -19,25 +19,29 @@ import socket
 import time
 from typing import Any, NoReturn
 
-from . import contain, files, program, watch
-from .messages import receive, send
+from . import cgroup, contain, files, program, watch
+from .messages import receive, receive_descriptor, send
 from .pump import Pump
 
 TICK_S = 0.05
 GRACE_S = 1.0  # helpers such as a resource tracker end by themselves shortly after the main process
-MAX_ENTRIES = 200_000
 Grants = list[tuple[int, int, bool]]
 """(descriptor opened with O_PATH, rights, is a folder): the part of the allow-list that all programs share."""
 
 
 class Run:
-    """One program from its fork to the message that says how it ended."""
+    """One program from its fork to the message that says how it ended.
+
+    As it stands it serves the rung `local`; `inside.BoxedRun` changes what differs where it is the first process of a
+    namespace.
+    """
 
     def __init__(self, conn: socket.socket, request: dict[str, Any], config: dict[str, Any], grants: Grants) -> None:
         self.conn, self.request, self.config, self.grants = conn, request, config, grants
         self.limit: tuple[str, str] | None = None
         self.status: int | None = None  # of the main process, as waitpid gives it
         self.peak_memory = self.peak_tasks = 0
+        self.counters = cgroup.Counters.of(request.get("cgroup"))
 
     def supervise(self) -> None:
         """Get everything ready, wait for the program, run it and report."""
@@ -50,6 +54,7 @@ class Run:
             self._program_process(job_read, ready_write)
         os.close(job_read)
         os.close(ready_write)
+        self._enter_cgroup()
         for pump in self.pumps:
             pump.start()
         job = self._wait_for_job()
@@ -58,6 +63,8 @@ class Run:
         ended = time.monotonic() if self.ended is None else self.ended
         watch.kill_all(os.getpid())
         self._drain()
+        if self.limit is None:
+            self._check_counters()
         if self.limit is None:
             self._check_disk([])
         send(self.conn, self._report(ended, left))
@@ -69,16 +76,28 @@ class Run:
             for owned in self.request["read_write"]:
                 os.chown(owned, self.request["uid"], self.request["uid"])
 
+    def _enter_cgroup(self) -> None:
+        for folder in (self.request.get("cgroup") or {}).get("folders", ()):
+            cgroup.enter(folder, self.main)
+
+    def _owner(self) -> int:
+        """A descriptor that becomes readable when the orchestrator has ended."""
+        return os.pidfd_open(self.request["owner"])
+
+    def _cpus(self, job: dict[str, Any]) -> list[int]:
+        return lease_cpus(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])[0]
+
     def _wait_for_job(self) -> dict[str, Any]:
-        owner = os.pidfd_open(self.request["owner"])
-        ready = select.select([self.conn.fileno(), owner], [], [])[0]
-        os.close(owner)
+        self.owner_fd = self._owner()
+        ready = select.select([self.conn.fileno(), self.owner_fd], [], [])[0]
         job = receive(self.conn) if self.conn.fileno() in ready else None
+        if job is not None and job.get("lease") and receive_descriptor(self.conn) is None:
+            job = None  # otherwise this process holds the lease of its GPU until it ends, which is after the tree
         return job if job is not None else self._orphaned()
 
     def _start(self, job: dict[str, Any], job_write: int, ready_read: int) -> None:
         """Hand the program to the process that waits for it; the clock starts when that one is sealed."""
-        cpus = lease_cpus(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])
+        cpus = self._cpus(job)
         path = os.path.join(self.request["work"], program.NAME)
         with open(path, "wb") as file:
             file.write(job["program"].encode("utf-8", "replace"))
@@ -86,7 +105,8 @@ class Run:
             os.chown(path, self.request["uid"], self.request["uid"])
         self.deadline_s = float(job["deadline_s"])
         with contextlib.suppress(BrokenPipeError), open(job_write, "wb") as pipe:
-            pipe.write(json.dumps({"cpus": cpus, "program": job["program"]}).encode())
+            told = {"cpus": cpus, "program": job["program"], "environment": job.get("environment", {})}
+            pipe.write(json.dumps(told).encode())
         with open(ready_read, "rb") as pipe:
             trouble = pipe.read()
         if trouble != b"sealed":
@@ -102,28 +122,33 @@ class Run:
                 os.dup2(source, target)
             os.chdir(self.request["work"])
             os.umask(0o022)
-            contain.contain(self.grants, self.request, self.config["landlock"])
+            self._contain()
             close_all_but(job_read, ready)
             with open(job_read, "rb") as pipe:
                 job = json.loads(pipe.read())
             os.sched_setaffinity(0, job["cpus"])
-            contain.seal(self.request, self.config["landlock"])
+            self._seal()
             os.write(ready, b"sealed")
             os.close(ready)
         except BaseException as error:
             os.write(ready, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
         try:
-            program.run(job["program"], self.request["environment"], self.config)
+            program.run(job["program"], {**self.request["environment"], **job.get("environment", {})}, self.config)
         finally:
             os._exit(1)
+
+    def _contain(self) -> None:
+        contain.contain(self.grants, self.request, self.config["landlock"])
+
+    def _seal(self) -> None:
+        contain.seal(self.request, self.config["landlock"])
 
     def _watch(self) -> int:
         """Until the tree has ended or must end. Returns how many processes were left behind."""
         poller = select.poll()
         main_fd = os.pidfd_open(self.main)
-        owner_fd = os.pidfd_open(self.request["owner"])
-        for fd in (main_fd, owner_fd, self.conn.fileno()):
+        for fd in (main_fd, self.owner_fd, self.conn.fileno()):
             poller.register(fd, select.POLLIN)
         streams = {pump.read_fd: pump for pump in self.pumps}
         for fd in streams:
@@ -167,16 +192,35 @@ class Run:
         if tasks > self.request["processes"]:
             self.limit = ("pids", f"ran more than {self.request['processes']} processes and threads at once")
             return
-        used = watch.memory(pids, self.request["memory_bytes"])
-        if self.request["private_shm"]:
-            shm = os.statvfs("/dev/shm")
-            used += (shm.f_blocks - shm.f_bfree) * shm.f_frsize
+        limit = self.request["memory_bytes"]
+        # with a control group the kernel keeps the limit, and the cheap sum is good enough for the peak
+        used = watch.memory(pids, limit) if self.counters is None else min(watch.resident(pids), limit)
+        for folder in self._memory_folders():
+            inside = os.statvfs(folder)
+            used += (inside.f_blocks - inside.f_bfree) * inside.f_frsize
         self.peak_memory = max(self.peak_memory, used)
-        if used > self.request["memory_bytes"]:
-            mib = self.request["memory_bytes"] / (1 << 20)
-            self.limit = ("oom", f"used more than its memory limit of {mib:g} MiB")
+        self._check_counters()
+        if self.limit is None and self.counters is None and used > limit:
+            self._out_of_memory()
+        if self.limit is None:
+            self._check_disk(pids)
+
+    def _memory_folders(self) -> tuple[str, ...]:
+        """Private file systems whose content is memory."""
+        return ("/dev/shm",) if self.request["private_shm"] else ()
+
+    def _check_counters(self) -> None:
+        """What the program's cgroup says; it knows of processes that came and went between two ticks."""
+        if self.counters is None:
             return
-        self._check_disk(pids)
+        if self.counters.oom_kills() > 0:
+            self._out_of_memory()
+        elif self.counters.refused_tasks() > 0:
+            self.peak_tasks = max(self.peak_tasks, self.request["processes"])
+
+    def _out_of_memory(self) -> None:
+        mib = self.request["memory_bytes"] / (1 << 20)
+        self.limit = ("oom", f"used more than its memory limit of {mib:g} MiB")
 
     def _check_disk(self, pids: list[int]) -> None:
         allowed = self.request["disk_bytes"]
@@ -185,12 +229,20 @@ class Run:
             for root in self.request["read_write"]:
                 size, entries = watch.disk(root)
                 used += size
-                if entries > MAX_ENTRIES:
-                    self.limit = ("disk_limit", f"left more than {MAX_ENTRIES} files and folders")
+                self._check_entries(entries)
+            for folder in self._memory_folders():
+                inside = os.statvfs(folder)
+                self._check_entries(inside.f_files - inside.f_ffree)
         except watch.TooDeep:
             self.limit = ("disk_limit", f"nested folders deeper than {watch.MAX_DEPTH}")
+        except watch.Hidden:
+            self.limit = ("disk_limit", "made a folder that can't be listed, so its size is not known")
         if used > allowed:
             self.limit = ("disk_limit", f"wrote more than its disk limit of {allowed / (1 << 20):g} MiB")
+
+    def _check_entries(self, entries: int) -> None:
+        if entries > self.request["entries"]:
+            self.limit = ("disk_limit", f"left more than {self.request['entries']} files and folders")
 
     def _reap(self) -> None:
         try:
@@ -214,6 +266,8 @@ class Run:
     def _orphaned(self) -> NoReturn:
         watch.kill_all(os.getpid())
         files.remove_tree(self.request["slot"])
+        for folder in (self.request.get("cgroup") or {}).get("folders", ()):
+            cgroup.remove(folder)
         os._exit(0)
 
     def _report(self, ended: float, left: int) -> dict[str, Any]:
@@ -247,22 +301,26 @@ def close_all_but(*kept: int) -> None:
         os.closerange(low + 1, high)
 
 
-def lease_cpus(cpus: list[int], count: int, folder: str) -> list[int]:
+def lease_cpus(cpus: list[int], count: int, folder: str) -> tuple[list[int], list[int]]:
     """Processors for one program: free ones first, spread over the machine.
 
-    A lease is a lock on a file that ends with the calling process, so it works across orchestrators and needs no
-    cleaning up.
+    A lease is a lock on a file that ends with the calling process or with its descriptor, so it works across
+    orchestrators and needs no cleaning up.
 
     Args:
         cpus: those the orchestrator may use.
         count: how many are wanted.
         folder: where the lock files lie.
+
+    Returns:
+        The processors, and the descriptors that hold the leases.
     """
     if count >= len(cpus):
-        return cpus
+        return cpus, []
     start = os.getpid() % len(cpus)
     order = cpus[start:] + cpus[:start]
     taken: list[int] = []
+    held: list[int] = []
     for cpu in order:
         if len(taken) == count:
             break
@@ -272,5 +330,6 @@ def lease_cpus(cpus: list[int], count: int, folder: str) -> list[int]:
         except OSError:
             os.close(fd)
         else:
-            taken.append(cpu)  # the descriptor stays open as long as this process
-    return taken + [cpu for cpu in order if cpu not in taken][: count - len(taken)]
+            taken.append(cpu)
+            held.append(fd)
+    return taken + [cpu for cpu in order if cpu not in taken][: count - len(taken)], held

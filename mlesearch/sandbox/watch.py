@@ -16,6 +16,10 @@ class TooDeep(Exception):
     """A tree of folders that is deeper than MAX_DEPTH."""
 
 
+class Hidden(Exception):
+    """A folder that can't be listed, even by its owner."""
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     try:
@@ -78,10 +82,13 @@ def _resident(pid: int) -> int:
 
 def _proportional(pid: int) -> int:
     """Resident memory where a page shared by n processes counts 1/n."""
-    with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-        for line in file:
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) * 1024
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except PermissionError:
+        return _resident(pid)  # it runs a program that it may not read
     return 0
 
 
@@ -91,11 +98,16 @@ def memory(pids: list[int], limit: int) -> int:
     The sum of resident sets counts pages that a fork shares once for each process; the exact sum costs more, so it
     is taken only where the cheap one comes near the limit.
     """
-    total = _sum(_resident, pids)
+    total = resident(pids)
     if total > limit * 0.8:
         exact = _sum(_proportional, pids)
         return exact or total
     return total
+
+
+def resident(pids: list[int]) -> int:
+    """Sum of the resident sets in bytes: what processes share counts once for each."""
+    return _sum(_resident, pids)
 
 
 def _sum(of: Callable[[int], int], pids: list[int]) -> int:
@@ -123,9 +135,11 @@ def disk(root: str) -> tuple[int, int]:
 
     Raises:
         TooDeep: the tree is deeper than MAX_DEPTH.
+        Hidden: a folder in it can't be listed.
     """
     total = entries = 0
     pending = [(root, 0)]
+    closed: set[str] = set()
     while pending:
         folder, depth = pending.pop()
         if depth > MAX_DEPTH:
@@ -141,9 +155,25 @@ def disk(root: str) -> tuple[int, int]:
                     if stat.S_ISDIR(status.st_mode):
                         pending.append((entry.path, depth + 1))
                     total += status.st_blocks * 512
+        except PermissionError as error:
+            if folder in closed:
+                raise Hidden from error
+            closed.add(folder)
+            with contextlib.suppress(OSError):
+                _open_up(folder)
+            pending.append((folder, depth))
         except OSError:
             continue  # removed meanwhile
     return total, entries
+
+
+def _open_up(folder: str) -> None:
+    """Make a folder listable that its owner, who runs this, has closed."""
+    fd = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+    finally:
+        os.close(fd)
 
 
 def deleted_files(pids: list[int]) -> int:

@@ -1,0 +1,211 @@
+"""The `bubblewrap` rung: every namespace, no capability, a sized /tmp and /dev/shm; no daemon, no image.
+
+The program's supervisor is the first process of the namespaces. It holds the lifeline to the orchestrator, so the
+sandbox ends with it, and no thread of the orchestrator has to stay alive for the sandbox to live
+(`--die-with-parent` would end it with the thread that started it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlesearch.sandbox import cgroup, inside, landlock, mounts, options, watch
+from mlesearch.sandbox.box import INSIDE, Box, handshake
+from mlesearch.sandbox.environment import Interpreter, interpreter
+from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
+from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
+from mlesearch.types import SandboxUnavailable
+
+ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
+_ENTER = 'for f in $1; do echo $$ > "$f" || exit 1; done; shift; exec "$@"'
+
+
+class _Wrapped:
+    """A started bubblewrap."""
+
+    def __init__(self, process: subprocess.Popen[bytes], conn: socket.socket, log: Path, group: cgroup.Group | None):
+        self.conn = conn
+        self._process, self._log, self._group = process, log, group
+        self._counters = None if group is None else cgroup.Counters.of(group.as_request())
+
+    def counter_fds(self) -> tuple[int, ...]:
+        return () if self._counters is None else self._counters.fds()
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.conn.close()  # the first process inside sees it, and ends
+        try:
+            self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            for pid in (*watch.descendants(self._process.pid), self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+        if self._counters is not None:
+            self._counters.close()
+            self._counters = None
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
+
+    def ran_out_of_memory(self) -> bool:
+        return self._counters is not None and self._counters.oom_kills() > 0
+
+    def last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
+        return lines[-1] if lines else ""
+
+
+class BubblewrapSandbox(BoxedRung):
+    """Programs in namespaces of their own, made by bubblewrap.
+
+    Args:
+        warm: keep sandboxes ready that have imported the usual libraries; each serves one program.
+        require: promises without which nothing is run.
+        min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        use_cgroup: put each sandbox into a control group where one can be written; False: the watchdog alone.
+
+    Raises:
+        ConfigError: `require` names something that is no promise.
+        SandboxUnavailable: there is no bubblewrap here, or a promise of `require` isn't kept.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        require: Sequence[str] = (),
+        min_free_bytes: int = GIB,
+        use_cgroup: bool = True,
+    ) -> None:
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        found = shutil.which("bwrap")
+        if found is None:
+            raise SandboxUnavailable(
+                "sandbox bubblewrap: there is no `bwrap` on PATH; install it (on Debian: apt-get install bubblewrap)"
+            )
+        self._bwrap = found
+        self._use_cgroup = use_cgroup and bool(cgroup.parents())
+        self._python = interpreter()
+        self._layout = mounts.layout(self._python)
+        options.check_kept(self.name, self._require, self.promises())
+
+    def promises(self) -> tuple[str, ...]:
+        """What holds on this machine; memory is hard only where a control group can be written."""
+        degree = "" if self._use_cgroup else ": advisory"
+        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+
+    def _interpreter(self) -> Interpreter:
+        return self._python
+
+    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
+        limits = spec.limits
+        group = None
+        if self._use_cgroup:
+            group = cgroup.create(limits.memory_bytes + OVERHEAD_BYTES, limits.processes + 64)
+            if group is None:
+                raise SandboxUnavailable("sandbox bubblewrap: the control group can't be made any more")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        log = folder / "log"
+        try:
+            with theirs, log.open("wb") as output:
+                process = subprocess.Popen(
+                    self._command(spec, folder, theirs.fileno(), group),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=self._variables(limits),
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            if group is not None:
+                group.remove()
+            raise
+        box = _Wrapped(process, ours, log, group)
+        try:
+            config = {"landlock": landlock.abi(), "own_cgroup": False}
+            handshake(ours, self._message(spec, warm, config), box.counter_fds())
+        except OSError as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            words = box.last_words() or str(error)
+            box.end()
+            raise SandboxUnavailable(f"sandbox bubblewrap: it can't be started: {words}") from error
+        except BaseException:
+            box.end()
+            raise
+        return box
+
+    def _command(self, spec: Spec, folder: Path, fd: int, group: cgroup.Group | None) -> list[str]:
+        enter = [] if group is None else ["/bin/sh", "-c", _ENTER, "sh", _procs(group)]
+        python = [mounts.executable(self._python), "-s", "-P", "-S", "-B", "-c", inside.BOOT, str(fd)]
+        return [
+            *enter,
+            self._bwrap,
+            *_namespaces(),
+            *self._file_systems(spec, folder),
+            "--chdir",
+            INSIDE.work,
+            "--",
+            *python,
+        ]
+
+    def _file_systems(self, spec: Spec, folder: Path) -> list[str]:
+        covers = mounts.Covers(folder.parent / "covers")
+        sizes = _tmpfs_sizes(spec.limits)
+        words = ["--size", str(sizes["/tmp"]), "--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+        words += ["--size", str(sizes["/dev/shm"]), "--perms", "1777", "--tmpfs", "/dev/shm"]
+        for path in self._layout.binds:
+            words += ["--ro-bind", path, path]
+        for target, path in self._layout.links:
+            words += ["--symlink", target, path]
+        for path in self._layout.covered:
+            words += ["--ro-bind", covers.over(path), path]
+        source = os.path.realpath(spec.input_dir)
+        words += ["--ro-bind", source, INSIDE.input]
+        for path in mounts.hidden_below_input(spec):
+            words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)]
+        for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
+            words += ["--bind", str(folder / name), inner]
+        return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _namespaces() -> list[str]:
+    every = ["user", "ipc", "pid", "net", "uts", "cgroup"]
+    words = [f"--unshare-{name}" for name in every]
+    return [*words, "--disable-userns", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
+
+
+def _tmpfs_sizes(limits: Limits) -> Mapping[str, int]:
+    shared = max(MIB, min(limits.memory_bytes // 4, 256 * MIB))
+    return {"/dev/shm": shared, "/tmp": max(MIB, min(shared, limits.disk_bytes))}
+
+
+def _procs(group: cgroup.Group) -> str:
+    return " ".join(f"{folder}/cgroup.procs" for folder in group.folders)
+
+
+def make(params: Mapping[str, object]) -> BubblewrapSandbox:
+    """Build it from configuration.
+
+    Args:
+        params: see `options.parse`.
+
+    Raises:
+        ConfigError: an unknown key or a value that is not allowed.
+        SandboxUnavailable: it can't work here.
+    """
+    chosen = options.parse("bubblewrap", params)
+    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)

@@ -1,0 +1,94 @@
+"""This machine's interpreter inside a mount namespace: what is bound, what is left out, which links are needed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlesearch.sandbox import environment
+from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.protocol import Spec
+
+_PACKAGE = "raise ModuleNotFoundError(\"No module named 'mlesearch'\", name='mlesearch')\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a program finds beside its own folders.
+
+    Attributes:
+        binds: paths without links, bound read-only at the same place.
+        links: (target, path) of symbolic links.
+        covered: paths inside `binds` that something unreadable is bound over.
+    """
+
+    binds: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+    covered: tuple[str, ...]
+
+
+def layout(python: Interpreter) -> Layout:
+    """Of an interpreter of this machine; the same allow-list and exclusions as on the rung `local`."""
+    binds = [path for path, _ in environment.allowed(python) if not path.startswith("/proc/")]
+    links = [(os.readlink(path), path) for path in environment.SYSTEM if os.path.islink(path)]
+    given = (python.prefix, python.base_prefix, python.stdlib, *python.site)
+    for path in dict.fromkeys(given):
+        real = os.path.realpath(path)
+        if real != path and not _inside(path, binds):
+            links.append((real, path))
+    covered = [path for path in environment.excluded(python) if _inside(path, binds)]
+    return Layout(tuple(binds), tuple(links), tuple(covered))
+
+
+def _inside(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def executable(python: Interpreter) -> str:
+    """The interpreter's path where its folder is named without links, so that it exists inside."""
+    folder, name = os.path.split(python.executable)
+    return os.path.join(os.path.realpath(folder), name)
+
+
+class Covers:
+    """Things that can't be read, to be bound over what must stay out.
+
+    Args:
+        folder: takes them; removed with it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file, self._package = folder / "folder", folder / "file", folder / "package"
+        if not self._package.exists():
+            folder.mkdir(mode=0o711, exist_ok=True)
+            self._folder.mkdir()
+            self._folder.chmod(0)
+            self._file.touch()
+            self._file.chmod(0)
+            # an empty folder would be taken for a package without a file
+            part = folder / "part"
+            part.mkdir()
+            (part / "__init__.py").write_text(_PACKAGE)
+            part.chmod(0o111)
+            part.rename(self._package)
+
+    def over(self, path: str) -> str:
+        """What to bind over a path of this machine."""
+        if path == environment.own_package():
+            return str(self._package)
+        return self.of_kind(os.path.isdir(path))
+
+    def of_kind(self, is_folder: bool) -> str:
+        """What to bind over a path elsewhere."""
+        return str(self._folder if is_folder else self._file)
+
+
+def hidden_below_input(spec: Spec) -> list[str]:
+    """Answer folders that lie in the public folder, relative to it."""
+    source = os.path.realpath(spec.input_dir)
+    return [
+        os.path.relpath(path, source)
+        for path in map(os.path.realpath, spec.hidden)
+        if path.startswith(source + "/") and os.path.exists(path)
+    ]

@@ -1,0 +1,92 @@
+"""From a supervisor's report to a result; what all rungs tell their supervisors and ask of their disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlesearch.sandbox import artefacts, verdict
+from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.types import ExecResult, SandboxUnavailable
+
+
+def numbers(limits: Limits) -> dict[str, int]:
+    """What the supervisor enforces."""
+    return {
+        "memory_bytes": limits.memory_bytes,
+        "cpu_count": limits.cpu_count,
+        "disk_bytes": limits.disk_bytes,
+        "file_bytes": limits.file_bytes,
+        "output_bytes": limits.output_bytes,
+        "processes": limits.processes,
+        "entries": limits.entries,
+    }
+
+
+def result(
+    seen: Mapping[str, Any], spec: Spec, job: Job, work: Path, shown: Mapping[str, str], promises: tuple[str, ...]
+) -> ExecResult:
+    """From the supervisor's report to a result, with the safe copies of what the program left.
+
+    Args:
+        seen: the report.
+        spec: of the slot.
+        job: that was run.
+        work: the working folder on the host; its program has ended.
+        shown: what the program's output shows in place of paths.
+        promises: in force.
+    """
+    scrub = verdict.Scrubber.of(shown)
+    stdout, stderr = (verdict.captured(stream, scrub) for stream in seen["streams"])
+    status, reason = verdict.judge(seen, stderr, numbers(spec.limits))
+    left = artefacts.collect(work, job.collect, job.outbox, spec.limits.file_bytes)
+    return ExecResult(
+        status=status,
+        exit_code=seen["exit_code"],
+        signal=seen["signal"],
+        wall_us=seen["wall_us"],
+        cpu_us=seen["cpu_us"],
+        peak_memory_bytes=seen["peak_memory_bytes"],
+        stdout=stdout,
+        stderr=stderr,
+        reason=reason,
+        artefacts=left,
+        promises=promises,
+    )
+
+
+def check_space(rung: str, folder: Path, min_free: int) -> None:
+    """Refuse to start a run on a disk that is nearly full.
+
+    Raises:
+        SandboxUnavailable: less than `min_free` bytes are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < min_free:
+        raise SandboxUnavailable(
+            f"sandbox {rung}: only {free // MIB} MiB are free at {folder.parent}; "
+            f"at least {min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
+        )
+
+
+def killed_for_memory(limits: Limits, wall_s: float) -> dict[str, Any]:
+    """The report of a supervisor that the kernel killed together with its program.
+
+    Args:
+        limits: of the program.
+        wall_s: since it was started.
+    """
+    nothing = {"head": "", "tail": "", "seen": 0}
+    return {
+        "limit": ("oom", f"used more than its memory limit of {limits.memory_bytes / MIB:g} MiB"),
+        "exit_code": None,
+        "signal": 9,
+        "left": 0,
+        "wall_us": round(wall_s * 1e6),
+        "cpu_us": 0,
+        "peak_memory_bytes": limits.memory_bytes,
+        "peak_tasks": 0,
+        "streams": [nothing, nothing],
+    }
