@@ -15,6 +15,7 @@ from mlesearch.analysis import dynamics, figures, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.tables import Policy, read
 from mlesearch.types import ConfigError
 
@@ -229,8 +230,11 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
 def warnings(results: Results) -> tuple[str, ...]:
     """What a reader must know before comparing: differences between the arms that are not the strategy."""
     runs = results.tables.runs
-    found = []
-    for column, what in (("hardware", "hardware"), ("promises", "sandbox promises"), ("validation", "validation")):
+    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
+    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
+    for column, what in columns.items():
+        if column not in runs.columns:
+            continue
         values = sorted({str(v) for v in runs[column].dropna()})
         if len(values) > 1:
             found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.")
@@ -269,12 +273,24 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         ("Steps per run", _span(runs["steps"])),
         ("Validation", distinct("validation")),
         ("Hardware", distinct("hardware")),
+        ("Sandbox", distinct("rung") if "rung" in runs.columns else "not recorded"),
         ("Sandbox promises", distinct("promises").replace(",", ", ")),
+        ("Programs' environment", distinct("environment") if "environment" in runs.columns else "not recorded"),
+        ("Programs' own time", _own_time(runs)),
         ("mlesearch", str(results.tables.study.get("mlesearch_version") or "unknown")),
     ]
     if isinstance(grid, Mapping) and grid:
         rows.append(("Declared grid", json.dumps(grid, sort_keys=True, ensure_ascii=False)))
     return tuple(rows)
+
+
+def _own_time(runs: pd.DataFrame) -> str:
+    """How much of the runs' wall-clock time their programs were running."""
+    if not {"program_s", "program_cpu_s"} <= set(runs.columns) or runs["program_s"].dropna().empty:
+        return "not recorded"
+    known = runs.dropna(subset=["program_s", "program_cpu_s", "real_s"])
+    ran, computed, real = (float(known[c].sum()) for c in ("program_s", "program_cpu_s", "real_s"))
+    return f"{ran:,.0f} s run time ({computed:,.0f} s of processors) of {real:,.0f} s wall-clock time of all runs"
 
 
 def _span(values: pd.Series[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import Gap, adjust, paired_gap
 from mlesearch.analysis.rates import Floats, Parity, Rates, e1_rates, e2_rates, parity
+from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, validate
 
 
@@ -49,6 +50,7 @@ class Comparison:
         by_task: shape (M, T): the gap of each model on each task.
         slope: None where models have no order or there are fewer than two.
         crossover: None where the models have no order.
+        sandboxes: in what the two sides were not run in the same sandbox.
     """
 
     treatment: Arm
@@ -58,6 +60,7 @@ class Comparison:
     by_task: Floats
     slope: Slope | None
     crossover: Crossover | None
+    sandboxes: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,9 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(counts, models, arms, arm, claim.baseline, False) for arm in rest)
         main, others = _adjusted(main, others)
+        seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
+        main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
+        others = tuple(rest_seen)
     return Results(
         tables=tables,
         policy=note,

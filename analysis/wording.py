@@ -14,6 +14,7 @@ from mlesearch.analysis.claim import RATES, Models
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
 from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.sandboxes import ASPECTS
 
 MINUS = "−"
 ALPHA = 0.05
@@ -243,12 +244,42 @@ def _established(results: Results, c: Comparison, x: Crossover, status: str) -> 
     return Verdict("Crossover", "yes", headline, f"{_opening(results)}{text}.", status)
 
 
+def sandbox_verdict(c: Comparison) -> Verdict:
+    """That the two sides of the claim's comparison were not run in the same sandbox."""
+    headline = "Not the same on both sides"
+    return Verdict("The sandbox", "open", headline, sandbox_sentence(c), _status(c))
+
+
+def sandbox_sentence(c: Comparison) -> str:
+    """In what the two sides differ, and what that means for their gap."""
+    parts = []
+    for d in c.sandboxes:
+        if d.aspect == "promises":
+            left, right = (set(",".join(side).split(",")) - {""} for side in (d.treatment, d.baseline))
+            only = [
+                f"{', '.join(sorted(mine - other))} with {arm.label} only"
+                for arm, mine, other in ((c.treatment, left, right), (c.baseline, right, left))
+                if mine - other
+            ]
+            parts.append(f"promises in force: {'; '.join(only) or 'not in the same runs'}")
+        else:
+            left_text, right_text = (listing([v[:12] for v in side]) for side in (d.treatment, d.baseline))
+            parts.append(f"{ASPECTS[d.aspect].removeprefix('sandbox ')} {left_text} against {right_text}")
+    models = list(dict.fromkeys(m for d in c.sandboxes for m in d.models))
+    return (
+        f"The runs of {c.treatment.label} and {c.baseline.label} did not share one sandbox (with "
+        f"{listing(models) if len(models) <= 6 else plural(len(models), 'model')}): {'; '.join(parts)}. "
+        "A gap between them may come from that."
+    )
+
+
 def verdicts(results: Results) -> tuple[Verdict, ...]:
     """The parts of the claim box; none with a single arm."""
     if results.main is None:
         return ()
     c = results.main
-    return rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
+    found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
+    return (*found, sandbox_verdict(c)) if c.sandboxes else found
 
 
 def title(results: Results) -> str:

@@ -28,6 +28,7 @@ class Budget:
         tokens: input and output tokens together.
         real_time_s: wall-clock seconds of this process on the run, for cluster limits; never part of `used`.
         reserve_s: charged seconds kept back for finalising.
+        gpu_s: GPU seconds of the search, beside one of the first four; part of `used`.
     """
 
     steps: int | None = None
@@ -36,6 +37,12 @@ class Budget:
     tokens: int | None = None
     real_time_s: float | None = None
     reserve_s: float = 0.0
+    gpu_s: float | None = None
+
+    @property
+    def gpu_us(self) -> int | None:
+        """GPU time, microseconds."""
+        return None if self.gpu_s is None else round(self.gpu_s * MICROSECONDS)
 
     @property
     def time_us(self) -> int | None:
@@ -65,6 +72,7 @@ class Meter:
         self.steps = 0  # started: in flight counted as spent
         self.judgements = 0
         self.usage = Usage()
+        self.gpu_us = 0  # that programs had a GPU for
         self.spent_nusd = 0  # a call whose cost is not known counts at its worst case
         self._reserved_tokens = 0
         self._reserved_nusd = 0
@@ -78,6 +86,7 @@ class Meter:
             (charged_us, b.time_us),
             (self.spent_nusd, b.cost_nusd),
             (self.usage.tokens, b.tokens),
+            (self.gpu_us, b.gpu_us),
         ):
             if limit is not None:
                 thousandths = max(thousandths, 1000 * spent // limit if limit > 0 else 1000)
@@ -98,11 +107,17 @@ class Meter:
         limit = self.budget.time_us
         return None if limit is None else max(0, limit - charged_us)
 
+    def program_left_us(self, charged_us: int) -> int | None:
+        """What a program may still take: of the charged time, and of the GPU time; None where neither is limited."""
+        time_us, gpu_us = self.time_left_us(charged_us), self.budget.gpu_us
+        left = [us for us in (time_us, None if gpu_us is None else max(0, gpu_us - self.gpu_us)) if us is not None]
+        return min(left, default=None)
+
     def spent(self, charged_us: int) -> bool:
-        """Whether time, USD or tokens are spent."""
+        """Whether time, GPU time, USD or tokens are spent."""
         b = self.budget
         return (
-            self.time_left_us(charged_us) == 0
+            self.program_left_us(charged_us) == 0
             or (b.tokens is not None and self.usage.tokens >= b.tokens)
             or (b.cost_nusd is not None and self.spent_nusd >= b.cost_nusd)
         )

@@ -36,7 +36,7 @@ def make_budget(s: Settings) -> Budget:
         ConfigError: none is declared, or one is not above 0.
     """
     b = s.budget
-    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s"):
+    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s"):
         value = getattr(b, key)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
@@ -44,7 +44,9 @@ def make_budget(s: Settings) -> Budget:
         raise ConfigError("budget: no limit is set; set at least one of steps, time_s, cost_usd, tokens")
     if b.reserve_s < 0 or (b.time_s is not None and b.reserve_s >= b.time_s):
         raise ConfigError(f"budget.reserve_s: {b.reserve_s}; at least 0 and less than budget.time_s is needed")
-    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s)
+    if b.gpu_s is not None and not s.sandbox.gpus:
+        raise ConfigError("budget.gpu_s: no program gets a GPU, so none of it is spent; set sandbox.gpus=1, or null")
+    return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s, b.gpu_s)
 
 
 def make_model(s: Settings) -> Model:
@@ -65,10 +67,17 @@ def make_sandbox(s: Settings) -> Sandbox:
     """The sandbox of a cell, tried once; kept for the life of the process, so that what is warm stays warm.
 
     Raises:
-        ConfigError: unknown kind, it does not work here, or it does not keep `sandbox.require`.
+        ConfigError: unknown kind, it does not work here, it does not keep `sandbox.require`, no GPU where one is asked
+            for, or its store is missing or another sandbox's.
     """
-    params = json.dumps(_sandbox_params(s), sort_keys=True)
-    return _sandbox(s.sandbox.kind, json.dumps(list(s.sandbox.require)), params, os.getpid())
+    b = s.sandbox
+    gpu = (b.gpu_slots, b.charge_gpu_wait) if b.gpus else None
+    asked = (b.kind, json.dumps(list(b.require)), json.dumps(_sandbox_params(s), sort_keys=True), gpu)
+    if b.exec_store == "off":
+        return _sandbox(*asked, os.getpid())
+    name = "executions.db" if b.exec_store_form == "sqlite" else "executions"
+    path = Path(b.exec_store_path or Path(s.study.dir) / name).absolute()
+    return _recorded(*asked, b.exec_store, path, b.exec_store_form, os.getpid())
 
 
 def choose_sandbox(s: Settings) -> ladder.Choice:
@@ -89,9 +98,39 @@ def _sandbox_params(s: Settings) -> dict[str, object]:
 
 
 @lru_cache(maxsize=8)
-def _sandbox(kind: str, require: str, params: str, pid: int) -> Sandbox:
+def _recorded(
+    kind: str, require: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
+) -> Sandbox:
+    from mlesearch.sandbox.recorded import recorded
+    from mlesearch.store import open_store
+
+    given = {k: v for k, v in json.loads(params).items() if k != "min_free_gib"}
+    automatic = kind == ladder.AUTO
+    asked = [
+        {
+            "kind": name,
+            "params": ladder.Choice(name, "", (), automatic).params(given),
+            "gpu": None if gpu is None else list(gpu),
+        }
+        for name in (ladder.CHOSEN_BY_AUTO if automatic else (kind,))
+    ]
+    return recorded(
+        mode,
+        partial(_sandbox, kind, require, params, gpu, pid),
+        partial(open_store, path, form, must_exist=mode == "replay"),
+        asked,
+    )
+
+
+@lru_cache(maxsize=8)
+def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
     given = json.loads(params)
-    return ladder.open_choice(ladder.choose(kind, json.loads(require), given), given)
+    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given), given)
+    if gpu is not None:
+        from mlesearch.sandbox.gpu_sandbox import GpuSandbox
+
+        sandbox = GpuSandbox(sandbox, slots=gpu[0], charge_wait=gpu[1])
+    return sandbox
 
 
 @lru_cache(maxsize=256)
@@ -113,6 +152,14 @@ def make_limits(s: Settings, task: Task) -> Limits:
         file_bytes=round(b.disk_gib * GIB),
         processes=b.processes,
     )
+
+
+def make_resources(limits: Limits, sandbox: Sandbox) -> Resources:
+    """What prompts say of a run's machine: what it declares, and nothing else of it."""
+    from mlesearch.sandbox.gpus import words
+
+    gpu = words(sandbox.identity())
+    return Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, gpu, sandbox.packages())
 
 
 def make_context(s: Settings) -> Context:
@@ -158,7 +205,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         run_id=key.id,
         entropy=entropy,
         brief=brief(task, preview(task.public_dir)),
-        resources=Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, packages=sandbox.packages()),
+        resources=make_resources(limits, sandbox),
         operators=operators,
         scope=scope,
         roles=dict.fromkeys(Op, role),
@@ -174,14 +221,14 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         optimizer=optimizer,
         cockpit=cockpit,
         sandbox=sandbox,
-        spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits),
+        spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits, gpus=s.sandbox.gpus),
         record=record,
         budget=budget,
         direction=task.direction,
         selection=s.run.selection,
         workers=s.run.workers,
         keep_submissions=s.run.keep_submissions,
-        splits=TaskSplits(task, limits) if s.run.selection == "revalidate" else None,
+        splits=TaskSplits(task, limits, s.sandbox.gpus) if s.run.selection == "revalidate" else None,
         revalidate_k=s.run.revalidate_k,
         revalidate_splits=s.run.revalidate_splits,
     )

@@ -203,6 +203,10 @@ def result_to_json(r: ExecResult) -> Json:
         d["signal"] = r.signal
     if r.reason:
         d["reason"] = r.reason
+    if r.gpu_us or r.gpu_wait_us:
+        d["gpu_us"], d["gpu_wait_us"] = r.gpu_us, r.gpu_wait_us
+    if r.gpu_wait_charged:
+        d["gpu_wait_charged"] = True
     if r.artefacts:
         d["artefacts"] = [[a.name, a.size_bytes, a.problem] for a in r.artefacts.values()]
     return d
@@ -235,4 +239,7 @@ def result_from_json(
         d.get("reason", ""),
         artefacts,
         promises,
+        d.get("gpu_us", 0),
+        d.get("gpu_wait_us", 0),
+        d.get("gpu_wait_charged", False),
     )

@@ -54,7 +54,10 @@ RUNS = {
     "charged_s": REAL,
     "wait_s": REAL,
     "real_s": REAL,
+    "program_s": REAL,
+    "program_cpu_s": REAL,
     "gpu_h": REAL,
+    "gpu_wait_s": REAL,
     "cost_usd": REAL,
     "tokens_in": INTEGER,
     "tokens_out": INTEGER,
@@ -63,6 +66,8 @@ RUNS = {
     "steps": INTEGER,
     "validation": TEXT,
     "promises": TEXT,
+    "rung": TEXT,
+    "environment": TEXT,
     "model_answered": TEXT,
     "hardware": TEXT,
 }
@@ -95,7 +100,10 @@ CALLS = {
     "cost_usd": REAL,
     "service_s": REAL,
 }
-DURATIONS = ("charged_s", "wait_s", "real_s", "t_charged_s", "service_s")
+DURATIONS = (
+    *("charged_s", "wait_s", "real_s", "program_s", "program_cpu_s", "gpu_h", "gpu_wait_s"),
+    *("t_charged_s", "service_s"),
+)
 """Columns of measured durations: all that may differ between two equal studies."""
 
 

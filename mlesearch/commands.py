@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from mlesearch.compose import Launch
     from mlesearch.config import StudyPlan
     from mlesearch.launch import RunReport
+    from mlesearch.summary import ProgramTime
 
 # run
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 def run(args: Namespace) -> int:
     """Check a launch as a whole, hand it to Hydra, and say what came of it."""
     from mlesearch import compose, config
+    from mlesearch.summary import program_time
 
     launch = compose.jobs(compose.expand(args.overrides), args.multirun)
     plan = config.plan([j.settings for j in launch.jobs])
@@ -33,7 +37,10 @@ def run(args: Namespace) -> int:
     if args.check:
         print("all of it can run; nothing was run or written (--check)")
         return 0
+    begun = [r.folder for r in plan.runs if plan.states[r.key] not in ("new", "finished")]
+    before, began_s = program_time(begun), time.monotonic()
     reports = _launch(launch, plan)
+    launch_s = time.monotonic() - began_s
     failed = [r for r in reports if r.status == "failed"]
     for r in failed:
         print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
@@ -41,10 +48,31 @@ def run(args: Namespace) -> int:
         _say_run(plan.runs[0].folder)
     else:
         _say_study(plan.folder)
+    unfinished = [r.folder for r in plan.runs if plan.states[r.key] != "finished"]
+    if finished < len(plan.runs):
+        print(_own_time(before, program_time(unfinished), launch_s, _side_by_side(plan)))
     if any(r.status == "interrupted" for r in reports):
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
     return 1 if failed else 0
+
+
+def _side_by_side(plan: StudyPlan) -> int:
+    """Programs that this launch may have running at once."""
+    settings = plan.runs[0].settings
+    cell = max(Counter((r.key.model, r.key.strategy, r.key.variant) for r in plan.runs).values())
+    jobs = (os.cpu_count() or 1) if settings.launcher.n_jobs == -1 else settings.launcher.n_jobs
+    return min(cell, jobs) * settings.run.workers
+
+
+def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_side: int) -> str:
+    """What the programs of a launch took themselves, against what the launch took."""
+    programs, run_s = after.programs - before.programs, after.run_s - before.run_s
+    text = f"{programs:,} programs ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
+    text += f", at most {side_by_side} at a time; the launch took {launch_s:,.1f} s"
+    if run_s <= 0:
+        return text
+    return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
 
 
 def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:

@@ -31,7 +31,9 @@ from mlesearch.codec import Json
 from mlesearch.compose import names
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory, plugins
+from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
+from mlesearch.sandbox.recorded import check_mode
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
 from mlesearch.study import (
@@ -157,9 +159,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     model = make_model(s)
     model.check()
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
-    choice = choose_sandbox(s)
-    taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
-    s = replace(s, sandbox=taken)  # so that every worker process takes the same rung
+    s, why = _with_rung(s)
     sandbox = make_sandbox(s)
     embedder = make_embedder(s)
     embedder.check()
@@ -173,7 +173,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
             check_resplit(task)
         limits = make_limits(s, task)
         shared = _identity(s, model, sandbox, embedder, task, limits, budget)
-        labels = {**_labels(s, model, task, sandbox), "sandbox_why": choice.why}
+        labels = {**_labels(s, model, task, sandbox), "sandbox_why": why}
         runs += [
             RunPlan(
                 RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),
@@ -185,6 +185,15 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
             for seed in s.seeds
         ]
     return runs
+
+
+def _with_rung(s: Settings) -> tuple[Settings, str]:
+    """Settings that name the rung, so that every worker process takes the same one; and why it is that one."""
+    if s.sandbox.exec_store == "replay":
+        return s, "none is used: executions are replayed from a store"
+    choice = choose_sandbox(s)
+    taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
+    return replace(s, sandbox=taken), choice.why
 
 
 def _check_simulated(s: Settings, task: Task) -> None:
@@ -238,8 +247,13 @@ def _check_run_settings(s: Settings) -> None:
             raise ConfigError(f"{key}: {value}; a number above 0 is needed")
     if s.sandbox.memory_gib < MIN_MEMORY_GIB:
         raise ConfigError(f"sandbox.memory_gib: {s.sandbox.memory_gib}; at least {MIN_MEMORY_GIB} is needed for python")
+    if s.sandbox.gpus not in (0, 1):
+        raise ConfigError(f"sandbox.gpus: {s.sandbox.gpus}; 0 for none, or 1 for a GPU a program")
+    if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
+        raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
+    check_mode(s.sandbox.exec_store)
     processors = os.cpu_count() or 1
-    if s.sandbox.cpu_count > processors:
+    if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
         raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
     temperature = s.model.sampling.temperature
     if temperature is not None and not 0 <= temperature <= 2:
@@ -261,7 +275,7 @@ def _identity(
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": embedder.name,
         "selection": _selection_identity(s),
-        "budget": asdict(budget),
+        "budget": {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None},
         "workers": s.run.workers,
         "limits": asdict(limits),
         "sandbox": dict(sandbox.identity()),
@@ -296,4 +310,6 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "lower_is_better": task.direction is Direction.MINIMIZE,
         "validation": task.validation.value,
         "sandbox": sandbox.name,
+        "promises": sandbox.identity().get("promises", []),
+        "exec_store": s.sandbox.exec_store,
     }

@@ -255,6 +255,7 @@ class Engine:
             charged = self._settle(worker, result.usage)
             self._record.replied(work.kind, id, work.request, t, result, charged)
         elif isinstance(work, Execute) and isinstance(result, ExecResult):
+            self._meter.gpu_us += result.gpu_us
             self._record.executed(id, t, work.program, result)
         elif isinstance(work, Embed) and isinstance(result, EmbedReply):
             charged = self._settle(worker, result.usage)
@@ -323,7 +324,7 @@ class Engine:
     def _deadline_s(self, worker: int) -> float:
         """What a program may take: its limit, or what is left."""
         limit_s = self._p.spec.limits.time_s
-        left_us = self._meter.time_left_us(self._time.at(worker))
+        left_us = self._meter.program_left_us(self._time.at(worker))
         if left_us is None or ("executed", 0) in self._stored.get(self._flights[worker].proposal.id, ()):
             return limit_s
         return min(limit_s, left_us / MICROSECONDS)
@@ -373,6 +374,7 @@ class Engine:
         self._time.restore(worker, event["t"])
         if "usage" in event:
             self._meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
+        self._meter.gpu_us += event.get("result", {}).get("gpu_us", 0)
         self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
 
     def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal, float]) -> None:

@@ -295,7 +295,7 @@ class Flight:
     def _execute(self, parsed: Parsed) -> Generator[Work, object, Landed]:
         deadline_s = self._gates.program_deadline_s()
         if deadline_s <= 0:
-            raise BudgetSpent("no charged time is left to run the program")
+            raise BudgetSpent("no charged or GPU time is left to run the program")
         result = yield Execute(parsed.code, deadline_s)
         if not isinstance(result, ExecResult):
             raise TypeError(f"an execution was answered with {type(result).__name__}")
@@ -346,5 +346,5 @@ def charged_us(result: object) -> int:
     if isinstance(result, Reply | EmbedReply):
         return result.usage.service_us
     if isinstance(result, ExecResult):
-        return result.wall_us
+        return result.charged_us
     raise TypeError(f"no work ends with a {type(result).__name__}")

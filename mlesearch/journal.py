@@ -218,7 +218,9 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-DURATIONS = frozenset({"t", "real_us", "wall_us", "cpu_us", "peak_bytes", "service_us", "wait_us"})
+DURATIONS = frozenset(
+    {"t", "real_us", "wall_us", "cpu_us", "peak_bytes", "gpu_us", "gpu_wait_us", "service_us", "wait_us"}
+)
 """Keys of measured durations (and peak memory): all that may differ between two equal runs."""
 
 

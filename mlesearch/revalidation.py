@@ -150,7 +150,7 @@ class Revalidation:
 
     def _land(self, rounds: Rounds, rerun: Rerun, scorer: Scorer, worker: int, result: ExecResult) -> None:
         judged = judge(result, scorer)
-        t = self._time.charge(worker, result.wall_us)
+        t = self._time.charge(worker, result.charged_us)
         self._p.record.revalidated(*rerun, worker, t, judged.score, judged.problem, result)
         rounds.add(rerun, judged.score)
 

@@ -53,6 +53,12 @@ class SandboxSettings:
     kind: a rung of the ladder, or auto (docs/sandbox.md). require: promises without which nothing is run. warm: import
     the usual libraries before a program arrives. min_free_gib: of the scratch disk, below which nothing is run.
     program_time_s null: the task's own limit.
+
+    gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
+    a free GPU counts as charged time.
+
+    exec_store: off, record (what was executed once is not executed again) or replay (nothing is executed);
+    exec_store_path null: in the study's folder; exec_store_form: sqlite, or files for a network file system.
     """
 
     kind: str = "auto"
@@ -64,12 +70,21 @@ class SandboxSettings:
     cpu_count: int = 1
     disk_gib: float = 1.0
     processes: int = 512
+    gpus: int = 0
+    gpu_slots: int = 1
+    charge_gpu_wait: bool = False
+    exec_store: str = "off"
+    exec_store_path: str | None = None
+    exec_store_form: str = "sqlite"
     params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class BudgetSettings:
-    """What one run may spend; null: not limited. At least one of the first four must be set."""
+    """What one run may spend; null: not limited. At least one of the first four must be set.
+
+    gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
+    """
 
     steps: int | None = None
     time_s: float | None = None
@@ -77,6 +92,7 @@ class BudgetSettings:
     tokens: int | None = None
     real_time_s: float | None = None
     reserve_s: float = 0.0
+    gpu_s: float | None = None
 
 
 @dataclass

@@ -85,7 +85,7 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
         f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o.get('status', 'not told yet')}",
         f"verdict: {f.verdicts.get(id, 'none')}",
         f"validation {_number(o.get('score'))}, test {_number(grade.get('score'))}, medal {grade.get('medal', 'none')}",
-        f"ran {result['wall_us'] / 1e6:.2f} s, peak {result['peak_bytes'] / 2**20:.0f} MiB",
+        f"ran {result['wall_us'] / 1e6:.2f} s, peak {result['peak_bytes'] / 2**20:.0f} MiB{_gpu(result)}",
         *([result["reason"]] if "reason" in result else []),
     ]
     for title, text in (("plan", o.get("plan", "")), ("lesson", o.get("lesson", ""))):
@@ -155,6 +155,12 @@ def _first_line(outcome: Json) -> str:
         text = outcome.get("plan", "") if outcome["status"] == "ok" else outcome.get("lesson", "")
     line = str(text).strip().split("\n")[0]
     return line if len(line) <= 90 else line[:87] + "..."
+
+
+def _gpu(result: Json) -> str:
+    if "gpu_us" not in result:
+        return ""
+    return f", with a GPU for {result['gpu_us'] / 1e6:.2f} s after waiting {result['gpu_wait_us'] / 1e6:.2f} s for it"
 
 
 def _dash(value: object) -> str:

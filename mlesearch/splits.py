@@ -26,10 +26,11 @@ class Splits(Protocol):
 class TaskSplits:
     """Fresh splits of a task, in scratch folders that are removed by `close`, or once their process has died."""
 
-    def __init__(self, task: Task, limits: Limits) -> None:
+    def __init__(self, task: Task, limits: Limits, gpus: int = 0) -> None:
         """Nothing is written before `make`."""
         self._task = task
         self._limits = limits
+        self._gpus = gpus
         self._made: dict[int, tuple[Spec, Scorer]] = {}
         self._owned: Owned | None = None
 
@@ -42,7 +43,8 @@ class TaskSplits:
             folder.mkdir(mode=0o711)
             task = resplit(self._task, seed, folder)
             hidden = (self._task.private_dir, task.private_dir)
-            spec = Spec(f"{self._task.id}@{self._task.version}", task.public_dir, hidden, seed, self._limits)
+            name = f"{self._task.id}@{self._task.version}"
+            spec = Spec(name, task.public_dir, hidden, seed, self._limits, gpus=self._gpus)
             self._made[seed] = (spec, TaskScorer(task))
         return self._made[seed]
 

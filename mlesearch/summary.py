@@ -6,13 +6,14 @@ Column names and meanings are those of `mlesearch.analysis.tables`; this room on
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch.codec import Json, usage_from_json
 from mlesearch.journal import JournalError, read, read_lines
 from mlesearch.models.protocol import total_usage
+from mlesearch.sandbox.gpus import words
 from mlesearch.study import read_json
 from mlesearch.types import MICROSECONDS, NANODOLLARS, PROGRAM_OPS, Direction, Op, Usage
 
@@ -114,7 +115,10 @@ def summarise(folder: Path) -> Json:
         "charged_s": f.charged_us / MICROSECONDS,
         "wait_s": usage.wait_us / MICROSECONDS,
         "real_s": f.real_us / MICROSECONDS,
-        "gpu_h": 0.0,
+        "program_s": _seconds(f, "wall_us"),
+        "program_cpu_s": _seconds(f, "cpu_us"),
+        "gpu_h": _seconds(f, "gpu_us") / 3600,
+        "gpu_wait_s": _seconds(f, "gpu_wait_us"),
         "cost_usd": None if usage.cost_nusd is None else usage.cost_nusd / NANODOLLARS,
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
@@ -123,14 +127,50 @@ def summarise(folder: Path) -> Json:
         "steps": sum(e["outcome"]["op"] in _PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],
         "promises": ",".join(run["identity"]["sandbox"].get("promises", ())),
+        "rung": run["identity"]["sandbox"].get("rung"),
+        "environment": run["identity"]["sandbox"].get("environment"),
         "model_answered": ",".join(sorted({c["model"] for c in f.calls if "model" in c})),
         "hardware": _hardware(run["identity"]),
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramTime:
+    """What programs took, of one run or several.
+
+    Attributes:
+        programs: executions.
+        run_s: their run times, seconds.
+        cpu_s: their processor time, seconds.
+    """
+
+    programs: int = 0
+    run_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+def program_time(folders: Iterable[Path]) -> ProgramTime:
+    """Of all executions in the journals of these run folders; those without a journal count nothing."""
+    programs, run_s, cpu_s = 0, 0.0, 0.0
+    for folder in folders:
+        if (folder / "journal.jsonl").exists():
+            f = fold(folder)
+            programs += len(f.executed) + len(f.revalidated)
+            run_s += _seconds(f, "wall_us")
+            cpu_s += _seconds(f, "cpu_us")
+    return ProgramTime(programs, run_s, cpu_s)
+
+
+def _seconds(f: Folded, duration: str) -> float:
+    """Of all executions of a run, reruns on fresh splits included."""
+    micro: int = sum(e["result"].get(duration, 0) for e in (*f.executed.values(), *f.revalidated))
+    return micro / MICROSECONDS
+
+
 def _hardware(identity: Mapping[str, Json]) -> str:
     limits = identity["limits"]
-    return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB"
+    gpu = words(identity["sandbox"])
+    return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB" + (f", {gpu}" if gpu else "")
 
 
 def _oracle(f: Folded, g: Mapping[int, Json], direction: Direction) -> Json:

@@ -397,6 +397,9 @@ class ExecResult:
         reason: one line that says why it failed (exception type and message, limit that was hit); empty when ok.
         artefacts: by name.
         promises: names of the promises in force (net_off, data_read_only, answers_absent, ...).
+        gpu_us: time for which it had a GPU, microseconds (with one GPU, its run time).
+        gpu_wait_us: how long it waited for that GPU before it ran: recorded beside the run time.
+        gpu_wait_charged: whether that waiting counts as charged time.
     """
 
     status: ExecStatus
@@ -410,6 +413,14 @@ class ExecResult:
     reason: str = ""
     artefacts: Mapping[str, Artefact] = field(default_factory=dict)
     promises: tuple[str, ...] = ()
+    gpu_us: int = 0
+    gpu_wait_us: int = 0
+    gpu_wait_charged: bool = False
+
+    @property
+    def charged_us(self) -> int:
+        """What it costs of a time budget, microseconds."""
+        return self.wall_us + (self.gpu_wait_us if self.gpu_wait_charged else 0)
 
 
 class MlesearchError(Exception):

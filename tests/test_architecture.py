@@ -11,7 +11,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LEAVES = {"types", "markup"}
-BASE = {"optimizers", "codec", "journal", "clock", "lanes", "budget", "selection", "models", "sandbox", "tasks"}
+BASE = {
+    "entry",
+    "store",
+    "optimizers",
+    "codec",
+    "journal",
+    "clock",
+    "lanes",
+    "budget",
+    "selection",
+    "models",
+    "sandbox",
+    "tasks",
+}
 ALLOWED = {
     "types": set(),
     "markup": set(),
@@ -23,7 +36,9 @@ ALLOWED = {
     "selection": LEAVES,
     "models": LEAVES | {"journal"},
     "budget": LEAVES | {"models"},
-    "sandbox": LEAVES,
+    "entry": LEAVES | {"codec"},
+    "store": LEAVES | {"entry"},
+    "sandbox": LEAVES | {"codec", "entry", "store"},
     "tasks": LEAVES,
     "operators": LEAVES | {"models", "tasks"},
     "scoring": LEAVES | {"tasks"},

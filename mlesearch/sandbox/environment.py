@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.sandbox import landlock
+from mlesearch.sandbox import gpus, landlock
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -167,6 +167,14 @@ def allowed(python: Interpreter) -> list[tuple[str, int]]:
     files = [*READABLE, os.path.join(python.prefix, "pyvenv.cfg")]
     readable = [os.path.realpath(path) for path in files if os.path.exists(path)]
     return [(path, landlock.READ_EXECUTE) for path in roots] + [(path, landlock.READ) for path in readable]
+
+
+def allowed_with_gpu() -> list[tuple[str, int]]:
+    """(path without links, rights) a program with a GPU gets beside: the nodes of all GPUs, what CUDA reads."""
+    use = landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV
+    return [(os.path.realpath(node), use) for node in gpus.all_device_nodes()] + [
+        (path, landlock.READ) for path in gpus.readable_by_gpu_programs()
+    ]
 
 
 def excluded(python: Interpreter) -> list[str]:

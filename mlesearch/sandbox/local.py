@@ -66,6 +66,7 @@ class LocalSandbox:
     """
 
     name = "local"
+    gpu_promise = "gpu_pinned: advisory"
 
     def __init__(
         self,
@@ -223,7 +224,7 @@ class LocalSandbox:
         folder = self._owned().slot()
         group = self._group(spec.limits)
         for last in (False, True):
-            server = self._server(spec.limits.cpu_count)
+            server = self._server(spec.limits.cpu_count, bool(spec.gpus))
             try:
                 conn = server.submit(self._request(spec, folder, server.private_shm, group))
             except OSError as error:
@@ -256,8 +257,12 @@ class LocalSandbox:
                         "program": job.program,
                         "deadline_s": job.deadline_s,
                         "cpus": sorted(os.sched_getaffinity(0)),
+                        "environment": {} if job.gpu is None else dict(job.gpu.environment()),
+                        "lease": job.gpu is not None,
                     },
                 )
+                if job.gpu is not None:
+                    messages.send_descriptor(slot.conn, job.gpu.fd)
                 said = messages.receive(slot.conn)
             except OSError:
                 said = None
@@ -291,9 +296,10 @@ class LocalSandbox:
             self._state.owned = scratch.Owned()
         return self._state.owned
 
-    def _server(self, cpu_count: int) -> ForkServer:
+    def _server(self, cpu_count: int, gpu: bool) -> ForkServer:
+        """One for each number of processors; another, that has imported nothing, for programs with a GPU."""
         owned = self._owned()
-        server = self._state.servers.get(cpu_count)
+        server = self._state.servers.get((cpu_count, gpu))
         if server is not None and server.alive:
             return server
         if server is not None:
@@ -302,8 +308,8 @@ class LocalSandbox:
         config = {
             "site": list(python.site),
             "prefix": python.prefix,
-            "preload": list(environment.PRELOAD) if self.warm else [],
-            "allow": self._allowed,
+            "preload": list(environment.PRELOAD) if self.warm and not gpu else [],
+            "allow": [*self._allowed, *(environment.allowed_with_gpu() if gpu else [])],
             "excluded": self._excluded,
             "landlock": self._landlock,
             "private_shm": self._private_shm,
@@ -312,8 +318,8 @@ class LocalSandbox:
             **environment.variables(python, cpu_count, "/nonexistent", "/tmp", False),
             "JE_ARROW_MALLOC_CONF": "background_thread:false",  # the server must have one thread only
         }
-        server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}.log")
-        self._state.servers[cpu_count] = server
+        server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}-{int(gpu)}.log")
+        self._state.servers[cpu_count, gpu] = server
         return server
 
     def _leave_to_the_parent(self) -> None:
@@ -341,7 +347,7 @@ class _State:
     """What is warm, apart from the object, so that it can be given up when the object is collected."""
 
     pid: int = field(default_factory=os.getpid)
-    servers: dict[int, ForkServer] = field(default_factory=dict)
+    servers: dict[tuple[int, bool], ForkServer] = field(default_factory=dict)
     slots: dict[int, LocalSlot] = field(default_factory=dict)
     owned: scratch.Owned | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import json
 import socket
 import struct
@@ -19,6 +20,20 @@ def receive(conn: socket.socket) -> dict[str, Any] | None:
     head = _receive_exactly(conn, 8)
     data = _receive_exactly(conn, struct.unpack("=Q", head)[0]) if head else None
     return dict(json.loads(data)) if data else None
+
+
+def send_descriptor(conn: socket.socket, fd: int) -> None:
+    """Give the other side a descriptor of an open file; both have it then."""
+    socket.send_fds(conn, [b"d"], [fd])
+
+
+def receive_descriptor(conn: socket.socket) -> int | None:
+    """The descriptor that the other side sends, close-on-exec; None where it has gone."""
+    data, ancillary, _, _ = conn.recvmsg(1, socket.CMSG_LEN(4), socket.MSG_CMSG_CLOEXEC)
+    fds = array.array("i")
+    for _level, _kind, payload in ancillary:
+        fds.frombytes(payload[:4])
+    return fds[0] if data and fds else None
 
 
 def _receive_exactly(conn: socket.socket, count: int) -> bytes | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.types import ExecResult, SandboxUnavailable
 
 MIB = 1024 * 1024
@@ -64,6 +65,7 @@ class Spec:
         split_seed: of the validation split.
         limits: nominal.
         environment: digest of interpreter and packages, filled by the sandbox's `environment()`.
+        gpus: 1 where its programs get a GPU each, else 0. Nothing is imported ahead for such a slot.
     """
 
     task: str
@@ -72,6 +74,7 @@ class Spec:
     split_seed: int = 0
     limits: Limits = field(default_factory=Limits)
     environment: str = ""
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Job:
         deadline_s: seconds it may take now (at most the nominal limit).
         outbox: folder on the host that takes the safe copies of `collect`; made if absent.
         collect: names of files in the working directory to copy out.
+        gpu: the lease of the GPU that it may use; its descriptor goes to the process that outlives the program's tree.
     """
 
     address: str
@@ -91,6 +95,7 @@ class Job:
     deadline_s: float
     outbox: Path
     collect: tuple[str, ...] = ("submission.csv", "metrics.json")
+    gpu: GpuLease | None = None
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ import time
 from typing import Any, NoReturn
 
 from . import cgroup, contain, files, program, watch
-from .messages import receive, send
+from .messages import receive, receive_descriptor, send
 from .pump import Pump
 
 TICK_S = 0.05
@@ -94,6 +94,8 @@ class Run:
         self.owner_fd = self._owner()
         ready = select.select([self.conn.fileno(), self.owner_fd], [], [])[0]
         job = receive(self.conn) if self.conn.fileno() in ready else None
+        if job is not None and job.get("lease") and receive_descriptor(self.conn) is None:
+            job = None  # otherwise this process holds the lease of its GPU until it ends, which is after the tree
         return job if job is not None else self._orphaned()
 
     def _start(self, job: dict[str, Any], job_write: int, ready_read: int) -> None:
@@ -106,7 +108,8 @@ class Run:
             os.chown(path, self.request["uid"], self.request["uid"])
         self.deadline_s = float(job["deadline_s"])
         with contextlib.suppress(BrokenPipeError), open(job_write, "wb") as pipe:
-            pipe.write(json.dumps({"cpus": cpus, "program": job["program"]}).encode())
+            told = {"cpus": cpus, "program": job["program"], "environment": job.get("environment", {})}
+            pipe.write(json.dumps(told).encode())
         with open(ready_read, "rb") as pipe:
             trouble = pipe.read()
         if trouble != b"sealed":
@@ -134,7 +137,7 @@ class Run:
             os.write(ready, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
         try:
-            program.run(job["program"], self.request["environment"], self.config)
+            program.run(job["program"], {**self.request["environment"], **job.get("environment", {})}, self.config)
         finally:
             os._exit(1)
 
