@@ -85,10 +85,10 @@ def gap_bars(results: Results) -> Drawn:
     rows = math.ceil(len(comparisons) / columns)
     reach = max(_reach(g) for c in comparisons for g in c.gaps)
     with svg.drawing():
-        fig = svg.figure(WIDTH, rows * (0.95 + 0.36 * max(2, len(models))) + 0.35)
+        fig = svg.figure(WIDTH, rows * (1.15 + 0.36 * max(2, len(models))) + 0.35)
         axes = fig.subplots(rows, columns, sharey=True, squeeze=False)
         for i, c in enumerate(comparisons):
-            _gap_panel(axes[i // columns][i % columns], c, models, reach)
+            _gap_panel(axes[i // columns][i % columns], c, models, reach, narrow=columns > 1)
         for i in range(len(comparisons), rows * columns):
             axes[i // columns][i % columns].set_visible(False)
         handles = [
@@ -115,7 +115,7 @@ def _reach(gap: Gap) -> float:
     return float(100 * max(0.02, *ends))
 
 
-def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float) -> None:
+def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, narrow: bool) -> None:
     y = np.arange(len(models))
     for place, gap in zip(y, c.gaps, strict=True):
         colour = svg.PLUS if gap.gap >= 0 else svg.MINUS
@@ -154,14 +154,15 @@ def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float) -> 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))
     ax.set_xlabel("gap, percentage points")
     kind = "declared, Holm" if c.confirmatory else "exploratory, BH"
-    ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
+    between = "\n" if narrow and len(c.treatment.label) + len(c.baseline.label) > 24 else " "
+    ax.set_title(f"{c.treatment.label} −{between}{c.baseline.label}", pad=17)
     ax.annotate(
         kind,
-        (1, 1),
+        (0, 1),
         xycoords="axes fraction",
         xytext=(0, 5),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         fontsize=7.5,
         color=svg.MUTED,
     )
@@ -223,7 +224,8 @@ def gap_by_capability(results: Results) -> Drawn:
         else:
             ax.set_xlabel(f"capability ({order.source})" if order.source else "capability")
         ax.margins(x=0.08, y=0.18)
-        ax.set_ylabel(f"gap {c.treatment.label} − {c.baseline.label}, points")
+        ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
+        ax.set_ylabel("gap, percentage points")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))
         ax.grid(axis="y")
         alt = (

@@ -142,7 +142,10 @@ class BubblewrapSandbox(BoxedRung):
                 process.wait(5)
             words = box.last_words() or str(error)
             box.end()
-            raise SandboxUnavailable(f"sandbox bubblewrap: it can't be started: {words}") from error
+            raise SandboxUnavailable(
+                f"sandbox bubblewrap: it can't be started: {words}; allow user namespaces to ordinary users, or, in a "
+                "container, use sandbox=local"
+            ) from error
         except BaseException:
             box.end()
             raise

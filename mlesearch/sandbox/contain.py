@@ -89,12 +89,21 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
+def _own_data() -> int:
+    """Bytes that RLIMIT_DATA would count of this process now."""
+    with open("/proc/self/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def limit_resources(request: dict[str, Any]) -> None:
     """Set the limits that the kernel keeps for each process by itself."""
     memory = int(request["memory_bytes"])
     # Stacks of threads and buffers of numerical libraries count as data though they are hardly touched: the watchdog
-    # is exact, this one stops a single huge allocation at once.
-    _limit(resource.RLIMIT_DATA, memory + max(256 << 20, memory // 4))
+    # is exact, this one stops a single huge allocation at once. What was imported before does not count.
+    _limit(resource.RLIMIT_DATA, _own_data() + memory + max(256 << 20, memory // 4))
     _limit(resource.RLIMIT_FSIZE, int(request["file_bytes"]))
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 4096)

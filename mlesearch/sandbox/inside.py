@@ -88,13 +88,13 @@ class BoxedRun(Run):
     def _contain(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
+        _preload(self.request["preload"])
         contain.limit_resources(self.request)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # when memory is short the program goes, not its supervisor
         contain.prctl(contain.PR_SET_DUMPABLE, 1)
         if contain.prctl(contain.PR_SET_NO_NEW_PRIVS, 1):
             raise OSError("prctl(PR_SET_NO_NEW_PRIVS) failed")
-        _preload(self.request["preload"])
 
     def _seal(self) -> None:
         if self.config["landlock"] >= 1:
@@ -116,8 +116,8 @@ class BareRun(BoxedRun):
     """A run of the rung `unsafe`: supervised, and held by nothing else."""
 
     def _contain(self) -> None:
-        contain.limit_resources(self.request)
         _preload(self.request["preload"])
+        contain.limit_resources(self.request)
 
     def _seal(self) -> None:
         """Nothing."""

@@ -57,6 +57,7 @@ class Run:
         self._enter_cgroup()
         for pump in self.pumps:
             pump.start()
+        self.shared = 0 if self.counters is not None else watch.shared(self.main)
         job = self._wait_for_job()
         self._start(job, job_write, ready_read)
         left = self._watch()
@@ -65,6 +66,8 @@ class Run:
         self._drain()
         if self.limit is None:
             self._check_counters()
+        if self.limit is None:
+            self._check_peaks()
         if self.limit is None:
             self._check_disk([])
         send(self.conn, self._report(ended, left))
@@ -217,6 +220,12 @@ class Run:
             self._out_of_memory()
         elif self.counters.refused_tasks() > 0:
             self.peak_tasks = max(self.peak_tasks, self.request["processes"])
+
+    def _check_peaks(self) -> None:
+        """Without a control group: whether one process alone was over the limit between two looks."""
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        if self.counters is None and peak - self.shared > self.request["memory_bytes"]:
+            self._out_of_memory()
 
     def _out_of_memory(self) -> None:
         mib = self.request["memory_bytes"] / (1 << 20)

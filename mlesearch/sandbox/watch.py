@@ -110,6 +110,14 @@ def resident(pids: list[int]) -> int:
     return _sum(_resident, pids)
 
 
+def shared(pid: int) -> int:
+    """Bytes of a process' resident set that other processes hold too."""
+    try:
+        return max(0, _resident(pid) - _proportional(pid))
+    except OSError:
+        return 0
+
+
 def _sum(of: Callable[[int], int], pids: list[int]) -> int:
     total = 0
     for pid in pids:
