@@ -107,7 +107,7 @@ def test_a_worker_that_died_while_it_waited_is_replaced(make, spec, tmp_path):
     if isinstance(sandbox, DockerSandbox):
         waiting.box._api.kill(waiting.box._id)
     else:
-        for pid in watch.descendants(waiting.box._process.pid):
+        for pid in (*watch.descendants(waiting.box._process.pid), waiting.box._process.pid):
             os.kill(pid, signal.SIGKILL)
     select.select([waiting.box.conn], [], [], 10)
     slot = sandbox.prepare(spec)
