@@ -174,10 +174,24 @@ def test_unsafe_serves_an_ordinary_user_but_not_beside_answers(tmp_path):
 
 def test_bubblewrap_that_can_not_start_is_passed_with_its_reason(no_docker, monkeypatch, tmp_path):
     fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    fake.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo bubblewrap 0.8.0 && exit 0\n"
+        "echo 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+    )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert shutil.which("bwrap") == str(fake)
     (rung,) = ladder.probe(["bubblewrap"])
     assert not rung.works
     assert "No permissions to create new namespace" in rung.why
+    assert rung.todo == "allow user namespaces to ordinary users, or, in a container, use sandbox=local"
+
+
+def test_an_old_bubblewrap_is_passed_with_its_version(no_docker, monkeypatch, tmp_path):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho bubblewrap 0.6.1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (rung,) = ladder.probe(["bubblewrap"])
+    assert (rung.works, rung.why) == (False, f"{fake} has version 0.6")
+    assert rung.todo == "install 0.7 or later"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,8 @@ from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
 from mlesearch.types import SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
+OLDEST = (0, 7)
+"""The first version that can size a tmpfs."""
 _ENTER = 'for f in $1; do echo $$ > "$f" || exit 1; done; shift; exec "$@"'
 
 
@@ -78,6 +81,7 @@ class BubblewrapSandbox(BoxedRung):
     """
 
     name = "bubblewrap"
+    remedy = "allow user namespaces to ordinary users, or, in a container, use sandbox=local"
 
     def __init__(
         self,
@@ -94,6 +98,12 @@ class BubblewrapSandbox(BoxedRung):
                 "sandbox bubblewrap: there is no `bwrap` on PATH; install it (on Debian: apt-get install bubblewrap)"
             )
         self._bwrap = found
+        self._version = _version(found)
+        if self._version < OLDEST:
+            raise SandboxUnavailable(
+                f"sandbox bubblewrap: {found} has version {'.'.join(map(str, self._version)) or 'unknown'}; install "
+                f"{'.'.join(map(str, OLDEST))} or later"
+            )
         self._use_cgroup = use_cgroup and bool(cgroup.parents())
         self._python = interpreter()
         self._layout = mounts.layout(self._python)
@@ -142,10 +152,7 @@ class BubblewrapSandbox(BoxedRung):
                 process.wait(5)
             words = box.last_words() or str(error)
             box.end()
-            raise SandboxUnavailable(
-                f"sandbox bubblewrap: it can't be started: {words}; allow user namespaces to ordinary users, or, in a "
-                "container, use sandbox=local"
-            ) from error
+            raise SandboxUnavailable(f"sandbox bubblewrap: it can't be started: {words}") from error
         except BaseException:
             box.end()
             raise
@@ -157,7 +164,7 @@ class BubblewrapSandbox(BoxedRung):
         return [
             *enter,
             self._bwrap,
-            *_namespaces(),
+            *_namespaces(self._version),
             *self._file_systems(spec, folder),
             "--chdir",
             INSIDE.work,
@@ -185,10 +192,22 @@ class BubblewrapSandbox(BoxedRung):
         return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def _namespaces() -> list[str]:
+def _version(bwrap: str) -> tuple[int, ...]:
+    """Of a bubblewrap; () where it does not say."""
+    try:
+        said = subprocess.run([bwrap, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"(\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _namespaces(version: tuple[int, ...]) -> list[str]:
     every = ["user", "ipc", "pid", "net", "uts", "cgroup"]
     words = [f"--unshare-{name}" for name in every]
-    return [*words, "--disable-userns", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
+    if version >= (0, 8):  # before, the seccomp filter alone keeps programs from making namespaces
+        words.append("--disable-userns")
+    return [*words, "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
 
 
 def _tmpfs_sizes(limits: Limits) -> Mapping[str, int]:

@@ -248,8 +248,8 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], pid: int) -> Rung:
         sandbox.check()
         notes = sandbox.notes() if isinstance(sandbox, local.LocalSandbox) else ()
     except SandboxUnavailable as error:
-        why, _, todo = str(error).removeprefix(f"sandbox {name}: ").rpartition("; ")
-        why, todo = (why, todo) if why else (todo, "see the declared gaps in docs/sandbox.md")
+        why, _, todo = str(error).removeprefix(f"sandbox {name}: ").partition("; ")
+        todo = todo or "see the declared gaps in docs/sandbox.md"
     finally:
         if sandbox is not None:
             with contextlib.suppress(SandboxUnavailable, OSError):

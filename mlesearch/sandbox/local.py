@@ -160,7 +160,10 @@ class LocalSandbox:
         finally:
             files.remove_tree(str(folder))
         if result.reason or result.artefacts["submission.csv"].problem:
-            raise SandboxUnavailable(f"sandbox local: a trial program failed: {result.status} {result.reason}")
+            raise SandboxUnavailable(
+                f"sandbox local: a trial program failed: {result.status} {result.reason}; see the declared gaps in "
+                "docs/sandbox.md"
+            )
 
     def prepare(self, spec: Spec) -> LocalSlot:
         """Make the working folder, and start the fork server where none runs.

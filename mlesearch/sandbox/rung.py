@@ -52,6 +52,8 @@ class BoxedRung(ABC):
     """
 
     name = ""
+    remedy = "see the declared gaps in docs/sandbox.md"
+    """What to do where a trial program does not come through."""
 
     def __init__(self, *, warm: bool = True, require: Sequence[str] = (), min_free_bytes: int = GIB) -> None:
         options.check_names(require)
@@ -118,10 +120,14 @@ class BoxedRung(ABC):
             spec = Spec(task="check", input_dir=folder / "home", limits=Limits(memory_bytes=GIB))
             program = "open('submission.csv', 'w').write('id,y\\n')"
             seen = self.run(self._open_slot(spec, False), Job("check", program, 30.0, folder / "outbox"), refill=False)
+        except SandboxUnavailable as error:
+            raise SandboxUnavailable(f"{error}; {self.remedy}") from error
         finally:
             files.remove_tree(str(folder))
         if seen.reason or seen.artefacts["submission.csv"].problem:
-            raise SandboxUnavailable(f"sandbox {self.name}: a trial program failed: {seen.status} {seen.reason}")
+            raise SandboxUnavailable(
+                f"sandbox {self.name}: a trial program failed: {seen.status} {seen.reason}; {self.remedy}"
+            )
 
     def prepare(self, spec: Spec) -> BoxedSlot:
         """Take a warm sandbox, or start one.
