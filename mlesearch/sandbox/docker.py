@@ -191,7 +191,11 @@ class DockerSandbox(BoxedRung):
                     working_dir=INSIDE.work,
                     entrypoint=[],
                     hostname="sandbox",
-                    labels={f"{_LABEL}.owner": scratch.owner_tag(), f"{_LABEL}.boot": scratch.boot_id()},
+                    labels={
+                        f"{_LABEL}.owner": scratch.owner_tag(),
+                        f"{_LABEL}.boot": scratch.boot_id(),
+                        f"{_LABEL}.pids": scratch.pid_namespace(),
+                    },
                     host_config=self._host_config(api, spec, folder, control),
                 )
                 api.start(created["Id"])
@@ -350,6 +354,8 @@ def _look(client: Any, image: str, image_id: str) -> str:
 
 
 def _owner_lives(labels: Mapping[str, str]) -> bool:
+    if labels.get(f"{_LABEL}.pids") != scratch.pid_namespace():
+        return True  # its owner's pid says nothing here
     pid, _, start = labels[f"{_LABEL}.owner"].partition("-")
     same_boot = labels.get(f"{_LABEL}.boot") == scratch.boot_id()
     return same_boot and pid.isdigit() and str(files.process_start(int(pid))) == start

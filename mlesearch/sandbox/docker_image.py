@@ -171,7 +171,7 @@ def host_image(client: Any) -> str:
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name in _EMPTY_FOLDERS:
             entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755  # a mount there inherits it
             archive.addfile(entry)
         for path, target in sorted(links.items()):
             entry = tarfile.TarInfo(path.lstrip("/"))
