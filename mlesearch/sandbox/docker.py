@@ -20,6 +20,7 @@ from typing import Any
 from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
 from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rung import OVERHEAD_BYTES, START_TIMEOUT_S, BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -168,7 +169,7 @@ class DockerSandbox(BoxedRung):
                 f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
             )
 
-    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         import docker.errors
 
         api = self._client().api
@@ -196,7 +197,7 @@ class DockerSandbox(BoxedRung):
                         f"{_LABEL}.boot": scratch.boot_id(),
                         f"{_LABEL}.pids": scratch.pid_namespace(),
                     },
-                    host_config=self._host_config(api, spec, folder, control),
+                    host_config=self._host_config(api, spec, folder, control, gpu),
                 )
                 api.start(created["Id"])
                 conn = _accept(api, created["Id"], listener)
@@ -218,7 +219,9 @@ class DockerSandbox(BoxedRung):
             raise
         return box
 
-    def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path) -> Any:
+    def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path, gpu: GpuLease | None = None) -> Any:
+        from docker.types import DeviceRequest
+
         limits = spec.limits
         memory = {}
         if self._limits[0]:
@@ -239,6 +242,7 @@ class DockerSandbox(BoxedRung):
             cpuset_cpus=",".join(map(str, sorted(os.sched_getaffinity(0)))),  # each program gets its share of these
             log_config={"Type": "none"},
             auto_remove=True,
+            device_requests=None if gpu is None else [DeviceRequest(**gpu.docker_device())],
             **memory,
         )
 

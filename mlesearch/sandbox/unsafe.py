@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlesearch.sandbox import inside, options
 from mlesearch.sandbox.box import Box, Places, handshake
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.sandbox.rung import BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -51,6 +52,7 @@ class UnsafeSandbox(BoxedRung):
     """
 
     name = "unsafe"
+    gpu_promise = ""
 
     def __init__(self, *, warm: bool = True, require: tuple[str, ...] = (), min_free_bytes: int = 0) -> None:
         super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
@@ -75,7 +77,7 @@ class UnsafeSandbox(BoxedRung):
     def _places(self, spec: Spec, folder: Path) -> Places:
         return Places(str(folder), os.path.realpath(spec.input_dir), memory=())
 
-    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         places = self._places(spec, folder)
         try:
