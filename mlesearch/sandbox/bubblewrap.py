@@ -72,9 +72,10 @@ class BubblewrapSandbox(BoxedRung):
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
         use_cgroup: put each sandbox into a control group where one can be written; False: the watchdog alone.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: there is no bubblewrap here, or a promise of `require` isn't kept.
     """
 
@@ -87,8 +88,9 @@ class BubblewrapSandbox(BoxedRung):
         require: Sequence[str] = (),
         min_free_bytes: int = GIB,
         use_cgroup: bool = True,
+        weights_folder: str | None = None,
     ) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         found = shutil.which("bwrap")
         if found is None:
             raise SandboxUnavailable(
@@ -188,6 +190,8 @@ class BubblewrapSandbox(BoxedRung):
             words += ["--ro-bind", covers.over(path), path]
         source = os.path.realpath(spec.input_dir)
         words += ["--ro-bind", source, INSIDE.input]
+        if self._weights is not None:
+            words += ["--ro-bind", self._weights.folder, INSIDE.weights]
         for path in mounts.hidden_below_input(spec):
             words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)]
         for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
@@ -228,4 +232,9 @@ def make(params: Mapping[str, object]) -> BubblewrapSandbox:
         SandboxUnavailable: it can't work here.
     """
     chosen = options.parse("bubblewrap", params)
-    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return BubblewrapSandbox(
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )
