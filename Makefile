@@ -37,7 +37,7 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff format --check .
 	@rm -rf build/typed && mkdir -p build/typed && cp -r mlesearch build/typed/
 	@cp -r analysis conf experiments build/typed/mlesearch/
-	@MYPYPATH=build/typed $(BIN)/mypy --config-file pyproject.toml -p mlesearch
+	@cd build/typed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p mlesearch
 
 wheel: $(VENV)/.test
 	@rm -rf build

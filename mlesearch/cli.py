@@ -63,6 +63,24 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
 
+    sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
+
+    sandbox = sub.add_parser("sandbox", help="check, time and build what programs run in").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    for name, what in (
+        ("check", "make every check of the contract on this machine: a table of promises for each rung"),
+        ("bench", "time to a program's first line, cold and warm, and programs a second, for each rung"),
+    ):
+        made = sandbox.add_parser(name, help=what, description=what)
+        made.add_argument("rungs", nargs="*", metavar="RUNG", help="docker, bubblewrap, local (default: all that work)")
+        made.add_argument(
+            "--image", metavar="TAG", help="of the rung docker; `host` lends it this machine's interpreter"
+        )
+    made = sandbox.add_parser("build", help="build the docker image of this version (or say that it is there)")
+    made.add_argument("--cuda", action="store_true", help="the variant with torch for GPUs")
+    made.add_argument("--base", metavar="IMAGE", help="another base image, with python3 and venv")
+
     tasks = sub.add_parser("tasks", help="list, check and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )

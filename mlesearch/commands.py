@@ -8,11 +8,9 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:
     from mlesearch.compose import Launch
@@ -187,6 +185,36 @@ def report(args: Namespace) -> int:
     return 0
 
 
+# the machine
+
+
+def doctor(args: Namespace) -> int:
+    """Print what is there and what is lacking, each line as soon as it is known."""
+    from mlesearch import doctor as room
+
+    print(room.versions(), flush=True)
+    lacking = 0
+    for finding in room.examine():
+        print(finding, flush=True)
+        lacking += finding.level is room.Level.LACK
+    print(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
+    return 1 if lacking else 0
+
+
+def sandbox(args: Namespace) -> int:
+    """Check, bench, build."""
+    if args.action == "build":
+        from mlesearch.sandbox.docker_image import build
+
+        name = build(args.cuda, base=args.base)
+        print(f"{name} is ready; use it with: sandbox=docker{f' sandbox.params.image={name}' if args.cuda else ''}")
+        return 0
+    from mlesearch import machine
+
+    params = {} if args.image is None else {"image": args.image}
+    return machine.check(args.rungs, params) if args.action == "check" else machine.bench(args.rungs, params)
+
+
 # lists
 
 
@@ -195,9 +223,10 @@ def tasks(args: Namespace) -> int:
     from mlesearch.tasks import folder
 
     if args.action == "list":
+        from mlesearch import machine
         from mlesearch.tasks.listing import list_rows
 
-        _table(list_rows())
+        machine.table(list_rows())
         return 0
     if args.action == "check":
         from mlesearch.tasks.check import check
@@ -241,22 +270,14 @@ def _list(group: str) -> int:
     return 0
 
 
-def _table(rows: Sequence[dict[str, object]]) -> None:
-    """Rows of equal keys as aligned columns."""
-    if not rows:
-        raise ConfigError("there is nothing to list")
-    columns = list(rows[0])
-    widths = [max(len(c), *(len(str(r[c])) for r in rows)) for c in columns]
-    for cells in [columns, *([str(r[c]) for c in columns] for r in rows)]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
-
-
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "run": run,
     "show": show,
     "verify": verify,
     "collect": collect,
     "report": report,
+    "doctor": doctor,
+    "sandbox": sandbox,
     "tasks": tasks,
     "models": models,
     "strategies": strategies,

@@ -59,6 +59,8 @@ ALLOWED = {
     "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "study", "summary"},
     "progress": LEAVES | {"config", "study"},
     "show": LEAVES | BASE | {"record", "summary", "study", "replay", "build"},
+    "doctor": LEAVES | {"sandbox"},
+    "machine": LEAVES | {"sandbox", "testing"},
     "cli": LEAVES | {"commands"},
     "analysis": LEAVES,
 }
@@ -139,7 +141,7 @@ def test_every_package_is_shipped():
         for p in (ROOT / "mlesearch").rglob("__init__.py")
         if "data" not in p.relative_to(ROOT / "mlesearch").parts
     }
-    found |= {f"mlesearch.{name}" for name in ("analysis", "conf", "experiments")}
+    found |= {f"mlesearch.{name}" for name in ("analysis", "conf", "docker", "experiments")}
     assert declared == found
 
 

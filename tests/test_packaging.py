@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = ("mlesearch", "conf", "experiments", "analysis", "pyproject.toml", "README.md", "LICENSE")
+SHIPPED = ("mlesearch", "conf", "docker", "experiments", "analysis", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,8 @@ def test_the_wheel_holds_every_file_that_is_shipped(wheel):
     for folder, inside in (("conf", "conf"), ("experiments", "experiments")):
         for path in (ROOT / folder).rglob("*.yaml"):
             assert f"mlesearch/{inside}/{path.relative_to(ROOT / folder)}" in names
+    for path in (ROOT / "docker").iterdir():
+        assert f"mlesearch/docker/{path.name}" in names
     for pattern in ("operators/prompts/*.jinja", "models/simulated/tables/*.csv", "tasks/data/**/*.csv"):
         found = list((ROOT / "mlesearch").glob(pattern))
         assert found

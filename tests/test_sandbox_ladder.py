@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup, ladder, landlock, local
+from mlesearch.sandbox import cgroup, kernel, ladder, landlock
 from mlesearch.sandbox.ladder import Degree
 from mlesearch.sandbox.protocol import PROMISES
 from mlesearch.settings import SandboxSettings, Settings
@@ -112,15 +112,15 @@ def test_wrong_choices(no_docker, name, require, words):
 
 
 def test_promises_shrink_with_the_kernel():
-    full = local.promised(7, has_cgroup=True)
+    full = kernel.promised(7, has_cgroup=True)
     assert {p.partition(":")[0] for p in full} == set(PROMISES) - {"gpu_pinned"}
     for version in range(1, 8):
-        assert local.promised(version, has_cgroup=True) == full  # seccomp carries what an older Landlock lacks
-    assert {p for p in local.promised(1, has_cgroup=False) if p.endswith("advisory")} == {
+        assert kernel.promised(version, has_cgroup=True) == full  # seccomp carries what an older Landlock lacks
+    assert {p for p in kernel.promised(1, has_cgroup=False) if p.endswith("advisory")} == {
         "memory_hard: advisory",
         "oom_signal: advisory",
     }
-    assert local.promised(0, has_cgroup=True) == ()
+    assert kernel.promised(0, has_cgroup=True) == ()
 
 
 def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_path):
@@ -140,7 +140,7 @@ def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_pa
     assert run.settings.sandbox.kind == "local"
     assert run.labels["sandbox"] == "local"
     assert "docker: no daemon answers" in run.labels["sandbox_why"]
-    assert run.identity["sandbox"]["promises"] == list(local.promised(landlock.abi(), bool(cgroup.parents())))
+    assert run.identity["sandbox"]["promises"] == list(kernel.promised(landlock.abi(), bool(cgroup.parents())))
 
 
 def test_unsafe_is_refused_to_root():

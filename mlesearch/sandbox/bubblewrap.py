@@ -20,6 +20,7 @@ from pathlib import Path
 from mlesearch.sandbox import cgroup, inside, landlock, mounts, options, watch
 from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter, interpreter
+from mlesearch.sandbox.gpus import GpuLease, readable_by_gpu_programs
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
 from mlesearch.types import SandboxUnavailable
@@ -74,9 +75,10 @@ class BubblewrapSandbox(BoxedRung):
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
         use_cgroup: put each sandbox into a control group where one can be written; False: the watchdog alone.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: there is no bubblewrap here, or a promise of `require` isn't kept.
     """
 
@@ -90,8 +92,9 @@ class BubblewrapSandbox(BoxedRung):
         require: Sequence[str] = (),
         min_free_bytes: int = GIB,
         use_cgroup: bool = True,
+        weights_folder: str | None = None,
     ) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         found = shutil.which("bwrap")
         if found is None:
             raise SandboxUnavailable(
@@ -117,7 +120,7 @@ class BubblewrapSandbox(BoxedRung):
     def _interpreter(self) -> Interpreter:
         return self._python
 
-    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         limits = spec.limits
         group = None
         if self._use_cgroup:
@@ -129,7 +132,7 @@ class BubblewrapSandbox(BoxedRung):
         try:
             with theirs, log.open("wb") as output:
                 process = subprocess.Popen(
-                    self._command(spec, folder, theirs.fileno(), group),
+                    self._command(spec, folder, theirs.fileno(), group, gpu),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -146,7 +149,9 @@ class BubblewrapSandbox(BoxedRung):
         box = _Wrapped(process, ours, log, group)
         try:
             config = {"landlock": landlock.abi(), "own_cgroup": False}
-            handshake(ours, self._message(spec, warm, config), box.counter_fds())
+            message = self._message(spec, warm, config)
+            message["request"]["devices"] = [] if gpu is None else list(gpu.device_nodes())
+            handshake(ours, message, box.counter_fds())
         except OSError as error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(5)
@@ -158,7 +163,9 @@ class BubblewrapSandbox(BoxedRung):
             raise
         return box
 
-    def _command(self, spec: Spec, folder: Path, fd: int, group: cgroup.Group | None) -> list[str]:
+    def _command(
+        self, spec: Spec, folder: Path, fd: int, group: cgroup.Group | None, gpu: GpuLease | None
+    ) -> list[str]:
         enter = [] if group is None else ["/bin/sh", "-c", _ENTER, "sh", _procs(group)]
         python = [mounts.executable(self._python), "-s", "-P", "-S", "-B", "-c", inside.BOOT, str(fd)]
         return [
@@ -166,6 +173,11 @@ class BubblewrapSandbox(BoxedRung):
             self._bwrap,
             *_namespaces(self._version),
             *self._file_systems(spec, folder),
+            *([] if gpu is None else _gpu_binds(gpu)),
+            "--remount-ro",
+            "/dev",
+            "--remount-ro",
+            "/",
             "--chdir",
             INSIDE.work,
             "--",
@@ -185,11 +197,20 @@ class BubblewrapSandbox(BoxedRung):
             words += ["--ro-bind", covers.over(path), path]
         source = os.path.realpath(spec.input_dir)
         words += ["--ro-bind", source, INSIDE.input]
+        if self._weights is not None:
+            words += ["--ro-bind", self._weights.folder, INSIDE.weights]
         for path in mounts.hidden_below_input(spec):
             words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)]
         for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
             words += ["--bind", str(folder / name), inner]
-        return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
+        return words
+
+
+def _gpu_binds(gpu: GpuLease) -> list[str]:
+    """The nodes of one GPU, and what CUDA reads of the machine; /proc is there already."""
+    words = [word for node in gpu.device_nodes() for word in ("--dev-bind", node, node)]
+    seen = [path for path in readable_by_gpu_programs() if not path.startswith("/proc")]
+    return words + [word for path in seen for word in ("--ro-bind", path, path)]
 
 
 def _version(bwrap: str) -> tuple[int, ...]:
@@ -230,4 +251,9 @@ def make(params: Mapping[str, object]) -> BubblewrapSandbox:
         SandboxUnavailable: it can't work here.
     """
     chosen = options.parse("bubblewrap", params)
-    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return BubblewrapSandbox(
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

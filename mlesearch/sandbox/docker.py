@@ -20,6 +20,7 @@ from typing import Any
 from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
 from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rung import OVERHEAD_BYTES, START_TIMEOUT_S, BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -76,9 +77,10 @@ class DockerSandbox(BoxedRung):
         warm: keep containers ready that have imported the usual libraries; each serves one program.
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: no daemon, no image, or a promise of `require` isn't kept; the text says what to do.
     """
 
@@ -91,8 +93,9 @@ class DockerSandbox(BoxedRung):
         warm: bool = True,
         require: Sequence[str] = (),
         min_free_bytes: int = GIB,
+        weights_folder: str | None = None,
     ) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         client = docker_image.connect()
         self._clients = {os.getpid(): client}
         self._host = image == docker_image.HOST
@@ -167,8 +170,13 @@ class DockerSandbox(BoxedRung):
                 f"task {spec.task}: programs run as user {self._uid} and can't read its public folder "
                 f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
             )
+        if self._uid != os.getuid() and self._weights is not None and not self._weights.public:
+            raise ConfigError(
+                f"sandbox.weights: programs run as user {self._uid} and can't read all of {self._weights.folder}; open "
+                f"it with: chmod -R a+rX {self._weights.folder}"
+            )
 
-    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         import docker.errors
 
         api = self._client().api
@@ -196,7 +204,7 @@ class DockerSandbox(BoxedRung):
                         f"{_LABEL}.boot": scratch.boot_id(),
                         f"{_LABEL}.pids": scratch.pid_namespace(),
                     },
-                    host_config=self._host_config(api, spec, folder, control),
+                    host_config=self._host_config(api, spec, folder, control, gpu),
                 )
                 api.start(created["Id"])
                 conn = _accept(api, created["Id"], listener)
@@ -218,7 +226,9 @@ class DockerSandbox(BoxedRung):
             raise
         return box
 
-    def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path) -> Any:
+    def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path, gpu: GpuLease | None = None) -> Any:
+        from docker.types import DeviceRequest
+
         limits = spec.limits
         memory = {}
         if self._limits[0]:
@@ -239,6 +249,7 @@ class DockerSandbox(BoxedRung):
             cpuset_cpus=",".join(map(str, sorted(os.sched_getaffinity(0)))),  # each program gets its share of these
             log_config={"Type": "none"},
             auto_remove=True,
+            device_requests=None if gpu is None else [DeviceRequest(**gpu.docker_device())],
             **memory,
         )
 
@@ -252,6 +263,8 @@ class DockerSandbox(BoxedRung):
         else:
             found += [_mount(covers.of_kind(is_folder), path) for path, is_folder in self._seen["covered"]]
         found.append(_mount(source, INSIDE.input))
+        if self._weights is not None:
+            found.append(_mount(self._weights.folder, INSIDE.weights))
         for path in mounts.hidden_below_input(spec):
             found.append(_mount(covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)))
         for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
@@ -375,4 +388,10 @@ def make(params: Mapping[str, object]) -> DockerSandbox:
     image = params.get("image")
     if image is not None and not (isinstance(image, str) and image):
         raise ConfigError(f"sandbox.image: {image!r} is not allowed; give an image's tag, or host")
-    return DockerSandbox(image=image, warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return DockerSandbox(
+        image=image,
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

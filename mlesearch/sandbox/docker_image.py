@@ -20,7 +20,7 @@ from mlesearch.types import SandboxUnavailable
 NAME = "mlesearch-sandbox"
 HOST = "host"
 """`sandbox.params.image=host`: an empty image, into which this machine's interpreter is bound."""
-_EMPTY_FOLDERS = ("box", "input", "dev", "proc", "sys", "tmp", "etc", "usr", "var", "run")
+_EMPTY_FOLDERS = ("box", "input", "weights", "dev", "proc", "sys", "tmp", "etc", "usr", "var", "run")
 
 
 def recipe() -> Path:

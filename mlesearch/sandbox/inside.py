@@ -104,6 +104,8 @@ class BoxedRun(Run):
                 rules.allow(path, landlock.WRITE)
             for path in ("/dev/null", "/dev/zero", "/dev/full"):
                 rules.allow(path, landlock.READ_FILE | landlock.WRITE_FILE | landlock.TRUNCATE, must_exist=False)
+            for path in self.request.get("devices", ()):
+                rules.allow(path, landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV)
             rules.restrict()
         if seccomp.supported():
             seccomp.install(seccomp.program(platform.machine(), namespaced=True))

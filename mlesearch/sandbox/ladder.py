@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
-from mlesearch.sandbox import cgroup, landlock, local, options
+from mlesearch.sandbox import cgroup, kernel, landlock, local, options
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -261,7 +261,7 @@ def _expected(name: str) -> tuple[str, ...]:
     """What a rung that does not work would promise on this kernel."""
     if name == "unsafe":
         return ()
-    return local.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
+    return kernel.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
 
 
 def _in_words(rung: str, promised: Sequence[str]) -> tuple[Promise, ...]:

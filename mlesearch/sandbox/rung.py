@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch
+from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch, weights
 from mlesearch.sandbox.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.supervisor import lease_cpus
 from mlesearch.types import ExecResult, SandboxUnavailable
@@ -34,6 +35,7 @@ class _State:
 
     pid: int = field(default_factory=os.getpid)
     slots: dict[int, BoxedSlot] = field(default_factory=dict)  # handed out and not yet used
+    promised: dict[int, Slot] = field(default_factory=dict)  # handed out, to be started once their GPU is known
     idle: list[BoxedSlot] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
     owned: scratch.Owned | None = None
@@ -49,16 +51,26 @@ class BoxedRung(ABC):
         warm: start sandboxes ahead that have imported the usual libraries; False: each program imports what it uses.
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
     """
 
     name = ""
     remedy = "see the declared gaps in docs/sandbox.md"
     """What to do where a trial program does not come through."""
+    gpu_promise = "gpu_pinned"
 
-    def __init__(self, *, warm: bool = True, require: Sequence[str] = (), min_free_bytes: int = GIB) -> None:
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        require: Sequence[str] = (),
+        min_free_bytes: int = GIB,
+        weights_folder: str | None = None,
+    ) -> None:
         options.check_names(require)
         self.warm = warm
         self._require = tuple(require)
+        self._weights = weights.look(weights_folder)
         self._min_free = min_free_bytes
         self._lock = threading.RLock()
         self._state = _State()
@@ -76,8 +88,8 @@ class BoxedRung(ABC):
         return environment.prompt_packages()
 
     @abstractmethod
-    def _launch(self, spec: Spec, folder: Path, warm: bool) -> Box:
-        """Start a sandbox on a fresh folder. It must clean up after itself when it fails."""
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
+        """Start a sandbox on a fresh folder, with that GPU alone. It must clean up after itself when it fails."""
 
     def _interpreter(self) -> Interpreter:
         return environment.interpreter()
@@ -104,6 +116,7 @@ class BoxedRung(ABC):
             "environment": self._environment(),
             "warm": self.warm,
             "cpu_count": len(os.sched_getaffinity(0)),
+            **weights.identity(self._weights),
         }
 
     def check(self) -> None:
@@ -129,8 +142,8 @@ class BoxedRung(ABC):
                 f"sandbox {self.name}: a trial program failed: {seen.status} {seen.reason}; {self.remedy}"
             )
 
-    def prepare(self, spec: Spec) -> BoxedSlot:
-        """Take a warm sandbox, or start one.
+    def prepare(self, spec: Spec) -> Slot:
+        """Take a warm sandbox, or start one; one with a GPU is started by `run`, which is told the GPU.
 
         Raises:
             ConfigError: an answer folder holds, or is, something that programs must read.
@@ -138,8 +151,14 @@ class BoxedRung(ABC):
         """
         options.check_kept(self.name, self._require, self.promises())
         self._check_folders(spec)
+        weights.check(self._weights, spec)
         owned = self._owned()
         report.check_space(self.name, owned.path, self._min_free)
+        if spec.gpus:
+            slot = Slot(spec)
+            with self._lock:
+                self._state.promised[id(slot)] = slot
+            return slot
         while True:
             with self._lock:
                 waiting = next((slot for slot in self._state.idle if slot.spec == spec), None)
@@ -163,20 +182,17 @@ class BoxedRung(ABC):
         Raises:
             SandboxUnavailable: the sandbox itself failed.
         """
-        with self._lock:
-            if not isinstance(slot, BoxedSlot) or self._state.slots.get(id(slot)) is not slot:
-                raise SandboxUnavailable(f"sandbox {self.name}: a slot serves one program; prepare a new one")
-            del self._state.slots[id(slot)]
+        slot = self._taken(slot, job)
         try:
             seen = self._ask(slot, job)
             slot.box.end()
             places = self._places(slot.spec, slot.folder)
             shown = environment.names_shown(self._interpreter(), slot.spec, Path(places.folder))
-            shown[places.input] = "input"
+            shown |= {places.input: "input", **weights.shown(self._weights, places.weights)}
             return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
             self._discard(slot)
-            if refill and self.warm:
+            if refill and self.warm and not slot.spec.gpus:
                 self._refill(slot.spec)
 
     def close(self) -> None:
@@ -194,6 +210,20 @@ class BoxedRung(ABC):
 
     # --- within ------------------------------------------------------------------------------------------------
 
+    def _taken(self, slot: Slot, job: Job) -> BoxedSlot:
+        """The sandbox of a slot, which can't be had again."""
+        with self._lock:
+            if self._state.promised.get(id(slot)) is slot:
+                del self._state.promised[id(slot)]
+            elif isinstance(slot, BoxedSlot) and self._state.slots.get(id(slot)) is slot:
+                del self._state.slots[id(slot)]
+                return slot
+            else:
+                raise SandboxUnavailable(f"sandbox {self.name}: a slot serves one program; prepare a new one")
+        if job.gpu is None:
+            raise SandboxUnavailable(f"sandbox {self.name}: a program with a GPU needs the lease of one")
+        return self._started(slot.spec, False, self._owned(), job.gpu)
+
     def _ask(self, slot: BoxedSlot, job: Job) -> dict[str, Any]:
         """The supervisor's report."""
         conn = slot.box.conn
@@ -202,7 +232,18 @@ class BoxedRung(ABC):
             sorted(os.sched_getaffinity(0)), slot.spec.limits.cpu_count, str(slot.folder.parent.parent / "cpu")
         )
         try:
-            messages.send(conn, {"program": job.program, "deadline_s": job.deadline_s, "cpus": cpus})
+            messages.send(
+                conn,
+                {
+                    "program": job.program,
+                    "deadline_s": job.deadline_s,
+                    "cpus": cpus,
+                    "environment": {} if job.gpu is None else dict(job.gpu.environment()),
+                    "lease": job.gpu is not None,
+                },
+            )
+            if job.gpu is not None:
+                messages.send_descriptor(conn, job.gpu.fd)
             answers = select.select([conn], [], [], START_TIMEOUT_S + job.deadline_s + 30.0)[0]
             said = messages.receive(conn) if answers else None
         except OSError:
@@ -249,11 +290,14 @@ class BoxedRung(ABC):
             self._state.slots[id(slot)] = slot
         return slot
 
-    def _started(self, spec: Spec, warm: bool, owned: scratch.Owned) -> BoxedSlot:
+    def _started(self, spec: Spec, warm: bool, owned: scratch.Owned, gpu: GpuLease | None = None) -> BoxedSlot:
         folder = owned.slot()
         try:
-            os.symlink(self._places(spec, folder).input, folder / "work" / "input")
-            box = self._launch(spec, folder, warm)
+            places = self._places(spec, folder)
+            os.symlink(places.input, folder / "work" / "input")
+            if self._weights is not None:
+                os.symlink(places.weights, folder / "work" / weights.NAME)
+            box = self._launch(spec, folder, warm, gpu)
         except OSError as error:
             files.remove_tree(str(folder))
             raise SandboxUnavailable(f"sandbox {self.name}: it can't be started: {error}") from error
