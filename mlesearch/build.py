@@ -90,8 +90,14 @@ def choose_sandbox(s: Settings) -> ladder.Choice:
 
 
 def _sandbox_params(s: Settings) -> dict[str, object]:
-    general = {"require": list(s.sandbox.require), "warm": s.sandbox.warm, "min_free_gib": s.sandbox.min_free_gib}
-    for key in general:
+    general: dict[str, object] = {
+        "require": list(s.sandbox.require),
+        "warm": s.sandbox.warm,
+        "min_free_gib": s.sandbox.min_free_gib,
+    }
+    if s.sandbox.weights is not None:
+        general["weights"] = str(Path(s.sandbox.weights).absolute())
+    for key in (*general, "weights"):
         if key in s.sandbox.params:
             raise ConfigError(f"sandbox.params.{key}: it is no parameter of one rung; set sandbox.{key} instead")
     return {**s.sandbox.params, **general}
@@ -156,10 +162,17 @@ def make_limits(s: Settings, task: Task) -> Limits:
 
 def make_resources(limits: Limits, sandbox: Sandbox) -> Resources:
     """What prompts say of a run's machine: what it declares, and nothing else of it."""
-    from mlesearch.sandbox.gpus import words
+    from mlesearch.sandbox import gpus, weights
 
-    gpu = words(sandbox.identity())
-    return Resources(limits.time_s, limits.memory_bytes, limits.cpu_count, gpu, sandbox.packages())
+    identity = sandbox.identity()
+    return Resources(
+        limits.time_s,
+        limits.memory_bytes,
+        limits.cpu_count,
+        gpus.words(identity),
+        sandbox.packages(),
+        weights.words(identity),
+    )
 
 
 def make_context(s: Settings) -> Context:

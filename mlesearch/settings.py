@@ -52,6 +52,7 @@ class SandboxSettings:
 
     kind: a rung of the ladder, or auto (docs/sandbox.md). require: promises without which nothing is run. warm: import
     the usual libraries before a program arrives. min_free_gib: of the scratch disk, below which nothing is run.
+    weights: a folder of pretrained weights that programs may read, as `weights/`.
     program_time_s null: the task's own limit.
 
     gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
@@ -65,6 +66,7 @@ class SandboxSettings:
     require: list[str] = field(default_factory=list)
     warm: bool = True
     min_free_gib: float = 1.0
+    weights: str | None = None
     program_time_s: float | None = None
     memory_gib: float = 4.0
     cpu_count: int = 1

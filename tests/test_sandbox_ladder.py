@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup, ladder, landlock, local
+from mlesearch.sandbox import cgroup, kernel, ladder, landlock
 from mlesearch.sandbox.ladder import Degree
 from mlesearch.sandbox.protocol import PROMISES
 from mlesearch.settings import SandboxSettings, Settings
@@ -112,15 +112,15 @@ def test_wrong_choices(no_docker, name, require, words):
 
 
 def test_promises_shrink_with_the_kernel():
-    full = local.promised(7, has_cgroup=True)
+    full = kernel.promised(7, has_cgroup=True)
     assert {p.partition(":")[0] for p in full} == set(PROMISES) - {"gpu_pinned"}
     for version in range(1, 8):
-        assert local.promised(version, has_cgroup=True) == full  # seccomp carries what an older Landlock lacks
-    assert {p for p in local.promised(1, has_cgroup=False) if p.endswith("advisory")} == {
+        assert kernel.promised(version, has_cgroup=True) == full  # seccomp carries what an older Landlock lacks
+    assert {p for p in kernel.promised(1, has_cgroup=False) if p.endswith("advisory")} == {
         "memory_hard: advisory",
         "oom_signal: advisory",
     }
-    assert local.promised(0, has_cgroup=True) == ()
+    assert kernel.promised(0, has_cgroup=True) == ()
 
 
 def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_path):
@@ -140,7 +140,7 @@ def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_pa
     assert run.settings.sandbox.kind == "local"
     assert run.labels["sandbox"] == "local"
     assert "docker: no daemon answers" in run.labels["sandbox_why"]
-    assert run.identity["sandbox"]["promises"] == list(local.promised(landlock.abi(), bool(cgroup.parents())))
+    assert run.identity["sandbox"]["promises"] == list(kernel.promised(landlock.abi(), bool(cgroup.parents())))
 
 
 def test_unsafe_is_refused_to_root():
@@ -174,10 +174,24 @@ def test_unsafe_serves_an_ordinary_user_but_not_beside_answers(tmp_path):
 
 def test_bubblewrap_that_can_not_start_is_passed_with_its_reason(no_docker, monkeypatch, tmp_path):
     fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    fake.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo bubblewrap 0.8.0 && exit 0\n"
+        "echo 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+    )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert shutil.which("bwrap") == str(fake)
     (rung,) = ladder.probe(["bubblewrap"])
     assert not rung.works
     assert "No permissions to create new namespace" in rung.why
+    assert rung.todo == "allow user namespaces to ordinary users, or, in a container, use sandbox=local"
+
+
+def test_an_old_bubblewrap_is_passed_with_its_version(no_docker, monkeypatch, tmp_path):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho bubblewrap 0.6.1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (rung,) = ladder.probe(["bubblewrap"])
+    assert (rung.works, rung.why) == (False, f"{fake} has version 0.6")
+    assert rung.todo == "install 0.7 or later"

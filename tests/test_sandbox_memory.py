@@ -15,7 +15,7 @@ from mlesearch.sandbox import cgroup
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
 from mlesearch.types import ExecResult, ExecStatus, SandboxUnavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 N, AT_ONCE = 100, 4
 LIMITS = Limits(time_s=60, memory_bytes=480 * MIB, cpu_count=2)
 

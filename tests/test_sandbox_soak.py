@@ -21,7 +21,7 @@ from mlesearch.sandbox import cgroup, contain, docker_image, files, ladder, scra
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
 from mlesearch.types import ExecStatus, SandboxUnavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 RUNS, AT_ONCE, KILLS = 500, 4, 50
 LIMITS = Limits(time_s=30, memory_bytes=300 * MIB, disk_bytes=16 * MIB, file_bytes=8 * MIB, processes=60, entries=3000)
 

@@ -42,6 +42,7 @@ class Resources:
     cpu_count: int
     gpu: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ def resource_values(resources: Resources) -> dict[str, object]:
         "memory": memory(resources.memory_bytes),
         "cpu_count": resources.cpu_count,
         "gpu": resources.gpu,
+        "weights": resources.weights,
         "packages": ", ".join(f"{name} {version}".strip() for name, version in sorted(resources.packages.items())),
     }
 

@@ -21,11 +21,13 @@ class Places:
     Attributes:
         folder: holds work, tmp and home.
         input: the task's public folder.
+        weights: the folder of pretrained weights, if any.
         memory: file systems of its own whose content is memory.
     """
 
     folder: str = "/box"
     input: str = "/input"
+    weights: str = "/weights"
     memory: tuple[str, ...] = ("/dev/shm", "/tmp")
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,8 @@ from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
 from mlesearch.types import SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
+OLDEST = (0, 7)
+"""The first version that can size a tmpfs."""
 _ENTER = 'for f in $1; do echo $$ > "$f" || exit 1; done; shift; exec "$@"'
 
 
@@ -72,13 +75,15 @@ class BubblewrapSandbox(BoxedRung):
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
         use_cgroup: put each sandbox into a control group where one can be written; False: the watchdog alone.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: there is no bubblewrap here, or a promise of `require` isn't kept.
     """
 
     name = "bubblewrap"
+    remedy = "allow user namespaces to ordinary users, or, in a container, use sandbox=local"
 
     def __init__(
         self,
@@ -87,14 +92,21 @@ class BubblewrapSandbox(BoxedRung):
         require: Sequence[str] = (),
         min_free_bytes: int = GIB,
         use_cgroup: bool = True,
+        weights_folder: str | None = None,
     ) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         found = shutil.which("bwrap")
         if found is None:
             raise SandboxUnavailable(
                 "sandbox bubblewrap: there is no `bwrap` on PATH; install it (on Debian: apt-get install bubblewrap)"
             )
         self._bwrap = found
+        self._version = _version(found)
+        if self._version < OLDEST:
+            raise SandboxUnavailable(
+                f"sandbox bubblewrap: {found} has version {'.'.join(map(str, self._version)) or 'unknown'}; install "
+                f"{'.'.join(map(str, OLDEST))} or later"
+            )
         self._use_cgroup = use_cgroup and bool(cgroup.parents())
         self._python = interpreter()
         self._layout = mounts.layout(self._python)
@@ -145,10 +157,7 @@ class BubblewrapSandbox(BoxedRung):
                 process.wait(5)
             words = box.last_words() or str(error)
             box.end()
-            raise SandboxUnavailable(
-                f"sandbox bubblewrap: it can't be started: {words}; allow user namespaces to ordinary users, or, in a "
-                "container, use sandbox=local"
-            ) from error
+            raise SandboxUnavailable(f"sandbox bubblewrap: it can't be started: {words}") from error
         except BaseException:
             box.end()
             raise
@@ -162,7 +171,7 @@ class BubblewrapSandbox(BoxedRung):
         return [
             *enter,
             self._bwrap,
-            *_namespaces(),
+            *_namespaces(self._version),
             *self._file_systems(spec, folder),
             *([] if gpu is None else _gpu_binds(gpu)),
             "--remount-ro",
@@ -188,6 +197,8 @@ class BubblewrapSandbox(BoxedRung):
             words += ["--ro-bind", covers.over(path), path]
         source = os.path.realpath(spec.input_dir)
         words += ["--ro-bind", source, INSIDE.input]
+        if self._weights is not None:
+            words += ["--ro-bind", self._weights.folder, INSIDE.weights]
         for path in mounts.hidden_below_input(spec):
             words += ["--ro-bind", covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)]
         for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
@@ -202,10 +213,22 @@ def _gpu_binds(gpu: GpuLease) -> list[str]:
     return words + [word for path in seen for word in ("--ro-bind", path, path)]
 
 
-def _namespaces() -> list[str]:
+def _version(bwrap: str) -> tuple[int, ...]:
+    """Of a bubblewrap; () where it does not say."""
+    try:
+        said = subprocess.run([bwrap, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.search(r"(\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _namespaces(version: tuple[int, ...]) -> list[str]:
     every = ["user", "ipc", "pid", "net", "uts", "cgroup"]
     words = [f"--unshare-{name}" for name in every]
-    return [*words, "--disable-userns", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
+    if version >= (0, 8):  # before, the seccomp filter alone keeps programs from making namespaces
+        words.append("--disable-userns")
+    return [*words, "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
 
 
 def _tmpfs_sizes(limits: Limits) -> Mapping[str, int]:
@@ -228,4 +251,9 @@ def make(params: Mapping[str, object]) -> BubblewrapSandbox:
         SandboxUnavailable: it can't work here.
     """
     chosen = options.parse("bubblewrap", params)
-    return BubblewrapSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return BubblewrapSandbox(
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

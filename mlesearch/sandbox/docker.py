@@ -77,9 +77,10 @@ class DockerSandbox(BoxedRung):
         warm: keep containers ready that have imported the usual libraries; each serves one program.
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: no daemon, no image, or a promise of `require` isn't kept; the text says what to do.
     """
 
@@ -92,8 +93,9 @@ class DockerSandbox(BoxedRung):
         warm: bool = True,
         require: Sequence[str] = (),
         min_free_bytes: int = GIB,
+        weights_folder: str | None = None,
     ) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         client = docker_image.connect()
         self._clients = {os.getpid(): client}
         self._host = image == docker_image.HOST
@@ -168,6 +170,11 @@ class DockerSandbox(BoxedRung):
                 f"task {spec.task}: programs run as user {self._uid} and can't read its public folder "
                 f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
             )
+        if self._uid != os.getuid() and self._weights is not None and not self._weights.public:
+            raise ConfigError(
+                f"sandbox.weights: programs run as user {self._uid} and can't read all of {self._weights.folder}; open "
+                f"it with: chmod -R a+rX {self._weights.folder}"
+            )
 
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         import docker.errors
@@ -192,7 +199,11 @@ class DockerSandbox(BoxedRung):
                     working_dir=INSIDE.work,
                     entrypoint=[],
                     hostname="sandbox",
-                    labels={f"{_LABEL}.owner": scratch.owner_tag(), f"{_LABEL}.boot": scratch.boot_id()},
+                    labels={
+                        f"{_LABEL}.owner": scratch.owner_tag(),
+                        f"{_LABEL}.boot": scratch.boot_id(),
+                        f"{_LABEL}.pids": scratch.pid_namespace(),
+                    },
                     host_config=self._host_config(api, spec, folder, control, gpu),
                 )
                 api.start(created["Id"])
@@ -252,6 +263,8 @@ class DockerSandbox(BoxedRung):
         else:
             found += [_mount(covers.of_kind(is_folder), path) for path, is_folder in self._seen["covered"]]
         found.append(_mount(source, INSIDE.input))
+        if self._weights is not None:
+            found.append(_mount(self._weights.folder, INSIDE.weights))
         for path in mounts.hidden_below_input(spec):
             found.append(_mount(covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)))
         for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
@@ -354,6 +367,8 @@ def _look(client: Any, image: str, image_id: str) -> str:
 
 
 def _owner_lives(labels: Mapping[str, str]) -> bool:
+    if labels.get(f"{_LABEL}.pids") != scratch.pid_namespace():
+        return True  # its owner's pid says nothing here
     pid, _, start = labels[f"{_LABEL}.owner"].partition("-")
     same_boot = labels.get(f"{_LABEL}.boot") == scratch.boot_id()
     return same_boot and pid.isdigit() and str(files.process_start(int(pid))) == start
@@ -373,4 +388,10 @@ def make(params: Mapping[str, object]) -> DockerSandbox:
     image = params.get("image")
     if image is not None and not (isinstance(image, str) and image):
         raise ConfigError(f"sandbox.image: {image!r} is not allowed; give an image's tag, or host")
-    return DockerSandbox(image=image, warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return DockerSandbox(
+        image=image,
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

@@ -20,7 +20,7 @@ from mlesearch.types import SandboxUnavailable
 NAME = "mlesearch-sandbox"
 HOST = "host"
 """`sandbox.params.image=host`: an empty image, into which this machine's interpreter is bound."""
-_EMPTY_FOLDERS = ("box", "input", "dev", "proc", "sys", "tmp", "etc", "usr", "var", "run")
+_EMPTY_FOLDERS = ("box", "input", "weights", "dev", "proc", "sys", "tmp", "etc", "usr", "var", "run")
 
 
 def recipe() -> Path:
@@ -171,7 +171,7 @@ def host_image(client: Any) -> str:
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name in _EMPTY_FOLDERS:
             entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755  # a mount there inherits it
             archive.addfile(entry)
         for path, target in sorted(links.items()):
             entry = tarfile.TarInfo(path.lstrip("/"))

@@ -9,6 +9,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 ANSWER_TIMEOUT_S = 30.0
 """How long nvidia-smi may take; a broken driver can hang it for good."""
@@ -152,7 +153,7 @@ class GpuLease:
         own = () if self.gpu.minor is None else (f"/dev/nvidia{self.gpu.minor}",)
         return tuple(node for node in (*own, *CONTROL_NODES) if os.path.exists(node))
 
-    def docker_device(self) -> dict[str, object]:
+    def docker_device(self) -> dict[str, Any]:
         """Arguments of docker-py's `DeviceRequest`."""
         return {"device_ids": [self.gpu.uuid], "capabilities": [["gpu"]]}
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
-from mlesearch.sandbox import cgroup, landlock, local, options
+from mlesearch.sandbox import cgroup, kernel, landlock, local, options
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -248,8 +248,8 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], pid: int) -> Rung:
         sandbox.check()
         notes = sandbox.notes() if isinstance(sandbox, local.LocalSandbox) else ()
     except SandboxUnavailable as error:
-        why, _, todo = str(error).removeprefix(f"sandbox {name}: ").rpartition("; ")
-        why, todo = (why, todo) if why else (todo, "see the declared gaps in docs/sandbox.md")
+        why, _, todo = str(error).removeprefix(f"sandbox {name}: ").partition("; ")
+        todo = todo or "see the declared gaps in docs/sandbox.md"
     finally:
         if sandbox is not None:
             with contextlib.suppress(SandboxUnavailable, OSError):
@@ -261,7 +261,7 @@ def _expected(name: str) -> tuple[str, ...]:
     """What a rung that does not work would promise on this kernel."""
     if name == "unsafe":
         return ()
-    return local.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
+    return kernel.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
 
 
 def _in_words(rung: str, promised: Sequence[str]) -> tuple[Promise, ...]:

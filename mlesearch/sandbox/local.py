@@ -11,25 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import cgroup, environment, files, landlock, messages, options, report, scratch, seccomp
+from mlesearch.sandbox import (
+    cgroup,
+    environment,
+    files,
+    kernel,
+    landlock,
+    messages,
+    options,
+    report,
+    scratch,
+    weights,
+)
 from mlesearch.sandbox.forkserver import ForkServer
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.types import ExecResult, SandboxUnavailable
-
-BEFORE, AFTER = ("net_off", "data_read_only", "answers_absent"), ("tree_kill", "disk_bound")
-
-
-def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
-    """What holds on a kernel.
-
-    Args:
-        landlock_version: 0 where there is none.
-        has_cgroup: whether a private control group can be made for each program.
-    """
-    if landlock_version < 1 or not seccomp.supported():
-        return ()
-    degree = "" if has_cgroup else ": advisory"
-    return (*BEFORE, f"memory_hard{degree}", f"oom_signal{degree}", *AFTER)
 
 
 @dataclass(slots=True)
@@ -59,9 +55,10 @@ class LocalSandbox:
         landlock_limit: take the kernel for one with at most this Landlock version (to try older ones).
         private_shm: give each program a /dev/shm of its own where the kernel allows it; without, it has none.
         use_cgroup: put each program into a control group where one can be written; False: the watchdog alone.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
 
     Raises:
-        ConfigError: `require` names something that is no promise.
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
         SandboxUnavailable: this machine can't keep a promise of `require`.
     """
 
@@ -77,15 +74,17 @@ class LocalSandbox:
         landlock_limit: int | None = None,
         private_shm: bool = True,
         use_cgroup: bool = True,
+        weights_folder: str | None = None,
     ) -> None:
         options.check_names(require)
         self.warm = warm
         self._min_free = min_free_bytes
         self._private_shm = private_shm
         self._use_cgroup = use_cgroup and bool(cgroup.parents())
-        kernel = landlock.abi()
-        self._landlock = kernel if landlock_limit is None else min(kernel, landlock_limit)
+        known = landlock.abi()
+        self._landlock = known if landlock_limit is None else min(known, landlock_limit)
         self._require = tuple(require)
+        self._weights = weights.look(weights_folder)
         self._python = environment.interpreter()
         self._allowed = environment.allowed(self._python)
         self._excluded = environment.excluded(self._python)
@@ -96,36 +95,16 @@ class LocalSandbox:
 
     def promises(self) -> tuple[str, ...]:
         """What holds on this kernel, as every result states it."""
-        return promised(self._landlock, self._use_cgroup)
+        return kernel.promised(self._landlock, self._use_cgroup)
 
     def notes(self) -> tuple[str, ...]:
         """In words, what this kernel leaves to weaker means."""
-        said = []
-        if self._landlock < 6:
-            said.append(
-                f"Landlock {self._landlock} has no signal scope (Linux 6.12 has): a seccomp filter lets a program "
-                "signal itself and its process group only, so its worker processes can't be terminated one by one"
-            )
-        if self._landlock < 3:
-            said.append(
-                f"Landlock {self._landlock} does not know truncation (Linux 6.2 does): a seccomp filter refuses it "
-                "by path"
-            )
-        if self._landlock < 2:
-            said.append("Landlock 1 refuses to move files between folders (Linux 5.19 allows it)")
-        if not self._use_cgroup:
-            said.append(
-                "no control group can be written here, so a watchdog sums the memory of a program's processes every "
-                "50 ms, and a very quick program can be over its limit between two looks"
-            )
-        if any(not server.private_shm for server in self._state.servers.values()):
-            said.append(
-                "no mount namespace is allowed here, so programs have no /dev/shm: joblib runs serially and "
-                "multiprocessing has no locks"
-            )
-        if not self._may_change_uid() and os.geteuid() == 0:
-            said.append("programs keep uid 0 without any capability, since no other user can reach the interpreter")
-        return tuple(said)
+        return kernel.notes(
+            self._landlock,
+            self._use_cgroup,
+            private_shm=all(server.private_shm for server in self._state.servers.values()),
+            keeps_root=os.geteuid() == 0 and not self._may_change_uid(),
+        )
 
     def identity(self) -> Mapping[str, object]:
         """Rung, what it promises, environment digest, warm start, processors of this machine."""
@@ -135,6 +114,7 @@ class LocalSandbox:
             "environment": environment.digest(),
             "warm": self.warm,
             "cpu_count": len(os.sched_getaffinity(0)),
+            **weights.identity(self._weights),
         }
 
     def packages(self) -> Mapping[str, str]:
@@ -160,7 +140,10 @@ class LocalSandbox:
         finally:
             files.remove_tree(str(folder))
         if result.reason or result.artefacts["submission.csv"].problem:
-            raise SandboxUnavailable(f"sandbox local: a trial program failed: {result.status} {result.reason}")
+            raise SandboxUnavailable(
+                f"sandbox local: a trial program failed: {result.status} {result.reason}; see the declared gaps in "
+                "docs/sandbox.md"
+            )
 
     def prepare(self, spec: Spec) -> LocalSlot:
         """Make the working folder, and start the fork server where none runs.
@@ -171,6 +154,7 @@ class LocalSandbox:
         """
         self._refuse_what_is_not_kept()
         environment.check_folders(spec, self._allowed, self._excluded)
+        weights.check(self._weights, spec)
         with self._lock:
             owned = self._owned()
             report.check_space(self.name, owned.path, self._min_free)
@@ -196,7 +180,7 @@ class LocalSandbox:
                 seen = self._ask(slot, job)
             if seen is None:
                 raise SandboxUnavailable("sandbox local: the supervisor ended without a report")
-            shown = environment.names_shown(self._python, spec, slot.folder)
+            shown = environment.names_shown(self._python, spec, slot.folder) | weights.shown(self._weights)
             return report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
         finally:
             _forget(slot)
@@ -278,8 +262,8 @@ class LocalSandbox:
             "owner": os.getpid(),
             "slot": str(folder),
             "work": str(folder / "work"),
-            "input": source,
-            "read_only": [source],
+            "links": {"input": source, **({} if self._weights is None else {weights.NAME: self._weights.folder})},
+            "read_only": [source, *([] if self._weights is None else [self._weights.folder])],
             "read_write": [str(folder / name) for name in ("work", "tmp", "home")],
             "hidden": [os.path.realpath(path) for path in spec.hidden],
             "environment": environment.variables(self._python, limits.cpu_count, home, tmp, not private_shm),
@@ -339,6 +323,8 @@ class LocalSandbox:
         """A user that owns nothing, where root can lend one that reaches interpreter, data and scratch folder."""
         if not self._may_change_uid() or not environment.reachable_by_others(str(spec.input_dir)):
             return None
+        if not weights.open_to_others(self._weights):
+            return None
         return 50_000 + threading.get_native_id() % 15_000
 
 
@@ -383,4 +369,9 @@ def make(params: Mapping[str, object]) -> LocalSandbox:
         ConfigError: an unknown key or a value that is not allowed.
     """
     chosen = options.parse("local", params)
-    return LocalSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return LocalSandbox(
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mlesearch.sandbox.protocol import GIB, PROMISES
 from mlesearch.types import ConfigError, SandboxUnavailable
 
-_NAMES = ("warm", "require", "min_free_gib")
+_NAMES = ("warm", "require", "min_free_gib", "weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,13 @@ class Options:
         warm: import the usual libraries before the program arrives.
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights: folder of pretrained weights that programs may read.
     """
 
     warm: bool = True
     require: tuple[str, ...] = ()
     min_free_bytes: int = GIB
+    weights: str | None = None
 
 
 def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> Options:
@@ -32,8 +34,8 @@ def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> 
 
     Args:
         rung: its name, for the message.
-        params: `warm` ("on" or "off", or a bool), `require` (a list of promises), `min_free_gib` (a number), and
-            those of `also`.
+        params: `warm` ("on" or "off", or a bool), `require` (a list of promises), `min_free_gib` (a number),
+            `weights` (a folder, or None), and those of `also`.
         also: further keys of this rung.
 
     Raises:
@@ -52,7 +54,10 @@ def parse(rung: str, params: Mapping[str, object], also: Sequence[str] = ()) -> 
     free = params.get("min_free_gib", 1.0)
     if isinstance(free, bool) or not isinstance(free, int | float) or not 0 <= free < math.inf:
         raise ConfigError(f"sandbox.min_free_gib: {free!r} is not allowed; a number of GiB, 0 or more, is needed")
-    return Options(warm in ("on", True), tuple(require), round(free * GIB))
+    weights = params.get("weights")
+    if weights is not None and not isinstance(weights, str):
+        raise ConfigError(f"sandbox.weights: {weights!r} is not allowed; the path of a folder is needed, or null")
+    return Options(warm in ("on", True), tuple(require), round(free * GIB), weights)
 
 
 def check_names(require: Sequence[str]) -> None:

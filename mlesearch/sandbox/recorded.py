@@ -227,7 +227,14 @@ def execution_fields(spec: Spec, job: Job, identity: Mapping[str, object]) -> Js
         "collect": list(job.collect),
         "rung": identity.get("rung"),
         "environment": identity.get("environment"),
+        "weights": _weights(identity),
     }
+
+
+def _weights(identity: Mapping[str, object]) -> str:
+    """The digest of the pretrained weights that programs may read; empty without any."""
+    found = identity.get("weights")
+    return str(found["digest"]) if isinstance(found, Mapping) else ""
 
 
 def packed(fields: Json, job: Job, result: ExecResult) -> Entry:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch
+from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch, weights
 from mlesearch.sandbox.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
@@ -51,15 +51,26 @@ class BoxedRung(ABC):
         warm: start sandboxes ahead that have imported the usual libraries; False: each program imports what it uses.
         require: promises without which nothing is run.
         min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
     """
 
     name = ""
+    remedy = "see the declared gaps in docs/sandbox.md"
+    """What to do where a trial program does not come through."""
     gpu_promise = "gpu_pinned"
 
-    def __init__(self, *, warm: bool = True, require: Sequence[str] = (), min_free_bytes: int = GIB) -> None:
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        require: Sequence[str] = (),
+        min_free_bytes: int = GIB,
+        weights_folder: str | None = None,
+    ) -> None:
         options.check_names(require)
         self.warm = warm
         self._require = tuple(require)
+        self._weights = weights.look(weights_folder)
         self._min_free = min_free_bytes
         self._lock = threading.RLock()
         self._state = _State()
@@ -105,6 +116,7 @@ class BoxedRung(ABC):
             "environment": self._environment(),
             "warm": self.warm,
             "cpu_count": len(os.sched_getaffinity(0)),
+            **weights.identity(self._weights),
         }
 
     def check(self) -> None:
@@ -121,10 +133,14 @@ class BoxedRung(ABC):
             spec = Spec(task="check", input_dir=folder / "home", limits=Limits(memory_bytes=GIB))
             program = "open('submission.csv', 'w').write('id,y\\n')"
             seen = self.run(self._open_slot(spec, False), Job("check", program, 30.0, folder / "outbox"), refill=False)
+        except SandboxUnavailable as error:
+            raise SandboxUnavailable(f"{error}; {self.remedy}") from error
         finally:
             files.remove_tree(str(folder))
         if seen.reason or seen.artefacts["submission.csv"].problem:
-            raise SandboxUnavailable(f"sandbox {self.name}: a trial program failed: {seen.status} {seen.reason}")
+            raise SandboxUnavailable(
+                f"sandbox {self.name}: a trial program failed: {seen.status} {seen.reason}; {self.remedy}"
+            )
 
     def prepare(self, spec: Spec) -> Slot:
         """Take a warm sandbox, or start one; one with a GPU is started by `run`, which is told the GPU.
@@ -135,6 +151,7 @@ class BoxedRung(ABC):
         """
         options.check_kept(self.name, self._require, self.promises())
         self._check_folders(spec)
+        weights.check(self._weights, spec)
         owned = self._owned()
         report.check_space(self.name, owned.path, self._min_free)
         if spec.gpus:
@@ -171,7 +188,7 @@ class BoxedRung(ABC):
             slot.box.end()
             places = self._places(slot.spec, slot.folder)
             shown = environment.names_shown(self._interpreter(), slot.spec, Path(places.folder))
-            shown[places.input] = "input"
+            shown |= {places.input: "input", **weights.shown(self._weights, places.weights)}
             return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
             self._discard(slot)
@@ -276,7 +293,10 @@ class BoxedRung(ABC):
     def _started(self, spec: Spec, warm: bool, owned: scratch.Owned, gpu: GpuLease | None = None) -> BoxedSlot:
         folder = owned.slot()
         try:
-            os.symlink(self._places(spec, folder).input, folder / "work" / "input")
+            places = self._places(spec, folder)
+            os.symlink(places.input, folder / "work" / "input")
+            if self._weights is not None:
+                os.symlink(places.weights, folder / "work" / weights.NAME)
             box = self._launch(spec, folder, warm, gpu)
         except OSError as error:
             files.remove_tree(str(folder))

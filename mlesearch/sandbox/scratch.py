@@ -107,6 +107,11 @@ def owner_tag() -> str:
     return f"{os.getpid()}-{files.process_start(os.getpid())}"
 
 
+def pid_namespace() -> str:
+    """Of this process; pids of another one mean nothing here."""
+    return os.readlink("/proc/self/ns/pid")
+
+
 def boot_id() -> str:
     """Of the running kernel; another one after every boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -74,7 +74,8 @@ class Run:
 
     def _furnish(self) -> None:
         """Fill the working folder. Its owner is whom the program will run as."""
-        os.symlink(self.request["input"], os.path.join(self.request["work"], "input"))
+        for name, target in self.request["links"].items():
+            os.symlink(target, os.path.join(self.request["work"], name))
         if self.request["uid"] is not None:
             for owned in self.request["read_write"]:
                 os.chown(owned, self.request["uid"], self.request["uid"])

@@ -54,8 +54,15 @@ class UnsafeSandbox(BoxedRung):
     name = "unsafe"
     gpu_promise = ""
 
-    def __init__(self, *, warm: bool = True, require: tuple[str, ...] = (), min_free_bytes: int = 0) -> None:
-        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes)
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        require: tuple[str, ...] = (),
+        min_free_bytes: int = 0,
+        weights_folder: str | None = None,
+    ) -> None:
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
         if os.geteuid() == 0:
             raise SandboxUnavailable(
                 "sandbox unsafe: it holds nothing back, so it is refused to root; use another rung, or an ordinary user"
@@ -75,7 +82,8 @@ class UnsafeSandbox(BoxedRung):
                 )
 
     def _places(self, spec: Spec, folder: Path) -> Places:
-        return Places(str(folder), os.path.realpath(spec.input_dir), memory=())
+        weights = "" if self._weights is None else self._weights.folder
+        return Places(str(folder), os.path.realpath(spec.input_dir), weights, memory=())
 
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -116,4 +124,9 @@ def make(params: Mapping[str, object]) -> UnsafeSandbox:
         SandboxUnavailable: this process is root.
     """
     chosen = options.parse("unsafe", params)
-    return UnsafeSandbox(warm=chosen.warm, require=chosen.require, min_free_bytes=chosen.min_free_bytes)
+    return UnsafeSandbox(
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

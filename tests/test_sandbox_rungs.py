@@ -1,0 +1,262 @@
+"""What bubblewrap and docker add to the shared contract: warm single-use workers, containers' limits, old kernels."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from mlesearch.sandbox import cgroup, docker_image, environment, ladder, landlock, scratch, watch
+from mlesearch.sandbox.docker import DockerSandbox
+from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.rung import BoxedRung, BoxedSlot
+from mlesearch.types import ConfigError, ExecResult, ExecStatus, SandboxUnavailable
+
+Make = Callable[..., BoxedRung]
+LIMITS = Limits(time_s=20, memory_bytes=512 * MIB)
+
+
+@pytest.fixture(autouse=True)
+def _light_preload(monkeypatch):
+    """Warm sandboxes import little here; that they import it ahead is what is tested."""
+    monkeypatch.setattr(environment, "PRELOAD", ("decimal", "no_such_module"))
+
+
+def made(name: str, **options: object) -> BoxedRung:
+    from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
+
+    return DockerSandbox(image="host", **options) if name == "docker" else BubblewrapSandbox(**options)  # type: ignore[arg-type]  # a test's options
+
+
+def makers(name: str) -> Iterator[Make]:
+    (rung,) = ladder.probe([name], {"image": "host"})
+    if not rung.works:
+        pytest.skip(f"NO {name.upper()}: {rung.why}")
+    with ExitStack() as stack:
+
+        def one(**options: object) -> BoxedRung:
+            sandbox = made(name, **options)
+            stack.callback(sandbox.close)
+            return sandbox
+
+        yield one
+
+
+@pytest.fixture(params=["bubblewrap", "docker"])
+def make(request) -> Iterator[Make]:
+    yield from makers(request.param)
+
+
+@pytest.fixture
+def docker() -> Iterator[Make]:
+    yield from makers("docker")
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Spec:
+    (tmp_path / "public").mkdir()
+    return Spec("t@1", tmp_path / "public", limits=LIMITS)
+
+
+def run(sandbox: BoxedRung, slot: BoxedSlot, tmp_path: Path, program: str, refill: bool = True) -> ExecResult:
+    return sandbox.run(slot, Job("a", program, 20.0, tmp_path / "out"), refill)
+
+
+def idle(sandbox: BoxedRung, within_s: float = 30.0) -> BoxedSlot:
+    """The warm sandbox that was started after a run."""
+    end = time.monotonic() + within_s
+    while not sandbox._state.idle and time.monotonic() < end:
+        time.sleep(0.02)
+    return sandbox._state.idle[0]
+
+
+def test_a_warm_worker_serves_one_program(make, spec, tmp_path):
+    sandbox = make(warm=True)
+    dirty = "import sys\nprint('decimal' in sys.modules)\nopen('/tmp/mark', 'w')\nopen('mark', 'w')\nsys.mark = 1"
+    first = run(sandbox, sandbox.prepare(spec), tmp_path, dirty)
+    assert (first.status, first.stdout.text) == (ExecStatus.OK, "True\n")
+    waiting = idle(sandbox)
+    slot = sandbox.prepare(spec)
+    assert slot is waiting
+    clean = "import sys, os\nprint('decimal' in sys.modules, os.path.exists('/tmp/mark'), sorted(os.listdir()))"
+    second = run(sandbox, slot, tmp_path, clean + "\nassert not hasattr(sys, 'mark')", refill=False)
+    assert (second.status, second.stdout.text) == (ExecStatus.OK, "True False ['input', 'solution.py']\n")
+    assert not sandbox._state.idle
+
+
+def test_a_warm_worker_is_for_its_spec_alone(make, spec, tmp_path):
+    sandbox = make(warm=True)
+    run(sandbox, sandbox.prepare(spec), tmp_path, "print(1)")
+    waiting = idle(sandbox)
+    other = Spec("t@1", spec.input_dir, split_seed=1, limits=LIMITS)
+    slot = sandbox.prepare(other)
+    assert slot is not waiting
+    assert sandbox._state.idle == [waiting]
+
+
+def test_a_worker_that_died_while_it_waited_is_replaced(make, spec, tmp_path):
+    sandbox = make(warm=True)
+    run(sandbox, sandbox.prepare(spec), tmp_path, "print(1)")
+    waiting = idle(sandbox)
+    if isinstance(sandbox, DockerSandbox):
+        waiting.box._api.kill(waiting.box._id)
+    else:
+        for pid in (*watch.descendants(waiting.box._process.pid), waiting.box._process.pid):
+            os.kill(pid, signal.SIGKILL)
+    select.select([waiting.box.conn], [], [], 10)
+    slot = sandbox.prepare(spec)
+    assert slot is not waiting
+    assert not waiting.folder.exists()
+    assert run(sandbox, slot, tmp_path, "print(2)", refill=False).stdout.text == "2\n"
+
+
+def test_closing_ends_what_waits(make, spec, tmp_path):
+    sandbox = make(warm=True)
+    run(sandbox, sandbox.prepare(spec), tmp_path, "print(1)")
+    waiting, unused = idle(sandbox), sandbox.prepare(Spec("t@1", spec.input_dir, split_seed=1, limits=LIMITS))
+    owned = waiting.folder.parent
+    sandbox.close()
+    assert not owned.exists()
+    assert not watch.living(watch.children(os.getpid()))
+    with pytest.raises(SandboxUnavailable, match="a slot serves one program"):
+        run(sandbox, unused, tmp_path, "print(1)")
+
+
+def test_a_full_disk_is_refused(make, spec):
+    with pytest.raises(SandboxUnavailable, match=r"MiB are free at .* are needed: free some or set MLESEARCH_SCRATCH"):
+        make(warm=False, min_free_bytes=1 << 60).prepare(spec)
+
+
+def test_answers_below_the_public_folder_stay_hidden(make, spec, tmp_path):
+    (spec.input_dir / "secret").mkdir()
+    (spec.input_dir / "secret" / "y.csv").write_text("1234567")
+    (spec.input_dir / "train.csv").write_text("id\n")
+    sandbox = make(warm=False)
+    hidden = Spec("t@1", spec.input_dir, hidden=(spec.input_dir / "secret",), limits=LIMITS)
+    program = "print(open('input/train.csv').read())\nprint(open('input/secret/y.csv').read())"
+    result = run(sandbox, sandbox.prepare(hidden), tmp_path, program)
+    assert result.stdout.text == "id\n\n"
+    assert result.reason.startswith(("PermissionError", "FileNotFoundError"))
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_namespaces_hold_without_landlock(make, spec, tmp_path, monkeypatch, version):
+    if landlock.abi() < version:
+        pytest.skip(f"this kernel has Landlock {landlock.abi()}")
+    monkeypatch.setattr(landlock, "abi", lambda: version)
+    sandbox = make(warm=False)
+    assert sandbox.promises() == make(warm=False).promises()
+    program = (
+        f"import os, socket\nfor attempt in (lambda: os.kill({os.getpid()}, 0), lambda: open('input/x', 'w'),\n"
+        f"        lambda: os.listdir({str(tmp_path)!r}), lambda: socket.create_connection(('127.0.0.1', 9), 1),\n"
+        "        lambda: open('/usr/x', 'w'), lambda: __import__('mlesearch.types')):\n"
+        "    try:\n        print(attempt())\n    except (OSError, ImportError):\n        print('no')"
+    )
+    result = run(sandbox, sandbox.prepare(spec), tmp_path, program)
+    assert (result.status, result.stdout.text) == (ExecStatus.OK, "no\n" * 6)
+
+
+def test_bubblewrap_s_promises_without_a_control_group(monkeypatch):
+    (rung,) = ladder.probe(["bubblewrap"])
+    if not rung.works:
+        pytest.skip(f"NO BUBBLEWRAP: {rung.why}")
+    monkeypatch.setattr(cgroup, "parents", lambda: ())
+    sandbox = made("bubblewrap", warm=False)
+    assert [p for p in sandbox.promises() if "advisory" in p] == ["memory_hard: advisory", "oom_signal: advisory"]
+    with pytest.raises(SandboxUnavailable, match="asks for memory_hard, which this machine does not promise"):
+        made("bubblewrap", warm=False, require=["memory_hard"])
+
+
+def test_containers_have_every_limit(docker, spec):
+    sandbox = docker(warm=False)
+    sandbox.prepare(spec)
+    client = docker_image.connect()
+    try:
+        mine = {"label": f"org.mlesearch.owner={scratch.owner_tag()}"}
+        (listed,) = client.api.containers(filters=mine)
+        seen = client.api.inspect_container(listed["Id"])
+    finally:
+        client.close()
+    host, config = seen["HostConfig"], seen["Config"]
+    assert (host["NetworkMode"], host["ReadonlyRootfs"], host["Privileged"]) == ("none", True, False)
+    assert host["Memory"] == host["MemorySwap"] == LIMITS.memory_bytes + 32 * MIB
+    assert host["PidsLimit"] >= 512
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["LogConfig"]["Type"] == "none"
+    assert host["ShmSize"] == LIMITS.memory_bytes // 4
+    assert "/tmp" in host["Tmpfs"]
+    assert not host["Devices"]
+    assert set(host["CpusetCpus"].split(",")) <= {str(cpu) for cpu in os.sched_getaffinity(0)}
+    assert config["User"].partition(":")[0] not in ("", "0")
+    assert config["Labels"]["org.mlesearch.boot"] == scratch.boot_id()
+    writable = {m["Destination"] for m in seen["Mounts"] if m["RW"]}
+    assert writable == {"/box/work", "/box/tmp", "/box/home"}
+
+
+def test_an_image_that_can_not_run_python_leaves_no_container(docker, spec, monkeypatch):
+    sandbox = docker(warm=False)
+    monkeypatch.setattr("mlesearch.sandbox.mounts.executable", lambda python: "/no/python")
+    with pytest.raises(SandboxUnavailable, match="sandbox docker: "):
+        sandbox.prepare(spec)
+    client = docker_image.connect()
+    try:
+        assert client.api.containers(all=True, filters={"label": f"org.mlesearch.owner={scratch.owner_tag()}"}) == []
+    finally:
+        client.close()
+    assert list(sandbox._owned().path.glob("*/work")) == []
+
+
+def test_an_image_that_is_missing_is_said(docker):
+    with pytest.raises(
+        SandboxUnavailable, match=r"the daemon has no image none:such; build it with `mlesearch sandbox b"
+    ):
+        DockerSandbox(image="none:such")
+
+
+def test_a_container_that_is_killed_from_outside_is_no_fault_of_the_program(docker, spec, tmp_path):
+    sandbox = docker(warm=False)
+    slot = sandbox.prepare(spec)
+    slot.box._api.kill(slot.box._id)
+    with pytest.raises(SandboxUnavailable, match="sandbox docker: it ended without a report"):
+        run(sandbox, slot, tmp_path, "print(1)")
+
+
+def test_a_public_folder_that_programs_can_not_read_is_said(docker, spec):
+    if os.geteuid() != 0:
+        pytest.skip("programs run as the user who launched them")
+    spec.input_dir.chmod(0o700)
+    with pytest.raises(
+        ConfigError, match=r"programs run as user \d+ and can't read its public folder .*chmod -R a\+rX"
+    ):
+        docker(warm=False).prepare(spec)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["docker", "bubblewrap", "local"])
+def test_ten_gigabytes_of_output(name, spec, tmp_path):
+    (rung,) = ladder.probe([name], {"image": "host"})
+    if not rung.works:
+        pytest.skip(f"NO {rung.name.upper()}: {rung.why}")
+    sandbox = ladder.make(name, {"warm": "off", **({"image": "host"} if name == "docker" else {})})
+    try:
+        program = (
+            "import sys\nblock = b'x' * 999_999 + b'\\n'\nfor _ in range(10_000):\n    sys.stdout.buffer.write(block)\n"
+            "print('end')"
+        )
+        slot = sandbox.prepare(Spec("t@1", spec.input_dir, limits=Limits(time_s=300)))
+        before = watch.resident([os.getpid()])
+        result = sandbox.run(slot, Job("a", program, 300.0, tmp_path / "out"))
+        assert result.status is ExecStatus.OK
+        assert result.stdout.bytes_seen == 10_000_000_004
+        assert result.stdout.tail.endswith("end\n")
+        assert watch.resident([os.getpid()]) - before < 8 * MIB
+    finally:
+        sandbox.close()
