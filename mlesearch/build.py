@@ -16,6 +16,7 @@ from mlesearch import __version__
 from mlesearch.budget import Budget
 from mlesearch.flight import Cockpit, Role
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
+from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, check_mode
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.parts import EngineParts
@@ -24,6 +25,7 @@ from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
 from mlesearch.splits import TaskSplits
+from mlesearch.store import open_store
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
@@ -52,17 +54,39 @@ def make_budget(s: Settings) -> Budget:
 
 
 def make_model(s: Settings) -> Model:
-    """The model of a cell."""
+    """The model of a cell, behind its cassette."""
     from mlesearch.models.registry import make_model as make
 
-    return make(s.model.name, s.model.kind, s.model.params)
+    model, tape = make(s.model.name, s.model.kind, s.model.params), make_tape(s)
+    return model if tape is None else RecordedModel(model, tape)
 
 
 def make_embedder(s: Settings) -> Embedder:
-    """What turns hypotheses into vectors."""
+    """What turns hypotheses into vectors; one that is paid for stands behind the cassette."""
     from mlesearch.models.embed import make_embedder as make
 
-    return make({"kind": s.embedder.kind, **s.embedder.params})
+    embedder, tape = make({"kind": s.embedder.kind, **s.embedder.params}), make_tape(s)
+    return embedder if tape is None or not embedder.live else RecordedEmbedder(embedder, tape)
+
+
+def make_tape(s: Settings) -> Tape | None:
+    """The cassette of a cell, kept for the life of the process; None for live.
+
+    Raises:
+        ConfigError: unknown mode or form, or nothing to replay from.
+    """
+    check_mode(s.cassette)
+    if s.cassette == "live":
+        return None
+    name = "cassette.db" if s.cassette_form == "sqlite" else "cassette"
+    path = Path(s.cassette_path or Path(s.study.dir) / name).absolute()
+    return _tape(s.cassette, path, s.cassette_form, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
+    store = open_store(path, form, must_exist=mode == "replay")
+    return Tape(store, mode, Flights(path.with_name(f"{path.name}-flights")))
 
 
 def make_sandbox(s: Settings) -> Sandbox:
@@ -88,7 +112,6 @@ def _recorded(
     kind: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
 ) -> Sandbox:
     from mlesearch.sandbox.recorded import recorded
-    from mlesearch.store import open_store
 
     return recorded(
         mode,
@@ -191,7 +214,8 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
     )
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
-    record = Record(folder, header, durable=model.live, keep_prompts=keep_prompts)
+    durable = model.live and s.cassette != "replay"  # what was recorded can be had again
+    record = Record(folder, header, durable=durable, keep_prompts=keep_prompts)
     return EngineParts(
         optimizer=optimizer,
         cockpit=cockpit,

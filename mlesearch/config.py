@@ -299,4 +299,5 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "sandbox": sandbox.name,
         "promises": sandbox.identity().get("promises", []),
         "exec_store": s.sandbox.exec_store,
+        "cassette": s.cassette,
     }

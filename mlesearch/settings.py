@@ -145,7 +145,11 @@ class ClaimSettings:
 
 @dataclass
 class Settings:
-    """A whole configuration: one cell (model, strategy, variant) of a study's grid."""
+    """A whole configuration: one cell (model, strategy, variant) of a study's grid.
+
+    cassette: live, record (a call that was made once is not made again) or replay (no call is made);
+    cassette_path null: in the study's folder; cassette_form: sqlite, or files for a network file system.
+    """
 
     study: StudySettings = field(default_factory=StudySettings)
     claim: ClaimSettings = field(default_factory=ClaimSettings)
@@ -159,3 +163,6 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    cassette: str = "live"
+    cassette_path: str | None = None
+    cassette_form: str = "sqlite"

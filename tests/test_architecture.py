@@ -34,7 +34,7 @@ ALLOWED = {
     "clock": LEAVES,
     "lanes": LEAVES,
     "selection": LEAVES,
-    "models": LEAVES | {"journal"},
+    "models": LEAVES | {"journal", "codec", "entry", "store"},
     "budget": LEAVES | {"models"},
     "entry": LEAVES | {"codec"},
     "store": LEAVES | {"entry"},
