@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.parts import EngineParts
 from mlesearch.record import Record
+from mlesearch.recording import Recording
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
@@ -184,13 +185,19 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
     )
 
 
-def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
-    """The parts of an engine for one run; opens (or creates) its record in `folder`."""
+def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | None = None) -> EngineParts:
+    """The parts of an engine for one run; opens (or creates) its record in `folder`.
+
+    `recorded` is the folder of the run that this one replays.
+    """
     from mlesearch.operators.scene import brief
     from mlesearch.tasks.preview import preview
 
     task = load_task(key.task) if key.task in s.tasks else _task_by_id(s, key.task)
+    recording = None if recorded is None else Recording(recorded / "journal.jsonl")
     budget = make_budget(s)
+    if recording is not None:
+        budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it
     limits = make_limits(s, task)
     model = make_model(s)
     sandbox = make_sandbox(s)
@@ -215,7 +222,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = model.live and s.cassette != "replay"  # what was recorded can be had again
-    record = Record(folder, header, durable=durable, keep_prompts=keep_prompts)
+    record = Record(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
     return EngineParts(
         optimizer=optimizer,
         cockpit=cockpit,
@@ -227,6 +234,8 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         selection=s.run.selection,
         workers=s.run.workers,
         keep_submissions=s.run.keep_submissions,
+        virtual=s.cassette == s.sandbox.exec_store == "replay",
+        recording=recording,
         splits=TaskSplits(task, limits, s.sandbox.gpus) if s.run.selection == "revalidate" else None,
         revalidate_k=s.run.revalidate_k,
         revalidate_splits=s.run.revalidate_splits,

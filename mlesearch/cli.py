@@ -63,6 +63,28 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
 
+    replay = sub.add_parser(
+        "replay", help="a recorded study again, from its journals and stores: nothing is called or executed"
+    )
+    replay.add_argument("study", metavar="STUDY")
+    replay.add_argument("--out", metavar="DIR", help="where the replayed study goes (default: STUDY-replay)")
+    replay.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; -1: one per processor")
+
+    cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    export = cassette.add_parser("export", help="a recorded study as one file, secrets blotted out")
+    export.add_argument("study", metavar="STUDY")
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
+    export.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
+    unpack = cassette.add_parser("import", help="a study's folder from such a file, after checking all of it")
+    unpack.add_argument("file", metavar="FILE")
+    unpack.add_argument("study", metavar="STUDY")
+    unpack.add_argument("--form", choices=("sqlite", "files"), default="sqlite", help="of its stores")
+    check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
+    check_all.add_argument("path", metavar="PATH")
+
     tasks = sub.add_parser("tasks", help="list, check and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )

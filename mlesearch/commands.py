@@ -185,6 +185,49 @@ def report(args: Namespace) -> int:
     return 0
 
 
+def replay(args: Namespace) -> int:
+    """Replay a recorded study and say whether it came out the same."""
+    from mlesearch import rerun
+    from mlesearch.launch import run_cell, stoppable
+
+    study = Path(args.study)
+    out = Path(args.out) if args.out else study.with_name(f"{study.absolute().name}-replay")
+    began_s = time.monotonic()
+    plan = rerun.plan_replay(study, out)
+    rerun.begin(study, out, plan.unfinished)
+    stop_file = out / f".stop-{os.getpid()}"
+    with stoppable(stop_file, lambda text: print(text, file=sys.stderr)):
+        reports = run_cell(plan.runs, args.jobs, stop_file)
+    took_s = time.monotonic() - began_s
+    failed = [r for r in reports if r.status == "failed"]
+    for r in failed:
+        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    same = sum(r.status not in ("failed", "interrupted") for r in reports)
+    print(
+        f"{same} of {len(plan.runs)} runs came out the same, event by event, in {_shown(out)}: {plan.calls:,} calls "
+        f"and {plan.executions:,} executions from the stores; {len(plan.unfinished)} unfinished runs were taken over"
+    )
+    print(f"recorded in {plan.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
+    return 1 if failed else 0 if same == len(plan.runs) else 130
+
+
+def cassette(args: Namespace) -> int:
+    """Export, import, verify."""
+    from mlesearch import archive, audit
+
+    if args.action == "export":
+        stores = [None if p is None else Path(p) for p in (args.cassette, args.executions)]
+        print(f"{_shown(Path(args.file))}: {archive.export(Path(args.study), Path(args.file), *stores)}")
+        return 0
+    if args.action == "import":
+        print(f"{_shown(Path(args.study))}: {archive.unpack(Path(args.file), Path(args.study), args.form)}")
+        return 0
+    contents, wrong = audit.verify(Path(args.path))
+    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
+    print(f"{args.path}: {contents}; {len(wrong)} faults")
+    return 1 if wrong else 0
+
+
 # lists
 
 
@@ -255,6 +298,8 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "verify": verify,
     "collect": collect,
     "report": report,
+    "replay": replay,
+    "cassette": cassette,
     "tasks": tasks,
     "models": models,
     "strategies": strategies,

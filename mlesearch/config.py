@@ -60,6 +60,7 @@ class RunPlan:
         settings: of its cell.
         identity: all that changes its result.
         labels: what tables say of it beside: tier, capability, simulated, ...
+        recorded: the folder of the run that this one replays.
     """
 
     key: RunKey
@@ -67,6 +68,7 @@ class RunPlan:
     settings: Settings
     identity: Json
     labels: Json = field(default_factory=dict)
+    recorded: Path | None = None
 
     @property
     def folder(self) -> Path:

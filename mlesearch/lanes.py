@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +130,27 @@ class VirtualLanes:
     def next(self) -> Done:
         """The event that is earliest on the virtual clock."""
         return heapq.heappop(self._events)[2]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class FollowingLanes:
+    """Several workers in the order of a recording: work is done when it is its turn to end, and nothing waits."""
+
+    def __init__(self, whose: Callable[[Collection[int]], int]) -> None:
+        """`whose` tells which of the workers whose work is under way ends next."""
+        self._whose = whose
+        self._waiting: dict[int, Work] = {}
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Keep it until its turn."""
+        self._waiting[worker] = work
+
+    def next(self) -> Done:
+        """Do the work that ended next in the recording."""
+        worker = self._whose(self._waiting)
+        return _perform(worker, self._waiting.pop(worker))
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -25,6 +25,7 @@ from mlesearch.config import RunPlan
 from mlesearch.engine import Engine
 from mlesearch.journal import JournalBusy, write_atomically
 from mlesearch.parts import RunStatus
+from mlesearch.settings import recordable
 from mlesearch.study import check_run, identity_digest
 from mlesearch.summary import summarise
 from mlesearch.types import MlesearchError
@@ -89,7 +90,7 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
     begun_s = time.time()
     try:
         _write_run_json(run)
-        parts = build(run.settings, run.key, run.folder, identity_digest(run.identity))
+        parts = build(run.settings, run.key, run.folder, identity_digest(run.identity), run.recorded)
         try:
             end = Engine(parts, should_stop=stop_file.exists).run()
         finally:
@@ -122,6 +123,7 @@ def _write_run_json(run: RunPlan) -> None:
         "digest": identity_digest(run.identity),
         "identity": run.identity,
         "labels": run.labels,
+        "settings": recordable(run.settings),
         "mlesearch": __version__,
     }
     write_atomically(path, json.dumps(content, indent=1) + "\n")

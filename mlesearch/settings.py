@@ -6,10 +6,13 @@ refused before anything runs. `mlesearch.config` turns them into the objects of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
 
 MISSING = "???"
+NO_URL = "http://not-recorded.invalid"
+"""Stands in a run's folder for the URL of an own endpoint, which says nothing of a result."""
 
 
 @dataclass
@@ -166,3 +169,30 @@ class Settings:
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str = "sqlite"
+
+
+def recordable(s: Settings) -> dict[str, Any]:
+    """Settings as plain data for a run's folder: from them a recorded run is built again."""
+    plain = asdict(s)
+    for part in ("model", "embedder"):
+        if plain[part]["params"].get("api_base") is not None:
+            plain[part]["params"]["api_base"] = NO_URL
+    return plain
+
+
+def from_recorded(plain: Mapping[str, Any]) -> Settings:
+    """Inverse of `recordable`; what a later version added has its default.
+
+    Raises:
+        TypeError: a key that this version does not know.
+    """
+    found: Settings = _typed(Settings, plain)
+    return found
+
+
+def _typed(kind: type, plain: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    unknown = set(plain) - {f.name for f in fields(kind)}
+    if unknown:
+        raise TypeError(f"no setting is called {min(unknown)!r}")
+    return kind(**{k: _typed(hints[k], v) if is_dataclass(hints[k]) else v for k, v in plain.items()})
