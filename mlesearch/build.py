@@ -9,12 +9,15 @@ from dataclasses import asdict
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mlesearch import __version__
 from mlesearch.budget import Budget
 from mlesearch.flight import Cockpit, Role
+from mlesearch.models.ledger import Ledger
+from mlesearch.models.limits import Limited, share
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
@@ -27,6 +30,8 @@ from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
+
+M = TypeVar("M")
 
 SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
@@ -55,14 +60,31 @@ def make_model(s: Settings) -> Model:
     """The model of a cell."""
     from mlesearch.models.registry import make_model as make
 
-    return make(s.model.name, s.model.kind, s.model.params)
+    return shared(s, make(s.model.name, s.model.kind, s.model.params))
 
 
 def make_embedder(s: Settings) -> Embedder:
     """What turns hypotheses into vectors."""
     from mlesearch.models.embed import make_embedder as make
 
-    return make({"kind": s.embedder.kind, **s.embedder.params})
+    return shared(s, make({"kind": s.embedder.kind, **s.embedder.params}))
+
+
+def forgive(s: Settings) -> None:
+    """Before a launch: a key that was refused in an earlier one may have been replaced."""
+    place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
+    if place.path is not None and place.path.exists():
+        ledger = Ledger(place.path)
+        ledger.forgive()
+        ledger.close()
+
+
+def shared(s: Settings, made: M) -> M:
+    """Let a live model or embedder keep to its limits together with all other runs of the study."""
+    if isinstance(made, Limited):
+        folder = Path(s.study.dir).absolute()
+        made.share(share(folder, s.limits.partition, network=s.limits.network, limited=made.params.caps.any))
+    return made
 
 
 def make_sandbox(s: Settings) -> Sandbox:
