@@ -9,12 +9,15 @@ from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mlesearch import __version__
 from mlesearch.budget import Budget
 from mlesearch.flight import Cockpit, Role
+from mlesearch.models.ledger import Ledger
+from mlesearch.models.limits import Limited, share
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
 from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, check_mode
 from mlesearch.operators.base import Operators, Resources, Scope
@@ -30,6 +33,8 @@ from mlesearch.store import open_store
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
+
+M = TypeVar("M")
 
 SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
@@ -58,7 +63,7 @@ def make_model(s: Settings) -> Model:
     """The model of a cell, behind its cassette."""
     from mlesearch.models.registry import make_model as make
 
-    model, tape = make(s.model.name, s.model.kind, s.model.params), make_tape(s)
+    model, tape = shared(s, make(s.model.name, s.model.kind, s.model.params)), make_tape(s)
     return model if tape is None else RecordedModel(model, tape)
 
 
@@ -66,7 +71,7 @@ def make_embedder(s: Settings) -> Embedder:
     """What turns hypotheses into vectors; one that is paid for stands behind the cassette."""
     from mlesearch.models.embed import make_embedder as make
 
-    embedder, tape = make({"kind": s.embedder.kind, **s.embedder.params}), make_tape(s)
+    embedder, tape = shared(s, make({"kind": s.embedder.kind, **s.embedder.params})), make_tape(s)
     return embedder if tape is None or not embedder.live else RecordedEmbedder(embedder, tape)
 
 
@@ -88,6 +93,23 @@ def make_tape(s: Settings) -> Tape | None:
 def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
     store = open_store(path, form, must_exist=mode == "replay")
     return Tape(store, mode, Flights(path.with_name(f"{path.name}-flights")))
+
+
+def forgive(s: Settings) -> None:
+    """Before a launch: a key that was refused in an earlier one may have been replaced."""
+    place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
+    if place.path is not None and place.path.exists():
+        ledger = Ledger(place.path)
+        ledger.forgive()
+        ledger.close()
+
+
+def shared(s: Settings, made: M) -> M:
+    """Let a live model or embedder keep to its limits together with all other runs of the study."""
+    if isinstance(made, Limited) and s.cassette != "replay":
+        folder = Path(s.study.dir).absolute()
+        made.share(share(folder, s.limits.partition, network=s.limits.network, limited=made.params.caps.any))
+    return made
 
 
 def make_sandbox(s: Settings) -> Sandbox:

@@ -40,8 +40,8 @@ def run(args: Namespace) -> int:
     reports = _launch(launch, plan)
     launch_s = time.monotonic() - began_s
     failed = [r for r in reports if r.status == "failed"]
-    for r in failed:
-        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    for line in _failures(failed):
+        print(line, file=sys.stderr)
     if len(plan.runs) == 1:
         _say_run(plan.runs[0].folder)
     else:
@@ -53,6 +53,15 @@ def run(args: Namespace) -> int:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
     return 1 if failed else 0
+
+
+def _failures(failed: Sequence[RunReport]) -> list[str]:
+    """One line a reason: a refused key ends all runs of its model alike."""
+    by_reason: dict[str, list[str]] = {}
+    for r in failed:
+        by_reason.setdefault(r.reason, []).append(r.run_id)
+    more = {reason: f" and {len(ids) - 1} more" if len(ids) > 1 else "" for reason, ids in by_reason.items()}
+    return [f"failed: {ids[0]}{more[reason]}: {reason}" for reason, ids in by_reason.items()]
 
 
 def _side_by_side(plan: StudyPlan) -> int:
@@ -76,12 +85,13 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:
     """Write the study's header, then let Hydra run every cell."""
     from mlesearch import study
-    from mlesearch.build import make_sandbox
+    from mlesearch.build import forgive, make_sandbox
     from mlesearch.launch import stoppable
     from mlesearch.progress import Progress
 
     make_sandbox(plan.runs[0].settings).reap_orphans()
     study.open_study(plan.folder, plan.header)
+    forgive(plan.runs[0].settings)
     study.note_launch(plan.folder, [r.key for r in plan.runs])
     stop_file = plan.folder / f".stop-{os.getpid()}"
     finished = sum(s == "finished" for s in plan.states.values())

@@ -120,6 +120,18 @@ class EmbedderSettings:
 
 
 @dataclass
+class LimitsSettings:
+    """How the runs of a study share the limits of a model (`model.params.limits`); changes no result.
+
+    partition null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
+    network: whether the study's folder is on a network file system; null: look.
+    """
+
+    partition: int | None = None
+    network: bool | None = None
+
+
+@dataclass
 class LauncherSettings:
     """How runs are spread; changes no result. n_jobs: runs side by side, -1 for one per processor."""
 
@@ -165,6 +177,7 @@ class Settings:
     run: RunSettings = field(default_factory=RunSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
     cassette: str = "live"
     cassette_path: str | None = None
