@@ -22,12 +22,14 @@ from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entro
 from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, check_mode
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
+from mlesearch.paid import PaidEmbedder, PaidModel
 from mlesearch.parts import EngineParts
 from mlesearch.record import Record
 from mlesearch.recording import Recording
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
+from mlesearch.spending import cell_of, on_network, purse_of
 from mlesearch.splits import TaskSplits
 from mlesearch.store import open_store
 from mlesearch.study import RunKey
@@ -46,7 +48,7 @@ def make_budget(s: Settings) -> Budget:
         ConfigError: none is declared, or one is not above 0.
     """
     b = s.budget
-    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s"):
+    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s", "cell_usd", "study_usd"):
         value = getattr(b, key)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
@@ -59,19 +61,23 @@ def make_budget(s: Settings) -> Budget:
     return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s, b.gpu_s)
 
 
-def make_model(s: Settings) -> Model:
-    """The model of a cell, behind its cassette."""
+def make_model(s: Settings, cell: str = "") -> Model:
+    """The model of a cell: paid from the study's purse where the cell is named, behind the cassette."""
     from mlesearch.models.registry import make_model as make
 
-    model, tape = shared(s, make(s.model.name, s.model.kind, s.model.params)), make_tape(s)
+    model: Model = shared(s, make(s.model.name, s.model.kind, s.model.params))
+    purse, tape = purse_of(s) if cell else None, make_tape(s)
+    model = model if purse is None else PaidModel(model, purse, cell)
     return model if tape is None else RecordedModel(model, tape)
 
 
-def make_embedder(s: Settings) -> Embedder:
-    """What turns hypotheses into vectors; one that is paid for stands behind the cassette."""
+def make_embedder(s: Settings, cell: str = "") -> Embedder:
+    """What turns hypotheses into vectors; one that is paid for, likewise."""
     from mlesearch.models.embed import make_embedder as make
 
-    embedder, tape = shared(s, make({"kind": s.embedder.kind, **s.embedder.params})), make_tape(s)
+    embedder: Embedder = shared(s, make({"kind": s.embedder.kind, **s.embedder.params}))
+    purse, tape = purse_of(s) if cell else None, make_tape(s)
+    embedder = embedder if purse is None or not embedder.live else PaidEmbedder(embedder, purse, cell)
     return embedder if tape is None or not embedder.live else RecordedEmbedder(embedder, tape)
 
 
@@ -84,9 +90,10 @@ def make_tape(s: Settings) -> Tape | None:
     check_mode(s.cassette)
     if s.cassette == "live":
         return None
-    name = "cassette.db" if s.cassette_form == "sqlite" else "cassette"
+    form = s.cassette_form or ("files" if on_network(s) else "sqlite")
+    name = "cassette.db" if form == "sqlite" else "cassette"
     path = Path(s.cassette_path or Path(s.study.dir) / name).absolute()
-    return _tape(s.cassette, path, s.cassette_form, os.getpid())
+    return _tape(s.cassette, path, form, os.getpid())
 
 
 @lru_cache(maxsize=8)
@@ -221,7 +228,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
     if recording is not None:
         budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it
     limits = make_limits(s, task)
-    model = make_model(s)
+    model = make_model(s, cell_of(key))
     sandbox = make_sandbox(s)
     operators, scope = make_operators(s, task.direction)
     entropy = replicate_entropy(task.id, key.seed)
@@ -236,7 +243,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
         operators=operators,
         scope=scope,
         roles=dict.fromkeys(Op, role),
-        embedder=make_embedder(s),
+        embedder=make_embedder(s, cell_of(key)),
         scorer=TaskScorer(task),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mlesearch.launch import RunReport
     from mlesearch.summary import ProgramTime
 
+SHOWN = 10
+"""So many runs are named, where more are missing."""
+
 # run
 
 
@@ -42,6 +45,9 @@ def run(args: Namespace) -> int:
     failed = [r for r in reports if r.status == "failed"]
     for line in _failures(failed):
         print(line, file=sys.stderr)
+    unpaid = [r for r in reports if r.status == "unpaid"]
+    for line in _unpaid(unpaid, len(plan.runs)):
+        print(line, file=sys.stderr)
     if len(plan.runs) == 1:
         _say_run(plan.runs[0].folder)
     else:
@@ -52,7 +58,17 @@ def run(args: Namespace) -> int:
     if any(r.status == "interrupted" for r in reports):
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
-    return 1 if failed else 0
+    return 1 if failed or unpaid else 0
+
+
+def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
+    """Which runs a spent budget left unfinished, and why."""
+    if not reports:
+        return []
+    reasons = sorted({r.reason for r in reports})
+    names = ", ".join(r.run_id for r in reports[:SHOWN])
+    more = f" and {len(reports) - SHOWN} more" if len(reports) > SHOWN else ""
+    return [f"stopped: {reasons[0]}", f"missing: {len(reports)} of {planned} runs: {names}{more}"]
 
 
 def _failures(failed: Sequence[RunReport]) -> list[str]:

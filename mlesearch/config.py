@@ -34,6 +34,7 @@ from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
+from mlesearch.spending import check_shared
 from mlesearch.study import (
     OUTCOMES,
     Claim,
@@ -163,6 +164,7 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     embedder = make_embedder(s)
     embedder.check()
     _check_prices(s, budget, model, embedder)
+    check_shared(s)
     runs = []
     for name in s.tasks:
         task = load_task(name)
@@ -199,13 +201,22 @@ def _check_simulated(s: Settings, task: Task) -> None:
 
 def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder) -> None:
     """A budget in USD can be kept only where every price is known."""
-    if budget.cost_usd is None:
+    limited = [
+        key
+        for key, usd in (
+            ("cost_usd", budget.cost_usd),
+            ("cell_usd", s.budget.cell_usd),
+            ("study_usd", s.budget.study_usd),
+        )
+        if usd is not None
+    ]
+    if not limited:
         return
     for what, name, priced in (("model", s.model.name, model), ("embedder", embedder.name, embedder)):
         if priced.price is None:
             raise ConfigError(
-                f"budget.cost_usd: the price of {what} {name!r} is not known, so a budget in USD can't be kept; add "
-                f"`price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where it is free)"
+                f"budget.{limited[0]}: the price of {what} {name!r} is not known, so a budget in USD can't be kept; "
+                f"add `price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where free)"
             )
 
 

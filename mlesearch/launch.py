@@ -25,6 +25,7 @@ from mlesearch.config import RunPlan
 from mlesearch.engine import Engine
 from mlesearch.journal import JournalBusy, write_atomically
 from mlesearch.parts import RunStatus
+from mlesearch.purse import PurseSpent
 from mlesearch.settings import recordable
 from mlesearch.study import check_run, identity_digest
 from mlesearch.summary import summarise
@@ -35,7 +36,10 @@ LIFELINE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What became of one run of a launch: skipped, ok, timeout, failed or interrupted; and why, where it failed."""
+    """What became of one run of a launch, and why.
+
+    The status is skipped, ok, timeout, failed, interrupted, or unpaid (it fits no more into a budget that it shares).
+    """
 
     run_id: str
     status: str
@@ -100,6 +104,8 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
         return _write_result(run)
     except JournalBusy as e:
         return RunReport(run.key.id, "failed", str(e))  # the folder is another process's to write
+    except PurseSpent as e:
+        return RunReport(run.key.id, "unpaid", str(e))  # not a failure of the run, which can go on later
     except MlesearchError as e:
         return _write_failure(run, str(e), begun_s)
     except Exception as e:

@@ -80,6 +80,9 @@ class BudgetSettings:
     """What one run may spend; null: not limited. At least one of the first four must be set.
 
     gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
+
+    cell_usd, study_usd: US dollars of all runs of a cell, of the whole study; what is spent stops the runs, and a
+    launch with more goes on. confirm_usd: a launch that is estimated to cost more asks first, or needs --yes.
     """
 
     steps: int | None = None
@@ -89,6 +92,9 @@ class BudgetSettings:
     real_time_s: float | None = None
     reserve_s: float = 0.0
     gpu_s: float | None = None
+    cell_usd: float | None = None
+    study_usd: float | None = None
+    confirm_usd: float | None = 20.0
 
 
 @dataclass
@@ -163,7 +169,7 @@ class Settings:
     """A whole configuration: one cell (model, strategy, variant) of a study's grid.
 
     cassette: live, record (a call that was made once is not made again) or replay (no call is made);
-    cassette_path null: in the study's folder; cassette_form: sqlite, or files for a network file system.
+    cassette_path null: in the study's folder; cassette_form: sqlite, or files; null: files on a network file system.
     """
 
     study: StudySettings = field(default_factory=StudySettings)
@@ -181,7 +187,7 @@ class Settings:
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
     cassette: str = "live"
     cassette_path: str | None = None
-    cassette_form: str = "sqlite"
+    cassette_form: str | None = None
 
 
 def recordable(s: Settings) -> dict[str, Any]:

@@ -51,6 +51,9 @@ ALLOWED = {
     "revalidation": LEAVES | BASE | {"scoring", "record", "parts", "splits"},
     "engine": LEAVES | BASE | {"operators", "scoring", "flight", "record", "parts", "replay", "revalidation"},
     "study": LEAVES | {"codec", "journal"},
+    "purse": LEAVES | {"models"},
+    "paid": LEAVES | {"budget", "models", "purse"},
+    "spending": LEAVES | {"journal", "models", "purse", "settings", "study"},
     "scrub": LEAVES,
     "archive": LEAVES | {"codec", "entry", "scrub", "store", "study"},
     "audit": LEAVES | {"archive", "codec", "entry", "journal", "store", "study"},
@@ -60,9 +63,10 @@ ALLOWED = {
     "compose": LEAVES | {"optimizers", "settings", "conf", "experiments"},
     "build": LEAVES
     | BASE
-    | {"operators", "scoring", "flight", "record", "recording", "parts", "splits", "study", "settings"},
-    "config": LEAVES | BASE | {"compose", "build", "operators", "study", "settings"},
-    "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "settings", "study", "summary"},
+    | {"operators", "scoring", "flight", "record", "recording", "parts", "splits", "study", "settings"}
+    | {"paid", "spending"},
+    "config": LEAVES | BASE | {"compose", "build", "operators", "study", "settings", "spending"},
+    "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "purse", "settings", "study", "summary"},
     "rerun": LEAVES | {"codec", "config", "recording", "settings", "study"},
     "progress": LEAVES | {"config", "study"},
     "show": LEAVES | BASE | {"record", "summary", "study", "replay", "build"},
