@@ -44,7 +44,14 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
+    run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
+    estimate.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
+    estimate.add_argument("--gpus", type=int, metavar="N", help="GPUs to run on (default: 1, by as many runs as here)")
+    estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
+    estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     show = sub.add_parser("show", help="what a run found")
     show.add_argument("run", metavar="RUN", help="a run's folder")

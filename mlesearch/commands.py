@@ -28,7 +28,7 @@ SHOWN = 10
 
 def run(args: Namespace) -> int:
     """Check a launch as a whole, hand it to Hydra, and say what came of it."""
-    from mlesearch import compose, config
+    from mlesearch import compose, config, costs
     from mlesearch.summary import program_time
 
     launch = compose.jobs(compose.expand(args.overrides), args.multirun)
@@ -38,6 +38,9 @@ def run(args: Namespace) -> int:
     if args.check:
         print("all of it can run; nothing was run or written (--check)")
         return 0
+    if not costs.confirmed(plan, args.yes):
+        print("nothing was run or written", file=sys.stderr)
+        return 1
     begun = [r.folder for r in plan.runs if plan.states[r.key] not in ("new", "finished")]
     before, began_s = program_time(begun), time.monotonic()
     reports = _launch(launch, plan)
@@ -59,6 +62,22 @@ def run(args: Namespace) -> int:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
     return 1 if failed or unpaid else 0
+
+
+def estimate(args: Namespace) -> int:
+    """Say what a launch would take."""
+    from mlesearch import compose, config, costs
+    from mlesearch import estimate as room
+
+    launch = compose.jobs(compose.expand(args.overrides), args.multirun)
+    plan = config.plan([j.settings for j in launch.jobs], keys=False)
+    found = costs.of(plan, [Path(p) for p in args.like])
+    if not found.rows:
+        print("nothing is left to run")
+        return 0
+    _table(room.table(found))
+    print("\n".join(costs.say(found, plan, args.gpus, _side_by_side(plan))))
+    return 0
 
 
 def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
@@ -320,6 +339,7 @@ def _table(rows: Sequence[dict[str, object]]) -> None:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "run": run,
+    "estimate": estimate,
     "show": show,
     "verify": verify,
     "collect": collect,

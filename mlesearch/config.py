@@ -87,8 +87,12 @@ class StudyPlan:
     states: Mapping[RunKey, str]
 
 
-def plan(cells: Sequence[Settings]) -> StudyPlan:
+def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
     """Check a launch as a whole; nothing is written.
+
+    Args:
+        cells: of the launch.
+        keys: whether the keys of its models must be there.
 
     Raises:
         ConfigError: the first thing that can't work, in one line.
@@ -100,7 +104,7 @@ def plan(cells: Sequence[Settings]) -> StudyPlan:
     for s in cells:
         if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
-        for run in _cell(s, folder):
+        for run in _cell(s, folder, keys):
             known = runs.setdefault(run.key, run)
             if known.identity != run.identity:
                 different = first_difference(known.identity, run.identity, "")
@@ -140,7 +144,7 @@ def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
             )
 
 
-def _cell(s: Settings, folder: Path) -> list[RunPlan]:
+def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
     """All runs of one cell."""
     for key, value in (
         ("study.name", s.study.name),
@@ -158,11 +162,12 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     budget = make_budget(s)
     _check_run_settings(s)
     model = make_model(s)
-    model.check()
+    embedder = make_embedder(s)
+    if keys:
+        model.check()
+        embedder.check()
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
     sandbox = make_sandbox(s)
-    embedder = make_embedder(s)
-    embedder.check()
     _check_prices(s, budget, model, embedder)
     check_shared(s)
     runs = []

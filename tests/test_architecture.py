@@ -67,6 +67,8 @@ ALLOWED = {
     | {"paid", "spending"},
     "config": LEAVES | BASE | {"compose", "build", "operators", "study", "settings", "spending"},
     "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "purse", "settings", "study", "summary"},
+    "estimate": LEAVES | {"config", "models", "settings", "spending", "study"},
+    "costs": LEAVES | {"build", "config", "estimate", "models", "settings"},
     "rerun": LEAVES | {"codec", "config", "recording", "settings", "study"},
     "progress": LEAVES | {"config", "study"},
     "show": LEAVES | BASE | {"record", "summary", "study", "replay", "build"},
