@@ -195,13 +195,16 @@ def _alive(pid: int) -> bool:
 
 @contextmanager
 def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C once: what is in flight finishes and nothing new begins; twice: stop at once."""
+    """Ctrl-C once: what is in flight finishes and nothing new begins; twice, or SIGTERM: stop at once.
+
+    Programs that run are stopped then, and run again when the launch goes on; every reply that was paid for is kept.
+    """
     presses = 0
 
     def pressed(signum: int, frame: object) -> None:
         nonlocal presses
         presses += 1
-        if presses == 1:
+        if presses == 1 and signum == signal.SIGINT:
             stop_file.parent.mkdir(parents=True, exist_ok=True)
             stop_file.touch()
             say(
@@ -210,9 +213,10 @@ def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
         else:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, pressed)
+    before = {s: signal.signal(s, pressed) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
         stop_file.unlink(missing_ok=True)
