@@ -105,7 +105,7 @@ def test_the_table_covers_every_fault() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    client.load_litellm()
+    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
 
 
 def _run(folder: Path, stub: OpenAIStub, *, tries: int = TRIES, attempt_s: float = 10.0) -> RunEnd:
