@@ -76,7 +76,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    client.load_litellm()
+    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
 
 
 @pytest.fixture

@@ -6,9 +6,12 @@ here imports it before the first call.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
+import socket
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from typing import Any
 from mlesearch.models.errors import classify
 from mlesearch.models.limits import ALONE, Lane, Shared, gate
 from mlesearch.models.loop import GRACE_S, background_loop
-from mlesearch.models.params import KEYLESS, LiveParams, provider_of
+from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
 from mlesearch.models.protocol import AuthFailed, Price
 from mlesearch.models.retry import Failure, Success, persist
 
@@ -38,6 +41,8 @@ NO_KEY = "no-key-needed"
 OVERHEAD_TOKENS = 64
 """What a provider may add to a prompt; beside it, no token stands for less than a byte."""
 
+WARM_UP_S = 30.0
+
 _prepared_in: int | None = None  # process id
 _inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
 
@@ -56,6 +61,38 @@ def load_litellm() -> Any:
     background_loop().at_close(litellm.close_litellm_async_clients)
     _prepared_in = os.getpid()
     return litellm
+
+
+_warmed: set[tuple[int, str | None, str]] = set()
+_warming: dict[int, threading.Lock] = {}  # by process: a forked child must not wait for a thread of its parent
+
+
+def warm_up(litellm: Any, model: str, function: str) -> None:
+    """Have litellm import what its first call of a provider needs: up to a second that no run should be charged for.
+
+    It makes that call, without a key, to a port of this machine where nobody listens.
+    """
+    key = (os.getpid(), provider_of(model), function)
+    if key in _warmed:
+        return
+    with _warming.setdefault(os.getpid(), threading.Lock()), socket.socket() as nobody:
+        if key in _warmed:
+            return
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        if function == "acompletion":
+            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+        else:
+            asked = {"input": ["hello"]}
+
+        async def call() -> None:
+            await getattr(litellm, function)(
+                model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S, num_retries=0, max_retries=0
+            )
+
+        with contextlib.suppress(Exception):  # it is meant to fail
+            background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
+        _warmed.add(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +134,7 @@ class LiteLLMClient:
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
-        The first import of litellm is no part of the deadline.
+        The first import of litellm, and of what it needs for a provider, is no part of the deadline and of no charge.
 
         Args:
             fixed: arguments that must be sent.
@@ -110,6 +147,8 @@ class LiteLLMClient:
         """
         start_ns = time.monotonic_ns()
         litellm = load_litellm()
+        if self.params.api_base is not None or provider_of(self.params.model) in KEY_VARIABLES:
+            warm_up(litellm, self.params.model, self._function)
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
