@@ -68,6 +68,7 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
                 "usd": usd,
                 "charged_h": float(own["charged_s"].sum()) / 3600.0,
                 "model_h": float(asked["service_s"].sum()) / 3600.0,
+                "waited_h": float(own["wait_s"].fillna(0.0).sum()) / 3600.0,
                 "medals": medals,
                 "usd_per_medal": usd / medals if medals else np.nan,
             }

@@ -238,12 +238,19 @@ def warnings(results: Results) -> tuple[str, ...]:
         values = sorted({str(v) for v in runs[column].dropna()})
         if len(values) > 1:
             found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.")
-    answered = runs.dropna(subset=["model_answered"])
-    for model, part in answered.groupby("model", sort=True):
-        ids = sorted({str(v) for v in part["model_answered"]})
-        if len(ids) > 1:
-            found.append(f"Model {model} answered under {len(ids)} ids: {'; '.join(ids[:4])}.")
-    return tuple(found)
+    return (*found, *_changed_ids(results))
+
+
+def _changed_ids(results: Results) -> list[str]:
+    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
+    runs, calls = results.tables.runs, results.tables.calls
+    if "model_answered" in calls.columns:
+        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
+        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
+    else:
+        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
+    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
+    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]
 
 
 def facts(results: Results) -> tuple[tuple[str, str], ...]:

@@ -109,6 +109,7 @@ CALLS: Mapping[str, Column] = {
     "tokens_out": Column("int", "output tokens"),
     "cost_usd": Column("float", "US dollars; empty without a known price", nullable=True),
     "service_s": Column("float", "service time of the call, seconds"),
+    "model_answered": Column("text", "model id that the provider answered with", nullable=True, optional=True),
 }
 
 SCHEMAS: Mapping[str, Mapping[str, Column]] = {"runs": RUNS, "nodes": NODES, "calls": CALLS}

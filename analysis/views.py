@@ -193,13 +193,15 @@ def cost(results: Results) -> View:
                 number(float(r["usd"]), 4 if float(r["usd"]) < 10 else 2, unknown="no price"),
                 number(float(r["charged_h"]), 2),
                 number(float(r["model_h"]), 2),
+                number(float(r["waited_h"]), 2),
                 number(float(r["medals"]), 0),
                 number(float(r["usd_per_medal"]), 4 if float(r["usd_per_medal"]) < 10 else 2),
             )
         )
     note = (
         "Totals over all models, tasks and seeds. USD per medal is the ratio of the sums. Charged time is service time "
-        "of the model, execution and selection; waiting for limits is not charged."
+        "of the model, execution and selection. Waiting (for rate limits, free places, failed attempts and backoff) is "
+        "not charged to anybody."
     )
     heads = (
         "strategy",
@@ -212,6 +214,7 @@ def cost(results: Results) -> View:
         "USD",
         "charged h",
         "model h",
+        "waiting h, not charged",
     )
     return View("cost", note, (*heads, "medals", "USD per medal"), tuple(rows))
 

@@ -5,28 +5,38 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mlesearch import __version__
 from mlesearch.budget import Budget
 from mlesearch.flight import Cockpit, Role
+from mlesearch.models.ledger import Ledger
+from mlesearch.models.limits import Limited, share
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
+from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, check_mode
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
+from mlesearch.paid import PaidEmbedder, PaidModel
 from mlesearch.parts import EngineParts
 from mlesearch.record import Record
+from mlesearch.recording import Recording
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
 from mlesearch.settings import Settings
+from mlesearch.spending import cell_of, on_network, purse_of
 from mlesearch.splits import TaskSplits
+from mlesearch.store import open_store
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
+
+M = TypeVar("M")
 
 
 def make_budget(s: Settings) -> Budget:
@@ -36,7 +46,7 @@ def make_budget(s: Settings) -> Budget:
         ConfigError: none is declared, or one is not above 0.
     """
     b = s.budget
-    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s"):
+    for key in ("steps", "time_s", "cost_usd", "tokens", "real_time_s", "gpu_s", "cell_usd", "study_usd"):
         value = getattr(b, key)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
@@ -49,18 +59,62 @@ def make_budget(s: Settings) -> Budget:
     return Budget(b.steps, b.time_s, b.cost_usd, b.tokens, b.real_time_s, b.reserve_s, b.gpu_s)
 
 
-def make_model(s: Settings) -> Model:
-    """The model of a cell."""
+def make_model(s: Settings, cell: str = "") -> Model:
+    """The model of a cell: paid from the study's purse where the cell is named, behind the cassette."""
     from mlesearch.models.registry import make_model as make
 
-    return make(s.model.name, s.model.kind, s.model.params)
+    model: Model = shared(s, make(s.model.name, s.model.kind, s.model.params))
+    purse, tape = purse_of(s) if cell else None, make_tape(s)
+    model = model if purse is None else PaidModel(model, purse, cell)
+    return model if tape is None else RecordedModel(model, tape)
 
 
-def make_embedder(s: Settings) -> Embedder:
-    """What turns hypotheses into vectors."""
+def make_embedder(s: Settings, cell: str = "") -> Embedder:
+    """What turns hypotheses into vectors; one that is paid for, likewise."""
     from mlesearch.models.embed import make_embedder as make
 
-    return make({"kind": s.embedder.kind, **s.embedder.params})
+    embedder: Embedder = shared(s, make({"kind": s.embedder.kind, **s.embedder.params}))
+    purse, tape = purse_of(s) if cell else None, make_tape(s)
+    embedder = embedder if purse is None or not embedder.live else PaidEmbedder(embedder, purse, cell)
+    return embedder if tape is None or not embedder.live else RecordedEmbedder(embedder, tape)
+
+
+def make_tape(s: Settings) -> Tape | None:
+    """The cassette of a cell, kept for the life of the process; None for live.
+
+    Raises:
+        ConfigError: unknown mode or form, or nothing to replay from.
+    """
+    check_mode(s.cassette)
+    if s.cassette == "live":
+        return None
+    form = s.cassette_form or ("files" if on_network(s) else "sqlite")
+    name = "cassette.db" if form == "sqlite" else "cassette"
+    path = Path(s.cassette_path or Path(s.study.dir) / name).absolute()
+    return _tape(s.cassette, path, form, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
+    store = open_store(path, form, must_exist=mode == "replay")
+    return Tape(store, mode, Flights(path.with_name(f"{path.name}-flights")))
+
+
+def forgive(s: Settings) -> None:
+    """Before a launch: a key that was refused in an earlier one may have been replaced."""
+    place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
+    if place.path is not None and place.path.exists():
+        ledger = Ledger(place.path)
+        ledger.forgive()
+        ledger.close()
+
+
+def shared(s: Settings, made: M) -> M:
+    """Let a live model or embedder keep to its limits together with all other runs of the study."""
+    if isinstance(made, Limited) and s.cassette != "replay":
+        folder = Path(s.study.dir).absolute()
+        made.share(share(folder, s.limits.partition, network=s.limits.network, limited=made.params.caps.any))
+    return made
 
 
 def make_sandbox(s: Settings) -> Sandbox:
@@ -108,7 +162,6 @@ def _recorded(
     kind: str, require: str, params: str, gpu: tuple[int, bool] | None, mode: str, path: Path, form: str, pid: int
 ) -> Sandbox:
     from mlesearch.sandbox.recorded import recorded
-    from mlesearch.store import open_store
 
     given = {k: v for k, v in json.loads(params).items() if k != "min_free_gib"}
     automatic = kind == ladder.AUTO
@@ -199,15 +252,21 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
     )
 
 
-def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
-    """The parts of an engine for one run; opens (or creates) its record in `folder`."""
+def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | None = None) -> EngineParts:
+    """The parts of an engine for one run; opens (or creates) its record in `folder`.
+
+    `recorded` is the folder of the run that this one replays.
+    """
     from mlesearch.operators.scene import brief
     from mlesearch.tasks.preview import preview
 
     task = load_task(key.task) if key.task in s.tasks else _task_by_id(s, key.task)
+    recording = None if recorded is None else Recording(recorded / "journal.jsonl")
     budget = make_budget(s)
+    if recording is not None:
+        budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it
     limits = make_limits(s, task)
-    model = make_model(s)
+    model = make_model(s, cell_of(key))
     sandbox = make_sandbox(s)
     operators, scope = make_operators(s, task.direction)
     entropy = replicate_entropy(task.id, key.seed)
@@ -222,14 +281,15 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         operators=operators,
         scope=scope,
         roles=dict.fromkeys(Op, role),
-        embedder=make_embedder(s),
+        embedder=make_embedder(s, cell_of(key)),
         scorer=TaskScorer(task),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
     )
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
-    record = Record(folder, header, durable=model.live, keep_prompts=keep_prompts)
+    durable = model.live and s.cassette != "replay"  # what was recorded can be had again
+    record = Record(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
     return EngineParts(
         optimizer=optimizer,
         cockpit=cockpit,
@@ -241,6 +301,8 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         selection=s.run.selection,
         workers=s.run.workers,
         keep_submissions=s.run.keep_submissions,
+        virtual=s.cassette == s.sandbox.exec_store == "replay",
+        recording=recording,
         splits=TaskSplits(task, limits, s.sandbox.gpus) if s.run.selection == "revalidate" else None,
         revalidate_k=s.run.revalidate_k,
         revalidate_splits=s.run.revalidate_splits,

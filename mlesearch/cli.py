@@ -44,7 +44,14 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
+    run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
+    estimate.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
+    estimate.add_argument("--gpus", type=int, metavar="N", help="GPUs to run on (default: 1, by as many runs as here)")
+    estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
+    estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     show = sub.add_parser("show", help="what a run found")
     show.add_argument("run", metavar="RUN", help="a run's folder")
@@ -80,6 +87,27 @@ def parser() -> argparse.ArgumentParser:
     made = sandbox.add_parser("build", help="build the docker image of this version (or say that it is there)")
     made.add_argument("--cuda", action="store_true", help="the variant with torch for GPUs")
     made.add_argument("--base", metavar="IMAGE", help="another base image, with python3 and venv")
+    replay = sub.add_parser(
+        "replay", help="a recorded study again, from its journals and stores: nothing is called or executed"
+    )
+    replay.add_argument("study", metavar="STUDY")
+    replay.add_argument("--out", metavar="DIR", help="where the replayed study goes (default: STUDY-replay)")
+    replay.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; -1: one per processor")
+
+    cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    export = cassette.add_parser("export", help="a recorded study as one file, secrets blotted out")
+    export.add_argument("study", metavar="STUDY")
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
+    export.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
+    unpack = cassette.add_parser("import", help="a study's folder from such a file, after checking all of it")
+    unpack.add_argument("file", metavar="FILE")
+    unpack.add_argument("study", metavar="STUDY")
+    unpack.add_argument("--form", choices=("sqlite", "files"), default="sqlite", help="of its stores")
+    check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
+    check_all.add_argument("path", metavar="PATH")
 
     tasks = sub.add_parser("tasks", help="list, check and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"

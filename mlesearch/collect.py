@@ -99,6 +99,7 @@ CALLS = {
     "tokens_out": INTEGER,
     "cost_usd": REAL,
     "service_s": REAL,
+    "model_answered": TEXT,
 }
 DURATIONS = (
     *("charged_s", "wait_s", "real_s", "program_s", "program_cpu_s", "gpu_h", "gpu_wait_s"),

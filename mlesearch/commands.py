@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from mlesearch.launch import RunReport
     from mlesearch.summary import ProgramTime
 
+SHOWN = 10
+"""So many runs are named, where more are missing."""
+
 # run
 
 
 def run(args: Namespace) -> int:
     """Check a launch as a whole, hand it to Hydra, and say what came of it."""
-    from mlesearch import compose, config
+    from mlesearch import compose, config, costs
     from mlesearch.summary import program_time
 
     launch = compose.jobs(compose.expand(args.overrides), args.multirun)
@@ -34,13 +37,19 @@ def run(args: Namespace) -> int:
     if args.check:
         print("all of it can run; nothing was run or written (--check)")
         return 0
+    if not costs.confirmed(plan, args.yes):
+        print("nothing was run or written", file=sys.stderr)
+        return 1
     begun = [r.folder for r in plan.runs if plan.states[r.key] not in ("new", "finished")]
     before, began_s = program_time(begun), time.monotonic()
     reports, here = _launch(launch, plan)
     launch_s = time.monotonic() - began_s
     failed = [r for r in reports if r.status == "failed"]
-    for r in failed:
-        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    for line in _failures(failed):
+        print(line, file=sys.stderr)
+    unpaid = [r for r in reports if r.status == "unpaid"]
+    for line in _unpaid(unpaid, len(plan.runs)):
+        print(line, file=sys.stderr)
     if len(plan.runs) == 1:
         _say_run(plan.runs[0].folder)
     else:
@@ -51,7 +60,43 @@ def run(args: Namespace) -> int:
     if any(r.status == "interrupted" for r in reports):
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
-    return 1 if failed else 0
+    return 1 if failed or unpaid else 0
+
+
+def estimate(args: Namespace) -> int:
+    """Say what a launch would take."""
+    from mlesearch import compose, config, costs
+    from mlesearch import estimate as room
+    from mlesearch.terminal import table
+
+    launch = compose.jobs(compose.expand(args.overrides), args.multirun)
+    plan = config.plan([j.settings for j in launch.jobs], keys=False)
+    found = costs.of(plan, [Path(p) for p in args.like])
+    if not found.rows:
+        print("nothing is left to run")
+        return 0
+    table(room.table(found))
+    print("\n".join(costs.say(found, plan, args.gpus, _side_by_side(plan, len(plan.runs)))))
+    return 0
+
+
+def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
+    """Which runs a spent budget left unfinished, and why."""
+    if not reports:
+        return []
+    reasons = sorted({r.reason for r in reports})
+    names = ", ".join(r.run_id for r in reports[:SHOWN])
+    more = f" and {len(reports) - SHOWN} more" if len(reports) > SHOWN else ""
+    return [f"stopped: {reasons[0]}", f"missing: {len(reports)} of {planned} runs: {names}{more}"]
+
+
+def _failures(failed: Sequence[RunReport]) -> list[str]:
+    """One line a reason: a refused key ends all runs of its model alike."""
+    by_reason: dict[str, list[str]] = {}
+    for r in failed:
+        by_reason.setdefault(r.reason, []).append(r.run_id)
+    more = {reason: f" and {len(ids) - 1} more" if len(ids) > 1 else "" for reason, ids in by_reason.items()}
+    return [f"failed: {ids[0]}{more[reason]}: {reason}" for reason, ids in by_reason.items()]
 
 
 def _side_by_side(plan: StudyPlan, runs: int) -> int:
@@ -74,12 +119,13 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 def _launch(launch: Launch, plan: StudyPlan) -> tuple[list[RunReport], bool]:
     """Write the study's header, then let Hydra run every cell; see `_hydra`."""
     from mlesearch import study
-    from mlesearch.build import make_sandbox
+    from mlesearch.build import forgive, make_sandbox
     from mlesearch.launch import stoppable
     from mlesearch.progress import Progress
 
     make_sandbox(plan.runs[0].settings).reap_orphans()
     study.open_study(plan.folder, plan.header)
+    forgive(plan.runs[0].settings)
     study.note_launch(plan.folder, [r.key for r in plan.runs])
     stop_file = plan.folder / f".stop-{os.getpid()}"
     finished = sum(s == "finished" for s in plan.states.values())
@@ -226,6 +272,49 @@ def sandbox(args: Namespace) -> int:
     return machine.check(args.rungs, params) if args.action == "check" else machine.bench(args.rungs, params)
 
 
+def replay(args: Namespace) -> int:
+    """Replay a recorded study and say whether it came out the same."""
+    from mlesearch import rerun
+    from mlesearch.launch import run_cell, stoppable
+
+    study = Path(args.study)
+    out = Path(args.out) if args.out else study.with_name(f"{study.absolute().name}-replay")
+    began_s = time.monotonic()
+    plan = rerun.plan_replay(study, out)
+    rerun.begin(study, out, plan.unfinished)
+    stop_file = out / f".stop-{os.getpid()}"
+    with stoppable(stop_file, lambda text: print(text, file=sys.stderr)):
+        reports = run_cell(plan.runs, args.jobs, stop_file)
+    took_s = time.monotonic() - began_s
+    failed = [r for r in reports if r.status == "failed"]
+    for r in failed:
+        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    same = sum(r.status not in ("failed", "interrupted") for r in reports)
+    print(
+        f"{same} of {len(plan.runs)} runs came out the same, event by event, in {_shown(out)}: {plan.calls:,} calls "
+        f"and {plan.executions:,} executions from the stores; {len(plan.unfinished)} unfinished runs were taken over"
+    )
+    print(f"recorded in {plan.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
+    return 1 if failed else 0 if same == len(plan.runs) else 130
+
+
+def cassette(args: Namespace) -> int:
+    """Export, import, verify."""
+    from mlesearch import archive, audit
+
+    if args.action == "export":
+        stores = [None if p is None else Path(p) for p in (args.cassette, args.executions)]
+        print(f"{_shown(Path(args.file))}: {archive.export(Path(args.study), Path(args.file), *stores)}")
+        return 0
+    if args.action == "import":
+        print(f"{_shown(Path(args.study))}: {archive.unpack(Path(args.file), Path(args.study), args.form)}")
+        return 0
+    contents, wrong = audit.verify(Path(args.path))
+    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
+    print(f"{args.path}: {contents}; {len(wrong)} faults")
+    return 1 if wrong else 0
+
+
 # lists
 
 
@@ -283,12 +372,15 @@ def _list(group: str) -> int:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "run": run,
+    "estimate": estimate,
     "show": show,
     "verify": verify,
     "collect": collect,
     "report": report,
     "doctor": doctor,
     "sandbox": sandbox,
+    "replay": replay,
+    "cassette": cassette,
     "tasks": tasks,
     "models": models,
     "strategies": strategies,

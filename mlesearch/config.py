@@ -36,6 +36,7 @@ from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.sandbox.recorded import check_mode
 from mlesearch.selection import check_rule
 from mlesearch.settings import Settings
+from mlesearch.spending import check_shared
 from mlesearch.study import (
     OUTCOMES,
     Claim,
@@ -62,6 +63,7 @@ class RunPlan:
         settings: of its cell.
         identity: all that changes its result.
         labels: what tables say of it beside: tier, capability, simulated, ...
+        recorded: the folder of the run that this one replays.
     """
 
     key: RunKey
@@ -69,6 +71,7 @@ class RunPlan:
     settings: Settings
     identity: Json
     labels: Json = field(default_factory=dict)
+    recorded: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -86,8 +89,12 @@ class StudyPlan:
     states: Mapping[RunKey, str]
 
 
-def plan(cells: Sequence[Settings]) -> StudyPlan:
+def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
     """Check a launch as a whole; nothing is written.
+
+    Args:
+        cells: of the launch.
+        keys: whether the keys of its models must be there.
 
     Raises:
         ConfigError: the first thing that can't work, in one line.
@@ -99,7 +106,7 @@ def plan(cells: Sequence[Settings]) -> StudyPlan:
     for s in cells:
         if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
-        for run in _cell(s, folder):
+        for run in _cell(s, folder, keys):
             known = runs.setdefault(run.key, run)
             if known.identity != run.identity:
                 different = first_difference(known.identity, run.identity, "")
@@ -139,7 +146,7 @@ def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
             )
 
 
-def _cell(s: Settings, folder: Path) -> list[RunPlan]:
+def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
     """All runs of one cell."""
     for key, value in (
         ("study.name", s.study.name),
@@ -157,13 +164,15 @@ def _cell(s: Settings, folder: Path) -> list[RunPlan]:
     budget = make_budget(s)
     _check_run_settings(s)
     model = make_model(s)
-    model.check()
+    embedder = make_embedder(s)
+    if keys:
+        model.check()
+        embedder.check()
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
     s, why = _with_rung(s)
     sandbox = make_sandbox(s)
-    embedder = make_embedder(s)
-    embedder.check()
     _check_prices(s, budget, model, embedder)
+    check_shared(s)
     runs = []
     for name in s.tasks:
         task = load_task(name)
@@ -209,13 +218,22 @@ def _check_simulated(s: Settings, task: Task) -> None:
 
 def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder) -> None:
     """A budget in USD can be kept only where every price is known."""
-    if budget.cost_usd is None:
+    limited = [
+        key
+        for key, usd in (
+            ("cost_usd", budget.cost_usd),
+            ("cell_usd", s.budget.cell_usd),
+            ("study_usd", s.budget.study_usd),
+        )
+        if usd is not None
+    ]
+    if not limited:
         return
     for what, name, priced in (("model", s.model.name, model), ("embedder", embedder.name, embedder)):
         if priced.price is None:
             raise ConfigError(
-                f"budget.cost_usd: the price of {what} {name!r} is not known, so a budget in USD can't be kept; add "
-                f"`price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where it is free)"
+                f"budget.{limited[0]}: the price of {what} {name!r} is not known, so a budget in USD can't be kept; "
+                f"add `price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where free)"
             )
 
 
@@ -312,4 +330,5 @@ def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
         "sandbox": sandbox.name,
         "promises": sandbox.identity().get("promises", []),
         "exec_store": s.sandbox.exec_store,
+        "cassette": s.cassette,
     }

@@ -30,22 +30,14 @@ from mlesearch.flight import (
     printable,
     unanswered,
 )
-from mlesearch.lanes import Done, InlineLanes, Lanes, ThreadLanes, VirtualLanes
+from mlesearch.lanes import Done, FollowingLanes, InlineLanes, Lanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import EmbedReply, Reply
 from mlesearch.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.replay import Replayer, check_proposal
 from mlesearch.revalidation import Revalidation
 from mlesearch.sandbox.protocol import Job, execute
 from mlesearch.selection import Selection
-from mlesearch.types import (
-    MICROSECONDS,
-    ExecResult,
-    Node,
-    Op,
-    Proposal,
-    Usage,
-    Verdict,
-)
+from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
 
 Stages = dict[tuple[str, int], Json]
 """Events of one proposal by (type, attempt)."""
@@ -80,6 +72,8 @@ class Engine:
         self._started_s = time.monotonic()
 
     def _make_lanes(self) -> Lanes:
+        if self._p.recording is not None:
+            return FollowingLanes(self._p.recording.whose)
         if self._p.virtual:
             return VirtualLanes(self._time.at, charged_us)
         return InlineLanes() if self._p.workers == 1 else ThreadLanes(self._p.workers)
@@ -131,6 +125,10 @@ class Engine:
             if self._should_stop():
                 self._closing = RunStatus.INTERRUPTED
                 return
+            if self._p.recording is not None and not self._p.recording.asks:
+                self._closing = RunStatus.REAL_TIME if self._p.recording.cut else None
+                if self._flights or self._closing:
+                    return
             if self._meter.steps_spent and self._flights:
                 return  # all that may still be asked is a diagnosis of a program already run: let them all end first
             self._closing = self._spent()

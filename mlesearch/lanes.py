@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +130,40 @@ class VirtualLanes:
     def next(self) -> Done:
         """The event that is earliest on the virtual clock."""
         return heapq.heappop(self._events)[2]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class FollowingLanes:
+    """Several workers in the order of a recording: work is done when it is its turn to end, and nothing waits.
+
+    After a failure the recording is left, and what is under way is done in any order, so that the run can stop.
+    """
+
+    def __init__(self, whose: Callable[[Collection[int]], int]) -> None:
+        """`whose` tells which of the workers whose work is under way ends next."""
+        self._whose = whose
+        self._waiting: dict[int, Work] = {}
+        self._left = False
+
+    def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
+        """Keep it until its turn."""
+        self._waiting[worker] = work
+
+    def next(self) -> Done:
+        """Do the work that ended next in the recording."""
+        worker = min(self._waiting) if self._left else self._follow()
+        done = _perform(worker, self._waiting.pop(worker))
+        self._left = self._left or done.error is not None
+        return done
+
+    def _follow(self) -> int:
+        try:
+            return self._whose(self._waiting)
+        except Exception:
+            self._left = True
+            raise
 
     def close(self) -> None:
         """Nothing to give back."""

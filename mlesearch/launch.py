@@ -25,6 +25,8 @@ from mlesearch.config import RunPlan
 from mlesearch.engine import Engine
 from mlesearch.journal import JournalBusy, write_atomically
 from mlesearch.parts import RunStatus
+from mlesearch.purse import PurseSpent
+from mlesearch.settings import recordable
 from mlesearch.study import check_run, identity_digest
 from mlesearch.summary import summarise
 from mlesearch.types import MlesearchError
@@ -34,7 +36,10 @@ LIFELINE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What became of one run of a launch: skipped, ok, timeout, failed or interrupted; and why, where it failed."""
+    """What became of one run of a launch, and why.
+
+    The status is skipped, ok, timeout, failed, interrupted, or unpaid (it fits no more into a budget that it shares).
+    """
 
     run_id: str
     status: str
@@ -89,7 +94,7 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
     begun_s = time.time()
     try:
         _write_run_json(run)
-        parts = build(run.settings, run.key, run.folder, identity_digest(run.identity))
+        parts = build(run.settings, run.key, run.folder, identity_digest(run.identity), run.recorded)
         try:
             end = Engine(parts, should_stop=stop_file.exists).run()
         finally:
@@ -99,6 +104,8 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
         return _write_result(run)
     except JournalBusy as e:
         return RunReport(run.key.id, "failed", str(e))  # the folder is another process's to write
+    except PurseSpent as e:
+        return RunReport(run.key.id, "unpaid", str(e))  # not a failure of the run, which can go on later
     except MlesearchError as e:
         return _write_failure(run, str(e), begun_s)
     except Exception as e:
@@ -122,6 +129,7 @@ def _write_run_json(run: RunPlan) -> None:
         "digest": identity_digest(run.identity),
         "identity": run.identity,
         "labels": run.labels,
+        "settings": recordable(run.settings),
         "mlesearch": __version__,
     }
     write_atomically(path, json.dumps(content, indent=1) + "\n")
@@ -187,13 +195,16 @@ def _alive(pid: int) -> bool:
 
 @contextmanager
 def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C once: what is in flight finishes and nothing new begins; twice: stop at once."""
+    """Ctrl-C once: what is in flight finishes and nothing new begins; twice, or SIGTERM: stop at once.
+
+    Programs that run are stopped then, and run again when the launch goes on; every reply that was paid for is kept.
+    """
     presses = 0
 
     def pressed(signum: int, frame: object) -> None:
         nonlocal presses
         presses += 1
-        if presses == 1:
+        if presses == 1 and signum == signal.SIGINT:
             stop_file.parent.mkdir(parents=True, exist_ok=True)
             stop_file.touch()
             say(
@@ -202,9 +213,10 @@ def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
         else:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, pressed)
+    before = {s: signal.signal(s, pressed) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
         stop_file.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from mlesearch.sandbox import bench as timing
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
+from mlesearch.terminal import table
 from mlesearch.testing import contract_run
-from mlesearch.types import ConfigError
 
 
 def check(names: Sequence[str], params: Mapping[str, object]) -> int:
@@ -99,17 +99,3 @@ def bench(names: Sequence[str], params: Mapping[str, object]) -> int:
 
 def _tried(names: Sequence[str], params: Mapping[str, object]) -> tuple[ladder.Rung, ...]:
     return ladder.probe(tuple(names) or ladder.CHOSEN_BY_AUTO, params)
-
-
-def table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows of equal keys as aligned columns.
-
-    Raises:
-        ConfigError: there is no row.
-    """
-    if not rows:
-        raise ConfigError("there is nothing to list")
-    columns = list(rows[0])
-    widths = [max(len(c), *(len(str(r[c])) for r in rows)) for c in columns]
-    for cells in [columns, *([str(r[c]) for c in columns] for r in rows)]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())

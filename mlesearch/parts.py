@@ -9,6 +9,7 @@ from mlesearch.budget import Budget
 from mlesearch.flight import Cockpit
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.record import Record
+from mlesearch.recording import Recording
 from mlesearch.sandbox.protocol import Sandbox, Spec
 from mlesearch.splits import Splits
 from mlesearch.types import Direction
@@ -60,6 +61,7 @@ class EngineParts:
         workers: proposals carried out side by side; part of the run's identity.
         keep_submissions: "best" prunes the others after the end, "all" keeps them.
         virtual: use a virtual clock (recorded or simulated durations, nothing waits).
+        recording: the journal of the run that this one replays, in its order.
     """
 
     optimizer: Optimizer
@@ -76,3 +78,4 @@ class EngineParts:
     splits: Splits | None = None
     revalidate_k: int = 3
     revalidate_splits: int = 2
+    recording: Recording | None = None

@@ -19,6 +19,7 @@ from mlesearch import codec
 from mlesearch.codec import Json
 from mlesearch.journal import Blobs, Journal, read_lines, write_atomically
 from mlesearch.models.protocol import EmbedReply, Reply, Request
+from mlesearch.recording import FollowedJournal, Recording
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
@@ -47,7 +48,15 @@ def _open_lines(path: Path) -> int:
 class Record:
     """The writer of one run's folder."""
 
-    def __init__(self, folder: Path, header: Mapping[str, object], *, durable: bool, keep_prompts: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        header: Mapping[str, object],
+        *,
+        durable: bool,
+        keep_prompts: bool = True,
+        recording: Recording | None = None,
+    ) -> None:
         """Open or create.
 
         Args:
@@ -55,10 +64,12 @@ class Record:
             header: for a new journal.
             durable: fsync events that hold a reply (live models).
             keep_prompts: store each prompt as a blob.
+            recording: what the journal must be equal to.
         """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.journal = Journal(folder / "journal.jsonl", header)
+        path = folder / "journal.jsonl"
+        self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
         self.blobs = Blobs(folder / "blobs")
         self._outboxes = f"{folder}/submissions/"
         self._grades = _open_lines(folder / "grades.jsonl")

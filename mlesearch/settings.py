@@ -6,10 +6,13 @@ refused before anything runs. `mlesearch.config` turns them into the objects of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
 
 MISSING = "???"
+NO_URL = "http://not-recorded.invalid"
+"""Stands in a run's folder for the URL of an own endpoint, which says nothing of a result."""
 
 
 @dataclass
@@ -86,6 +89,9 @@ class BudgetSettings:
     """What one run may spend; null: not limited. At least one of the first four must be set.
 
     gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
+
+    cell_usd, study_usd: US dollars of all runs of a cell, of the whole study; what is spent stops the runs, and a
+    launch with more goes on. confirm_usd: a launch that is estimated to cost more asks first, or needs --yes.
     """
 
     steps: int | None = None
@@ -95,6 +101,9 @@ class BudgetSettings:
     real_time_s: float | None = None
     reserve_s: float = 0.0
     gpu_s: float | None = None
+    cell_usd: float | None = None
+    study_usd: float | None = None
+    confirm_usd: float | None = 20.0
 
 
 @dataclass
@@ -126,6 +135,18 @@ class EmbedderSettings:
 
 
 @dataclass
+class LimitsSettings:
+    """How the runs of a study share the limits of a model (`model.params.limits`); changes no result.
+
+    partition null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
+    network: whether the study's folder is on a network file system; null: look.
+    """
+
+    partition: int | None = None
+    network: bool | None = None
+
+
+@dataclass
 class LauncherSettings:
     """How runs are spread; changes no result. n_jobs: runs side by side, -1 for one per processor."""
 
@@ -154,7 +175,11 @@ class ClaimSettings:
 
 @dataclass
 class Settings:
-    """A whole configuration: one cell (model, strategy, variant) of a study's grid."""
+    """A whole configuration: one cell (model, strategy, variant) of a study's grid.
+
+    cassette: live, record (a call that was made once is not made again) or replay (no call is made);
+    cassette_path null: in the study's folder; cassette_form: sqlite, or files; null: files on a network file system.
+    """
 
     study: StudySettings = field(default_factory=StudySettings)
     claim: ClaimSettings = field(default_factory=ClaimSettings)
@@ -167,4 +192,35 @@ class Settings:
     run: RunSettings = field(default_factory=RunSettings)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    cassette: str = "live"
+    cassette_path: str | None = None
+    cassette_form: str | None = None
+
+
+def recordable(s: Settings) -> dict[str, Any]:
+    """Settings as plain data for a run's folder: from them a recorded run is built again."""
+    plain = asdict(s)
+    for part in ("model", "embedder"):
+        if plain[part]["params"].get("api_base") is not None:
+            plain[part]["params"]["api_base"] = NO_URL
+    return plain
+
+
+def from_recorded(plain: Mapping[str, Any]) -> Settings:
+    """Inverse of `recordable`; what a later version added has its default.
+
+    Raises:
+        TypeError: a key that this version does not know.
+    """
+    found: Settings = _typed(Settings, plain)
+    return found
+
+
+def _typed(kind: type, plain: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    unknown = set(plain) - {f.name for f in fields(kind)}
+    if unknown:
+        raise TypeError(f"no setting is called {min(unknown)!r}")
+    return kind(**{k: _typed(hints[k], v) if is_dataclass(hints[k]) else v for k, v in plain.items()})

@@ -298,6 +298,7 @@ def call_rows(f: Folded, run_id: str) -> list[Json]:
                 "tokens_out": u.output_tokens,
                 "cost_usd": None if u.cost_nusd is None else u.cost_nusd / NANODOLLARS,
                 "service_s": u.service_us / MICROSECONDS,
+                "model_answered": c.get("model"),
             }
         )
     return rows

@@ -119,6 +119,7 @@ def _run(rng, model, strategy, variant, task, seed, skill, steps, priced):
                     "tokens_out": got,
                     "cost_usd": price,
                     "service_s": service,
+                    "model_answered": model,
                 }
             )
             clock += service

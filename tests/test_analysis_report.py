@@ -212,10 +212,21 @@ def test_a_study_in_which_nothing_worked_renders(tmp_path):
 def test_differences_between_the_arms_are_pointed_out(tmp_path):
     tables = synthetic(models=2, tasks=2)
     hardware = np.where(tables.runs["strategy"] == "gome", "8 CPU, 64 GiB", "2 CPU, 4 GiB")
-    answered = np.where(tables.runs["seed"] == 0, "lab/a", "lab/b")
-    runs = tables.runs.assign(hardware=hardware, model_answered=answered)
-    text = Page(write_report(write(replace(tables, runs=runs), tmp_path)).read_text(encoding="utf-8")).text
+    runs = tables.runs.assign(hardware=hardware)
+    first = tables.calls["run_id"].str.endswith("seed-0") & tables.calls["run_id"].str.startswith(
+        runs["run_id"][0].split("/")[0]
+    )
+    review = tables.calls["op"] == "review"  # another model's role: its id is another in every run
+    answered = np.where(review, "lab/c", np.where(first, "lab/a", "lab/b"))
+    calls = tables.calls.assign(model_answered=answered)
+    changed = replace(tables, runs=runs, calls=calls)
+    text = Page(write_report(write(changed, tmp_path)).read_text(encoding="utf-8")).text
     assert "Not all runs share the same hardware: 2 CPU, 4 GiB; 8 CPU, 64 GiB." in text
+    assert f"Model {runs['model'][0]} answered under 2 ids: lab/a; lab/b." in text
+    assert text.count("answered under") == 1
+    before = replace(changed, calls=tables.calls.drop(columns="model_answered"))  # of an earlier version
+    before = replace(before, runs=runs.assign(model_answered=np.where(runs["seed"] == 0, "lab/a", "lab/b")))
+    text = Page(write_report(write(before, tmp_path / "before")).read_text(encoding="utf-8")).text
     assert "answered under 2 ids: lab/a; lab/b." in text
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from test_cli import cli
 
 from mlesearch.journal import read
+from mlesearch.models.ledger import Ledger
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 
@@ -16,12 +17,13 @@ def _run(folder: Path, stub: OpenAIStub, *words: str):  # type: ignore[no-untype
     return cli(
         folder,
         "run",
+        *[word for word in words if word == "-m"],
         "model=local",
         "sandbox=local",
         f"model.params.api_base={stub.base_url}",
         "model.params.api_key_env=MY_KEY",
         "launcher.n_jobs=1",
-        *words,
+        *[word for word in words if word != "-m"],
         env={"MY_KEY": SECRET},
     )
 
@@ -63,3 +65,41 @@ def test_a_refused_key_fails_the_run_which_goes_on_later(tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert result["n_calls"] == stub.calls - 1  # the refused call was answered with nothing
     assert paid == 2
+
+
+def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
+    """A sweep over three models: one call each finds out, one line each says what to set, the third model goes on."""
+    engineer = make_model("sim", "simulated", {"capability": 0.9})
+    faults = {"refused": Fault.UNAUTHORIZED, "broke": Fault.QUOTA}
+    sweep = ["-m", "model.name=refused,broke,served", "model.params.model=openai/${model.name}", "seeds=[0,1]"]
+    rest = ["strategy=random", "budget.steps=1", "model.params.limits={requests_per_minute: 60000}"]
+    with OpenAIStub(serving(engineer)) as stub:
+        stub.choose = lambda body: faults.get(body["model"])
+        first = _run(tmp_path, stub, *sweep, *rest)
+        asked = [seen.body["model"] for seen in stub.seen]
+        assert first.returncode == 1, first.stderr
+        assert (asked.count("refused"), asked.count("broke")) == (1, 1)
+        said = [line for line in first.stderr.splitlines() if line.startswith("failed: ")]
+        assert len(said) == 2
+        for line, model, advice in zip(
+            said, faults, ("export a valid key as MY_KEY", "add credit to the account of MY_KEY"), strict=True
+        ):
+            assert line.startswith(f"failed: {model}/random/base/rentals/seed-0 and 1 more: ")
+            assert advice in line
+        assert SECRET not in first.stdout + first.stderr
+        results = {
+            str(run.relative_to(tmp_path / "studies/main")).partition("/")[0] + run.name[-2:]: json.loads(
+                (run / "result.json").read_text()
+            )["status"]
+            for run in (tmp_path / "studies/main").glob("*/*/*/*/seed-?")
+        }
+        assert results == {
+            **{f"{model}-{seed}": "failed" for model in faults for seed in (0, 1)},
+            **{f"served-{seed}": "ok" for seed in (0, 1)},
+        }
+        stub.choose = lambda _body: None
+        second = _run(tmp_path, stub, *sweep, *rest)
+        assert second.returncode == 0, second.stderr  # at once: a new launch asks again
+        ledger = Ledger(tmp_path / "studies/main/limits.db")
+        assert ledger.totals(stub.base_url)[0] == stub.calls
+        ledger.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import simulated_prompts
 
 from mlesearch.models import client
 from mlesearch.models import litellm as live
@@ -36,6 +38,7 @@ from mlesearch.models.protocol import (
 )
 from mlesearch.models.registry import make_model
 from mlesearch.models.scripted import ScriptedModel
+from mlesearch.testing import serve
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub, serving
 from mlesearch.types import ConfigError, Op
 
@@ -73,7 +76,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    client.load_litellm()
+    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
 
 
 @pytest.fixture
@@ -130,6 +133,7 @@ ANSWERED = {
     Fault.NO_USAGE,
     Fault.LENGTH,
     Fault.LENGTH_EMPTY,
+    Fault.REASONING,
 }
 
 
@@ -207,6 +211,13 @@ def test_deadline_is_hard(stub: OpenAIStub, fault: Fault) -> None:
         tested.complete(request(deadline_s=0.7))
     assert time.monotonic() - start < 2.0
     assert stub.calls == 1 if fault is not Fault.RATE_LIMIT else stub.calls > 2
+
+
+def test_reasoning_is_counted_and_is_no_part_of_the_text(stub: OpenAIStub) -> None:
+    stub.faults.append(Fault.REASONING)
+    reply = model(stub).complete(request())
+    assert (reply.text, reply.finish) == ("Hello!", "stop")
+    assert (reply.usage.output_tokens, reply.usage.reasoning_tokens) == (200, 50)
 
 
 def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
@@ -460,6 +471,35 @@ def test_any_model_can_be_served_over_http() -> None:
     assert (reply.usage.input_tokens, reply.usage.output_tokens) == (1000, 200)
     assert scripted.requests[0].sampling.max_tokens == 77
     assert scripted.requests[0].address != scripted.requests[1].address
+
+
+def test_the_command_serves_engineers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STUB_KEY")
+    words = [sys.executable, "-m", "mlesearch.testing.serve", "--fault", "overloaded", "--share", "1.0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            url = served.stdout.readline().split(" at ")[1].split(";")[0]
+            tested = live.make("m", {"model": "openai/sim_05", "api_base": url, "max_retries": 0})
+            with pytest.raises(RetriesExhausted, match="Overloaded"):
+                tested.complete(request())
+        finally:
+            served.send_signal(signal.SIGINT)
+            assert served.stdout is not None
+            assert served.stdout.read() == "1 requests served\n"
+    assert served.returncode == 0
+    with serve.stub(serve.parser().parse_args([])) as server:
+        prompt = simulated_prompts.ask("rentals", Op.DRAFT)
+        texts = [
+            live.make("m", {"model": f"openai/{name}", "api_base": server.base_url})
+            .complete(Request(prompt, Sampling(), ADDRESS, 1, 20.0))
+            .text
+            for name in ("sim_01", "sim_10")
+        ]
+        assert all("```python" in text for text in texts)
+        assert texts[0] != texts[1]
+        with pytest.raises(FatalModelError, match="correct its id"):
+            live.make("m", {"model": "openai/sim_11", "api_base": server.base_url}).complete(request())
 
 
 def python(code: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

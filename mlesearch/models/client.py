@@ -6,17 +6,21 @@ here imports it before the first call.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
+import socket
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mlesearch.models.errors import classify
-from mlesearch.models.loop import background_loop
-from mlesearch.models.params import KEYLESS, LiveParams, provider_of
+from mlesearch.models.limits import ALONE, Lane, Shared, gate
+from mlesearch.models.loop import GRACE_S, background_loop
+from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
 from mlesearch.models.protocol import AuthFailed, Price
 from mlesearch.models.retry import Failure, Success, persist
 
@@ -33,6 +37,11 @@ prices and keys would depend on the day and the place.
 
 NO_KEY = "no-key-needed"
 """Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
+
+OVERHEAD_TOKENS = 64
+"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
+
+WARM_UP_S = 30.0
 
 _prepared_in: int | None = None  # process id
 _inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
@@ -52,6 +61,38 @@ def load_litellm() -> Any:
     background_loop().at_close(litellm.close_litellm_async_clients)
     _prepared_in = os.getpid()
     return litellm
+
+
+_warmed: set[tuple[int, str | None, str]] = set()
+_warming: dict[int, threading.Lock] = {}  # by process: a forked child must not wait for a thread of its parent
+
+
+def warm_up(litellm: Any, model: str, function: str) -> None:
+    """Have litellm import what its first call of a provider needs: up to a second that no run should be charged for.
+
+    It makes that call, without a key, to a port of this machine where nobody listens.
+    """
+    key = (os.getpid(), provider_of(model), function)
+    if key in _warmed:
+        return
+    with _warming.setdefault(os.getpid(), threading.Lock()), socket.socket() as nobody:
+        if key in _warmed:
+            return
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        if function == "acompletion":
+            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+        else:
+            asked = {"input": ["hello"]}
+
+        async def call() -> None:
+            await getattr(litellm, function)(
+                model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S, num_retries=0, max_retries=0
+            )
+
+        with contextlib.suppress(Exception):  # it is meant to fail
+            background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
+        _warmed.add(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +127,28 @@ class LiteLLMClient:
         self._function = function
         self._supported: frozenset[str] | None = None
         self._refused: frozenset[str] = frozenset()  # learned from the provider's own errors
+        self.shared: Shared = ALONE
 
-    def call(self, fixed: Mapping[str, object], optional: Mapping[str, object], deadline_s: float) -> Answered:
+    def call(
+        self, fixed: Mapping[str, object], optional: Mapping[str, object], deadline_s: float, tokens: int
+    ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
-        The first import of litellm is no part of the deadline.
+        The first import of litellm, and of what it needs for a provider, is no part of the deadline and of no charge.
 
         Args:
             fixed: arguments that must be sent.
             optional: arguments that are dropped where the model does not take them.
             deadline_s: wall-clock limit, waiting and retries included.
+            tokens: the most that an attempt can use, of prompt and answer together.
 
         Raises:
             ModelUnavailable: a subclass that says why.
         """
         start_ns = time.monotonic_ns()
         litellm = load_litellm()
+        if self.params.api_base is not None or provider_of(self.params.model) in KEY_VARIABLES:
+            warm_up(litellm, self.params.model, self._function)
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
@@ -111,7 +158,7 @@ class LiteLLMClient:
                 left.clear()
                 left.update(self._sendable(optional, takes))
                 begun = time.monotonic()
-                result = self._attempt(litellm, {**fixed, **left}, left, left_s)
+                result = self._attempt(litellm, {**fixed, **left}, left, left_s, tokens)
                 if not isinstance(result, Failure) or result.unsupported is None:
                     return result
                 self._refused |= {result.unsupported}
@@ -150,12 +197,34 @@ class LiteLLMClient:
         return self._supported
 
     def _attempt(
-        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
+        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float, tokens: int
     ) -> Success[Any] | Failure:
+        """One attempt, once the gate lets it through."""
         key = self.params.key
         if key.variables and key.read() is None:
             text = f"no API key: the environment variable {' or '.join(key.variables)} is not set"
             return Failure(AuthFailed, False, text)
+        entrance = gate(self.shared)
+        begun = time.monotonic()
+        entered = entrance.enter(self._lane(), tokens, left_s, min(left_s, self.params.timeout_s) + GRACE_S)
+        if isinstance(entered, Failure):
+            return entered
+        result: Success[Any] | Failure | None = None
+        try:
+            result = self._send(litellm, arguments, droppable, left_s - (time.monotonic() - begun))
+        finally:
+            entrance.leave(entered, _used(result), result if isinstance(result, Failure) else None)
+        return result
+
+    def _lane(self) -> Lane:
+        """What shares the limits: an own endpoint, else the key, by the name of its variable."""
+        bucket = self.params.api_base or self.params.key.found_in or str(provider_of(self.params.model))
+        return Lane(bucket, f"{bucket} {self.params.model}", self.params.caps)
+
+    def _send(
+        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
+    ) -> Success[Any] | Failure:
+        key = self.params.key
 
         async def send() -> Success[Any]:
             start_ns = time.monotonic_ns()
@@ -192,6 +261,15 @@ class LiteLLMClient:
         elif self.params.api_base is not None or provider_of(self.params.model) in KEYLESS:
             access["api_key"] = NO_KEY
         return access
+
+
+def _used(result: Success[Any] | Failure | None) -> int | None:
+    """Tokens that an attempt used; None where nobody knows: without usage, or where no answer came."""
+    if isinstance(result, Success):
+        told = getattr(result.value, "usage", None)
+        counts = [getattr(told, name, None) for name in ("prompt_tokens", "completion_tokens")]
+        return sum(n for n in counts if isinstance(n, int)) or None
+    return 0 if result is not None and result.turned_away else None
 
 
 def map_price(model: str) -> Price | None:

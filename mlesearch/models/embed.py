@@ -11,13 +11,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.models.client import LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import OVERHEAD_TOKENS, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.limits import Shared
 from mlesearch.models.params import (
     COMMON,
     LiveParams,
     Reader,
     read_api_base,
     read_backoff,
+    read_caps,
     read_key,
     read_model_id,
 )
@@ -145,6 +147,10 @@ class LitellmEmbedder:
             return self.params.price
         return map_price(self.params.model)
 
+    def share(self, shared: Shared) -> None:
+        """Keep to the limits together with other processes."""
+        self._client.shared = shared
+
     def check(self) -> None:
         """See that there is a key.
 
@@ -163,7 +169,9 @@ class LitellmEmbedder:
             return EmbedReply(())
         texts = [text if text.strip() else "(empty)" for text in request.texts]  # providers refuse empty texts
         optional = {} if self.dimensions is None else {"dimensions": self.dimensions}
-        answered = self._client.call({"input": texts, "encoding_format": "float"}, optional, self.deadline_s)
+        fixed = {"input": texts, "encoding_format": "float"}
+        most = OVERHEAD_TOKENS + sum(len(text.encode(errors="replace")) for text in texts)
+        answered = self._client.call(fixed, optional, self.deadline_s, most)
         vectors = _vectors(answered.response.data)
         if len(vectors) != len(texts):
             raise BadRequest(
@@ -207,7 +215,7 @@ def make_embedder(params: Mapping[str, object]) -> Embedder:
     Args:
         params: `kind: hashed` (the default; optionally `dim`), or `kind: litellm` with `model` and optionally
             `api_key_env`, `api_base`, `price` (`input_usd_per_mtok`), `timeout_s`, `max_retries`, `backoff`,
-            `dimensions`, `deadline_s`.
+            `limits`, `dimensions`, `deadline_s`.
 
     Raises:
         ConfigError: an unknown kind or parameter, or a wrong value.
@@ -250,4 +258,5 @@ def read_embedder(reader: Reader) -> LiveParams:
         timeout_s=reader.number("timeout_s", 600.0, above=0.0),
         max_retries=reader.whole("max_retries", 6, least=0),
         backoff=read_backoff(reader),
+        caps=read_caps(reader),
     )

@@ -11,6 +11,7 @@ import email.utils
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mlesearch.models.protocol import (
     AuthFailed,
@@ -63,6 +64,14 @@ def classify(
         droppable: parameters of this call that may be left out if the provider does not take them.
         secrets: texts to blot out of the message.
     """
+    status = _status(error)
+    turned_away = status is not None and 400 <= status < 500 and status not in (408, 499)
+    return replace(_failure(error, key_variable, endpoint, droppable, secrets), turned_away=turned_away)
+
+
+def _failure(
+    error: BaseException, key_variable: str, endpoint: str, droppable: Iterable[str], secrets: Iterable[str]
+) -> Failure:
     at = f" at {endpoint}" if endpoint else ""
     if isinstance(error, TimeoutError):
         return Failure(RetriesExhausted, True, f"no answer within the time limit{at}")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mlesearch.models.client import Answered, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import OVERHEAD_TOKENS, Answered, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.limits import Shared
 from mlesearch.models.params import LiveParams, read_live
 from mlesearch.models.protocol import ContentFilter, EmptyReply, Price, Reply, Request, Sampling
 from mlesearch.types import Usage
@@ -69,6 +70,10 @@ class LitellmModel:
             "price": asdict(self.params.price) if self.params.price else None,
         }
 
+    def share(self, shared: Shared) -> None:
+        """Keep to the limits together with other processes."""
+        self._client.shared = shared
+
     def check(self) -> None:
         """See that there is a key, and ask for the price where none is declared.
 
@@ -87,7 +92,10 @@ class LitellmModel:
             ModelUnavailable: a subclass that says why.
         """
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        answered = self._client.call({"messages": messages}, self._sampling(request.sampling), request.deadline_s)
+        sampling = self._sampling(request.sampling)
+        most = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
+        most += int(str(sampling["max_tokens"]))
+        answered = self._client.call({"messages": messages}, sampling, request.deadline_s, most)
         return self._reply(answered)
 
     def _sampling(self, asked: Sampling) -> dict[str, object]:
@@ -157,7 +165,7 @@ def make(name: str, params: Mapping[str, object]) -> LitellmModel:
     Args:
         name: logical name.
         params: `model` (litellm's id), and optionally `api_key_env`, `api_base`, `price`, `timeout_s`,
-            `max_retries`, `backoff`, `temperature`, `top_p`, `reasoning_effort`,
+            `max_retries`, `backoff`, `limits`, `temperature`, `top_p`, `reasoning_effort`,
             `max_output_tokens`, `context_window`.
 
     Raises:

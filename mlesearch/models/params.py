@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from mlesearch.models.ledger import LONGEST_WINDOW_S, Caps
 from mlesearch.models.protocol import Price
 from mlesearch.models.retry import Backoff
 from mlesearch.types import ConfigError
@@ -93,6 +94,7 @@ class LiveParams:
         timeout_s: of one attempt.
         max_retries: attempts after the first.
         backoff: between attempts.
+        caps: limits that all calls with this key keep to.
         temperature: sent where a request leaves it open; None: the model's own.
         top_p: likewise.
         reasoning_effort: likewise.
@@ -107,6 +109,7 @@ class LiveParams:
     timeout_s: float = 600.0
     max_retries: int = 6
     backoff: Backoff = field(default_factory=Backoff)
+    caps: Caps = field(default_factory=Caps)
     temperature: float | None = None
     top_p: float | None = None
     reasoning_effort: str | None = None
@@ -269,7 +272,24 @@ def read_backoff(reader: Reader) -> Backoff:
     return Backoff(inner.number("base_s", default.base_s), inner.number("cap_s", default.cap_s))
 
 
-COMMON = ("model", "api_key_env", "api_base", "price", "timeout_s", "max_retries", "backoff")
+def read_caps(reader: Reader) -> Caps:
+    """Limits a minute as what a window allows: half a minute allows half of them, at least 1.
+
+    Raises:
+        ConfigError: a wrong value.
+    """
+    raw = reader.mapping("limits") or {}
+    names = ("requests_per_minute", "tokens_per_minute", "in_flight", "window_s")
+    inner = Reader(f"{reader.owner}: limits", raw, names)
+    window_s = inner.number("window_s", LONGEST_WINDOW_S, above=0.0)
+    if window_s > LONGEST_WINDOW_S:
+        raise inner.fail("window_s", f"at most {LONGEST_WINDOW_S:g}")
+    per_minute = inner.maybe_whole(names[0]), inner.maybe_whole(names[1])
+    requests, tokens = (None if n is None else max(1, int(n * window_s / 60)) for n in per_minute)
+    return Caps(requests, tokens, inner.maybe_whole("in_flight"), window_s)
+
+
+COMMON = ("model", "api_key_env", "api_base", "price", "timeout_s", "max_retries", "backoff", "limits")
 SAMPLING = ("temperature", "top_p", "reasoning_effort")
 
 
@@ -302,6 +322,7 @@ def read_live(owner: str, params: Mapping[str, object]) -> LiveParams:
         timeout_s=reader.number("timeout_s", 600.0, above=0.0),
         max_retries=reader.whole("max_retries", 6, least=0),
         backoff=read_backoff(reader),
+        caps=read_caps(reader),
         temperature=reader.maybe_number("temperature"),
         top_p=reader.maybe_number("top_p", above=0.0),
         reasoning_effort=reader.text("reasoning_effort"),

@@ -48,6 +48,7 @@ class Failure:
         text: what happened, one line, free of secrets.
         retry_after_s: what the server asked for.
         unsupported: the parameter that the provider does not take; the request may be sent again without it.
+        turned_away: the provider did not begin to answer; else nobody knows whether it counts the tokens.
     """
 
     error: type[ModelUnavailable]
@@ -55,6 +56,7 @@ class Failure:
     text: str
     retry_after_s: float | None = None
     unsupported: str | None = None
+    turned_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

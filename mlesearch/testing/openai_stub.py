@@ -5,7 +5,14 @@
         ...  # a client with base URL stub.base_url: two failures, then answers
         assert stub.calls == 3
 
-Only the standard library is used; it listens on a free port of the loopback interface.
+Only the standard library is used; it listens on a free port of the loopback interface. In three lines, a server that
+answers as the simulated engineer, so that a whole sweep can run through the real path of a live model:
+
+    engineers = {f"sim_{i:02}": make_model("sim", "simulated", {"capability": i / 10}) for i in range(1, 11)}
+    with OpenAIStub(serving(engineers)) as stub:
+        ...  # mlesearch run model=local model.params.model=openai/sim_05 model.params.api_base=<stub.base_url>
+
+`python -m mlesearch.testing.serve` does the same from a shell.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +68,7 @@ class Fault(enum.StrEnum):
     NO_USAGE = "200 without a usage block"
     LENGTH = "200 with finish reason length"
     LENGTH_EMPTY = "200 with finish reason length and no text: all went into reasoning"
+    REASONING = "200 with the reasoning beside the text, its tokens among those of the answer"
 
 
 # status, message, type, code, param
@@ -149,28 +158,38 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived."""
+    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock."""
 
     path: str
     body: Mapping[str, Any]
     authorization: str
+    at_s: float = 0.0
+
+
+class UnknownModel(Exception):
+    """A reply function may raise it: no model has the name that a request asks for. It becomes a 404."""
 
 
 ReplyFunction = Callable[[Mapping[str, Any]], "str | Answer"]
 
 
-def serving(model: Model, deadline_s: float = 60.0) -> ReplyFunction:
+def serving(model: Model | Mapping[str, Model], deadline_s: float = 60.0) -> ReplyFunction:
     """A reply function that lets any model object answer, so that it can be reached over HTTP.
 
     The operator is read from the prompt's `<job op=...>` block. HTTP carries no address, so one is derived from
     the messages and from how often the same messages came before.
+
+    Args:
+        model: who answers; or several, by the name that a request asks for.
+        deadline_s: handed on with each request.
     """
     lock = threading.Lock()
     times: Counter[bytes] = Counter()
 
     def reply(body: Mapping[str, Any]) -> Answer:
         messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
-        digest = hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).digest()
+        text = json.dumps([body["model"] if isinstance(model, Mapping) else "", body["messages"]], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).digest()
         with lock:
             times[digest] += 1
             nth = times[digest]
@@ -179,7 +198,10 @@ def serving(model: Model, deadline_s: float = 60.0) -> ReplyFunction:
         address = Address("http", 0, int.from_bytes(digest[:4], "big") + nth - 1, op)
         sampling = Sampling(max_tokens=int(body.get("max_completion_tokens") or body.get("max_tokens") or 8192))
         entropy = int.from_bytes(digest[4:12], "big") >> 1
-        answer = model.complete(Request(messages, sampling, address, entropy, deadline_s))
+        if isinstance(model, Mapping) and body["model"] not in model:
+            raise UnknownModel(body["model"])
+        answering = model[body["model"]] if isinstance(model, Mapping) else model
+        answer = answering.complete(Request(messages, sampling, address, entropy, deadline_s))
         usage = answer.usage
         return Answer(answer.text, usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
 
@@ -196,10 +218,12 @@ class OpenAIStub:
         latency_s: waited before every answer.
         retry_after_s: sent with `Fault.RETRY_AFTER`.
         dimensions: of the embedding vectors.
+        port: to listen on; 0: any free one.
 
     Attributes:
         faults: what happens to the next requests, one fault each, first in first out; None lets one through.
         always: a fault for every request while `faults` is empty.
+        choose: a fault by a request's body, where neither of the two gives one.
         seen: all requests, in order of arrival.
     """
 
@@ -212,6 +236,7 @@ class OpenAIStub:
         latency_s: float = 0.0,
         retry_after_s: float = 1.0,
         dimensions: int = 8,
+        port: int = 0,
     ) -> None:
         self.reply: ReplyFunction = (lambda _body: reply) if isinstance(reply, str) else reply
         self.model = model
@@ -219,8 +244,10 @@ class OpenAIStub:
         self.latency_s = latency_s
         self.retry_after_s = retry_after_s
         self.dimensions = dimensions
+        self.port = port
         self.faults: deque[Fault | None] = deque()
         self.always: Fault | None = None
+        self.choose: Callable[[Mapping[str, Any]], Fault | None] = lambda _body: None
         self.seen: list[Seen] = []
         self.in_flight_peak = 0
         self._in_flight = 0
@@ -268,7 +295,7 @@ class OpenAIStub:
             self.seen.append(seen)
             self._in_flight += 1
             self.in_flight_peak = max(self.in_flight_peak, self._in_flight)
-            fault = self.faults.popleft() if self.faults else self.always
+            fault = self.faults.popleft() if self.faults else self.always or self.choose(seen.body)
         if fault in _UNLESS_ABSENT and _UNLESS_ABSENT[fault] not in seen.body:
             return None
         if fault is None and self.key is not None and seen.authorization != f"Bearer {self.key}":
@@ -302,7 +329,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, stub: OpenAIStub) -> None:
         self.stub = stub
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", stub.port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up in the middle is what these tests are about."""
@@ -331,7 +358,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         stub = self.server.stub
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        fault = stub.arrived(Seen(self.path, body, self.headers.get("Authorization", "")))
+        fault = stub.arrived(Seen(self.path, body, self.headers.get("Authorization", ""), time.monotonic()))
         try:
             if stub.latency_s and stub.wait(stub.latency_s):
                 return
@@ -348,7 +375,12 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.path.endswith("/embeddings"):
                 self._send(_embeddings(body, stub), fault)
             elif self.path.endswith("/chat/completions"):
-                self._send(_completion(body, stub, fault), fault)
+                try:
+                    value = _completion(body, stub, fault)
+                except UnknownModel:
+                    self._error(*_ERRORS[Fault.NOT_FOUND])
+                else:
+                    self._send(value, fault)
             else:
                 self._error(404, f"no such path: {self.path}", "invalid_request_error", None, None)
         finally:
@@ -426,6 +458,8 @@ def _completion(body: Mapping[str, Any], stub: OpenAIStub, fault: Fault | None) 
         finish = "tool_calls"
         call = {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    elif fault is Fault.REASONING:
+        message["reasoning_content"] = "First I think about it."
     if fault in (Fault.EMPTY_TEXT, Fault.CONTENT_FILTER_FINISH, Fault.LENGTH_EMPTY):
         message["content"] = ""
     value: dict[str, Any] = {

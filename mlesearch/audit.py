@@ -1,0 +1,107 @@
+"""Looking for damage in what was recorded: a store, an export, or a study, and whether that would replay."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from mlesearch.archive import CALLS, EXECUTIONS, STORES, Contents, checked, find_store, lines_of, opened
+from mlesearch.codec import Json
+from mlesearch.entry import Entry, StoreError
+from mlesearch.journal import read
+from mlesearch.store import Store, open_store
+from mlesearch.study import run_folders
+from mlesearch.types import MlesearchError
+
+_HOW = {CALLS: "cassette=record", EXECUTIONS: "sandbox.exec_store=record"}
+
+
+def verify(path: Path) -> tuple[Contents, list[str]]:
+    """Look at a store, an export, or a study: what it holds, and everything that is wrong with it.
+
+    Of a study, every reply and every execution in its journals is looked for in its stores: with none missing, it
+    replays.
+
+    Raises:
+        ConfigError: it is none of the three; or an export that can't be trusted.
+    """
+    if (path / "study.json").exists():
+        return _verify_study(path)
+    if path.is_file() and zipfile.is_zipfile(path):
+        with opened(path) as file:
+            sums = checked(file, path)
+            wrong, counts = [], Counter[str]()
+            for member in STORES:
+                for line in lines_of(file, member) if member in sums else ():
+                    counts[member] += "address" in line["fields"]
+                    if Entry(line["fields"], {}).key != line["key"]:
+                        wrong.append(f"{member}: the entry {line['key']} holds what belongs to another key")
+            runs = sum(name.endswith("/run.json") for name in sums)
+            return Contents(runs, counts[CALLS], counts[EXECUTIONS]), wrong
+    with closing(open_store(path, "files" if path.is_dir() else "sqlite", must_exist=True)) as store:
+        counts, wrong = _verify_store(store)
+    return Contents(0, counts[CALLS], counts[EXECUTIONS]), wrong
+
+
+def _verify_store(store: Store) -> tuple[Counter[str], list[str]]:
+    """How many calls and executions a store holds, and its damaged entries."""
+    counts: Counter[str] = Counter()
+    wrong = []
+    for key in list(store.keys()):
+        try:
+            entry = store.get(key)
+        except StoreError as e:
+            wrong.append(str(e))
+            continue
+        if entry is not None:
+            member = EXECUTIONS if entry.fields["kind"] == "execution" else CALLS
+            counts[member] += "address" in entry.fields
+    return counts, wrong
+
+
+def _verify_study(study: Path) -> tuple[Contents, list[str]]:
+    wrong: list[str] = []
+    stores = {member: find_store(study, name) for member, name in STORES.items()}
+    counts: Counter[str] = Counter()
+    for member, store in stores.items():
+        if store is None:
+            wrong.append(f"{study}: no store of {STORES[member]} here; record with {_HOW[member]}")
+            continue
+        found, damaged = _verify_store(store)
+        counts += found
+        wrong += damaged
+    folders = list(run_folders(study))
+    for folder in folders if not wrong else ():
+        id = folder.relative_to(study).as_posix()
+        try:
+            events = read(folder / "journal.jsonl")[1]
+        except (MlesearchError, OSError) as e:
+            wrong.append(str(e))
+            continue
+        wrong += _missing(id, events, stores)
+    for store in stores.values():
+        if store is not None:
+            store.close()
+    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
+
+
+def _missing(id: str, events: Sequence[Json], stores: dict[str, Store | None]) -> Iterator[str]:
+    """What the events of a run tell of and its stores lack."""
+    calls, executions = stores[CALLS], stores[EXECUTIONS]
+    traces = {}
+    for e in events:
+        if e["type"] == "asked":
+            traces[e["p"]["id"]] = e["p"].get("trace", 0)
+        elif e["type"] in ("reply", "review") and calls is not None:
+            address = f"{id}/{traces[e['id']]}/{e['id']}/{e['op']}/{e['attempt']}"
+            kept = [c for c in calls.neighbours(address) if c.fields.get("address") == address]
+            if not any(c.fields["prompt"] == e.get("prompt", c.fields["prompt"]) for c in kept):
+                yield f"{id}: the call {address} is in the journal and not in the cassette"
+        elif e["type"] in ("executed", "revalidated") and executions is not None:
+            address = f"{id}/{e['id']}" + (f"/split-{e['split']}" if e["type"] == "revalidated" else "")
+            kept = [x for x in executions.neighbours(address) if x.fields.get("address") == address]
+            if not any(x.fields["program"] == e.get("program", x.fields["program"]) for x in kept):
+                yield f"{id}: the execution {address} is in the journal and not in the store"

@@ -1,0 +1,379 @@
+"""What all processes that use one key have sent lately, and which models are failing: a small SQLite database.
+
+Each method is one transaction, so that what is decided from the counts and what is added to them are one step. The
+content is worth minutes at most: nothing is synced, and a database that was lost costs a few calls above a limit.
+
+    calls      one row a call while it counts: from its admission to the end of the window, or of the call
+    queue      processes that wait for their turn, in the order of coming
+    totals     all calls and tokens ever, by bucket
+    breakers   models that failed several times in a row, or whose key was refused
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from mlesearch.types import MlesearchError
+
+BUSY_S = 60.0
+MARGIN_S = 1.0
+"""A call counts this much longer than the window: it reaches the provider a little after it was admitted."""
+
+LONGEST_WINDOW_S = 60.0
+SILENT_S = 3.0
+"""A waiting process that has not asked for so long has given up its turn."""
+
+TRIP = 5
+"""Failures in a row, of all processes together, that open a model's breaker."""
+
+COOL_OFF_S = 2.0
+LONGEST_COOL_OFF_S = 60.0
+REFUSED_S = 60.0
+"""How long one refused key or empty account answers for all calls of that model."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, at REAL, tokens INTEGER, owner TEXT, until REAL, open INTEGER);
+CREATE INDEX IF NOT EXISTS by_time ON calls(bucket, at, tokens);
+CREATE INDEX IF NOT EXISTS in_flight ON calls(bucket) WHERE open;
+CREATE TABLE IF NOT EXISTS queue(ticket INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, seen REAL);
+CREATE TABLE IF NOT EXISTS totals(bucket TEXT PRIMARY KEY, calls INTEGER, tokens INTEGER);
+CREATE TABLE IF NOT EXISTS breakers(
+    model TEXT PRIMARY KEY, failures INTEGER, opened REAL, until REAL, cool_off REAL, probe REAL,
+    refused TEXT, text TEXT);
+"""
+
+
+class LedgerError(MlesearchError):
+    """The shared database can't be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a bucket allows; None: not limited.
+
+    Attributes:
+        requests: in any window.
+        tokens: of prompts and answers together, in any window.
+        in_flight: calls at once.
+        window_s: length of the window.
+    """
+
+    requests: int | None = None
+    tokens: int | None = None
+    in_flight: int | None = None
+    window_s: float = 60.0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return (self.requests, self.tokens, self.in_flight) != (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call may be sent now; `call` is None where nothing is limited, so that nothing is counted."""
+
+    call: int | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not yet: ask again after so many seconds, with the ticket that keeps the turn."""
+
+    seconds: float
+    ticket: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider refused this model's key moments ago: the error's class by name, and its text."""
+
+    kind: str
+    text: str
+
+
+class Ledger:
+    """The database of one path, or of this process alone (path None)."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Nothing is made before the first transaction."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._open: sqlite3.Connection | None = None
+
+    def admit(
+        self, bucket: str, model: str, caps: Caps, tokens: int, ticket: int | None, call_s: float
+    ) -> Admitted | Wait | Refused:
+        """Let a call through, and count it; or say how long to wait.
+
+        Args:
+            bucket: what shares the limits.
+            model: what shares a breaker.
+            caps: the limits.
+            tokens: the most that the call can use; counted until `settle` says what it used.
+            ticket: of an earlier `Wait` of this call.
+            call_s: the call has ended after so long, whatever happens to its process.
+        """
+        with self._transaction(write=caps.any) as db:
+            now = time.monotonic()
+            held = _held(db, model, now, call_s)
+            if isinstance(held, Refused):
+                return held
+            if not caps.any:
+                return Admitted(None, now) if held is None else Wait(held, None, _FAILING)
+            wait_s, why = (held, _FAILING) if held is not None else _full(db, bucket, caps, tokens, ticket, now)
+            if wait_s > 0:
+                return Wait(wait_s, _turn(db, bucket, ticket, now), why)
+            if ticket is not None:
+                db.execute("DELETE FROM queue WHERE ticket = ?", (ticket,))
+            row = (bucket, now, tokens, owner(), now + call_s, 1)
+            call = db.execute("INSERT INTO calls(bucket, at, tokens, owner, until, open) VALUES (?,?,?,?,?,?)", row)
+            db.execute(
+                "INSERT INTO totals VALUES (?, 1, 0) ON CONFLICT(bucket) DO UPDATE SET calls = calls + 1", (bucket,)
+            )
+            return Admitted(call.lastrowid, now)
+
+    def leave(self, ticket: int) -> None:
+        """Give a turn up."""
+        with self._transaction(write=True) as db:
+            db.execute("DELETE FROM queue WHERE ticket = ?", (ticket,))
+
+    def settle(self, bucket: str, call: int, tokens: int | None) -> None:
+        """A call has ended: count what it used (None: nobody knows, so the most that it could)."""
+        with self._transaction(write=True) as db:
+            if tokens is None:
+                db.execute("UPDATE calls SET open = 0 WHERE id = ?", (call,))
+                counted = db.execute("SELECT tokens FROM calls WHERE id = ?", (call,)).fetchone()
+                tokens = int(counted[0]) if counted else 0
+            else:
+                db.execute("UPDATE calls SET open = 0, tokens = ? WHERE id = ?", (tokens, call))
+            db.execute("UPDATE totals SET tokens = tokens + ? WHERE bucket = ?", (tokens, bucket))
+
+    def totals(self, bucket: str) -> tuple[int, int]:
+        """All calls admitted and all tokens settled."""
+        with self._transaction(write=False) as db:
+            row = db.execute("SELECT calls, tokens FROM totals WHERE bucket = ?", (bucket,)).fetchone()
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def failed(self, model: str, admitted_at: float, pause_s: float | None) -> None:
+        """A call failed in a way that may pass; several in a row open the breaker.
+
+        Args:
+            model: whose.
+            admitted_at: of the call; one that was on its way when the breaker opened says nothing new.
+            pause_s: what the server asks all to wait.
+        """
+        with self._transaction(write=True) as db:
+            now = time.monotonic()
+            failures, opened, until, cool_off = _breaker(db, model)
+            if admitted_at >= opened:
+                failures += 1
+                if failures >= TRIP:
+                    cool_off = min(LONGEST_COOL_OFF_S, 2 * cool_off) if cool_off else COOL_OFF_S
+                    opened, until = now, max(until, now + cool_off)
+            if pause_s is not None:
+                until = max(until, now + pause_s)
+            row = (model, failures, opened, until, cool_off, 0.0, None, None)
+            db.execute("INSERT OR REPLACE INTO breakers VALUES (?,?,?,?,?,?,?,?)", row)
+
+    def refused(self, model: str, kind: str, text: str) -> None:
+        """A model's key was refused or its account is empty: no other call need find out."""
+        with self._transaction(write=True) as db:
+            now = time.monotonic()
+            row = (model, 0, now, now + REFUSED_S, 0.0, 0.0, kind, text)
+            db.execute("INSERT OR REPLACE INTO breakers VALUES (?,?,?,?,?,?,?,?)", row)
+
+    def succeeded(self, model: str) -> None:
+        """A call was answered: the breaker closes."""
+        with self._transaction(write=False) as db:
+            known = db.execute("SELECT 1 FROM breakers WHERE model = ?", (model,)).fetchone()
+        if known:
+            with self._transaction(write=True) as db:
+                db.execute("DELETE FROM breakers WHERE model = ?", (model,))
+
+    def forgive(self) -> None:
+        """Forget all refused keys: a new launch tries them again."""
+        with self._transaction(write=True) as db:
+            db.execute("DELETE FROM breakers WHERE refused IS NOT NULL")
+
+    def close(self) -> None:
+        """Give the database up; used again, it is opened again."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+            self._open = None
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                db = self._open = self._open or self._connect()
+                if not write:
+                    yield db
+                    return
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield db
+                except BaseException:
+                    db.execute("ROLLBACK")
+                    raise
+                db.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"limits: {self.path or 'the database'} can't be used: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path is None:
+            return self._prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # two that turn on the WAL at once may fail each other
+            db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            try:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=OFF")
+                return self._prepared(db)
+            except BaseException:
+                db.close()
+                raise
+        finally:
+            os.close(folder)
+
+    @staticmethod
+    def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
+        db.executescript(_SCHEMA)
+        return db
+
+
+_FAILING = "the model fails again and again, and is left alone for a while"
+
+
+def _breaker(db: sqlite3.Connection, model: str) -> tuple[int, float, float, float]:
+    row = db.execute("SELECT failures, opened, until, cool_off FROM breakers WHERE model = ?", (model,)).fetchone()
+    return (int(row[0]), float(row[1]), float(row[2]), float(row[3])) if row else (0, 0.0, 0.0, 0.0)
+
+
+def _held(db: sqlite3.Connection, model: str, now: float, call_s: float) -> float | Refused | None:
+    """Seconds to wait for an open breaker; None where it is closed, or where this call is the one that tries."""
+    row = db.execute("SELECT failures, until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
+    if row is None:
+        return None
+    failures, until, kind, text = row
+    if kind is not None:
+        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else None
+    if until > now:
+        return float(until - now)
+    if failures < TRIP:
+        return None
+    # one call tries whether the model answers again; the others wait for what comes of it
+    tries = "UPDATE breakers SET probe = ? WHERE model = ? AND NOT (probe > ? AND probe <= ?)"
+    return None if db.execute(tries, (now + call_s, model, now, now + call_s + 1)).rowcount else 0.05
+
+
+def _full(
+    db: sqlite3.Connection, bucket: str, caps: Caps, tokens: int, ticket: int | None, now: float
+) -> tuple[float, str]:
+    """Seconds until a call may fit, 0: it does now; and which limit it waits for."""
+    ahead = "SELECT 1 FROM queue WHERE bucket = ? AND seen BETWEEN ? AND ? AND ticket < ? LIMIT 1"
+    if db.execute(ahead, (bucket, now - SILENT_S, now, ticket if ticket is not None else 1 << 62)).fetchone():
+        return 0.01, "others wait in front of it"
+    db.execute(
+        "DELETE FROM calls WHERE bucket = ? AND NOT at BETWEEN ? AND ? AND (NOT open OR until < ?)",
+        (bucket, now - LONGEST_WINDOW_S - MARGIN_S, now, now),
+    )
+    if caps.in_flight is not None and _in_flight(db, bucket, caps.in_flight, now) >= caps.in_flight:
+        return 0.05, f"{caps.in_flight} calls are in flight, as many as its limits allow"
+    since = now - caps.window_s - MARGIN_S
+    if caps.requests is not None or caps.tokens is not None:
+        n, used = db.execute(
+            "SELECT count(*), coalesce(sum(tokens), 0) FROM calls WHERE bucket = ? AND at > ? AND at <= ?",
+            (bucket, since, now),
+        ).fetchone()
+        if caps.requests is not None and n >= caps.requests:
+            return _freed_s(db, bucket, since, n - caps.requests + 1, None), "its limit of requests a minute is used up"
+        # a call that is above the limit on its own goes when nothing else counts
+        if caps.tokens is not None and n and used + tokens > caps.tokens:
+            free = used + tokens - caps.tokens
+            return _freed_s(db, bucket, since, None, free), "its limit of tokens a minute is used up"
+    return 0.0, ""
+
+
+def _freed_s(db: sqlite3.Connection, bucket: str, since: float, requests: int | None, tokens: int | None) -> float:
+    """Seconds until so many requests, or so many tokens, no longer count; what ends sooner may settle for less."""
+    freed = 0
+    rows = db.execute("SELECT at, tokens FROM calls WHERE bucket = ? AND at > ? ORDER BY at", (bucket, since))
+    for n, (at, used) in enumerate(rows, 1):
+        freed += used
+        if (requests is not None and n >= requests) or (tokens is not None and freed >= tokens):
+            return max(0.001, float(at) - since)
+    return 0.05
+
+
+def _in_flight(db: sqlite3.Connection, bucket: str, cap: int, now: float) -> int:
+    """Calls in flight; where there are too many, those of processes that died are closed first."""
+    (count,) = db.execute("SELECT count(*) FROM calls WHERE bucket = ? AND open", (bucket,)).fetchone()
+    if count < cap:
+        return int(count)
+    rows = db.execute("SELECT id, owner, until FROM calls WHERE bucket = ? AND open", (bucket,)).fetchall()
+    dead = [id for id, whose, until in rows if until < now or not alive(whose)]
+    for id in dead:
+        db.execute("UPDATE calls SET open = 0 WHERE id = ?", (id,))
+    return len(rows) - len(dead)
+
+
+def _turn(db: sqlite3.Connection, bucket: str, ticket: int | None, now: float) -> int | None:
+    """Keep a place in the queue, or take one at its end."""
+    if ticket is not None:
+        again = "INSERT INTO queue VALUES (?, ?, ?) ON CONFLICT(ticket) DO UPDATE SET seen = excluded.seen"
+        db.execute(again, (ticket, bucket, now))
+        return ticket
+    db.execute("DELETE FROM queue WHERE bucket = ? AND NOT seen BETWEEN ? AND ?", (bucket, now - SILENT_S, now))
+    return db.execute("INSERT INTO queue(bucket, seen) VALUES (?, ?)", (bucket, now)).lastrowid
+
+
+# processes
+
+
+@lru_cache(maxsize=4)
+def _owner(pid: int) -> str:
+    return f"{_namespace()}:{pid}:{_started(pid)}"
+
+
+def owner() -> str:
+    """This process, so that another one of this machine can tell whether it still lives."""
+    return _owner(os.getpid())
+
+
+def alive(whose: str) -> bool:
+    """Whether a process still lives; of one in another container that can't be told, so it does."""
+    namespace, pid, started = whose.split(":")
+    return namespace != _namespace() or _started(int(pid)) == started
+
+
+@lru_cache(maxsize=1)
+def _namespace() -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    return "0"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since the machine did; empty: there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

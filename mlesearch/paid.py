@@ -1,0 +1,143 @@
+"""Models and embedders whose every call is paid from a purse that several processes share.
+
+This stands right above the model and below the cassette: what the cassette answers costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from mlesearch.budget import Meter
+from mlesearch.models.protocol import (
+    ContentFilter,
+    Embedder,
+    EmbedReply,
+    EmbedRequest,
+    EmptyReply,
+    Model,
+    Price,
+    Reply,
+    Request,
+)
+from mlesearch.purse import Purse
+
+R = TypeVar("R", Reply, EmbedReply)
+
+EMBED_CALL_S = 600.0
+"""A request for embeddings has ended after so long."""
+
+
+class _Payer:
+    """Holds the worst case of a call, makes it, settles what it cost."""
+
+    def __init__(self, purse: Purse, cell: str) -> None:
+        self._purse = purse
+        self._cell = cell
+
+    def pay(self, worst_nusd: int, call_s: float, call: Callable[[], R]) -> R:
+        began_ns = time.monotonic_ns()
+        hold = self._purse.hold(self._cell, worst_nusd, call_s)
+        waited_us = (time.monotonic_ns() - began_ns) // 1000
+        cost_nusd: int | None = None  # cut off from here: nobody knows, so the worst case
+        try:
+            reply = call()
+            cost_nusd = reply.usage.cost_nusd
+        except (ContentFilter, EmptyReply) as error:
+            cost_nusd = error.usage.cost_nusd
+            raise
+        except Exception:
+            cost_nusd = 0  # it was not answered, and is not billed
+            raise
+        finally:
+            self._purse.settle(hold, worst_nusd if cost_nusd is None else cost_nusd)
+        return replace(reply, usage=replace(reply.usage, wait_us=reply.usage.wait_us + waited_us))
+
+
+class PaidModel:
+    """A model that is paid from a purse; waiting for others to settle is waiting, not service."""
+
+    def __init__(self, inner: Model, purse: Purse, cell: str) -> None:
+        """`cell`: whose calls these are."""
+        self.inner = inner
+        self._payer = _Payer(purse, cell)
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.inner.name
+
+    @property
+    def live(self) -> bool:
+        """The model's."""
+        return self.inner.live
+
+    @property
+    def simulated(self) -> bool:
+        """The model's."""
+        return self.inner.simulated
+
+    @property
+    def price(self) -> Price | None:
+        """The model's."""
+        return self.inner.price
+
+    def identity(self) -> Mapping[str, object]:
+        """The model's: who pays changes no result."""
+        return self.inner.identity()
+
+    def check(self) -> None:
+        """The model's."""
+        self.inner.check()
+
+    def complete(self, request: Request) -> Reply:
+        """One call.
+
+        Raises:
+            PurseSpent: it fits no more into what the study or the cell may cost.
+            ModelUnavailable: as the model does.
+        """
+        prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in request.messages)
+        worst = Meter.worst_case(prompt_bytes, request.sampling.max_tokens, self.price)
+        return self._payer.pay(worst.cost_nusd, request.deadline_s, lambda: self.inner.complete(request))
+
+
+class PaidEmbedder:
+    """An embedder that is paid from a purse."""
+
+    def __init__(self, inner: Embedder, purse: Purse, cell: str) -> None:
+        """`cell`: whose calls these are."""
+        self.inner = inner
+        self._payer = _Payer(purse, cell)
+
+    @property
+    def name(self) -> str:
+        """The embedder's."""
+        return self.inner.name
+
+    @property
+    def live(self) -> bool:
+        """The embedder's."""
+        return self.inner.live
+
+    @property
+    def price(self) -> Price | None:
+        """The embedder's."""
+        return self.inner.price
+
+    def check(self) -> None:
+        """The embedder's."""
+        self.inner.check()
+
+    def embed(self, request: EmbedRequest) -> EmbedReply:
+        """One request.
+
+        Raises:
+            PurseSpent: it fits no more into what the study or the cell may cost.
+            ModelUnavailable: as the embedder does.
+        """
+        text_bytes = sum(len(t.encode(errors="replace")) for t in request.texts)
+        worst = Meter.worst_case(text_bytes, 0, self.price)
+        return self._payer.pay(worst.cost_nusd, EMBED_CALL_S, lambda: self.inner.embed(request))

@@ -1,0 +1,196 @@
+"""What a launch would take: by hand-computed sums, from the default profile or from recorded runs; and who is asked."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlesearch.cli import main
+from mlesearch.compose import expand, jobs
+from mlesearch.config import StudyPlan, plan
+from mlesearch.estimate import DEFAULT, Estimate, Profile, Recorded, duration, estimate, money, number
+from mlesearch.models.protocol import Price
+
+LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
+PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
+# a step of the default profile: 2.2 calls of 12,000 tokens in and 4,000 out, at 60 s; programs: 15 of 60 s
+STEP_USD = 2.2 * (12_000 * 1.0 + 4_000 * 10.0) / 1e6
+
+
+def planned(folder: Path, *words: str) -> StudyPlan:
+    launch = jobs(expand([*LIVE, PRICED, f"study.dir={folder}/s", *words]), False)
+    return plan([j.settings for j in launch.jobs], keys=False)
+
+
+def of(folder: Path, *words: str, price: Price | None = Price(1.0, 10.0), profile: Profile | None = None) -> Estimate:  # noqa: B008  a frozen value
+    recorded = Recorded([])
+    if profile is not None:
+        recorded._rows.append(("local", "random", "rentals", profile))
+    return estimate(planned(folder, *words).runs, recorded, lambda s: price)
+
+
+def test_the_default_profile_by_hand(tmp_path: Path) -> None:
+    found = of(tmp_path)
+    (row,) = found.rows
+    assert row.profile == DEFAULT
+    assert (row.runs, row.steps) == (2, 20)
+    assert row.calls == pytest.approx(44)
+    assert row.tokens_in == pytest.approx(44 * 12_000)
+    assert row.tokens_out == pytest.approx(44 * 4_000)
+    assert found.usd == row.usd == pytest.approx(20 * STEP_USD)
+    assert row.charged_s == pytest.approx(44 * 60 + 20 * 15)
+    assert row.gpu_h == 0
+    assert found.wall_s(1, 1, 2) == pytest.approx(row.charged_s / 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        (["budget.steps=null", "budget.time_s=294"], 294 / (2.2 * 60 + 15)),
+        (["budget.steps=null", "budget.time_s=294", "run.workers=2"], 2 * 294 / (2.2 * 60 + 15)),
+        (["budget.steps=null", "budget.tokens=352000"], 10),
+        (["budget.cost_usd=1.0"], 1.0 / STEP_USD),
+        (["budget.cost_usd=1000"], 10),
+    ],
+)
+def test_the_tightest_limit_of_a_run_counts(words: list[str], steps: float, tmp_path: Path) -> None:
+    assert of(tmp_path, *words).rows[0].steps == pytest.approx(2 * steps, rel=1e-6)
+
+
+def test_shared_budgets_bound_the_sum(tmp_path: Path) -> None:
+    assert of(tmp_path, "budget.cell_usd=0.5").usd == pytest.approx(0.5)
+    assert of(tmp_path, "budget.study_usd=0.25").usd == pytest.approx(0.25)
+
+
+def test_a_price_that_is_not_known_is_never_nothing(tmp_path: Path) -> None:
+    found = of(tmp_path, price=None)
+    assert found.usd is None
+    assert found.unpriced == ("local",)
+    assert money(found.usd) == "unknown"
+
+
+def test_gpus_are_counted_where_programs_get_one(tmp_path: Path) -> None:
+    measured = Profile("x", 2, 100, 10, 5.0, 3600.0, 10)
+    runs = planned(tmp_path).runs
+    gpu = [replace(r, settings=replace(r.settings, sandbox=replace(r.settings.sandbox, gpus=1))) for r in runs]
+    recorded = Recorded([])
+    recorded._rows.append(("other", "random", "other", measured))
+    found = estimate(gpu, recorded, lambda s: Price(0.0, 0.0))
+    assert found.rows[0].gpu_h == pytest.approx(20)
+    assert found.usd == 0
+    assert found.wall_s(4, 1, 100) == pytest.approx(5 * 3600)
+    assert found.wall_s(4, 2, 100) == pytest.approx(2.5 * 3600)
+    assert found.wall_s(4, 1, 1) == pytest.approx(20 * 3605)
+
+
+def test_a_replay_costs_nothing(tmp_path: Path) -> None:
+    runs = [
+        replace(
+            r, settings=replace(r.settings, cassette="replay", sandbox=replace(r.settings.sandbox, exec_store="replay"))
+        )
+        for r in planned(tmp_path).runs
+    ]
+    found = estimate(runs, Recorded([]), lambda s: Price(1.0, 1.0))
+    assert (found.usd, found.rows[0].calls, found.rows[0].charged_s) == (0.0, 0.0, 0.0)
+
+
+def test_recorded_runs_are_measured_and_the_closest_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for strategy in ("random", "greedy"):
+        words = ["model=sim_05", f"strategy={strategy}", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
+        assert main(["run", *words]) == 0
+    recorded = Recorded([tmp_path / "like"])
+    exact = recorded.of("sim_05", "greedy", "rentals")
+    assert exact is not None
+    assert exact.source == "recorded: 1 of this model, strategy and task"
+    assert exact.calls >= 2
+    assert exact.call_s == 0  # simulated calls take no time
+    assert 0 < exact.program_s < 60
+    other = recorded.of("gpt-5", "gome", "canvas")
+    assert other is not None
+    assert other.source == "recorded: 2 of other runs"
+    capsys.readouterr()
+    assert main(["estimate", *LIVE, PRICED, "--like", "like"]) == 0
+    said = capsys.readouterr().out
+    assert "recorded: 1 of this strategy and task" in said
+    assert "default profile" not in said
+    assert main(["estimate", "model=gpt-5", "strategy=gome", "budget.steps=3"]) == 0  # no key is needed
+    said = capsys.readouterr().out
+    assert "default profile: 12,000 tokens in" in said
+    assert not (tmp_path / "studies").exists()
+    assert main(["estimate", *LIVE, "--like", "nowhere"]) == 2
+    assert "nowhere is no study" in capsys.readouterr().err
+
+
+def test_words() -> None:
+    assert [number(n) for n in (0, 999.6, 9_999, 12_345, 1_234_567, 2e9)] == [
+        "0", "1,000", "9,999", "12.3 k", "1.2 M", "2.0 G"
+    ]  # fmt: skip
+    assert [duration(s) for s in (30, 7200, 10 * 86400)] == ["0.5 minutes", "2.0 hours", "10.0 days"]
+
+
+# asking
+
+
+def test_an_expensive_launch_is_refused_without_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, expected in (
+        ([PRICED, "budget.confirm_usd=1"], ["$2.29", "above budget.confirm_usd ($1.00)", "profile: default", "--yes"]),
+        (["model.params.price=null"], ["the price of local is not known", "--yes"]),
+    ):
+        assert main(["run", *LIVE, *words]) == 2
+        line = capsys.readouterr().err
+        assert len(line.splitlines()) == 1
+        for part in expected:
+            assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", ["y", "n", ""])
+def test_at_a_terminal_it_is_asked(answer: str, tmp_path: Path) -> None:
+    """With an endpoint that refuses connections: a launch that begins fails there."""
+    words = ["budget.confirm_usd=1", "model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0"]
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlesearch.cli", "run", *LIVE, PRICED, *words, "launcher.n_jobs=1"],
+        cwd=tmp_path,
+        stdin=child,
+        stderr=child,
+        stdout=subprocess.DEVNULL,
+    )
+    os.close(child)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(parent, 1000)
+    os.write(parent, f"{answer}\n".encode())
+    try:
+        while chunk := os.read(parent, 1000):
+            said += chunk
+    except OSError:
+        pass  # the other end is closed
+    os.close(parent)
+    assert process.wait(120) == 1
+    assert (tmp_path / "studies").exists() == (answer == "y")
+    assert (b"nothing was run or written" in said) == (answer != "y")
+
+
+def test_yes_and_null_do_not_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dead = ["model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0", "launcher.n_jobs=1"]
+    for n, words in enumerate((["budget.confirm_usd=1", "--yes"], ["budget.confirm_usd=null"])):
+        assert main(["run", *LIVE, PRICED, *dead, f"study.dir=s{n}", *words]) == 1
+        said = capsys.readouterr()
+        assert "$2.29" in said.out
+        assert "above" not in said.err

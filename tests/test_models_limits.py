@@ -1,0 +1,434 @@
+"""Limits shared across processes: windows, calls in flight, breakers, and where their ledger lies."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_cli import cli
+
+from mlesearch.models import ledger as ledger_module
+from mlesearch.models.ledger import (
+    COOL_OFF_S,
+    MARGIN_S,
+    REFUSED_S,
+    SILENT_S,
+    TRIP,
+    Admitted,
+    Caps,
+    Ledger,
+    LedgerError,
+    Refused,
+    Wait,
+)
+from mlesearch.models.limits import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
+from mlesearch.models.params import read_live
+from mlesearch.models.protocol import AuthFailed, QuotaExhausted
+from mlesearch.models.registry import make_model
+from mlesearch.models.retry import Failure
+from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
+from mlesearch.types import ConfigError
+
+WORKER = Path(__file__).with_name("limits_worker.py")
+REFUSED = Failure(AuthFailed, False, "the provider refuses the key")
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(ledger_module, "time", made)
+    return made
+
+
+def admit(ledger: Ledger, caps: Caps, tokens: int = 1, ticket: int | None = None) -> Admitted | Wait | Refused:
+    return ledger.admit("key", "model", caps, tokens, ticket, 30.0)
+
+
+# windows
+
+
+def busiest(times: Sequence[float], weights: Sequence[int], window_s: float) -> int:
+    """The largest sum of weights in any window."""
+    order = sorted(zip(times, weights, strict=True))
+    at = [t for t, _ in order]
+    sums = [0, *itertools.accumulate(w for _, w in order)]
+    return max(sums[i + 1] - sums[bisect.bisect_right(at, t - window_s)] for i, t in enumerate(at))
+
+
+STEPS = st.lists(
+    st.tuples(st.floats(0, 20), st.integers(1, 60), st.floats(0, 1), st.booleans()), min_size=1, max_size=60
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(STEPS, st.integers(1, 6) | st.none(), st.integers(20, 150) | st.none(), st.integers(1, 4) | st.none())
+def test_every_window_keeps_to_the_limits_and_every_call_goes_in_the_end(steps, requests, tokens, in_flight) -> None:
+    """Calls of any size at any time: waits as long as it is told, then goes; settled for less, or never settled."""
+    clock, caps = Clock(), Caps(requests, tokens, in_flight, 10.0)
+    real, ledger_module.time = ledger_module.time, clock  # type: ignore[assignment]  # all that it reads is monotonic
+    try:
+        ledger = Ledger(None)
+        times: list[float] = []
+        used: list[int] = []
+        open_calls: list[tuple[int, float]] = []
+        for pause_s, most, share_used, dies in steps:
+            clock.now_s += pause_s
+            ticket = None
+            for _ in range(4_000):
+                answer = admit(ledger, caps, most, ticket)
+                if isinstance(answer, Admitted):
+                    break
+                assert isinstance(answer, Wait)
+                ticket = answer.ticket
+                clock.now_s += answer.seconds
+            assert isinstance(answer, Admitted)
+            if answer.call is None:
+                assert not caps.any
+                continue
+            if in_flight is not None:
+                assert sum(end > clock.now_s for _, end in open_calls) < in_flight
+            times.append(clock.now_s)
+            used.append(most)
+            if dies:
+                open_calls.append((answer.call, clock.now_s + 30.0))
+            else:
+                used[-1] = int(most * share_used)
+                ledger.settle("key", answer.call, used[-1])
+        if requests is not None:
+            assert busiest(times, [1] * len(times), 10.0) <= requests
+        if tokens is not None:
+            assert busiest(times, used, 10.0) <= max(tokens, max(used))
+        if caps.any:
+            settled = sum(u for u, (_, _, _, dies) in zip(used, steps, strict=True) if not dies)
+            assert ledger.totals("key") == (len(steps), settled)
+    finally:
+        ledger_module.time = real
+
+
+def test_a_window_frees_at_once_and_not_before(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(requests=2)
+    for _ in range(2):
+        assert isinstance(admit(ledger, caps), Admitted)
+        clock.now_s += 10
+    wait = admit(ledger, caps)
+    assert isinstance(wait, Wait)
+    assert wait.seconds == pytest.approx(40 + MARGIN_S)
+    clock.now_s += wait.seconds - 0.01
+    assert isinstance(admit(ledger, caps, ticket=wait.ticket), Wait)
+    clock.now_s += 0.02
+    assert isinstance(admit(ledger, caps, ticket=wait.ticket), Admitted)
+
+
+def test_a_call_reserves_the_most_it_can_use_until_it_ends(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(tokens=100)
+    first = admit(ledger, caps, 80)
+    assert isinstance(first, Admitted)
+    assert first.call is not None
+    wait = admit(ledger, caps, 30)
+    assert isinstance(wait, Wait)
+    ledger.settle("key", first.call, 10)
+    assert isinstance(admit(ledger, caps, 30, wait.ticket), Admitted)
+    assert isinstance(admit(ledger, caps, 1000), Wait)  # it is above the limit on its own
+    clock.now_s += 61 + MARGIN_S
+    assert isinstance(admit(ledger, caps, 1000, 99), Admitted)  # and goes when nothing else counts
+
+
+def test_first_come_first_served_and_who_is_gone_loses_the_turn(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(tokens=100)
+    big = admit(ledger, caps, 60)
+    assert isinstance(big, Admitted)
+    waiting = admit(ledger, caps, 90)
+    assert isinstance(waiting, Wait)
+    behind = admit(ledger, caps, 5)
+    assert isinstance(behind, Wait)  # it would fit, but the large one would wait for ever behind such
+    assert isinstance(admit(ledger, caps, 5, behind.ticket), Wait)
+    clock.now_s += SILENT_S + 0.1
+    assert isinstance(admit(ledger, caps, 5, behind.ticket), Admitted)
+
+
+def test_a_clock_that_starts_again_holds_nobody(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(requests=1, in_flight=1)
+    assert isinstance(admit(ledger, caps), Admitted)
+    clock.now_s = 5.0  # the machine was started again; the process that called is gone too
+    with ledger._transaction(write=True) as db:
+        db.execute(f"UPDATE calls SET owner = '{ledger_module._namespace()}:4194999:1'")
+    assert isinstance(admit(ledger, caps), Admitted)
+
+
+def test_without_limits_nothing_is_counted() -> None:
+    ledger = Ledger(None)
+    assert admit(ledger, Caps()) == Admitted(None, pytest.approx(time.monotonic(), abs=60))
+    assert ledger.totals("key") == (0, 0)
+
+
+# failing models
+
+
+def test_a_model_that_fails_is_left_alone_and_tried_by_one_call(clock: Clock) -> None:
+    ledger = Ledger(None)
+    for n in range(TRIP):
+        at = admit(ledger, Caps())
+        assert isinstance(at, Admitted), n
+        ledger.failed("model", at.at, None)
+    assert isinstance(ledger.admit("key", "another model", Caps(), 1, None, 30.0), Admitted)
+    cool_off_s = COOL_OFF_S
+    for _ in range(8):
+        wait = admit(ledger, Caps())
+        assert isinstance(wait, Wait)
+        assert wait.seconds == pytest.approx(min(60.0, cool_off_s))
+        ledger.failed("model", clock.now_s - 1.0, None)  # it was on its way when the breaker opened
+        clock.now_s += wait.seconds
+        trying = admit(ledger, Caps())
+        assert isinstance(trying, Admitted)
+        assert isinstance(admit(ledger, Caps()), Wait)
+        ledger.failed("model", trying.at, None)
+        cool_off_s *= 2
+    clock.now_s += 60.0
+    assert isinstance(admit(ledger, Caps()), Admitted)
+    clock.now_s += 30.5  # the process that tried was killed
+    assert isinstance(admit(ledger, Caps()), Admitted)
+    ledger.succeeded("model")
+    assert [isinstance(admit(ledger, Caps()), Admitted) for _ in range(3)] == [True] * 3
+
+
+def test_a_pause_that_the_server_asks_for_holds_all(clock: Clock) -> None:
+    ledger = Ledger(None)
+    ledger.failed("model", clock.now_s, 7.0)
+    wait = admit(ledger, Caps(requests=5))
+    assert isinstance(wait, Wait)
+    assert wait.seconds == 7.0
+    clock.now_s += 7.0
+    assert isinstance(admit(ledger, Caps(requests=5), ticket=wait.ticket), Admitted)
+
+
+def test_a_refused_key_answers_for_all_calls_of_a_study_for_a_while(clock: Clock, tmp_path: Path) -> None:
+    lane = Lane("KEY", "model")
+    ours, theirs, alone = Gate(Shared(tmp_path / "l.db")), Gate(Shared(tmp_path / "l.db")), Gate(ALONE)
+    for standing in (ours, alone):
+        entered = standing.enter(lane, 1, 1.0, 1.0)
+        assert isinstance(entered, Pass)
+        standing.leave(entered, 0, REFUSED)
+    said = theirs.enter(lane, 1, 1.0, 1.0)
+    assert said == Failure(AuthFailed, False, REFUSED.text)
+    assert isinstance(theirs.enter(Lane("KEY", "another"), 1, 1.0, 1.0), Pass)
+    assert isinstance(alone.enter(lane, 1, 1.0, 1.0), Pass)  # a process alone may be given another key at any time
+    clock.now_s += REFUSED_S + 1
+    assert isinstance(theirs.enter(lane, 1, 1.0, 1.0), Pass)
+    ours.leave(Pass(lane, None, clock.now_s), 0, Failure(QuotaExhausted, False, "no credit left"))
+    assert isinstance(theirs.enter(lane, 1, 1.0, 1.0), Failure)
+    theirs.ledger.forgive()
+    assert isinstance(ours.enter(lane, 1, 1.0, 1.0), Pass)
+    for standing in (ours, theirs):
+        standing.ledger.close()
+
+
+# the gate
+
+
+def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
+    standing, lane = Gate(ALONE), Lane("key", "model", Caps(requests=1))
+    assert isinstance(standing.enter(lane, 1, 1.0, 1.0), Pass)
+    said = standing.enter(lane, 1, 0.1, 1.0)
+    assert isinstance(said, Failure)
+    assert said.retryable
+    assert "limit of requests a minute is used up" in said.text
+    with standing.ledger._transaction(write=False) as db:
+        assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
+
+
+def test_a_call_that_ends_lets_the_next_one_in() -> None:
+    standing, lane = Gate(ALONE), Lane("key", "model", Caps(in_flight=2))
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def call(_n: int) -> None:
+        nonlocal at_once, most
+        entered = standing.enter(lane, 1, 60.0, 60.0)
+        assert isinstance(entered, Pass)
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.002)
+        with lock:
+            at_once -= 1
+        standing.leave(entered, 1, None)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(call, range(60)))
+    assert most == 2
+    assert standing.ledger.totals("key") == (60, 60)
+
+
+def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
+    path = tmp_path / "limits.db"
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from mlesearch.models.limits import Gate, Lane, Shared; from mlesearch.models.ledger import Caps\n"
+        f"Gate(Shared(Path({str(path)!r}))).enter(Lane('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
+    standing = Gate(Shared(path))
+    assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 5.0, 600.0), Pass)
+    assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 0.1, 600.0), Failure)
+    assert standing.ledger.totals("key") == (2, 0)
+    standing.ledger.close()
+
+
+def test_a_fork_has_a_gate_of_its_own(tmp_path: Path) -> None:
+    shared = Shared(tmp_path / "limits.db")
+    lane = Lane("key", "m", Caps(in_flight=8))
+    mine = gate(shared)
+    assert mine is gate(shared)
+    entered = mine.enter(lane, 1, 1.0, 1.0)
+    child = os.fork()
+    if child == 0:
+        theirs = gate(shared)
+        ok = theirs is not mine and isinstance(theirs.enter(lane, 1, 1.0, 1.0), Pass)
+        os._exit(0 if ok else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert isinstance(entered, Pass)
+    mine.leave(entered, 5, None)
+    assert mine.ledger.totals("key") == (2, 5)
+    mine.ledger.close()
+
+
+def test_a_database_that_can_not_be_used_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "limits.db"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(LedgerError, match=r"limits\.db can't be used"):
+        Gate(Shared(path)).enter(Lane("key", "m"), 1, 1.0, 1.0)
+
+
+# where it lies
+
+
+def test_on_a_network_file_system_nothing_is_shared(tmp_path: Path) -> None:
+    assert share(tmp_path, None) == Shared(tmp_path / "limits.db")
+    assert share(tmp_path, None, network=True, limited=False) == ALONE
+    with pytest.raises(ConfigError, match=r"limits\.partition: .* network file system") as caught:
+        share(tmp_path, None, network=True)
+    assert "\n" not in str(caught.value)
+    apart = share(tmp_path, 4, network=True)
+    assert apart.parts == 4
+    assert apart.path is not None
+    assert not apart.path.is_relative_to(tmp_path)
+    assert apart == share(tmp_path, 4)
+    assert apart != share(tmp_path / "other", 4)
+    with pytest.raises(ConfigError, match=r"limits\.partition: 0; at least 1"):
+        share(tmp_path, 0)
+
+
+def test_the_parts_together_keep_to_the_limits() -> None:
+    assert part_of(Caps(100, 1001, 3, 30.0), 4) == Caps(25, 250, 1, 30.0)
+    assert part_of(Caps(), 4) == Caps()
+
+
+def test_the_file_system_is_that_of_the_nearest_folder() -> None:
+    assert file_system_of(Path("/proc/self")) == "proc"
+    assert file_system_of(Path("/proc/no/such/folder")) == "proc"
+    assert file_system_of(Path("/")) not in ("", "proc")
+
+
+def test_limits_of_a_models_file() -> None:
+    def caps(**limits: object) -> Caps:
+        return read_live("model 'm'", {"model": "gpt-6-luna", "limits": limits}).caps
+
+    assert caps() == Caps()
+    assert caps(requests_per_minute=500, tokens_per_minute=30_000, in_flight=8) == Caps(500, 30_000, 8, 60.0)
+    assert caps(requests_per_minute=500, tokens_per_minute=30_000, window_s=6) == Caps(50, 3_000, None, 6.0)
+    assert caps(requests_per_minute=2, window_s=1) == Caps(1, None, None, 1.0)
+    for wrong, said in [
+        ({"requests_per_minute": 0}, "limits: requests_per_minute must be a whole number of at least 1"),
+        ({"window_s": 90}, "limits: window_s must be at most 60"),
+        ({"rpm": 5}, "limits: unknown parameter 'rpm'"),
+    ]:
+        with pytest.raises(ConfigError, match=said):
+            caps(**wrong)
+
+
+def test_a_study_on_a_network_file_system_holds_no_database(tmp_path: Path) -> None:
+    engineer = make_model("sim", "simulated", {"capability": 0.9})
+    with OpenAIStub(serving(engineer)) as stub:
+        asked = ["model=local", f"model.params.api_base={stub.base_url}", "strategy=random", "budget.steps=1"]
+        words = [*asked, "model.params.limits={requests_per_minute: 6000}", "launcher.n_jobs=1", "limits.network=true"]
+        refused = cli(tmp_path, "run", "--check", *words)
+        assert refused.returncode == 2
+        assert "limits.partition" in refused.stderr
+        done = cli(tmp_path, "run", *words, "limits.partition=2")
+        assert done.returncode == 0, done.stderr
+        calls, bucket = stub.calls, stub.base_url
+    assert list(tmp_path.rglob("*.db*")) == []
+    place = share(tmp_path / "studies/main", 2)
+    assert place.path is not None
+    ledger = Ledger(place.path)
+    assert ledger.totals(bucket)[0] == calls > 0
+    ledger.close()
+    for left in place.path.parent.glob(f"{place.path.name}*"):
+        left.unlink()
+
+
+# the bar
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_four_processes_of_sixteen_threads(tmp_path: Path) -> None:
+    """10,000 calls: the limits hold in every window, every call is counted once, descriptors and memory stay flat."""
+    processes, threads, calls, window_s = 4, 16, 2_500, 5.0
+    limits = {"requests_per_minute": 4_800, "tokens_per_minute": 600_000, "window_s": window_s, "in_flight": 48}
+
+    def answer(body: dict[str, object]) -> Answer:
+        messages = body["messages"]
+        assert isinstance(messages, list)
+        words = len(messages[0]["content"]) // 5
+        return Answer("ok", words, words * 13 % 200)
+
+    with OpenAIStub(answer, latency_s=0.1) as stub:
+        words = [sys.executable, str(WORKER), stub.base_url, str(tmp_path / "limits.db"), str(threads), str(calls)]
+        begun = [
+            subprocess.Popen([*words, json.dumps(limits)], stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        reports = [json.loads(p.communicate(timeout=1000)[0]) for p in begun]
+        seen = [(s.at_s, answer(dict(s.body))) for s in stub.seen]
+        peak = stub.in_flight_peak
+    assert [p.returncode for p in begun] == [0] * processes
+    times = [t for t, _ in seen]
+    tokens = [a.input_tokens + a.output_tokens for _, a in seen]
+    most = busiest(times, [1] * len(times), window_s), busiest(times, tokens, window_s)
+    print(f"{len(seen)} calls in {max(times) - min(times):.1f} s; at most {most} in {window_s} s; {peak} in flight")
+    print(json.dumps(reports))
+    assert most[0] <= 400
+    assert most[1] <= 50_000
+    assert peak <= 48
+    assert len(seen) == processes * calls
+    assert sum(r["counts"]["calls"] for r in reports) == processes * calls
+    assert not [key for r in reports for key in r["counts"] if key.startswith("failed")]
+    ledger = Ledger(tmp_path / "limits.db")
+    assert ledger.totals(words[2]) == (processes * calls, sum(tokens))
+    assert sum(r["counts"]["tokens"] for r in reports) == sum(tokens)
+    ledger.close()
+    for report in reports:
+        early, late = report["marks"]
+        assert late["descriptors"] <= early["descriptors"] + 4
+        assert late["kib"] <= early["kib"] * 1.1

@@ -1,0 +1,268 @@
+"""Budgets that processes share: never passed, whoever is killed; a study stops cleanly and goes on with more."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_cassette import REQUEST, Counting
+from test_cli import cli
+
+from mlesearch.cli import main
+from mlesearch.models.protocol import ContentFilter, Price, RetriesExhausted
+from mlesearch.paid import PaidModel
+from mlesearch.purse import Limits, Purse, PurseSpent, usd
+from mlesearch.spending import claim, spent_before
+from mlesearch.testing.openai_stub import OpenAIStub
+from mlesearch.types import ConfigError
+
+
+@pytest.fixture
+def purse(tmp_path: Path) -> Iterator[Purse]:
+    with closing(Purse(tmp_path / "b.db", Limits(1_000_000, 600_000))) as made:
+        yield made
+
+
+def test_a_call_that_fits_no_more_is_refused_by_the_right_purse(purse: Purse) -> None:
+    purse.settle(purse.hold("a", 500_000, 1), 400_000)
+    with pytest.raises(PurseSpent, match=r"budget.cell_usd: \$0.0004 of \$0.0006 of the cell a are spent"):
+        purse.hold("a", 201_000, 1)
+    purse.settle(purse.hold("b", 600_000, 1), 500_000)
+    with pytest.raises(PurseSpent, match=r"budget.study_usd: .* raise budget.study_usd and run again"):
+        purse.hold("c", 101_000, 1)
+    purse.settle(purse.hold("c", 100_000, 1), 100_000)
+    assert purse.account().spent_nusd == 1_000_000
+    assert purse.account("b").spent_nusd == 500_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 400_000), st.integers(0, 100)), max_size=20))
+def test_the_sum_never_passes_a_limit(tmp_path_factory: pytest.TempPathFactory, calls: list) -> None:
+    with closing(Purse(tmp_path_factory.mktemp("p") / "b.db", Limits(1_000_000, 600_000))) as made:
+        for cell, worst, percent in calls:
+            before = made.account(cell).spent_nusd, made.account().spent_nusd
+            try:
+                hold = made.hold(cell, worst, 1)
+            except PurseSpent:
+                assert before[0] + worst > 600_000 or before[1] + worst > 1_000_000
+                continue
+            made.settle(hold, worst * percent // 100)
+            assert made.account(cell).spent_nusd <= 600_000
+            assert made.account().spent_nusd <= 1_000_000
+            assert made.account().held_nusd == 0
+
+
+def test_a_call_waits_for_others_to_settle(purse: Purse) -> None:
+    first = purse.hold("a", 600_000, 60)
+    got: list[int] = []
+    waiting = threading.Thread(target=lambda: got.append(purse.hold("b", 600_000, 60)))
+    waiting.start()
+    time.sleep(0.2)
+    assert got == []
+    purse.settle(first, 10_000)
+    waiting.join(30)
+    assert len(got) == 1
+
+
+def test_a_killed_process_leaves_its_worst_case_behind(purse: Purse, tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from mlesearch.purse import Limits, Purse
+Purse(Path({str(tmp_path / "b.db")!r}), Limits(1_000_000, 600_000)).hold("a", 300_000, 60)
+print("held", flush=True)
+import time; time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    assert purse.account().held_nusd == 300_000
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with pytest.raises(PurseSpent, match=r"\$0.0003 of them for calls that were cut off"):
+        purse.hold("a", 301_000, 1)
+    assert purse.account("a") == purse.account("a").__class__(300_000, 300_000, 0)
+
+
+SPENDER = """
+import random, sys
+from pathlib import Path
+from mlesearch.purse import Limits, Purse, PurseSpent
+purse, moments = Purse(Path(sys.argv[1]), Limits(20_000, None)), random.Random(int(sys.argv[2]))
+total = 0
+try:
+    while True:
+        hold = purse.hold("a", 100, 60)
+        cost = moments.randrange(101)
+        purse.settle(hold, cost)
+        total += cost
+        print(total, flush=True)
+except PurseSpent:
+    pass
+"""
+
+
+def test_processes_spend_together_and_some_are_killed(tmp_path: Path) -> None:
+    moments = random.Random(4)
+    spenders = [
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDER, str(tmp_path / "b.db"), str(n)], stdout=subprocess.PIPE, text=True
+        )
+        for n in range(4)
+    ]
+    totals = []
+    for n, p in enumerate(spenders):
+        assert p.stdout is not None
+        lines = []
+        if n % 2:
+            for _ in range(moments.randrange(5, 40)):
+                lines.append(p.stdout.readline())
+            os.kill(p.pid, signal.SIGKILL)
+        lines += p.stdout.read().splitlines(keepends=True)
+        p.wait(60)
+        p.stdout.close()
+        totals.append(max((int(line) for line in lines if line.endswith("\n")), default=0))
+    with closing(Purse(tmp_path / "b.db", Limits(20_000, None))) as purse:
+        with pytest.raises(PurseSpent):
+            purse.hold("a", 100, 1)
+        account = purse.account()
+    assert sum(totals) <= account.spent_nusd <= 20_000
+    assert account.spent_nusd > 20_000 - 100
+    assert account.spent_nusd - account.lost_nusd - sum(totals) <= 2 * 100  # settled, and killed before it was said
+
+
+@pytest.mark.parametrize(
+    ("error", "charged"),
+    [(None, 700), (RetriesExhausted("down"), 0), (ContentFilter("no"), 0), (KeyboardInterrupt(), "worst")],
+)
+def test_what_a_call_costs_is_settled(error: BaseException | None, charged: object, tmp_path: Path) -> None:
+    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+        model = PaidModel(Counting(error), purse, "a")  # type: ignore[arg-type]
+        if error is None:
+            assert model.complete(REQUEST).text == "reply 1"
+        else:
+            with pytest.raises(type(error)):
+                model.complete(REQUEST)
+        worst = Price(1.0, 2.0).cost_nusd(len("Be brief.2 + 2?") + 64, 8192)
+        assert purse.account().spent_nusd == (worst if charged == "worst" else charged)
+
+
+def test_money_in_words() -> None:
+    assert [usd(n) for n in (0, 1_500_000_000, 1_000, 47_000 * 10**9)] == ["$0", "$1.5", "$0.000001", "$47,000"]
+
+
+# parts, where nothing can be shared
+
+
+def test_each_machine_claims_one_part_for_good(tmp_path: Path) -> None:
+    assert claim(tmp_path, 2, "m1") == claim(tmp_path, 2, "m1")
+    assert claim(tmp_path, 2, "m2") != claim(tmp_path, 2, "m1")
+    with pytest.raises(ConfigError, match=r"all 2 parts of the budget are taken \(by m1, m2\)"):
+        claim(tmp_path, 2, "m3")
+    (tmp_path / "part-1.machine").unlink()
+    assert claim(tmp_path, 2, "m3") == tmp_path / "part-1.json"
+
+
+# whole studies
+
+RUN = ["run", "model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3"]
+PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 1.0}"
+PROGRAM = "A plan.\n\n```python\nprint('nothing')\n```\n"
+WORDS = [*RUN, "strategy.review=false", PRICED, "model.sampling.max_tokens=500", "launcher.n_jobs=1"]
+
+
+def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: Path) -> None:
+    with OpenAIStub(PROGRAM) as stub:  # 120 tokens a call: $0.00012
+        where = f"model.params.api_base={stub.base_url}"
+        limit_usd = 0.0102  # the worst case of one call, with a prompt of some 9,000 bytes, and little more
+        stopped = cli(tmp_path, *WORDS, where, f"budget.study_usd={limit_usd}")
+        assert stopped.returncode == 1, stopped.stderr
+        first = [line for line in stopped.stderr.splitlines() if line.startswith(("stopped: ", "missing: "))]
+        assert len(first) == 2, stopped.stderr
+        assert "budget.study_usd: " in first[0]
+        assert "raise budget.study_usd and run again to go on" in first[0]
+        assert "of 2 runs: local/random/base/rentals/seed-" in first[1]
+        paid = stub.calls
+        assert 0 < paid * 120e-6 <= limit_usd
+        again = cli(tmp_path, *WORDS, where, f"budget.study_usd={limit_usd}")
+        assert again.returncode == 1
+        assert stub.calls == paid
+        done = cli(tmp_path, *WORDS, where, "budget.study_usd=1")
+        assert done.returncode == 0, done.stderr
+    assert stub.calls == 6  # nothing was paid twice
+    study = tmp_path / "studies/main"
+    assert sum(spent_before(study).values()) == 6 * 120_000
+    with closing(Purse(study / "budgets.db", Limits())) as purse:
+        assert purse.account().spent_nusd == 6 * 120_000
+        assert purse.account().lost_nusd == 0
+
+
+def test_a_cell_stops_at_its_limit_and_the_others_go_on(tmp_path: Path) -> None:
+    """One cell asks for so long answers that no call fits."""
+    with OpenAIStub(PROGRAM) as stub:
+        where = f"model.params.api_base={stub.base_url}"
+        cells = ["model.sampling.max_tokens=500,50000", "variant=v${model.sampling.max_tokens}"]
+        sweep = [WORDS[0], "-m", *(w for w in WORDS[1:] if "max_tokens" not in w), *cells, where]
+        done = cli(tmp_path, *sweep, "budget.cell_usd=0.03")
+        assert done.returncode == 1, done.stderr
+        assert "budget.cell_usd: $0 of $0.03 of the cell local/random/v50000 are spent, and the next" in done.stderr
+        assert (
+            f"missing: 2 of 4 runs: {', '.join(f'local/random/v50000/rentals/seed-{n}' for n in (0, 1))}" in done.stderr
+        )
+        assert dict(spent_before(tmp_path / "studies/main")) == {"local/random/v500": 720_000, "local/random/v50000": 0}
+        done = cli(tmp_path, *sweep, "budget.cell_usd=1")
+        assert done.returncode == 0, done.stderr
+    assert stub.calls == 12
+
+
+def test_a_budget_needs_prices_and_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, expected in (
+        (
+            ["model.params.price=null", "budget.study_usd=1"],
+            "budget.study_usd: the price of model 'local' is not known",
+        ),
+        (["budget.cell_usd=0"], "budget.cell_usd: 0.0; a number above 0"),
+        (["budget.study_usd=1", "limits.network=true"], "set limits.partition to the number of machines"),
+    ):
+        assert main([*RUN, *words]) == 2
+        assert expected in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_network_file_system_each_machine_keeps_to_its_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "own"))
+    (tmp_path / "own").mkdir()
+    network = ["limits.network=true", "limits.partition=2", "cassette=record"]
+    with OpenAIStub(PROGRAM) as stub:
+        where = f"model.params.api_base={stub.base_url}"
+        done = cli(tmp_path, *WORDS, *network, where, "budget.study_usd=0.04", env={"TMPDIR": str(tmp_path / "own")})
+        assert done.returncode == 0, done.stderr
+    study = tmp_path / "studies/main"
+    assert [p.name for p in study.rglob("*.db*")] == []  # no SQLite where it can't be shared
+    assert len(list((study / "cassette").glob("??/*"))) == 7  # 6 calls, and the model
+    assert json.loads((study / "budgets/part-1.json").read_text()) == {"local/random/base": 6 * 120_000}
+    with OpenAIStub(PROGRAM) as stub:
+        where = f"model.params.api_base={stub.base_url}"
+        more = [w.replace("seeds=[0,1]", "seeds=[0,1,2]") for w in WORDS]
+        stopped = cli(tmp_path, *more, *network, where, "budget.study_usd=0.002", env={"TMPDIR": str(tmp_path / "own")})
+        assert stopped.returncode == 1
+        assert "of $0.001 are spent" in stopped.stderr  # its half
+        assert stub.calls == 0
