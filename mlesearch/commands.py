@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ def run(args: Namespace) -> int:
         return 0
     begun = [r.folder for r in plan.runs if plan.states[r.key] not in ("new", "finished")]
     before, began_s = program_time(begun), time.monotonic()
-    reports = _launch(launch, plan)
+    reports, here = _launch(launch, plan)
     launch_s = time.monotonic() - began_s
     failed = [r for r in reports if r.status == "failed"]
     for r in failed:
@@ -47,20 +46,19 @@ def run(args: Namespace) -> int:
     else:
         _say_study(plan.folder)
     unfinished = [r.folder for r in plan.runs if plan.states[r.key] != "finished"]
-    if finished < len(plan.runs):
-        print(_own_time(before, program_time(unfinished), launch_s, _side_by_side(plan)))
+    if here and unfinished:
+        print(_own_time(before, program_time(unfinished), launch_s, _side_by_side(plan, len(unfinished))))
     if any(r.status == "interrupted" for r in reports):
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 130
     return 1 if failed else 0
 
 
-def _side_by_side(plan: StudyPlan) -> int:
-    """Programs that this launch may have running at once."""
+def _side_by_side(plan: StudyPlan, runs: int) -> int:
+    """Programs that a launch of this many runs on this machine may have running at once."""
     settings = plan.runs[0].settings
-    cell = max(Counter((r.key.model, r.key.strategy, r.key.variant) for r in plan.runs).values())
     jobs = (os.cpu_count() or 1) if settings.launcher.n_jobs == -1 else settings.launcher.n_jobs
-    return min(cell, jobs) * settings.run.workers
+    return min(runs, jobs) * settings.run.workers
 
 
 def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_side: int) -> str:
@@ -73,8 +71,8 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
     return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
 
 
-def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:
-    """Write the study's header, then let Hydra run every cell."""
+def _launch(launch: Launch, plan: StudyPlan) -> tuple[list[RunReport], bool]:
+    """Write the study's header, then let Hydra run every cell; see `_hydra`."""
     from mlesearch import study
     from mlesearch.build import make_sandbox
     from mlesearch.launch import stoppable
@@ -89,22 +87,35 @@ def _launch(launch: Launch, plan: StudyPlan) -> list[RunReport]:
         if plan.states[r.key] == "failed":
             (r.folder / "result.json").unlink(missing_ok=True)
     with stoppable(stop_file, lambda text: print(text, file=sys.stderr)), Progress(plan.runs, finished):
-        return _hydra(launch, stop_file)
+        return _hydra(launch, plan, stop_file)
 
 
-def _hydra(launch: Launch, stop_file: Path) -> list[RunReport]:
-    """Hand over to Hydra's own main; its task function never raises."""
+def _hydra(launch: Launch, plan: StudyPlan, stop_file: Path) -> tuple[list[RunReport], bool]:
+    """Hand over to Hydra's own main; its task function never raises.
+
+    Hydra's own launcher runs job after job in this process. There the first job carries out the runs of all of them, so
+    that no processor idles while a cell's last run ends. Other launchers send each job to a place of its own.
+
+    Returns:
+        The reports, and whether all ran on this machine in one pool.
+    """
     import hydra
+    from hydra.core.hydra_config import HydraConfig
 
-    from mlesearch import compose
-    from mlesearch.config import plan
+    from mlesearch import compose, config
     from mlesearch.launch import run_cell
 
     reports: list[RunReport] = []
+    here = False
 
     def task(cfg: object) -> None:
+        nonlocal here
         settings = compose.to_settings(cfg)
-        reports.extend(run_cell(plan([settings]).runs, settings.launcher.n_jobs, stop_file))
+        if here:
+            return
+        here = HydraConfig.get().runtime.choices.get("hydra/launcher") == "basic"
+        runs = plan.runs if here else config.plan([settings]).runs
+        reports.extend(run_cell(runs, settings.launcher.n_jobs, stop_file))
 
     argv = sys.argv
     sys.argv = ["mlesearch", *(["-m"] if launch.sweep else []), *launch.overrides]
@@ -113,7 +124,7 @@ def _hydra(launch: Launch, stop_file: Path) -> list[RunReport]:
         hydra.main(version_base="1.3", config_path=f"pkg://{compose.CONFIG_MODULE}", config_name="config")(task)()
     finally:
         sys.argv = argv
-    return reports
+    return reports, here
 
 
 def _say_run(folder: Path) -> None:

@@ -144,7 +144,7 @@ def measure(name: str, make: Callable[[bool], Sandbox], *, cold: int = 3, warm: 
             cold_times = [cold_s(sandbox, spec, outbox) for _ in range(cold)]
         finally:
             sandbox.close()
-        settle_s = max(1.0, 3 * max(cold_times))
+        settle_s = max(1.0, 4 * max(cold_times))
         sandbox = make(True)
         try:
             sandbox.run(sandbox.prepare(spec), Job("bench", "", 60.0, outbox))  # a fork server starts here
