@@ -114,7 +114,7 @@ def test_a_slot_with_a_gpu_serves_once_and_needs_a_lease(
 def test_docker_is_asked_for_one_gpu_by_its_uuid(spec: Spec, tmp_path: Path) -> None:
     """The request as the daemon gets it; with no GPU there is none."""
     rung = object.__new__(DockerSandbox)  # only the request is looked at, so no daemon is needed
-    rung._limits, rung._host, rung._seen = (True, True), False, {"covered": []}
+    rung._limits, rung._host, rung._seen, rung._weights = (True, True), False, {"covered": []}, None
     lease = GpuPool(gpus(2), 1, tmp_path / "locks").lease()
     (tmp_path / "slot").mkdir()
     try:
