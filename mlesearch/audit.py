@@ -42,66 +42,66 @@ def verify(path: Path) -> tuple[Contents, list[str]]:
             runs = sum(name.endswith("/run.json") for name in sums)
             return Contents(runs, counts[CALLS], counts[EXECUTIONS]), wrong
     with closing(open_store(path, "files" if path.is_dir() else "sqlite", must_exist=True)) as store:
-        counts, wrong = _verify_store(store)
+        counts, wrong, _ = _verify_store(store)
     return Contents(0, counts[CALLS], counts[EXECUTIONS]), wrong
 
 
-def _verify_store(store: Store) -> tuple[Counter[str], list[str]]:
-    """How many calls and executions a store holds, and its damaged entries."""
+Kept = set[tuple[str, str | None]]
+"""Addresses in a store, each with the digest of its prompt or program, and once with None."""
+
+
+def _verify_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
+    """How many calls and executions a store holds, its damaged entries, and where the others belong."""
     counts: Counter[str] = Counter()
-    wrong = []
+    wrong, kept = [], Kept()
     for key in list(store.keys()):
         try:
             entry = store.get(key)
         except StoreError as e:
             wrong.append(str(e))
             continue
-        if entry is not None:
-            member = EXECUTIONS if entry.fields["kind"] == "execution" else CALLS
-            counts[member] += "address" in entry.fields
-    return counts, wrong
+        if entry is not None and "address" in entry.fields:
+            fields = entry.fields
+            counts[EXECUTIONS if fields["kind"] == "execution" else CALLS] += 1
+            kept |= {(fields["address"], fields.get("prompt", fields.get("program"))), (fields["address"], None)}
+    return counts, wrong, kept
 
 
 def _verify_study(study: Path) -> tuple[Contents, list[str]]:
     wrong: list[str] = []
-    stores = {member: find_store(study, name) for member, name in STORES.items()}
     counts: Counter[str] = Counter()
-    for member, store in stores.items():
+    kept: dict[str, Kept] = {}
+    for member, name in STORES.items():
+        store = find_store(study, name)
         if store is None:
-            wrong.append(f"{study}: no store of {STORES[member]} here; record with {_HOW[member]}")
+            wrong.append(f"{study}: no store of {name} here; record with {_HOW[member]}")
             continue
-        found, damaged = _verify_store(store)
+        with closing(store):
+            found, damaged, kept[member] = _verify_store(store)
         counts += found
         wrong += damaged
     folders = list(run_folders(study))
-    for folder in folders if not wrong else ():
-        id = folder.relative_to(study).as_posix()
+    for folder in folders:
         try:
             events = read(folder / "journal.jsonl")[1]
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
             continue
-        wrong += _missing(id, events, stores)
-    for store in stores.values():
-        if store is not None:
-            store.close()
+        wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
 
 
-def _missing(id: str, events: Sequence[Json], stores: dict[str, Store | None]) -> Iterator[str]:
+def _missing(id: str, events: Sequence[Json], kept: dict[str, Kept]) -> Iterator[str]:
     """What the events of a run tell of and its stores lack."""
-    calls, executions = stores[CALLS], stores[EXECUTIONS]
     traces = {}
     for e in events:
         if e["type"] == "asked":
             traces[e["p"]["id"]] = e["p"].get("trace", 0)
-        elif e["type"] in ("reply", "review") and calls is not None:
+        elif e["type"] in ("reply", "review") and CALLS in kept:
             address = f"{id}/{traces[e['id']]}/{e['id']}/{e['op']}/{e['attempt']}"
-            kept = [c for c in calls.neighbours(address) if c.fields.get("address") == address]
-            if not any(c.fields["prompt"] == e.get("prompt", c.fields["prompt"]) for c in kept):
+            if (address, e.get("prompt")) not in kept[CALLS]:
                 yield f"{id}: the call {address} is in the journal and not in the cassette"
-        elif e["type"] in ("executed", "revalidated") and executions is not None:
+        elif e["type"] in ("executed", "revalidated") and EXECUTIONS in kept:
             address = f"{id}/{e['id']}" + (f"/split-{e['split']}" if e["type"] == "revalidated" else "")
-            kept = [x for x in executions.neighbours(address) if x.fields.get("address") == address]
-            if not any(x.fields["program"] == e.get("program", x.fields["program"]) for x in kept):
+            if (address, e.get("program")) not in kept[EXECUTIONS]:
                 yield f"{id}: the execution {address} is in the journal and not in the store"

@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("study", metavar="STUDY")
     replay.add_argument("--out", metavar="DIR", help="where the replayed study goes (default: STUDY-replay)")
+    replay.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
+    replay.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
     replay.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; -1: one per processor")
 
     cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(

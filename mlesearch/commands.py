@@ -280,7 +280,7 @@ def replay(args: Namespace) -> int:
     study = Path(args.study)
     out = Path(args.out) if args.out else study.with_name(f"{study.absolute().name}-replay")
     began_s = time.monotonic()
-    plan = rerun.plan_replay(study, out)
+    plan = rerun.plan_replay(study, out, *_stores(args))
     rerun.begin(study, out, plan.unfinished)
     stop_file = out / f".stop-{os.getpid()}"
     with stoppable(stop_file, lambda text: print(text, file=sys.stderr)):
@@ -303,8 +303,7 @@ def cassette(args: Namespace) -> int:
     from mlesearch import archive, audit
 
     if args.action == "export":
-        stores = [None if p is None else Path(p) for p in (args.cassette, args.executions)]
-        print(f"{_shown(Path(args.file))}: {archive.export(Path(args.study), Path(args.file), *stores)}")
+        print(f"{_shown(Path(args.file))}: {archive.export(Path(args.study), Path(args.file), *_stores(args))}")
         return 0
     if args.action == "import":
         print(f"{_shown(Path(args.study))}: {archive.unpack(Path(args.file), Path(args.study), args.form)}")
@@ -313,6 +312,12 @@ def cassette(args: Namespace) -> int:
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     print(f"{args.path}: {contents}; {len(wrong)} faults")
     return 1 if wrong else 0
+
+
+def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
+    """Where calls and executions are, if not in the study's folder."""
+    cassette, executions = (None if p is None else Path(p) for p in (args.cassette, args.executions))
+    return cassette, executions
 
 
 # lists

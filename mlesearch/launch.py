@@ -132,12 +132,13 @@ def _write_run_json(run: RunPlan) -> None:
         "settings": recordable(run.settings),
         "mlesearch": __version__,
     }
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    write_atomically(path, json.dumps(content, indent=1) + "\n", durable=run.recorded is None)
 
 
 def _write_result(run: RunPlan) -> RunReport:
     row = summarise(run.folder)
-    write_atomically(run.folder / "result.json", json.dumps(row, indent=1) + "\n")
+    path = run.folder / "result.json"
+    write_atomically(path, json.dumps(row, indent=1) + "\n", durable=run.recorded is None)  # a replay can be had again
     return RunReport(run.key.id, str(row["status"]))
 
 

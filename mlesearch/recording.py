@@ -39,11 +39,6 @@ class Recording:
         self._last_asked = max((i for i, e in enumerate(self._events) if e["type"] == "asked"), default=-1)
         self._at = 0
 
-    @property
-    def complete(self) -> bool:
-        """Whether the recorded run came to its end."""
-        return bool(self._events) and self._events[-1]["type"] == "ended"
-
     def skip(self, count: int) -> None:
         """A replay that was killed has written this many events already."""
         self._at = count

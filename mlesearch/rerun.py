@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mlesearch.codec import Json
 from mlesearch.config import RunPlan, plan
-from mlesearch.recording import Recording
 from mlesearch.settings import Settings, from_recorded
 from mlesearch.study import first_difference, open_study, read_json, run_folders
 from mlesearch.types import ConfigError
@@ -41,8 +40,14 @@ class Replay:
     executions: int
 
 
-def plan_replay(study: Path, out: Path) -> Replay:
+def plan_replay(study: Path, out: Path, cassette: Path | None = None, executions: Path | None = None) -> Replay:
     """Check everything; nothing is written.
+
+    Args:
+        study: its folder.
+        out: where the replayed study goes.
+        cassette: where the model calls are, if not in the study's folder.
+        executions: likewise, the executions.
 
     Raises:
         ConfigError: there is no study, it was not recorded, or its runs would be other runs here.
@@ -52,11 +57,12 @@ def plan_replay(study: Path, out: Path) -> Replay:
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     if out.absolute() == study.absolute():
         raise ConfigError(f"--out: {out} is the recorded study itself; name another folder")
-    stores = {name: _store(study, name) for name in _STORES}
+    given = {"cassette": cassette, "executions": executions}
+    stores = {name: _store(study, name, given[name]) for name in _STORES}
     recorded: dict[str, Path] = {}
     cells: dict[str, Settings] = {}
     unfinished = []
-    real_us = calls = executions = 0
+    real_us = n_calls = n_executions = 0
     for folder in run_folders(study):
         if not _finished(folder):
             unfinished.append(folder)
@@ -66,15 +72,17 @@ def plan_replay(study: Path, out: Path) -> Replay:
         cells[json.dumps(read_json(folder / "run.json")["settings"], sort_keys=True)] = s
         result = read_json(folder / "result.json")
         real_us += round(result["real_s"] * 1e6)
-        calls, executions = calls + result["n_calls"], executions + result["n_executions"]
+        n_calls, n_executions = n_calls + result["n_calls"], n_executions + result["n_executions"]
     runs = (
         [_same(r, recorded[r.key.id]) for r in plan(list(cells.values())).runs if r.key.id in recorded] if cells else []
     )
-    return Replay(tuple(runs), tuple(unfinished), real_us / 1e6, calls, executions)
+    return Replay(tuple(runs), tuple(unfinished), real_us / 1e6, n_calls, n_executions)
 
 
-def _store(study: Path, name: str) -> tuple[Path, str]:
+def _store(study: Path, name: str, given: Path | None) -> tuple[Path, str]:
     """Where a store of the study is, and its form."""
+    if given is not None:
+        return given, "files" if given.is_dir() else "sqlite"
     for path, form in ((study / f"{name}.db", "sqlite"), (study / name, "files")):
         if path.exists():
             return path, form
@@ -82,10 +90,8 @@ def _store(study: Path, name: str) -> tuple[Path, str]:
 
 
 def _finished(folder: Path) -> bool:
-    result = folder / "result.json"
-    if not result.exists() or read_json(result)["status"] == "failed":
-        return False
-    return Recording(folder / "journal.jsonl").complete
+    result = folder / "result.json"  # of a run that did not fail, it is written after the end
+    return result.exists() and read_json(result)["status"] != "failed"
 
 
 def _settings(folder: Path, stores: dict[str, tuple[Path, str]], out: Path) -> Settings:

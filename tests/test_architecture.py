@@ -69,7 +69,7 @@ ALLOWED = {
     "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "purse", "settings", "study", "summary"},
     "estimate": LEAVES | {"config", "models", "settings", "spending", "study"},
     "costs": LEAVES | {"build", "config", "estimate", "models", "settings"},
-    "rerun": LEAVES | {"codec", "config", "recording", "settings", "study"},
+    "rerun": LEAVES | {"codec", "config", "settings", "study"},
     "progress": LEAVES | {"config", "study"},
     "show": LEAVES | BASE | {"record", "summary", "study", "replay", "build"},
     "doctor": LEAVES | {"sandbox"},

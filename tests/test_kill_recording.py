@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_kill import alive, finish, journals, once_each, start
+from test_kill import alive, journals, once_each
 
 from mlesearch.audit import verify
 from mlesearch.cli import main
@@ -21,14 +25,82 @@ from mlesearch.store import open_store
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 
 KILLS = 50
-JOBS = 2
+WORKERS = 2
 NUSD_A_TOKEN = 10_000  # output; the input is free, so that its count can number the replies
-LIMIT_USD = 60.0
+MORE_USD = 0.5
+"""What the study may cost at first, and by how much that is raised whenever it is spent."""
+
 FIRST = 100_000
 """Number of the first reply."""
 
 NEAR_S = 3.0
 """How long before a kill a reply may have been sent that reached no store."""
+
+
+ZYGOTE = """
+import json, os, sys
+from mlesearch import commands, compose, config, costs, launch, progress, rerun
+from mlesearch.analysis import report
+from mlesearch.cli import main
+from mlesearch.models.client import load_litellm
+import hydra, litellm
+print("ready", flush=True)
+for line in sys.stdin:
+    folder, argv = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.chdir(folder)
+        os.dup2(os.open("out.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND), 1)
+        os.dup2(1, 2)
+        try:
+            code = main(argv)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            code = 99
+        os._exit(code)
+    print(pid, flush=True)
+    status = os.waitpid(pid, 0)[1]
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+"""Starts the command line by a fork, with all that it imports: fifty launches in minutes."""
+
+
+class Zygote:
+    """Launches of the command line, one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ZYGOTE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder.parent
+        )
+        self._folder = folder
+        assert self._said() == "ready"
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def start(self, words: list[str]) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([str(self._folder), words]) + "\n")
+        self._process.stdin.flush()
+        return int(self._said())
+
+    def ended(self) -> int:
+        """Waits for the end of what was started; its exit code, below 0 for a signal."""
+        return int(self._said())
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Paying:
@@ -74,58 +146,65 @@ def _stored(study: Path) -> list[int]:
 def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     moments = random.Random(11)
     paying, kills, study = Paying(), [], tmp_path / "studies/s"
-    with OpenAIStub(paying, latency_s=0.05) as stub:
+    zygote = Zygote(tmp_path)
+    with closing(zygote), OpenAIStub(paying, latency_s=0.05) as stub:
         words = [
             *("run", "-m", "model=local", "strategy=random,gome", "tasks=[rentals]"),
-            *(f"launcher.n_jobs={JOBS}", "run.workers=2", "budget.steps=6", "study.dir=studies/s"),
-            *("cassette=record", "sandbox.exec_store=record", "--yes", f"model.params.api_base={stub.base_url}"),
+            *("launcher.n_jobs=1", f"run.workers={WORKERS}", "budget.steps=6", "study.dir=studies/s"),
+            *("cassette=record", "sandbox.exec_store=record", f"model.params.api_base={stub.base_url}"),
             "model.params.price={input_usd_per_mtok: 0.0, output_usd_per_mtok: 10.0}",
         ]
-        options, flags = [w for w in words if w != "--yes"], ["--yes"]
-        seeds = 3
+        seeds, limit_usd, stops = 2, MORE_USD, 0
 
         def launch(limit_usd: float) -> list[str]:
-            grid = f"seeds=[{','.join(map(str, range(seeds)))}]"
-            return [*options, grid, f"budget.study_usd={limit_usd}", *flags]
+            return [*words, f"seeds=[{','.join(map(str, range(seeds)))}]", f"budget.study_usd={limit_usd}", "--yes"]
 
         while len(kills) < KILLS:
             before, calls = journals(study), stub.calls
-            process = start(tmp_path, *launch(LIMIT_USD))
-            while process.poll() is None and stub.calls == calls:
-                time.sleep(0.02)
-            until = time.monotonic() + moments.uniform(0.0, 4.0)
-            while process.poll() is None and time.monotonic() < until:
+            pid = zygote.start(launch(limit_usd))
+            while _runs(pid) and stub.calls == calls:
                 time.sleep(0.01)
-            if process.poll() is not None:
-                _, err = process.communicate()
-                assert process.returncode == 0, err.decode()
-                seeds += 2  # all of it is done: more to do
+            until = time.monotonic() + moments.uniform(0.0, 3.0)
+            while _runs(pid) and time.monotonic() < until:
+                time.sleep(0.005)
+            if _runs(pid):
+                os.kill(pid, signal.SIGKILL)
+                kills.append(time.monotonic())
+            code = zygote.ended()
+            with closing(Purse(study / "budgets.db", Limits())) as purse:
+                account = purse.account()
+            assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
+            if code == 1:
+                said = (tmp_path / "out.txt").read_text()
+                assert "stopped: budget.study_usd: $" in said[-2000:]
+                assert "failed: " not in said
+                stops, limit_usd = stops + 1, limit_usd + MORE_USD
                 continue
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills.append(time.monotonic())
+            if code != -signal.SIGKILL:
+                assert code == 0, (tmp_path / "out.txt").read_text()[-2000:]
+                seeds += 1  # all of it is done: more to do
+                continue
             until = time.monotonic() + 20
             while alive(tmp_path) and time.monotonic() < until:
-                time.sleep(0.1)
+                time.sleep(0.05)
             assert not alive(tmp_path)
             after = journals(study)
             assert all(after[name][: len(lines)] == lines for name, lines in before.items())
             for store in ("cassette.db", "executions.db"):
                 if (study / store).exists():
                     assert verify(study / store)[1] == []
-            with closing(Purse(study / "budgets.db", Limits())) as purse:
-                account = purse.account()
-                assert paying.nusd <= account.spent_nusd + account.held_nusd <= LIMIT_USD * 1e9
-        finish(tmp_path, *launch(10 * LIMIT_USD))
+        zygote.start(launch(limit_usd + 10))
+        assert zygote.ended() == 0, (tmp_path / "out.txt").read_text()[-2000:]
+    assert stops
     once_each(study)
     numbers, stored = _numbers(study), _stored(study)
     assert len(numbers) == len(set(numbers))
     assert sorted(stored) == sorted(numbers)  # each reply that was kept is in one journal, once
     lost = sorted(set(paying.sent) - set(numbers))
-    assert len(lost) <= KILLS * JOBS * 2  # calls in flight when a process was killed
+    assert len(lost) <= KILLS * WORKERS  # calls in flight when a process was killed
     for number in lost:
         assert any(-NEAR_S <= paying.sent[number][0] - at <= NEAR_S for at in kills)
     assert verify(study)[1] == []
     assert main(["replay", str(study), "--out", str(tmp_path / "replayed")]) == 0
     with capsys.disabled():
-        print(f"\n{KILLS} kills, {stub.calls} calls paid, {len(lost)} of them cut off, {seeds} seeds")
+        print(f"\n{KILLS} kills, {stub.calls} calls paid, {len(lost)} of them cut off, {stops} stops for money")

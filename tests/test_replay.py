@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -166,11 +167,31 @@ def test_what_can_not_replay_says_why(study: Path, tmp_path: Path, capsys: pytes
     del changed["settings"]
     run.write_text(json.dumps(changed))
     assert "its settings can't be read" in refused("replay", str(tmp_path / "rec"))
-    (tmp_path / "rec/cassette.db").unlink()
+    (tmp_path / "rec/cassette.db").rename(tmp_path / "elsewhere.db")
     assert "nothing to replay from: no cassette here; record a study with cassette=record" in refused(
         "replay", str(tmp_path / "rec")
     )
     assert main(["cassette", "verify", str(tmp_path / "rec")]) == 1
+    assert "no store of cassette here; record with cassette=record" in capsys.readouterr().err
+    shutil.copy(study / "../rec" / run.relative_to(tmp_path / "rec"), run)
+    where = ["--cassette", str(tmp_path / "elsewhere.db")]
+    assert main(["replay", str(tmp_path / "rec"), "--out", str(tmp_path / "out"), *where]) == 0
+
+
+def test_verify_finds_what_would_not_replay(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(study, tmp_path / "rec")
+    for name, kind in (("cassette", "call"), ("executions", "execution")):
+        with sqlite3.connect(tmp_path / f"rec/{name}.db") as db:
+            (key,) = db.execute("SELECT key FROM entries WHERE near LIKE 'high/%' ORDER BY key").fetchone()
+            db.execute("DELETE FROM entries WHERE key = ?", (key,))
+        db.close()
+        assert main(["cassette", "verify", str(tmp_path / "rec")]) == 1
+        assert f"the {kind} high/" in capsys.readouterr().err
+    with sqlite3.connect(tmp_path / "rec/cassette.db") as db:
+        db.execute("UPDATE entries SET entry = zeroblob(40) WHERE near LIKE 'high/greedy%'")
+    db.close()
+    assert main(["cassette", "verify", str(tmp_path / "rec/cassette.db")]) == 1
+    assert "is damaged; remove it and record it again" in capsys.readouterr().err
 
 
 def test_runs_that_had_not_ended_are_taken_over(
@@ -248,7 +269,9 @@ def test_what_counts_as_a_secret() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_sweep_of_two_models_and_four_strategies_replays(workers: int, tmp_path: Path) -> None:
+def test_a_sweep_of_two_models_and_four_strategies_replays(
+    workers: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with OpenAIStub(engineers(("low", 0.3), ("high", 0.9))) as stub:
         words = ["model.name=low,high", "strategy=random,greedy,mcts,gome", "seeds=[0,1]", "budget.steps=6"]
         done = record(tmp_path, stub, *words, f"run.workers={workers}")
@@ -258,5 +281,6 @@ def test_a_sweep_of_two_models_and_four_strategies_replays(workers: int, tmp_pat
         replayed = guarded(tmp_path, "replay", "rec", "--out", str(out), "--jobs", str(jobs))
         assert replayed.returncode == 0, replayed.stderr
         assert "16 of 16 runs came out the same" in replayed.stdout
-        print(replayed.stdout.splitlines()[-1], f"({workers} workers, {jobs} jobs)")
+        with capsys.disabled():
+            print("\n", replayed.stdout.splitlines()[-1], f"({workers} workers, {jobs} jobs)")
         same(tmp_path / "rec", out)
