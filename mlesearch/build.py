@@ -25,13 +25,16 @@ from mlesearch.parts import EngineParts
 from mlesearch.record import Record
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
-from mlesearch.settings import Settings
+from mlesearch.settings import Settings, role_settings
 from mlesearch.splits import TaskSplits
 from mlesearch.study import RunKey
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
 
 M = TypeVar("M")
+
+ROLE_OPS = {"feedback": (Op.REVIEW, Op.DIAGNOSE), "ideas": (Op.HYPOTHESIZE, Op.SELECT)}
+"""The operators of each role."""
 
 SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
@@ -61,6 +64,24 @@ def make_model(s: Settings) -> Model:
     from mlesearch.models.registry import make_model as make
 
     return shared(s, make(s.model.name, s.model.kind, s.model.params))
+
+
+def make_roles(s: Settings) -> dict[str, Role]:
+    """The models that answer in a role, and how they sample."""
+    from mlesearch.models.registry import make_model as make
+
+    found = {}
+    for name, plain in s.model.roles.items():
+        m = role_settings(plain)
+        found[name] = Role(shared(s, make(m.name, m.kind, m.params)), Sampling(**asdict(m.sampling)))
+    return found
+
+
+def crew(s: Settings, model: Model) -> dict[Op, Role]:
+    """Who answers each operator: the model of the cell, where no role does."""
+    roles = make_roles(s)
+    own = Role(model, Sampling(**asdict(s.model.sampling)))
+    return {op: next((roles[r] for r in roles if op in ROLE_OPS[r]), own) for op in Op}
 
 
 def make_embedder(s: Settings) -> Embedder:
@@ -197,7 +218,8 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
     entropy = replicate_entropy(task.id, key.seed)
     problem = Problem(task.direction, budget.steps, make_context(s))
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
-    role = Role(model, Sampling(**asdict(s.model.sampling)))
+    roles = crew(s, model)
+    live = any(role.model.live for role in roles.values())
     cockpit = Cockpit(
         run_id=key.id,
         entropy=entropy,
@@ -205,15 +227,15 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str) -> EngineParts:
         resources=make_resources(limits, sandbox),
         operators=operators,
         scope=scope,
-        roles=dict.fromkeys(Op, role),
+        roles=roles,
         embedder=make_embedder(s),
         scorer=TaskScorer(task),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
     )
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
-    keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
-    record = Record(folder, header, durable=model.live, keep_prompts=keep_prompts)
+    keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
+    record = Record(folder, header, durable=live, keep_prompts=keep_prompts)
     return EngineParts(
         optimizer=optimizer,
         cockpit=cockpit,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MISSING = "???"
+ROLES = ("feedback", "ideas")
+"""What of a search a model of its own may answer: see `ModelSettings`."""
 
 
 @dataclass
@@ -24,7 +26,12 @@ class SamplingSettings:
 
 @dataclass
 class ModelSettings:
-    """A model: one file in `conf/model/`."""
+    """A model: one file in `conf/model/`.
+
+    retires: the day from which its provider answers no more, as 2026-12-31; changes no result.
+    roles: who answers in its place, by role: feedback (review, diagnose) or ideas (hypothesize, select). Each is the
+    name of a model's file, or a mapping with that `name` and what differs from the file (sampling, params).
+    """
 
     name: str = MISSING
     kind: str = MISSING
@@ -33,7 +40,14 @@ class ModelSettings:
     capability_source: str | None = None
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     call_timeout_s: float = 600.0
+    retires: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    roles: dict[str, Any] = field(default_factory=dict)
+
+
+def role_settings(plain: dict[str, Any]) -> ModelSettings:
+    """The model of a role, from the plain data that `ModelSettings.roles` holds once it is composed."""
+    return ModelSettings(**{**plain, "sampling": SamplingSettings(**plain["sampling"])})
 
 
 @dataclass
