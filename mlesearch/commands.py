@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -10,6 +9,8 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlesearch.lists import experiments, models, strategies, tasks
 
 if TYPE_CHECKING:
     from mlesearch.compose import Launch
@@ -318,61 +319,6 @@ def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
     """Where calls and executions are, if not in the study's folder."""
     cassette, executions = (None if p is None else Path(p) for p in (args.cassette, args.executions))
     return cassette, executions
-
-
-# lists
-
-
-def tasks(args: Namespace) -> int:
-    """List, check, grade."""
-    from mlesearch.tasks import folder
-
-    if args.action == "list":
-        from mlesearch import machine
-        from mlesearch.tasks.listing import list_rows
-
-        machine.table(list_rows())
-        return 0
-    if args.action == "check":
-        from mlesearch.tasks.check import check
-
-        findings = check(args.task)
-        print("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
-        return 1 if any(f.level == "error" for f in findings) else 0
-    task = folder.load(args.task)
-    from mlesearch.tasks.grading import grade_test
-    from mlesearch.tasks.grading import report as grade_report
-
-    path = Path(args.submission)
-    result = grade_report(task, path)
-    print(json.dumps(result, indent=1, default=str))
-    if not result["valid_submission"]:
-        print(f"not valid: {grade_test(task, path).problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def models(args: Namespace) -> int:
-    """List models."""
-    return _list("model")
-
-
-def strategies(args: Namespace) -> int:
-    """List strategies, plug-ins included."""
-    return _list("strategy")
-
-
-def experiments(args: Namespace) -> int:
-    """List experiments."""
-    return _list("experiments")
-
-
-def _list(group: str) -> int:
-    from mlesearch.compose import describe, names
-
-    for name in names(group):
-        print(f"{name:14} {describe(group, name)}")
-    return 0
 
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
