@@ -86,7 +86,7 @@ def choose_sandbox(s: Settings) -> ladder.Choice:
     Raises:
         ConfigError: unknown kind, it does not work here, or it does not keep `sandbox.require`.
     """
-    return ladder.choose(s.sandbox.kind, s.sandbox.require, _sandbox_params(s))
+    return ladder.choose(s.sandbox.kind, s.sandbox.require, _sandbox_params(s), bool(s.sandbox.gpus))
 
 
 def _sandbox_params(s: Settings) -> dict[str, object]:
@@ -133,7 +133,7 @@ def _recorded(
 @lru_cache(maxsize=8)
 def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
     given = json.loads(params)
-    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given), given)
+    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
     if gpu is not None:
         from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 

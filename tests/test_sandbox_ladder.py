@@ -111,6 +111,19 @@ def test_wrong_choices(no_docker, name, require, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_gpu_each_is_pinned_as_the_rung_can(no_docker):
+    for name, degree in (("bubblewrap", Degree.HELD), ("local", Degree.ADVISORY)):
+        (rung,) = ladder.probe([name], gpu=True)
+        if not rung.works:
+            continue
+        assert rung.degree("gpu_pinned") is degree
+        choice = ladder.choose(name, ["gpu_pinned: advisory"], gpu=True)
+        ladder.open_choice(choice, {"warm": False, "require": ["net_off", "gpu_pinned: advisory"]}).close()
+        if degree is Degree.ADVISORY:
+            with pytest.raises(ConfigError, match="the rung local does not keep gpu_pinned on this machine"):
+                ladder.choose(name, ["gpu_pinned"], gpu=True)
+
+
 def test_promises_shrink_with_the_kernel():
     full = kernel.promised(7, has_cgroup=True)
     assert {p.partition(":")[0] for p in full} == set(PROMISES) - {"gpu_pinned"}

@@ -60,7 +60,7 @@ class _Container:
         """The daemon remembers events of a container that is gone."""
         with _daemon():
             events = self._api.events(
-                since=int(self._began), until=int(time.time()) + 1, filters={"container": self._id, "event": "oom"}
+                since=int(self._began), until=int(time.time()) + 3, filters={"container": self._id, "event": "oom"}
             )
             return any(True for _ in events)
 

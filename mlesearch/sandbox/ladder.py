@@ -47,6 +47,11 @@ _MEANS: Mapping[str, Mapping[str, str]] = {
         "local": "Landlock: an allow-list beside the answers, mlesearch and the bundled data sets",
     },
     "tree_kill": _TREE,
+    "gpu_pinned": {
+        "docker": "the container is given that GPU alone",
+        "bubblewrap": "the nodes of that GPU alone are bound",
+        "local": "CUDA_VISIBLE_DEVICES",
+    },
     "disk_bound": dict.fromkeys(
         CHOSEN_BY_AUTO, "a watchdog counts bytes and entries every 50 ms; one file is bounded at once"
     ),
@@ -143,46 +148,55 @@ def make(name: str, params: Mapping[str, object]) -> Sandbox:
 
 
 def open_choice(choice: Choice, params: Mapping[str, object]) -> Sandbox:
-    """The chosen rung.
+    """The chosen rung. That it keeps what is required of GPUs was seen by `choose`; it can't tell by itself.
 
     Raises:
         ConfigError: a parameter that the rung does not have.
         SandboxUnavailable: it does not work any more.
     """
-    return make(choice.name, choice.params(params))
+    given = choice.params(params)
+    if isinstance(given.get("require"), list):
+        given["require"] = [p for p in cast("list[str]", given["require"]) if not p.startswith("gpu_pinned")]
+    return make(choice.name, given)
 
 
-def probe(names: Sequence[str] = tuple(MODULES), params: Mapping[str, object] | None = None) -> tuple[Rung, ...]:
+def probe(
+    names: Sequence[str] = tuple(MODULES), params: Mapping[str, object] | None = None, gpu: bool = False
+) -> tuple[Rung, ...]:
     """Try rungs with a small program each, some tenths of a second for one; once in a process.
 
     Args:
         names: of the rungs.
         params: of the rungs' `make`; what one rung does not know is left out for it. `require` is not asked for.
+        gpu: whether every program gets a GPU.
 
     Raises:
         ConfigError: no such rung, or a value that is not allowed.
     """
     given = {} if params is None else {k: v for k, v in params.items() if k != "require"}
-    return tuple(_probe(name, _frozen(given), os.getpid()) for name in names)
+    return tuple(_probe(name, _frozen(given), gpu, os.getpid()) for name in names)
 
 
-def choose(name: str, require: Sequence[str] = (), params: Mapping[str, object] | None = None) -> Choice:
+def choose(
+    name: str, require: Sequence[str] = (), params: Mapping[str, object] | None = None, gpu: bool = False
+) -> Choice:
     """The rung that a name stands for: `auto` is the strongest one that works here and keeps what is required.
 
     Args:
         name: `auto`, or a rung.
         require: promises without which nothing may be run.
         params: of the rungs' `make`.
+        gpu: whether every program gets a GPU.
 
     Raises:
         ConfigError: no such rung, none works, or none keeps what is required; in one line.
     """
     options.check_names(require)
     if name != AUTO:
-        return _named(name, require, params)
+        return _named(name, require, params, gpu)
     seen: list[Rung] = []
     for each in CHOSEN_BY_AUTO:
-        (rung,) = probe((each,), params)
+        (rung,) = probe((each,), params, gpu)
         seen.append(rung)
         if rung.works and not _lacking(rung, require):
             passed = [f"{r.name}: {_objection(r, require)}" for r in seen[:-1]]
@@ -193,10 +207,10 @@ def choose(name: str, require: Sequence[str] = (), params: Mapping[str, object] 
     raise ConfigError(f"sandbox=auto: no rung{wanted} works on this machine: {said}")
 
 
-def _named(name: str, require: Sequence[str], params: Mapping[str, object] | None) -> Choice:
+def _named(name: str, require: Sequence[str], params: Mapping[str, object] | None, gpu: bool) -> Choice:
     if name not in MODULES:
         raise ConfigError(f"sandbox.kind: no sandbox is called {name!r}; there are: {', '.join((AUTO, *MODULES))}")
-    (rung,) = probe((name,), params)
+    (rung,) = probe((name,), params, gpu)
     if not rung.works:
         raise ConfigError(f"sandbox={name}: {rung.why}; {rung.todo}")
     if _lacking(rung, require):
@@ -234,7 +248,7 @@ def _frozen(params: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
 
 
 @lru_cache(maxsize=32)
-def _probe(name: str, params: tuple[tuple[str, object], ...], pid: int) -> Rung:
+def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: int) -> Rung:
     """One rung, tried; `pid` makes a fork try for itself."""
     if name not in MODULES:
         raise ConfigError(f"sandbox.kind: no sandbox is called {name!r}; there are: {', '.join((AUTO, *MODULES))}")
@@ -245,6 +259,8 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], pid: int) -> Rung:
     try:
         sandbox = make(name, {**_known(name, dict(params)), "warm": False})
         promised = tuple(cast("Sequence[str]", sandbox.identity()["promises"]))
+        pinned = str(getattr(sandbox, "gpu_promise", "")) if gpu else ""
+        promised += (pinned,) if pinned else ()
         sandbox.check()
         notes = sandbox.notes() if isinstance(sandbox, local.LocalSandbox) else ()
     except SandboxUnavailable as error:

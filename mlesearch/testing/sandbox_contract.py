@@ -305,6 +305,14 @@ class SandboxContract:
         )
         assert bench.run(program, LEAN).status is ExecStatus.OOM
 
+    def test_memory_of_many_small_children_that_want_to_be_spared(self, bench: Bench) -> None:
+        program = (
+            "import os, time\ntry:\n    open('/proc/self/oom_score_adj', 'w').write('0')\nexcept OSError:\n    pass\n"
+            "for _ in range(80):\n    if os.fork() == 0:\n        kept = os.urandom(1 << 20) * 6\n"
+            "        time.sleep(60)\n        os._exit(0)\ntime.sleep(60)"
+        )
+        assert bench.run(program, LEAN).status is ExecStatus.OOM
+
     def test_memory_of_a_child_whose_end_is_ignored(self, bench: Bench) -> None:
         program = (
             "import os, time\nif os.fork() == 0:\n    kept = []\n    while True:\n"
