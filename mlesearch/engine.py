@@ -73,7 +73,7 @@ class Engine:
 
     def _make_lanes(self) -> Lanes:
         if self._p.recording is not None:
-            return FollowingLanes(self._p.recording.whose)
+            return FollowingLanes(self._p.recording.whose, BudgetSpent("the recorded run found no budget for it"))
         if self._p.virtual:
             return VirtualLanes(self._time.at, charged_us)
         return InlineLanes() if self._p.workers == 1 else ThreadLanes(self._p.workers)
@@ -201,7 +201,7 @@ class Engine:
         flight = self._flights[worker]
         stored = self._stored.get(flight.proposal.id, {})
         try:
-            work = flight.flow.send(result)
+            work = flight.flow.throw(result) if isinstance(result, BudgetSpent) else flight.flow.send(result)
             while work.key in stored:
                 work = flight.flow.send(self._record.recall(stored.pop(work.key)))
         except StopIteration as stop:
@@ -234,8 +234,11 @@ class Engine:
             t = self._time.charge(worker, charged_us(done.result))
             self._write(worker, work, done.result, t)
             self._proceed(worker, done.result)
+            return
+        self._settle(worker, Usage(cost_nusd=0))
+        if isinstance(done.error, BudgetSpent):
+            self._proceed(worker, done.error)
         else:
-            self._settle(worker, Usage(cost_nusd=0))
             self._leave(worker)
             self._failure = self._failure or done.error
             self._closing = RunStatus.INTERRUPTED
@@ -314,8 +317,8 @@ class Engine:
         else:
             text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
             reservation = self._meter.worst_case(text_bytes, 0, self._p.cockpit.embedder.price)
-        if not self._meter.reserve(reservation, self._time.furthest):
-            return False
+        if not self._meter.reserve(reservation, self._time.furthest) and self._p.recording is None:
+            return False  # a replay goes by what the recording has
         self._reserved[worker] = reservation
         return True
 

@@ -141,11 +141,12 @@ class FollowingLanes:
     After a failure the recording is left, and what is under way is done in any order, so that the run can stop.
     """
 
-    def __init__(self, whose: Callable[[Collection[int]], int]) -> None:
-        """`whose` tells which of the workers whose work is under way ends next."""
+    def __init__(self, whose: Callable[[Collection[int]], tuple[int, bool]], refused: Exception) -> None:
+        """`whose` tells which of the workers whose work is under way ends next; `refused` ends what was not done."""
         self._whose = whose
         self._waiting: dict[int, Work] = {}
         self._left = False
+        self._refused = refused
 
     def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
         """Keep it until its turn."""
@@ -153,12 +154,15 @@ class FollowingLanes:
 
     def next(self) -> Done:
         """Do the work that ended next in the recording."""
-        worker = min(self._waiting) if self._left else self._follow()
-        done = _perform(worker, self._waiting.pop(worker))
+        worker, was_done = (min(self._waiting), True) if self._left else self._follow()
+        work = self._waiting.pop(worker)
+        if not was_done:
+            return Done(worker, None, self._refused)
+        done = _perform(worker, work)
         self._left = self._left or done.error is not None
         return done
 
-    def _follow(self) -> int:
+    def _follow(self) -> tuple[int, bool]:
         try:
             return self._whose(self._waiting)
         except Exception:

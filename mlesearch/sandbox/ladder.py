@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib import import_module
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
-from mlesearch.sandbox import cgroup, kernel, landlock, local, options
+from mlesearch.sandbox import cgroup, kernel, landlock, options
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -60,6 +60,13 @@ _MEMORY = {
     "memory_hard": ("a control group", "a watchdog sums the tree every 50 ms; one huge allocation fails at once"),
     "oom_signal": ("the control group's count of kills", "the watchdog, or a MemoryError that ended the program"),
 }
+
+
+@runtime_checkable
+class _Weaker(Protocol):
+    """A rung that says in words what is weaker on this machine."""
+
+    def notes(self) -> tuple[str, ...]: ...
 
 
 class Degree(StrEnum):
@@ -262,7 +269,7 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: in
         pinned = str(getattr(sandbox, "gpu_promise", "")) if gpu else ""
         promised += (pinned,) if pinned else ()
         sandbox.check()
-        notes = sandbox.notes() if isinstance(sandbox, local.LocalSandbox) else ()
+        notes = tuple(sandbox.notes()) if isinstance(sandbox, _Weaker) else ()
     except SandboxUnavailable as error:
         why, _, todo = str(error).removeprefix(f"sandbox {name}: ").partition("; ")
         todo = todo or "see the declared gaps in docs/sandbox.md"
