@@ -42,7 +42,8 @@ import json, os, sys
 from mlesearch import commands, compose, config, costs, launch, progress, rerun
 from mlesearch.analysis import report
 from mlesearch.cli import main
-from mlesearch.models.client import load_litellm
+from mlesearch.models.client import ENVIRONMENT
+os.environ.update(ENVIRONMENT)
 import hydra, litellm
 print("ready", flush=True)
 for line in sys.stdin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from test_cli import cli
+from test_cli import MLESEARCH, cli
 
 from mlesearch.archive import export, unpack
 from mlesearch.cli import main
@@ -51,14 +52,14 @@ def engineers(*capabilities: tuple[str, float]):  # type: ignore[no-untyped-def]
 
 def record(folder: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedProcess[str]:
     """A recorded study in `folder/rec`."""
-    return cli(
-        folder,
-        *("run", "-m", "model=local", "model.params.model=openai/${model.name}", "launcher.n_jobs=1"),
+    command = [
+        *(*MLESEARCH, "run", "-m", "model=local", "model.params.model=openai/${model.name}", "launcher.n_jobs=1"),
         *(f"model.params.api_base={stub.base_url}", "model.params.api_key_env=MY_KEY", "tasks=[rentals]"),
         "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 4.0}",
         *("cassette=record", "sandbox.exec_store=record", "study.dir=rec", *words),
-        env={"MY_KEY": KEY},
-    )
+    ]
+    env = {**os.environ, "MY_KEY": KEY}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, timeout=1500)
 
 
 def guarded(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
