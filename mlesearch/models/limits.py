@@ -107,6 +107,8 @@ def file_system_of(folder: Path) -> str:
 
 def part_of(caps: Caps, parts: int) -> Caps:
     """An Nth of every limit, rounded down, but at least 1."""
+    if parts == 1 or not caps.any:
+        return caps
 
     def part(limit: int | None) -> int | None:
         return None if limit is None else max(1, limit // parts)

@@ -30,6 +30,7 @@ class LitellmModel:
         self.name = name
         self.params = params
         self._client = LiteLLMClient(f"model {name!r}", params, "acompletion")
+        self._free = params.price is not None and not any(_declared(params.price).values())
         self._map_price: Price | None = None
         self._map_asked = False
 
@@ -150,8 +151,7 @@ class LitellmModel:
 
     def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int) -> int | None:
         declared = self.params.price
-        free = declared is not None and not any(_declared(declared).values())
-        if prompt <= 0 and not free:  # a server that reports no usage has not answered for nothing
+        if prompt <= 0 and not self._free:  # a server that reports no usage has not answered for nothing
             return None
         if declared is not None:
             return declared.cost_nusd(prompt, output, cached)
