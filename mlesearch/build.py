@@ -124,7 +124,7 @@ def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
 
 
 def forgive(s: Settings) -> None:
-    """Before a launch: a key that was refused in an earlier one may have been replaced."""
+    """Before a launch: what failed or was refused in an earlier one may work again."""
     place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
     if place.path is not None and place.path.exists():
         ledger = Ledger(place.path)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlesearch.models.errors import classify
+from mlesearch.models.ledger import LedgerError
 from mlesearch.models.limits import ALONE, Lane, Shared, gate
 from mlesearch.models.loop import GRACE_S, background_loop
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
@@ -215,7 +216,8 @@ class LiteLLMClient:
         try:
             result = self._send(litellm, arguments, droppable, left_s - (time.monotonic() - begun))
         finally:
-            entrance.leave(entered, _used(result), result if isinstance(result, Failure) else None)
+            with contextlib.suppress(LedgerError):  # the answer is paid for; the next call will say what is wrong
+                entrance.leave(entered, _used(result), result)
         return result
 
     def _lane(self) -> Lane:

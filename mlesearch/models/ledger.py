@@ -135,13 +135,17 @@ class Ledger:
         """
         with self._transaction(write=caps.any) as db:
             now = time.monotonic()
-            held = _held(db, model, now, call_s)
+            held = _held(db, model, now)
             if isinstance(held, Refused):
                 return held
+            wait_s, why = held, "its provider fails again and again, or asked for a pause"
+            if not wait_s and caps.any:
+                wait_s, why = _full(db, bucket, caps, tokens, ticket, now)
+            if not wait_s and not _tries(db, model, now, call_s):
+                wait_s, why = 0.05, "another call tries whether its provider answers again"
             if not caps.any:
-                return Admitted(None, now) if held is None else Wait(held, None, _FAILING)
-            wait_s, why = (held, _FAILING) if held is not None else _full(db, bucket, caps, tokens, ticket, now)
-            if wait_s > 0:
+                return Wait(wait_s, None, why) if wait_s else Admitted(None, now)
+            if wait_s:
                 return Wait(wait_s, _turn(db, bucket, ticket, now), why)
             if ticket is not None:
                 db.execute("DELETE FROM queue WHERE ticket = ?", (ticket,))
@@ -205,10 +209,15 @@ class Ledger:
             with self._transaction(write=True) as db:
                 db.execute("DELETE FROM breakers WHERE model = ?", (model,))
 
-    def forgive(self) -> None:
-        """Forget all refused keys: a new launch tries them again."""
+    def abandoned(self, model: str) -> None:
+        """A call was given up by its own process: if it tried a failing model, another one may."""
         with self._transaction(write=True) as db:
-            db.execute("DELETE FROM breakers WHERE refused IS NOT NULL")
+            db.execute("UPDATE breakers SET probe = 0 WHERE model = ?", (model,))
+
+    def forgive(self) -> None:
+        """Forget all failures and refused keys: a new launch tries again."""
+        with self._transaction(write=True) as db:
+            db.execute("DELETE FROM breakers")
 
     def close(self) -> None:
         """Give the database up; used again, it is opened again."""
@@ -233,7 +242,9 @@ class Ledger:
                     raise
                 db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"limits: {self.path or 'the database'} can't be used: {error}") from error
+            raise LedgerError(
+                f"limits: {self.path or 'the database'} can't be used: {error}; remove it, it holds nothing that lasts"
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         if self.path is None:
@@ -259,29 +270,29 @@ class Ledger:
         return db
 
 
-_FAILING = "the model fails again and again, and is left alone for a while"
-
-
 def _breaker(db: sqlite3.Connection, model: str) -> tuple[int, float, float, float]:
     row = db.execute("SELECT failures, opened, until, cool_off FROM breakers WHERE model = ?", (model,)).fetchone()
     return (int(row[0]), float(row[1]), float(row[2]), float(row[3])) if row else (0, 0.0, 0.0, 0.0)
 
 
-def _held(db: sqlite3.Connection, model: str, now: float, call_s: float) -> float | Refused | None:
-    """Seconds to wait for an open breaker; None where it is closed, or where this call is the one that tries."""
-    row = db.execute("SELECT failures, until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
+def _held(db: sqlite3.Connection, model: str, now: float) -> float | Refused:
+    """Seconds to wait for an open breaker; 0 where it is closed, or where one call may try."""
+    row = db.execute("SELECT until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
     if row is None:
-        return None
-    failures, until, kind, text = row
+        return 0.0
+    until, kind, text = row
     if kind is not None:
-        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else None
-    if until > now:
-        return float(until - now)
-    if failures < TRIP:
-        return None
-    # one call tries whether the model answers again; the others wait for what comes of it
-    tries = "UPDATE breakers SET probe = ? WHERE model = ? AND NOT (probe > ? AND probe <= ?)"
-    return None if db.execute(tries, (now + call_s, model, now, now + call_s + 1)).rowcount else 0.05
+        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else 0.0
+    return max(0.0, float(until - now))
+
+
+def _tries(db: sqlite3.Connection, model: str, now: float, call_s: float) -> bool:
+    """Whether a call may go: of a model whose breaker was open, one; the others wait for what comes of it."""
+    row = db.execute("SELECT failures FROM breakers WHERE model = ?", (model,)).fetchone()
+    if row is None or row[0] < TRIP:
+        return True
+    takes = "UPDATE breakers SET probe = ? WHERE model = ? AND NOT (probe > ? AND probe <= ?)"
+    return db.execute(takes, (now + call_s, model, now, now + call_s + 1)).rowcount == 1
 
 
 def _full(
