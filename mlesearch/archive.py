@@ -119,8 +119,9 @@ def _key_variables(folders: Iterable[Path]) -> set[str]:
     found = set()
     for folder in folders:
         settings = read_json(folder / "run.json").get("settings", {})
-        for part in ("model", "embedder"):
-            name = settings.get(part, {}).get("params", {}).get("api_key_env")
+        model, embedder = settings.get("model", {}), settings.get("embedder", {})
+        for part in (model, embedder, *model.get("roles", {}).values()):
+            name = part.get("params", {}).get("api_key_env")
             found |= {name} if name else set()
     return found
 

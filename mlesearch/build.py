@@ -28,7 +28,7 @@ from mlesearch.record import Record
 from mlesearch.recording import Recording
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
 from mlesearch.scoring import TaskScorer
-from mlesearch.settings import Settings
+from mlesearch.settings import Settings, role_settings
 from mlesearch.spending import cell_of, on_network, purse_of
 from mlesearch.splits import TaskSplits
 from mlesearch.store import open_store
@@ -37,6 +37,9 @@ from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
 
 M = TypeVar("M")
+
+ROLE_OPS = {"feedback": (Op.REVIEW, Op.DIAGNOSE), "ideas": (Op.HYPOTHESIZE, Op.SELECT)}
+"""The operators of each role."""
 
 SANDBOXES = {"local": "mlesearch.sandbox.local"}
 
@@ -65,10 +68,33 @@ def make_model(s: Settings, cell: str = "") -> Model:
     """The model of a cell: paid from the study's purse where the cell is named, behind the cassette."""
     from mlesearch.models.registry import make_model as make
 
-    model: Model = shared(s, make(s.model.name, s.model.kind, s.model.params))
+    return behind(s, make(s.model.name, s.model.kind, s.model.params), cell)
+
+
+def behind(s: Settings, model: Model, cell: str) -> Model:
+    """A model paid from the study's purse, where the cell is named, and behind the cassette."""
     purse, tape = purse_of(s) if cell else None, make_tape(s)
+    model = shared(s, model)
     model = model if purse is None else PaidModel(model, purse, cell)
     return model if tape is None else RecordedModel(model, tape)
+
+
+def make_roles(s: Settings, cell: str = "") -> dict[str, Role]:
+    """The models that answer in a role, and how they sample."""
+    from mlesearch.models.registry import make_model as make
+
+    found = {}
+    for name, plain in s.model.roles.items():
+        m = role_settings(plain)
+        found[name] = Role(behind(s, make(m.name, m.kind, m.params), cell), Sampling(**asdict(m.sampling)))
+    return found
+
+
+def crew(s: Settings, model: Model, cell: str = "") -> dict[Op, Role]:
+    """Who answers each operator: the model of the cell, where no role does."""
+    roles = make_roles(s, cell)
+    own = Role(model, Sampling(**asdict(s.model.sampling)))
+    return {op: next((roles[r] for r in roles if op in ROLE_OPS[r]), own) for op in Op}
 
 
 def make_embedder(s: Settings, cell: str = "") -> Embedder:
@@ -103,7 +129,7 @@ def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
 
 
 def forgive(s: Settings) -> None:
-    """Before a launch: a key that was refused in an earlier one may have been replaced."""
+    """Before a launch: what failed or was refused in an earlier one may work again."""
     place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
     if place.path is not None and place.path.exists():
         ledger = Ledger(place.path)
@@ -234,7 +260,8 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
     entropy = replicate_entropy(task.id, key.seed)
     problem = Problem(task.direction, budget.steps, make_context(s))
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
-    role = Role(model, Sampling(**asdict(s.model.sampling)))
+    roles = crew(s, model, cell_of(key))
+    live = any(role.model.live for role in roles.values())
     cockpit = Cockpit(
         run_id=key.id,
         entropy=entropy,
@@ -242,15 +269,15 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
         resources=make_resources(limits, sandbox),
         operators=operators,
         scope=scope,
-        roles=dict.fromkeys(Op, role),
+        roles=roles,
         embedder=make_embedder(s, cell_of(key)),
         scorer=TaskScorer(task),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
     )
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
-    keep_prompts = model.live if s.run.keep_prompts is None else s.run.keep_prompts
-    durable = model.live and s.cassette != "replay"  # what was recorded can be had again
+    keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
+    durable = live and s.cassette != "replay"  # what was recorded can be had again
     record = Record(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
     return EngineParts(
         optimizer=optimizer,

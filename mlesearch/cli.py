@@ -104,8 +104,14 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("task", metavar="TASK")
     grade.add_argument("submission", metavar="FILE")
 
+    models = sub.add_parser("models", help="list models, or check that one answers")
+    action = models.add_subparsers(dest="action", metavar="ACTION")
+    action.add_parser("list", help="the models that can be asked for by name (also without an action)")
+    check_model = action.add_parser("check", help="call a model for one token: does it answer, and if not, why")
+    check_model.add_argument("name", nargs="?", metavar="NAME", help="one model (default: every live one)")
+    check_model.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. model.params.api_base=...")
+
     for name, what in (
-        ("models", "models that can be asked for by name"),
         ("strategies", "strategies that can be asked for by name"),
         ("experiments", "experiments that can be run by name"),
     ):

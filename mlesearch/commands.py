@@ -310,8 +310,27 @@ def tasks(args: Namespace) -> int:
 
 
 def models(args: Namespace) -> int:
-    """List models."""
-    return _list("model")
+    """List, check."""
+    from mlesearch import catalogue, compose
+
+    if args.action != "check":
+        _table(catalogue.rows(compose.models()))
+        return 0
+    import datetime
+
+    from mlesearch.models.registry import make_model
+
+    if args.name is None:
+        wanted = [m for m in compose.models() if m.kind == "litellm"]
+    else:
+        launch = compose.jobs(compose.expand([f"model={args.name}", *args.overrides]), False)
+        wanted = [launch.jobs[0].settings.model]
+    failed = 0
+    for m in wanted:
+        answered, lines = catalogue.check(m, lambda m: make_model(m.name, m.kind, m.params), datetime.date.today())
+        failed += not answered
+        print("\n".join(lines), flush=True)
+    return 1 if failed else 0
 
 
 def strategies(args: Namespace) -> int:

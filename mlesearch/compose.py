@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
 from mlesearch.optimizers.base import plugins
-from mlesearch.settings import Settings
+from mlesearch.settings import ROLES, ModelSettings, Settings
 from mlesearch.types import ConfigError
 
 CONFIG_MODULE = "mlesearch.conf"
@@ -60,7 +60,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
             name = word.partition("=")[2] if re.match(rf"^\+?{_EXPERIMENTS}=", word) else None
             if name is not None and not word.startswith("+"):
                 word = f"+{word}"
-            elif re.match(r"^(model|strategy|sandbox|embedder)\.params\.", word):
+            elif re.match(r"^((model|strategy|sandbox|embedder)\.params\.|model\.roles[.=])", word):
                 word = f"++{word}"  # free-form for Hydra; the model, strategy, ... checks its own parameters
             overrides.append(word)
         else:
@@ -163,7 +163,51 @@ def to_settings(cfg: Any) -> Settings:
         raise ConfigError(
             "the configuration does not follow mlesearch's schema; start it with `defaults: [schema@_here_]`"
         )
+    settings.model.roles = {role: _role(role, given) for role, given in settings.model.roles.items()}
     return settings
+
+
+def _role(role: str, given: Any) -> dict[str, Any]:
+    """A role's model as plain data: its file, and what is given beside its name on top.
+
+    Raises:
+        ConfigError: unknown role or model, or a key or value that a model does not have.
+    """
+    from omegaconf.errors import OmegaConfBaseException
+
+    at = f"model.roles.{role}"
+    if role not in ROLES:
+        raise ConfigError(f"{at}: there is no such role; there are: {', '.join(ROLES)}")
+    wanted = {"name": given} if isinstance(given, str) else given
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
+        raise ConfigError(f"{at}: the name of a model is needed, or a mapping with a name; this is {given!r}")
+    if wanted["name"] not in _shipped("model"):
+        raise ConfigError(f"{at}: {_unknown('model', wanted['name'], _shipped('model'))}")
+    allowed = ("name", "params", "sampling")
+    for key in wanted:
+        if key not in allowed:
+            raise ConfigError(f"{at}.{key}: there is no such key; here are allowed: {', '.join(allowed)}")
+    try:
+        return asdict(_model(wanted["name"], wanted))
+    except OmegaConfBaseException as e:
+        raise ConfigError(f"{at}: {str(e).splitlines()[0]}") from None
+
+
+def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
+    """The settings of a model's file, with changes on top."""
+    from omegaconf import OmegaConf
+
+    text = (files(CONFIG_MODULE) / "model" / f"{name}.yaml").read_text()
+    merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), OmegaConf.create(text), dict(changes))
+    found = OmegaConf.to_object(merged)
+    if not isinstance(found, ModelSettings):
+        raise ConfigError(f"model: {name}.yaml does not follow mlesearch's schema")
+    return found
+
+
+def models() -> list[ModelSettings]:
+    """The settings of every model that has a file."""
+    return [_model(name, {}) for name in _shipped("model")]
 
 
 def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
@@ -175,7 +219,7 @@ def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
         if at not in known:
             raise ConfigError(_unknown_key(at))
         node = cfg._get_node(key)
-        if isinstance(node, DictConfig) and not node._is_none() and not at.endswith("params"):
+        if isinstance(node, DictConfig) and not node._is_none() and not at.endswith(("params", "roles")):
             _check_keys(node, known, f"{at}.")
 
 

@@ -24,16 +24,18 @@ from mlesearch.build import (
     make_limits,
     make_model,
     make_operators,
+    make_roles,
     make_sandbox,
 )
 from mlesearch.codec import Json
 from mlesearch.compose import names
+from mlesearch.flight import Role
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory, plugins
 from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.selection import check_rule
-from mlesearch.settings import Settings
+from mlesearch.settings import ModelSettings, Settings, role_settings
 from mlesearch.spending import check_shared
 from mlesearch.study import (
     OUTCOMES,
@@ -162,24 +164,27 @@ def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
     budget = make_budget(s)
     _check_run_settings(s)
     model = make_model(s)
+    roles = make_roles(s)
     embedder = make_embedder(s)
     if keys:
-        model.check()
+        for each in (model, *(role.model for role in roles.values())):
+            each.check()
         embedder.check()
     factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
     sandbox = make_sandbox(s)
-    _check_prices(s, budget, model, embedder)
+    _check_prices(s, budget, model, roles, embedder)
     check_shared(s)
     runs = []
     for name in s.tasks:
         task = load_task(name)
-        if s.model.kind == "simulated":
-            _check_simulated(s, task)
+        for m in (s.model, *map(role_settings, s.model.roles.values())):
+            if m.kind == "simulated":
+                _check_simulated(m, task)
         if s.run.selection == "revalidate":
             check_resplit(task)
         limits = make_limits(s, task)
-        shared = _identity(s, model, sandbox, embedder, task, limits, budget)
-        labels = _labels(s, model, task, sandbox)
+        shared = _identity(s, model, roles, sandbox, embedder, task, limits, budget)
+        labels = _labels(s, model, roles, task, sandbox)
         runs += [
             RunPlan(
                 RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),
@@ -193,18 +198,18 @@ def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
     return runs
 
 
-def _check_simulated(s: Settings, task: Task) -> None:
+def _check_simulated(m: ModelSettings, task: Task) -> None:
     """A simulated engineer knows only tasks whose pipelines were all executed."""
     from mlesearch.models.simulated.spaces import TASKS
 
     if task.id not in TASKS:
         raise ConfigError(
-            f"tasks: the simulated engineer {s.model.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
+            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
             f"choose one of these, or a real model"
         )
 
 
-def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder) -> None:
+def _check_prices(s: Settings, budget: Budget, model: Model, roles: Mapping[str, Role], embedder: Embedder) -> None:
     """A budget in USD can be kept only where every price is known."""
     limited = [
         key
@@ -217,7 +222,9 @@ def _check_prices(s: Settings, budget: Budget, model: Model, embedder: Embedder)
     ]
     if not limited:
         return
-    for what, name, priced in (("model", s.model.name, model), ("embedder", embedder.name, embedder)):
+    paid: list[tuple[str, str, Model | Embedder]] = [("model", s.model.name, model)]
+    paid += [(f"model.roles.{name}", role.model.name, role.model) for name, role in roles.items()]
+    for what, name, priced in (*paid, ("embedder", embedder.name, embedder)):
         if priced.price is None:
             raise ConfigError(
                 f"budget.{limited[0]}: the price of {what} {name!r} is not known, so a budget in USD can't be kept; "
@@ -267,7 +274,14 @@ def _check_run_settings(s: Settings) -> None:
 
 
 def _identity(
-    s: Settings, model: Model, sandbox: Sandbox, embedder: Embedder, task: Task, limits: Limits, budget: Budget
+    s: Settings,
+    model: Model,
+    roles: Mapping[str, Role],
+    sandbox: Sandbox,
+    embedder: Embedder,
+    task: Task,
+    limits: Limits,
+    budget: Budget,
 ) -> Json:
     """All that changes a result, the seed excepted."""
     operators = make_operators(s, task.direction)[0]
@@ -285,6 +299,11 @@ def _identity(
         "limits": asdict(limits),
         "sandbox": dict(sandbox.identity()),
     }
+    if roles:
+        identity["roles"] = {
+            name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
+            for name, role in roles.items()
+        }
     plain: Json = json.loads(json.dumps(identity))
     return plain
 
@@ -304,12 +323,12 @@ def _selection_identity(s: Settings) -> Json | str:
     return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
 
 
-def _labels(s: Settings, model: Model, task: Task, sandbox: Sandbox) -> Json:
+def _labels(s: Settings, model: Model, roles: Mapping[str, Role], task: Task, sandbox: Sandbox) -> Json:
     return {
         "tier": s.model.tier,
         "capability": s.model.capability,
         "capability_source": s.model.capability_source,
-        "simulated": model.simulated,
+        "simulated": model.simulated or any(role.model.simulated for role in roles.values()),
         "suite": task.suite,
         "metric": task.metric,
         "lower_is_better": task.direction is Direction.MINIMIZE,

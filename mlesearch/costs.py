@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlesearch.build import make_model
+from mlesearch.build import make_model, make_roles
 from mlesearch.config import StudyPlan
 from mlesearch.estimate import (
     DEFAULT,
@@ -20,6 +20,7 @@ from mlesearch.estimate import (
     estimate,
     money,
     number,
+    spends,
 )
 from mlesearch.models.protocol import Price
 from mlesearch.settings import Settings
@@ -40,7 +41,12 @@ def of(plan: StudyPlan, like: Sequence[Path] = ()) -> Estimate:
 
 
 def _price(s: Settings) -> Price | None:
-    return make_model(s).price
+    """Of a cell's model; where others answer in a role, the dearest of them all, in each direction."""
+    prices = [make_model(s).price, *(role.model.price for role in make_roles(s).values())]
+    known = [p for p in prices if p is not None]
+    if len(known) < len(prices):
+        return None
+    return Price(max(p.input_usd_per_mtok for p in known), max(p.output_usd_per_mtok for p in known))
 
 
 def say(found: Estimate, plan: StudyPlan, gpus: int | None, side_by_side: int) -> list[str]:
@@ -84,7 +90,7 @@ def confirmed(plan: StudyPlan, yes: bool) -> bool:
     Raises:
         ConfigError: it costs too much and there is no terminal to ask at.
     """
-    if not any(r.settings.model.kind == "litellm" and r.settings.cassette != "replay" for r in plan.runs):
+    if not any(spends(r.settings) for r in plan.runs):
         return True
     found = of(plan)
     limit = plan.runs[0].settings.budget.confirm_usd

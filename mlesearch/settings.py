@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
 """Stands in a run's folder for the URL of an own endpoint, which says nothing of a result."""
+ROLES = ("feedback", "ideas")
+"""What of a search a model of its own may answer: see `ModelSettings`."""
 
 
 @dataclass
@@ -27,7 +29,12 @@ class SamplingSettings:
 
 @dataclass
 class ModelSettings:
-    """A model: one file in `conf/model/`."""
+    """A model: one file in `conf/model/`.
+
+    retires: the day from which its provider answers no more, as 2026-12-31; changes no result.
+    roles: who answers in its place, by role: feedback (review, diagnose) or ideas (hypothesize, select). Each is the
+    name of a model's file, or a mapping with that `name` and what differs from the file (sampling, params).
+    """
 
     name: str = MISSING
     kind: str = MISSING
@@ -36,7 +43,14 @@ class ModelSettings:
     capability_source: str | None = None
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     call_timeout_s: float = 600.0
+    retires: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    roles: dict[str, Any] = field(default_factory=dict)
+
+
+def role_settings(plain: dict[str, Any]) -> ModelSettings:
+    """The model of a role, from the plain data that `ModelSettings.roles` holds once it is composed."""
+    return ModelSettings(**{**plain, "sampling": SamplingSettings(**plain["sampling"])})
 
 
 @dataclass
@@ -193,9 +207,9 @@ class Settings:
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
-    for part in ("model", "embedder"):
-        if plain[part]["params"].get("api_base") is not None:
-            plain[part]["params"]["api_base"] = NO_URL
+    for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
+        if part["params"].get("api_base") is not None:
+            part["params"]["api_base"] = NO_URL
     return plain
 
 

@@ -65,7 +65,8 @@ ALLOWED = {
     | BASE
     | {"operators", "scoring", "flight", "record", "recording", "parts", "splits", "study", "settings"}
     | {"paid", "spending"},
-    "config": LEAVES | BASE | {"compose", "build", "operators", "study", "settings", "spending"},
+    "catalogue": LEAVES | {"models", "settings"},
+    "config": LEAVES | BASE | {"compose", "build", "flight", "operators", "study", "settings", "spending"},
     "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "purse", "settings", "study", "summary"},
     "estimate": LEAVES | {"config", "models", "settings", "spending", "study"},
     "costs": LEAVES | {"build", "config", "estimate", "models", "settings"},

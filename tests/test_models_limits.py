@@ -25,6 +25,7 @@ from mlesearch.models.ledger import (
     MARGIN_S,
     REFUSED_S,
     SILENT_S,
+    SLOT_S,
     TRIP,
     Admitted,
     Caps,
@@ -35,13 +36,14 @@ from mlesearch.models.ledger import (
 )
 from mlesearch.models.limits import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
 from mlesearch.models.params import read_live
-from mlesearch.models.protocol import AuthFailed, QuotaExhausted
+from mlesearch.models.protocol import AuthFailed, ContextOverflow, QuotaExhausted, RetriesExhausted
 from mlesearch.models.registry import make_model
-from mlesearch.models.retry import Failure
+from mlesearch.models.retry import Failure, Success
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
 
 WORKER = Path(__file__).with_name("limits_worker.py")
+BUSY = Failure(RetriesExhausted, True, "HTTP 500: busy")
 REFUSED = Failure(AuthFailed, False, "the provider refuses the key")
 
 
@@ -133,10 +135,10 @@ def test_a_window_frees_at_once_and_not_before(clock: Clock) -> None:
         clock.now_s += 10
     wait = admit(ledger, caps)
     assert isinstance(wait, Wait)
-    assert wait.seconds == pytest.approx(40 + MARGIN_S)
-    clock.now_s += wait.seconds - 0.01
+    assert 40 + MARGIN_S <= wait.seconds <= 40 + MARGIN_S + SLOT_S + 1e-6
+    clock.now_s += wait.seconds - SLOT_S - 0.01
     assert isinstance(admit(ledger, caps, ticket=wait.ticket), Wait)
-    clock.now_s += 0.02
+    clock.now_s += SLOT_S + 0.02
     assert isinstance(admit(ledger, caps, ticket=wait.ticket), Admitted)
 
 
@@ -212,6 +214,40 @@ def test_a_model_that_fails_is_left_alone_and_tried_by_one_call(clock: Clock) ->
     assert [isinstance(admit(ledger, Caps()), Admitted) for _ in range(3)] == [True] * 3
 
 
+def _open_breaker(standing: Gate, lane: Lane, clock: Clock) -> Pass:
+    """Fail until the breaker opens, wait for its end, and give the pass of the call that tries."""
+    for _ in range(TRIP):
+        entered = standing.enter(lane, 1, 1.0, 600.0)
+        assert isinstance(entered, Pass)
+        standing.leave(entered, 0, BUSY)
+    clock.now_s += COOL_OFF_S
+    trying = standing.enter(lane, 1, 1.0, 600.0)
+    assert isinstance(trying, Pass)
+    assert isinstance(standing.ledger.admit(lane.bucket, lane.model, lane.caps, 1, 1, 600.0), Wait)
+    return trying
+
+
+@pytest.mark.parametrize("result", [None, Failure(ContextOverflow, False, "the prompt is too long"), REFUSED])
+def test_a_try_that_says_nothing_of_the_model_holds_nobody(clock: Clock, result: Failure | None) -> None:
+    standing, lane = Gate(ALONE), Lane("key", "model")
+    standing.leave(_open_breaker(standing, lane, clock), 0, result)
+    assert isinstance(standing.enter(lane, 1, 1.0, 600.0), Pass)
+
+
+def test_a_call_that_waits_for_a_limit_does_not_count_as_the_one_that_tries(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(requests=TRIP)
+    for _ in range(TRIP):
+        at = admit(ledger, caps)
+        assert isinstance(at, Admitted)
+        ledger.failed("model", at.at, None)
+    clock.now_s += COOL_OFF_S
+    waiting = admit(ledger, caps)
+    assert isinstance(waiting, Wait)
+    assert "requests a minute" in waiting.why
+    clock.now_s += waiting.seconds + SLOT_S
+    assert isinstance(admit(ledger, caps, ticket=waiting.ticket), Admitted)
+
+
 def test_a_pause_that_the_server_asks_for_holds_all(clock: Clock) -> None:
     ledger = Ledger(None)
     ledger.failed("model", clock.now_s, 7.0)
@@ -271,7 +307,7 @@ def test_a_call_that_ends_lets_the_next_one_in() -> None:
         time.sleep(0.002)
         with lock:
             at_once -= 1
-        standing.leave(entered, 1, None)
+        standing.leave(entered, 1, Success("", 1))
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(call, range(60)))
@@ -308,7 +344,7 @@ def test_a_fork_has_a_gate_of_its_own(tmp_path: Path) -> None:
         os._exit(0 if ok else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert isinstance(entered, Pass)
-    mine.leave(entered, 5, None)
+    mine.leave(entered, 5, Success("", 1))
     assert mine.ledger.totals("key") == (2, 5)
     mine.ledger.close()
 

@@ -404,9 +404,10 @@ def test_no_descriptor_is_leaked(stub: OpenAIStub) -> None:
 
     round_of_calls()
     before = _settled_descriptors()
-    for _ in range(3):
+    for _ in range(4):
         round_of_calls()
-    assert _settled_descriptors(before) <= before + 2
+    # four kept connections, both ends of them in this process, come and go; a leak at each fault would be 20 or more
+    assert _settled_descriptors(before) <= before + 8
 
 
 def _swallow(tested: live.LitellmModel) -> None:

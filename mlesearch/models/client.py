@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import math
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlesearch.models.errors import classify
+from mlesearch.models.ledger import LedgerError
 from mlesearch.models.limits import ALONE, Lane, Shared, gate
 from mlesearch.models.loop import GRACE_S, background_loop
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
@@ -213,7 +216,8 @@ class LiteLLMClient:
         try:
             result = self._send(litellm, arguments, droppable, left_s - (time.monotonic() - begun))
         finally:
-            entrance.leave(entered, _used(result), result if isinstance(result, Failure) else None)
+            with contextlib.suppress(LedgerError):  # the answer is paid for; the next call will say what is wrong
+                entrance.leave(entered, _used(result), result)
         return result
 
     def _lane(self) -> Lane:
@@ -272,8 +276,26 @@ def _used(result: Success[Any] | Failure | None) -> int | None:
     return 0 if result is not None and result.turned_away else None
 
 
+def map_entry(model: str) -> Mapping[str, Any]:
+    """What litellm's bundled map says of a model; empty where it doesn't know it."""
+    litellm = load_litellm()
+    try:
+        found: Mapping[str, Any] = litellm.model_cost[litellm.get_model_info(model)["key"]]
+    except Exception:  # it raises a plain Exception for a model that it doesn't know
+        return {}
+    return found
+
+
+def map_version() -> str:
+    """Whose map it is, e.g. "litellm 1.106.2"."""
+    return f"litellm {importlib.metadata.version('litellm')}"
+
+
 def map_price(model: str) -> Price | None:
-    """The price in litellm's bundled map, at its lowest tier; None where a direction is missing or zero."""
+    """The price in litellm's bundled map; None where a direction is missing or zero.
+
+    Of several tiers for long prompts the lowest is given.
+    """
     try:
         info = load_litellm().get_model_info(model)
         per_token = [info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")]
@@ -282,7 +304,23 @@ def map_price(model: str) -> Price | None:
         return None
     if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
         return None
-    return Price(_per_mtok(per_token[0]), _per_mtok(per_token[1]), _per_mtok(cached) if cached else None)
+    usual = Price(_per_mtok(per_token[0]), _per_mtok(per_token[1]), _per_mtok(cached) if cached else None)
+    entry = map_entry(model)
+    tiers = [
+        int(found[1]) for key in entry if (found := re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key))
+    ]
+    if not tiers:
+        return usual
+    tier = f"_above_{min(tiers)}k_tokens"
+    kinds = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+    usd = [entry.get(kind + tier, entry.get(kind)) for kind in kinds]
+    return replace(
+        usual,
+        long_above_tokens=1000 * min(tiers),
+        long_input_usd_per_mtok=_per_mtok(usd[0]),
+        long_output_usd_per_mtok=_per_mtok(usd[1]),
+        long_cached_usd_per_mtok=_per_mtok(usd[2]) if usd[2] else None,
+    )
 
 
 def _per_mtok(usd_per_token: float) -> float:

@@ -3,7 +3,8 @@
 Each method is one transaction, so that what is decided from the counts and what is added to them are one step. The
 content is worth minutes at most: nothing is synced, and a database that was lost costs a few calls above a limit.
 
-    calls      one row a call while it counts: from its admission to the end of the window, or of the call
+    calls      one row a call in flight
+    slots      what was admitted in each tenth of a second, as long as a window may reach back to it
     queue      processes that wait for their turn, in the order of coming
     totals     all calls and tokens ever, by bucket
     breakers   models that failed several times in a row, or whose key was refused
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import sqlite3
 import threading
@@ -30,6 +32,9 @@ MARGIN_S = 1.0
 """A call counts this much longer than the window: it reaches the provider a little after it was admitted."""
 
 LONGEST_WINDOW_S = 60.0
+SLOT_S = 0.1
+"""Calls are summed by their time of admission in steps of so much: a look costs the same however many there are."""
+
 SILENT_S = 3.0
 """A waiting process that has not asked for so long has given up its turn."""
 
@@ -43,9 +48,10 @@ REFUSED_S = 60.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, at REAL, tokens INTEGER, owner TEXT, until REAL, open INTEGER);
-CREATE INDEX IF NOT EXISTS by_time ON calls(bucket, at, tokens);
-CREATE INDEX IF NOT EXISTS in_flight ON calls(bucket) WHERE open;
+    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, slot INTEGER, tokens INTEGER, owner TEXT, until REAL);
+CREATE INDEX IF NOT EXISTS in_flight ON calls(bucket);
+CREATE TABLE IF NOT EXISTS slots(
+    bucket TEXT, slot INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY(bucket, slot)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue(ticket INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, seen REAL);
 CREATE TABLE IF NOT EXISTS totals(bucket TEXT PRIMARY KEY, calls INTEGER, tokens INTEGER);
 CREATE TABLE IF NOT EXISTS breakers(
@@ -129,22 +135,21 @@ class Ledger:
         """
         with self._transaction(write=caps.any) as db:
             now = time.monotonic()
-            held = _held(db, model, now, call_s)
+            held = _held(db, model, now)
             if isinstance(held, Refused):
                 return held
+            wait_s, why = held, "its provider fails again and again, or asked for a pause"
+            if not wait_s and caps.any:
+                wait_s, why = _full(db, bucket, caps, tokens, ticket, now)
+            if not wait_s and not _tries(db, model, now, call_s):
+                wait_s, why = 0.05, "another call tries whether its provider answers again"
             if not caps.any:
-                return Admitted(None, now) if held is None else Wait(held, None, _FAILING)
-            wait_s, why = (held, _FAILING) if held is not None else _full(db, bucket, caps, tokens, ticket, now)
-            if wait_s > 0:
+                return Wait(wait_s, None, why) if wait_s else Admitted(None, now)
+            if wait_s:
                 return Wait(wait_s, _turn(db, bucket, ticket, now), why)
             if ticket is not None:
                 db.execute("DELETE FROM queue WHERE ticket = ?", (ticket,))
-            row = (bucket, now, tokens, owner(), now + call_s, 1)
-            call = db.execute("INSERT INTO calls(bucket, at, tokens, owner, until, open) VALUES (?,?,?,?,?,?)", row)
-            db.execute(
-                "INSERT INTO totals VALUES (?, 1, 0) ON CONFLICT(bucket) DO UPDATE SET calls = calls + 1", (bucket,)
-            )
-            return Admitted(call.lastrowid, now)
+            return Admitted(_count(db, bucket, tokens, now, now + call_s), now)
 
     def leave(self, ticket: int) -> None:
         """Give a turn up."""
@@ -154,12 +159,12 @@ class Ledger:
     def settle(self, bucket: str, call: int, tokens: int | None) -> None:
         """A call has ended: count what it used (None: nobody knows, so the most that it could)."""
         with self._transaction(write=True) as db:
-            if tokens is None:
-                db.execute("UPDATE calls SET open = 0 WHERE id = ?", (call,))
-                counted = db.execute("SELECT tokens FROM calls WHERE id = ?", (call,)).fetchone()
-                tokens = int(counted[0]) if counted else 0
-            else:
-                db.execute("UPDATE calls SET open = 0, tokens = ? WHERE id = ?", (tokens, call))
+            found = db.execute("SELECT slot, tokens FROM calls WHERE id = ?", (call,)).fetchone()
+            slot, most = found or (-1, 0)
+            tokens = most if tokens is None else tokens
+            db.execute("DELETE FROM calls WHERE id = ?", (call,))
+            back = "UPDATE slots SET tokens = tokens + ? WHERE bucket = ? AND slot = ?"
+            db.execute(back, (tokens - most, bucket, slot))
             db.execute("UPDATE totals SET tokens = tokens + ? WHERE bucket = ?", (tokens, bucket))
 
     def totals(self, bucket: str) -> tuple[int, int]:
@@ -204,10 +209,15 @@ class Ledger:
             with self._transaction(write=True) as db:
                 db.execute("DELETE FROM breakers WHERE model = ?", (model,))
 
-    def forgive(self) -> None:
-        """Forget all refused keys: a new launch tries them again."""
+    def abandoned(self, model: str) -> None:
+        """A call was given up by its own process: if it tried a failing model, another one may."""
         with self._transaction(write=True) as db:
-            db.execute("DELETE FROM breakers WHERE refused IS NOT NULL")
+            db.execute("UPDATE breakers SET probe = 0 WHERE model = ?", (model,))
+
+    def forgive(self) -> None:
+        """Forget all failures and refused keys: a new launch tries again."""
+        with self._transaction(write=True) as db:
+            db.execute("DELETE FROM breakers")
 
     def close(self) -> None:
         """Give the database up; used again, it is opened again."""
@@ -232,7 +242,9 @@ class Ledger:
                     raise
                 db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"limits: {self.path or 'the database'} can't be used: {error}") from error
+            raise LedgerError(
+                f"limits: {self.path or 'the database'} can't be used: {error}; remove it, it holds nothing that lasts"
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         if self.path is None:
@@ -258,29 +270,29 @@ class Ledger:
         return db
 
 
-_FAILING = "the model fails again and again, and is left alone for a while"
-
-
 def _breaker(db: sqlite3.Connection, model: str) -> tuple[int, float, float, float]:
     row = db.execute("SELECT failures, opened, until, cool_off FROM breakers WHERE model = ?", (model,)).fetchone()
     return (int(row[0]), float(row[1]), float(row[2]), float(row[3])) if row else (0, 0.0, 0.0, 0.0)
 
 
-def _held(db: sqlite3.Connection, model: str, now: float, call_s: float) -> float | Refused | None:
-    """Seconds to wait for an open breaker; None where it is closed, or where this call is the one that tries."""
-    row = db.execute("SELECT failures, until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
+def _held(db: sqlite3.Connection, model: str, now: float) -> float | Refused:
+    """Seconds to wait for an open breaker; 0 where it is closed, or where one call may try."""
+    row = db.execute("SELECT until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
     if row is None:
-        return None
-    failures, until, kind, text = row
+        return 0.0
+    until, kind, text = row
     if kind is not None:
-        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else None
-    if until > now:
-        return float(until - now)
-    if failures < TRIP:
-        return None
-    # one call tries whether the model answers again; the others wait for what comes of it
-    tries = "UPDATE breakers SET probe = ? WHERE model = ? AND NOT (probe > ? AND probe <= ?)"
-    return None if db.execute(tries, (now + call_s, model, now, now + call_s + 1)).rowcount else 0.05
+        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else 0.0
+    return max(0.0, float(until - now))
+
+
+def _tries(db: sqlite3.Connection, model: str, now: float, call_s: float) -> bool:
+    """Whether a call may go: of a model whose breaker was open, one; the others wait for what comes of it."""
+    row = db.execute("SELECT failures FROM breakers WHERE model = ?", (model,)).fetchone()
+    if row is None or row[0] < TRIP:
+        return True
+    takes = "UPDATE breakers SET probe = ? WHERE model = ? AND NOT (probe > ? AND probe <= ?)"
+    return db.execute(takes, (now + call_s, model, now, now + call_s + 1)).rowcount == 1
 
 
 def _full(
@@ -290,47 +302,53 @@ def _full(
     ahead = "SELECT 1 FROM queue WHERE bucket = ? AND seen BETWEEN ? AND ? AND ticket < ? LIMIT 1"
     if db.execute(ahead, (bucket, now - SILENT_S, now, ticket if ticket is not None else 1 << 62)).fetchone():
         return 0.01, "others wait in front of it"
-    db.execute(
-        "DELETE FROM calls WHERE bucket = ? AND NOT at BETWEEN ? AND ? AND (NOT open OR until < ?)",
-        (bucket, now - LONGEST_WINDOW_S - MARGIN_S, now, now),
-    )
     if caps.in_flight is not None and _in_flight(db, bucket, caps.in_flight, now) >= caps.in_flight:
         return 0.05, f"{caps.in_flight} calls are in flight, as many as its limits allow"
+    if caps.requests is None and caps.tokens is None:
+        return 0.0, ""
     since = now - caps.window_s - MARGIN_S
-    if caps.requests is not None or caps.tokens is not None:
-        n, used = db.execute(
-            "SELECT count(*), coalesce(sum(tokens), 0) FROM calls WHERE bucket = ? AND at > ? AND at <= ?",
-            (bucket, since, now),
-        ).fetchone()
-        if caps.requests is not None and n >= caps.requests:
-            return _freed_s(db, bucket, since, n - caps.requests + 1, None), "its limit of requests a minute is used up"
-        # a call that is above the limit on its own goes when nothing else counts
-        if caps.tokens is not None and n and used + tokens > caps.tokens:
-            free = used + tokens - caps.tokens
-            return _freed_s(db, bucket, since, None, free), "its limit of tokens a minute is used up"
-    return 0.0, ""
-
-
-def _freed_s(db: sqlite3.Connection, bucket: str, since: float, requests: int | None, tokens: int | None) -> float:
-    """Seconds until so many requests, or so many tokens, no longer count; what ends sooner may settle for less."""
+    first, last = math.floor(since / SLOT_S), math.floor(now / SLOT_S)
+    counted = "FROM slots WHERE bucket = ? AND slot BETWEEN ? AND ?"
+    n, used = db.execute(
+        f"SELECT coalesce(sum(requests), 0), coalesce(sum(tokens), 0) {counted}", (bucket, first, last)
+    ).fetchone()
+    if caps.requests is not None and n >= caps.requests:
+        why, column, free = "its limit of requests a minute is used up", "requests", n - caps.requests + 1
+    # a call that is above the limit on its own goes when nothing else counts
+    elif caps.tokens is not None and n and used + tokens > caps.tokens:
+        why, column, free = "its limit of tokens a minute is used up", "tokens", used + tokens - caps.tokens
+    else:
+        return 0.0, ""
     freed = 0
-    rows = db.execute("SELECT at, tokens FROM calls WHERE bucket = ? AND at > ? ORDER BY at", (bucket, since))
-    for n, (at, used) in enumerate(rows, 1):
-        freed += used
-        if (requests is not None and n >= requests) or (tokens is not None and freed >= tokens):
-            return max(0.001, float(at) - since)
-    return 0.05
+    for slot, amount in db.execute(f"SELECT slot, {column} {counted} ORDER BY slot", (bucket, first, last)):
+        freed += amount
+        if freed >= free:  # what ends sooner may settle for less
+            return max(0.001, (slot + 1) * SLOT_S - since), why
+    return 0.05, why
+
+
+def _count(db: sqlite3.Connection, bucket: str, tokens: int, now: float, until: float) -> int | None:
+    """Add a call; slots that no window reaches any more, and calls that must have ended, are forgotten."""
+    slot = math.floor(now / SLOT_S)
+    oldest = math.floor((now - LONGEST_WINDOW_S - MARGIN_S) / SLOT_S)
+    db.execute("DELETE FROM slots WHERE bucket = ? AND (slot < ? OR slot > ?)", (bucket, oldest, slot))
+    db.execute("DELETE FROM calls WHERE bucket = ? AND until < ?", (bucket, now))
+    add = "ON CONFLICT(bucket, slot) DO UPDATE SET requests = requests + 1, tokens = tokens + excluded.tokens"
+    db.execute(f"INSERT INTO slots VALUES (?, ?, 1, ?) {add}", (bucket, slot, tokens))
+    db.execute("INSERT INTO totals VALUES (?, 1, 0) ON CONFLICT(bucket) DO UPDATE SET calls = calls + 1", (bucket,))
+    row = (bucket, slot, tokens, owner(), until)
+    return db.execute("INSERT INTO calls(bucket, slot, tokens, owner, until) VALUES (?,?,?,?,?)", row).lastrowid
 
 
 def _in_flight(db: sqlite3.Connection, bucket: str, cap: int, now: float) -> int:
-    """Calls in flight; where there are too many, those of processes that died are closed first."""
-    (count,) = db.execute("SELECT count(*) FROM calls WHERE bucket = ? AND open", (bucket,)).fetchone()
+    """Calls in flight; where there are too many, those of processes that died are left out first."""
+    (count,) = db.execute("SELECT count(*) FROM calls WHERE bucket = ?", (bucket,)).fetchone()
     if count < cap:
         return int(count)
-    rows = db.execute("SELECT id, owner, until FROM calls WHERE bucket = ? AND open", (bucket,)).fetchall()
+    rows = db.execute("SELECT id, owner, until FROM calls WHERE bucket = ?", (bucket,)).fetchall()
     dead = [id for id, whose, until in rows if until < now or not alive(whose)]
     for id in dead:
-        db.execute("UPDATE calls SET open = 0 WHERE id = ?", (id,))
+        db.execute("DELETE FROM calls WHERE id = ?", (id,))
     return len(rows) - len(dead)
 
 

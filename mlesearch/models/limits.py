@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from mlesearch.models.ledger import Admitted, Caps, Ledger, Refused
 from mlesearch.models.params import LiveParams
 from mlesearch.models.protocol import AuthFailed, FatalModelError, QuotaExhausted, RetriesExhausted
-from mlesearch.models.retry import Failure
+from mlesearch.models.retry import Failure, Success
 from mlesearch.types import ConfigError
 
 FATAL = {kind.__name__: kind for kind in (AuthFailed, QuotaExhausted, FatalModelError)}
@@ -107,6 +107,8 @@ def file_system_of(folder: Path) -> str:
 
 def part_of(caps: Caps, parts: int) -> Caps:
     """An Nth of every limit, rounded down, but at least 1."""
+    if parts == 1 or not caps.any:
+        return caps
 
     def part(limit: int | None) -> int | None:
         return None if limit is None else max(1, limit // parts)
@@ -195,25 +197,28 @@ class Gate:
             if ticket is not None:
                 self.ledger.leave(ticket)
 
-    def leave(self, admitted: Pass, tokens: int | None, failure: Failure | None) -> None:
+    def leave(self, admitted: Pass, tokens: int | None, result: Success[Any] | Failure | None) -> None:
         """A call has ended.
 
         Args:
             admitted: its pass.
             tokens: what it used; None: nobody knows.
-            failure: how it failed, if it did.
+            result: what came of it; None: it was given up.
         """
         lane = admitted.lane
         if admitted.call is not None:
             self.ledger.settle(lane.bucket, admitted.call, tokens)
             self._freed.setdefault(lane.bucket, threading.Event()).set()
-        if failure is None:
-            self.ledger.succeeded(lane.model)
-        elif issubclass(failure.error, FatalModelError):
-            if self._shared.path is not None:  # a study's: a process alone may be given another key at any time
-                self.ledger.refused(lane.model, failure.error.__name__, failure.text)
-        elif failure.retryable:
-            self.ledger.failed(lane.model, admitted.at, failure.retry_after_s)
+        if result is None:
+            self.ledger.abandoned(lane.model)
+        elif isinstance(result, Success) or not (result.retryable or issubclass(result.error, FatalModelError)):
+            self.ledger.succeeded(lane.model)  # it answered, if only that it does not take this prompt
+        elif result.retryable:
+            self.ledger.failed(lane.model, admitted.at, result.retry_after_s)
+        elif self._shared.path is not None:  # a study's: a process alone may be given another key at any time
+            self.ledger.refused(lane.model, result.error.__name__, result.text)
+        else:
+            self.ledger.abandoned(lane.model)
 
 
 def _too_late(why: str) -> Failure:

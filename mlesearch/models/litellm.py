@@ -30,6 +30,7 @@ class LitellmModel:
         self.name = name
         self.params = params
         self._client = LiteLLMClient(f"model {name!r}", params, "acompletion")
+        self._free = params.price is not None and not any(_declared(params.price).values())
         self._map_price: Price | None = None
         self._map_asked = False
 
@@ -45,8 +46,7 @@ class LitellmModel:
     def price(self) -> Price | None:
         """Declared price, else that of litellm's map; an own endpoint has none but the declared one.
 
-        The map is asked at the first reading, which imports litellm. It holds the lowest tier; what a call cost is
-        reckoned with the tiers.
+        The map is asked at the first reading, which imports litellm.
         """
         if self.params.price is not None or self.params.api_base is not None:
             return self.params.price
@@ -67,7 +67,7 @@ class LitellmModel:
             },
             "max_output_tokens": self.params.max_output_tokens,
             "context_window": self.params.context_window,
-            "price": asdict(self.params.price) if self.params.price else None,
+            "price": _declared(self.params.price) if self.params.price else None,
         }
 
     def share(self, shared: Shared) -> None:
@@ -151,8 +151,7 @@ class LitellmModel:
 
     def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int) -> int | None:
         declared = self.params.price
-        free = declared is not None and not any(asdict(declared).values())
-        if prompt <= 0 and not free:  # a server that reports no usage has not answered for nothing
+        if prompt <= 0 and not self._free:  # a server that reports no usage has not answered for nothing
             return None
         if declared is not None:
             return declared.cost_nusd(prompt, output, cached)
@@ -172,6 +171,10 @@ def make(name: str, params: Mapping[str, object]) -> LitellmModel:
         ConfigError: an unknown parameter or a wrong value.
     """
     return LitellmModel(name, read_live(f"model {name!r}", params))
+
+
+def _declared(price: Price) -> dict[str, float]:
+    return {name: value for name, value in asdict(price).items() if value is not None}
 
 
 def _with_usage(error: EmptyReply | ContentFilter, usage: Usage) -> EmptyReply | ContentFilter:

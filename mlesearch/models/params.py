@@ -247,6 +247,8 @@ def read_api_base(reader: Reader) -> str | None:
 def read_price(reader: Reader) -> Price | None:
     """The declared price; both directions must be given, since a missing half is not free.
 
+    `as_of` and `source` say where it was found, `long` what calls with longer prompts cost.
+
     Raises:
         ConfigError: a part is missing or wrong.
     """
@@ -254,14 +256,24 @@ def read_price(reader: Reader) -> Price | None:
     if raw is None:
         return None
     names = ("input_usd_per_mtok", "output_usd_per_mtok", "cached_usd_per_mtok")
-    inner = Reader(f"{reader.owner}: price", raw, names)
+    inner = Reader(f"{reader.owner}: price", raw, (*names, "long", "as_of", "source"))
+    inner.text("as_of")
+    inner.text("source")
     given = inner.maybe_number(names[0]), inner.maybe_number(names[1])
     if given[0] is None or given[1] is None:
         raise ConfigError(
             f"{reader.owner}: price needs both {names[0]} and {names[1]} in USD per million tokens "
             "(write `price: null` where it is not known, 0 only where calls cost nothing)"
         )
-    return Price(given[0], given[1], inner.maybe_number(names[2]))
+    cached = inner.maybe_number(names[2])
+    tier = inner.mapping("long")
+    if tier is None:
+        return Price(given[0], given[1], cached)
+    long = Reader(f"{inner.owner}: long", tier, (*names, "above_tokens"))
+    above, usd_in, usd_out = long.maybe_whole("above_tokens"), long.maybe_number(names[0]), long.maybe_number(names[1])
+    if above is None or usd_in is None or usd_out is None:
+        raise ConfigError(f"{long.owner} needs above_tokens, {names[0]} and {names[1]}")
+    return Price(given[0], given[1], cached, above, usd_in, usd_out, long.maybe_number(names[2]))
 
 
 def read_backoff(reader: Reader) -> Backoff:

@@ -95,19 +95,37 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. An unknown price is None in `Model.price`, never zero."""
+    """US dollars per million tokens. An unknown price is None in `Model.price`, never zero.
+
+    Attributes:
+        input_usd_per_mtok: of prompts.
+        output_usd_per_mtok: of answers, reasoning included.
+        cached_usd_per_mtok: of the part of a prompt that the provider had cached; None: as any other part.
+        long_above_tokens: a call whose prompt is longer costs the prices below, all of it; None: there is no such tier.
+        long_input_usd_per_mtok: of such a prompt.
+        long_output_usd_per_mtok: of the answer to it.
+        long_cached_usd_per_mtok: of its cached part.
+    """
 
     input_usd_per_mtok: float
     output_usd_per_mtok: float
     cached_usd_per_mtok: float | None = None
+    long_above_tokens: int | None = None
+    long_input_usd_per_mtok: float | None = None
+    long_output_usd_per_mtok: float | None = None
+    long_cached_usd_per_mtok: float | None = None
 
     def cost_nusd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
         """Cost in nano-dollars, rounded up (1 USD per million tokens is 1,000 nano-dollars a token)."""
-        cached_price = self.input_usd_per_mtok if self.cached_usd_per_mtok is None else self.cached_usd_per_mtok
+        usd_in, usd_out, usd_cached = self.input_usd_per_mtok, self.output_usd_per_mtok, self.cached_usd_per_mtok
+        if self.long_above_tokens is not None and input_tokens > self.long_above_tokens:
+            usd_in = usd_in if self.long_input_usd_per_mtok is None else self.long_input_usd_per_mtok
+            usd_out = usd_out if self.long_output_usd_per_mtok is None else self.long_output_usd_per_mtok
+            usd_cached = self.long_cached_usd_per_mtok
         nusd = (
-            (input_tokens - cached_tokens) * self.input_usd_per_mtok
-            + cached_tokens * cached_price
-            + output_tokens * self.output_usd_per_mtok
+            (input_tokens - cached_tokens) * usd_in
+            + cached_tokens * (usd_in if usd_cached is None else usd_cached)
+            + output_tokens * usd_out
         ) * 1000
         return -int(-nusd // 1)
 
