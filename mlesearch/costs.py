@@ -20,6 +20,7 @@ from mlesearch.estimate import (
     estimate,
     money,
     number,
+    spends,
 )
 from mlesearch.models.protocol import Price
 from mlesearch.settings import Settings
@@ -87,7 +88,7 @@ def confirmed(plan: StudyPlan, yes: bool) -> bool:
     Raises:
         ConfigError: it costs too much and there is no terminal to ask at.
     """
-    if not any(r.settings.model.kind == "litellm" and r.settings.cassette != "replay" for r in plan.runs):
+    if not any(spends(r.settings) for r in plan.runs):
         return True
     found = of(plan)
     limit = plan.runs[0].settings.budget.confirm_usd

@@ -151,6 +151,12 @@ def _mean(found: Sequence[Profile], source: str) -> Profile:
     )
 
 
+def spends(s: Settings) -> bool:
+    """Whether a cell calls a model that real money is paid for."""
+    kinds = {s.model.kind, *(role["kind"] for role in s.model.roles.values())}
+    return s.cassette != "replay" and not kinds.isdisjoint(_PAID_FOR)
+
+
 # from profiles to sums
 
 
@@ -210,7 +216,7 @@ def estimate(runs: Sequence[RunPlan], recorded: Recorded, price_of: Callable[[Se
     Args:
         runs: the unfinished runs of a launch.
         recorded: what was measured.
-        price_of: of a cell's model.
+        price_of: of a cell's model; of several in roles, the dearest.
     """
     cells: dict[str, list[RunPlan]] = {}
     for run in runs:
@@ -280,7 +286,7 @@ def _run(run: RunPlan, recorded: Recorded, price: Price | None) -> Row:
         steps * profile.tokens_in,
         steps * profile.tokens_out,
         usd,
-        replays or s.model.kind not in _PAID_FOR,
+        replays or not spends(s),
         steps * (profile.call_s * (not replays) + profile.program_s * executed),
         steps * profile.program_s * executed / 3600 if s.sandbox.gpus else 0.0,
         steps * profile.disk_bytes,
