@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,13 +55,15 @@ def stub(args: argparse.Namespace) -> OpenAIStub:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until Ctrl-C."""
-    with stub(parser().parse_args(argv)) as server:
+    """Serve until Ctrl-C or SIGTERM, in the background of a shell too, where Ctrl-C is ignored unless it is asked for."""
+    ended = threading.Event()
+    args = parser().parse_args(argv)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with stub(args) as server:
         print(f"serving sim_01 to sim_10 at {server.base_url}; Ctrl-C ends it", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print(f"{server.calls} requests served")
+        ended.wait()
+        print(f"{server.calls} requests served")
 
 
 if __name__ == "__main__":
