@@ -30,9 +30,9 @@ from mlesearch.flight import (
     printable,
     unanswered,
 )
-from mlesearch.lanes import Done, FollowingLanes, InlineLanes, Lanes, ThreadLanes, VirtualLanes
+from mlesearch.lanes import Done
 from mlesearch.models.protocol import EmbedReply, Reply
-from mlesearch.parts import EngineParts, RunEnd, RunStatus
+from mlesearch.parts import EngineParts, RunEnd, RunStatus, make_lanes
 from mlesearch.replay import Replayer, check_proposal
 from mlesearch.revalidation import Revalidation
 from mlesearch.sandbox.protocol import Job, execute
@@ -54,7 +54,7 @@ class Engine:
         self._meter = Meter(parts.budget)
         self._time = Timelines(parts.workers)
         self._selection = Selection(parts.selection, parts.direction)
-        self._lanes = self._make_lanes()
+        self._lanes = make_lanes(parts, self._time)
         self._revalidation = Revalidation(parts, self._time, self._lanes, should_stop)
         self._nodes: dict[int, Node] = {}
         self._idle = set(range(parts.workers))
@@ -62,6 +62,7 @@ class Engine:
         self._current: dict[int, Work] = {}  # by worker
         self._reserved: dict[int, Reservation] = {}  # by worker
         self._stored: dict[int, Stages] = {}  # by proposal: stages that a killed process had finished
+        self._folding = False  # a journal of a killed process: nothing is begun yet
         self._asked = 0
         self._closing: RunStatus | None = None
         self._failure: BaseException | None = None
@@ -70,13 +71,6 @@ class Engine:
         self._graded: set[int] = set()  # by a killed process
         self._real_before_us = 0  # of the processes before this one
         self._started_s = time.monotonic()
-
-    def _make_lanes(self) -> Lanes:
-        if self._p.recording is not None:
-            return FollowingLanes(self._p.recording.whose, BudgetSpent("the recorded run found no budget for it"))
-        if self._p.virtual:
-            return VirtualLanes(self._time.at, charged_us)
-        return InlineLanes() if self._p.workers == 1 else ThreadLanes(self._p.workers)
 
     # the loop
 
@@ -103,7 +97,7 @@ class Engine:
 
     def _rescue(self) -> None:
         """Before a failure of our own or of a strategy ends the run: journal what is being paid for in other lanes."""
-        while self._current:
+        while self._current and not self._folding:
             done = self._lanes.next()
             work = self._current.pop(done.worker)
             if done.error is None:
@@ -190,20 +184,17 @@ class Engine:
     # one flight
 
     def _take_off(self, worker: int, proposal: Proposal, used: float) -> None:
-        """Begin a proposal, or go on with one that a killed process left."""
+        """Begin a proposal; its prompt is rendered now, from what is known now."""
         self._idle.discard(worker)
         gates = Gates(partial(self._fits, worker), partial(self._deadline_s, worker))
         self._flights[worker] = Flight(self._p.cockpit, gates, proposal, self._nodes, used)
         self._proceed(worker, None)
 
     def _proceed(self, worker: int, result: object) -> None:
-        """Send a result into a flight; what it yields next is answered from the journal or handed to a lane."""
+        """Send a result into a flight; what it yields next is handed to a lane."""
         flight = self._flights[worker]
-        stored = self._stored.get(flight.proposal.id, {})
         try:
-            work = flight.flow.throw(result) if isinstance(result, BudgetSpent) else flight.flow.send(result)
-            while work.key in stored:
-                work = flight.flow.send(self._record.recall(stored.pop(work.key)))
+            work = flight.flow.send(result)
         except StopIteration as stop:
             self._tell(worker, stop.value)
         except BudgetSpent:
@@ -212,7 +203,12 @@ class Engine:
         else:
             self._current[worker] = work
             flight.stages += 1
-            self._lanes.submit(worker, partial(self._do, flight.proposal.id, work), (flight.proposal.id, flight.stages))
+            if not self._folding:
+                self._submit(worker)
+
+    def _submit(self, worker: int) -> None:
+        flight, id = self._flights[worker], self._flights[worker].proposal.id
+        self._lanes.submit(worker, partial(self._do, id, self._current[worker]), (id, flight.stages))
 
     def _do(self, id: int, work: Work) -> object:
         """Blocking; runs in a lane, touches neither optimizer nor journal."""
@@ -234,11 +230,8 @@ class Engine:
             t = self._time.charge(worker, charged_us(done.result))
             self._write(worker, work, done.result, t)
             self._proceed(worker, done.result)
-            return
-        self._settle(worker, Usage(cost_nusd=0))
-        if isinstance(done.error, BudgetSpent):
-            self._proceed(worker, done.error)
         else:
+            self._settle(worker, Usage(cost_nusd=0))
             self._leave(worker)
             self._failure = self._failure or done.error
             self._closing = RunStatus.INTERRUPTED
@@ -308,17 +301,15 @@ class Engine:
     # budgets
 
     def _fits(self, worker: int, work: Call | Embed) -> bool:
-        """Reserve the worst case of paid work; what the journal already answers needs nothing."""
-        if work.key in self._stored.get(self._flights[worker].proposal.id, ()):
-            return True
+        """Reserve the worst case of paid work."""
         if isinstance(work, Call):
             prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in work.request.messages)
             reservation = self._meter.worst_case(prompt_bytes, work.request.sampling.max_tokens, work.role.model.price)
         else:
             text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
             reservation = self._meter.worst_case(text_bytes, 0, self._p.cockpit.embedder.price)
-        if not self._meter.reserve(reservation, self._time.furthest) and self._p.recording is None:
-            return False  # a replay goes by what the recording has
+        if not self._meter.reserve(reservation, self._time.furthest):
+            return False
         self._reserved[worker] = reservation
         return True
 
@@ -326,9 +317,7 @@ class Engine:
         """What a program may take: its limit, or what is left."""
         limit_s = self._p.spec.limits.time_s
         left_us = self._meter.program_left_us(self._time.at(worker))
-        if left_us is None or ("executed", 0) in self._stored.get(self._flights[worker].proposal.id, ()):
-            return limit_s
-        return min(limit_s, left_us / MICROSECONDS)
+        return limit_s if left_us is None else min(limit_s, left_us / MICROSECONDS)
 
     def _real_us(self) -> int:
         """Wall-clock time of all processes on this run so far."""
@@ -337,13 +326,15 @@ class Engine:
     # resume
 
     def _restore(self) -> RunEnd | None:
-        """Fold the journal of a killed process; returns the end where the run has ended already."""
+        """Fold a killed process's journal, its flights too, event by event; returns the end of a run that has ended."""
         journal = self._record.journal
         if not journal.events:
             return None
+        self._folding = True
         self._graded = self._record.graded_ids()
         replayer = Replayer(self._p.optimizer, journal.path, journal.header)
-        pending: dict[int, tuple[int, Proposal, float]] = {}
+        pending: dict[int, tuple[int, Proposal]] = {}
+        told = {e["id"] for e in journal.events if e["type"] == "told"}
         for line, event in enumerate(journal.events, 2):
             kind = event["type"]
             self._real_before_us = event.get("real_us", self._real_before_us)
@@ -351,23 +342,28 @@ class Engine:
                 proposal = replayer.asked(event, line)
                 self._time.restore(event["worker"], event["t"])
                 if self._admit(proposal):
-                    pending[proposal.id] = (event["worker"], proposal, event["used"])
+                    pending[proposal.id] = (event["worker"], proposal)
+                    if proposal.id not in told:
+                        self._take_off(event["worker"], proposal, event["used"])
             elif kind == "told":
                 self._retell(replayer, event, line, pending.pop(event["id"]))
             elif kind in ("closing", "revalidated"):
                 self._closing = self._revalidation.recall(event) or self._closing
-                pending.clear()
+                self._current.clear()
+                for worker in list(self._flights):  # its next call fitted no more
+                    self._leave(worker)
             elif kind == "ended":
                 self._prune()
                 return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], self._meter.steps)
             else:
                 self._remember(event, pending[event["id"]][0])
         journal.events.clear()
+        self._folding = False
         if self._selection.best is None:
             self._record.drop_best()
         self._keep_best()
-        for worker, proposal, used in pending.values():
-            self._take_off(worker, proposal, used)
+        for worker in self._current:
+            self._submit(worker)
         return None
 
     def _remember(self, event: Json, worker: int) -> None:
@@ -376,11 +372,17 @@ class Engine:
         if "usage" in event:
             self._meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
         self._meter.gpu_us += event.get("result", {}).get("gpu_us", 0)
-        self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
+        flight, work = self._flights.get(worker), self._current.get(worker)
+        if flight is None or flight.proposal.id != event["id"]:
+            self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
+        elif work is not None and work.key == (event["type"], event.get("attempt", 0)):
+            del self._current[worker]
+            self._meter.release(self._reserved.pop(worker, Reservation(0, 0)))
+            self._proceed(worker, self._record.recall(event))
 
-    def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal, float]) -> None:
+    def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal]) -> None:
         """An outcome that was told before the kill."""
-        worker, proposal, _ = flown
+        worker, proposal = flown
         stages = self._stored.pop(proposal.id, {})
         embedded = stages.get(("embedded", 0))
         vectors = self._record.vectors(embedded).vectors if embedded else ()

@@ -138,15 +138,14 @@ class VirtualLanes:
 class FollowingLanes:
     """Several workers in the order of a recording: work is done when it is its turn to end, and nothing waits.
 
-    After a failure the recording is left, and what is under way is done in any order, so that the run can stop.
+    After a failure it can't be followed: what is under way ends with the same failure, so that the run stops.
     """
 
-    def __init__(self, whose: Callable[[Collection[int]], tuple[int, bool]], refused: Exception) -> None:
-        """`whose` tells which of the workers whose work is under way ends next; `refused` ends what was not done."""
+    def __init__(self, whose: Callable[[Collection[int]], int]) -> None:
+        """`whose` tells which of the workers whose work is under way ends next."""
         self._whose = whose
         self._waiting: dict[int, Work] = {}
-        self._left = False
-        self._refused = refused
+        self._failure: BaseException | None = None
 
     def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
         """Keep it until its turn."""
@@ -154,20 +153,16 @@ class FollowingLanes:
 
     def next(self) -> Done:
         """Do the work that ended next in the recording."""
-        worker, was_done = (min(self._waiting), True) if self._left else self._follow()
-        work = self._waiting.pop(worker)
-        if not was_done:
-            return Done(worker, None, self._refused)
-        done = _perform(worker, work)
-        self._left = self._left or done.error is not None
-        return done
-
-    def _follow(self) -> tuple[int, bool]:
+        if self._failure is not None:
+            return Done(self._waiting.popitem()[0], None, self._failure)
         try:
-            return self._whose(self._waiting)
-        except Exception:
-            self._left = True
+            worker = self._whose(self._waiting)
+        except Exception as error:
+            self._failure = error
             raise
+        done = _perform(worker, self._waiting.pop(worker))
+        self._failure = done.error
+        return done
 
     def close(self) -> None:
         """Nothing to give back."""

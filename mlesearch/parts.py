@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass
 
 from mlesearch.budget import Budget
-from mlesearch.flight import Cockpit
+from mlesearch.clock import Timelines
+from mlesearch.flight import Cockpit, charged_us
+from mlesearch.lanes import FollowingLanes, InlineLanes, Lanes, ThreadLanes, VirtualLanes
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.record import Record
 from mlesearch.recording import Recording
@@ -79,3 +81,12 @@ class EngineParts:
     revalidate_k: int = 3
     revalidate_splits: int = 2
     recording: Recording | None = None
+
+
+def make_lanes(parts: EngineParts, time: Timelines) -> Lanes:
+    """Who carries out the work of a run: in the order of a recording, on a virtual clock, or as it comes."""
+    if parts.recording is not None:
+        return FollowingLanes(parts.recording.whose)
+    if parts.virtual:
+        return VirtualLanes(time.at, charged_us)
+    return InlineLanes() if parts.workers == 1 else ThreadLanes(parts.workers)

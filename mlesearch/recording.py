@@ -54,23 +54,20 @@ class Recording:
         ended = self._events[-1]
         return ended["type"] == "ended" and ended["status"] == "real_time" and self._at > self._last_asked
 
-    def whose(self, waiting: Collection[int]) -> tuple[int, bool]:
-        """Whose work ends next, of the workers whose work is under way, and whether it was done.
-
-        Work was begun and not done where the recorded run failed meanwhile and, going on later, found its budget spent:
-        then the proposal was told without it, or never.
+    def whose(self, waiting: Collection[int]) -> int:
+        """The worker whose work ends next, of those whose work is under way.
 
         Raises:
-            ReplayDiffers: that worker has begun none.
+            ReplayDiffers: that one has none.
         """
         for i in range(self._at, len(self._events)):
             event = self._events[i]
-            if event["type"] in _ENDS_WORK or event["type"] == "told":
+            if event["type"] in _ENDS_WORK:
                 worker: int = event["worker"] if "worker" in event else self._workers[event["id"]]
                 if worker in waiting:
-                    return worker, event["type"] != "told"
+                    return worker
                 raise self._differs(i, f"worker {worker} ended a piece of work there, and has begun none here")
-        return min(waiting), False
+        raise self._differs(len(self._events), "the recording ends there, and there is work under way here")
 
     def follow(self, event: Mapping[str, object]) -> Json:
         """The recorded event in place of an equal one.
