@@ -536,6 +536,7 @@ def test_registry_does_not_import_litellm(tmp_path: Path) -> None:
 
 LIFE = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
 from mlesearch.models.protocol import *
 from mlesearch.models.registry import make_model
 from mlesearch.types import Op

@@ -55,7 +55,7 @@ def stub(args: argparse.Namespace) -> OpenAIStub:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM, in the background of a shell too, where Ctrl-C is ignored unless it is asked for."""
+    """Serve until Ctrl-C or SIGTERM; Ctrl-C is asked for, since a background job of a shell begins with it ignored."""
     ended = threading.Event()
     args = parser().parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM):
