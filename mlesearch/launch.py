@@ -61,10 +61,16 @@ def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path) -> list[RunR
         for run in todo:
             done[run.key.id] = execute_run(run, stop_file)
     else:
-        parallel = Parallel(
-            n_jobs=jobs, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
-        )
         launcher = os.getpid()
+        parallel = Parallel(
+            n_jobs=jobs,
+            backend="loky",
+            return_as="generator_unordered",
+            pre_dispatch="n_jobs",
+            batch_size=1,
+            initializer=_become_worker,  # a worker that waits for its first run must end with the launcher too
+            initargs=(launcher,),
+        )
         try:
             with _workers_ignore_sigint():
                 reports = parallel(delayed(execute_run)(r, stop_file, launcher) for r in todo)
@@ -185,13 +191,16 @@ def _become_worker(launcher: int) -> None:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process runs; one that was killed and is not yet waited for does not."""
     try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    except OSError:  # gone meanwhile, or a system without /proc
+        return not Path("/proc/self").exists()
 
 
 @contextmanager
