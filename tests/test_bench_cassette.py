@@ -36,7 +36,7 @@ def _requests() -> Callable[[], Request]:
 
 
 @pytest.mark.benchmark(group="one call of a model (prompt of 48,000 characters)")
-def test_a_model_that_costs_nothing(benchmark) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_that_costs_nothing(benchmark) -> None:
     model, request = ToyModel(keep=False, reply=lambda r: REPLY), _requests()
     assert answer(REQUEST)
     benchmark.pedantic(lambda: model.complete(request()), rounds=CALLS, warmup_rounds=20)
@@ -44,7 +44,7 @@ def test_a_model_that_costs_nothing(benchmark) -> None:  # type: ignore[no-untyp
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.benchmark(group="one call of a model (prompt of 48,000 characters)")
-def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
     store, request = open_store(tmp_path / "store", form), _requests()
     made = RecordedModel(
         ToyModel(keep=False, reply=lambda r: REPLY), Tape(store, "record", Flights(tmp_path / "flights"))
@@ -58,7 +58,7 @@ def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:  # type: ignore[no
 
 
 @pytest.mark.benchmark(group="one call held and settled in a shared budget")
-def test_a_purse(benchmark, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_purse(benchmark, tmp_path: Path) -> None:
     purse = Purse(tmp_path / "budgets.db", Limits(10**15, 10**15))
 
     def pay() -> None:

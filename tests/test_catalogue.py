@@ -237,7 +237,7 @@ def test_a_wrong_role_gets_one_clear_line(given: str, said: str) -> None:
 
 
 def test_a_role_is_part_of_a_runs_identity_and_its_price_of_a_budget(tmp_path: Path) -> None:
-    def run(*words: str):  # type: ignore[no-untyped-def]  # a plan
+    def run(*words: str):
         return plan([settings("model=sim_09", f"study.dir={tmp_path}", *words)]).runs[0]
 
     plain, other = run(), run("model.roles={feedback: sim_03}")

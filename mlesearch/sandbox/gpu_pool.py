@@ -48,9 +48,8 @@ class GpuPool:
         self._folder = folder
         self._pause = random.Random(os.getpid())  # spreads attempts; no result depends on it
 
-    @property
-    def folder(self) -> Path:
-        """Of the lock files; made if absent.
+    def made_folder(self) -> Path:
+        """The folder of the lock files, made where it is absent.
 
         Raises:
             SandboxUnavailable: it can't be made.
@@ -64,7 +63,7 @@ class GpuPool:
 
     def try_lease(self) -> GpuLease | None:
         """One attempt: a free slot of the GPU with the fewest programs; None where all are taken."""
-        folder = self.folder
+        folder = self.made_folder()
         with self._alone(folder):
             free: list[tuple[int, int, int]] = []  # (programs on the GPU, its place in the list, slot)
             for place, gpu in enumerate(self.gpus):
@@ -93,7 +92,7 @@ class GpuPool:
 
     def held(self) -> list[tuple[Gpu, int]]:
         """(GPU, slot) that are leased at this moment, by anyone."""
-        folder = self.folder
+        folder = self.made_folder()
         with self._alone(folder):
             return [(gpu, slot) for gpu in self.gpus for slot in sorted(self._state(folder, gpu)[0])]
 

@@ -89,7 +89,7 @@ class GpuSandbox:
             SandboxUnavailable: the rung's, or there is no place for the locks.
         """
         if spec.gpus:
-            self.pool.folder  # noqa: B018  # made here: a failure in `run` would leave the slot behind
+            self.pool.made_folder()  # now: a failure in `run` would leave the slot behind
         return self.inner.prepare(spec)
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
