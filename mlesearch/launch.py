@@ -25,6 +25,7 @@ from mlesearch.config import RunPlan
 from mlesearch.engine import Engine
 from mlesearch.journal import JournalBusy, write_atomically
 from mlesearch.parts import RunStatus
+from mlesearch.processes import running
 from mlesearch.purse import PurseSpent
 from mlesearch.settings import recordable
 from mlesearch.study import check_run, identity_digest
@@ -183,24 +184,11 @@ def _become_worker(launcher: int) -> None:
     parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent and _alive(launcher):
+        while os.getppid() == parent and running(launcher):
             time.sleep(LIFELINE_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="mlesearch-lifeline").start()
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process runs; one that was killed and is not yet waited for does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    except OSError:  # gone meanwhile, or a system without /proc
-        return not Path("/proc/self").exists()
 
 
 @contextmanager

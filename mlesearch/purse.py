@@ -7,20 +7,16 @@ counts at its worst case: the provider may have billed it, and nobody can say ho
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.models.ledger import alive, owner
+from mlesearch.database import Database
+from mlesearch.processes import alive, owner
 from mlesearch.types import NANODOLLARS, MlesearchError
 
-BUSY_S = 60.0
 POLL_S = 0.05
 """How often a call looks again whether others have settled."""
 
@@ -86,9 +82,9 @@ class Purse:
         self.limits = limits
         self._before = before
         self._told = told
-        self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
-        self._pid = os.getpid()
+        self._database = Database(
+            path, self._fill, synced="NORMAL", failed=lambda why: PurseError(f"budget: {path} can't be used: {why}")
+        )
 
     def hold(self, cell: str, nusd: int, call_s: float) -> int:
         """Hold the worst case of a call; waits where it will fit once others have settled.
@@ -105,9 +101,9 @@ class Purse:
             PurseSpent: it does not fit, and will not.
         """
         while True:
-            with self._transaction() as db:
+            with self._database.transaction() as db:
                 self._bury(db)
-            with self._transaction() as db:
+            with self._database.transaction() as db:
                 if all(self._fits(db, name, where, limit, nusd) for name, where, limit in self._purses(cell)):
                     row = (cell, nusd, owner(), time.time() + call_s + GRACE_S)
                     done = db.execute("INSERT INTO holds(cell, nusd, owner, until) VALUES (?, ?, ?, ?)", row)
@@ -116,7 +112,7 @@ class Purse:
 
     def settle(self, hold: int, nusd: int) -> None:
         """A call has ended and cost so much."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
             if row is not None:  # else it took longer than it could, and counts as cut off already
                 db.execute("DELETE FROM holds WHERE id = ?", (hold,))
@@ -128,15 +124,12 @@ class Purse:
         """What the study (or one cell) has spent and holds; nothing where there is no database yet."""
         if not self.path.exists():
             return Account(0, 0, 0)
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             return _account(db, cell)
 
     def close(self) -> None:
         """Give the database up; used again, it is opened again."""
-        with self._lock:
-            if self._open is not None and self._pid == os.getpid():
-                self._open.close()
-            self._open = None
+        self._database.close()
 
     def _purses(self, cell: str) -> Iterator[tuple[str, str | None, int]]:
         if self.limits.study_nusd is not None:
@@ -163,40 +156,6 @@ class Purse:
             if not alive(whose) or time.time() > until:
                 db.execute("DELETE FROM holds WHERE id = ?", (id,))
                 _add(db, cell, nusd, nusd)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                if self._pid != os.getpid():
-                    self._open, self._pid = None, os.getpid()  # a fork never uses its parent's
-                db = self._open = self._open or self._connect()
-                db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                except BaseException:
-                    db.execute("ROLLBACK")
-                    raise
-                db.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise PurseError(f"budget: {self.path} can't be used: {error}") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # two that turn on the WAL at once may fail each other
-            db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=NORMAL")
-                self._fill(db)
-            except BaseException:
-                db.close()
-                raise
-        finally:
-            os.close(folder)
-        return db
 
     def _fill(self, db: sqlite3.Connection) -> None:
         """Make the tables, with what the journals say was spent before."""

@@ -13,19 +13,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
 
+from mlesearch.database import Database
 from mlesearch.entry import Entry, StoreError, decode, differences, encode
 from mlesearch.types import ConfigError
 
 FORMS = ("sqlite", "files")
-BUSY_S = 60.0
-"""How long a writer waits for another one."""
 
 
 class Store(Protocol):
@@ -106,26 +102,26 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Nothing is made before the first `put`."""
         self.path = path
-        self._lock = threading.RLock()
-        self._open: sqlite3.Connection | None = None
-        self._pid = os.getpid()
-        self._of_parents: list[sqlite3.Connection] = []  # kept unclosed: closing belongs to the process that opened
+        self._database = Database(
+            path, _make_table, synced="FULL", failed=lambda why: StoreError(f"store: {path} can't be used: {why}")
+        )
 
     def get(self, key: str) -> Entry | None:
         """See `Store`."""
-        row = self._row("SELECT entry FROM entries WHERE key = ?", key)
+        if not self.path.exists():
+            return None
+        with self._database.reading() as db:
+            row = db.execute("SELECT entry FROM entries WHERE key = ?", (key,)).fetchone()
         return None if row is None else decode(row[0], key)
 
     def put(self, entry: Entry, near: str, *, replace: bool = False) -> Entry:
         """See `Store`."""
         key, data = entry.key, encode(entry)
         how = "REPLACE" if replace else "IGNORE"
-        with self._said(), self._lock:
-            db = self._connection(make=True)
-            with db:
-                done = db.execute(f"INSERT OR {how} INTO entries(key, near, entry) VALUES (?, ?, ?)", (key, near, data))
-                if done.rowcount == 1:
-                    return entry
+        with self._database.transaction() as db:
+            done = db.execute(f"INSERT OR {how} INTO entries(key, near, entry) VALUES (?, ?, ?)", (key, near, data))
+            if done.rowcount == 1:
+                return entry
             row = db.execute("SELECT entry FROM entries WHERE key = ?", (key,)).fetchone()
         return decode(row[0], key)
 
@@ -133,8 +129,7 @@ class SqliteStore:
         """See `Store`."""
         if not self.path.exists():
             return []
-        with self._said(), self._lock:
-            db = self._connection(make=False)
+        with self._database.reading() as db:
             names = [near]
             if not db.execute("SELECT 1 FROM entries WHERE near = ? LIMIT 1", (near,)).fetchone():
                 before = db.execute("SELECT max(near) FROM entries WHERE near < ?", (near,)).fetchone()[0]
@@ -151,69 +146,17 @@ class SqliteStore:
         """See `Store`."""
         if not self.path.exists():
             return []
-        with self._said(), self._lock:
-            return [row[0] for row in self._connection(make=False).execute("SELECT key FROM entries ORDER BY key")]
+        with self._database.reading() as db:
+            return [row[0] for row in db.execute("SELECT key FROM entries ORDER BY key")]
 
     def close(self) -> None:
         """See `Store`."""
-        with self._lock:
-            if self._open is not None and self._pid == os.getpid():
-                self._open.close()
-            self._open = None
+        self._database.close()
 
-    def _row(self, query: str, key: str) -> tuple[bytes] | None:
-        if not self.path.exists():
-            return None
-        with self._said(), self._lock:
-            row: tuple[bytes] | None = self._connection(make=False).execute(query, (key,)).fetchone()
-        return row
 
-    def _connection(self, *, make: bool) -> sqlite3.Connection:
-        """This process' own; a fork never uses its parent's."""
-        if self._pid != os.getpid():
-            if self._open is not None:
-                self._of_parents.append(self._open)
-            self._open, self._pid = None, os.getpid()
-        if self._open is None:
-            if make:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._open = self._connect()
-        return self._open
-
-    def _connect(self) -> sqlite3.Connection:
-        """Opened by one process at a time: two that turn on the WAL at once may fail each other."""
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            flock(folder, LOCK_EX)
-            if self.path.exists() and not os.access(self.path, os.W_OK):
-                return self._connect_to_read()
-            db = sqlite3.connect(self.path, timeout=BUSY_S, check_same_thread=False)
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=FULL")
-                with db:
-                    db.execute("CREATE TABLE IF NOT EXISTS entries(key TEXT PRIMARY KEY, near TEXT, entry BLOB)")
-                    db.execute("CREATE INDEX IF NOT EXISTS by_near ON entries(near)")
-            except BaseException:
-                db.close()
-                raise
-        finally:
-            os.close(folder)
-        return db
-
-    def _connect_to_read(self) -> sqlite3.Connection:
-        """A published store: where its WAL was taken in, it is read as it lies, and no file is made beside it."""
-        wal = self.path.with_name(f"{self.path.name}-wal")
-        how = "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
-        uri = f"file:{quote(str(self.path.absolute()))}?{how}"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_S, check_same_thread=False)
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"store: {self.path} can't be used: {error}") from error
+def _make_table(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE IF NOT EXISTS entries(key TEXT PRIMARY KEY, near TEXT, entry BLOB)")
+    db.execute("CREATE INDEX IF NOT EXISTS by_near ON entries(near)")
 
 
 # one file an entry

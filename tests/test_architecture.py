@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LEAVES = {"types", "markup"}
+SHARED = {"database", "processes"}
 BASE = {
     "entry",
     "store",
@@ -34,10 +35,12 @@ ALLOWED = {
     "clock": LEAVES,
     "lanes": LEAVES,
     "selection": LEAVES,
-    "models": LEAVES | {"journal", "codec", "entry", "store"},
+    "database": LEAVES,
+    "processes": set(),
+    "models": LEAVES | SHARED | {"journal", "codec", "entry", "store"},
     "budget": LEAVES | {"models"},
     "entry": LEAVES | {"codec"},
-    "store": LEAVES | {"entry"},
+    "store": LEAVES | {"database", "entry"},
     "sandbox": LEAVES | {"codec", "entry", "store"},
     "tasks": LEAVES,
     "operators": LEAVES | {"models", "tasks"},
@@ -51,7 +54,7 @@ ALLOWED = {
     "revalidation": LEAVES | BASE | {"scoring", "record", "parts", "splits"},
     "engine": LEAVES | BASE | {"operators", "scoring", "flight", "record", "parts", "replay", "revalidation"},
     "study": LEAVES | {"codec", "journal"},
-    "purse": LEAVES | {"models"},
+    "purse": LEAVES | SHARED,
     "paid": LEAVES | {"budget", "models", "purse"},
     "spending": LEAVES | {"journal", "models", "purse", "settings", "study"},
     "scrub": LEAVES,
@@ -67,7 +70,9 @@ ALLOWED = {
     | {"paid", "spending"},
     "catalogue": LEAVES | {"models", "settings"},
     "config": LEAVES | BASE | {"compose", "build", "flight", "operators", "study", "settings", "spending"},
-    "launch": LEAVES | BASE | {"config", "build", "engine", "parts", "purse", "settings", "study", "summary"},
+    "launch": LEAVES
+    | BASE
+    | {"config", "build", "engine", "parts", "processes", "purse", "settings", "study", "summary"},
     "estimate": LEAVES | {"config", "models", "settings", "spending", "study"},
     "costs": LEAVES | {"build", "config", "estimate", "models", "settings"},
     "rerun": LEAVES | {"codec", "config", "settings", "study"},

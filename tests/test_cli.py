@@ -321,5 +321,5 @@ def test_a_tampered_journal_does_not_verify(study, tmp_path):
 def test_check_runs_nothing(tmp_path):
     done = cli(tmp_path, "run", "demo", "--check")
     assert done.returncode == 0, done.stderr
-    assert "48 runs" in done.stdout
+    assert "108 runs" in done.stdout
     assert files(tmp_path) == []

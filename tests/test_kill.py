@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlesearch import launch
 from mlesearch.collect import DURATIONS, tables
 from mlesearch.journal import read, read_lines, without_durations
 
@@ -133,14 +132,3 @@ def test_jobs_and_hash_seeds_change_nothing(tmp_path):
         found.append(_comparable(folder / "studies/s"))
     assert len(found[0]) == 4
     assert found[0] == found[1] == found[2]
-
-
-def test_a_killed_launcher_counts_as_gone_before_it_is_waited_for():
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as launcher:
-        assert launch._alive(launcher.pid)
-        launcher.kill()
-        until = time.monotonic() + 10
-        while launch._alive(launcher.pid) and time.monotonic() < until:
-            time.sleep(0.01)
-        assert not launch._alive(launcher.pid)  # a zombie until the end of this block
-    assert not launch._alive(launcher.pid)

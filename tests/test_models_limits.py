@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cli import cli
 
+from mlesearch import processes
 from mlesearch.models import ledger as ledger_module
 from mlesearch.models.ledger import (
     COOL_OFF_S,
@@ -174,7 +175,7 @@ def test_a_clock_that_starts_again_holds_nobody(clock: Clock) -> None:
     assert isinstance(admit(ledger, caps), Admitted)
     clock.now_s = 5.0  # the machine was started again; the process that called is gone too
     with ledger._transaction(write=True) as db:
-        db.execute(f"UPDATE calls SET owner = '{ledger_module._namespace()}:4194999:1'")
+        db.execute(f"UPDATE calls SET owner = '{processes._namespace()}:4194999:1'")
     assert isinstance(admit(ledger, caps), Admitted)
 
 

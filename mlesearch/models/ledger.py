@@ -12,22 +12,17 @@ content is worth minutes at most: nothing is synced, and a database that was los
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import math
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from mlesearch.database import Database
+from mlesearch.processes import alive, owner
 from mlesearch.types import MlesearchError
 
-BUSY_S = 60.0
 MARGIN_S = 1.0
 """A call counts this much longer than the window: it reaches the provider a little after it was admitted."""
 
@@ -117,8 +112,7 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         """Nothing is made before the first transaction."""
         self.path = path
-        self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
+        self._database = Database(path, _make_tables, synced="OFF", failed=self._failed, private=True)
 
     def admit(
         self, bucket: str, model: str, caps: Caps, tokens: int, ticket: int | None, call_s: float
@@ -221,53 +215,18 @@ class Ledger:
 
     def close(self) -> None:
         """Give the database up; used again, it is opened again."""
-        with self._lock:
-            if self._open is not None:
-                self._open.close()
-            self._open = None
+        self._database.close()
 
-    @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                db = self._open = self._open or self._connect()
-                if not write:
-                    yield db
-                    return
-                db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                except BaseException:
-                    db.execute("ROLLBACK")
-                    raise
-                db.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(
-                f"limits: {self.path or 'the database'} can't be used: {error}; remove it, it holds nothing that lasts"
-            ) from error
+    def _transaction(self, *, write: bool) -> AbstractContextManager[sqlite3.Connection]:
+        return self._database.transaction() if write else self._database.reading()
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.path is None:
-            return self._prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # two that turn on the WAL at once may fail each other
-            db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=OFF")
-                return self._prepared(db)
-            except BaseException:
-                db.close()
-                raise
-        finally:
-            os.close(folder)
+    def _failed(self, why: str) -> LedgerError:
+        where = self.path or "the database"
+        return LedgerError(f"limits: {where} can't be used: {why}; remove it, it holds nothing that lasts")
 
-    @staticmethod
-    def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
-        db.executescript(_SCHEMA)
-        return db
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    db.executescript(_SCHEMA)
 
 
 def _breaker(db: sqlite3.Connection, model: str) -> tuple[int, float, float, float]:
@@ -360,38 +319,3 @@ def _turn(db: sqlite3.Connection, bucket: str, ticket: int | None, now: float) -
         return ticket
     db.execute("DELETE FROM queue WHERE bucket = ? AND NOT seen BETWEEN ? AND ?", (bucket, now - SILENT_S, now))
     return db.execute("INSERT INTO queue(bucket, seen) VALUES (?, ?)", (bucket, now)).lastrowid
-
-
-# processes
-
-
-@lru_cache(maxsize=4)
-def _owner(pid: int) -> str:
-    return f"{_namespace()}:{pid}:{_started(pid)}"
-
-
-def owner() -> str:
-    """This process, so that another one of this machine can tell whether it still lives."""
-    return _owner(os.getpid())
-
-
-def alive(whose: str) -> bool:
-    """Whether a process still lives; of one in another container that can't be told, so it does."""
-    namespace, pid, started = whose.split(":")
-    return namespace != _namespace() or _started(int(pid)) == started
-
-
-@lru_cache(maxsize=1)
-def _namespace() -> str:
-    with contextlib.suppress(OSError):
-        return os.readlink("/proc/self/ns/pid").strip("pid:[]")
-    return "0"
-
-
-def _started(pid: int) -> str:
-    """When a process started, in ticks since the machine did; empty: there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,58 @@
+"""Who holds something that processes share, and whether that one still lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+
+def owner() -> str:
+    """This process, named so that another one of this machine can tell whether it still lives."""
+    return _owner(os.getpid())
+
+
+def alive(whose: str) -> bool:
+    """Whether a process named by `owner` still lives; of one in another container that can't be told, so it does."""
+    namespace, pid, started = whose.split(":")
+    return namespace != _namespace() or _started(int(pid)) == started
+
+
+def running(pid: int) -> bool:
+    """Whether a process of this number runs; one that was killed and is not yet waited for does not."""
+    try:
+        os.kill(pid, 0)
+        return _stat(pid)[0] not in ("Z", "X")
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    except OSError:  # gone meanwhile, or a system without /proc
+        return not Path("/proc/self").exists()
+
+
+@lru_cache(maxsize=4)
+def _owner(pid: int) -> str:
+    return f"{_namespace()}:{pid}:{_started(pid)}"
+
+
+@lru_cache(maxsize=1)
+def _namespace() -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    return "0"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since the machine did; empty: there is none, or it was killed."""
+    try:
+        stat = _stat(pid)
+    except OSError:
+        return ""
+    return "" if stat[0] in ("Z", "X") else stat[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the name, which may hold blanks: the first is the state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

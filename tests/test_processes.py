@@ -1,0 +1,54 @@
+"""Whether a process lives that another one knows by name only."""
+
+import os
+import subprocess
+import sys
+import time
+
+from mlesearch.processes import alive, owner, running
+
+SAY_OWNER = "from mlesearch.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
+
+
+def soon(happens) -> bool:
+    until = time.monotonic() + 5
+    while not happens() and time.monotonic() < until:
+        time.sleep(0.01)
+    return happens()
+
+
+def test_a_killed_process_is_gone_before_it_is_waited_for():
+    with subprocess.Popen([sys.executable, "-c", SAY_OWNER], stdout=subprocess.PIPE, text=True) as child:
+        name = child.stdout.readline().strip()
+        assert name != owner()
+        assert alive(name)
+        assert running(child.pid)
+        child.kill()
+        assert soon(lambda: not alive(name))  # a zombie until the end of this block
+        assert soon(lambda: not running(child.pid))
+    assert not alive(name)
+    assert not running(child.pid)
+
+
+def test_another_process_under_the_same_number_is_another_one():
+    namespace, pid, started = owner().split(":")
+    assert alive(owner())
+    assert int(pid) == os.getpid()
+    assert not alive(f"{namespace}:{pid}:{int(started) + 1}")
+
+
+def test_one_of_another_container_counts_as_alive():
+    assert alive("1:999999999:1")
+    assert not alive(f"{owner().split(':')[0]}:999999999:1")
+
+
+def test_a_fork_has_a_name_of_its_own():
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, owner().encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(read, 100).decode() != owner()
+    os.close(read)
+    os.close(write)
