@@ -68,7 +68,7 @@ class Purse:
         path: of the database; made at the first use.
         limits: of the study, and of each cell.
         before: what each cell has spent already; asked once, when the database is made.
-        told: is told what each cell has spent, whenever that grows.
+        told: is told what each cell has spent, whenever that grows; raises OSError where it can't be.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Purse:
         self.limits = limits
         self._before = before
         self._told = told
+        self._trouble: PurseError | None = None  # of a settlement; the next call must not be made over it
         self._database = Database(
             path, self._fill, synced="NORMAL", failed=lambda why: PurseError(f"budget: {path} can't be used: {why}")
         )
@@ -99,7 +100,11 @@ class Purse:
 
         Raises:
             PurseSpent: it does not fit, and will not.
+            PurseError: the database can't be used, or what was spent can't be told.
         """
+        if self._trouble is not None:
+            self._tell()
+            self._trouble = None
         while True:
             with self._database.transaction() as db:
                 self._bury(db)
@@ -111,14 +116,38 @@ class Purse:
             time.sleep(POLL_S)
 
     def settle(self, hold: int, nusd: int) -> None:
-        """A call has ended and cost so much."""
+        """A call has ended and cost so much.
+
+        Never raises: its reply is paid for. Where this can't be written the hold stays, at the worst case, and the next
+        `hold` says why.
+        """
+        try:
+            with self._database.transaction() as db:
+                row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
+                if row is not None:  # else it took longer than it could, and counts as cut off already
+                    db.execute("DELETE FROM holds WHERE id = ?", (hold,))
+                    _add(db, row[0], nusd, 0)
+            self._tell()
+        except PurseError as error:
+            self._trouble = error
+
+    def _tell(self) -> None:
+        """Under the lock, so that an older sum never comes after a newer one."""
+        if self._told is None:
+            return
         with self._database.transaction() as db:
-            row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
-            if row is not None:  # else it took longer than it could, and counts as cut off already
-                db.execute("DELETE FROM holds WHERE id = ?", (hold,))
-                _add(db, row[0], nusd, 0)
-            if self._told is not None:
-                self._told(dict(db.execute("SELECT cell, spent FROM cells")))
+            spent = dict(db.execute("SELECT cell, spent FROM cells"))
+            try:
+                self._told(spent)
+            except OSError as error:
+                raise PurseError(f"budget: what was spent can't be written: {error}") from error
+
+    def spent(self) -> Mapping[str, int]:
+        """What each cell has spent, nano-dollars, lost calls included; nothing where there is no database yet."""
+        if not self.path.exists():
+            return {}
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT cell, spent FROM cells"))
 
     def account(self, cell: str | None = None) -> Account:
         """What the study (or one cell) has spent and holds; nothing where there is no database yet."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +26,9 @@ from test_cli import cli
 from mlesearch.cli import main
 from mlesearch.models.protocol import ContentFilter, Price, RetriesExhausted
 from mlesearch.paid import PaidModel
-from mlesearch.purse import Limits, Purse, PurseSpent, usd
-from mlesearch.spending import claim, spent_before
+from mlesearch.purse import Account, Limits, Purse, PurseError, PurseSpent, usd
+from mlesearch.settings import Settings
+from mlesearch.spending import claim, purse_of, spent_before
 from mlesearch.testing.openai_stub import OpenAIStub
 from mlesearch.types import ConfigError
 
@@ -171,8 +175,95 @@ def test_each_machine_claims_one_part_for_good(tmp_path: Path) -> None:
     assert claim(tmp_path, 2, "m2") != claim(tmp_path, 2, "m1")
     with pytest.raises(ConfigError, match=r"all 2 parts of the budget are taken \(by m1, m2\)"):
         claim(tmp_path, 2, "m3")
-    (tmp_path / "part-1.machine").unlink()
-    assert claim(tmp_path, 2, "m3") == tmp_path / "part-1.json"
+    (tmp_path / "budgets/part-1.machine").unlink()
+    assert claim(tmp_path, 2, "m3") == tmp_path / "budgets/part-1.json"
+    assert sorted(p.name for p in (tmp_path / "budgets").iterdir()) == [
+        *("part-1.machine", "part-2.machine", "split.json"),
+    ]
+
+
+def paid_settings(folder: Path, machine: str, monkeypatch: pytest.MonkeyPatch, **options: object) -> Settings:
+    """Settings of a study at `folder`, as on a machine of this name with a disk of its own."""
+    own = folder.parent / machine
+    own.mkdir(exist_ok=True)
+    monkeypatch.setattr("socket.gethostname", lambda: machine)
+    monkeypatch.setattr("tempfile.tempdir", str(own))
+    s = Settings()
+    budget = replace(s.budget, study_usd=options.get("study_usd"))
+    limits = replace(s.limits, partition=options.get("partition"), network=options.get("network", False))
+    return replace(s, study=replace(s.study, dir=str(folder)), budget=budget, limits=limits)
+
+
+def spend(s: Settings, usd_: float) -> None:
+    made = purse_of(s)
+    assert made is not None
+    made.settle(made.hold("m/greedy/base", round(usd_ * 1e9), 1), round(usd_ * 1e9))
+
+
+def test_a_launch_without_a_limit_is_counted_where_an_earlier_one_had_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(study_usd: float | None) -> Settings:
+        return paid_settings(tmp_path / "s", "m1", monkeypatch, study_usd=study_usd)
+
+    assert purse_of(at(None)) is None
+    spend(at(10), 9)
+    spend(at(None), 90)
+    with pytest.raises(PurseSpent, match=r"\$99 of \$100 are spent"):
+        spend(at(100), 2)
+    spend(at(101), 2)
+
+
+def test_what_was_spent_before_a_split_counts_in_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at(machine: str, parts: int | None, study_usd: float | None = 100) -> Settings:
+        return paid_settings(tmp_path / "s", machine, monkeypatch, study_usd=study_usd, partition=parts)
+
+    spend(at("m1", None), 90)
+    for machine in ("m1", "m2"):
+        spend(at(machine, 2), 4)
+        with pytest.raises(PurseSpent, match=r"\$49 of \$50 are spent"):
+            spend(at(machine, 2), 2)
+    for parts in (4, None):
+        with pytest.raises(ConfigError, match=r"are split into 2 parts, so set it to 2"):
+            purse_of(at("m1", parts))
+    spend(at("m1", 2, None), 5)  # no limit, and yet counted
+    with pytest.raises(PurseSpent, match=r"\$54 of \$55 are spent"):
+        spend(at("m1", 2, 110), 2)
+    shutil.rmtree(tmp_path / "s/budgets")
+    with pytest.raises(PurseSpent, match=r"\$22.5 of \$25 are spent"):  # what the study's own purse knows, split anew
+        spend(at("m1", 4), 3)
+    (tmp_path / "s/budgets/part-1.machine").unlink()
+    with pytest.raises(PurseSpent, match=r"\$22.5 of \$25 are spent"):
+        spend(at("m9", 4), 3)  # takes the part over
+
+
+def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path) -> None:
+    full = [True]
+
+    def told(spent: object) -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+
+    with closing(Purse(tmp_path / "b.db", Limits(10**9, None), told=told)) as purse:
+        model = PaidModel(Counting(None), purse, "a")  # type: ignore[arg-type]
+        assert model.complete(REQUEST).text == "reply 1"
+        for _ in range(2):
+            with pytest.raises(PurseError, match="No space left"):
+                model.complete(REQUEST)
+        full[0] = False
+        assert model.complete(REQUEST).text == "reply 2"
+        assert purse.account() == Account(1400, 0, 0)
+
+
+def test_a_hold_stays_where_the_database_is_lost_during_a_call(tmp_path: Path) -> None:
+    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+        hold = purse.hold("a", 700, 60)
+        with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+            db.execute("ALTER TABLE cells RENAME TO gone")
+        purse.settle(hold, 5)
+        with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+            db.execute("ALTER TABLE gone RENAME TO cells")
+        assert purse.account() == Account(0, 0, 700)
 
 
 # whole studies
