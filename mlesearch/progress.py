@@ -64,12 +64,13 @@ class Progress:
 
     def _watch(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         console = Console()
         total = len(self._watched)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        left = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *left)
         with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
             runs = bars.add_task("runs", total=total)
             programs = bars.add_task("programs", total=self._programs_planned())
