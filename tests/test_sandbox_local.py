@@ -16,7 +16,14 @@ import pytest
 from mlesearch.sandbox import contain, landlock, scratch
 from mlesearch.sandbox.local import LocalSandbox, make
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
-from mlesearch.testing.sandbox_contract import SandboxContract, gone, orchestrator, processes_with
+from mlesearch.testing.sandbox_contract import (
+    SandboxContract,
+    bystander,
+    gone,
+    orchestrator,
+    processes_with,
+    signals_by_descriptor,
+)
 from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
 
 if landlock.abi() < 1:
@@ -68,6 +75,11 @@ def test_older_kernels_keep_the_promises(version: int, spec: Spec, tmp_path: Pat
             result = rung.run(rung.prepare(spec), job(tmp_path, program))
             assert result.status is ExecStatus.ERROR, program
             assert "PermissionError" in result.reason
+        with bystander() as other:
+            for program in signals_by_descriptor(other.pid):
+                result = rung.run(rung.prepare(spec), job(tmp_path, program))
+                assert "PermissionError" in result.reason, program
+                assert other.poll() is None
         assert any("signal scope" in note for note in rung.notes())
     assert (tmp_path / "public" / "train.csv").read_text() == "id\n"
 
