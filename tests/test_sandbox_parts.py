@@ -228,8 +228,8 @@ def test_the_filter_decides_as_written(machine: str, own_pid: int | None, guard_
     assert (answer(limit, 0), answer(limit, 99)) == (allow, eperm)
     nice = (141, 140)[column]
     assert [answer(nice, *whose, 19) for whose in ((0, 0), (0, 99), (1, 0), (2, 0))] == [allow, eperm, eperm, eperm]
-    assert {answer(call) for call in ((29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241),
-                                      (180, 181, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196))[column]} == {eperm}  # fmt: skip
+    shared = ((29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241), (180, 181, *range(186, 197)))[column]
+    assert {answer(number) for number in shared} == {eperm}
     fcntl, ioctl = ((72, 16), (25, 29))[column]
     owned = allow if own_pid is None else eperm
     assert {answer(fcntl, 3, command) for command in (8, 10, 15, 1026)} == {owned}

@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
+from mlesearch import processes
+from mlesearch.sandbox import docker_image, environment, inside, mounts, options
 from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
@@ -27,7 +28,8 @@ from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 CONTROL = "/ctl"
-_LABEL = "org.mlesearch"
+OWNER = "org.mlesearch.owner"
+"""Label of a container: the process that it is for."""
 _LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
 
 _LOOK = """
@@ -142,8 +144,8 @@ class DockerSandbox(BoxedRung):
         removed = 0
         with _daemon():
             api = self._client().api
-            for container in api.containers(all=True, filters={"label": f"{_LABEL}.owner"}):
-                if not _owner_lives(container["Labels"]):
+            for container in api.containers(all=True, filters={"label": OWNER}):
+                if not processes.alive(container["Labels"][OWNER]):
                     _remove(api, container["Id"])
                     removed += 1
         return removed + super().reap_orphans()
@@ -199,11 +201,7 @@ class DockerSandbox(BoxedRung):
                     working_dir=INSIDE.work,
                     entrypoint=[],
                     hostname="sandbox",
-                    labels={
-                        f"{_LABEL}.owner": scratch.owner_tag(),
-                        f"{_LABEL}.boot": scratch.boot_id(),
-                        f"{_LABEL}.pids": scratch.pid_namespace(),
-                    },
+                    labels={OWNER: processes.owner()},
                     host_config=self._host_config(api, spec, folder, control, gpu),
                 )
                 api.start(created["Id"])
@@ -364,14 +362,6 @@ def _look(client: Any, image: str, image_id: str) -> str:
     if tuple(seen["version"]) < (3, 11):
         raise SandboxUnavailable(f"sandbox docker: the image {image} has Python {seen['version']}; 3.11 is needed")
     return said.decode()
-
-
-def _owner_lives(labels: Mapping[str, str]) -> bool:
-    if labels.get(f"{_LABEL}.pids") != scratch.pid_namespace():
-        return True  # its owner's pid says nothing here
-    pid, _, start = labels[f"{_LABEL}.owner"].partition("-")
-    same_boot = labels.get(f"{_LABEL}.boot") == scratch.boot_id()
-    return same_boot and pid.isdigit() and str(files.process_start(int(pid))) == start
 
 
 def make(params: Mapping[str, object]) -> DockerSandbox:

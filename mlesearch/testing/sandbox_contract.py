@@ -154,15 +154,13 @@ def signals_by_descriptor(pid: int) -> tuple[str, ...]:
 
 def _footprint() -> tuple[list[str], list[str], list[str]]:
     """Of this process: its descriptors, its mounts, and the folders of slots that it owns."""
-    slots = []
-    for owner in scratch.root().glob("*/owner.json"):
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(owner.read_text())["pid"] == os.getpid():
-                slots += [str(path) for path in owner.parent.iterdir()]
     descriptors = []
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # that of the listing itself
             descriptors.append(os.readlink(f"/proc/self/fd/{fd}"))
+    root = os.path.realpath(scratch.root())
+    locks = [Path(path) for path in descriptors if path.startswith(root) and path.endswith("/lock")]
+    slots = {str(path) for lock in locks for path in lock.parent.iterdir()}
     mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return descriptors, [m for m in mounts if "mlesearch" in m], sorted(slots)
 
