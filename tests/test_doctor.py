@@ -20,7 +20,7 @@ from mlesearch.sandbox import gpus as gpu_room
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
 from mlesearch.sandbox.local import LocalSandbox
 from mlesearch.sandbox.protocol import GIB, PROMISES
-from mlesearch.testing import contract_run
+from mlesearch.testing import contract_checks, contract_run
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -211,6 +211,40 @@ def test_the_contract_is_run_from_the_command_line(tmp_path: Path) -> None:
     assert "answers_absent     held, " in done.stdout
     assert " checks passed, 0 failed" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_local
+def test_checks_that_were_not_made_are_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract_checks, "__file__", os.devnull)
+    with pytest.raises(SandboxUnavailable, match=r"sandbox check local: the checks were not made to their end: pytest ended with code [45]: "):
+        contract_run.run("local", {"warm": "off"})
+
+
+@needs_local
+def test_checks_are_made_whatever_pytest_is_told_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strange.py").write_text("raise RuntimeError('a plugin that was not asked for')")
+    (tmp_path / "short.py").write_text(
+        "from mlesearch.testing.sandbox_contract import SandboxContract\n"
+        "class TestContract(SandboxContract): pass\n"
+        "for name in [n for n in dir(TestContract) if n.startswith('test_') and 'harness' not in n]:\n"
+        "    setattr(TestContract, name, None)\n"
+    )
+    (tmp_path / "strange-1.dist-info").mkdir()
+    (tmp_path / "strange-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1\n")
+    (tmp_path / "strange-1.dist-info" / "entry_points.txt").write_text("[pytest11]\nstrange = strange\n")
+    told = {"PYTEST_ADDOPTS": "-k nothing_at_all", "PYTEST_PLUGINS": "strange"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    code = (
+        "from mlesearch.testing import contract_checks, contract_run\n"
+        f"contract_checks.__file__ = {str(tmp_path / 'short.py')!r}\n"
+        "print(contract_run.run('local', {'warm': 'off'}))\n"
+        f"import os; print({{name: os.environ[name] for name in {list(told)}}})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == f"Checked(passed={{'answers_absent': 1}}, failed=[], skipped=[])\n{told}\n", done.stderr
 
 
 def test_an_unknown_rung_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
