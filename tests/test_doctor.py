@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -57,6 +58,23 @@ def test_disks(free: int, level: str) -> None:
     found = doctor.disk(free, Path("/tmp"))
     assert found.level == level
     assert ("MLESEARCH_SCRATCH" in found.todo) == (level == "LACK")
+
+
+def test_without_a_scratch_folder_the_rest_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLESEARCH_SCRATCH", "/proc/nowhere")
+    ladder._probe.cache_clear()
+    try:
+        findings = {finding.subject: finding for finding in doctor.examine()}
+    finally:
+        ladder._probe.cache_clear()
+    disk = findings["disk"]
+    assert disk.level is doctor.Level.LACK
+    assert disk.found.startswith("no scratch folder at /proc/nowhere/mlesearch-")
+    assert "MLESEARCH_SCRATCH" in disk.todo
+    assert list(findings)[:3] == ["python", "packages", "disk"]
+    assert {"machine", "docker", "bubblewrap", "local", "sandbox=auto", "gpu"} <= set(findings)
+    assert findings["local"].level is doctor.Level.NOTE
+    assert findings["sandbox=auto"].level is doctor.Level.LACK
 
 
 def test_a_rung_that_does_not_work_is_a_note_with_its_remedy() -> None:
@@ -319,6 +337,30 @@ def test_a_tag_is_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert docker_image.tag(cuda=True) != cuda
     (tmp_path / "requirements.txt").write_text("numpy\n")
     assert docker_image.tag() != plain
+
+
+def test_an_image_with_another_base_is_another_image() -> None:
+    tags = {docker_image.tag(cuda, base) for cuda in (False, True) for base in (None, "debian:12", "debian:13")}
+    assert len(tags) == 6
+    assert all(re.fullmatch(r"mlesearch-sandbox(-cuda)?:[0-9a-f]{12}", tag) for tag in tags)
+
+
+@pytest.mark.parametrize(
+    ("words", "use"),
+    [
+        ([], "sandbox=docker"),
+        (["--cuda"], "sandbox=docker sandbox.params.image=TAG"),
+        (["--base", "debian:13"], "sandbox=docker sandbox.params.image=TAG"),
+    ],
+)
+def test_what_to_use_a_built_image_with_is_said(
+    words: list[str], use: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tag = docker_image.tag("--cuda" in words, "debian:13" if "--base" in words else None)
+    monkeypatch.setattr(docker_image, "connect", lambda: None)
+    monkeypatch.setattr(docker_image, "has", lambda client, name: name == tag)
+    assert main(["sandbox", "build", *words]) == 0
+    assert capsys.readouterr().out == f"{tag} is ready; use it with: {use.replace('TAG', tag)}\n"
 
 
 def test_building_needs_a_daemon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,13 +39,14 @@ def recipe() -> Path:
     )
 
 
-def tag(cuda: bool = False) -> str:
+def tag(cuda: bool = False, base: str | None = None) -> str:
     """Name and content digest of the image that this version of mlesearch uses.
 
     Args:
         cuda: the variant with torch for GPUs.
+        base: another base image than the recipe's.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256() if base is None else hashlib.sha256(f"base {base}\n".encode())
     for path in sorted(recipe().iterdir()):
         if path.is_file() and (path.name.endswith(".cuda") == cuda or not path.name.startswith("Dockerfile")):
             data = path.read_bytes()
@@ -99,7 +100,7 @@ def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | No
         SandboxUnavailable: no daemon, or the build failed.
     """
     client = connect()
-    name = tag(cuda)
+    name = tag(cuda, base)
     if has(client, name):
         return name
     import docker.errors
