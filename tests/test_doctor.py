@@ -234,7 +234,10 @@ def test_the_contract_is_run_from_the_command_line(tmp_path: Path) -> None:
 @needs_local
 def test_checks_that_were_not_made_are_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contract_checks, "__file__", os.devnull)
-    with pytest.raises(SandboxUnavailable, match=r"sandbox check local: the checks were not made to their end: pytest ended with code [45]: "):
+    with pytest.raises(
+        SandboxUnavailable,
+        match=r"sandbox check local: the checks were not made to their end: pytest ended with code [45]: ",
+    ):
         contract_run.run("local", {"warm": "off"})
 
 
