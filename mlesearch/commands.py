@@ -265,7 +265,8 @@ def sandbox(args: Namespace) -> int:
         from mlesearch.sandbox.docker_image import build
 
         name = build(args.cuda, base=args.base)
-        print(f"{name} is ready; use it with: sandbox=docker{f' sandbox.params.image={name}' if args.cuda else ''}")
+        named = f" sandbox.params.image={name}" if args.cuda or args.base is not None else ""
+        print(f"{name} is ready; use it with: sandbox=docker{named}")
         return 0
     from mlesearch import machine
 

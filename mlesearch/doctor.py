@@ -89,9 +89,7 @@ def examine() -> Iterator[Finding]:
     """Look at everything, in the order of a first installation; each finding as soon as it is known."""
     yield python(sys.version_info[:3], sys.executable)
     yield packages()
-    root = scratch.root()
-    nearest = next(p for p in (root, *root.parents) if p.exists())
-    yield disk(shutil.disk_usage(nearest).free, root.parent)
+    yield scratch_disk()
     yield memory()
     yield from rungs(ladder.probe())
     yield chosen()
@@ -118,6 +116,16 @@ def packages() -> Finding:
     if absent:
         todo = f"programs can't import {', '.join(absent)} here; install them beside mlesearch, or use sandbox=docker"
     return Finding("packages", Level.NOTE if absent else Level.OK, text, todo)
+
+
+def scratch_disk() -> Finding:
+    """Whether programs have a folder to work in, and space there."""
+    try:
+        root = scratch.root()
+    except SandboxUnavailable as error:
+        found, _, todo = str(error).removeprefix("sandbox: ").partition("; ")
+        return Finding("disk", Level.LACK, found, todo or "set MLESEARCH_SCRATCH to a folder of your own")
+    return disk(shutil.disk_usage(root).free, root.parent)
 
 
 def disk(free_bytes: int, where: Path) -> Finding:

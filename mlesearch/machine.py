@@ -24,6 +24,7 @@ def check(names: Sequence[str], params: Mapping[str, object]) -> int:
 
     Raises:
         ConfigError: no such rung, or pytest is not installed.
+        SandboxUnavailable: the checks of a rung were not made to their end.
     """
     rungs = _tried(names, params)
     checked: dict[str, contract_run.Checked] = {}

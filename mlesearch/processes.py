@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,9 +15,12 @@ def owner() -> str:
 
 
 def alive(whose: str) -> bool:
-    """Whether a process named by `owner` still lives; of one in another container that can't be told, so it does."""
-    namespace, pid, started = whose.split(":")
-    return namespace != _namespace() or _started(int(pid)) == started
+    """Whether a process named by `owner` still lives.
+
+    Of one in another container, and by a name that `owner` did not make, that can't be told: then it does.
+    """
+    name = re.fullmatch(r"(\d+):(\d+):(.+)", whose)
+    return name is None or name[1] != _namespace() or _started(int(name[2])) == name[3]
 
 
 def running(pid: int) -> bool:
@@ -45,12 +49,19 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in ticks since the machine did; empty: there is none, or it was killed."""
+    """When a process started: ticks since the machine did, and which start that was; empty: none lives."""
     try:
         stat = _stat(pid)
     except OSError:
         return ""
-    return "" if stat[0] in ("Z", "X") else stat[19]
+    return "" if stat[0] in ("Z", "X") else f"{stat[19]}.{_boot()}"
+
+
+@lru_cache(maxsize=1)
+def _boot() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return "0"
 
 
 def _stat(pid: int) -> list[str]:

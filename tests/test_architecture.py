@@ -41,7 +41,7 @@ ALLOWED = {
     "budget": LEAVES | {"models"},
     "entry": LEAVES | {"codec"},
     "store": LEAVES | {"database", "entry"},
-    "sandbox": LEAVES | {"codec", "entry", "store"},
+    "sandbox": LEAVES | {"codec", "entry", "processes", "store"},
     "tasks": LEAVES,
     "operators": LEAVES | {"models", "tasks"},
     "scoring": LEAVES | {"tasks"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from mlesearch.sandbox import gpus as gpu_room
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
 from mlesearch.sandbox.local import LocalSandbox
 from mlesearch.sandbox.protocol import GIB, PROMISES
-from mlesearch.testing import contract_run
+from mlesearch.testing import contract_checks, contract_run
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -57,6 +58,23 @@ def test_disks(free: int, level: str) -> None:
     found = doctor.disk(free, Path("/tmp"))
     assert found.level == level
     assert ("MLESEARCH_SCRATCH" in found.todo) == (level == "LACK")
+
+
+def test_without_a_scratch_folder_the_rest_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLESEARCH_SCRATCH", "/proc/nowhere")
+    ladder._probe.cache_clear()
+    try:
+        findings = {finding.subject: finding for finding in doctor.examine()}
+    finally:
+        ladder._probe.cache_clear()
+    disk = findings["disk"]
+    assert disk.level is doctor.Level.LACK
+    assert disk.found.startswith("no scratch folder at /proc/nowhere/mlesearch-")
+    assert "MLESEARCH_SCRATCH" in disk.todo
+    assert list(findings)[:3] == ["python", "packages", "disk"]
+    assert {"machine", "docker", "bubblewrap", "local", "sandbox=auto", "gpu"} <= set(findings)
+    assert findings["local"].level is doctor.Level.NOTE
+    assert findings["sandbox=auto"].level is doctor.Level.LACK
 
 
 def test_a_rung_that_does_not_work_is_a_note_with_its_remedy() -> None:
@@ -213,6 +231,43 @@ def test_the_contract_is_run_from_the_command_line(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_local
+def test_checks_that_were_not_made_are_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract_checks, "__file__", os.devnull)
+    with pytest.raises(
+        SandboxUnavailable,
+        match=r"sandbox check local: the checks were not made to their end: pytest ended with code [45]: ",
+    ):
+        contract_run.run("local", {"warm": "off"})
+
+
+@needs_local
+def test_checks_are_made_whatever_pytest_is_told_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strange.py").write_text("raise RuntimeError('a plugin that was not asked for')")
+    (tmp_path / "short.py").write_text(
+        "from mlesearch.testing.sandbox_contract import SandboxContract\n"
+        "class TestContract(SandboxContract): pass\n"
+        "for name in [n for n in dir(TestContract) if n.startswith('test_') and 'harness' not in n]:\n"
+        "    setattr(TestContract, name, None)\n"
+    )
+    (tmp_path / "strange-1.dist-info").mkdir()
+    (tmp_path / "strange-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1\n")
+    (tmp_path / "strange-1.dist-info" / "entry_points.txt").write_text("[pytest11]\nstrange = strange\n")
+    told = {"PYTEST_ADDOPTS": "-k nothing_at_all", "PYTEST_PLUGINS": "strange"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    code = (
+        "from mlesearch.testing import contract_checks, contract_run\n"
+        f"contract_checks.__file__ = {str(tmp_path / 'short.py')!r}\n"
+        "print(contract_run.run('local', {'warm': 'off'}))\n"
+        f"import os; print({{name: os.environ[name] for name in {list(told)}}})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == f"Checked(passed={{'answers_absent': 1}}, failed=[], skipped=[])\n{told}\n", done.stderr
+
+
 def test_an_unknown_rung_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sandbox", "check", "lokal"]) == 2
     assert "no sandbox is called 'lokal'" in capsys.readouterr().err
@@ -285,6 +340,30 @@ def test_a_tag_is_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert docker_image.tag(cuda=True) != cuda
     (tmp_path / "requirements.txt").write_text("numpy\n")
     assert docker_image.tag() != plain
+
+
+def test_an_image_with_another_base_is_another_image() -> None:
+    tags = {docker_image.tag(cuda, base) for cuda in (False, True) for base in (None, "debian:12", "debian:13")}
+    assert len(tags) == 6
+    assert all(re.fullmatch(r"mlesearch-sandbox(-cuda)?:[0-9a-f]{12}", tag) for tag in tags)
+
+
+@pytest.mark.parametrize(
+    ("words", "use"),
+    [
+        ([], "sandbox=docker"),
+        (["--cuda"], "sandbox=docker sandbox.params.image=TAG"),
+        (["--base", "debian:13"], "sandbox=docker sandbox.params.image=TAG"),
+    ],
+)
+def test_what_to_use_a_built_image_with_is_said(
+    words: list[str], use: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tag = docker_image.tag("--cuda" in words, "debian:13" if "--base" in words else None)
+    monkeypatch.setattr(docker_image, "connect", lambda: None)
+    monkeypatch.setattr(docker_image, "has", lambda client, name: name == tag)
+    assert main(["sandbox", "build", *words]) == 0
+    assert capsys.readouterr().out == f"{tag} is ready; use it with: {use.replace('TAG', tag)}\n"
 
 
 def test_building_needs_a_daemon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

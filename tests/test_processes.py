@@ -34,11 +34,14 @@ def test_another_process_under_the_same_number_is_another_one():
     namespace, pid, started = owner().split(":")
     assert alive(owner())
     assert int(pid) == os.getpid()
-    assert not alive(f"{namespace}:{pid}:{int(started) + 1}")
+    ticks, boot = started.split(".")
+    assert not alive(f"{namespace}:{pid}:{int(ticks) + 1}.{boot}")
+    assert not alive(f"{namespace}:{pid}:{ticks}.of-another-boot")
 
 
 def test_one_of_another_container_counts_as_alive():
     assert alive("1:999999999:1")
+    assert alive("somebody else's name")
     assert not alive(f"{owner().split(':')[0]}:999999999:1")
 
 

@@ -47,12 +47,17 @@ def test_the_kernel_kills_and_counts(group):
 def test_only_groups_of_the_dead_are_reaped(group):
     if not cgroup.parents():
         pytest.skip("no control group can be written here")
-    dead = subprocess.Popen([sys.executable, "-S", "-c", ""])
-    dead.wait()
-    left = [Path(folder, f"{cgroup.PREFIX}{dead.pid}-1-{os.urandom(4).hex()}") for folder in cgroup.parents()]
+    dead = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+    started = cgroup._started(dead.pid)
+    left = [Path(folder, f"{cgroup.PREFIX}{dead.pid}-{started}-{os.urandom(4).hex()}") for folder in cgroup.parents()]
     for path in left:
         path.mkdir()
     cgroup.reap()
+    assert all(path.exists() for path in left)
+    dead.kill()
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is not waited for
+    cgroup.reap()
+    dead.wait()
     assert not any(path.exists() for path in left)
     assert all(Path(folder).exists() for folder in group.folders)
 

@@ -13,10 +13,17 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from mlesearch.sandbox import contain, landlock, scratch
+from mlesearch.sandbox import contain, landlock
 from mlesearch.sandbox.local import LocalSandbox, make
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
-from mlesearch.testing.sandbox_contract import SandboxContract, gone, orchestrator, processes_with
+from mlesearch.testing.sandbox_contract import (
+    SandboxContract,
+    bystander,
+    gone,
+    orchestrator,
+    processes_with,
+    signals_by_descriptor,
+)
 from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
 
 if landlock.abi() < 1:
@@ -68,6 +75,11 @@ def test_older_kernels_keep_the_promises(version: int, spec: Spec, tmp_path: Pat
             result = rung.run(rung.prepare(spec), job(tmp_path, program))
             assert result.status is ExecStatus.ERROR, program
             assert "PermissionError" in result.reason
+        with bystander() as other:
+            for program in signals_by_descriptor(other.pid):
+                result = rung.run(rung.prepare(spec), job(tmp_path, program))
+                assert "PermissionError" in result.reason, program
+                assert other.poll() is None
         assert any("signal scope" in note for note in rung.notes())
     assert (tmp_path / "public" / "train.csv").read_text() == "id\n"
 
@@ -233,14 +245,6 @@ def test_orphans_are_reaped_and_nothing_else(spec: Spec, tmp_path: Path, monkeyp
         assert strange.exists()
         assert slot.folder.exists()
         assert living.reap_orphans() == 0
-
-
-def test_scratch_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLESEARCH_SCRATCH", str(tmp_path))
-    (tmp_path / f"mlesearch-{os.getuid()}").mkdir()
-    (tmp_path / f"mlesearch-{os.getuid()}").chmod(0o777)
-    with pytest.raises(SandboxUnavailable, match="not a folder that only you can write"):
-        scratch.root()
 
 
 def test_too_little_space(spec: Spec) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -227,6 +226,16 @@ def test_the_filter_decides_as_written(machine: str, own_pid: int | None, guard_
     assert answer(send, 3, 0, 0, 0, 0) == allow
     assert [answer(send, 3, 0, 0, 0, address) for address in (1, 1 << 40)] == [eperm] * 2
     assert (answer(limit, 0), answer(limit, 99)) == (allow, eperm)
+    nice = (141, 140)[column]
+    assert [answer(nice, *whose, 19) for whose in ((0, 0), (0, 99), (1, 0), (2, 0))] == [allow, eperm, eperm, eperm]
+    shared = ((29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241), (180, 181, *range(186, 197)))[column]
+    assert {answer(number) for number in shared} == {eperm}
+    fcntl, ioctl = ((72, 16), (25, 29))[column]
+    owned = allow if own_pid is None else eperm
+    assert {answer(fcntl, 3, command) for command in (8, 10, 15, 1026)} == {owned}
+    assert {answer(ioctl, 3, request) for request in (0x8901, 0x8902)} == {owned}
+    assert {answer(fcntl, 3, command) for command in (0, 1, 2, 3, 4, 6, 9, 1030, 1031)} == {allow}
+    assert [answer(ioctl, 3, request) for request in (0x5401, 0x541B, 0x5412)] == [allow, allow, eperm]
     kill = (62, 129)[column]
     assert answer(kill, 99) == (allow if own_pid is None else eperm)
     assert answer(kill, 4242) == answer(kill, 0) == allow
@@ -257,19 +266,28 @@ def _run_filter(code: bytes, number: int, arch: int, arguments: tuple[int, ...])
             at += true if hit else false
 
 
-HEADER = Path("/usr/include") / f"{platform.machine()}-linux-gnu" / "asm" / "unistd_64.h"
+INCLUDE = Path("/usr/include")
+HEADERS = {
+    "x86_64": (INCLUDE / "x86_64-linux-gnu" / "asm" / "unistd_64.h", r"#define __NR_(\w+)\s+(\d+)"),
+    "aarch64": (INCLUDE / "asm-generic" / "unistd.h", r"#define __NR(?:3264)?_(\w+)\s+(\d+)"),
+}
 
 
-@pytest.mark.skipif(not HEADER.exists(), reason="no kernel headers on this machine to compare call numbers with")
-def test_call_numbers_are_the_kernels() -> None:
-    known = dict(re.findall(r"#define __NR_(\w+)\s+(\d+)", HEADER.read_text()))
-    column = seccomp.ARCHITECTURES[platform.machine()][0]
+@pytest.mark.parametrize("machine", sorted(HEADERS))
+def test_call_numbers_are_the_kernels(machine: str) -> None:
+    header, pattern = HEADERS[machine]
+    if not header.exists():
+        pytest.skip("no kernel headers on this machine to compare call numbers with")
+    known = dict(re.findall(pattern, header.read_text()))
+    column = seccomp.ARCHITECTURES[machine][0]
     compared = 0
     for table in (seccomp._EPERM, seccomp._NOTHING, seccomp._ENOTSUP):
         for name, numbers in table.items():
-            if name in known:
+            if name in known and numbers[column] is not None:
                 assert numbers[column] == int(known[name]), name
                 compared += 1
+    for name in ("clone", "clone3", "fcntl", "ioctl", "kill", "openat", "prctl", "setpriority", "truncate"):
+        assert getattr(seccomp, f"_{name.upper()}")[column] == int(known[name]), name
     assert compared > 60
 
 
@@ -288,6 +306,8 @@ def test_supervisor_modules_use_the_standard_library_only() -> None:
         "program",
         "pump",
         "files",
+        "cgroup",
+        "inside",
     ):
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
             if isinstance(node, ast.Import):

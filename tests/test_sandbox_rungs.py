@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from docker.errors import NotFound
 
-from mlesearch.sandbox import cgroup, docker_image, environment, ladder, landlock, scratch, watch
+from mlesearch import processes
+from mlesearch.sandbox import cgroup, docker_image, environment, ladder, landlock, watch
 from mlesearch.sandbox.docker import DockerSandbox
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rung import BoxedRung, BoxedSlot
@@ -179,7 +183,7 @@ def test_containers_have_every_limit(docker, spec):
     sandbox.prepare(spec)
     client = docker_image.connect()
     try:
-        mine = {"label": f"org.mlesearch.owner={scratch.owner_tag()}"}
+        mine = {"label": f"org.mlesearch.owner={processes.owner()}"}
         (listed,) = client.api.containers(filters=mine)
         seen = client.api.inspect_container(listed["Id"])
     finally:
@@ -197,9 +201,33 @@ def test_containers_have_every_limit(docker, spec):
     assert not host["Devices"]
     assert set(host["CpusetCpus"].split(",")) <= {str(cpu) for cpu in os.sched_getaffinity(0)}
     assert config["User"].partition(":")[0] not in ("", "0")
-    assert config["Labels"]["org.mlesearch.boot"] == scratch.boot_id()
     writable = {m["Destination"] for m in seen["Mounts"] if m["RW"]}
     assert writable == {"/box/work", "/box/tmp", "/box/home"}
+
+
+def test_containers_of_the_dead_are_reaped_and_no_others(docker):
+    sandbox = docker(warm=False)
+    say = "from mlesearch.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
+    client = docker_image.connect()
+    made = {}
+    try:
+        with subprocess.Popen([sys.executable, "-c", say], stdout=subprocess.PIPE, text=True) as dead:
+            owners = {"dead": dead.stdout.readline().strip(), "mine": processes.owner(), "strange": "4711-12"}
+            for name, owner in owners.items():
+                labels = {"org.mlesearch.owner": owner}
+                made[name] = client.api.create_container(docker_image.host_image(client), ["x"], labels=labels)["Id"]
+            assert sandbox.reap_orphans() == 0
+            dead.kill()
+            os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is not waited for
+            assert sandbox.reap_orphans() == 1
+        left = {container["Id"] for container in client.api.containers(all=True)}
+        assert left >= {made["mine"], made["strange"]}
+        assert made["dead"] not in left
+    finally:
+        for id in made.values():
+            with suppress(NotFound):
+                client.api.remove_container(id, force=True)
+        client.close()
 
 
 def test_an_image_that_can_not_run_python_leaves_no_container(docker, spec, monkeypatch):
@@ -209,7 +237,7 @@ def test_an_image_that_can_not_run_python_leaves_no_container(docker, spec, monk
         sandbox.prepare(spec)
     client = docker_image.connect()
     try:
-        assert client.api.containers(all=True, filters={"label": f"org.mlesearch.owner={scratch.owner_tag()}"}) == []
+        assert client.api.containers(all=True, filters={"label": f"org.mlesearch.owner={processes.owner()}"}) == []
     finally:
         client.close()
     assert list(sandbox._owned().path.glob("*/work")) == []

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup, contain, docker_image, files, ladder, scratch, watch
+from mlesearch import processes
+from mlesearch.sandbox import cgroup, contain, docker_image, ladder, scratch, watch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
 from mlesearch.types import ExecStatus, SandboxUnavailable
 
@@ -106,10 +107,8 @@ def containers() -> list[str]:
         return []
     try:
         found = client.api.containers(all=True, filters={"label": "org.mlesearch.owner"})
-        owners = [c["Labels"]["org.mlesearch.owner"].partition("-") for c in found]
-        return [
-            pid for pid, _, start in owners if int(pid) == os.getpid() or str(files.process_start(int(pid))) != start
-        ]
+        owners = [c["Labels"]["org.mlesearch.owner"] for c in found]
+        return [each for each in owners if each == processes.owner() or not processes.alive(each)]
     finally:
         client.close()
 
@@ -229,7 +228,7 @@ def test_dozens_of_killed_orchestrators(name, subreaper, tmp_path):
             assert groups([process.pid]) == [], f"after kill {k}"
         print(f"{name}: {KILLS} orchestrators killed; {removed} things reaped")
         assert living.reap_orphans() == 0
-        assert containers() == ([str(os.getpid())] if name == "docker" else [])
+        assert containers() == ([processes.owner()] if name == "docker" else [])
         assert mounts() == []
         assert (scratch.root() / f"{name}-of-somebody").exists()
         result = living.run(slot, Job("a", "print(1)", 20.0, tmp_path / "out"))

@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import files
-
 PREFIX = "mlesearch-"
 _ROOT = "/sys/fs/cgroup"
 _CONTROLLERS = ("memory", "pids")
@@ -168,7 +166,7 @@ def create(memory_bytes: int, tasks: int) -> Group | None:
         memory_bytes: limit of all its memory, swap included.
         tasks: limit of its processes and threads.
     """
-    name = f"{PREFIX}{os.getpid()}-{files.process_start(os.getpid())}-{secrets.token_hex(4)}"
+    name = f"{PREFIX}{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(4)}"
     folders = tuple(os.path.join(parent, name) for parent in parents())
     if not folders:
         return None
@@ -240,6 +238,16 @@ def reap() -> int:
             owner = name.removeprefix(PREFIX).split("-")
             if not name.startswith(PREFIX) or len(owner) != 3 or not owner[0].isdigit():
                 continue
-            if str(files.process_start(int(owner[0]))) != owner[1] and remove(os.path.join(parent, name), 0.0):
+            if _started(int(owner[0])) != owner[1] and remove(os.path.join(parent, name), 0.0):
                 removed.add(name)
     return len(removed)
+
+
+def _started(pid: int) -> str:
+    """As `mlesearch.processes` tells it, which can't be imported here: when a process that lives began, or nothing."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    return "" if stat[0] in (b"Z", b"X") else stat[19].decode()

@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import docker_image, environment, files, inside, mounts, options, scratch
+from mlesearch import processes
+from mlesearch.sandbox import docker_image, environment, inside, mounts, options, scratch
 from mlesearch.sandbox.box import INSIDE, Box, handshake
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
@@ -27,7 +28,8 @@ from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 CONTROL = "/ctl"
-_LABEL = "org.mlesearch"
+OWNER = "org.mlesearch.owner"
+"""Label of a container: the process that it is for."""
 _LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
 
 _LOOK = """
@@ -54,11 +56,12 @@ class _Container:
             self.conn.close()  # its first process sees it, and ends
         if not self._ended:
             self._ended = True
-            _remove(self._api, self._id)
+            with docker_image.daemon():
+                _remove(self._api, self._id)
 
     def ran_out_of_memory(self) -> bool:
         """The daemon remembers events of a container that is gone."""
-        with _daemon():
+        with docker_image.daemon():
             events = self._api.events(
                 since=int(self._began), until=int(time.time()) + 3, filters={"container": self._id, "event": "oom"}
             )
@@ -100,7 +103,7 @@ class DockerSandbox(BoxedRung):
         self._clients = {os.getpid(): client}
         self._host = image == docker_image.HOST
         _refuse_a_distant_daemon(client)
-        with _daemon():
+        with docker_image.daemon():
             self.image = docker_image.host_image(client) if self._host else image or docker_image.tag()
             if not docker_image.has(client, self.image):
                 raise SandboxUnavailable(
@@ -116,7 +119,8 @@ class DockerSandbox(BoxedRung):
             self._python = environment.interpreter()
             self._layout = mounts.layout(self._python)
         else:
-            self._seen = json.loads(_look(client, self.image, self._image_id))
+            with docker_image.daemon():
+                self._seen = json.loads(_look(client, self.image, self._image_id))
             executable, prefix, base, site, stdlib = self._seen["python"]
             self._python = Interpreter(executable, prefix, base, tuple(site), stdlib)
         options.check_kept(self.name, self._require, self.promises())
@@ -140,10 +144,10 @@ class DockerSandbox(BoxedRung):
     def reap_orphans(self) -> int:
         """Remove what killed orchestrators left; returns how many containers and folders."""
         removed = 0
-        with _daemon():
+        with docker_image.daemon():
             api = self._client().api
-            for container in api.containers(all=True, filters={"label": f"{_LABEL}.owner"}):
-                if not _owner_lives(container["Labels"]):
+            for container in api.containers(all=True, filters={"label": OWNER}):
+                if not processes.alive(container["Labels"][OWNER]):
                     _remove(api, container["Id"])
                     removed += 1
         return removed + super().reap_orphans()
@@ -188,7 +192,7 @@ class DockerSandbox(BoxedRung):
         name = f"mlesearch-{folder.parent.name}-{folder.name}"
         python = mounts.executable(self._python) if self._host else self._python.executable
         started = False
-        with _daemon(), _listener(control) as listener:
+        with docker_image.daemon(), _listener(control) as listener:
             try:
                 created = api.create_container(
                     self.image,
@@ -199,15 +203,11 @@ class DockerSandbox(BoxedRung):
                     working_dir=INSIDE.work,
                     entrypoint=[],
                     hostname="sandbox",
-                    labels={
-                        f"{_LABEL}.owner": scratch.owner_tag(),
-                        f"{_LABEL}.boot": scratch.boot_id(),
-                        f"{_LABEL}.pids": scratch.pid_namespace(),
-                    },
+                    labels={OWNER: processes.owner()},
                     host_config=self._host_config(api, spec, folder, control, gpu),
                 )
                 api.start(created["Id"])
-                conn = _accept(api, created["Id"], listener)
+                conn = _accept(api, created["Id"], listener, self._what_to_do())
                 started = True
             except docker.errors.APIError as error:
                 raise SandboxUnavailable(f"sandbox docker: {error.explanation or error}") from error
@@ -225,6 +225,12 @@ class DockerSandbox(BoxedRung):
             box.end()
             raise
         return box
+
+    def _what_to_do(self) -> str:
+        """Where a container does not get as far as its supervisor."""
+        trial = "" if self._host else f"see what `docker run --rm {self.image} python3 -V` says; "
+        label = f"chcon -Rt container_file_t {scratch.root()}"
+        return f"{trial}where SELinux is on, containers may use the scratch folder after: {label}"
 
     def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path, gpu: GpuLease | None = None) -> Any:
         from docker.types import DeviceRequest
@@ -297,17 +303,19 @@ def _listener(control: Path) -> Iterator[socket.socket]:
         os.close(fd)
 
 
-def _accept(api: Any, id: str, listener: socket.socket) -> socket.socket:
+def _accept(api: Any, id: str, listener: socket.socket, todo: str) -> socket.socket:
+    import docker.errors
+
     end = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < end:
         try:
             conn = listener.accept()[0]
         except TimeoutError:
-            state = api.inspect_container(id)["State"]  # raises NotFound once it is removed
-            if not state["Running"]:
-                raise SandboxUnavailable(
-                    f"sandbox docker: the container ended while it started, exit code {state['ExitCode']}"
-                ) from None
+            running = False
+            with contextlib.suppress(docker.errors.NotFound):  # it removes itself when it has ended
+                running = api.inspect_container(id)["State"]["Running"]
+            if not running:
+                raise SandboxUnavailable(f"sandbox docker: the container ended at its start; {todo}") from None
         else:
             conn.settimeout(None)
             return conn
@@ -326,18 +334,6 @@ def _remove(api: Any, id: str) -> None:
                 raise
             api.wait(id, timeout=30, condition="removed")
     api.close()  # it keeps a connection for every URL that it has seen; the next call opens one again
-
-
-@contextlib.contextmanager
-def _daemon() -> Iterator[None]:
-    """What docker-py raises when the daemon fails, in the house's words."""
-    import docker.errors
-    import requests
-
-    try:
-        yield
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise SandboxUnavailable(f"sandbox docker: the daemon failed: {error}") from error
 
 
 def _refuse_a_distant_daemon(client: Any) -> None:
@@ -364,14 +360,6 @@ def _look(client: Any, image: str, image_id: str) -> str:
     if tuple(seen["version"]) < (3, 11):
         raise SandboxUnavailable(f"sandbox docker: the image {image} has Python {seen['version']}; 3.11 is needed")
     return said.decode()
-
-
-def _owner_lives(labels: Mapping[str, str]) -> bool:
-    if labels.get(f"{_LABEL}.pids") != scratch.pid_namespace():
-        return True  # its owner's pid says nothing here
-    pid, _, start = labels[f"{_LABEL}.owner"].partition("-")
-    same_boot = labels.get(f"{_LABEL}.boot") == scratch.boot_id()
-    return same_boot and pid.isdigit() and str(files.process_start(int(pid))) == start
 
 
 def make(params: Mapping[str, object]) -> DockerSandbox:

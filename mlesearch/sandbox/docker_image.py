@@ -6,11 +6,12 @@ a changed recipe is another image.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,14 @@ def recipe() -> Path:
     )
 
 
-def tag(cuda: bool = False) -> str:
+def tag(cuda: bool = False, base: str | None = None) -> str:
     """Name and content digest of the image that this version of mlesearch uses.
 
     Args:
         cuda: the variant with torch for GPUs.
+        base: another base image than the recipe's.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256() if base is None else hashlib.sha256(f"base {base}\n".encode())
     for path in sorted(recipe().iterdir()):
         if path.is_file() and (path.name.endswith(".cuda") == cuda or not path.name.startswith("Dockerfile")):
             data = path.read_bytes()
@@ -69,6 +71,23 @@ def connect() -> Any:
             f"sandbox docker: no daemon answers ({_brief(error)}); start it, or set DOCKER_HOST to its socket"
         ) from error
     return client
+
+
+@contextlib.contextmanager
+def daemon() -> Iterator[None]:
+    """What docker-py raises when the daemon fails or goes away, in the house's words.
+
+    Raises:
+        SandboxUnavailable: instead of that.
+    """
+    import docker.errors
+    import requests
+    import urllib3.exceptions
+
+    try:
+        yield
+    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise SandboxUnavailable(f"sandbox docker: the daemon failed: {error}") from error
 
 
 def _brief(error: Exception) -> str:
@@ -99,12 +118,16 @@ def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | No
         SandboxUnavailable: no daemon, or the build failed.
     """
     client = connect()
-    name = tag(cuda)
-    if has(client, name):
-        return name
+    name = tag(cuda, base)
+    with daemon():
+        if not has(client, name):
+            _build(client, name, cuda, say, {} if base is None else {"BASE": base})
+    return name
+
+
+def _build(client: Any, name: str, cuda: bool, say: Callable[[str], None], arguments: Mapping[str, str]) -> None:
     import docker.errors
 
-    arguments = {} if base is None else {"BASE": base}
     last = ""
     try:
         for event in client.api.build(
@@ -113,7 +136,7 @@ def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | No
             encoding="gzip",
             dockerfile="Dockerfile.cuda" if cuda else "Dockerfile",
             tag=name,
-            buildargs=arguments,
+            buildargs=dict(arguments),
             labels={"org.mlesearch.recipe": name},
             network_mode="host",
             rm=True,
@@ -130,7 +153,6 @@ def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | No
         raise SandboxUnavailable(f"sandbox docker: the image {name} was not built: {_brief(error)}") from error
     if not has(client, name):
         raise SandboxUnavailable(f"sandbox docker: the image {name} was not built: {last}")
-    return name
 
 
 def has(client: Any, name: str) -> bool:

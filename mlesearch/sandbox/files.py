@@ -69,12 +69,3 @@ def _empty(folder: int, top: int, moved: int) -> list[str]:
                 os.rename(name, free, src_dir_fd=folder, dst_dir_fd=top)
                 found.append(free)
     return found
-
-
-def process_start(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; with the pid it names a process. None: there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None

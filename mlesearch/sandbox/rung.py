@@ -363,7 +363,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _end(slot: BoxedSlot) -> None:
-    slot.box.end()
+    with contextlib.suppress(SandboxUnavailable):  # a daemon that is gone; the box ends with its socket all the same
+        slot.box.end()
     files.remove_tree(str(slot.folder))
 
 

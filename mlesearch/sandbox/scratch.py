@@ -1,24 +1,30 @@
-"""Where programs work: folders that name their owner, so that those of a killed orchestrator can be told and removed.
+"""Where programs work: folders that their owner locks, so that those of a killed orchestrator can be told and removed.
 
-    <scratch>/mlesearch-<uid>/<rung>-<random>/owner.json, lock, <slot>/{work,tmp,home}
+    <scratch>/mlesearch-<uid>/<rung>-<random>/lock, <slot>/{work,tmp,home}
 
-Names have a fixed length, so that a path in a program's output always takes the same number of bytes.
+The kernel gives a lock up when its owner ends, however it ends, so the lock alone tells whether one lives. Names have a
+fixed length, so that a path in a program's output always takes the same number of bytes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import json
 import os
+import re
 import secrets
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from mlesearch.sandbox import files
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
+_OWNED = re.compile(rf"(\.?)({'|'.join(RUNGS)})-[0-9a-f]{{16}}")
+"""With a dot before it: one that is being made, and not locked yet."""
+_MAKING_S = 60.0
 
 
 def root() -> Path:
@@ -50,11 +56,11 @@ class Owned:
 
     def __init__(self, rung: str = "local") -> None:
         self.path = root() / f"{rung}-{secrets.token_hex(8)}"
-        self.path.mkdir(mode=0o711)
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        making = self.path.with_name(f".{self.path.name}")
+        making.mkdir(mode=0o711)
+        self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        owner = {"pid": os.getpid(), "start": files.process_start(os.getpid()), "boot": boot_id()}
-        (self.path / "owner.json").write_text(json.dumps(owner))
+        os.rename(making, self.path)
 
     def slot(self) -> Path:
         """A fresh folder for one program, with `work`, `tmp` and `home` in it."""
@@ -75,43 +81,34 @@ class Owned:
 def reap() -> int:
     """Remove the folders whose owner has died; returns how many."""
     removed = 0
-    for path in sorted(path for rung in RUNGS for path in root().glob(f"{rung}-*")):
-        if path.is_symlink() or not path.is_dir() or _owner_lives(path):
+    for path in sorted(root().iterdir()):
+        name = _OWNED.fullmatch(path.name)
+        if name is None or path.is_symlink() or not path.is_dir():
             continue
-        try:
-            lock = os.open(path / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            continue  # not one of ours, or another process is removing it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not (name[1] and _age_s(path) < _MAKING_S) and not _locked(path):
             files.remove_tree(str(path))
             removed += 1
-        except BlockingIOError:
-            pass  # its owner has no pid that is seen here, and lives
-        finally:
-            os.close(lock)
     return removed
 
 
-def _owner_lives(path: Path) -> bool:
+def _age_s(path: Path) -> float:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime
+    return 0.0
+
+
+def _locked(path: Path) -> bool:
+    """Whether its owner lives. A lock that is absent was removed: by one that died before the rest was, or by none."""
     try:
-        owner = json.loads((path / "owner.json").read_text())
-        pid, start, boot = int(owner["pid"]), owner["start"], owner["boot"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return True  # being made just now, or not ours to judge
-    return bool(boot == boot_id() and start is not None and files.process_start(pid) == start)
-
-
-def owner_tag() -> str:
-    """Names this process among all of this boot."""
-    return f"{os.getpid()}-{files.process_start(os.getpid())}"
-
-
-def pid_namespace() -> str:
-    """Of this process; pids of another one mean nothing here."""
-    return os.readlink("/proc/self/ns/pid")
-
-
-def boot_id() -> str:
-    """Of the running kernel; another one after every boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        lock = os.open(path / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # not made here
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

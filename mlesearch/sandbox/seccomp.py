@@ -77,6 +77,16 @@ _EPERM: dict[str, tuple[int | None, int | None]] = {
     "semget": (64, 190),
     "msgget": (68, 186),
     "mq_open": (240, 180),
+    # those of others need no such call first: a number or a name is enough to get at them
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_unlink": (241, 181),
     # reach to other processes of the same user
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
@@ -124,7 +134,7 @@ _ENOTSUP: dict[str, tuple[int | None, int | None]] = {
 _CLONE3 = (435, 435)  # its flags lie in memory, where a filter can't look; libc falls back to clone
 _CLONE, _SOCKETPAIR, _SENDTO, _PRLIMIT, _SETPRIORITY = (56, 220), (53, 199), (44, 206), (302, 261), (141, 140)
 _PRCTL, _IOCTL, _KILL, _TKILL, _TGKILL = (157, 167), (16, 29), (62, 129), (200, 130), (234, 131)
-_SIGQUEUE, _TGSIGQUEUE = (129, 138), (297, 240)
+_SIGQUEUE, _TGSIGQUEUE, _FCNTL = (129, 138), (297, 240), (72, 25)
 _TRUNCATE, _OPEN, _OPENAT, _OPENAT2 = (76, 45), (2, None), (257, 56), (437, 437)
 
 _NAMESPACES = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; CLONE_NEWTIME is for clone3 alone
@@ -135,6 +145,9 @@ _IOCTLS = (
     0x5412,
     0x541C,
 )  # set flags, version, xattr of a file; TIOCSTI, TIOCLINUX
+# Who owns a descriptor is signalled when data arrives there, and any process may be made its owner.
+_OWN_BY_FCNTL = (8, 10, 15, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY
+_OWN_BY_IOCTL = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 _AF_UNIX, _SOCK_STREAM, _PR_SET_DUMPABLE, _O_TRUNC, _O_ACCMODE = 1, 1, 4, 0o1000, 3
 
 _LD, _JEQ, _JGE, _JSET, _AND, _RET = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
@@ -151,6 +164,12 @@ def _arg(index: int) -> tuple[int, int, int, int]:
 def _block(number: int | None, body: _Code) -> _Code:
     """`body` for one system call; it must end in a return."""
     return [] if number is None else [(_JEQ, 0, len(body), number), *body]
+
+
+def _all_but(commands: tuple[int, ...]) -> _Code:
+    """For a call whose second argument says what to do."""
+    refused = [step for command in commands for step in ((_JEQ, 0, 1, command), (_RET, 0, 0, _DENY))]
+    return [_arg(1), *refused, (_RET, 0, 0, _ALLOW)]
 
 
 def supported() -> bool:
@@ -192,12 +211,13 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
             [_arg(0), (_JEQ, 0, 3, _AF_UNIX), _arg(1), (_AND, 0, 0, 0xF), (_JEQ, 1, 0, _SOCK_STREAM), *deny, *allow],
         )
         code += _block(_SENDTO[column], [_arg(4), (_JEQ, 0, 2, 0), (_LD, 0, 0, 52), (_JEQ, 1, 0, 0), *deny, *allow])
-    for numbers, index in ((_PRLIMIT, 0), (_SETPRIORITY, 1)):
-        code += _block(numbers[column], [_arg(index), (_JEQ, 1, 0, 0), *deny, *allow])
+    code += _block(_PRLIMIT[column], [_arg(0), (_JEQ, 1, 0, 0), *deny, *allow])
+    # of a process, not of a group or a user; and of this one
+    code += _block(_SETPRIORITY[column], [_arg(0), (_JEQ, 0, 2, 0), _arg(1), (_JEQ, 1, 0, 0), *deny, *allow])
     code += _block(_PRCTL[column], [_arg(0), (_JEQ, 0, 1, _PR_SET_DUMPABLE), *deny, *allow])
-    refused = [step for request in _IOCTLS for step in ((_JEQ, 0, 1, request), *deny)]
-    code += _block(_IOCTL[column], [_arg(1), *refused, *allow])
+    code += _block(_IOCTL[column], _all_but((*_IOCTLS, *(() if own_pid is None else _OWN_BY_IOCTL))))
     if own_pid is not None:
+        code += _block(_FCNTL[column], _all_but(_OWN_BY_FCNTL))
         code += _block(_KILL[column], [_arg(0), (_JEQ, 2, 0, own_pid), (_JEQ, 1, 0, 0), *deny, *allow])
         code += _block(_TGKILL[column], [_arg(0), (_JEQ, 1, 0, own_pid), *deny, *allow])
         for numbers in (_TKILL, _SIGQUEUE, _TGSIGQUEUE):

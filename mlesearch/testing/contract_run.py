@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import PROMISES
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, SandboxUnavailable
 
 ORDINARY = "ordinary programs"
 """Of checks that belong to no promise."""
@@ -29,6 +30,9 @@ _BY_PROMISE: Mapping[str, tuple[str, ...]] = {
     "disk_bound": ("large_file", "full_disk", "files_without_a_name", "folders_without_end", "files_without_content"),
 }
 """Words in the name of a check, by the promise that it proves. The first promise that matches has it."""
+
+
+_OF_PYTEST = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ def run(rung: str, params: Mapping[str, object]) -> Checked:
 
     Raises:
         ConfigError: pytest isn't installed.
-        SandboxUnavailable: the rung does not work here.
+        SandboxUnavailable: the rung does not work here, or the checks were not made to their end.
     """
     if importlib.util.find_spec("pytest") is None:
         raise ConfigError("sandbox check: the checks need pytest; install it with: pip install 'mlesearch[test]'")
@@ -82,12 +86,33 @@ def run(rung: str, params: Mapping[str, object]) -> Checked:
     options = ["-q", "--no-header", "--no-summary", "--tb=line", "-p", "no:cacheprovider"]
     where = ["--rootdir", "/", "-c", os.devnull, str(Path(contract_checks.__file__))]
     checked = Checked()
+    plugin = contract_checks.Plugin(sandbox, partial(_note, checked))
+    said = io.StringIO()
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            pytest.main([*options, *where], plugins=[contract_checks.Plugin(sandbox, partial(_note, checked))])
+        with _nothing_from_elsewhere(), redirect_stdout(said), redirect_stderr(said):
+            code = pytest.main([*options, *where], plugins=[plugin])
     finally:
         sandbox.close()
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not (checked.passed or checked.failed):
+        words = " ".join(said.getvalue().split())[-300:]
+        raise SandboxUnavailable(
+            f"sandbox check {rung}: the checks were not made to their end: pytest ended with code {int(code)}: {words}"
+        )
     return checked
+
+
+@contextmanager
+def _nothing_from_elsewhere() -> Iterator[None]:
+    """Keep options and plugins that are meant for other tests of this machine away from pytest."""
+    kept = {name: os.environ.pop(name, None) for name in _OF_PYTEST}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _note(checked: Checked, when: str, outcome: str, check: str, words: str) -> None:

@@ -17,6 +17,7 @@ hundred megabytes or a file in a temporary folder. None mounts, none needs root,
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -128,17 +129,38 @@ def gone(mark: str, within_s: float = 5.0) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this user that has nothing to do with any program."""
+    with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def signals_by_descriptor(pid: int) -> tuple[str, ...]:
+    """Programs that make a process the owner of a descriptor, so that data which arrives there signals it."""
+    pair = "import fcntl, socket, struct\nours, theirs = socket.socketpair()\n"
+    arrive = "fcntl.fcntl(ours, 10, 9)\nfcntl.fcntl(ours, fcntl.F_SETFL, 0o20000)\ntheirs.send(b'x')"
+    owners = (
+        f"fcntl.fcntl(ours, fcntl.F_SETOWN, {pid})",
+        f"fcntl.fcntl(ours, 15, struct.pack('=ii', 1, {pid}))",
+        f"fcntl.ioctl(ours, 0x8901, struct.pack('=i', {pid}))",
+        f"fcntl.ioctl(ours, 0x8902, struct.pack('=i', {pid}))",
+    )
+    return tuple(f"{pair}{owner}\n{arrive}" for owner in owners)
+
+
 def _footprint() -> tuple[list[str], list[str], list[str]]:
     """Of this process: its descriptors, its mounts, and the folders of slots that it owns."""
-    slots = []
-    for owner in scratch.root().glob("*/owner.json"):
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(owner.read_text())["pid"] == os.getpid():
-                slots += [str(path) for path in owner.parent.iterdir()]
     descriptors = []
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # that of the listing itself
             descriptors.append(os.readlink(f"/proc/self/fd/{fd}"))
+    root = os.path.realpath(scratch.root())
+    locks = [Path(path) for path in descriptors if path.startswith(root) and path.endswith("/lock")]
+    slots = {str(path) for lock in locks for path in lock.parent.iterdir()}
     mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return descriptors, [m for m in mounts if "mlesearch" in m], sorted(slots)
 
@@ -546,6 +568,37 @@ class SandboxContract:
             f"import os\nos.kill(os.getppid(), {cont})",
             f"import os, signal\nsignal.pidfd_send_signal(os.pidfd_open({os.getpid()}), {cont})",
         )
+        with bystander() as other:
+            bench.attempts(*signals_by_descriptor(other.pid))
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.wait(0.3)
+
+    def test_other_processes_are_out_of_reach(self, bench: Bench) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.shmat.restype = ctypes.c_void_p
+        segment = libc.shmget(0, ctypes.c_size_t(4096), 0o1600)  # one that nobody else may read
+        queue, semaphores = libc.msgget(0, 0o1600), libc.semget(0, 1, 0o1600)
+        assert min(segment, queue, semaphores) >= 0
+        address = libc.shmat(segment, None, 0)
+        ctypes.memmove(address, SECRET.encode(), len(SECRET))
+        call = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nlibc.shmat.restype = ctypes.c_void_p\n"
+        check = "if made in (-1, 2 ** 64 - 1): raise OSError(ctypes.get_errno(), 'refused')"
+        try:
+            bench.denied(
+                f"{call}made = libc.shmat({segment}, None, 0)\n{check}\nprint(ctypes.string_at(made, {len(SECRET)}))",
+                f"{call}made = libc.msgsnd({queue}, b'1234567812345678', 8, 0)\n{check}",
+                f"{call}made = libc.msgrcv({queue}, ctypes.create_string_buffer(64), 8, 0, 0o4000)\n{check}",
+                f"{call}made = libc.semop({semaphores}, b'\\0\\0\\1\\0\\0\\0', 1)\n{check}",
+                f"{call}made = libc.semctl({semaphores}, 0, 0)\n{check}",
+                f"{call}made = libc.msgctl({queue}, 0, None)\n{check}",
+                f"{call}made = libc.shmctl({segment}, 0, None)\n{check}",
+                "import os\nos.setpriority(os.PRIO_USER, 0, 0)",
+            )
+            assert ctypes.string_at(address, len(SECRET)) == SECRET.encode()
+        finally:
+            libc.shmdt(ctypes.c_void_p(address))
+            removed = (libc.shmctl(segment, 0, None), libc.msgctl(queue, 0, None), libc.semctl(semaphores, 0, 0))
+        assert removed == (0, 0, 0)
 
     def test_no_device_and_no_mount(self, bench: Bench) -> None:
         libc = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
