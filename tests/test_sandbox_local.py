@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from mlesearch.sandbox import contain, landlock, scratch
+from mlesearch.sandbox import contain, landlock, report, scratch, watch
 from mlesearch.sandbox.local import LocalSandbox, make
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.testing.sandbox_contract import SandboxContract, gone, orchestrator, processes_with
@@ -132,6 +132,23 @@ def test_a_dead_fork_server_is_restarted(spec: Spec, tmp_path: Path) -> None:
         again = rung.prepare(spec)
         assert again.server.pid != slot.server.pid
         assert rung.run(again, job(tmp_path, "print(2)")).stdout.text == "2\n"
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(report, "PATIENCE_S", 0.5)
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
+        while not (supervisors := watch.children(slot.server.pid)):
+            time.sleep(0.01)
+        (supervisor,) = supervisors
+        os.kill(supervisor, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(SandboxUnavailable, match="ended without a report"):
+                rung.run(slot, job(tmp_path, "print(1)", 0.5))
+            assert time.monotonic() - began < 10
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
 
 
 def test_unused_slots_go_away(spec: Spec) -> None:

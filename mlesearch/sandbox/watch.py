@@ -6,10 +6,13 @@ import contextlib
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable
 
 PAGE = os.sysconf("SC_PAGESIZE")
 MAX_DEPTH = 128
+KILL_AGAIN_S = 0.001
+"""Killed processes take about so long to end."""
 
 
 class TooDeep(Exception):
@@ -204,15 +207,23 @@ def deleted_files(pids: list[int]) -> int:
     return total
 
 
+def kill(pids: list[int]) -> None:
+    """Kill them; one that has ended already, or that may not be killed, is passed over."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def kill_all(root: int) -> None:
-    """Kill and reap all below `root` (the calling process, a subreaper), until nothing is left."""
+    """Kill and reap all below `root` (the calling process, a subreaper), until nothing is left.
+
+    A listed process may start another before it is killed, so the tree is listed again for as long as there is one.
+    """
     while True:
-        for pid in descendants(root):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        kill(descendants(root))
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # a killed one is about to end
         except ChildProcessError:
             return
+        time.sleep(KILL_AGAIN_S)

@@ -410,6 +410,21 @@ class SandboxContract:
         assert bench.run(program, deadline_s=1.0).status is ExecStatus.TIMEOUT
         assert gone(mark, 0.5)
 
+    def test_what_starts_while_the_tree_is_killed_dies_too(self, bench: Bench) -> None:
+        mark = f"late-{os.getpid()}-{time.monotonic_ns()}"
+        late = f"{sys.executable} -S -c 'import time; time.sleep(20)' {mark}"
+        program = (
+            "import os, sys\nread, write = os.pipe()\nos.set_inheritable(write, True)\n"
+            "for _ in range(150):\n    os.fork() or os._exit(0)\n"  # the list of whom to kill gets long
+            "if os.fork() == 0:\n    os.close(write)\n    os.dup2(read, 9)\n"
+            f"    os.execv('/bin/sh', ['sh', '-c', {f'read x <&9; {late} & exit'!r}])\n"
+            "os.execv(sys.executable, [sys.executable, '-S', '-c', 'import time; time.sleep(60)'])"
+        )
+        began = time.monotonic()
+        assert bench.run(program, deadline_s=0.8).status is ExecStatus.TIMEOUT
+        assert time.monotonic() - began < 10
+        assert gone(mark, 0.5)
+
     def test_nothing_is_left_on_the_host(self, bench: Bench) -> None:
         bench.run("open('f', 'w').write('x')\nimport os\nos.mkdir('d', 0)\nopen(os.environ['TMPDIR'] + '/t', 'w')")
         before = _footprint()
