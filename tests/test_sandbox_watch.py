@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
+from sandbox_user import as_ordinary_user
+
+from mlesearch.sandbox import watch
+from mlesearch.sandbox.protocol import MIB
 
 _RACE = """
 import os, time
@@ -34,3 +41,60 @@ print(time.monotonic() - began < 10, watch.children(os.getpid()))
 def test_what_starts_after_the_tree_was_listed_is_killed_too():
     said = subprocess.run([sys.executable, "-c", _RACE], capture_output=True, text=True, timeout=60, check=True).stdout
     assert said == "True []\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_files_are_counted_however_long_their_path_is(here):
+    for _ in range(18):
+        os.mkdir("d" * 250)
+        os.chdir("d" * 250)
+    with open("f", "wb") as file:
+        file.write(bytes(MIB))
+    used, entries = watch.disk(str(here))
+    assert used >= MIB
+    assert entries == 19
+
+
+def test_a_link_is_not_followed_and_too_deep_a_tree_is_said(here):
+    outside = here / "outside"
+    (here / "top").mkdir()
+    outside.mkdir()
+    (outside / "f").write_bytes(bytes(MIB))
+    (here / "top" / "link").symlink_to(outside)
+    used, entries = watch.disk(str(here / "top"))
+    assert used < MIB
+    assert entries == 1
+    os.chdir("top")
+    for _ in range(watch.MAX_DEPTH):
+        os.mkdir("d")
+        os.chdir("d")
+    assert watch.disk(str(here / "top"))[1] == watch.MAX_DEPTH + 1
+    os.mkdir("d")
+    with pytest.raises(watch.TooDeep):
+        watch.disk(str(here / "top"))
+
+
+def test_what_is_gone_is_no_error(here):
+    assert watch.disk(str(here / "no such folder")) == (0, 0)
+
+
+_CLOSED = """
+import os, sys
+from mlesearch.sandbox import watch
+os.makedirs("a/b")
+with open("a/b/f", "wb") as file:
+    file.write(bytes(1 << 20))
+for folder, mode in (("a/b", int(sys.argv[1], 8)), ("a", int(sys.argv[2], 8))):
+    os.chmod(folder, mode)
+print(watch.disk(".")[0] >= 1 << 20, watch.disk(".")[1])
+"""
+
+
+@pytest.mark.parametrize(("inner", "outer"), [("600", "700"), ("0", "600"), ("300", "0"), ("500", "500")])
+def test_what_lies_in_closed_folders_is_counted(inner, outer):
+    assert as_ordinary_user(_CLOSED, inner, outer) == "True 3\n"

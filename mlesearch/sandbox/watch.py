@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import stat
 import time
 from collections.abc import Callable
 
+from . import files
+
 PAGE = os.sysconf("SC_PAGESIZE")
 MAX_DEPTH = 128
 KILL_AGAIN_S = 0.001
 """Killed processes take about so long to end."""
+_REMOVED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+"""Meanwhile, by the program."""
 
 
 class TooDeep(Exception):
@@ -20,7 +25,7 @@ class TooDeep(Exception):
 
 
 class Hidden(Exception):
-    """A folder that can't be listed, even by its owner."""
+    """A folder that can't be listed or searched, even by its owner."""
 
 
 def _children(pid: int) -> list[int]:
@@ -144,47 +149,57 @@ def tasks(pids: list[int]) -> int:
 def disk(root: str) -> tuple[int, int]:
     """(bytes, entries) below a folder: blocks in use, links not followed.
 
+    It goes down from descriptor to descriptor, so no path gets too long. A folder that was closed is opened up.
+
     Raises:
         TooDeep: the tree is deeper than MAX_DEPTH.
-        Hidden: a folder in it can't be listed.
+        Hidden: a folder in it can't be listed or searched.
     """
-    total = entries = 0
-    pending = [(root, 0)]
-    closed: set[str] = set()
-    while pending:
-        folder, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise TooDeep
-        try:
-            with os.scandir(folder) as listing:
-                for entry in listing:
-                    entries += 1
-                    try:
-                        status = entry.stat(follow_symlinks=False)
-                    except OSError:
-                        continue
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append((entry.path, depth + 1))
-                    total += status.st_blocks * 512
-        except PermissionError as error:
-            if folder in closed:
-                raise Hidden from error
-            closed.add(folder)
-            with contextlib.suppress(OSError):
-                _open_up(folder)
-            pending.append((folder, depth))
-        except OSError:
-            continue  # removed meanwhile
-    return total, entries
+    return _below(root, None, 0)
 
 
-def _open_up(folder: str) -> None:
-    """Make a folder listable that its owner, who runs this, has closed."""
-    fd = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+def _below(name: str, parent: int | None, depth: int) -> tuple[int, int]:
+    if depth > MAX_DEPTH:
+        raise TooDeep
     try:
-        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+        try:
+            return _inside(name, parent, depth)
+        except PermissionError:
+            if parent is not None:
+                os.fchmod(parent, 0o700)  # it was open when it was listed
+            files.open_up(name, parent)
+            return _inside(name, parent, depth)
+    except PermissionError as error:
+        raise Hidden from error
+    except OSError as error:
+        if error.errno not in _REMOVED:
+            raise
+        return 0, 0
+
+
+def _inside(name: str, parent: int | None, depth: int) -> tuple[int, int]:
+    total = entries = 0
+    folders = []
+    fd = os.open(name, files.FOLDER, dir_fd=parent)
+    try:
+        with os.scandir(fd) as listing:
+            for entry in listing:
+                entries += 1
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    if error.errno not in _REMOVED:
+                        raise
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(entry.name)
+                total += status.st_blocks * 512
+        for folder in folders:
+            more = _below(folder, fd, depth + 1)
+            total, entries = total + more[0], entries + more[1]
     finally:
         os.close(fd)
+    return total, entries
 
 
 def deleted_files(pids: list[int]) -> int:

@@ -369,6 +369,22 @@ class SandboxContract:
         program = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"
         assert bench.run(program).status is ExecStatus.DISK_LIMIT
 
+    def test_files_below_a_path_too_long_to_follow_count(self, bench: Bench) -> None:
+        program = (
+            "import os, time\nfor _ in range(18):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
+            "for n in range(3):\n    open(str(n), 'wb').write(bytes(30 << 20))\ntime.sleep(0.5)"
+        )
+        result = bench.run(program)
+        assert (result.status, result.reason) == (ExecStatus.DISK_LIMIT, "wrote more than its disk limit of 64 MiB")
+
+    @pytest.mark.parametrize("mode", ["0o600", "0o300", "0"])
+    def test_files_in_a_closed_folder_count(self, bench: Bench, mode: str) -> None:
+        program = (
+            "import os, time\nos.mkdir('d')\nkept = [open(f'd/{n}', 'wb') for n in range(3)]\n"
+            f"os.chmod('d', {mode})\n[(file.write(bytes(30 << 20)), file.flush()) for file in kept]\ntime.sleep(0.5)"
+        )
+        assert bench.run(program).status is ExecStatus.DISK_LIMIT
+
     @pytest.mark.parametrize("folder", ["/dev/shm", "/tmp", "/run"])
     def test_memory_file_systems_are_bounded(self, bench: Bench, folder: str) -> None:
         name = f"contract-{os.getpid()}"
@@ -657,6 +673,13 @@ class SandboxContract:
         assert left.path is None
         assert problem in left.problem
         assert not (bench.root / "out" / "submission.csv").exists()
+
+    @pytest.mark.parametrize("mode", ["0o600", "0"])
+    def test_a_closed_working_folder_is_read_all_the_same(self, bench: Bench, mode: str) -> None:
+        program = f"import os\nopen('submission.csv', 'w').write('x')\nos.fchmod(os.open('.', os.O_RDONLY), {mode})"
+        result = bench.run(program)
+        assert result.status is ExecStatus.OK
+        assert result.artefacts["submission.csv"].size_bytes == 1
 
     def test_a_name_with_a_path_is_refused(self, bench: Bench) -> None:
         result = bench.run("", collect=("../work/solution.py", "/etc/passwd", "..", "input/train.csv"))
