@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pytest
@@ -48,6 +49,18 @@ def spec(tmp_path: Path) -> Spec:
 
 def job(tmp_path: Path, program: str, deadline_s: float = 20.0) -> Job:
     return Job("a", program, deadline_s, tmp_path / "out")
+
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], within_s: float = 20.0) -> T:
+    """What `look` sees once it is something."""
+    end = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+    return seen
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
@@ -138,9 +151,7 @@ def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Pat
     monkeypatch.setattr(report, "PATIENCE_S", 0.5)
     with closing(LocalSandbox(warm=False)) as rung:
         slot = rung.prepare(spec)
-        while not (supervisors := watch.children(slot.server.pid)):
-            time.sleep(0.01)
-        (supervisor,) = supervisors
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
         os.kill(supervisor, signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -149,6 +160,57 @@ def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Pat
             assert time.monotonic() - began < 10
         finally:
             os.kill(supervisor, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("with_group", [True, False])
+def test_a_killed_supervisor_leaves_nothing(with_group: bool, spec: Spec, tmp_path: Path) -> None:
+    mark = f"below-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = (
+        "import os, subprocess, sys, time\nfor _ in range(3):\n    if os.fork():\n        time.sleep(60)\n"
+        f"    os.setsid()\nsubprocess.run({sleep})"
+    )
+    with closing(LocalSandbox(warm=False, use_cgroup=with_group)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(rung.run, slot, job(tmp_path, program, 60.0))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        assert len(below) == 5
+        os.kill(supervisor, signal.SIGKILL)
+        with pytest.raises(SandboxUnavailable, match="ended without a report"):
+            running.result(20)
+        assert not watch.living(below)
+        assert slot.group is None or not any(map(os.path.exists, slot.group.folders))
+        assert not slot.folder.exists()
+        again = rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
+        assert (again.status, again.stdout.text) == (ExecStatus.OK, "1\n")
+
+
+def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tmp_path: Path) -> None:
+    mark = f"last-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = f"import os, subprocess, sys\nos.fork() and os.wait()\nos.fork() and os.wait()\nsubprocess.run({sleep})"
+    with closing(LocalSandbox(warm=False)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(report.ask, slot.conn, job(tmp_path, program, 60.0), sorted(os.sched_getaffinity(0)))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        os.kill(slot.server.pid, signal.SIGSTOP)  # it learns of both at once
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: not watch.living([supervisor]))
+        slot.server._control.close()
+        os.kill(slot.server.pid, signal.SIGCONT)
+        assert slot.server.ends(10)
+        assert not watch.living(below)
+        assert running.result(20) is None
+
+
+def test_when_memory_is_short_the_program_goes_before_its_supervisor(sandbox: LocalSandbox, spec: Spec) -> None:
+    slot = sandbox.prepare(spec)
+    (program,) = wait_for(lambda: watch.descendants(slot.server.pid)[1:])
+    wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
 
 
 def test_unused_slots_go_away(spec: Spec) -> None:
