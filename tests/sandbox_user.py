@@ -1,4 +1,4 @@
-"""Python code as an ordinary user, whoever runs the tests: root passes by the modes of files, so it sees less."""
+"""Python code as an ordinary user, whoever runs the tests (root passes by the modes of files); where files lie."""
 
 from __future__ import annotations
 
@@ -60,3 +60,10 @@ def _python_for_all() -> str:
             ):
                 return python
     pytest.skip("no ordinary user of this machine can reach the tests and an interpreter")
+
+
+def in_memory(folder: Path) -> bool:
+    """Whether a folder lies in a file system whose content is memory."""
+    mounts = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    kinds = {Path(where.split()[4]): what.split()[0] for where, what in mounts}
+    return next(kinds[at] for at in (folder, *folder.parents) if at in kinds) in ("tmpfs", "ramfs")

@@ -13,6 +13,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 import pytest
+from sandbox_user import in_memory
 
 from mlesearch.sandbox import contain, landlock, report, scratch, watch
 from mlesearch.sandbox.local import LocalSandbox, make
@@ -271,6 +272,33 @@ def test_without_shared_memory_joblib_runs_serially(tmp_path: Path, spec: Spec) 
         assert result.stdout.text == "True\n"
         assert result.reason == "PermissionError: [Errno 13] Permission denied: '/dev/shm/x' (solution.py line 4)"
         assert any("no /dev/shm" in note for note in rung.notes())
+
+
+_MAPS = (
+    "import mmap, os, time\nwith open('input/big', 'rb') as file:\n"
+    "    kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+    "print(sum(kept[at] for at in range(0, len(kept), 4096)), flush=True)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("time.sleep(0.3)", ExecStatus.OK),
+        ("", ExecStatus.OK),
+        ("time.sleep(0.3)\nos.kill(os.getpid(), 9)", ExecStatus.KILLED),
+    ],
+)
+def test_mapped_files_are_no_memory_without_a_group(end: str, status: ExecStatus, tmp_path: Path) -> None:
+    if in_memory(tmp_path):
+        pytest.skip("temporary files lie in memory here, where a mapped one is shared memory")
+    (tmp_path / "public").mkdir()
+    with open(tmp_path / "public" / "big", "wb") as file:
+        file.truncate(500 * MIB)
+    spec = Spec("t@1", tmp_path / "public", limits=Limits(memory_bytes=320 * MIB))
+    with closing(LocalSandbox(use_cgroup=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, _MAPS + end))
+        assert (result.status, result.stdout.text) == (status, "0\n"), result.reason
 
 
 _ORCHESTRATOR = """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
-from sandbox_user import as_ordinary_user
+from sandbox_user import as_ordinary_user, in_memory
 
 from mlesearch.sandbox import watch
 from mlesearch.sandbox.protocol import MIB
@@ -41,6 +42,16 @@ print(time.monotonic() - began < 10, watch.children(os.getpid()))
 def test_what_starts_after_the_tree_was_listed_is_killed_too():
     said = subprocess.run([sys.executable, "-c", _RACE], capture_output=True, text=True, timeout=60, check=True).stdout
     assert said == "True []\n"
+
+
+def test_a_thread_that_ends_hides_no_child_of_the_others(monkeypatch):
+    listdir = os.listdir
+    monkeypatch.setattr(watch.os, "listdir", lambda path: ["999999999", *listdir(path)])  # it has ended since
+    with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]) as process:
+        try:
+            assert process.pid in watch.children(os.getpid())
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -98,3 +109,56 @@ print(watch.disk(".")[0] >= 1 << 20, watch.disk(".")[1])
 @pytest.mark.parametrize(("inner", "outer"), [("600", "700"), ("0", "600"), ("300", "0"), ("500", "500")])
 def test_what_lies_in_closed_folders_is_counted(inner, outer):
     assert as_ordinary_user(_CLOSED, inner, outer) == "True 3\n"
+
+
+_HOLDS = """
+import mmap, os, sys, time
+what, size = sys.argv[1], 64 << 20
+sys.stdin.read()
+if what == "a mapped file":
+    with open("f", "w+b") as file:
+        file.truncate(size)
+        kept = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+elif what == "shared memory":
+    kept = mmap.mmap(-1, size)
+else:
+    kept = bytearray(b"x" * size)
+for at in range(0, size, 4096):
+    if what == "shared memory":
+        kept[at] = 1
+    else:
+        kept[at]
+for _ in range(3 if what == "a fork's" else 0):
+    if os.fork() == 0:
+        time.sleep(60)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "least", "most"),
+    [("a mapped file", 0, 50), ("shared memory", 64, 110), ("its own", 64, 110), ("a fork's", 64, 140)],
+)
+def test_memory_is_what_processes_hold_and_no_page_of_a_mapped_file(what, least, most, here):
+    if what == "a mapped file" and in_memory(here):
+        pytest.skip("temporary files lie in memory here, where a mapped one is shared memory")
+    command = [sys.executable, "-S", "-c", _HOLDS, what]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        try:
+            meter = watch.Memory(60 * MIB, process.pid)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            assert process.stdout.readline() == b"ready\n"
+            tree = [process.pid, *watch.descendants(process.pid)]
+            assert len(tree) == (4 if what == "a fork's" else 1)
+            used = meter.look(tree)
+            assert least * MIB <= used < most * MIB
+            assert watch.resident(tree) > 64 * MIB
+            peak = watch.resident([process.pid])
+            assert meter.one_was_over(peak) is (what != "a mapped file")
+            assert (meter.peak_of_one(peak) < 50 * MIB) is (what == "a mapped file")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
