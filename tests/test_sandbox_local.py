@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pytest
+from sandbox_user import in_memory
 
-from mlesearch.sandbox import contain, landlock
+from mlesearch.sandbox import contain, landlock, report, watch
 from mlesearch.sandbox.local import LocalSandbox, make
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.testing.sandbox_contract import (
@@ -55,6 +57,18 @@ def spec(tmp_path: Path) -> Spec:
 
 def job(tmp_path: Path, program: str, deadline_s: float = 20.0) -> Job:
     return Job("a", program, deadline_s, tmp_path / "out")
+
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], within_s: float = 20.0) -> T:
+    """What `look` sees once it is something."""
+    end = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+    return seen
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
@@ -146,6 +160,72 @@ def test_a_dead_fork_server_is_restarted(spec: Spec, tmp_path: Path) -> None:
         assert rung.run(again, job(tmp_path, "print(2)")).stdout.text == "2\n"
 
 
+def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(report, "PATIENCE_S", 0.5)
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        os.kill(supervisor, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(SandboxUnavailable, match="ended without a report"):
+                rung.run(slot, job(tmp_path, "print(1)", 0.5))
+            assert time.monotonic() - began < 10
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("with_group", [True, False])
+def test_a_killed_supervisor_leaves_nothing(with_group: bool, spec: Spec, tmp_path: Path) -> None:
+    mark = f"below-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = (
+        "import os, subprocess, sys, time\nfor _ in range(3):\n    if os.fork():\n        time.sleep(60)\n"
+        f"    os.setsid()\nsubprocess.run({sleep})"
+    )
+    with closing(LocalSandbox(warm=False, use_cgroup=with_group)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(rung.run, slot, job(tmp_path, program, 60.0))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        assert len(below) == 5
+        os.kill(supervisor, signal.SIGKILL)
+        with pytest.raises(SandboxUnavailable, match="ended without a report"):
+            running.result(20)
+        assert not watch.living(below)
+        assert slot.group is None or not any(map(os.path.exists, slot.group.folders))
+        assert not slot.folder.exists()
+        again = rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
+        assert (again.status, again.stdout.text) == (ExecStatus.OK, "1\n")
+
+
+def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tmp_path: Path) -> None:
+    mark = f"last-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = f"import os, subprocess, sys\nos.fork() and os.wait()\nos.fork() and os.wait()\nsubprocess.run({sleep})"
+    with closing(LocalSandbox(warm=False)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(report.ask, slot.conn, job(tmp_path, program, 60.0), sorted(os.sched_getaffinity(0)))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        os.kill(slot.server.pid, signal.SIGSTOP)  # it learns of both at once
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: not watch.living([supervisor]))
+        slot.server._control.close()
+        os.kill(slot.server.pid, signal.SIGCONT)
+        assert slot.server.ends(10)
+        assert not watch.living(below)
+        assert running.result(20) is None
+
+
+def test_when_memory_is_short_the_program_goes_before_its_supervisor(sandbox: LocalSandbox, spec: Spec) -> None:
+    slot = sandbox.prepare(spec)
+    (program,) = wait_for(lambda: watch.descendants(slot.server.pid)[1:])
+    wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
+
+
 def test_unused_slots_go_away(spec: Spec) -> None:
     rung = LocalSandbox(warm=False)
     slots = [rung.prepare(spec) for _ in range(3)]
@@ -204,6 +284,33 @@ def test_without_shared_memory_joblib_runs_serially(tmp_path: Path, spec: Spec) 
         assert result.stdout.text == "True\n"
         assert result.reason == "PermissionError: [Errno 13] Permission denied: '/dev/shm/x' (solution.py line 4)"
         assert any("no /dev/shm" in note for note in rung.notes())
+
+
+_MAPS = (
+    "import mmap, os, time\nwith open('input/big', 'rb') as file:\n"
+    "    kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+    "print(sum(kept[at] for at in range(0, len(kept), 4096)), flush=True)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("time.sleep(0.3)", ExecStatus.OK),
+        ("", ExecStatus.OK),
+        ("time.sleep(0.3)\nos.kill(os.getpid(), 9)", ExecStatus.KILLED),
+    ],
+)
+def test_mapped_files_are_no_memory_without_a_group(end: str, status: ExecStatus, tmp_path: Path) -> None:
+    if in_memory(tmp_path):
+        pytest.skip("temporary files lie in memory here, where a mapped one is shared memory")
+    (tmp_path / "public").mkdir()
+    with open(tmp_path / "public" / "big", "wb") as file:
+        file.truncate(500 * MIB)
+    spec = Spec("t@1", tmp_path / "public", limits=Limits(memory_bytes=320 * MIB))
+    with closing(LocalSandbox(use_cgroup=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, _MAPS + end))
+        assert (result.status, result.stdout.text) == (status, "0\n"), result.reason
 
 
 _ORCHESTRATOR = """

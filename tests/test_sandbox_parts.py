@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_user import as_ordinary_user
 
 from mlesearch.sandbox import artefacts, environment, files, landlock, seccomp, verdict
 from mlesearch.sandbox.protocol import Job, Sandbox, Spec
@@ -199,6 +200,32 @@ def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
     assert found["c"].problem == "absent"
     assert found[".."].problem == "'..' is not a plain file name"
     assert os.listdir(outbox) == ["a"]
+
+
+_CLOSED = """
+import os
+from pathlib import Path
+from mlesearch.sandbox import artefacts
+work = Path("work")
+work.mkdir()
+for name in ("a", "b"):
+    (work / name).write_text("x")
+(work / "b").chmod(0)
+work.chmod({mode})
+found = artefacts.collect(work, ("a", "b", "x" * 300), Path("out"), 100)
+print(found["a"].size_bytes, *(found[name].problem for name in ("b", "x" * 300)), sep=chr(10))
+print(*(each.problem for each in artefacts.collect(Path("gone"), ("a",), Path("out"), 100).values()))
+"""
+
+
+@pytest.mark.parametrize("mode", ["0o600", "0o300", "0"])
+def test_a_working_folder_that_its_program_closed_is_read(mode: str) -> None:
+    assert as_ordinary_user(_CLOSED.format(mode=mode)).splitlines() == [
+        "1",
+        "b can't be read: Permission denied",
+        f"{'x' * 300} can't be looked at: File name too long",
+        "the working folder can't be read: No such file or directory",
+    ]
 
 
 @pytest.mark.parametrize("machine", sorted(seccomp.ARCHITECTURES))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from mlesearch.sandbox import files
 from mlesearch.types import Artefact
 
 _CHUNK = 1 << 20
@@ -31,7 +33,12 @@ def collect(work: Path, names: Iterable[str], outbox: Path, max_bytes: int) -> d
         max_bytes: of one file.
     """
     outbox.mkdir(parents=True, exist_ok=True)
-    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        files.open_up(str(work))
+    try:
+        folder = os.open(work, files.FOLDER)
+    except OSError as error:
+        return {name: Artefact(name, problem=f"the working folder can't be read: {error.strerror}") for name in names}
     try:
         return {name: _collect_one(folder, name, outbox, max_bytes) for name in names}
     finally:
@@ -45,6 +52,8 @@ def _collect_one(folder: int, name: str, outbox: Path, max_bytes: int) -> Artefa
         seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return Artefact(name, problem="absent")
+    except OSError as error:
+        return Artefact(name, problem=f"{name} can't be looked at: {error.strerror}")
     problem = _problem(name, seen, max_bytes)
     if problem:
         return Artefact(name, problem=problem)

@@ -6,7 +6,25 @@ import contextlib
 import os
 import stat
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder is opened that may have become a link."""
+
+
+def open_up(path: str, parent: int | None = None) -> None:
+    """Let its owner, who runs this, list and search a folder that a program has closed. A link is not followed.
+
+    Args:
+        path: of the folder.
+        parent: a descriptor of the folder that the path starts from.
+
+    Raises:
+        OSError: there is no such folder, or it is somebody else's.
+    """
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+    finally:
+        os.close(fd)
 
 
 def remove_tree(path: str) -> None:
@@ -20,7 +38,7 @@ def remove_tree(path: str) -> None:
     """
     for last in (False, False, True):
         try:
-            top = os.open(path, _FOLDER)
+            top = os.open(path, FOLDER)
         except FileNotFoundError:
             return
         try:
@@ -43,7 +61,7 @@ def _remove_below(top: int) -> None:
         name = pending.pop()
         with contextlib.suppress(FileNotFoundError):
             os.chmod(name, 0o700, dir_fd=top)
-            folder = os.open(name, _FOLDER, dir_fd=top)
+            folder = os.open(name, FOLDER, dir_fd=top)
             try:
                 fresh = _empty(folder, top, moved)
             finally:

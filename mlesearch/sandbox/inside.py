@@ -91,8 +91,7 @@ class BoxedRun(Run):
         _preload(self.request["preload"])
         contain.limit_resources(self.request)
         contain.prctl(contain.PR_SET_DUMPABLE, 1)  # first: what can't be dumped does not own its files in /proc
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # when memory is short the program goes, not its supervisor
+        contain.go_first()
         if contain.prctl(contain.PR_SET_NO_NEW_PRIVS, 1):
             raise OSError("prctl(PR_SET_NO_NEW_PRIVS) failed")
 

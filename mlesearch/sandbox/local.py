@@ -17,7 +17,6 @@ from mlesearch.sandbox import (
     files,
     kernel,
     landlock,
-    messages,
     options,
     report,
     scratch,
@@ -232,24 +231,9 @@ class LocalSandbox:
         return group
 
     def _ask(self, slot: LocalSlot, job: Job) -> dict[str, Any] | None:
-        """The supervisor's report; None where it has died."""
+        """The supervisor's report; None where it has died or does not answer."""
         with slot.conn:
-            try:
-                messages.send(
-                    slot.conn,
-                    {
-                        "program": job.program,
-                        "deadline_s": job.deadline_s,
-                        "cpus": sorted(os.sched_getaffinity(0)),
-                        "environment": {} if job.gpu is None else dict(job.gpu.environment()),
-                        "lease": job.gpu is not None,
-                    },
-                )
-                if job.gpu is not None:
-                    messages.send_descriptor(slot.conn, job.gpu.fd)
-                said = messages.receive(slot.conn)
-            except OSError:
-                said = None
+            said = report.ask(slot.conn, job, sorted(os.sched_getaffinity(0)))
         if said is not None and "failed" in said:
             raise SandboxUnavailable(f"sandbox local: {said['failed']}")
         return said

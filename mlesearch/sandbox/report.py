@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import select
 import shutil
-from collections.abc import Mapping
+import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import artefacts, verdict
+from mlesearch.sandbox import artefacts, messages, verdict
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.types import ExecResult, SandboxUnavailable
+
+PATIENCE_S = 90.0
+"""How much longer than its deadline a program may take to be sealed, ended and reported."""
 
 
 def numbers(limits: Limits) -> dict[str, int]:
@@ -23,6 +28,33 @@ def numbers(limits: Limits) -> dict[str, int]:
         "processes": limits.processes,
         "entries": limits.entries,
     }
+
+
+def ask(conn: socket.socket, job: Job, cpus: Sequence[int]) -> dict[str, Any] | None:
+    """Hand a supervisor its program and wait for its report; None where it has died or does not answer.
+
+    Args:
+        conn: to the supervisor.
+        job: the program.
+        cpus: that it may run on.
+    """
+    try:
+        messages.send(
+            conn,
+            {
+                "program": job.program,
+                "deadline_s": job.deadline_s,
+                "cpus": list(cpus),
+                "environment": {} if job.gpu is None else dict(job.gpu.environment()),
+                "lease": job.gpu is not None,
+            },
+        )
+        if job.gpu is not None:
+            messages.send_descriptor(conn, job.gpu.fd)
+        answers = select.select([conn], [], [], job.deadline_s + PATIENCE_S)[0]
+        return messages.receive(conn) if answers else None
+    except OSError:
+        return None
 
 
 def result(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import cgroup, environment, files, messages, options, report, scratch, weights
+from mlesearch.sandbox import cgroup, environment, files, options, report, scratch, weights
 from mlesearch.sandbox.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
@@ -226,28 +226,12 @@ class BoxedRung(ABC):
 
     def _ask(self, slot: BoxedSlot, job: Job) -> dict[str, Any]:
         """The supervisor's report."""
-        conn = slot.box.conn
         began = time.monotonic()
         cpus, held = lease_cpus(
             sorted(os.sched_getaffinity(0)), slot.spec.limits.cpu_count, str(slot.folder.parent.parent / "cpu")
         )
         try:
-            messages.send(
-                conn,
-                {
-                    "program": job.program,
-                    "deadline_s": job.deadline_s,
-                    "cpus": cpus,
-                    "environment": {} if job.gpu is None else dict(job.gpu.environment()),
-                    "lease": job.gpu is not None,
-                },
-            )
-            if job.gpu is not None:
-                messages.send_descriptor(conn, job.gpu.fd)
-            answers = select.select([conn], [], [], START_TIMEOUT_S + job.deadline_s + 30.0)[0]
-            said = messages.receive(conn) if answers else None
-        except OSError:
-            said = None
+            said = report.ask(slot.box.conn, job, cpus)
         finally:
             for fd in held:
                 os.close(fd)

@@ -13,9 +13,9 @@ import gc
 import importlib
 import os
 import select
-import signal
 import socket
 import sys
+import time
 import warnings
 from typing import Any, NoReturn
 
@@ -78,17 +78,17 @@ def _open_grants(config: dict[str, Any]) -> Grants:
 
 
 def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> None:
-    supervisors: set[int] = set()
+    supervisors: dict[int, int] = {}
     poller = select.poll()
     poller.register(control, select.POLLIN)
     while True:
-        ready = poller.poll(1000)
-        _reap(supervisors)
-        if not ready:
+        left = _reap(supervisors, poller)
+        ready = poller.poll(watch.KILL_AGAIN_S * 1000 if left else 1000)
+        if control.fileno() not in [fd for fd, _ in ready]:
             continue
         data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(4))
         if not data:
-            return
+            break
         fds = array.array("i")
         for _level, _kind, payload in ancillary:
             fds.frombytes(payload[:4])
@@ -97,26 +97,36 @@ def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: 
         conn = socket.socket(fileno=fds[0])
         pid = os.fork()
         if pid == 0:
+            for fd in supervisors.values():
+                os.close(fd)
             _supervisor_process(control, conn, config, grants, shm)
-        supervisors.add(pid)
+        supervisors[pid] = os.pidfd_open(pid)
+        poller.register(supervisors[pid], select.POLLIN)
         conn.close()
+    while _reap(supervisors, poller):
+        time.sleep(watch.KILL_AGAIN_S)
 
 
-def _reap(supervisors: set[int]) -> None:
-    """Collect ended supervisors; where one died before its program did, end what it left."""
+def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
+    """Collect ended supervisors, and kill what one left that died before its program did.
+
+    Args:
+        supervisors: that live; for each a descriptor that tells of its end.
+        poller: waits for these.
+
+    Returns:
+        Whether something was left. Its own children come to this process when it ends, so more may be.
+    """
     try:
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
             if pid in supervisors:
-                supervisors.discard(pid)
-                if status:
-                    for orphan in watch.children(os.getpid()):
-                        if orphan not in supervisors:
-                            os.kill(orphan, signal.SIGKILL)
-    except (ChildProcessError, ProcessLookupError):
-        return
+                poller.unregister(supervisors[pid])
+                os.close(supervisors.pop(pid))
+    except ChildProcessError:
+        return False
+    left = [child for child in watch.children(os.getpid()) if child not in supervisors]
+    watch.kill([pid for child in left for pid in (child, *watch.descendants(child))])
+    return bool(left)
 
 
 def _supervisor_process(

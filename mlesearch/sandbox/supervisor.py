@@ -57,7 +57,7 @@ class Run:
         self._enter_cgroup()
         for pump in self.pumps:
             pump.start()
-        self.shared = 0 if self.counters is not None else watch.shared(self.main)
+        self.memory = watch.Memory(self.request["memory_bytes"], self.main)
         job = self._wait_for_job()
         self._start(job, job_write, ready_read)
         left = self._watch()
@@ -197,8 +197,9 @@ class Run:
             self.limit = ("pids", f"ran more than {self.request['processes']} processes and threads at once")
             return
         limit = self.request["memory_bytes"]
-        # with a control group the kernel keeps the limit, and the cheap sum is good enough for the peak
-        used = watch.memory(pids, limit) if self.counters is None else min(watch.resident(pids), limit)
+        used = self.memory.look(pids, exact=self.counters is None)
+        if self.counters is not None:
+            used = min(used, limit)  # the kernel keeps it, and the cheap sum is good enough for the peak
         for folder in self._memory_folders():
             inside = os.statvfs(folder)
             used += (inside.f_blocks - inside.f_bfree) * inside.f_frsize
@@ -225,7 +226,7 @@ class Run:
     def _check_peaks(self) -> None:
         """Without a control group: whether one process alone was over the limit between two looks."""
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        if self.counters is None and peak - self.shared > self.request["memory_bytes"]:
+        if self.counters is None and self.memory.one_was_over(peak):
             self._out_of_memory()
 
     def _out_of_memory(self) -> None:
@@ -290,7 +291,7 @@ class Run:
             "left": left,
             "wall_us": round((ended - self.began) * 1e6),
             "cpu_us": round((spent.ru_utime + spent.ru_stime) * 1e6),
-            "peak_memory_bytes": max(self.peak_memory, spent.ru_maxrss * 1024),
+            "peak_memory_bytes": max(self.peak_memory, self.memory.peak_of_one(spent.ru_maxrss * 1024)),
             "peak_tasks": self.peak_tasks,
             "private_shm": self.request["private_shm"],
             "streams": [

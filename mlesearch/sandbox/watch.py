@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable
+
+from . import files
 
 PAGE = os.sysconf("SC_PAGESIZE")
 MAX_DEPTH = 128
+KILL_AGAIN_S = 0.001
+"""Killed processes take about so long to end."""
+_REMOVED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+"""Meanwhile, by the program."""
 
 
 class TooDeep(Exception):
@@ -17,17 +25,15 @@ class TooDeep(Exception):
 
 
 class Hidden(Exception):
-    """A folder that can't be listed, even by its owner."""
+    """A folder that can't be listed or searched, even by its owner."""
 
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    try:
+    with contextlib.suppress(OSError):  # the process has ended meanwhile
         for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
-                found += [int(word) for word in file.read().split()]
-    except OSError:
-        pass  # it ended meanwhile
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                found += [int(word) for word in file.read().split()]  # unless this thread has
     return found
 
 
@@ -80,29 +86,29 @@ def _resident(pid: int) -> int:
         return int(file.read().split()[1]) * PAGE
 
 
+def _fields(pid: int, name: str, *keys: bytes) -> list[int]:
+    """Some numbers in bytes of a file whose lines are `key: number kB`; 0 where one is missing."""
+    found = dict.fromkeys(keys, 0)
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        for line in file:
+            key, _, rest = line.partition(b":")
+            if key in found:
+                found[key] = int(rest.split()[0]) * 1024
+    return list(found.values())
+
+
+def _held(pid: int) -> tuple[int, int]:
+    """(memory that the process holds, resident pages of mapped files), in bytes."""
+    anonymous, shared_memory, of_files = _fields(pid, "status", b"RssAnon", b"RssShmem", b"RssFile")
+    return anonymous + shared_memory, of_files
+
+
 def _proportional(pid: int) -> int:
-    """Resident memory where a page shared by n processes counts 1/n."""
+    """Memory that a process holds, where a page shared by n processes counts 1/n."""
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-            for line in file:
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) * 1024
+        return sum(_fields(pid, "smaps_rollup", b"Pss_Anon", b"Pss_Shmem"))
     except PermissionError:
-        return _resident(pid)  # it runs a program that it may not read
-    return 0
-
-
-def memory(pids: list[int], limit: int) -> int:
-    """Memory of the tree in bytes.
-
-    The sum of resident sets counts pages that a fork shares once for each process; the exact sum costs more, so it
-    is taken only where the cheap one comes near the limit.
-    """
-    total = resident(pids)
-    if total > limit * 0.8:
-        exact = _sum(_proportional, pids)
-        return exact or total
-    return total
+        return _held(pid)[0]  # it runs a program that it may not read
 
 
 def resident(pids: list[int]) -> int:
@@ -110,12 +116,59 @@ def resident(pids: list[int]) -> int:
     return _sum(_resident, pids)
 
 
-def shared(pid: int) -> int:
-    """Bytes of a process' resident set that other processes hold too."""
-    try:
-        return max(0, _resident(pid) - _proportional(pid))
-    except OSError:
-        return 0
+class Memory:
+    """What a tree of processes holds in memory, look by look.
+
+    Resident pages of mapped files count for nothing, since the kernel takes them back where memory is short.
+
+    Args:
+        limit: in bytes.
+        main: the first process of the tree, before its program begins.
+    """
+
+    def __init__(self, limit: int, main: int) -> None:
+        self._limit = limit
+        self._shared = self._held = self._of_files = 0
+        with contextlib.suppress(OSError):
+            self._held, self._of_files = _held(main)
+            self._shared = max(0, _resident(main) - sum(_fields(main, "smaps_rollup", b"Pss")))
+        self._most_held, self._most_of_files = self._held, self._of_files
+
+    def look(self, pids: list[int], exact: bool = True) -> int:
+        """Memory of the tree in bytes; where it is far below the limit, a larger number that costs less.
+
+        Sums of what each process holds count what a fork shares once for each process. The exact sum costs most, so
+        it is taken only near the limit.
+
+        Args:
+            pids: the tree.
+            exact: False: never take it.
+        """
+        total = resident(pids)
+        if total > self._limit * 0.5:
+            total = _sum(self._look_at, pids)
+        if exact and total > self._limit * 0.8:
+            total = _sum(_proportional, pids) or total
+        return total
+
+    def _look_at(self, pid: int) -> int:
+        held, of_files = _held(pid)
+        self._most_held = max(self._most_held, held)
+        self._most_of_files = max(self._most_of_files, of_files)
+        return held
+
+    def peak_of_one(self, resident_peak: int) -> int:
+        """What one process held at most, from the peak of its resident set and the mapped files seen in the looks."""
+        return max(0, resident_peak - (self._most_of_files - self._of_files))
+
+    def one_was_over(self, resident_peak: int) -> bool:
+        """Whether one process was over the limit between two looks, which saw it on its way.
+
+        Args:
+            resident_peak: of the process with the largest one.
+        """
+        on_its_way = self._most_held - self._held > self._limit * 0.5
+        return on_its_way and self.peak_of_one(resident_peak) - self._shared > self._limit
 
 
 def _sum(of: Callable[[int], int], pids: list[int]) -> int:
@@ -141,47 +194,57 @@ def tasks(pids: list[int]) -> int:
 def disk(root: str) -> tuple[int, int]:
     """(bytes, entries) below a folder: blocks in use, links not followed.
 
+    It goes down from descriptor to descriptor, so no path gets too long. A folder that was closed is opened up.
+
     Raises:
         TooDeep: the tree is deeper than MAX_DEPTH.
-        Hidden: a folder in it can't be listed.
+        Hidden: a folder in it can't be listed or searched.
     """
-    total = entries = 0
-    pending = [(root, 0)]
-    closed: set[str] = set()
-    while pending:
-        folder, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise TooDeep
-        try:
-            with os.scandir(folder) as listing:
-                for entry in listing:
-                    entries += 1
-                    try:
-                        status = entry.stat(follow_symlinks=False)
-                    except OSError:
-                        continue
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append((entry.path, depth + 1))
-                    total += status.st_blocks * 512
-        except PermissionError as error:
-            if folder in closed:
-                raise Hidden from error
-            closed.add(folder)
-            with contextlib.suppress(OSError):
-                _open_up(folder)
-            pending.append((folder, depth))
-        except OSError:
-            continue  # removed meanwhile
-    return total, entries
+    return _below(root, None, 0)
 
 
-def _open_up(folder: str) -> None:
-    """Make a folder listable that its owner, who runs this, has closed."""
-    fd = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+def _below(name: str, parent: int | None, depth: int) -> tuple[int, int]:
+    if depth > MAX_DEPTH:
+        raise TooDeep
     try:
-        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+        try:
+            return _inside(name, parent, depth)
+        except PermissionError:
+            if parent is not None:
+                os.fchmod(parent, 0o700)  # it was open when it was listed
+            files.open_up(name, parent)
+            return _inside(name, parent, depth)
+    except PermissionError as error:
+        raise Hidden from error
+    except OSError as error:
+        if error.errno not in _REMOVED:
+            raise
+        return 0, 0
+
+
+def _inside(name: str, parent: int | None, depth: int) -> tuple[int, int]:
+    total = entries = 0
+    folders = []
+    fd = os.open(name, files.FOLDER, dir_fd=parent)
+    try:
+        with os.scandir(fd) as listing:
+            for entry in listing:
+                entries += 1
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    if error.errno not in _REMOVED:
+                        raise
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(entry.name)
+                total += status.st_blocks * 512
+        for folder in folders:
+            more = _below(folder, fd, depth + 1)
+            total, entries = total + more[0], entries + more[1]
     finally:
         os.close(fd)
+    return total, entries
 
 
 def deleted_files(pids: list[int]) -> int:
@@ -204,15 +267,23 @@ def deleted_files(pids: list[int]) -> int:
     return total
 
 
+def kill(pids: list[int]) -> None:
+    """Kill them; one that has ended already, or that may not be killed, is passed over."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def kill_all(root: int) -> None:
-    """Kill and reap all below `root` (the calling process, a subreaper), until nothing is left."""
+    """Kill and reap all below `root` (the calling process, a subreaper), until nothing is left.
+
+    A listed process may start another before it is killed, so the tree is listed again for as long as there is one.
+    """
     while True:
-        for pid in descendants(root):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        kill(descendants(root))
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # a killed one is about to end
         except ChildProcessError:
             return
+        time.sleep(KILL_AGAIN_S)

@@ -391,6 +391,22 @@ class SandboxContract:
         program = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"
         assert bench.run(program).status is ExecStatus.DISK_LIMIT
 
+    def test_files_below_a_path_too_long_to_follow_count(self, bench: Bench) -> None:
+        program = (
+            "import os, time\nfor _ in range(18):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
+            "for n in range(3):\n    open(str(n), 'wb').write(bytes(30 << 20))\ntime.sleep(0.5)"
+        )
+        result = bench.run(program)
+        assert (result.status, result.reason) == (ExecStatus.DISK_LIMIT, "wrote more than its disk limit of 64 MiB")
+
+    @pytest.mark.parametrize("mode", ["0o600", "0o300", "0"])
+    def test_files_in_a_closed_folder_count(self, bench: Bench, mode: str) -> None:
+        program = (
+            "import os, time\nos.mkdir('d')\nkept = [open(f'd/{n}', 'wb') for n in range(3)]\n"
+            f"os.chmod('d', {mode})\n[(file.write(bytes(30 << 20)), file.flush()) for file in kept]\ntime.sleep(0.5)"
+        )
+        assert bench.run(program).status is ExecStatus.DISK_LIMIT
+
     @pytest.mark.parametrize("folder", ["/dev/shm", "/tmp", "/run"])
     def test_memory_file_systems_are_bounded(self, bench: Bench, folder: str) -> None:
         name = f"contract-{os.getpid()}"
@@ -430,6 +446,21 @@ class SandboxContract:
             f"    subprocess.Popen({_sleeper(mark)}, start_new_session=True)\ntime.sleep(60)"
         )
         assert bench.run(program, deadline_s=1.0).status is ExecStatus.TIMEOUT
+        assert gone(mark, 0.5)
+
+    def test_what_starts_while_the_tree_is_killed_dies_too(self, bench: Bench) -> None:
+        mark = f"late-{os.getpid()}-{time.monotonic_ns()}"
+        late = f"{sys.executable} -S -c 'import time; time.sleep(20)' {mark}"
+        program = (
+            "import os, sys\nread, write = os.pipe()\nos.set_inheritable(write, True)\n"
+            "for _ in range(150):\n    os.fork() or os._exit(0)\n"  # the list of whom to kill gets long
+            "if os.fork() == 0:\n    os.close(write)\n    os.dup2(read, 9)\n"
+            f"    os.execv('/bin/sh', ['sh', '-c', {f'read x <&9; {late} & exit'!r}])\n"
+            "os.execv(sys.executable, [sys.executable, '-S', '-c', 'import time; time.sleep(60)'])"
+        )
+        began = time.monotonic()
+        assert bench.run(program, deadline_s=0.8).status is ExecStatus.TIMEOUT
+        assert time.monotonic() - began < 10
         assert gone(mark, 0.5)
 
     def test_nothing_is_left_on_the_host(self, bench: Bench) -> None:
@@ -695,6 +726,13 @@ class SandboxContract:
         assert left.path is None
         assert problem in left.problem
         assert not (bench.root / "out" / "submission.csv").exists()
+
+    @pytest.mark.parametrize("mode", ["0o600", "0"])
+    def test_a_closed_working_folder_is_read_all_the_same(self, bench: Bench, mode: str) -> None:
+        program = f"import os\nopen('submission.csv', 'w').write('x')\nos.fchmod(os.open('.', os.O_RDONLY), {mode})"
+        result = bench.run(program)
+        assert result.status is ExecStatus.OK
+        assert result.artefacts["submission.csv"].size_bytes == 1
 
     def test_a_name_with_a_path_is_refused(self, bench: Bench) -> None:
         result = bench.run("", collect=("../work/solution.py", "/etc/passwd", "..", "input/train.csv"))
