@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlesearch.sandbox import inside, messages
-from mlesearch.sandbox.protocol import Slot
+from mlesearch.sandbox import inside, messages, report
+from mlesearch.sandbox.protocol import GIB, MIB, Limits, Slot
+from mlesearch.types import SandboxUnavailable
+
+START_TIMEOUT_S = 60.0
+OVERHEAD_BYTES = 32 * MIB
+"""Of the supervisor inside; added to the memory limit of the control group."""
+
+IMPORTS_BYTES = GIB
+"""What the usual libraries may take while they are imported ahead. What they hold then counts as no program's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,10 @@ class Box(Protocol):
         """Kill whatever is left of it and forget it; more than once does no harm."""
         ...
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """From now on all of it together may hold so much."""
+        ...
+
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel killed something in it for memory."""
         ...
@@ -70,10 +83,41 @@ class Box(Protocol):
 
 @dataclass(slots=True)
 class BoxedSlot(Slot):
-    """A started sandbox with its folder."""
+    """A started sandbox with its folder.
+
+    Attributes:
+        box: the sandbox.
+        folder: on the host.
+        warm: whether it imports the usual libraries.
+    """
 
     box: Box
     folder: Path
+    warm: bool
+    _said: dict[str, Any] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wait_until_ready(self) -> dict[str, Any] | None:
+        """What its supervisor says when all is imported, or why it is not; None where it has died.
+
+        From then on the program's own limit holds, above what the imports hold.
+        """
+        with self._lock:
+            if self._said is None:
+                said = report.hear(self.box.conn, START_TIMEOUT_S)
+                if self.warm and said is not None and "failed" not in said:
+                    total = self.spec.limits.memory_bytes + OVERHEAD_BYTES + said["before_bytes"]
+                    try:
+                        self.box.limit_memory(total)
+                    except (SandboxUnavailable, OSError) as error:
+                        said = {"failed": f"its memory can't be limited ({error}); sandbox.warm=off does without"}
+                self._said = said
+            return self._said
+
+
+def memory_at_start(limits: Limits, warm: bool) -> int:
+    """Memory limit of a sandbox until it is ready, in bytes."""
+    return limits.memory_bytes + OVERHEAD_BYTES + (IMPORTS_BYTES if warm else 0)
 
 
 @cache

@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.sandbox import cgroup, inside, landlock, mounts, options, watch
-from mlesearch.sandbox.box import INSIDE, Box, handshake
+from mlesearch.sandbox.box import INSIDE, Box, handshake, memory_at_start
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.gpus import GpuLease, readable_by_gpu_programs
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import OVERHEAD_BYTES, BoxedRung
+from mlesearch.sandbox.rung import BoxedRung
 from mlesearch.types import SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -58,6 +58,10 @@ class _Wrapped:
         if self._group is not None:
             self._group.remove()
             self._group = None
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        if self._group is not None:
+            self._group.limit_memory(memory_bytes)
 
     def ran_out_of_memory(self) -> bool:
         return self._counters is not None and self._counters.oom_kills() > 0
@@ -124,7 +128,7 @@ class BubblewrapSandbox(BoxedRung):
         limits = spec.limits
         group = None
         if self._use_cgroup:
-            group = cgroup.create(limits.memory_bytes + OVERHEAD_BYTES, limits.processes + 64)
+            group = cgroup.create(memory_at_start(limits, warm), limits.processes + 64)
             if group is None:
                 raise SandboxUnavailable("sandbox bubblewrap: the control group can't be made any more")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -43,6 +43,14 @@ class Group:
             "pids_events": self.pids_events,
         }
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Change the limit of all its memory.
+
+        Raises:
+            OSError: it holds more than that.
+        """
+        _limit_memory(self.folders, memory_bytes)
+
     def remove(self) -> None:
         """Remove it; its processes have ended."""
         for folder in self.folders:
@@ -177,11 +185,8 @@ def create(memory_bytes: int, tasks: int) -> Group | None:
             made.append(folder)
         memory, pids = folders[0], folders[-1]
         if len(folders) == 1:
-            _write(f"{memory}/memory.max", memory_bytes)
             _write(f"{memory}/memory.swap.max", 0, must=False)
-        else:
-            _write(f"{memory}/memory.limit_in_bytes", memory_bytes)
-            _write(f"{memory}/memory.memsw.limit_in_bytes", memory_bytes, must=False)
+        _limit_memory(folders, memory_bytes)
         _write(f"{pids}/pids.max", tasks)
         events = f"{memory}/{'memory.events' if len(folders) == 1 else 'memory.oom_control'}"
         with open(events, "rb") as file:
@@ -193,6 +198,16 @@ def create(memory_bytes: int, tasks: int) -> Group | None:
         for folder in made:
             remove(folder)
         return None
+
+
+def _limit_memory(folders: tuple[str, ...], memory_bytes: int) -> None:
+    if len(folders) == 1:
+        _write(f"{folders[0]}/memory.max", memory_bytes)
+        return
+    # with swap it is never less than without: raised first, lowered last
+    _write(f"{folders[0]}/memory.limit_in_bytes", memory_bytes, must=False)
+    _write(f"{folders[0]}/memory.memsw.limit_in_bytes", memory_bytes, must=False)
+    _write(f"{folders[0]}/memory.limit_in_bytes", memory_bytes)
 
 
 def _write(path: str, value: int, must: bool = True) -> None:

@@ -19,11 +19,11 @@ from typing import Any
 
 from mlesearch import processes
 from mlesearch.sandbox import docker_image, environment, inside, mounts, options, scratch
-from mlesearch.sandbox.box import INSIDE, Box, handshake
+from mlesearch.sandbox.box import INSIDE, START_TIMEOUT_S, Box, handshake, memory_at_start
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rung import OVERHEAD_BYTES, START_TIMEOUT_S, BoxedRung
+from mlesearch.sandbox.rung import BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
@@ -45,9 +45,9 @@ print(json.dumps({'python':[sys.executable,sys.prefix,sys.base_prefix,site,sysco
 class _Container:
     """A started container."""
 
-    def __init__(self, api: Any, id: str, conn: socket.socket) -> None:
+    def __init__(self, api: Any, id: str, conn: socket.socket, limited: bool) -> None:
         self.conn = conn
-        self._api, self._id = api, id
+        self._api, self._id, self._limited = api, id, limited
         self._began = time.time()
         self._ended = False
 
@@ -58,6 +58,11 @@ class _Container:
             self._ended = True
             with docker_image.daemon():
                 _remove(self._api, self._id)
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        if self._limited:
+            with docker_image.daemon():
+                self._api.update_container(self._id, mem_limit=memory_bytes, memswap_limit=memory_bytes)
 
     def ran_out_of_memory(self) -> bool:
         """The daemon remembers events of a container that is gone."""
@@ -204,7 +209,7 @@ class DockerSandbox(BoxedRung):
                     entrypoint=[],
                     hostname="sandbox",
                     labels={OWNER: processes.owner()},
-                    host_config=self._host_config(api, spec, folder, control, gpu),
+                    host_config=self._host_config(api, spec, folder, control, warm, gpu),
                 )
                 api.start(created["Id"])
                 conn = _accept(api, created["Id"], listener, self._what_to_do())
@@ -215,7 +220,7 @@ class DockerSandbox(BoxedRung):
                 if not started:
                     _remove(api, name)
         (control / "s").unlink()
-        box = _Container(api, created["Id"], conn)
+        box = _Container(api, created["Id"], conn, bool(self._limits[0]))
         try:
             handshake(conn, self._message(spec, warm, {"landlock": 0, "own_cgroup": self._limits[0]}), ())
         except OSError as error:
@@ -232,13 +237,15 @@ class DockerSandbox(BoxedRung):
         label = f"chcon -Rt container_file_t {scratch.root()}"
         return f"{trial}where SELinux is on, containers may use the scratch folder after: {label}"
 
-    def _host_config(self, api: Any, spec: Spec, folder: Path, control: Path, gpu: GpuLease | None = None) -> Any:
+    def _host_config(
+        self, api: Any, spec: Spec, folder: Path, control: Path, warm: bool, gpu: GpuLease | None = None
+    ) -> Any:
         from docker.types import DeviceRequest
 
         limits = spec.limits
         memory = {}
         if self._limits[0]:
-            total = limits.memory_bytes + OVERHEAD_BYTES
+            total = memory_at_start(limits, warm)
             memory = {"mem_limit": total, "memswap_limit": total}
         if self._limits[1]:
             memory["pids_limit"] = max(512, limits.processes + 64)

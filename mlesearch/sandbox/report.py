@@ -51,9 +51,16 @@ def ask(conn: socket.socket, job: Job, cpus: Sequence[int]) -> dict[str, Any] | 
         )
         if job.gpu is not None:
             messages.send_descriptor(conn, job.gpu.fd)
-        answers = select.select([conn], [], [], job.deadline_s + PATIENCE_S)[0]
-        return messages.receive(conn) if answers else None
     except OSError:
+        return None
+    return hear(conn, job.deadline_s + PATIENCE_S)
+
+
+def hear(conn: socket.socket, within_s: float) -> dict[str, Any] | None:
+    """What a supervisor says next; None where it has died or says nothing for so long."""
+    try:
+        return messages.receive(conn) if select.select([conn], [], [], within_s)[0] else None
+    except (OSError, ValueError):  # ValueError: another thread has closed it
         return None
 
 

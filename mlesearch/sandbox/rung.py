@@ -18,13 +18,10 @@ from mlesearch.sandbox import cgroup, environment, files, options, report, scrat
 from mlesearch.sandbox.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpus import GpuLease
-from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
+from mlesearch.sandbox.protocol import GIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.supervisor import lease_cpus
 from mlesearch.types import ExecResult, SandboxUnavailable
 
-START_TIMEOUT_S = 60.0
-OVERHEAD_BYTES = 32 * MIB
-"""Of the supervisor inside; added to the memory limit of the control group."""
 IDLE = 4
 """Warm workers that wait at most, for all specs together."""
 
@@ -227,6 +224,9 @@ class BoxedRung(ABC):
     def _ask(self, slot: BoxedSlot, job: Job) -> dict[str, Any]:
         """The supervisor's report."""
         began = time.monotonic()
+        said = slot.wait_until_ready()
+        if said is None or "failed" in said:
+            return self._ended(slot, said, began)
         cpus, held = lease_cpus(
             sorted(os.sched_getaffinity(0)), slot.spec.limits.cpu_count, str(slot.folder.parent.parent / "cpu")
         )
@@ -235,14 +235,20 @@ class BoxedRung(ABC):
         finally:
             for fd in held:
                 os.close(fd)
+        return self._ended(slot, said, began) if said is None or "failed" in said else said
+
+    def _ended(self, slot: BoxedSlot, said: dict[str, Any] | None, began: float) -> dict[str, Any]:
+        """The report in place of a supervisor that gave none.
+
+        Raises:
+            SandboxUnavailable: it did not end for memory.
+        """
         if said is None:
             if slot.box.ran_out_of_memory():
                 return report.killed_for_memory(slot.spec.limits, time.monotonic() - began)
             words = slot.box.last_words()
             raise SandboxUnavailable(f"sandbox {self.name}: it ended without a report{words and f': {words}'}")
-        if "failed" in said:
-            raise SandboxUnavailable(f"sandbox {self.name}: {said['failed']}")
-        return said
+        raise SandboxUnavailable(f"sandbox {self.name}: {said['failed']}")
 
     def _places(self, spec: Spec, folder: Path) -> Places:
         """Where a program finds its folders."""
@@ -288,7 +294,7 @@ class BoxedRung(ABC):
         except BaseException:
             files.remove_tree(str(folder))
             raise
-        return BoxedSlot(spec, box, folder)
+        return BoxedSlot(spec, box, folder, warm)
 
     def _refill(self, spec: Spec) -> None:
         """Start the next warm sandbox aside, while the caller goes on."""
@@ -307,6 +313,7 @@ class BoxedRung(ABC):
                             surplus.append(state.idle.pop(0))
                 for unused in surplus:
                     self._discard(unused)
+                slot.wait_until_ready()
 
         with self._lock:
             if state.closed:
@@ -352,17 +359,22 @@ def _end(slot: BoxedSlot) -> None:
     files.remove_tree(str(slot.folder))
 
 
-def _close(state: _State) -> None:
-    if state.pid != os.getpid():
-        return
-    state.closed = True
-    for thread in state.threads:
-        if thread is not threading.current_thread():
-            thread.join()
+def _end_all(state: _State) -> None:
     for slot in (*state.slots.values(), *state.idle):
         _end(slot)
     state.slots.clear()
     state.idle.clear()
+
+
+def _close(state: _State) -> None:
+    if state.pid != os.getpid():
+        return
+    state.closed = True
+    _end_all(state)  # first, so that no thread goes on waiting for one
+    for thread in state.threads:
+        if thread is not threading.current_thread():
+            thread.join()
+    _end_all(state)
     if state.owned is not None:
         state.owned.remove()
         state.owned = None

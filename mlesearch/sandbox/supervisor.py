@@ -57,7 +57,9 @@ class Run:
         self._enter_cgroup()
         for pump in self.pumps:
             pump.start()
-        self.memory = watch.Memory(self.request["memory_bytes"], self.main)
+        self.owner_fd = self._owner()
+        self.cpu_before_us = self._wait_until_contained(ready_read)
+        self.memory = watch.Memory(self.request["memory_bytes"], self.main, self._memory_before())
         job = self._wait_for_job()
         self._start(job, job_write, ready_read)
         left = self._watch()
@@ -91,8 +93,31 @@ class Run:
     def _cpus(self, job: dict[str, Any]) -> list[int]:
         return lease_cpus(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])[0]
 
+    def _wait_until_contained(self, ready_read: int) -> int:
+        """Until the process that waits for the program is harmless; returns the processor time that this took."""
+        watched = [ready_read, self.owner_fd, self.conn.fileno()]
+        said = b""
+        while not said.endswith(b"\n"):
+            ready = select.select(watched, [], [])[0]
+            if self.owner_fd in ready:
+                self._orphaned()
+            if self.conn.fileno() in ready:
+                if not self.conn.recv(1, socket.MSG_PEEK):
+                    self._orphaned()
+                watched.pop()  # its job is there already
+            elif more := os.read(ready_read, 4096):
+                said += more
+            else:
+                break
+        if not said.strip().isdigit():
+            raise RuntimeError(f"the program could not be contained: {said.decode(errors='replace') or 'it died'}")
+        return int(said)
+
+    def _memory_before(self) -> int:
+        """Bytes that the process holds before its program begins, and that do not count as the program's."""
+        return 0  # what the fork server has imported is shared with it
+
     def _wait_for_job(self) -> dict[str, Any]:
-        self.owner_fd = self._owner()
         ready = select.select([self.conn.fileno(), self.owner_fd], [], [])[0]
         job = receive(self.conn) if self.conn.fileno() in ready else None
         if job is not None and job.get("lease") and receive_descriptor(self.conn) is None:
@@ -128,6 +153,8 @@ class Run:
             os.umask(0o022)
             self._contain()
             close_all_but(job_read, ready)
+            spent = resource.getrusage(resource.RUSAGE_SELF)
+            os.write(ready, b"%d\n" % round((spent.ru_utime + spent.ru_stime) * 1e6))
             with open(job_read, "rb") as pipe:
                 job = json.loads(pipe.read())
             os.sched_setaffinity(0, job["cpus"])
@@ -290,7 +317,7 @@ class Run:
             "signal": -code if code is not None and code < 0 else None,
             "left": left,
             "wall_us": round((ended - self.began) * 1e6),
-            "cpu_us": round((spent.ru_utime + spent.ru_stime) * 1e6),
+            "cpu_us": max(0, round((spent.ru_utime + spent.ru_stime) * 1e6) - self.cpu_before_us),
             "peak_memory_bytes": max(self.peak_memory, self.memory.peak_of_one(spent.ru_maxrss * 1024)),
             "peak_tasks": self.peak_tasks,
             "private_shm": self.request["private_shm"],

@@ -37,6 +37,9 @@ class _Bare:
             self._process.kill()
             self._process.wait()
 
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Its supervisor alone looks after it."""
+
     def ran_out_of_memory(self) -> bool:
         return False
 

@@ -116,6 +116,14 @@ def resident(pids: list[int]) -> int:
     return _sum(_resident, pids)
 
 
+def held(pid: int) -> int:
+    """Memory that a process holds, in bytes; 0 where it has ended."""
+    try:
+        return _held(pid)[0]
+    except OSError:
+        return 0
+
+
 class Memory:
     """What a tree of processes holds in memory, look by look.
 
@@ -124,14 +132,16 @@ class Memory:
     Args:
         limit: in bytes.
         main: the first process of the tree, before its program begins.
+        before: what that one holds of its own by then, in bytes; it counts for nothing.
     """
 
-    def __init__(self, limit: int, main: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, main: int, before: int = 0) -> None:
+        self._limit, self._before = limit, before
         self._shared = self._held = self._of_files = 0
         with contextlib.suppress(OSError):
             self._held, self._of_files = _held(main)
-            self._shared = max(0, _resident(main) - sum(_fields(main, "smaps_rollup", b"Pss")))
+            if before == 0:
+                self._shared = max(0, _resident(main) - sum(_fields(main, "smaps_rollup", b"Pss")))
         self._most_held, self._most_of_files = self._held, self._of_files
 
     def look(self, pids: list[int], exact: bool = True) -> int:
@@ -144,12 +154,12 @@ class Memory:
             pids: the tree.
             exact: False: never take it.
         """
-        total = resident(pids)
+        total = resident(pids) - self._before
         if total > self._limit * 0.5:
-            total = _sum(self._look_at, pids)
+            total = _sum(self._look_at, pids) - self._before
         if exact and total > self._limit * 0.8:
-            total = _sum(_proportional, pids) or total
-        return total
+            total = (_sum(_proportional, pids) or total + self._before) - self._before
+        return max(0, total)
 
     def _look_at(self, pid: int) -> int:
         held, of_files = _held(pid)
@@ -159,7 +169,8 @@ class Memory:
 
     def peak_of_one(self, resident_peak: int) -> int:
         """What one process held at most, from the peak of its resident set and the mapped files seen in the looks."""
-        return max(0, resident_peak - (self._most_of_files - self._of_files))
+        ahead = self._before + self._of_files if self._before else 0
+        return max(0, resident_peak - ahead - (self._most_of_files - self._of_files))
 
     def one_was_over(self, resident_peak: int) -> bool:
         """Whether one process was over the limit between two looks, which saw it on its way.
