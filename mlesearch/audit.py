@@ -12,6 +12,7 @@ from mlesearch.archive import CALLS, EXECUTIONS, STORES, Contents, checked, find
 from mlesearch.codec import Json
 from mlesearch.entry import Entry, StoreError
 from mlesearch.journal import read
+from mlesearch.rerun import plan_replay
 from mlesearch.store import Store, open_store
 from mlesearch.study import run_folders
 from mlesearch.types import MlesearchError
@@ -22,8 +23,8 @@ _HOW = {CALLS: "cassette=record", EXECUTIONS: "sandbox.exec_store=record"}
 def verify(path: Path) -> tuple[Contents, list[str]]:
     """Look at a store, an export, or a study: what it holds, and everything that is wrong with it.
 
-    Of a study, every reply and every execution in its journals is looked for in its stores: with none missing, it
-    replays.
+    Of a study, every reply, embedding and execution in its journals is looked for in its stores, and a replay is
+    planned: with nothing wrong, it replays here.
 
     Raises:
         ConfigError: it is none of the three; or an export that can't be trusted.
@@ -46,8 +47,8 @@ def verify(path: Path) -> tuple[Contents, list[str]]:
     return Contents(0, counts[CALLS], counts[EXECUTIONS]), wrong
 
 
-Kept = set[tuple[str, str | None]]
-"""Addresses in a store, each with the digest of its prompt or program, and once with None."""
+Kept = set[tuple[str, str, str | None]]
+"""What a store holds: kinds and addresses, each with the digest of its prompt or program, and once with None."""
 
 
 def _verify_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
@@ -63,7 +64,8 @@ def _verify_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
         if entry is not None and "address" in entry.fields:
             fields = entry.fields
             counts[EXECUTIONS if fields["kind"] == "execution" else CALLS] += 1
-            kept |= {(fields["address"], fields.get("prompt", fields.get("program"))), (fields["address"], None)}
+            place = fields["kind"], fields["address"]
+            kept |= {(*place, fields.get("prompt", fields.get("program"))), (*place, None)}
     return counts, wrong, kept
 
 
@@ -88,20 +90,29 @@ def _verify_study(study: Path) -> tuple[Contents, list[str]]:
             wrong.append(str(e))
             continue
         wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
+    if len(kept) == len(STORES):
+        try:
+            plan_replay(study, study.with_name(f"{study.name}-replay"))
+        except (MlesearchError, OSError) as e:
+            wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
 
 
 def _missing(id: str, events: Sequence[Json], kept: dict[str, Kept]) -> Iterator[str]:
     """What the events of a run tell of and its stores lack."""
-    traces = {}
+    asked = {}
     for e in events:
         if e["type"] == "asked":
-            traces[e["p"]["id"]] = e["p"].get("trace", 0)
+            asked[e["p"]["id"]] = e["p"]
         elif e["type"] in ("reply", "review") and CALLS in kept:
-            address = f"{id}/{traces[e['id']]}/{e['id']}/{e['op']}/{e['attempt']}"
-            if (address, e.get("prompt")) not in kept[CALLS]:
+            address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{e['op']}/{e['attempt']}"
+            if ("call", address, e.get("prompt")) not in kept[CALLS]:
                 yield f"{id}: the call {address} is in the journal and not in the cassette"
+        elif e["type"] == "embedded" and e["usage"] and CALLS in kept:  # what calls nobody is not recorded
+            address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
+            if ("embedding", address, None) not in kept[CALLS]:
+                yield f"{id}: the embedding {address} is in the journal and not in the cassette"
         elif e["type"] in ("executed", "revalidated") and EXECUTIONS in kept:
             address = f"{id}/{e['id']}" + (f"/split-{e['split']}" if e["type"] == "revalidated" else "")
-            if (address, e.get("program")) not in kept[EXECUTIONS]:
+            if ("execution", address, e.get("program")) not in kept[EXECUTIONS]:
                 yield f"{id}: the execution {address} is in the journal and not in the store"

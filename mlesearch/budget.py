@@ -126,7 +126,7 @@ class Meter:
     def worst_case(prompt_bytes: int, max_tokens: int, price: Price | None) -> Reservation:
         """The most that one call can cost; without a known price it reserves no money."""
         tokens_in = prompt_bytes + OVERHEAD_TOKENS
-        return Reservation(tokens_in + max_tokens, price.cost_nusd(tokens_in, max_tokens) if price else 0)
+        return Reservation(tokens_in + max_tokens, price.most_nusd(tokens_in, max_tokens) if price else 0)
 
     def reserve(self, r: Reservation, charged_us: int) -> bool:
         """Reserve a call's worst case; False when it fits no more into tokens, USD or time."""

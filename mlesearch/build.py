@@ -37,6 +37,7 @@ from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem
 
 M = TypeVar("M")
+D = TypeVar("D", RecordedModel, RecordedEmbedder)
 
 ROLE_OPS = {"feedback": (Op.REVIEW, Op.DIAGNOSE), "ideas": (Op.HYPOTHESIZE, Op.SELECT)}
 """The operators of each role."""
@@ -73,7 +74,7 @@ def _model(s: Settings, m: ModelSettings, cell: str) -> Model:
     model: Model = shared(s, make(m.name, m.kind, m.params))
     purse, tape = purse_of(s) if cell else None, make_tape(s)
     model = model if purse is None else PaidModel(model, purse, cell)
-    return model if tape is None else RecordedModel(model, tape)
+    return model if tape is None else _described(RecordedModel(model, tape), cell)
 
 
 def make_roles(s: Settings, cell: str = "") -> dict[str, Role]:
@@ -99,7 +100,14 @@ def make_embedder(s: Settings, cell: str = "") -> Embedder:
     embedder: Embedder = shared(s, make({"kind": s.embedder.kind, **s.embedder.params}))
     purse, tape = purse_of(s) if cell else None, make_tape(s)
     embedder = embedder if purse is None or not embedder.live else PaidEmbedder(embedder, purse, cell)
-    return embedder if tape is None or not embedder.live else RecordedEmbedder(embedder, tape)
+    return embedder if tape is None or not embedder.live else _described(RecordedEmbedder(embedder, tape), cell)
+
+
+def _described(made: D, cell: str) -> D:
+    """Of what a run is made of, called or not, the cassette must know; a plan writes nothing."""
+    if cell:
+        made.describe()
+    return made
 
 
 def make_tape(s: Settings) -> Tape | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Price, Request, Sampling
 from mlesearch.settings import ModelSettings
@@ -20,8 +21,8 @@ def rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
 
 def _row(m: ModelSettings) -> dict[str, object]:
     price = m.params.get("price") or {}
-    usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output")]
-    free = m.kind == "simulated" or usd == [0, 0]
+    usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
+    free = m.kind == "simulated" or usd[:2] == [0, 0]
     return {
         "name": m.name,
         "kind": m.kind,
@@ -29,6 +30,7 @@ def _row(m: ModelSettings) -> dict[str, object]:
         "capability": "-" if m.capability is None else f"{m.capability:g}",
         "USD/M in": "free" if free else "unknown" if usd[0] is None else f"{usd[0]:g}",
         "USD/M out": "free" if free else "unknown" if usd[1] is None else f"{usd[1]:g}",
+        "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
         "as of": price.get("as_of") or "-",
         "context": m.params.get("context_window") or "-",
         "id": m.params.get("model") or "-",
@@ -109,8 +111,11 @@ def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
     known = map_price(str(m.params.get("model")))
     if known is None or known == price:
         return []
+    ours, theirs = asdict(price), asdict(known)
+    named = [f"{name} {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
     told = f"{known.input_usd_per_mtok:g} in and {known.output_usd_per_mtok:g} out"
     return [
         f"warning: its file says USD {price.input_usd_per_mtok:g} in and {price.output_usd_per_mtok:g} out per million "
-        f"tokens, the map of {map_version()} {told}: see which holds, and override model.params.price if need be"
+        f"tokens, the map of {map_version()} {told} (what differs: {', '.join(named)}): see which holds, and override "
+        f"model.params.price if need be"
     ]

@@ -44,7 +44,7 @@ def _price(s: Settings) -> Price | None:
     """Of the dearest model that answers in a cell, since a call may be any role's; None where one is not known."""
     prices = [make_model(s).price, *(role.model.price for role in make_roles(s).values())]
     known = [price for price in prices if price is not None]
-    return max(known, key=lambda p: p.cost_nusd(3_000, 1_000)) if len(known) == len(prices) else None
+    return max(known, key=lambda p: p.most_nusd(3_000, 1_000)) if len(known) == len(prices) else None
 
 
 def say(found: Estimate, plan: StudyPlan, gpus: int | None, side_by_side: int) -> list[str]:

@@ -272,7 +272,7 @@ def _run(run: RunPlan, recorded: Recorded, price: Price | None) -> Row:
     replays = s.cassette == "replay"
     step_usd = 0.0 if replays else None
     if price is not None:
-        step_usd = price.cost_nusd(round(profile.tokens_in), round(profile.tokens_out)) / 1e9
+        step_usd = price.most_nusd(round(profile.tokens_in), round(profile.tokens_out)) / 1e9
     steps = _steps(s, profile, step_usd)
     usd = None if step_usd is None else steps * step_usd
     if usd is not None and s.budget.cost_usd is not None:

@@ -63,6 +63,12 @@ def test_calls_are_reserved_at_their_worst_case():
     assert not m.reserve(r, 0)
 
 
+def test_the_worst_case_of_a_prompt_is_that_it_is_put_into_the_cache():
+    dearer, cheaper = (Price(1.0, 2.0, 0.1, cache_write_usd_per_mtok=usd) for usd in (1.25, 0.5))
+    assert Meter.worst_case(936, 10, dearer).cost_nusd == 1000 * 1250 + 10 * 2000
+    assert Meter.worst_case(936, 10, cheaper).cost_nusd == 1000 * 1000 + 10 * 2000
+
+
 def test_dollars_are_kept_under_the_limit_for_any_sequence_of_calls():
     @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 2000), st.floats(0, 1), st.booleans()), max_size=40))
     def check(calls):

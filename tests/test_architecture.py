@@ -59,7 +59,7 @@ ALLOWED = {
     "spending": LEAVES | {"journal", "models", "purse", "settings", "study"},
     "scrub": LEAVES,
     "archive": LEAVES | {"codec", "entry", "scrub", "store", "study"},
-    "audit": LEAVES | {"archive", "codec", "entry", "journal", "store", "study"},
+    "audit": LEAVES | {"archive", "codec", "entry", "journal", "rerun", "store", "study"},
     "summary": LEAVES | BASE | {"study"},
     "collect": LEAVES | BASE | {"study", "summary"},
     "settings": set(),

@@ -51,15 +51,18 @@ class Counting:
     simulated = False
     price: Price | None = Price(1.0, 2.0)
 
-    def __init__(self, error: ModelUnavailable | None = None) -> None:
+    def __init__(self, error: ModelUnavailable | None = None, **identity: object) -> None:
         self.calls = 0
+        self.checks = 0
         self.error = error
+        self.more = identity
 
     def identity(self) -> dict[str, object]:
-        return {"kind": "counting", "model": "c-1", "defaults": {"temperature": 0.5, "top_p": None}, "price": None}
+        own = {"kind": "counting", "model": "c-1", "defaults": {"temperature": 0.5, "top_p": None}, "price": None}
+        return {**own, **self.more}
 
     def check(self) -> None:
-        raise AssertionError("a replay needs no check")
+        self.checks += 1
 
     def complete(self, request: Request) -> Reply:
         self.calls += 1
@@ -92,7 +95,7 @@ def test_a_call_is_made_once_and_replays_with_its_cost_and_time(store: Store, tm
     assert replayed.complete(REQUEST) == first
     assert (replayed.price, replayed.live, replayed.simulated) == (Price(1.0, 2.0), True, False)
     assert replayed.identity() == inner.identity()
-    assert (inner.calls, never.calls) == (2, 0)
+    assert (inner.calls, never.calls, never.checks) == (2, 0, 0)
     assert list((tmp_path / "flights").iterdir()) == []
 
 
@@ -176,13 +179,56 @@ def test_a_failure_of_the_provider_is_not_kept(store: Store, tmp_path: Path) -> 
 
 def test_another_price_or_model_is_refused(store: Store, tmp_path: Path) -> None:
     RecordedModel(Counting(), tape(store, "record", tmp_path)).complete(REQUEST)
-    dearer = Counting()
-    dearer.price = Price(9.0, 9.0)
-    with pytest.raises(ConfigError, match=r"choose another cassette_path"):
-        RecordedModel(dearer, tape(store, "record", tmp_path)).complete(replace(REQUEST, entropy=1))
-    assert dearer.calls == 0
+    declared = {"input_usd_per_mtok": 9.0, "output_usd_per_mtok": 9.0}
+    for dearer in (Counting(), Counting(price=declared)):  # of the map, and declared
+        dearer.price = Price(9.0, 9.0)
+        other = RecordedModel(dearer, tape(store, "record", tmp_path))
+        for refused in (
+            other.check,
+            other.describe,
+            lambda other=other: other.complete(REQUEST),  # it is in the cassette, at another cost
+            lambda other=other: other.complete(replace(REQUEST, entropy=1)),
+        ):
+            with pytest.raises(
+                ConfigError, match=r"the model 'counting' was recorded as .*choose another cassette_path"
+            ):
+                refused()
+        assert dearer.calls == 0
+    with pytest.raises(ConfigError, match=r"the model 'counting' was recorded as "):
+        RecordedModel(Counting(price=declared), tape(store, "replay", tmp_path))
     with pytest.raises(ConfigError, match=r'no such model was recorded: .*identity.kind \(stored "counting"'):
         RecordedModel(make_model("s", "scripted", {"replies": ["x"]}), tape(store, "replay", tmp_path))
+
+
+def test_a_model_whose_prompts_and_parameters_come_out_the_same_is_the_same(store: Store, tmp_path: Path) -> None:
+    """Its window, its ceiling and its defaults decide what is sent; that stands in the key of each call."""
+    cheap = {"price": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}}
+    first = RecordedModel(Counting(**cheap), tape(store, "record", tmp_path)).complete(REQUEST)
+    other = {**cheap, "context_window": 1000, "max_output_tokens": 100_000, "defaults": {"temperature": 0.5}}
+    assert RecordedModel(Counting(**other), tape(store, "record", tmp_path)).complete(REQUEST) == first
+    for identity in (cheap, other, {"context_window": 7}):  # the last one's price is whatever the map says
+        assert RecordedModel(Counting(**identity), tape(store, "replay", tmp_path)).complete(REQUEST) == first
+    warmer = RecordedModel(Counting(**cheap, defaults={"temperature": 0.7}), tape(store, "replay", tmp_path))
+    with pytest.raises(StoreMiss, match=r"parameters.temperature \(stored 0.5, asked for 0.7\)"):
+        warmer.complete(REQUEST)
+
+
+def test_what_was_described_and_never_called_replays(store: Store, tmp_path: Path) -> None:
+    with OpenAIStub() as stub:
+        live = make_embedder({"kind": "litellm", "model": "openai/e", "api_base": stub.base_url})
+    for recorded, inner in ((RecordedModel, Counting()), (RecordedEmbedder, live)):
+        with pytest.raises(ConfigError, match=r"no such (model|embedder) was recorded"):
+            recorded(inner, tape(store, "replay", tmp_path))
+        recorded(inner, tape(store, "record", tmp_path)).describe()
+        assert recorded(inner, tape(store, "replay", tmp_path)).price == inner.price
+
+
+def test_a_check_keeps_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    inner = Counting()
+    RecordedModel(inner, tape(store, "record", tmp_path)).check()
+    assert inner.checks == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_vectors_are_recorded_too(store: Store, tmp_path: Path) -> None:
@@ -270,6 +316,12 @@ def test_a_run_over_http_replays_without_litellm_key_or_server(tmp_path: Path) -
         again = cli(tmp_path, *RUN, *live, where, "study.dir=again", *_stores("first"), env={"MY_KEY": key})
         assert again.returncode == 0, again.stderr
         assert stub.calls == calls  # read through
+        dearer = ["model.params.price={input_usd_per_mtok: 7, output_usd_per_mtok: 7}", "study.dir=dearer"]
+        refused = cli(tmp_path, *RUN, *live, where, *dearer, *_stores("first"), env={"MY_KEY": key})
+        assert refused.returncode == 2
+        assert "the model 'local' was recorded as" in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "dearer").exists()
     assert _journal(tmp_path / "first") == _journal(tmp_path / "again")
     for path in tmp_path.rglob("*"):
         if path.is_file():

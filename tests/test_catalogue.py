@@ -5,22 +5,24 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_cli import cli
 
 from mlesearch import catalogue, compose
+from mlesearch.budget import Meter
 from mlesearch.build import ROLE_OPS, crew
 from mlesearch.codec import usage_from_json
 from mlesearch.config import plan
 from mlesearch.journal import read
-from mlesearch.models.client import map_entry, map_price, map_version
+from mlesearch.models.client import load_litellm, map_cost_nusd, map_entry, map_price, map_version
 from mlesearch.models.params import read_live
-from mlesearch.models.protocol import Model, Price
+from mlesearch.models.protocol import Address, Message, Model, Price, Request, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.settings import ROLES, ModelSettings, Settings, role_settings
-from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
+from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub, serving
 from mlesearch.types import ConfigError, Op
 
 GRID = {
@@ -28,6 +30,7 @@ GRID = {
     "advanced": ["deepseek-v4-pro", "gemini-3.8-flash", "gpt-5.4-mini"],
     "frontier": ["claude-opus-5-5", "deepseek-r1", "gemini-4-argon", "gpt-5", "gpt-6.1-sol"],
 }
+REQUEST = Request((Message("user", "ready?"),), Sampling(max_tokens=10), Address("r", 0, 0, Op.DRAFT), 1, 60.0)
 TODAY = datetime.date(2026, 11, 1)
 
 
@@ -85,6 +88,39 @@ def test_long_prompts_have_their_own_price() -> None:
     assert luna.cost_nusd(300_000, 1000) == 300_000 * 200 + 1000 * 750
 
 
+def test_what_a_provider_puts_into_its_cache_has_its_own_price() -> None:
+    usual = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2, "cached_usd_per_mtok": 0.1}
+    long = {"above_tokens": 1000, "input_usd_per_mtok": 10, "output_usd_per_mtok": 20}
+    plain = read_live("m", {"model": "gpt-5", "price": {**usual, "long": long}}).price
+    assert plain is not None
+    assert plain.cost_nusd(1000, 10, 100, 500) == plain.cost_nusd(1000, 10, 100)  # not declared: as any other token
+    written = {"cache_write_usd_per_mtok": 1.25, "long": {**long, "cache_write_usd_per_mtok": 12.5}}
+    price = read_live("m", {"model": "gpt-5", "price": {**usual, **written}}).price
+    assert price is not None
+    assert price.cost_nusd(1000, 10, 100, 500) == 400 * 1000 + 100 * 100 + 500 * 1250 + 10 * 2000
+    assert price.cost_nusd(1001, 10, 0, 500) == 501 * 10_000 + 500 * 12_500 + 10 * 20_000
+
+
+@pytest.mark.parametrize("prompt", [10_000, 300_000])
+@pytest.mark.parametrize("m", live_models(), ids=lambda m: m.name)
+def test_a_call_with_a_cache_costs_what_the_map_reckons(
+    m: ModelSettings, prompt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts that were read from a cache, put into one, and neither; at the hours at which they cost most."""
+    id = str(m.params["model"])
+    monkeypatch.delitem(load_litellm().model_cost[id], "off_peak_pricing", raising=False)
+    free = map_entry(id).get("cache_creation_input_token_cost") == 0  # such a provider reports none
+    answer = Answer("ok", prompt, 10, cached_tokens=2000, cache_write_tokens=0 if free else 3000)
+    with OpenAIStub(lambda _body: answer) as stub:
+        own = {"model": "openai/x", "api_base": stub.base_url, "price": m.params["price"]}
+        usage = make_model(m.name, "litellm", own).complete(REQUEST).usage
+    details = {"cached_tokens": 2000, "cache_write_tokens": answer.cache_write_tokens}
+    told = {"prompt_tokens": prompt, "completion_tokens": 10, "prompt_tokens_details": details}
+    response = load_litellm().ModelResponse(model=id, usage=told)
+    assert usage.cost_nusd == map_cost_nusd(response, id)
+    assert usage.cost_nusd <= Meter.worst_case(prompt, 10, read_live(m.name, m.params).price).cost_nusd
+
+
 # list and check
 
 
@@ -96,6 +132,8 @@ def test_the_list_needs_no_key_and_names_them_all(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines[1:]] == [m.name for m in compose.models()]
     by_name = {row["name"]: row for row in catalogue.rows(compose.models())}
     assert by_name["gpt-6-luna"]["USD/M in"] == "0.1"
+    assert by_name["gpt-6-luna"]["USD/M cache write"] == "0.125"
+    assert by_name["gpt-5"]["USD/M cache write"] == "-"
     assert by_name["local"]["USD/M out"] == "free"
     assert by_name["sim_03"]["capability"] == "0.3"
     bare = ModelSettings("x", "litellm", params={"model": "openai/x"})
@@ -179,6 +217,8 @@ def test_a_price_that_the_map_no_longer_has_is_pointed_out() -> None:
     (line,) = catalogue._against_map(luna, Price(5.0, 6.0))
     assert "its file says USD 5 in and 6 out" in line
     assert "0.1 in and 0.5 out" in line
+    (line,) = catalogue._against_map(luna, replace(map_price("gpt-6-luna"), cache_write_usd_per_mtok=None))
+    assert "what differs: cache_write_usd_per_mtok None and 0.125)" in line
 
 
 def test_the_command_checks_one_by_name_and_overrides(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def test_the_tightest_limit_of_a_run_counts(words: list[str], steps: float, tmp_
     assert of(tmp_path, *words).rows[0].steps == pytest.approx(2 * steps, rel=1e-6)
 
 
+def test_a_prompt_is_taken_to_be_put_into_the_cache_where_that_costs_more(tmp_path: Path) -> None:
+    written = Price(1.0, 10.0, cached_usd_per_mtok=0.1, cache_write_usd_per_mtok=1.25)
+    assert of(tmp_path, price=written).usd == pytest.approx(44 * (12_000 * 1.25 + 4_000 * 10) / 1e6)
+
+
 def test_shared_budgets_bound_the_sum(tmp_path: Path) -> None:
     assert of(tmp_path, "budget.cell_usd=0.5").usd == pytest.approx(0.5)
     assert of(tmp_path, "budget.study_usd=0.25").usd == pytest.approx(0.25)

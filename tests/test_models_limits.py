@@ -185,6 +185,29 @@ def test_without_limits_nothing_is_counted() -> None:
     assert ledger.totals("key") == (0, 0)
 
 
+def test_a_call_keeps_to_all_limits_of_its_key_whichever_model_declares_them(clock: Clock) -> None:
+    ledger = Ledger(None)
+    assert isinstance(admit(ledger, Caps()), Admitted)  # nobody has declared any yet
+    assert ledger.totals("key") == (0, 0)
+    assert isinstance(admit(ledger, Caps(requests=3)), Admitted)
+    assert isinstance(admit(ledger, Caps()), Admitted)
+    assert isinstance(admit(ledger, Caps(requests=100, tokens=5)), Admitted)
+    assert ledger.totals("key") == (3, 0)
+    for caps in (Caps(), Caps(requests=3), Caps(requests=100, tokens=5)):
+        wait = admit(ledger, caps)
+        assert isinstance(wait, Wait)
+        assert "requests a minute" in wait.why
+        assert wait.ticket is not None
+        ledger.leave(wait.ticket)
+    assert isinstance(ledger.admit("another key", "model", Caps(), 1, None, 30.0), Admitted)
+    assert ledger.totals("another key") == (0, 0)
+    clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
+    assert isinstance(admit(ledger, Caps(), 4), Admitted)
+    assert "tokens a minute" in getattr(admit(ledger, Caps(), 4), "why", "")
+    ledger.forgive()  # the next launch may declare others
+    assert admit(ledger, Caps(), 4) == Admitted(None, clock.now_s)
+
+
 # failing models
 
 
@@ -259,6 +282,23 @@ def test_a_pause_that_the_server_asks_for_holds_all(clock: Clock) -> None:
     assert isinstance(admit(ledger, Caps(requests=5), ticket=wait.ticket), Admitted)
 
 
+def test_a_call_whose_model_begins_to_fail_gives_its_turn_up(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(requests=1)
+    assert isinstance(admit(ledger, caps), Admitted)
+    first = admit(ledger, caps)
+    assert isinstance(first, Wait)
+    behind = ledger.admit("key", "healthy", caps, 1, None, 30.0)
+    assert isinstance(behind, Wait)
+    ledger.failed("model", clock.now_s, 90.0)
+    paused = admit(ledger, caps, ticket=first.ticket)
+    assert isinstance(paused, Wait)
+    assert (paused.seconds, paused.ticket) == (90.0, None)
+    clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
+    assert isinstance(ledger.admit("key", "healthy", caps, 1, behind.ticket, 30.0), Admitted)
+    with ledger._transaction(write=False) as db:
+        assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
+
+
 def test_a_refused_key_answers_for_all_calls_of_a_study_for_a_while(clock: Clock, tmp_path: Path) -> None:
     lane = Lane("KEY", "model")
     ours, theirs, alone = Gate(Shared(tmp_path / "l.db")), Gate(Shared(tmp_path / "l.db")), Gate(ALONE)
@@ -292,6 +332,61 @@ def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
     assert "limit of requests a minute is used up" in said.text
     with standing.ledger._transaction(write=False) as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("limits", [Caps(requests=100), Caps()], ids=["own limits", "those of its key"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_model_that_fails_holds_up_no_other_of_its_key(processes: int, limits: Caps, tmp_path: Path) -> None:
+    gates = [Gate(Shared(tmp_path / "limits.db")) for _ in range(processes)]
+    failing, healthy = Lane("key", "failing", limits), Lane("key", "healthy", Caps(requests=100))
+    assert isinstance(gates[0].enter(healthy, 1, 1.0, 1.0), Pass)
+    gates[0].ledger.failed(failing.model, time.monotonic(), 60.0)  # it asks for a pause of a minute
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(gates[0].enter, failing, 1, 2.0, 1.0) for _ in range(3)]
+        time.sleep(0.2)
+        begun = time.monotonic()
+        assert isinstance(gates[-1].enter(healthy, 1, 1.5, 1.0), Pass)
+        assert time.monotonic() - begun < 1.0
+        said = [w.result() for w in waiting]
+    assert all(isinstance(s, Failure) and "asked for a pause" in s.text for s in said)
+    for standing in gates:
+        standing.ledger.close()
+
+
+def test_a_model_that_comes_back_takes_its_place_among_the_others() -> None:
+    """Many calls of a healthy model under a limit: one whose model was paused for a moment goes all the same."""
+    standing, caps = Gate(ALONE), Caps(requests=10, in_flight=2, window_s=0.5)
+    paused, healthy = Lane("key", "paused", caps), Lane("key", "healthy", caps)
+    standing.ledger.failed(paused.model, time.monotonic(), 0.5)
+    done: list[str] = []
+
+    def call(lane: Lane) -> None:
+        entered = standing.enter(lane, 1, 60.0, 60.0)
+        assert isinstance(entered, Pass)
+        done.append(lane.model)
+        standing.leave(entered, 1, Success("", 1))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(call, [paused] * 4 + [healthy] * 26))
+    assert "paused" not in done[:8]  # the others went meanwhile
+    assert sorted(done) == ["healthy"] * 26 + ["paused"] * 4
+    assert standing.ledger.totals("key") == (30, 30)
+
+
+def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
+    standing, free = Gate(ALONE), Lane("key", "without")
+    for _ in range(3):
+        assert isinstance(standing.enter(free, 1, 1.0, 1.0), Pass)
+    assert standing.ledger.totals("key") == (0, 0)
+    assert isinstance(standing.enter(Lane("key", "with", Caps(in_flight=2)), 1, 1.0, 60.0), Pass)
+    entered = standing.enter(free, 1, 1.0, 60.0)
+    assert isinstance(entered, Pass)
+    said = standing.enter(free, 1, 0.1, 60.0)
+    assert isinstance(said, Failure)
+    assert "2 calls are in flight" in said.text
+    standing.leave(entered, 7, Success("", 1))
+    assert isinstance(standing.enter(free, 1, 1.0, 60.0), Pass)
+    assert standing.ledger.totals("key") == (3, 7)
 
 
 def test_a_call_that_ends_lets_the_next_one_in() -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from mlesearch.archive import export, unpack
 from mlesearch.cli import main
 from mlesearch.models.registry import make_model
 from mlesearch.scrub import Scrubber, secrets_of
+from mlesearch.store import open_store
 from mlesearch.study import read_json
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
@@ -193,6 +195,40 @@ def test_verify_finds_what_would_not_replay(study: Path, tmp_path: Path, capsys:
     db.close()
     assert main(["cassette", "verify", str(tmp_path / "rec/cassette.db")]) == 1
     assert "is damaged; remove it and record it again" in capsys.readouterr().err
+
+
+def test_an_embedder_that_is_paid_for_is_part_of_what_replays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the two strategies one embeds."""
+    with OpenAIStub(engineers(("high", 0.9), ("critic", 0.9))) as stub:
+        own = f"api_base: '{stub.base_url}', api_key_env: MY_KEY"
+        done = record(
+            tmp_path,
+            stub,
+            *("model.name=high", "strategy=random,gome", "run.workers=1", "budget.steps=3"),
+            *("embedder.kind=litellm", f"+embedder.params={{model: openai/e, {own}}}"),
+            f"model.roles={{ideas: {{name: local, params: {{model: openai/critic, {own}}}}}}}",
+        )
+    assert done.returncode == 0, done.stderr
+    assert main(["cassette", "verify", str(tmp_path / "rec")]) == 0, capsys.readouterr().err
+    done = guarded(tmp_path, "replay", "rec")
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 runs came out the same" in done.stdout
+    for kind, said in (
+        ("embedding", "the embedding high/gome/"),
+        ("embedder", "no such embedder was recorded"),
+        ("model", "no such model was recorded"),
+    ):
+        shutil.copytree(tmp_path / "rec", tmp_path / kind)
+        with closing(open_store(tmp_path / kind / "cassette.db")) as store:
+            keys = store.keys()
+            found = [key for key in keys if (entry := store.get(key)) and entry.fields["kind"] == kind]
+        with sqlite3.connect(tmp_path / kind / "cassette.db") as db:
+            db.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in found])
+        db.close()
+        assert main(["cassette", "verify", str(tmp_path / kind)]) == 1
+        assert said in capsys.readouterr().err
 
 
 def test_runs_that_had_not_ended_are_taken_over(

@@ -299,12 +299,17 @@ def map_price(model: str) -> Price | None:
     try:
         info = load_litellm().get_model_info(model)
         per_token = [info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")]
-        cached = info.get("cache_read_input_token_cost")
+        cached, written = info.get("cache_read_input_token_cost"), info.get("cache_creation_input_token_cost")
     except Exception:  # it raises a plain Exception for a model that it doesn't know
         return None
     if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
         return None
-    usual = Price(_per_mtok(per_token[0]), _per_mtok(per_token[1]), _per_mtok(cached) if cached else None)
+    usual = Price(
+        _per_mtok(per_token[0]),
+        _per_mtok(per_token[1]),
+        cached_usd_per_mtok=_per_mtok(cached) if cached else None,
+        cache_write_usd_per_mtok=_per_mtok(written) if written else None,
+    )
     entry = map_entry(model)
     tiers = [
         int(found[1]) for key in entry if (found := re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key))
@@ -312,7 +317,10 @@ def map_price(model: str) -> Price | None:
     if not tiers:
         return usual
     tier = f"_above_{min(tiers)}k_tokens"
-    kinds = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+    kinds = (
+        *("input_cost_per_token", "output_cost_per_token"),
+        *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
+    )
     usd = [entry.get(kind + tier, entry.get(kind)) for kind in kinds]
     return replace(
         usual,
@@ -320,6 +328,7 @@ def map_price(model: str) -> Price | None:
         long_input_usd_per_mtok=_per_mtok(usd[0]),
         long_output_usd_per_mtok=_per_mtok(usd[1]),
         long_cached_usd_per_mtok=_per_mtok(usd[2]) if usd[2] else None,
+        long_cache_write_usd_per_mtok=_per_mtok(usd[3]) if usd[3] else None,
     )
 
 

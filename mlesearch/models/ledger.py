@@ -7,6 +7,7 @@ content is worth minutes at most: nothing is synced, and a database that was los
     slots      what was admitted in each tenth of a second, as long as a window may reach back to it
     queue      processes that wait for their turn, in the order of coming
     totals     all calls and tokens ever, by bucket
+    limits     what was declared for a bucket, by any of its models
     breakers   models that failed several times in a row, or whose key was refused
 """
 
@@ -49,6 +50,8 @@ CREATE TABLE IF NOT EXISTS slots(
     bucket TEXT, slot INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY(bucket, slot)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue(ticket INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, seen REAL);
 CREATE TABLE IF NOT EXISTS totals(bucket TEXT PRIMARY KEY, calls INTEGER, tokens INTEGER);
+CREATE TABLE IF NOT EXISTS limits(
+    bucket TEXT, requests INTEGER, tokens INTEGER, in_flight INTEGER, window_s REAL);
 CREATE TABLE IF NOT EXISTS breakers(
     model TEXT PRIMARY KEY, failures INTEGER, opened REAL, until REAL, cool_off REAL, probe REAL,
     refused TEXT, text TEXT);
@@ -91,7 +94,13 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not yet: ask again after so many seconds, with the ticket that keeps the turn."""
+    """Not yet: ask again after so many seconds.
+
+    Attributes:
+        seconds: after so many.
+        ticket: keeps the turn among those that wait for a limit; None: it waits for its model, and has no turn.
+        why: in words.
+    """
 
     seconds: float
     ticket: int | None
@@ -104,6 +113,9 @@ class Refused:
 
     kind: str
     text: str
+
+
+TRIED = Wait(0.05, None, "another call tries whether its provider answers again")
 
 
 class Ledger:
@@ -119,31 +131,37 @@ class Ledger:
     ) -> Admitted | Wait | Refused:
         """Let a call through, and count it; or say how long to wait.
 
+        A call keeps to all limits that were declared for its bucket, by whichever model. One whose model fails waits
+        for that and holds no turn: others of the bucket go meanwhile.
+
         Args:
             bucket: what shares the limits.
             model: what shares a breaker.
-            caps: the limits.
+            caps: the limits that this model declares.
             tokens: the most that the call can use; counted until `settle` says what it used.
             ticket: of an earlier `Wait` of this call.
             call_s: the call has ended after so long, whatever happens to its process.
         """
-        with self._transaction(write=caps.any) as db:
+        limited = caps.any or self._limited(bucket)
+        with self._transaction(write=limited) as db:
             now = time.monotonic()
-            held = _held(db, model, now)
-            if isinstance(held, Refused):
-                return held
-            wait_s, why = held, "its provider fails again and again, or asked for a pause"
-            if not wait_s and caps.any:
-                wait_s, why = _full(db, bucket, caps, tokens, ticket, now)
-            if not wait_s and not _tries(db, model, now, call_s):
-                wait_s, why = 0.05, "another call tries whether its provider answers again"
-            if not caps.any:
-                return Wait(wait_s, None, why) if wait_s else Admitted(None, now)
-            if wait_s:
-                return Wait(wait_s, _turn(db, bucket, ticket, now), why)
+            held = _held(db, model, now, call_s)
+            if held is None and limited:
+                wait_s, why = _full(db, bucket, _limits(db, bucket, caps), tokens, ticket, now)
+                if wait_s:
+                    return Wait(wait_s, _turn(db, bucket, ticket, now), why)
             if ticket is not None:
                 db.execute("DELETE FROM queue WHERE ticket = ?", (ticket,))
-            return Admitted(_count(db, bucket, tokens, now, now + call_s), now)
+            if held is None and not _tries(db, model, now, call_s):
+                held = TRIED
+            if held is not None:
+                return held
+            return Admitted(_count(db, bucket, tokens, now, now + call_s) if limited else None, now)
+
+    def held(self, model: str, call_s: float) -> Wait | Refused | None:
+        """Whether a model's calls have to wait for it, or are refused; None: one may ask to be admitted."""
+        with self._transaction(write=False) as db:
+            return _held(db, model, time.monotonic(), call_s)
 
     def leave(self, ticket: int) -> None:
         """Give a turn up."""
@@ -209,13 +227,18 @@ class Ledger:
             db.execute("UPDATE breakers SET probe = 0 WHERE model = ?", (model,))
 
     def forgive(self) -> None:
-        """Forget all failures and refused keys: a new launch tries again."""
+        """Forget all failures, refused keys and declared limits: a new launch tries again, and may declare others."""
         with self._transaction(write=True) as db:
             db.execute("DELETE FROM breakers")
+            db.execute("DELETE FROM limits")
 
     def close(self) -> None:
         """Give the database up; used again, it is opened again."""
         self._database.close()
+
+    def _limited(self, bucket: str) -> bool:
+        with self._transaction(write=False) as db:
+            return db.execute("SELECT 1 FROM limits WHERE bucket = ?", (bucket,)).fetchone() is not None
 
     def _transaction(self, *, write: bool) -> AbstractContextManager[sqlite3.Connection]:
         return self._database.transaction() if write else self._database.reading()
@@ -234,15 +257,29 @@ def _breaker(db: sqlite3.Connection, model: str) -> tuple[int, float, float, flo
     return (int(row[0]), float(row[1]), float(row[2]), float(row[3])) if row else (0, 0.0, 0.0, 0.0)
 
 
-def _held(db: sqlite3.Connection, model: str, now: float) -> float | Refused:
-    """Seconds to wait for an open breaker; 0 where it is closed, or where one call may try."""
-    row = db.execute("SELECT until, refused, text FROM breakers WHERE model = ?", (model,)).fetchone()
+def _held(db: sqlite3.Connection, model: str, now: float, call_s: float) -> Wait | Refused | None:
+    """What a call has to wait for before any limit; None where its model's breaker is closed, or where it may try."""
+    of = "SELECT failures, until, probe, refused, text FROM breakers WHERE model = ?"
+    row = db.execute(of, (model,)).fetchone()
     if row is None:
-        return 0.0
-    until, kind, text = row
+        return None
+    failures, until, probe, kind, text = row
     if kind is not None:
-        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else 0.0
-    return max(0.0, float(until - now))
+        return Refused(str(kind), str(text)) if 0 < until - now <= REFUSED_S else None
+    if until > now:
+        return Wait(float(until - now), None, "its provider fails again and again, or asked for a pause")
+    return TRIED if failures >= TRIP and now < probe <= now + call_s + 1 else None
+
+
+def _limits(db: sqlite3.Connection, bucket: str, own: Caps) -> list[Caps]:
+    """All that was declared for a bucket, with a call's own."""
+    of = "SELECT requests, tokens, in_flight, window_s FROM limits WHERE bucket = ?"
+    found = [Caps(*row) for row in db.execute(of, (bucket,))]
+    if own.any and own not in found:
+        row = (bucket, own.requests, own.tokens, own.in_flight, own.window_s)
+        db.execute("INSERT INTO limits VALUES (?,?,?,?,?)", row)
+        found.append(own)
+    return found
 
 
 def _tries(db: sqlite3.Connection, model: str, now: float, call_s: float) -> bool:
@@ -255,12 +292,18 @@ def _tries(db: sqlite3.Connection, model: str, now: float, call_s: float) -> boo
 
 
 def _full(
-    db: sqlite3.Connection, bucket: str, caps: Caps, tokens: int, ticket: int | None, now: float
+    db: sqlite3.Connection, bucket: str, limits: list[Caps], tokens: int, ticket: int | None, now: float
 ) -> tuple[float, str]:
-    """Seconds until a call may fit, 0: it does now; and which limit it waits for."""
+    """Seconds until a call may fit into all limits, 0: it does now; and which one it waits for."""
     ahead = "SELECT 1 FROM queue WHERE bucket = ? AND seen BETWEEN ? AND ? AND ticket < ? LIMIT 1"
     if db.execute(ahead, (bucket, now - SILENT_S, now, ticket if ticket is not None else 1 << 62)).fetchone():
         return 0.01, "others wait in front of it"
+    waits = (_above(db, bucket, caps, tokens, now) for caps in limits)
+    return next((wait for wait in waits if wait[0]), (0.0, ""))
+
+
+def _above(db: sqlite3.Connection, bucket: str, caps: Caps, tokens: int, now: float) -> tuple[float, str]:
+    """Seconds until a call may fit into these limits, and which one it waits for."""
     if caps.in_flight is not None and _in_flight(db, bucket, caps.in_flight, now) >= caps.in_flight:
         return 0.05, f"{caps.in_flight} calls are in flight, as many as its limits allow"
     if caps.requests is None and caps.tokens is None:

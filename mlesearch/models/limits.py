@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mlesearch.models.ledger import Admitted, Caps, Ledger, Refused
+from mlesearch.models.ledger import Admitted, Caps, Ledger, Refused, Wait
 from mlesearch.models.params import LiveParams
 from mlesearch.models.protocol import AuthFailed, FatalModelError, QuotaExhausted, RetriesExhausted
 from mlesearch.models.retry import Failure, Success
@@ -123,7 +123,7 @@ class Lane:
     Attributes:
         bucket: calls with one bucket share the limits: the name of the key's variable, or the endpoint.
         model: calls with one model share a breaker.
-        caps: the limits, of all parts together.
+        caps: the limits that this model declares for them all, of all parts together.
     """
 
     bucket: str
@@ -149,6 +149,7 @@ class Gate:
         self._shared = shared
         self._turns: dict[str, threading.Lock] = {}
         self._freed: dict[str, threading.Event] = {}
+        self._limited: set[str] = set()  # buckets; another model's limits are learned from the ledger
 
     def enter(self, lane: Lane, tokens: int, deadline_s: float, call_s: float) -> Pass | Failure:
         """Wait until a call may be sent.
@@ -164,18 +165,33 @@ class Gate:
             another call of this model a moment ago.
         """
         end = time.monotonic() + deadline_s
-        if lane.caps.any:
-            # the threads of a process queue here, so that only one of them at a time asks the ledger
-            turn = self._turns.setdefault(lane.bucket, threading.Lock())
-            if not turn.acquire(timeout=max(0.0, min(deadline_s, threading.TIMEOUT_MAX))):
-                return _too_late("other calls wait in front of it")
-            try:
-                return self._wait(lane, tokens, end, call_s)
-            finally:
-                turn.release()
-        return self._wait(lane, tokens, end, call_s)
+        while True:
+            answer: Pass | Failure | Wait | Refused | None = self._in_turn(lane, tokens, end, call_s)
+            while isinstance(answer, Wait):  # for its model: out of turn, so that calls of other models go meanwhile
+                left_s = end - time.monotonic()
+                if left_s <= 0:
+                    return _too_late(answer.why)
+                time.sleep(min(answer.seconds, left_s, POLL_S))
+                answer = self.ledger.held(lane.model, call_s)
+            if isinstance(answer, Refused):
+                return Failure(FATAL[answer.kind], False, answer.text)
+            if answer is not None:
+                return answer
 
-    def _wait(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure:
+    def _in_turn(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
+        """Where the bucket is limited, the threads of a process queue, so that one at a time asks the ledger."""
+        if not lane.caps.any and lane.bucket not in self._limited:
+            return self._ask(lane, tokens, end, call_s)
+        turn = self._turns.setdefault(lane.bucket, threading.Lock())
+        if not turn.acquire(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX))):
+            return _too_late("other calls wait in front of it")
+        try:
+            return self._ask(lane, tokens, end, call_s)
+        finally:
+            turn.release()
+
+    def _ask(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
+        """Wait for the limits; comes back with a `Wait` where the call waits for its model."""
         caps = part_of(lane.caps, self._shared.parts)
         freed = self._freed.setdefault(lane.bucket, threading.Event())
         ticket: int | None = None
@@ -183,12 +199,11 @@ class Gate:
             while True:
                 freed.clear()
                 answer = self.ledger.admit(lane.bucket, lane.model, caps, tokens, ticket, call_s)
-                if isinstance(answer, Admitted):
-                    ticket = None
-                    return Pass(lane, answer.call, answer.at)
-                if isinstance(answer, Refused):
-                    return Failure(FATAL[answer.kind], False, answer.text)
+                if not isinstance(answer, Wait) or answer.ticket is None:
+                    ticket = None  # the ledger has taken it back
+                    return Pass(lane, answer.call, answer.at) if isinstance(answer, Admitted) else answer
                 ticket = answer.ticket
+                self._limited.add(lane.bucket)
                 left_s = end - time.monotonic()
                 if left_s <= 0:
                     return _too_late(answer.why)

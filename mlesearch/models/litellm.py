@@ -136,7 +136,11 @@ class LitellmModel:
         told = getattr(answered.response, "usage", None)
         prompt = _count(told, "prompt_tokens")
         output = _count(told, "completion_tokens")
-        cached = min(prompt, _count(getattr(told, "prompt_tokens_details", None), "cached_tokens"))
+        details = getattr(told, "prompt_tokens_details", None)
+        cached = min(prompt, _count(details, "cached_tokens"))
+        # one number under several names: OpenAI's, that of litellm's older versions, Anthropic's
+        counts = _count(details, "cache_write_tokens"), _count(details, "cache_creation_tokens")
+        written = min(prompt - cached, max(*counts, _count(told, "cache_creation_input_tokens")))
         reasoning = min(output, _count(getattr(told, "completion_tokens_details", None), "reasoning_tokens"))
         return Usage(
             calls=1,
@@ -144,17 +148,17 @@ class LitellmModel:
             cached_tokens=cached,
             output_tokens=output,
             reasoning_tokens=reasoning,
-            cost_nusd=self._cost_nusd(answered.response, prompt, output, cached),
+            cost_nusd=self._cost_nusd(answered.response, prompt, output, cached, written),
             service_us=answered.service_us,
             wait_us=answered.wait_us,
         )
 
-    def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int) -> int | None:
+    def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int, written: int) -> int | None:
         declared = self.params.price
         if prompt <= 0 and not self._free:  # a server that reports no usage has not answered for nothing
             return None
         if declared is not None:
-            return declared.cost_nusd(prompt, output, cached)
+            return declared.cost_nusd(prompt, output, cached, written)
         return None if self.price is None else map_cost_nusd(response, self.params.model)
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from mlesearch.models.ledger import LONGEST_WINDOW_S, Caps
@@ -255,7 +255,7 @@ def read_price(reader: Reader) -> Price | None:
     raw = reader.mapping("price")
     if raw is None:
         return None
-    names = ("input_usd_per_mtok", "output_usd_per_mtok", "cached_usd_per_mtok")
+    names = ("input_usd_per_mtok", "output_usd_per_mtok", "cached_usd_per_mtok", "cache_write_usd_per_mtok")
     inner = Reader(f"{reader.owner}: price", raw, (*names, "long", "as_of", "source"))
     inner.text("as_of")
     inner.text("source")
@@ -265,15 +265,27 @@ def read_price(reader: Reader) -> Price | None:
             f"{reader.owner}: price needs both {names[0]} and {names[1]} in USD per million tokens "
             "(write `price: null` where it is not known, 0 only where calls cost nothing)"
         )
-    cached = inner.maybe_number(names[2])
+    usual = Price(
+        given[0],
+        given[1],
+        cached_usd_per_mtok=inner.maybe_number(names[2]),
+        cache_write_usd_per_mtok=inner.maybe_number(names[3]),
+    )
     tier = inner.mapping("long")
     if tier is None:
-        return Price(given[0], given[1], cached)
+        return usual
     long = Reader(f"{inner.owner}: long", tier, (*names, "above_tokens"))
     above, usd_in, usd_out = long.maybe_whole("above_tokens"), long.maybe_number(names[0]), long.maybe_number(names[1])
     if above is None or usd_in is None or usd_out is None:
         raise ConfigError(f"{long.owner} needs above_tokens, {names[0]} and {names[1]}")
-    return Price(given[0], given[1], cached, above, usd_in, usd_out, long.maybe_number(names[2]))
+    return replace(
+        usual,
+        long_above_tokens=above,
+        long_input_usd_per_mtok=usd_in,
+        long_output_usd_per_mtok=usd_out,
+        long_cached_usd_per_mtok=long.maybe_number(names[2]),
+        long_cache_write_usd_per_mtok=long.maybe_number(names[3]),
+    )
 
 
 def read_backoff(reader: Reader) -> Backoff:

@@ -105,6 +105,8 @@ class Price:
         long_input_usd_per_mtok: of such a prompt.
         long_output_usd_per_mtok: of the answer to it.
         long_cached_usd_per_mtok: of its cached part.
+        cache_write_usd_per_mtok: of the part that the provider puts into its cache; None: as any other part.
+        long_cache_write_usd_per_mtok: of such a part of a longer prompt.
     """
 
     input_usd_per_mtok: float
@@ -114,20 +116,38 @@ class Price:
     long_input_usd_per_mtok: float | None = None
     long_output_usd_per_mtok: float | None = None
     long_cached_usd_per_mtok: float | None = None
+    cache_write_usd_per_mtok: float | None = None
+    long_cache_write_usd_per_mtok: float | None = None
 
-    def cost_nusd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
-        """Cost in nano-dollars, rounded up (1 USD per million tokens is 1,000 nano-dollars a token)."""
+    def cost_nusd(
+        self, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0
+    ) -> int:
+        """Cost in nano-dollars, rounded up (1 USD per million tokens is 1,000 nano-dollars a token).
+
+        Args:
+            input_tokens: of the prompt, all of it.
+            output_tokens: of the answer.
+            cached_tokens: of the prompt, those that were read from the provider's cache.
+            cache_write_tokens: of the prompt, those that were put into it.
+        """
         usd_in, usd_out, usd_cached = self.input_usd_per_mtok, self.output_usd_per_mtok, self.cached_usd_per_mtok
+        usd_write = self.cache_write_usd_per_mtok
         if self.long_above_tokens is not None and input_tokens > self.long_above_tokens:
             usd_in = usd_in if self.long_input_usd_per_mtok is None else self.long_input_usd_per_mtok
             usd_out = usd_out if self.long_output_usd_per_mtok is None else self.long_output_usd_per_mtok
-            usd_cached = self.long_cached_usd_per_mtok
+            usd_cached, usd_write = self.long_cached_usd_per_mtok, self.long_cache_write_usd_per_mtok
         nusd = (
-            (input_tokens - cached_tokens) * usd_in
+            (input_tokens - cached_tokens - cache_write_tokens) * usd_in
             + cached_tokens * (usd_in if usd_cached is None else usd_cached)
+            + cache_write_tokens * (usd_in if usd_write is None else usd_write)
             + output_tokens * usd_out
         ) * 1000
         return -int(-nusd // 1)
+
+    def most_nusd(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that a call can cost: nothing of its prompt is in the provider's cache, all may be put into it."""
+        written = self.cost_nusd(input_tokens, output_tokens, cache_write_tokens=input_tokens)
+        return max(self.cost_nusd(input_tokens, output_tokens), written)
 
 
 class Model(Protocol):

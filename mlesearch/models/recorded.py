@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from mlesearch.codec import Json, dumps, usage_from_json, usage_to_json
 from mlesearch.entry import Entry, StoreMiss
@@ -47,13 +48,21 @@ _OF_THE_PROMPT: Mapping[str, type[ModelUnavailable]] = {
 """Failures that are kept like a reply: the same prompt fails the same way."""
 
 _NOT_SENT = ("defaults", "max_output_tokens", "context_window", "price")
-"""Of a model's identity: what stands in the parameters already, or decides nothing of a reply."""
+"""Of a model's identity: what stands in the parameters or in the prompt already, or decides nothing of a reply."""
 
 
 def prompt_digest(messages: tuple[Message, ...]) -> str:
     """sha256 of a prompt: the name of its blob in the run's folder."""
     text = dumps([[m.role, m.content] for m in messages])
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _who(identity: Mapping[str, object]) -> Json:
+    return {name: value for name, value in identity.items() if name not in _NOT_SENT}
+
+
+def _plain(price: Price | None) -> Json | None:
+    return None if price is None else {name: value for name, value in asdict(price).items() if value is not None}
 
 
 def sent(identity: Mapping[str, object], asked: Sampling) -> Json:
@@ -73,7 +82,7 @@ def call_fields(identity: Mapping[str, object], request: Request) -> Json:
         "kind": "call",
         "address": str(request.address),
         "entropy": request.entropy,
-        "model": {name: value for name, value in identity.items() if name not in _NOT_SENT},
+        "model": _who(identity),
         "parameters": sent(identity, request.sampling),
         "prompt": prompt_digest(request.messages),
     }
@@ -214,94 +223,137 @@ class Tape:
                 found = self.store.put(Entry(fields, call()), near)
         return found.value
 
-    def described(self, fields: Json, say: Callable[[], Json]) -> Json:
-        """What a model or an embedder said of itself when it was recorded.
+    def described(self, fields: Json) -> Json | None:
+        """What a model or an embedder said of itself when it was recorded; None: nothing yet, and this is no replay.
 
         Raises:
-            ConfigError: to replay, and none like this was recorded; to record, and it says something else now.
+            ConfigError: to replay, and none like this was recorded.
         """
-        kind = str(fields["kind"])
         found = self.store.get(Entry(fields, {}).key)
-        if self.replays:
-            if found is None:
-                where = nearest(self.store, fields, kind)
-                raise ConfigError(f"cassette: no such {kind} was recorded: {where}")
-            return found.value
-        said = say()
-        kept = found or self.store.put(Entry(fields, said), kind)
-        if kept.value != said:
-            raise ConfigError(
-                f"cassette: the {kind} was recorded as {dumps(kept.value)} and is now {dumps(said)}; "
-                "choose another cassette_path"
-            )
-        return said
+        if found is None and self.replays:
+            kind = str(fields["kind"])
+            raise ConfigError(f"cassette: no such {kind} was recorded: {nearest(self.store, fields, kind)}")
+        return None if found is None else found.value
+
+    def describe(self, fields: Json, said: Json) -> None:
+        """Keep what it says of itself, where nothing is kept yet."""
+        if self.described(fields) is None:
+            self.store.put(Entry(fields, said), str(fields["kind"]))
 
 
-class RecordedModel:
-    """A model behind a cassette.
+K = TypeVar("K", bound=Model | Embedder)
+
+
+class _Described(Generic[K]):
+    """What a model and an embedder have in common behind a cassette: it holds what they say of themselves.
 
     Args:
-        inner: the model; to replay, only its name and identity are asked for.
+        inner: who is recorded.
         tape: the cassette.
+        fields: the key of what it says of itself.
     """
 
-    def __init__(self, inner: Model, tape: Tape) -> None:
+    def __init__(self, inner: K, tape: Tape, fields: Json) -> None:
         self.inner = inner
         self._tape = tape
-        self._identity = dict(inner.identity())
-        self._said: Json | None = self._describe() if tape.replays else None
+        self._fields = fields
+        self._said: Json | None = tape.described(fields) if tape.replays else None
 
-    def _describe(self) -> Json:
-        def say() -> Json:
-            price = self.inner.price
-            said = {"live": self.inner.live, "simulated": self.inner.simulated}
-            return {**said, "price": None if price is None else asdict(price)}
-
-        return self._tape.described({"kind": "model", "identity": self._identity}, say)
+    def _says(self) -> Json:
+        return {"live": self.inner.live, "price": _plain(self.inner.price)}
 
     @property
     def name(self) -> str:
-        """The model's."""
+        """Its own."""
         return self.inner.name
 
     @property
     def live(self) -> bool:
-        """Whether the replies were paid for when they were recorded."""
+        """Whether its answers were paid for when they were recorded."""
         return self.inner.live if self._said is None else bool(self._said["live"])
+
+    @property
+    def price(self) -> Price | None:
+        """Its own; to replay, the recorded one."""
+        if self._said is None:
+            return self.inner.price
+        price = self._said["price"]
+        return None if price is None else Price(**price)
+
+    def check(self) -> None:
+        """Its own, and whether it says what was recorded, if anything was; to replay, nothing is needed.
+
+        Raises:
+            ConfigError: as it says itself; or the cassette holds another price.
+        """
+        if not self._tape.replays:
+            self.inner.check()
+            self._compare(self._says())
+
+    def describe(self) -> None:
+        """To record, keep what it says of itself: a replay needs it of all that a run was made of, called or not.
+
+        Raises:
+            ConfigError: it says something else of itself than when it was recorded.
+        """
+        if self._said is None:
+            said = self._says()
+            self._tape.describe(self._fields, said)
+            self._compare(said)
+            self._said = said
+
+    def _compare(self, said: Json) -> None:
+        kept = self._tape.described(self._fields)
+        if kept is not None and kept != {**kept, **said}:
+            raise ConfigError(
+                f"cassette: the {self._fields['kind']} {self.name!r} was recorded as {dumps(kept)} and is now "
+                f"{dumps(said)}; choose another cassette_path"
+            )
+
+
+class RecordedModel(_Described[Model]):
+    """A model behind a cassette.
+
+    A price makes costs, and what fits into a budget: there is one for all that a cassette holds of a model. What a call
+    sends is in its own key, so a model's defaults and limits on tokens may differ.
+
+    Args:
+        inner: the model; to replay, only its name and identity are asked for.
+        tape: the cassette.
+
+    Raises:
+        ConfigError: to replay, and it was not recorded, or another price is declared now.
+    """
+
+    def __init__(self, inner: Model, tape: Tape) -> None:
+        self._identity = dict(inner.identity())
+        super().__init__(inner, tape, {"kind": "model", "identity": _who(self._identity)})
+        if self._said is not None and self._identity.get("price") is not None:  # declared: any other one is the map's
+            self._compare({"price": self._identity["price"]})
+
+    def _says(self) -> Json:
+        return {**super()._says(), "simulated": self.inner.simulated}
 
     @property
     def simulated(self) -> bool:
         """The model's."""
         return self.inner.simulated if self._said is None else bool(self._said["simulated"])
 
-    @property
-    def price(self) -> Price | None:
-        """The model's; to replay, the recorded one."""
-        if self._said is None:
-            return self.inner.price
-        price = self._said["price"]
-        return None if price is None else Price(**price)
-
     def identity(self) -> Mapping[str, object]:
         """The model's: a replayed run is the same run."""
         return self._identity
-
-    def check(self) -> None:
-        """The model's; to replay, nothing is needed."""
-        if not self._tape.replays:
-            self.inner.check()
 
     def complete(self, request: Request) -> Reply:
         """The stored reply, with its recorded cost and duration; to record, that of calling now.
 
         Raises:
             StoreMiss: to replay, and it was not recorded.
+            ConfigError: as `describe`.
             ModelUnavailable: as the model does; failures of the prompt are stored, others are not.
         """
+        self.describe()
 
         def call() -> Json:
-            if self._said is None:
-                self._said = self._describe()
             try:
                 return _reply_to_json(self.inner.complete(request))
             except tuple(_OF_THE_PROMPT.values()) as error:
@@ -310,60 +362,23 @@ class RecordedModel:
         return _answer(self._tape.value(call_fields(self._identity, request), call))
 
 
-class RecordedEmbedder:
-    """An embedder behind a cassette.
-
-    Args:
-        inner: the embedder; to replay, only its name is asked for.
-        tape: the cassette.
-    """
+class RecordedEmbedder(_Described[Embedder]):
+    """An embedder behind a cassette; of `inner`, a replay asks for nothing but its name."""
 
     def __init__(self, inner: Embedder, tape: Tape) -> None:
-        self.inner = inner
-        self._tape = tape
-        self._said: Json | None = self._describe() if tape.replays else None
-
-    def _describe(self) -> Json:
-        def say() -> Json:
-            price = self.inner.price
-            return {"price": None if price is None else asdict(price)}
-
-        return self._tape.described({"kind": "embedder", "name": self.inner.name}, say)
-
-    @property
-    def name(self) -> str:
-        """The embedder's."""
-        return self.inner.name
-
-    @property
-    def live(self) -> bool:
-        """Whether the vectors were paid for."""
-        return self.inner.live
-
-    @property
-    def price(self) -> Price | None:
-        """The embedder's; to replay, the recorded one."""
-        if self._said is None:
-            return self.inner.price
-        price = self._said["price"]
-        return None if price is None else Price(**price)
-
-    def check(self) -> None:
-        """The embedder's; to replay, nothing is needed."""
-        if not self._tape.replays:
-            self.inner.check()
+        super().__init__(inner, tape, {"kind": "embedder", "name": inner.name})
 
     def embed(self, request: EmbedRequest) -> EmbedReply:
         """The stored vectors; to record, those of calling now.
 
         Raises:
             StoreMiss: to replay, and they were not recorded.
+            ConfigError: as `describe`.
             ModelUnavailable: as the embedder does.
         """
+        self.describe()
 
         def call() -> Json:
-            if self._said is None:
-                self._said = self._describe()
             reply = self.inner.embed(request)
             return {"vectors": [list(v) for v in reply.vectors], "usage": usage_to_json(reply.usage)}
 

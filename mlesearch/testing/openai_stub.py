@@ -147,6 +147,7 @@ class Answer:
         output_tokens: reported as completion tokens, reasoning ones included.
         cached_tokens: part of the input.
         reasoning_tokens: part of the output.
+        cache_write_tokens: part of the input.
     """
 
     text: str
@@ -154,6 +155,7 @@ class Answer:
     output_tokens: int = 20
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,7 +474,10 @@ def _completion(body: Mapping[str, Any], stub: OpenAIStub, fault: Fault | None) 
             "prompt_tokens": answer.input_tokens,
             "completion_tokens": answer.output_tokens,
             "total_tokens": answer.input_tokens + answer.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+            "prompt_tokens_details": {
+                "cached_tokens": answer.cached_tokens,
+                "cache_write_tokens": answer.cache_write_tokens,
+            },
             "completion_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
         },
     }
