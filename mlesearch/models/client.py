@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,12 +59,41 @@ def load_litellm() -> Any:
     os.environ.update(ENVIRONMENT)
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
+    _leave_retries_to_us()
     if _prepared_in is not None:
         _inherited.append(litellm.in_memory_llm_clients_cache)
         litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
     background_loop().at_close(litellm.close_litellm_async_clients)
     _prepared_in = os.getpid()
     return litellm
+
+
+_ours: ContextVar[bool] = ContextVar("a call of ours", default=False)
+
+
+def _leave_retries_to_us() -> None:
+    """Have the client below litellm make one request for each of our attempts.
+
+    litellm loses `max_retries=0` on the way to some providers (chat of zai and deepinfra, embeddings of several), and
+    OpenAI's client then tries three times: two requests that no limit counts, and waiting that counts as service. Calls
+    that others make in this process keep their retries.
+    """
+    openai: Any = importlib.import_module("openai")
+
+    def read(client: Any) -> int:
+        return 0 if _ours.get() else vars(client)["max_retries"]
+
+    def write(client: Any, retries: int) -> None:
+        vars(client)["max_retries"] = retries
+
+    for kind in (openai.OpenAI, openai.AsyncOpenAI):
+        kind.max_retries = property(read, write)
+
+
+async def _send(litellm: Any, function: str, **arguments: object) -> Any:
+    """One attempt, which is one request."""
+    _ours.set(True)  # for this task and what it starts
+    return await getattr(litellm, function)(**arguments, num_retries=0, max_retries=0)
 
 
 _warmed: set[tuple[int, str | None, str]] = set()
@@ -89,9 +119,7 @@ def warm_up(litellm: Any, model: str, function: str) -> None:
             asked = {"input": ["hello"]}
 
         async def call() -> None:
-            await getattr(litellm, function)(
-                model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S, num_retries=0, max_retries=0
-            )
+            await _send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)
 
         with contextlib.suppress(Exception):  # it is meant to fail
             background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
@@ -233,13 +261,13 @@ class LiteLLMClient:
         async def send() -> Success[Any]:
             start_ns = time.monotonic_ns()
             # timeout stays the same at every call: litellm keeps one client with its connections for each value
-            response = await getattr(litellm, self._function)(
+            response = await _send(
+                litellm,
+                self._function,
                 model=self.params.model,
                 **arguments,
                 **self._access(),
                 timeout=self.params.timeout_s,
-                num_retries=0,
-                max_retries=0,
             )
             return Success(response, (time.monotonic_ns() - start_ns) // 1000)
 
