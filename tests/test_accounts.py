@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch import codec
-from mlesearch.budget import Budget, Meter
+from mlesearch.budget import Budget, Meter, Reservation
 from mlesearch.clock import Timelines
 from mlesearch.lanes import InlineLanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import Price
@@ -61,6 +61,14 @@ def test_calls_are_reserved_at_their_worst_case():
     m.release(r)
     m.settle(Usage(1, 500, 0, 0, 0, 0, 0))
     assert not m.reserve(r, 0)
+
+
+def test_attempts_that_were_cut_off_are_spent_at_their_worst_case():
+    m = Meter(Budget(cost_usd=1.0))
+    assert m.settle(Usage(cost_nusd=100_000_000, lost_nusd=600_000_000)) == 100_000_000
+    assert (m.spent_nusd, m.used(0), m.usage.cost_nusd) == (700_000_000, 0.7, 100_000_000)
+    assert not m.reserve(Reservation(0, 300_000_001), 0)
+    assert codec.usage_from_json(codec.usage_to_json(m.usage + m.usage)).lost_nusd == 1_200_000_000
 
 
 def test_dollars_are_kept_under_the_limit_for_any_sequence_of_calls():
