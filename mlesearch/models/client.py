@@ -266,8 +266,8 @@ class LiteLLMClient:
     def _lane(self) -> Lane:
         """What shares the limits: an own endpoint, else the key, by the name of its variable."""
         bucket = self.params.key.found_in or str(provider_of(self.params.model))
-        if self.params.api_base is not None:  # its digest: the ledger lies in the study's folder
-            bucket = f"endpoint-{sha256(self.params.api_base.encode()).hexdigest()[:16]}"
+        if self.params.api_base is not None:
+            bucket = endpoint_bucket(self.params.api_base)
         return Lane(bucket, f"{bucket} {self.params.model}", self.params.caps)
 
     def _send(
@@ -319,6 +319,11 @@ class LiteLLMClient:
         elif self.params.api_base is not None or provider_of(self.params.model) in KEYLESS:
             access["api_key"] = NO_KEY
         return access
+
+
+def endpoint_bucket(url: str) -> str:
+    """What an own endpoint is called in the ledger, which lies in the study's folder: by a digest."""
+    return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"
 
 
 def _used(result: Success[Any] | Failure | None) -> int | None:
