@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlesearch.models.protocol import Price
+from mlesearch.models.protocol import OVERHEAD_TOKENS, Price
 from mlesearch.types import MICROSECONDS, NANODOLLARS, Usage
 
 JUDGEMENTS_PER_STEP = 6
 """A steps-only budget ends although judgements cost no step: at most this many of them for each step."""
-
-OVERHEAD_TOKENS = 64
-"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +145,11 @@ class Meter:
         self._reserved_nusd -= r.cost_nusd
 
     def settle(self, usage: Usage, worst_nusd: int = 0) -> int:
-        """Add what a call really cost, or its worst case where that is not known; returns what was charged."""
+        """Add what a call really cost, or its worst case where that is not known; returns what was charged.
+
+        What attempts that were cut off may have cost is spent too.
+        """
         charged = worst_nusd if usage.cost_nusd is None else usage.cost_nusd
         self.usage = self.usage + usage
-        self.spent_nusd += charged
+        self.spent_nusd += charged + usage.lost_nusd
         return charged

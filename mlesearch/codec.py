@@ -46,6 +46,7 @@ _USAGE = (
     "cost_nusd",
     "service_us",
     "wait_us",
+    "lost_nusd",
 )
 
 

@@ -57,8 +57,7 @@ UNANSWERED: Mapping[type[ModelUnavailable], str] = {
 
 def unanswered(error: ModelUnavailable, model: str) -> Reply:
     """The reply that stands for such a failure: what was billed for it is kept, its text says what happened."""
-    usage = error.usage if isinstance(error, ContentFilter | EmptyReply) else Usage()
-    return Reply(str(error), UNANSWERED[type(error)], usage, model)
+    return Reply(str(error), UNANSWERED[type(error)], error.usage, model)
 
 
 def printable(reply: Reply) -> Reply:

@@ -12,22 +12,18 @@ from typing import TypeVar
 
 from mlesearch.budget import Meter
 from mlesearch.models.protocol import (
-    ContentFilter,
     Embedder,
     EmbedReply,
     EmbedRequest,
-    EmptyReply,
     Model,
     Price,
     Reply,
     Request,
 )
 from mlesearch.purse import Purse
+from mlesearch.types import MlesearchError, ModelUnavailable, Usage
 
 R = TypeVar("R", Reply, EmbedReply)
-
-EMBED_CALL_S = 600.0
-"""A request for embeddings has ended after so long."""
 
 
 class _Payer:
@@ -41,18 +37,19 @@ class _Payer:
         began_ns = time.monotonic_ns()
         hold = self._purse.hold(self._cell, worst_nusd, call_s)
         waited_us = (time.monotonic_ns() - began_ns) // 1000
-        cost_nusd: int | None = None  # cut off from here: nobody knows, so the worst case
+        usage = Usage(cost_nusd=None)  # cut off from here: nobody knows, so the worst case
         try:
             reply = call()
-            cost_nusd = reply.usage.cost_nusd
-        except (ContentFilter, EmptyReply) as error:
-            cost_nusd = error.usage.cost_nusd
+            usage = reply.usage
+        except ModelUnavailable as error:
+            usage = error.usage
             raise
-        except Exception:
-            cost_nusd = 0  # it was not answered, and is not billed
+        except MlesearchError:
+            usage = Usage()  # it was not sent, and is not billed
             raise
         finally:
-            self._purse.settle(hold, worst_nusd if cost_nusd is None else cost_nusd)
+            cost_nusd = worst_nusd if usage.cost_nusd is None else usage.cost_nusd
+            self._purse.settle(hold, cost_nusd + usage.lost_nusd)
         return replace(reply, usage=replace(reply.usage, wait_us=reply.usage.wait_us + waited_us))
 
 
@@ -127,6 +124,11 @@ class PaidEmbedder:
         """The embedder's."""
         return self.inner.price
 
+    @property
+    def deadline_s(self) -> float:
+        """The embedder's."""
+        return self.inner.deadline_s
+
     def check(self) -> None:
         """The embedder's."""
         self.inner.check()
@@ -140,4 +142,4 @@ class PaidEmbedder:
         """
         text_bytes = sum(len(t.encode(errors="replace")) for t in request.texts)
         worst = Meter.worst_case(text_bytes, 0, self.price)
-        return self._payer.pay(worst.cost_nusd, EMBED_CALL_S, lambda: self.inner.embed(request))
+        return self._payer.pay(worst.cost_nusd, self.inner.deadline_s, lambda: self.inner.embed(request))

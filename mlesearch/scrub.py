@@ -36,6 +36,11 @@ def secrets_of(environment: Mapping[str, str], named: Iterable[str] = ()) -> tup
     return tuple(sorted((v for v in found if len(v) >= LEAST_CHARS), key=lambda v: (-len(v), v)))
 
 
+def has_key_shape(text: str) -> bool:
+    """Whether a text has the shape of a well-known kind of key, or holds one."""
+    return any(re.search(shape, text) for shape in _SHAPES)
+
+
 class Scrubber:
     """Replaces secrets, and the digests of what held one.
 

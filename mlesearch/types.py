@@ -229,6 +229,7 @@ class Usage:
         cost_nusd: nano-dollars; None when any part has no known price.
         service_us: time of the successful calls, charged.
         wait_us: queueing, rate limits and backoff: recorded, never charged.
+        lost_nusd: the most that attempts which were cut off may have cost beside it; 0 where no price is known.
     """
 
     calls: int = 0
@@ -239,6 +240,7 @@ class Usage:
     cost_nusd: int | None = 0
     service_us: int = 0
     wait_us: int = 0
+    lost_nusd: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         cost = None if self.cost_nusd is None or other.cost_nusd is None else self.cost_nusd + other.cost_nusd
@@ -251,6 +253,7 @@ class Usage:
             cost,
             self.service_us + other.service_us,
             self.wait_us + other.wait_us,
+            self.lost_nusd + other.lost_nusd,
         )
 
     @property
@@ -432,7 +435,13 @@ class SandboxUnavailable(MlesearchError):
 
 
 class ModelUnavailable(MlesearchError):
-    """The model could not be reached or refused; never shown to the model, never scored."""
+    """The model could not be reached or refused; never shown to the model, never scored.
+
+    Attributes:
+        usage: what the call cost all the same.
+    """
+
+    usage: Usage = Usage()
 
 
 class ReplyUnusable(MlesearchError):

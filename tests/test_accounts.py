@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch import codec
-from mlesearch.budget import Budget, Meter
+from mlesearch.budget import Budget, Meter, Reservation
 from mlesearch.clock import Timelines
 from mlesearch.lanes import InlineLanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import Price
@@ -67,6 +67,14 @@ def test_the_worst_case_of_a_prompt_is_that_it_is_put_into_the_cache():
     dearer, cheaper = (Price(1.0, 2.0, 0.1, cache_write_usd_per_mtok=usd) for usd in (1.25, 0.5))
     assert Meter.worst_case(936, 10, dearer).cost_nusd == 1000 * 1250 + 10 * 2000
     assert Meter.worst_case(936, 10, cheaper).cost_nusd == 1000 * 1000 + 10 * 2000
+
+
+def test_attempts_that_were_cut_off_are_spent_at_their_worst_case():
+    m = Meter(Budget(cost_usd=1.0))
+    assert m.settle(Usage(cost_nusd=100_000_000, lost_nusd=600_000_000)) == 100_000_000
+    assert (m.spent_nusd, m.used(0), m.usage.cost_nusd) == (700_000_000, 0.7, 100_000_000)
+    assert not m.reserve(Reservation(0, 300_000_001), 0)
+    assert codec.usage_from_json(codec.usage_to_json(m.usage + m.usage)).lost_nusd == 1_200_000_000
 
 
 def test_dollars_are_kept_under_the_limit_for_any_sequence_of_calls():

@@ -37,7 +37,7 @@ ALLOWED = {
     "selection": LEAVES,
     "database": LEAVES,
     "processes": set(),
-    "models": LEAVES | SHARED | {"journal", "codec", "entry", "store"},
+    "models": LEAVES | SHARED | {"journal", "codec", "entry", "store", "scrub"},
     "budget": LEAVES | {"models"},
     "entry": LEAVES | {"codec"},
     "store": LEAVES | {"database", "entry"},

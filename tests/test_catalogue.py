@@ -162,7 +162,7 @@ def _ask(m: ModelSettings) -> tuple[bool, list[str]]:
         (Fault.UNAUTHORIZED, False, "export a valid key as CHECK_KEY"),
         (Fault.QUOTA, False, "add credit to the account of CHECK_KEY"),
         (Fault.NOT_FOUND, False, "correct its id"),
-        (Fault.OVERLOADED, False, "Overloaded at http://127.0.0.1"),
+        (Fault.OVERLOADED, False, "Overloaded at its api_base"),
     ],
 )
 def test_a_check_says_what_fails_and_why(

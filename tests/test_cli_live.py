@@ -6,6 +6,7 @@ from pathlib import Path
 from test_cli import cli
 
 from mlesearch.journal import read
+from mlesearch.models.client import endpoint_bucket
 from mlesearch.models.ledger import Ledger
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
@@ -101,5 +102,5 @@ def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
         second = _run(tmp_path, stub, *sweep, *rest)
         assert second.returncode == 0, second.stderr  # at once: a new launch asks again
         ledger = Ledger(tmp_path / "studies/main/limits.db")
-        assert ledger.totals(stub.base_url)[0] == stub.calls
+        assert ledger.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
         ledger.close()

@@ -99,6 +99,10 @@ TABLE = {
 }
 
 
+CUT_OFF = {Fault.RESET, Fault.TRUNCATED_JSON, Fault.HANG, Fault.DRIP}
+"""Faults in the middle of an answer, which may be billed."""
+
+
 def test_the_table_covers_every_fault() -> None:
     assert set(TABLE) == set(Fault)
 
@@ -174,6 +178,8 @@ def test_a_fault_that_passes_is_waiting_and_nothing_else(
     (reply,) = (e for e in events if e["type"] == "reply")
     usage = usage_from_json(reply["usage"])
     assert (usage.calls, usage.input_tokens, usage.cost_nusd) == (1, 1000, 6_000_000)
+    assert (usage.lost_nusd > 500 * 15_000) == (fault in CUT_OFF)  # its longest answer, in the journal too
+    assert (usage.lost_nusd == 0) == (fault not in CUT_OFF)
     least_s = {Fault.HANG: 1.0, Fault.DRIP: 1.0, Fault.RETRY_AFTER: RETRY_AFTER_S}.get(fault, 0.0)
     assert usage.wait_us >= least_s * 1e6
     assert reply["t"] == usage.service_us  # what is charged is the attempt that succeeded

@@ -21,6 +21,7 @@ from test_cli import cli
 
 from mlesearch import processes
 from mlesearch.models import ledger as ledger_module
+from mlesearch.models.client import endpoint_bucket
 from mlesearch.models.ledger import (
     COOL_OFF_S,
     MARGIN_S,
@@ -509,7 +510,7 @@ def test_a_study_on_a_network_file_system_holds_no_database(tmp_path: Path) -> N
         assert "limits.partition" in refused.stderr
         done = cli(tmp_path, "run", *words, "limits.partition=2")
         assert done.returncode == 0, done.stderr
-        calls, bucket = stub.calls, stub.base_url
+        calls, bucket = stub.calls, endpoint_bucket(stub.base_url)
     assert list(tmp_path.rglob("*.db*")) == []
     place = share(tmp_path / "studies/main", 2)
     assert place.path is not None

@@ -12,6 +12,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import simulated_prompts
@@ -137,6 +138,12 @@ ANSWERED = {
 }
 
 
+CUT_OFF = {Fault.RESET, Fault.TRUNCATED_JSON, Fault.HANG, Fault.DRIP}
+"""Faults in the middle of an answer, which may be billed."""
+
+WORST_NUSD = (64 + len("Be brief.Hello?")) * 3000 + 8192 * 15000
+
+
 def test_the_table_covers_every_fault() -> None:
     assert {row[0] for row in TABLE} | ANSWERED == set(Fault)
 
@@ -152,6 +159,7 @@ def test_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     timeout_s = 0.3 if fault in (Fault.HANG, Fault.DRIP) else 10.0
+    lost_nusd = WORST_NUSD if fault in CUT_OFF else 0
     tested = model(stub, timeout_s=timeout_s)
     stub.always = fault
     with pytest.raises(error) as caught:
@@ -166,14 +174,15 @@ def test_fault(
     assert KEY not in shown + out + err
     assert out == ""
     if error in (ContentFilter, EmptyReply) and fault is not Fault.CONTENT_FILTER:
-        assert caught.value.usage.cost_nusd == 4_920_000  # type: ignore[attr-defined]  # both classes carry it
+        assert caught.value.usage.cost_nusd == 4_920_000  # type: ignore[attr-defined]  # all of ours carry it
+    assert caught.value.usage.lost_nusd == calls * lost_nusd  # type: ignore[attr-defined]
     stub.always = None
     if survived:
         stub.faults.append(fault)
         reply = tested.complete(request())
         assert reply.text == "Hello!"
         assert stub.calls == calls + 2
-        assert reply.usage.calls == 1
+        assert (reply.usage.calls, reply.usage.cost_nusd, reply.usage.lost_nusd) == (1, 4_920_000, lost_nusd)
         waited_us = 300_000 if fault in (Fault.HANG, Fault.DRIP) else 200_000 if fault is Fault.RETRY_AFTER else 0
         assert reply.usage.wait_us >= waited_us
         assert reply.usage.service_us < 250_000 or waited_us == 0
@@ -230,13 +239,15 @@ def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
         assert server.calls == 1
 
 
-def test_a_dead_endpoint_is_named() -> None:
+def test_a_dead_endpoint_is_named_by_its_parameter_alone() -> None:
+    """The text is kept in the run's folder, where no URL of the user's belongs."""
     with OpenAIStub() as server:
         url = server.base_url
         tested = model(server, max_retries=0)
-    with pytest.raises(RetriesExhausted) as caught:
+    with pytest.raises(RetriesExhausted, match="at its api_base") as caught:
         tested.complete(request())
-    assert url in str(caught.value)
+    assert caught.value.usage.lost_nusd == 0  # nothing was sent
+    assert urlsplit(url).netloc not in str(caught.value)
 
 
 def test_missing_key_is_refused_before_any_call(stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,6 +465,17 @@ def test_embedder_over_http(stub: OpenAIStub) -> None:
     with pytest.raises(AuthFailed, match="STUB_KEY") as caught:
         tested.embed(EmbedRequest(("x",), ADDRESS))
     assert KEY not in str(caught.value)
+
+
+def test_vectors_that_are_no_use_are_paid_for_all_the_same() -> None:
+    params = {"model": "openai/x", "price": {"input_usd_per_mtok": 0.02}, "max_retries": 1, "backoff": QUICK}
+    with OpenAIStub(dimensions=0) as server:
+        tested = make_embedder({"kind": "litellm", "api_base": server.base_url, **params})
+        server.faults.append(Fault.TRUNCATED_JSON)
+        with pytest.raises(EmptyReply, match="2 texts were sent and 0 usable vectors came back") as caught:
+            tested.embed(EmbedRequest(("two words", "one"), ADDRESS))
+    assert (caught.value.usage.calls, caught.value.usage.cost_nusd) == (1, 60)
+    assert caught.value.usage.lost_nusd == (64 + len("two wordsone")) * 20
 
 
 def test_embedder_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

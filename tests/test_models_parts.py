@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlesearch.models import loop as loop_module
 from mlesearch.models.embed import make_embedder
-from mlesearch.models.errors import classify, retry_after_s, tidy
+from mlesearch.models.errors import classify, clean, retry_after_s
 from mlesearch.models.loop import BackgroundLoop, background_loop
 from mlesearch.models.params import Key, provider_of, read_live
 from mlesearch.models.protocol import (
@@ -78,7 +78,12 @@ def test_every_parameter_is_read() -> None:
         ({"api_base": "localhost:8000"}, "api_base must be a URL like"),
         ({"api_base": "http://[bad"}, "api_base must be a URL like"),
         ({"api_base": "http://me:pw@host/v1"}, "must not hold credentials"),
+        ({"api_base": "http://host/v1?api-key=abcdef"}, "api_base must end with its path"),
+        ({"api_base": "http://host/v1#abcdef"}, "api_base must end with its path"),
         ({"api_key_env": "sk-proj-abc"}, "must be the name of an environment variable"),
+        ({"api_key_env": "gsk_" + "a1B2" * 12}, "must be the name of an environment variable"),
+        ({"api_key_env": "hf_" + "a1B2" * 12}, "must be the name of an environment variable"),
+        ({"api_key_env": "AKIAIOSFODNN7EXAMPLE"}, "must be the name of an environment variable"),
         ({"model": "nobody/x", "api_key_env": None, "api_base": None}, "set api_key_env to its name"),
         ({"model": "gemini-4-argon", "api_key_env": None, "api_base": None}, "set api_key_env to its name"),
     ],
@@ -91,7 +96,7 @@ def test_wrong_parameters_get_one_clear_line(change: dict[str, object], said: st
     assert text.startswith("model 'm'")
     assert "\n" not in text
     assert "pw@" not in text
-    assert "sk-proj" not in text
+    assert not any(part in text for part in ("sk-proj", "abcdef", "a1B2", "AKIA"))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +195,30 @@ def test_codes_of_the_body_count() -> None:
         assert classify(Raised("no", status_code=429, body=body)).error is QuotaExhausted
 
 
+def test_the_whole_message_says_what_it_means_and_its_beginning_is_shown() -> None:
+    long = "x" * 2000
+    assert classify(Raised(f"{long} prompt is too long", status_code=400)).error is ContextOverflow
+    delayed = classify(Raised(f'{long} "retryDelay": "34s"', status_code=429))
+    assert delayed.retry_after_s == 34.0
+    assert len(delayed.text) < 400
+
+
+def test_own_endpoints_are_blotted_out_in_all_spellings() -> None:
+    url = "http://gpu-box.internal:8000/v1/"
+    message = (
+        "Cannot connect to host gpu-box.internal:8000 ssl:default [Connect call failed ('10.1.2.3', 8000)], "
+        "[Errno 111] Connect call failed ('::1', 8000, 0, 0); http://GPU-box.internal:8000/v1/chat is not "
+        "gpu-box.internal"
+    )
+    failure = classify(Raised(message, status_code=500), own_endpoint=True, urls=[url])
+    assert failure.text == (
+        "HTTP 500: Cannot connect to host [api_base] ssl:default [Connect call failed (an address)], [Errno 111] "
+        "Connect call failed (an address); [api_base]/chat is not [api_base] at its api_base"
+    )
+    kept = classify(Raised("the hosts of a host", status_code=500), own_endpoint=True, urls=["http://host/v1"])
+    assert kept.text.startswith("HTTP 500: the hosts of a [api_base]")
+
+
 def test_an_unsupported_parameter_is_named_only_if_it_can_be_dropped() -> None:
     error = Raised("'top_p' is not supported", status_code=400, code="unsupported_parameter", param="top_p")
     assert classify(error, droppable=("top_p", "temperature")).unsupported == "top_p"
@@ -212,15 +241,17 @@ def test_retry_after_in_its_forms() -> None:
     assert 25 < dated <= 31
     assert seconds(email.utils.formatdate(time.time() - 30, usegmt=True)) == 0.0
     assert retry_after_s(Raised("x"), '{"retryDelay": "34s"}') == 34.0
+    assert retry_after_s(Raised("x"), "Please retry in 37.2s.") == 37.2
+    assert retry_after_s(Raised("x"), "Please retry in 950.5ms.") is None
     assert retry_after_s(Raised("x"), "x") is None
 
 
 @given(st.text(max_size=400), st.text(alphabet="abcdef0123456789-", min_size=12, max_size=40))
-def test_tidy_texts_hold_no_secret_and_one_line(text: str, secret: str) -> None:
-    tidied = tidy(f"litellm.RateLimitError: RateLimitError: OpenAIException - {text} {secret} {text}", [secret])
-    assert secret not in tidied
-    assert len(tidied.splitlines()) <= 1
-    assert not tidied.startswith("litellm.")
+def test_clean_texts_hold_no_secret_and_one_line(text: str, secret: str) -> None:
+    cleaned = clean(f"litellm.RateLimitError: RateLimitError: OpenAIException - {text} {secret} {text}", [secret])
+    assert secret not in cleaned
+    assert len(cleaned.splitlines()) <= 1
+    assert not cleaned.startswith("litellm.")
 
 
 @given(st.integers(1, 100), st.none() | st.floats(0, 1e4), st.floats(0, 100), st.floats(0, 1000))

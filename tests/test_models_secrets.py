@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from test_cli import cli
 
@@ -58,6 +59,21 @@ def _texts(path: Path) -> Iterator[bytes]:
                                     yield zlib.decompress(data[start:])
                                 except zlib.error:
                                     continue
+
+
+def test_an_endpoint_of_the_users_own_is_found_nowhere_in_a_study(tmp_path: Path) -> None:
+    with OpenAIStub() as stub:
+        url = stub.base_url
+    words = ["run", "model=local", "strategy=greedy", "budget.steps=1", "launcher.n_jobs=1", "cassette=record"]
+    own = [f"model.params.api_base={url}", "model.params.max_retries=0"]
+    failed = cli(tmp_path, *words, *own, "model.params.limits={requests_per_minute: 6000}")  # nobody listens any more
+    assert failed.returncode == 1
+    study = tmp_path / "studies/main"
+    (result,) = study.glob("*/*/*/*/seed-0/result.json")
+    assert "at its api_base" in json.loads(result.read_text())["reason"]
+    texts = {str(p): b"\0".join(_texts(p)) for p in study.rglob("*") if p.is_file()}
+    assert {Path(name).name for name in texts} >= {"limits.db", "cassette.db", "journal.jsonl", "run.json"}
+    assert [name for name, text in texts.items() if urlsplit(url).netloc.encode() in text] == []
 
 
 def test_no_key_is_found_anywhere(tmp_path: Path) -> None:

@@ -24,13 +24,15 @@ from test_cassette import REQUEST, Counting
 from test_cli import cli
 
 from mlesearch.cli import main
-from mlesearch.models.protocol import ContentFilter, Price, RetriesExhausted
-from mlesearch.paid import PaidModel
+from mlesearch.models.embed import HashedNgramEmbedder
+from mlesearch.models.ledger import LedgerError
+from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
+from mlesearch.paid import PaidEmbedder, PaidModel
 from mlesearch.purse import Account, Limits, Purse, PurseError, PurseSpent, usd
 from mlesearch.settings import Settings
 from mlesearch.spending import claim, purse_of, spent_before
 from mlesearch.testing.openai_stub import OpenAIStub
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, ModelUnavailable, Usage
 
 
 @pytest.fixture
@@ -147,9 +149,24 @@ def test_processes_spend_together_and_some_are_killed(tmp_path: Path) -> None:
     assert account.spent_nusd - account.lost_nusd - sum(totals) <= 2 * 100  # settled, and killed before it was said
 
 
+def _cost(error: ModelUnavailable, usage: Usage) -> ModelUnavailable:
+    error.usage = usage
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "charged"),
-    [(None, 700), (RetriesExhausted("down"), 0), (ContentFilter("no"), 0), (KeyboardInterrupt(), "worst")],
+    [
+        (None, 700 + 300),
+        (RetriesExhausted("down"), 0),
+        (_cost(RetriesExhausted("silent"), Usage(lost_nusd=5_000)), 5_000),
+        (ContentFilter("no"), 0),
+        (_cost(ContentFilter("no"), Usage(cost_nusd=300, lost_nusd=5_000)), 5_300),
+        (_cost(EmptyReply("nothing"), Usage(cost_nusd=None)), "worst"),
+        (LedgerError("not sent"), 0),
+        (ValueError("an answer that nobody understands"), "worst"),
+        (KeyboardInterrupt(), "worst"),
+    ],
 )
 def test_what_a_call_costs_is_settled(error: BaseException | None, charged: object, tmp_path: Path) -> None:
     with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
@@ -161,6 +178,23 @@ def test_what_a_call_costs_is_settled(error: BaseException | None, charged: obje
                 model.complete(REQUEST)
         worst = Price(1.0, 2.0).cost_nusd(len("Be brief.2 + 2?") + 64, 8192)
         assert purse.account().spent_nusd == (worst if charged == "worst" else charged)
+
+
+def test_money_for_embeddings_is_held_as_long_as_their_embedder_may_take(tmp_path: Path) -> None:
+    """Where its process can't be looked up, a call counts as cut off after so long."""
+    until: list[float] = []
+
+    class Patient(HashedNgramEmbedder):
+        deadline_s = 5000.0
+
+        def embed(self, request: EmbedRequest) -> EmbedReply:
+            with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+                until.extend(row[0] for row in db.execute("SELECT until FROM holds"))
+            return super().embed(request)
+
+    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+        PaidEmbedder(Patient(), purse, "a").embed(EmbedRequest(("Hello.",), REQUEST.address))
+    assert [5000 <= end - time.time() <= 5100 for end in until] == [True]
 
 
 def test_money_in_words() -> None:

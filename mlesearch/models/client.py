@@ -16,7 +16,9 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from mlesearch.models.errors import classify
@@ -26,6 +28,7 @@ from mlesearch.models.loop import GRACE_S, background_loop
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
 from mlesearch.models.protocol import AuthFailed, Price
 from mlesearch.models.retry import Failure, Success, persist
+from mlesearch.types import ModelUnavailable, Usage
 
 ENVIRONMENT: Mapping[str, str] = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -41,9 +44,6 @@ prices and keys would depend on the day and the place.
 NO_KEY = "no-key-needed"
 """Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
 
-OVERHEAD_TOKENS = 64
-"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
-
 WARM_UP_S = 30.0
 
 _prepared_in: int | None = None  # process id
@@ -58,12 +58,41 @@ def load_litellm() -> Any:
     os.environ.update(ENVIRONMENT)
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
+    _leave_retries_to_us()
     if _prepared_in is not None:
         _inherited.append(litellm.in_memory_llm_clients_cache)
         litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
     background_loop().at_close(litellm.close_litellm_async_clients)
     _prepared_in = os.getpid()
     return litellm
+
+
+_ours: ContextVar[bool] = ContextVar("a call of ours", default=False)
+
+
+def _leave_retries_to_us() -> None:
+    """Have the client below litellm make one request for each of our attempts.
+
+    litellm loses `max_retries=0` on the way to some providers (chat of zai and deepinfra, embeddings of several), and
+    OpenAI's client then tries three times: two requests that no limit counts, and waiting that counts as service. Calls
+    that others make in this process keep their retries.
+    """
+    openai: Any = importlib.import_module("openai")
+
+    def read(client: Any) -> int:
+        return 0 if _ours.get() else vars(client)["max_retries"]
+
+    def write(client: Any, retries: int) -> None:
+        vars(client)["max_retries"] = retries
+
+    for kind in (openai.OpenAI, openai.AsyncOpenAI):
+        kind.max_retries = property(read, write)
+
+
+async def _send(litellm: Any, function: str, **arguments: object) -> Any:
+    """One attempt, which is one request."""
+    _ours.set(True)  # for this task and what it starts
+    return await getattr(litellm, function)(**arguments, num_retries=0, max_retries=0)
 
 
 _warmed: set[tuple[int, str | None, str]] = set()
@@ -89,9 +118,7 @@ def warm_up(litellm: Any, model: str, function: str) -> None:
             asked = {"input": ["hello"]}
 
         async def call() -> None:
-            await getattr(litellm, function)(
-                model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S, num_retries=0, max_retries=0
-            )
+            await _send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)
 
         with contextlib.suppress(Exception):  # it is meant to fail
             background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
@@ -107,12 +134,14 @@ class Answered:
         service_us: duration of the attempt that succeeded.
         wait_us: everything else: waiting for a free slot, failed attempts, backoff, the first import.
         dropped: parameters that were left out because the model does not take them, sorted.
+        lost_nusd: the most that attempts which were cut off may have cost.
     """
 
     response: Any
     service_us: int
     wait_us: int
     dropped: tuple[str, ...]
+    lost_nusd: int = 0
 
 
 class LiteLLMClient:
@@ -133,7 +162,12 @@ class LiteLLMClient:
         self.shared: Shared = ALONE
 
     def call(
-        self, fixed: Mapping[str, object], optional: Mapping[str, object], deadline_s: float, tokens: int
+        self,
+        fixed: Mapping[str, object],
+        optional: Mapping[str, object],
+        deadline_s: float,
+        tokens: int,
+        worst_nusd: int,
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
@@ -144,9 +178,10 @@ class LiteLLMClient:
             optional: arguments that are dropped where the model does not take them.
             deadline_s: wall-clock limit, waiting and retries included.
             tokens: the most that an attempt can use, of prompt and answer together.
+            worst_nusd: the most that an attempt can cost; 0 where no price is known.
 
         Raises:
-            ModelUnavailable: a subclass that says why.
+            ModelUnavailable: a subclass that says why, with what its attempts may have cost.
         """
         start_ns = time.monotonic_ns()
         litellm = load_litellm()
@@ -155,28 +190,36 @@ class LiteLLMClient:
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
+        lost_nusd = 0
 
         def attempt(left_s: float) -> Success[Any] | Failure:
+            nonlocal lost_nusd
             while True:
                 left.clear()
                 left.update(self._sendable(optional, takes))
                 begun = time.monotonic()
                 result = self._attempt(litellm, {**fixed, **left}, left, left_s, tokens)
+                if isinstance(result, Failure) and result.cut_off:
+                    lost_nusd += worst_nusd
                 if not isinstance(result, Failure) or result.unsupported is None:
                     return result
                 self._refused |= {result.unsupported}
                 left_s -= time.monotonic() - begun
 
-        success, wait_us = persist(
-            attempt,
-            owner=self.owner,
-            deadline_s=deadline_s,
-            max_retries=self.params.max_retries,
-            backoff=self.params.backoff,
-        )
+        try:
+            success, wait_us = persist(
+                attempt,
+                owner=self.owner,
+                deadline_s=deadline_s,
+                max_retries=self.params.max_retries,
+                backoff=self.params.backoff,
+            )
+        except ModelUnavailable as error:
+            error.usage = Usage(lost_nusd=lost_nusd)
+            raise
         sent = set(left) | ({"max_tokens"} if "max_completion_tokens" in left else set())
         dropped = tuple(sorted(set(optional) - sent))
-        return Answered(success.value, success.service_us, wait_us + import_us, dropped)
+        return Answered(success.value, success.service_us, wait_us + import_us, dropped, lost_nusd)
 
     def _sendable(self, optional: Mapping[str, object], takes: frozenset[str]) -> dict[str, object]:
         """What the model takes; the limit on the answer under its newer name where the old one is refused."""
@@ -222,24 +265,28 @@ class LiteLLMClient:
 
     def _lane(self) -> Lane:
         """What shares the limits: an own endpoint, else the key, by the name of its variable."""
-        bucket = self.params.api_base or self.params.key.found_in or str(provider_of(self.params.model))
+        bucket = self.params.key.found_in or str(provider_of(self.params.model))
+        if self.params.api_base is not None:
+            bucket = endpoint_bucket(self.params.api_base)
         return Lane(bucket, f"{bucket} {self.params.model}", self.params.caps)
 
     def _send(
         self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
     ) -> Success[Any] | Failure:
         key = self.params.key
+        sent = threading.Event()
 
         async def send() -> Success[Any]:
+            sent.set()
             start_ns = time.monotonic_ns()
             # timeout stays the same at every call: litellm keeps one client with its connections for each value
-            response = await getattr(litellm, self._function)(
+            response = await _send(
+                litellm,
+                self._function,
                 model=self.params.model,
                 **arguments,
                 **self._access(),
                 timeout=self.params.timeout_s,
-                num_retries=0,
-                max_retries=0,
             )
             return Success(response, (time.monotonic_ns() - start_ns) // 1000)
 
@@ -249,10 +296,17 @@ class LiteLLMClient:
             return classify(
                 error,
                 key_variable=key.found_in,
-                endpoint=self.params.api_base or "",
+                own_endpoint=self.params.api_base is not None,
                 droppable=droppable,
                 secrets=filter(None, (key.read(),)),
+                urls=self._own_urls(),
+                sent=sent.is_set(),
             )
+
+    def _own_urls(self) -> list[str]:
+        """Endpoints of the user's own: the declared one, and those that litellm finds in the environment."""
+        found = [value for name, value in os.environ.items() if name.endswith(("_API_BASE", "_BASE_URL", "_API_URL"))]
+        return [url.strip() for url in (*found, self.params.api_base or "") if "://" in url]
 
     def _access(self) -> dict[str, object]:
         """Key and endpoint; made where they are used and kept nowhere."""
@@ -265,6 +319,11 @@ class LiteLLMClient:
         elif self.params.api_base is not None or provider_of(self.params.model) in KEYLESS:
             access["api_key"] = NO_KEY
         return access
+
+
+def endpoint_bucket(url: str) -> str:
+    """What an own endpoint is called in the ledger, which lies in the study's folder: by a digest."""
+    return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"
 
 
 def _used(result: Success[Any] | Failure | None) -> int | None:

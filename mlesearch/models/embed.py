@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.models.client import OVERHEAD_TOKENS, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import LiteLLMClient, map_cost_nusd, map_price
 from mlesearch.models.limits import Shared
 from mlesearch.models.params import (
     COMMON,
@@ -23,7 +23,7 @@ from mlesearch.models.params import (
     read_key,
     read_model_id,
 )
-from mlesearch.models.protocol import BadRequest, Embedder, EmbedReply, EmbedRequest, Price
+from mlesearch.models.protocol import OVERHEAD_TOKENS, Embedder, EmbedReply, EmbedRequest, EmptyReply, Price
 from mlesearch.types import ConfigError, Embedding, Usage
 
 WORD_WEIGHT = 0.8
@@ -55,6 +55,7 @@ class HashedNgramEmbedder:
 
     live = False
     price = Price(0.0, 0.0)
+    deadline_s = 0.0  # it answers at once
 
     def __init__(self, dim: int = 256) -> None:
         if dim < 8:
@@ -171,12 +172,8 @@ class LitellmEmbedder:
         optional = {} if self.dimensions is None else {"dimensions": self.dimensions}
         fixed = {"input": texts, "encoding_format": "float"}
         most = OVERHEAD_TOKENS + sum(len(text.encode(errors="replace")) for text in texts)
-        answered = self._client.call(fixed, optional, self.deadline_s, most)
-        vectors = _vectors(answered.response.data)
-        if len(vectors) != len(texts):
-            raise BadRequest(
-                f"embedder {self.name!r}: {len(texts)} texts were sent and {len(vectors)} usable vectors came back"
-            )
+        worst_nusd = 0 if self.price is None else self.price.cost_nusd(most, 0)
+        answered = self._client.call(fixed, optional, self.deadline_s, most, worst_nusd)
         tokens = getattr(getattr(answered.response, "usage", None), "prompt_tokens", None)
         input_tokens = max(0, tokens) if isinstance(tokens, int) else 0
         usage = Usage(
@@ -185,7 +182,15 @@ class LitellmEmbedder:
             cost_nusd=self._cost_nusd(answered.response, input_tokens),
             service_us=answered.service_us,
             wait_us=answered.wait_us,
+            lost_nusd=answered.lost_nusd,
         )
+        vectors = _vectors(answered.response.data)
+        if len(vectors) != len(texts):
+            error = EmptyReply(
+                f"embedder {self.name!r}: {len(texts)} texts were sent and {len(vectors)} usable vectors came back"
+            )
+            error.usage = usage
+            raise error
         return EmbedReply(vectors, usage)
 
     def _cost_nusd(self, response: object, input_tokens: int) -> int | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from mlesearch.models.protocol import (
     AuthFailed,
@@ -37,13 +38,28 @@ _KEY = re.compile(r"api[_ ]key[_ ](?:not[_ ]valid|invalid)|invalid (?:x-)?api[- 
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 _CONTEXT = re.compile(
     r"maximum context length|context[ _](?:length|window)|prompt is too long|input token count.*exceeds"
-    r"|exceeds the maximum number of tokens|input is too long|too many (?:input )?tokens|reduce the length",
+    r"|exceeds the maximum number of tokens|input is too long|too many (?:input )?tokens|reduce the length"
+    r"|request_too_large"  # Anthropic's 413, which litellm makes a 400
+    r"|maximum prompt length"  # xAI
+    r"|prompt exceeds max length"  # Z.ai
+    r"|range of input length should be",  # DashScope
     re.IGNORECASE | re.DOTALL,
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
-_FILTER = re.compile(r"content management policy|content[_ ]policy|content[_ ]filter|safety system", re.IGNORECASE)
+_FILTER = re.compile(
+    r"content management policy|content[_ ]policy|content[_ ]filter|safety system"
+    r"|content exists risk"  # DeepSeek
+    r"|unsafe or sensitive content"  # Z.ai
+    r"|may contain inappropriate content"  # DashScope
+    r"|requires moderation|your input was flagged",  # OpenRouter
+    re.IGNORECASE,
+)
 _UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
-_RETRY_DELAY = re.compile(r'"?retryDelay"?:\s*"?(\d+(?:\.\d+)?)s')
+_RETRY_DELAY = re.compile(r'(?:"?retryDelay"?:\s*"?|\bretry in )(\d+(?:\.\d+)?)s\b')
+_ADDRESS = re.compile(r"\('[0-9A-Fa-f.:]+', \d+[^)]*\)")  # of a socket, as the system's errors name it
+_ERROR_STATUS = frozenset({"HTTPStatusError"})  # httpx, below all others: the provider answered with an error
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})  # httpx: there was no connection
+_GAVE_UP = frozenset({408, 499, 504, 524})  # the provider, or a proxy in front of it, in the middle of an answer
 _PREFIX = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception|Timeout)\b(?:: | - ))+")
 
 
@@ -51,39 +67,66 @@ def classify(
     error: BaseException,
     *,
     key_variable: str = "",
-    endpoint: str = "",
+    own_endpoint: bool = False,
     droppable: Iterable[str] = (),
     secrets: Iterable[str] = (),
+    urls: Iterable[str] = (),
+    sent: bool = True,
 ) -> Failure:
     """Read an exception that a call raised.
 
     Args:
         error: what was raised; a `TimeoutError` is our own limit on one attempt.
         key_variable: the environment variable that holds the key, for the advice; empty: none.
-        endpoint: URL of the user's own endpoint; empty: the provider's.
+        own_endpoint: the user's own, and not the provider's.
         droppable: parameters of this call that may be left out if the provider does not take them.
         secrets: texts to blot out of the message.
+        urls: of the user's own endpoints, blotted out too: the message is kept in the run's folder.
+        sent: whether the request was on its way.
     """
     status = _status(error)
+    full = clean(str(getattr(error, "message", None) or error), secrets, urls)
+    failure = _failure(error, full, key_variable, own_endpoint, droppable)
     turned_away = status is not None and 400 <= status < 500 and status not in (408, 499)
-    return replace(_failure(error, key_variable, endpoint, droppable, secrets), turned_away=turned_away)
+    cut_off = sent and failure.retryable and not turned_away and _cut_off(error, status)
+    return replace(failure, turned_away=turned_away, cut_off=cut_off)
+
+
+def _cut_off(error: BaseException, status: int | None) -> bool:
+    """Whether an answer may have been begun: no error status came, or one that says that it was given up."""
+    kinds = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+    if kinds & _NEVER_SENT:
+        return False
+    return status in _GAVE_UP or not kinds & _ERROR_STATUS
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those that led to it."""
+    met: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in met:
+        met.append(cause)
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _failure(
-    error: BaseException, key_variable: str, endpoint: str, droppable: Iterable[str], secrets: Iterable[str]
+    error: BaseException, full: str, key_variable: str, own_endpoint: bool, droppable: Iterable[str]
 ) -> Failure:
-    at = f" at {endpoint}" if endpoint else ""
+    at = " at its api_base" if own_endpoint else ""
     if isinstance(error, TimeoutError):
         return Failure(RetriesExhausted, True, f"no answer within the time limit{at}")
-    message = tidy(str(getattr(error, "message", None) or error), secrets)
     status = _status(error)
     codes = _codes(error)
     name = type(error).__name__
-    said = f"{_label(status, name)}: {message}"
-    if codes & _QUOTA_CODES or status == 402 or _QUOTA.search(message):
+    said = f"{_label(status, name)}: {shortened(full)}"
+    refused_prompt = Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
+    if codes & _QUOTA_CODES or status == 402 or _QUOTA.search(full):
         where = f" of {key_variable}" if key_variable else ""
         return Failure(QuotaExhausted, False, f"no credit left ({said}); add credit to the account{where}, then resume")
-    if status in (401, 403) or name == "AuthenticationError" or _KEY.search(message):
+    if status == 403 and (codes & _FILTER_CODES or _FILTER.search(full)):
+        return refused_prompt
+    if status in (401, 403) or name == "AuthenticationError" or _KEY.search(full):
         advice = f"export a valid key as {key_variable}" if key_variable else "name the key's variable in api_key_env"
         return Failure(AuthFailed, False, f"the provider refuses the key ({said}); {advice}, then resume")
     if status == 404 or name == "NotFoundError":
@@ -91,32 +134,46 @@ def _failure(
     if status == 413 or name == "ContextWindowExceededError" or codes & _CONTEXT_CODES:
         return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
     if name == "ContentPolicyViolationError" or codes & _FILTER_CODES:
-        return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
+        return refused_prompt
     refused = status is not None and 400 <= status < 500 and status not in RETRYABLE_4XX
     if not refused:
-        return Failure(RetriesExhausted, True, f"{said.rstrip('.')}{at}", retry_after_s(error, message))
-    if _CONTEXT.search(message):
+        return Failure(RetriesExhausted, True, f"{said.rstrip('.')}{at}", retry_after_s(error, full))
+    if _CONTEXT.search(full):
         return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
-    if _FILTER.search(message):
-        return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
-    unsupported = _unsupported(error, name, codes, message, droppable)
+    if _FILTER.search(full):
+        return refused_prompt
+    unsupported = _unsupported(error, name, codes, full, droppable)
     return Failure(BadRequest, False, f"the provider refused the request ({said})", unsupported=unsupported)
 
 
-def tidy(text: str, secrets: Iterable[str]) -> str:
-    """One bounded line without secrets and without litellm's own prefixes."""
+def clean(text: str, secrets: Iterable[str], urls: Iterable[str] = ()) -> str:
+    """One line without secrets, without the user's own endpoints and without litellm's own prefixes."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "[key]")
-    text = " ".join(text.split())
+    for url in urls:
+        text = _own(url).sub("[api_base]", text)
+    text = " ".join(_ADDRESS.sub("(an address)", text).split())
     previous = None
     while text != previous:
         previous, text = text, _PREFIX.sub("", text)
+    return text
+
+
+def _own(url: str) -> re.Pattern[str]:
+    """All spellings of an endpoint that an error may hold: the whole of it, its host and port, its host."""
+    parts = urlsplit(url)
+    spellings = "|".join(re.escape(s) for s in (url.rstrip("/"), parts.netloc, parts.hostname or "") if s)
+    return re.compile(rf"(?<![\w.-])(?:{spellings})(?![\w-])", re.IGNORECASE)
+
+
+def shortened(text: str) -> str:
+    """As much of a message as is shown."""
     return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + " [...]"
 
 
 def retry_after_s(error: BaseException, message: str) -> float | None:
-    """Seconds that the server asks to wait: from Retry-After (seconds or a date), its -ms form, or Gemini's body."""
+    """Seconds that the server asks to wait: from Retry-After (seconds or a date), its -ms form, or the message."""
     headers = _headers(error)
     try:
         if "retry-after-ms" in headers:

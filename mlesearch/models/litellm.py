@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mlesearch.models.client import OVERHEAD_TOKENS, Answered, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import Answered, LiteLLMClient, map_cost_nusd, map_price
 from mlesearch.models.limits import Shared
 from mlesearch.models.params import LiveParams, read_live
-from mlesearch.models.protocol import ContentFilter, EmptyReply, Price, Reply, Request, Sampling
+from mlesearch.models.protocol import OVERHEAD_TOKENS, ContentFilter, EmptyReply, Price, Reply, Request, Sampling
 from mlesearch.types import Usage
 
 KIND = "litellm"
@@ -93,9 +93,10 @@ class LitellmModel:
         """
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         sampling = self._sampling(request.sampling)
-        most = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
-        most += int(str(sampling["max_tokens"]))
-        answered = self._client.call({"messages": messages}, sampling, request.deadline_s, most)
+        prompt = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
+        answer = int(str(sampling["max_tokens"]))
+        worst_nusd = 0 if self.price is None else self.price.cost_nusd(prompt, answer)
+        answered = self._client.call({"messages": messages}, sampling, request.deadline_s, prompt + answer, worst_nusd)
         return self._reply(answered)
 
     def _sampling(self, asked: Sampling) -> dict[str, object]:
@@ -151,6 +152,7 @@ class LitellmModel:
             cost_nusd=self._cost_nusd(answered.response, prompt, output, cached, written),
             service_us=answered.service_us,
             wait_us=answered.wait_us,
+            lost_nusd=answered.lost_nusd,
         )
 
     def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int, written: int) -> int | None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mlesearch.models.ledger import LONGEST_WINDOW_S, Caps
 from mlesearch.models.protocol import Price
 from mlesearch.models.retry import Backoff
+from mlesearch.scrub import has_key_shape
 from mlesearch.types import ConfigError
 
 KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -206,11 +207,11 @@ def read_key(reader: Reader, model: str, api_base: str | None) -> Key:
     """
     declared = reader.text("api_key_env")
     if declared is not None:
-        if declared and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", declared):
+        if declared and (not re.fullmatch(r"[A-Z_][A-Z0-9_]*", declared) or has_key_shape(declared)):
             # never echo the value: somebody may have put the key itself here
             raise ConfigError(
                 f"{reader.owner}: api_key_env must be the name of an environment variable "
-                "(letters, digits, underscores), not the key itself"
+                "(capital letters, digits, underscores), not the key itself"
             )
         return Key((declared,) if declared else ())
     provider = provider_of(model)
@@ -228,7 +229,7 @@ def read_api_base(reader: Reader) -> str | None:
     """The endpoint's URL.
 
     Raises:
-        ConfigError: not an http(s) URL, or one with credentials in it.
+        ConfigError: not an http(s) URL, or one with credentials or a query in it.
     """
     url = reader.text("api_base")
     if url is None:
@@ -239,6 +240,11 @@ def read_api_base(reader: Reader) -> str | None:
         parts = urlsplit("")
     if "@" in url:
         raise ConfigError(f"{reader.owner}: api_base must not hold credentials; name a variable in api_key_env instead")
+    if "?" in url or "#" in url:  # not echoed: providers take keys there
+        raise ConfigError(
+            f"{reader.owner}: api_base must end with its path, without a query (?...); a key belongs into a variable "
+            "that api_key_env names"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise reader.fail("api_base", "a URL like http://localhost:8000/v1")
     return url.rstrip("/")

@@ -14,6 +14,9 @@ from mlesearch.types import Embedding, ModelUnavailable, Op, Usage
 
 Role = Literal["system", "user", "assistant"]
 
+OVERHEAD_TOKENS = 64
+"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -228,6 +231,11 @@ class Embedder(Protocol):
         """Known price, or None."""
         ...
 
+    @property
+    def deadline_s(self) -> float:
+        """A request has ended after so long."""
+        ...
+
     def check(self) -> None:
         """Refuse to start without what every call needs, before any call.
 
@@ -250,23 +258,11 @@ class ContextOverflow(ModelUnavailable):
 
 
 class ContentFilter(ModelUnavailable):
-    """The provider refused to answer this prompt.
-
-    Attributes:
-        usage: what the refusal cost all the same.
-    """
-
-    usage: Usage = Usage()
+    """The provider refused to answer this prompt, or withheld its answer."""
 
 
 class EmptyReply(ModelUnavailable):
-    """The provider answered with no text.
-
-    Attributes:
-        usage: what the answer cost all the same.
-    """
-
-    usage: Usage = Usage()
+    """The provider answered with no text, or with too few vectors."""
 
 
 class BadRequest(ModelUnavailable):

@@ -109,18 +109,14 @@ def _reply_to_json(reply: Reply) -> Json:
 
 def _failure_to_json(error: ModelUnavailable) -> Json:
     name = next(name for name, kind in _OF_THE_PROMPT.items() if isinstance(error, kind))
-    found: Json = {"failure": name, "text": str(error)}
-    if isinstance(error, ContentFilter | EmptyReply):
-        found["usage"] = usage_to_json(error.usage)
-    return found
+    return {"failure": name, "text": str(error), "usage": usage_to_json(error.usage)}
 
 
 def _answer(value: Json) -> Reply:
     """The stored reply; a stored failure is raised."""
     if "failure" in value:
         error = _OF_THE_PROMPT[value["failure"]](value["text"])
-        if isinstance(error, ContentFilter | EmptyReply):
-            error.usage = usage_from_json(value["usage"])
+        error.usage = usage_from_json(value.get("usage", {}))
         raise error
     usage = usage_from_json(value["usage"])
     return Reply(value["text"], value["finish"], usage, value["model"], tuple(value["dropped"]))
@@ -367,6 +363,11 @@ class RecordedEmbedder(_Described[Embedder]):
 
     def __init__(self, inner: Embedder, tape: Tape) -> None:
         super().__init__(inner, tape, {"kind": "embedder", "name": inner.name})
+
+    @property
+    def deadline_s(self) -> float:
+        """The embedder's."""
+        return self.inner.deadline_s
 
     def embed(self, request: EmbedRequest) -> EmbedReply:
         """The stored vectors; to record, those of calling now.

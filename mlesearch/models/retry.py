@@ -49,6 +49,7 @@ class Failure:
         retry_after_s: what the server asked for.
         unsupported: the parameter that the provider does not take; the request may be sent again without it.
         turned_away: the provider did not begin to answer; else nobody knows whether it counts the tokens.
+        cut_off: an answer may have been begun, and may be billed: none came in time, or the connection broke.
     """
 
     error: type[ModelUnavailable]
@@ -57,6 +58,7 @@ class Failure:
     retry_after_s: float | None = None
     unsupported: str | None = None
     turned_away: bool = False
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

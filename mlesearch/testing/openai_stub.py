@@ -28,7 +28,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -131,7 +131,23 @@ _ERRORS: Mapping[Fault, tuple[int, str, str, str | None, str | None]] = {
     ),
 }
 
-_UNLESS_ABSENT: Mapping[Fault | None, str] = {
+
+@dataclass(frozen=True, slots=True)
+class Canned:
+    """An error as some provider words it: what a request is answered with instead of a `Fault`.
+
+    Attributes:
+        status: of HTTP.
+        body: sent as JSON.
+        headers: sent beside those that every answer has.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_UNLESS_ABSENT: Mapping[Fault, str] = {
     Fault.UNSUPPORTED_TEMPERATURE: "temperature",
     Fault.UNSUPPORTED_MAX_TOKENS: "max_tokens",
 }
@@ -247,9 +263,9 @@ class OpenAIStub:
         self.retry_after_s = retry_after_s
         self.dimensions = dimensions
         self.port = port
-        self.faults: deque[Fault | None] = deque()
-        self.always: Fault | None = None
-        self.choose: Callable[[Mapping[str, Any]], Fault | None] = lambda _body: None
+        self.faults: deque[Fault | Canned | None] = deque()
+        self.always: Fault | Canned | None = None
+        self.choose: Callable[[Mapping[str, Any]], Fault | Canned | None] = lambda _body: None
         self.seen: list[Seen] = []
         self.in_flight_peak = 0
         self._in_flight = 0
@@ -291,14 +307,14 @@ class OpenAIStub:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def arrived(self, seen: Seen) -> Fault | None:
+    def arrived(self, seen: Seen) -> Fault | Canned | None:
         """Note a request; what shall go wrong with it."""
         with self._lock:
             self.seen.append(seen)
             self._in_flight += 1
             self.in_flight_peak = max(self.in_flight_peak, self._in_flight)
             fault = self.faults.popleft() if self.faults else self.always or self.choose(seen.body)
-        if fault in _UNLESS_ABSENT and _UNLESS_ABSENT[fault] not in seen.body:
+        if isinstance(fault, Fault) and fault in _UNLESS_ABSENT and _UNLESS_ABSENT[fault] not in seen.body:
             return None
         if fault is None and self.key is not None and seen.authorization != f"Bearer {self.key}":
             return Fault.UNAUTHORIZED
@@ -364,7 +380,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if stub.latency_s and stub.wait(stub.latency_s):
                 return
-            if fault is Fault.UNAUTHORIZED:
+            if isinstance(fault, Canned):
+                self._json(fault.status, fault.body, fault.headers)
+            elif fault is Fault.UNAUTHORIZED:
                 key = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 self._error(
                     401, f"Incorrect API key provided: {key}.", "invalid_request_error", "invalid_api_key", None
