@@ -558,7 +558,7 @@ def test_four_processes_of_sixteen_threads(tmp_path: Path) -> None:
     assert sum(r["counts"]["calls"] for r in reports) == processes * calls
     assert not [key for r in reports for key in r["counts"] if key.startswith("failed")]
     ledger = Ledger(tmp_path / "limits.db")
-    assert ledger.totals(words[2]) == (processes * calls, sum(tokens))
+    assert ledger.totals(endpoint_bucket(words[2])) == (processes * calls, sum(tokens))
     assert sum(r["counts"]["tokens"] for r in reports) == sum(tokens)
     ledger.close()
     for report in reports:
