@@ -86,7 +86,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
     """
     dates = [m.retires] if m.retires else []
     if m.kind == "litellm":
-        from mlesearch.models.client import map_entry
+        from mlesearch.models.price_map import map_entry
 
         dates += [str(map_entry(str(m.params.get("model"))).get("deprecation_date") or "")]
     try:
@@ -102,7 +102,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
 
 def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
     """Where the price that would be reckoned with is unknown, or another than the installed map's."""
-    from mlesearch.models.client import map_price, map_version
+    from mlesearch.models.price_map import map_price, map_version
 
     if price is None:
         return ["warning: its price is unknown, so no budget in USD can be kept; add a price to model.params"]

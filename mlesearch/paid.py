@@ -20,37 +20,50 @@ from mlesearch.models.protocol import (
     Reply,
     Request,
 )
-from mlesearch.purse import Purse
+from mlesearch.purse import Purse, PurseSpent
 from mlesearch.types import MlesearchError, ModelUnavailable, Usage
 
 R = TypeVar("R", Reply, EmbedReply)
 
 
 class _Payer:
-    """Holds the worst case of a call, makes it, settles what it cost."""
+    """Holds the worst case of each attempt of a call, makes it, settles what it cost."""
 
     def __init__(self, purse: Purse, cell: str) -> None:
         self._purse = purse
         self._cell = cell
 
-    def pay(self, worst_nusd: int, call_s: float, call: Callable[[], R]) -> R:
+    def pay(self, worst_nusd: int, call_s: float, call: Callable[[Callable[[], None]], R]) -> R:
+        """Make a call, which is given what to do before an attempt that follows one which was cut off."""
         began_ns = time.monotonic_ns()
         hold = self._purse.hold(self._cell, worst_nusd, call_s)
         waited_us = (time.monotonic_ns() - began_ns) // 1000
-        usage = Usage(cost_nusd=None)  # cut off from here: nobody knows, so the worst case
+        held_nusd = worst_nusd
+        cost_nusd: int | None = None  # cut off from here: nobody knows, so all that is held
+
+        def before_another() -> None:
+            nonlocal held_nusd
+            self._purse.extend(hold, worst_nusd)
+            held_nusd += worst_nusd
+
         try:
-            reply = call()
-            usage = reply.usage
+            reply = call(before_another)
+            cost_nusd = self._cost_nusd(reply.usage, worst_nusd)
         except ModelUnavailable as error:
-            usage = error.usage
+            cost_nusd = self._cost_nusd(error.usage, worst_nusd)
             raise
+        except PurseSpent:
+            raise  # all attempts that are held for were cut off
         except MlesearchError:
-            usage = Usage()  # it was not sent, and is not billed
+            cost_nusd = held_nusd - worst_nusd  # the last attempt was not sent, and is not billed
             raise
         finally:
-            cost_nusd = worst_nusd if usage.cost_nusd is None else usage.cost_nusd
-            self._purse.settle(hold, cost_nusd + usage.lost_nusd)
+            self._purse.settle(hold, held_nusd if cost_nusd is None else cost_nusd)
         return replace(reply, usage=replace(reply.usage, wait_us=reply.usage.wait_us + waited_us))
+
+    @staticmethod
+    def _cost_nusd(usage: Usage, worst_nusd: int) -> int:
+        return (worst_nusd if usage.cost_nusd is None else usage.cost_nusd) + usage.lost_nusd
 
 
 class PaidModel:
@@ -98,7 +111,11 @@ class PaidModel:
         """
         prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in request.messages)
         worst = Meter.worst_case(prompt_bytes, request.sampling.max_tokens, self.price)
-        return self._payer.pay(worst.cost_nusd, request.deadline_s, lambda: self.inner.complete(request))
+        return self._payer.pay(
+            worst.cost_nusd,
+            request.deadline_s,
+            lambda again: self.inner.complete(replace(request, before_another=again)),
+        )
 
 
 class PaidEmbedder:
@@ -142,4 +159,8 @@ class PaidEmbedder:
         """
         text_bytes = sum(len(t.encode(errors="replace")) for t in request.texts)
         worst = Meter.worst_case(text_bytes, 0, self.price)
-        return self._payer.pay(worst.cost_nusd, self.inner.deadline_s, lambda: self.inner.embed(request))
+        return self._payer.pay(
+            worst.cost_nusd,
+            self.inner.deadline_s,
+            lambda again: self.inner.embed(replace(request, before_another=again)),
+        )

@@ -115,6 +115,28 @@ class Purse:
                     return int(done.lastrowid or 0)
             time.sleep(POLL_S)
 
+    def extend(self, hold: int, nusd: int) -> None:
+        """Hold so much more for a call of which an attempt was cut off, before the next one.
+
+        It does not wait for others: they might wait for this one.
+
+        Raises:
+            PurseSpent: it does not fit beside what is spent and held.
+        """
+        with self._database.transaction() as db:
+            row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
+            if row is None:
+                return  # it took longer than it could, and counts as cut off already
+            for name, cell, limit in self._purses(row[0]):
+                found = _account(db, cell)
+                if found.spent_nusd + found.held_nusd + nusd > limit:
+                    raise PurseSpent(
+                        f"{name}: {usd(found.spent_nusd)} of {usd(limit)} are spent and {usd(found.held_nusd)} held "
+                        f"for calls in flight; one of them was cut off, and to try it again may cost {usd(nusd)}; "
+                        f"raise {name} and run again to go on"
+                    )
+            db.execute("UPDATE holds SET nusd = nusd + ? WHERE id = ?", (nusd, hold))
+
     def settle(self, hold: int, nusd: int) -> None:
         """A call has ended and cost so much.
 

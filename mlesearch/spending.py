@@ -114,7 +114,8 @@ def spent_before(folder: Path) -> Mapping[str, int]:
 
 def _cost(usage: Mapping[str, int | None], event: Mapping[str, int]) -> int:
     cost = usage.get("cost_nusd", 0)
-    return event.get("charged_nusd", 0) if cost is None else cost
+    charged = event.get("charged_nusd", 0) if cost is None else cost
+    return charged + (usage.get("lost_nusd") or 0)
 
 
 # parts

@@ -17,8 +17,9 @@ from mlesearch.build import ROLE_OPS, crew
 from mlesearch.codec import usage_from_json
 from mlesearch.config import plan
 from mlesearch.journal import read
-from mlesearch.models.client import load_litellm, map_cost_nusd, map_entry, map_price, map_version
+from mlesearch.models.client import load_litellm
 from mlesearch.models.params import read_live
+from mlesearch.models.price_map import map_cost_nusd, map_entry, map_price, map_version
 from mlesearch.models.protocol import Address, Message, Model, Price, Request, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.settings import ROLES, ModelSettings, Settings, role_settings
@@ -206,7 +207,7 @@ def test_a_model_that_retires_is_warned_of() -> None:
 
 
 def test_the_map_s_own_date_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlesearch.models.client.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
+    monkeypatch.setattr("mlesearch.models.price_map.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
     m = ModelSettings("x", "litellm", params={"model": "gpt-5"}, retires="2027-01-01")
     assert "retired on 2026-11-05, in 4 days" in catalogue.retirement(m, TODAY)
 

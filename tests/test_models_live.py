@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import simulated_prompts
 
-from mlesearch.models import client
+from mlesearch.models import client, price_map
 from mlesearch.models import litellm as live
 from mlesearch.models.embed import LitellmEmbedder, make_embedder
 from mlesearch.models.loop import MAX_IN_FLIGHT
@@ -366,7 +366,7 @@ def test_the_bundled_map_prices_the_ten_models_of_the_grid() -> None:
         *("gemini/gemini-3.8-flash", "deepseek/deepseek-v4-pro", "gpt-6.1-sol", "claude-opus-5-5"),
         "gemini/gemini-4-argon",
     ]
-    assert [name for name in grid if client.map_price(name) is None] == []
+    assert [name for name in grid if price_map.map_price(name) is None] == []
 
 
 def test_keys_are_in_no_text(stub: OpenAIStub) -> None:

@@ -24,6 +24,7 @@ from test_cassette import REQUEST, Counting
 from test_cli import cli
 
 from mlesearch.cli import main
+from mlesearch.models import litellm as live
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.models.ledger import LedgerError
 from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
@@ -31,7 +32,7 @@ from mlesearch.paid import PaidEmbedder, PaidModel
 from mlesearch.purse import Account, Limits, Purse, PurseError, PurseSpent, usd
 from mlesearch.settings import Settings
 from mlesearch.spending import claim, purse_of, spent_before
-from mlesearch.testing.openai_stub import OpenAIStub
+from mlesearch.testing.openai_stub import Fault, OpenAIStub
 from mlesearch.types import ConfigError, ModelUnavailable, Usage
 
 
@@ -195,6 +196,56 @@ def test_money_for_embeddings_is_held_as_long_as_their_embedder_may_take(tmp_pat
     with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
         PaidEmbedder(Patient(), purse, "a").embed(EmbedRequest(("Hello.",), REQUEST.address))
     assert [5000 <= end - time.time() <= 5100 for end in until] == [True]
+
+
+def test_a_lost_database_is_made_again_with_what_was_cut_off(tmp_path: Path) -> None:
+    run = tmp_path / "m/s/base/t/seed-0"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    usages = [{"cost_nusd": 700}, {"cost_nusd": 100, "lost_nusd": 5_000}, {"cost_nusd": None, "lost_nusd": 3_000}]
+    events = [{"type": "journal", "format": 1}, *({"type": "reply", "usage": u, "charged_nusd": 90} for u in usages)]
+    (run / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    assert dict(spent_before(tmp_path)) == {"m/s/base": 700 + 5_100 + 3_090}
+
+
+@pytest.mark.parametrize(
+    ("cut", "worst_cases", "calls", "failed"),
+    [
+        (2, 3, 3, None),
+        (2, 2, 2, PurseSpent),
+        (1, 1, 1, PurseSpent),
+        (9, 20, 4, RetriesExhausted),
+    ],
+    ids=["all fit", "the third attempt does not fit", "the second does not", "cut off more often than it is tried"],
+)
+def test_each_attempt_of_a_call_that_is_cut_off_fits_or_is_not_made(
+    cut: int,
+    worst_cases: int,
+    calls: int,
+    failed: type[Exception] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Through real litellm, over connections that break in the middle of the answer."""
+    monkeypatch.setenv("STUB_KEY", "abc-123-abc")
+    with OpenAIStub("an answer") as stub:
+        stub.faults.extend([Fault.RESET] * cut)
+        params = {"model": "openai/stub-model", "api_base": stub.base_url, "api_key_env": "STUB_KEY", "max_retries": 3}
+        price = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}
+        inner = live.make("stubbed", {**params, "price": price, "backoff": {"base_s": 0.01, "cap_s": 0.01}})
+        worst = Price(1.0, 2.0).cost_nusd(len("Be brief.2 + 2?") + 64, 8192)
+        with closing(Purse(tmp_path / "b.db", Limits(worst_cases * worst, None))) as purse:
+            paid = PaidModel(inner, purse, "a")
+            if failed is None:
+                assert paid.complete(REQUEST).text == "an answer"
+            else:
+                with pytest.raises(failed, match=r"may cost|gave up after 4 tries"):
+                    paid.complete(REQUEST)
+            assert stub.calls == calls
+            account = purse.account()
+        assert min(cut, calls) * worst <= account.spent_nusd <= worst_cases * worst
+        assert account.spent_nusd < (min(cut, calls) + 1) * worst
+        assert account.held_nusd == 0
 
 
 def test_money_in_words() -> None:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.metadata
-import math
 import os
-import re
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +24,7 @@ from mlesearch.models.ledger import LedgerError
 from mlesearch.models.limits import ALONE, Lane, Shared, gate
 from mlesearch.models.loop import GRACE_S, background_loop
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
-from mlesearch.models.protocol import AuthFailed, Price
+from mlesearch.models.protocol import AuthFailed
 from mlesearch.models.retry import Failure, Success, persist
 from mlesearch.types import ModelUnavailable, Usage
 
@@ -168,6 +166,7 @@ class LiteLLMClient:
         deadline_s: float,
         tokens: int,
         worst_nusd: int,
+        before_another: Callable[[], None] | None = None,
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
@@ -179,6 +178,7 @@ class LiteLLMClient:
             deadline_s: wall-clock limit, waiting and retries included.
             tokens: the most that an attempt can use, of prompt and answer together.
             worst_nusd: the most that an attempt can cost; 0 where no price is known.
+            before_another: see `Request`.
 
         Raises:
             ModelUnavailable: a subclass that says why, with what its attempts may have cost.
@@ -190,17 +190,20 @@ class LiteLLMClient:
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
-        lost_nusd = 0
+        lost_nusd, cut_off = 0, False
 
         def attempt(left_s: float) -> Success[Any] | Failure:
-            nonlocal lost_nusd
+            nonlocal lost_nusd, cut_off
+            if cut_off and before_another is not None:
+                before_another()
+            cut_off = False
             while True:
                 left.clear()
                 left.update(self._sendable(optional, takes))
                 begun = time.monotonic()
                 result = self._attempt(litellm, {**fixed, **left}, left, left_s, tokens)
                 if isinstance(result, Failure) and result.cut_off:
-                    lost_nusd += worst_nusd
+                    lost_nusd, cut_off = lost_nusd + worst_nusd, True
                 if not isinstance(result, Failure) or result.unsupported is None:
                     return result
                 self._refused |= {result.unsupported}
@@ -333,74 +336,3 @@ def _used(result: Success[Any] | Failure | None) -> int | None:
         counts = [getattr(told, name, None) for name in ("prompt_tokens", "completion_tokens")]
         return sum(n for n in counts if isinstance(n, int)) or None
     return 0 if result is not None and result.turned_away else None
-
-
-def map_entry(model: str) -> Mapping[str, Any]:
-    """What litellm's bundled map says of a model; empty where it doesn't know it."""
-    litellm = load_litellm()
-    try:
-        found: Mapping[str, Any] = litellm.model_cost[litellm.get_model_info(model)["key"]]
-    except Exception:  # it raises a plain Exception for a model that it doesn't know
-        return {}
-    return found
-
-
-def map_version() -> str:
-    """Whose map it is, e.g. "litellm 1.106.2"."""
-    return f"litellm {importlib.metadata.version('litellm')}"
-
-
-def map_price(model: str) -> Price | None:
-    """The price in litellm's bundled map; None where a direction is missing or zero.
-
-    Of several tiers for long prompts the lowest is given.
-    """
-    try:
-        info = load_litellm().get_model_info(model)
-        per_token = [info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")]
-        cached, written = info.get("cache_read_input_token_cost"), info.get("cache_creation_input_token_cost")
-    except Exception:  # it raises a plain Exception for a model that it doesn't know
-        return None
-    if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
-        return None
-    usual = Price(
-        _per_mtok(per_token[0]),
-        _per_mtok(per_token[1]),
-        cached_usd_per_mtok=_per_mtok(cached) if cached else None,
-        cache_write_usd_per_mtok=_per_mtok(written) if written else None,
-    )
-    entry = map_entry(model)
-    tiers = [
-        int(found[1]) for key in entry if (found := re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key))
-    ]
-    if not tiers:
-        return usual
-    tier = f"_above_{min(tiers)}k_tokens"
-    kinds = (
-        *("input_cost_per_token", "output_cost_per_token"),
-        *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
-    )
-    usd = [entry.get(kind + tier, entry.get(kind)) for kind in kinds]
-    return replace(
-        usual,
-        long_above_tokens=1000 * min(tiers),
-        long_input_usd_per_mtok=_per_mtok(usd[0]),
-        long_output_usd_per_mtok=_per_mtok(usd[1]),
-        long_cached_usd_per_mtok=_per_mtok(usd[2]) if usd[2] else None,
-        long_cache_write_usd_per_mtok=_per_mtok(usd[3]) if usd[3] else None,
-    )
-
-
-def _per_mtok(usd_per_token: float) -> float:
-    return float(f"{usd_per_token * 1e6:.12g}")  # 2.5e-07 per token is 0.25, not 0.24999999999999997
-
-
-def map_cost_nusd(response: Any, model: str) -> int | None:
-    """Nano-dollars of a response by litellm's map, its tiers included; None where it can't tell or says nothing."""
-    try:
-        usd = load_litellm().completion_cost(completion_response=response, model=model)
-    except Exception:  # as above
-        return None
-    if not isinstance(usd, int | float) or not math.isfinite(usd) or usd <= 0:
-        return None
-    return math.ceil(round(usd * 1e9, 3))

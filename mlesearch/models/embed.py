@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.models.client import LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import LiteLLMClient
 from mlesearch.models.limits import Shared
 from mlesearch.models.params import (
     COMMON,
@@ -23,6 +23,7 @@ from mlesearch.models.params import (
     read_key,
     read_model_id,
 )
+from mlesearch.models.price_map import map_cost_nusd, map_price
 from mlesearch.models.protocol import OVERHEAD_TOKENS, Embedder, EmbedReply, EmbedRequest, EmptyReply, Price
 from mlesearch.types import ConfigError, Embedding, Usage
 
@@ -172,8 +173,8 @@ class LitellmEmbedder:
         optional = {} if self.dimensions is None else {"dimensions": self.dimensions}
         fixed = {"input": texts, "encoding_format": "float"}
         most = OVERHEAD_TOKENS + sum(len(text.encode(errors="replace")) for text in texts)
-        worst_nusd = 0 if self.price is None else self.price.cost_nusd(most, 0)
-        answered = self._client.call(fixed, optional, self.deadline_s, most, worst_nusd)
+        worst_nusd = 0 if self.price is None else self.price.most_nusd(most, 0)
+        answered = self._client.call(fixed, optional, self.deadline_s, most, worst_nusd, request.before_another)
         tokens = getattr(getattr(answered.response, "usage", None), "prompt_tokens", None)
         input_tokens = max(0, tokens) if isinstance(tokens, int) else 0
         usage = Usage(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mlesearch.models.client import Answered, LiteLLMClient, map_cost_nusd, map_price
+from mlesearch.models.client import Answered, LiteLLMClient
 from mlesearch.models.limits import Shared
 from mlesearch.models.params import LiveParams, read_live
+from mlesearch.models.price_map import map_cost_nusd, map_price
 from mlesearch.models.protocol import OVERHEAD_TOKENS, ContentFilter, EmptyReply, Price, Reply, Request, Sampling
 from mlesearch.types import Usage
 
@@ -95,8 +96,15 @@ class LitellmModel:
         sampling = self._sampling(request.sampling)
         prompt = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
         answer = int(str(sampling["max_tokens"]))
-        worst_nusd = 0 if self.price is None else self.price.cost_nusd(prompt, answer)
-        answered = self._client.call({"messages": messages}, sampling, request.deadline_s, prompt + answer, worst_nusd)
+        worst_nusd = 0 if self.price is None else self.price.most_nusd(prompt, answer)
+        answered = self._client.call(
+            {"messages": messages},
+            sampling,
+            request.deadline_s,
+            prompt + answer,
+            worst_nusd,
+            request.before_another,
+        )
         return self._reply(answered)
 
     def _sampling(self, asked: Sampling) -> dict[str, object]:

@@ -6,7 +6,7 @@ Both are blocking and may be called from several threads at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -68,6 +68,8 @@ class Request:
         address: of the call.
         entropy: the replicate seed, the same for all strategies on one (task, seed).
         deadline_s: hard wall-clock limit, waiting and retries included.
+        before_another: called before an attempt that follows one which was cut off, and may be billed; raises where
+            that is too much.
     """
 
     messages: tuple[Message, ...]
@@ -75,6 +77,7 @@ class Request:
     address: Address
     entropy: int
     deadline_s: float
+    before_another: Callable[[], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +202,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts to embed, with the address of the proposal they belong to."""
+    """Texts to embed, with the address of the proposal they belong to; `before_another` as in `Request`."""
 
     texts: tuple[str, ...]
     address: Address
+    before_another: Callable[[], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

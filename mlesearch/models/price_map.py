@@ -1,0 +1,84 @@
+"""What litellm's bundled map says of models: their prices, and what a response cost by it. Loads litellm when asked."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlesearch.models.client import load_litellm
+from mlesearch.models.protocol import Price
+
+
+def map_entry(model: str) -> Mapping[str, Any]:
+    """What litellm's bundled map says of a model; empty where it doesn't know it."""
+    litellm = load_litellm()
+    try:
+        found: Mapping[str, Any] = litellm.model_cost[litellm.get_model_info(model)["key"]]
+    except Exception:  # it raises a plain Exception for a model that it doesn't know
+        return {}
+    return found
+
+
+def map_version() -> str:
+    """Whose map it is, e.g. "litellm 1.106.2"."""
+    return f"litellm {importlib.metadata.version('litellm')}"
+
+
+def map_price(model: str) -> Price | None:
+    """The price in litellm's bundled map; None where a direction is missing or zero.
+
+    Of several tiers for long prompts the lowest is given.
+    """
+    try:
+        info = load_litellm().get_model_info(model)
+        per_token = [info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")]
+        cached, written = info.get("cache_read_input_token_cost"), info.get("cache_creation_input_token_cost")
+    except Exception:  # it raises a plain Exception for a model that it doesn't know
+        return None
+    if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
+        return None
+    usual = Price(
+        _per_mtok(per_token[0]),
+        _per_mtok(per_token[1]),
+        cached_usd_per_mtok=_per_mtok(cached) if cached else None,
+        cache_write_usd_per_mtok=_per_mtok(written) if written else None,
+    )
+    entry = map_entry(model)
+    tiers = [
+        int(found[1]) for key in entry if (found := re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key))
+    ]
+    if not tiers:
+        return usual
+    tier = f"_above_{min(tiers)}k_tokens"
+    kinds = (
+        *("input_cost_per_token", "output_cost_per_token"),
+        *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
+    )
+    usd = [entry.get(kind + tier, entry.get(kind)) for kind in kinds]
+    return replace(
+        usual,
+        long_above_tokens=1000 * min(tiers),
+        long_input_usd_per_mtok=_per_mtok(usd[0]),
+        long_output_usd_per_mtok=_per_mtok(usd[1]),
+        long_cached_usd_per_mtok=_per_mtok(usd[2]) if usd[2] else None,
+        long_cache_write_usd_per_mtok=_per_mtok(usd[3]) if usd[3] else None,
+    )
+
+
+def _per_mtok(usd_per_token: float) -> float:
+    return float(f"{usd_per_token * 1e6:.12g}")  # 2.5e-07 per token is 0.25, not 0.24999999999999997
+
+
+def map_cost_nusd(response: Any, model: str) -> int | None:
+    """Nano-dollars of a response by litellm's map, its tiers included; None where it can't tell or says nothing."""
+    try:
+        usd = load_litellm().completion_cost(completion_response=response, model=model)
+    except Exception:  # as above
+        return None
+    if not isinstance(usd, int | float) or not math.isfinite(usd) or usd <= 0:
+        return None
+    return math.ceil(round(usd * 1e9, 3))
