@@ -122,8 +122,8 @@ def test_docker_is_asked_for_one_gpu_by_its_uuid(spec: Spec, tmp_path: Path) -> 
 
         api = docker.APIClient(base_url="unix:///nowhere.sock", version="1.43")
         with closing(api):
-            asked = rung._host_config(api, spec, tmp_path / "slot", tmp_path, lease)
-            plain = rung._host_config(api, spec, tmp_path / "slot", tmp_path)
+            asked = rung._host_config(api, spec, tmp_path / "slot", tmp_path, False, lease)
+            plain = rung._host_config(api, spec, tmp_path / "slot", tmp_path, False)
     finally:
         lease.close()
     (request,) = asked["DeviceRequests"]

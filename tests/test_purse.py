@@ -337,7 +337,7 @@ def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path)
                 model.complete(REQUEST)
         full[0] = False
         assert model.complete(REQUEST).text == "reply 2"
-        assert purse.account() == Account(1400, 0, 0)
+        assert purse.account() == Account(2 * (700 + 300), 0, 0)
 
 
 def test_a_hold_stays_where_the_database_is_lost_during_a_call(tmp_path: Path) -> None:

@@ -162,3 +162,40 @@ def test_memory_is_what_processes_hold_and_no_page_of_a_mapped_file(what, least,
             assert (meter.peak_of_one(peak) < 50 * MIB) is (what == "a mapped file")
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+IMPORTS_THEN_HOLDS = """
+import sys
+ahead = b"x" * (80 << 20)
+print("ready", flush=True)
+sys.stdin.read()
+kept = b"x" * (40 << 20)
+print("held", flush=True)
+import time
+time.sleep(60)
+"""
+
+
+def test_what_was_held_before_the_program_began_counts_for_nothing():
+    command = [sys.executable, "-S", "-c", IMPORTS_THEN_HOLDS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            before = watch.held(process.pid)
+            assert 80 * MIB <= before < 100 * MIB
+            meter, whole = (watch.Memory(60 * MIB, process.pid, n) for n in (before, 0))
+            assert meter.look([process.pid]) < 20 * MIB
+            process.stdin.close()
+            assert process.stdout.readline() == b"held\n"
+            for exact in (True, False):
+                assert 40 * MIB <= meter.look([process.pid], exact) < 50 * MIB
+                assert whole.look([process.pid], exact) > 120 * MIB
+            peak = watch.resident([process.pid])
+            assert 40 * MIB <= meter.peak_of_one(peak) < 50 * MIB
+            assert not meter.one_was_over(peak)
+            assert watch.Memory(20 * MIB, process.pid, before).peak_of_one(peak) >= 40 * MIB
+        finally:
+            process.kill()
+    assert watch.held(process.pid) == 0
