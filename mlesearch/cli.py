@@ -136,9 +136,21 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
+    made = parser()
+    args, rest = made.parse_known_args(argv)
+    late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
+    if len(late) < len(rest):
+        made.error(f"unrecognized arguments: {' '.join(word for word in rest if word not in late)}")
+    if late:
+        args.overrides += late
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
-    args = parser().parse_args(argv)
+    args = parse(argv)
     from mlesearch import commands
 
     try:

@@ -318,6 +318,17 @@ def test_a_tampered_journal_does_not_verify(study, tmp_path):
     assert "decides otherwise" in done.stderr
 
 
+def test_options_may_stand_between_overrides(tmp_path):
+    done = cli(tmp_path, "run", "strategy=greedy", "--check", "seeds=[0,1,2]", "sandbox=local")
+    assert done.returncode == 0, done.stderr
+    assert "3 runs" in done.stdout
+    wrong = cli(tmp_path, "run", "strategy=greedy", "--chek", "seeds=[0,1,2]")
+    assert wrong.returncode == 2
+    assert wrong.stderr.splitlines()[-1] == "mlesearch: error: unrecognized arguments: --chek"
+    assert "unrecognized arguments: b" in cli(tmp_path, "report", "a", "b").stderr
+    assert files(tmp_path) == []
+
+
 def test_check_runs_nothing(tmp_path):
     done = cli(tmp_path, "run", "demo", "--check")
     assert done.returncode == 0, done.stderr
