@@ -14,7 +14,7 @@ from test_kill import alive, finish, once_each, start
 from mlesearch.journal import read
 from mlesearch.testing.openai_stub import OpenAIStub
 
-LONG_S = 6.0
+LONG_S = 10.0
 PROGRAM = f"A plan.\n\n```python\nimport time\ntime.sleep({LONG_S})\n```\n"
 TERM, INT = signal.SIGTERM, signal.SIGINT
 
@@ -23,7 +23,7 @@ def _words(stub: OpenAIStub, jobs: int, workers: int) -> list[str]:
     return [
         *("run", "model=local", "strategy=random", "strategy.review=false", "tasks=[rentals]", "seeds=[0,1]"),
         *("budget.steps=1", f"run.workers={workers}", f"launcher.n_jobs={jobs}", "cassette=record"),
-        f"model.params.api_base={stub.base_url}",
+        *("sandbox=local", f"model.params.api_base={stub.base_url}"),
     ]
 
 
