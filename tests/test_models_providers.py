@@ -61,8 +61,8 @@ def test_an_attempt_to_chat_is_one_request(provider: str) -> None:
 @pytest.mark.parametrize(
     "provider",
     [
-        *("azure", "cohere", "dashscope", "gemini", "hosted_vllm", "llamafile", "mistral", "openai", "openrouter"),
-        *("together_ai", "voyage"),
+        *("azure", "cohere", "dashscope", "fireworks_ai", "gemini", "hosted_vllm", "llamafile", "lm_studio", "mistral"),
+        *("ollama", "openai", "openrouter", "together_ai", "voyage"),
     ],
 )
 def test_an_attempt_to_embed_is_one_request(provider: str) -> None:

@@ -170,11 +170,14 @@ class LitellmEmbedder:
         if not request.texts:
             return EmbedReply(())
         texts = [text if text.strip() else "(empty)" for text in request.texts]  # providers refuse empty texts
-        optional = {} if self.dimensions is None else {"dimensions": self.dimensions}
-        fixed = {"input": texts, "encoding_format": "float"}
+        optional: dict[str, object] = {"encoding_format": "float"}  # not all providers know it
+        if self.dimensions is not None:
+            optional["dimensions"] = self.dimensions
         most = OVERHEAD_TOKENS + sum(len(text.encode(errors="replace")) for text in texts)
         worst_nusd = 0 if self.price is None else self.price.most_nusd(most, 0)
-        answered = self._client.call(fixed, optional, self.deadline_s, most, worst_nusd, request.before_another)
+        answered = self._client.call(
+            {"input": texts}, optional, self.deadline_s, most, worst_nusd, request.before_another
+        )
         tokens = getattr(getattr(answered.response, "usage", None), "prompt_tokens", None)
         input_tokens = max(0, tokens) if isinstance(tokens, int) else 0
         usage = Usage(
