@@ -106,9 +106,10 @@ def spent_before(folder: Path) -> Mapping[str, int]:
     """What each cell has spent by the journals of a study, nano-dollars."""
     found: Counter[str] = Counter()
     for run in run_folders(folder):
-        if (run / "journal.jsonl").exists():
+        journal = run / "journal.jsonl"
+        if journal.exists() and journal.stat().st_size:  # one that is being made has no first line yet
             cell = "/".join(run.relative_to(folder).parts[:3])
-            found[cell] += sum(_cost(e["usage"], e) for e in read(run / "journal.jsonl")[1] if "usage" in e)
+            found[cell] += sum(_cost(e["usage"], e) for e in read(journal)[1] if "usage" in e)
     return found
 
 

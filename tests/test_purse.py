@@ -205,6 +205,10 @@ def test_a_lost_database_is_made_again_with_what_was_cut_off(tmp_path: Path) -> 
     usages = [{"cost_nusd": 700}, {"cost_nusd": 100, "lost_nusd": 5_000}, {"cost_nusd": None, "lost_nusd": 3_000}]
     events = [{"type": "journal", "format": 1}, *({"type": "reply", "usage": u, "charged_nusd": 90} for u in usages)]
     (run / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    being_made = tmp_path / "m/s/base/t/seed-1"
+    being_made.mkdir()
+    (being_made / "run.json").write_text("{}")
+    (being_made / "journal.jsonl").touch()
     assert dict(spent_before(tmp_path)) == {"m/s/base": 700 + 5_100 + 3_090}
 
 
