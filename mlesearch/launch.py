@@ -53,8 +53,6 @@ def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path) -> list[RunR
     Returns:
         One report a run, in the order given. Nothing is raised for a run that fails.
     """
-    from joblib import Parallel, delayed
-
     todo = [r for r in runs if check_run(r.folder, r.identity) != "finished"]
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in runs if r not in todo}
     jobs = min(len(todo), (os.cpu_count() or 1) if n_jobs == -1 else n_jobs)
@@ -62,20 +60,9 @@ def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path) -> list[RunR
         for run in todo:
             done[run.key.id] = execute_run(run, stop_file)
     else:
-        launcher = os.getpid()
-        parallel = Parallel(
-            n_jobs=jobs,
-            backend="loky",
-            return_as="generator_unordered",
-            pre_dispatch="n_jobs",
-            batch_size=1,
-            initializer=_become_worker,  # a worker that waits for its first run must end with the launcher too
-            initargs=(launcher,),
-        )
+        replays = all(run.recorded is not None for run in todo)
         try:
-            with _workers_ignore_sigint():
-                reports = parallel(delayed(execute_run)(r, stop_file, launcher) for r in todo)
-            for report in reports:
+            for report in (_in_forks if replays else _in_workers)(todo, jobs, stop_file):
                 done[report.run_id] = report
         except BaseException as e:
             if isinstance(e, KeyboardInterrupt):
@@ -84,6 +71,42 @@ def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path) -> list[RunR
             for run in todo:
                 done.setdefault(run.key.id, RunReport(run.key.id, "failed", lost))
     return [done.get(r.key.id, RunReport(r.key.id, "interrupted")) for r in runs]
+
+
+def _in_workers(todo: Sequence[RunPlan], jobs: int, stop_file: Path) -> Iterator[RunReport]:
+    """Runs in fresh processes, which share nothing with this one."""
+    from joblib import Parallel, delayed
+
+    launcher = os.getpid()
+    parallel = Parallel(
+        n_jobs=jobs,
+        backend="loky",
+        return_as="generator_unordered",
+        pre_dispatch="n_jobs",
+        batch_size=1,
+        initializer=_become_worker,  # a worker that waits for its first run must end with the launcher too
+        initargs=(launcher,),
+    )
+    with _workers_ignore_sigint():
+        reports = parallel(delayed(execute_run)(r, stop_file, launcher) for r in todo)
+    yield from reports
+
+
+def _in_forks(todo: Sequence[RunPlan], jobs: int, stop_file: Path) -> Iterator[RunReport]:
+    """Replays in forks of this process: each takes less time than a fresh process needs for its imports."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    launcher = os.getpid()
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_become_worker, initargs=(launcher,))
+    try:
+        with _workers_ignore_sigint():
+            futures = [pool.submit(execute_run, r, stop_file, launcher) for r in todo]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> RunReport:
