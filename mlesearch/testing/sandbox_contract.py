@@ -366,7 +366,9 @@ class SandboxContract:
             "import os, time\nfor _ in range(600):\n"
             "    if os.fork() == 0:\n        time.sleep(30)\n        os._exit(0)\ntime.sleep(30)"
         )
-        assert bench.run(program, replace(LEAN, processes=100)).status is ExecStatus.PIDS
+        limits = replace(LEAN, processes=100, memory_bytes=1024 * MIB)  # forks hold memory too
+        result = bench.run(program, limits)
+        assert (result.status, result.reason) == (ExecStatus.PIDS, result.reason)
 
     def test_much_output(self, bench: Bench) -> None:
         program = (
