@@ -28,7 +28,7 @@ from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.types import Op
 
 PROMPT = "hello " * 2000
-ROUNDS = 9
+ROUNDS = 15
 LATENCY_S = {1: 0.0, 64: 0.05}
 CALLS = {1: 25, 64: 192}
 SERVER = """

@@ -6,6 +6,7 @@ import bisect
 import itertools
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,26 +22,15 @@ from test_cli import cli
 
 from mlesearch import processes
 from mlesearch.models import ledger as ledger_module
+from mlesearch.models.breakers import COOL_OFF_S, REFUSED_S, TRIP, Refused
 from mlesearch.models.client import endpoint_bucket
-from mlesearch.models.ledger import (
-    COOL_OFF_S,
-    MARGIN_S,
-    REFUSED_S,
-    SILENT_S,
-    SLOT_S,
-    TRIP,
-    Admitted,
-    Caps,
-    Ledger,
-    LedgerError,
-    Refused,
-    Wait,
-)
+from mlesearch.models.ledger import Ledger, LedgerError
 from mlesearch.models.limits import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
 from mlesearch.models.params import read_live
 from mlesearch.models.protocol import AuthFailed, ContextOverflow, QuotaExhausted, RetriesExhausted
 from mlesearch.models.registry import make_model
 from mlesearch.models.retry import Failure, Success
+from mlesearch.models.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
 
@@ -118,14 +108,13 @@ def test_every_window_keeps_to_the_limits_and_every_call_goes_in_the_end(steps, 
                 open_calls.append((answer.call, clock.now_s + 30.0))
             else:
                 used[-1] = int(most * share_used)
-                ledger.settle("key", answer.call, used[-1])
+                ledger.settle(answer.call, used[-1])
         if requests is not None:
             assert busiest(times, [1] * len(times), 10.0) <= requests
         if tokens is not None:
             assert busiest(times, used, 10.0) <= max(tokens, max(used))
         if caps.any:
-            settled = sum(u for u, (_, _, _, dies) in zip(used, steps, strict=True) if not dies)
-            assert ledger.totals("key") == (len(steps), settled)
+            assert ledger.totals("key") == (len(steps), sum(used))
     finally:
         ledger_module.time = real
 
@@ -151,7 +140,7 @@ def test_a_call_reserves_the_most_it_can_use_until_it_ends(clock: Clock) -> None
     assert first.call is not None
     wait = admit(ledger, caps, 30)
     assert isinstance(wait, Wait)
-    ledger.settle("key", first.call, 10)
+    ledger.settle(first.call, 10)
     assert isinstance(admit(ledger, caps, 30, wait.ticket), Admitted)
     assert isinstance(admit(ledger, caps, 1000), Wait)  # it is above the limit on its own
     clock.now_s += 61 + MARGIN_S
@@ -175,7 +164,7 @@ def test_a_clock_that_starts_again_holds_nobody(clock: Clock) -> None:
     ledger, caps = Ledger(None), Caps(requests=1, in_flight=1)
     assert isinstance(admit(ledger, caps), Admitted)
     clock.now_s = 5.0  # the machine was started again; the process that called is gone too
-    with ledger._transaction(write=True) as db:
+    with ledger._database.transaction() as db:
         db.execute(f"UPDATE calls SET owner = '{processes._namespace()}:4194999:1'")
     assert isinstance(admit(ledger, caps), Admitted)
 
@@ -193,7 +182,7 @@ def test_a_call_keeps_to_all_limits_of_its_key_whichever_model_declares_them(clo
     assert isinstance(admit(ledger, Caps(requests=3)), Admitted)
     assert isinstance(admit(ledger, Caps()), Admitted)
     assert isinstance(admit(ledger, Caps(requests=100, tokens=5)), Admitted)
-    assert ledger.totals("key") == (3, 0)
+    assert ledger.totals("key") == (3, 3)
     for caps in (Caps(), Caps(requests=3), Caps(requests=100, tokens=5)):
         wait = admit(ledger, caps)
         assert isinstance(wait, Wait)
@@ -207,6 +196,169 @@ def test_a_call_keeps_to_all_limits_of_its_key_whichever_model_declares_them(clo
     assert "tokens a minute" in getattr(admit(ledger, Caps(), 4), "why", "")
     ledger.forgive()  # the next launch may declare others
     assert admit(ledger, Caps(), 4) == Admitted(None, clock.now_s)
+
+
+# calls that nothing holds up
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pass"), st.floats(0, 3)),
+        st.tuples(st.just("ask"), st.sampled_from(["m1", "m2"]), st.integers(0, 2), st.integers(1, 60)),
+        st.tuples(st.just("end"), st.integers(0, 50), st.none() | st.integers(0, 60)),
+        st.tuples(st.just("fail"), st.sampled_from(["m1", "m2"]), st.none() | st.floats(0.1, 3)),
+        st.tuples(st.just("answer"), st.sampled_from(["m1", "m2"])),
+        st.tuples(st.just("give up"), st.integers(0, 50)),
+    ),
+    min_size=5,
+    max_size=60,
+)
+CAPS = st.builds(
+    Caps, st.none() | st.integers(1, 5), st.none() | st.integers(20, 150), st.none() | st.integers(1, 4), st.just(5.0)
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(EVENTS, st.tuples(CAPS, CAPS, st.just(Caps())))
+def test_one_statement_decides_as_all_of_them_do(events, declares) -> None:
+    """One ledger is asked at once and again where something may hold a call up, the other one with all statements."""
+    clock = Clock()
+    real, ledger_module.time = ledger_module.time, clock  # type: ignore[assignment]
+    try:
+        quick, thorough = Ledger(None), Ledger(None)
+        admitted: list[tuple[int, int]] = []
+        tickets: list[tuple[int, int]] = []
+        for kind, *how in events:
+            clock.now_s += 0.01
+            if kind == "pass":
+                clock.now_s += how[0] + ledger_module.KNOWN_S
+            elif kind == "ask":
+                model, n, tokens = how
+                asked = ("key", model, declares[n], tokens)
+                said = quick.admit_at_once(*asked, 9.0) or quick.admit(*asked, None, 9.0)
+                meant = thorough.admit(*asked, None, 9.0)
+                assert type(said) is type(meant)
+                if isinstance(said, Admitted) and isinstance(meant, Admitted):
+                    assert (said.call is None) == (meant.call is None)
+                    if said.call is not None and meant.call is not None:
+                        admitted.append((said.call, meant.call))
+                elif isinstance(said, Wait) and isinstance(meant, Wait):
+                    assert (said.seconds, said.why) == (meant.seconds, meant.why)
+                    if said.ticket is not None and meant.ticket is not None:
+                        tickets.append((said.ticket, meant.ticket))
+            elif kind == "end" and admitted:
+                one, other = admitted.pop(how[0] % len(admitted))
+                quick.settle(one, how[1])
+                thorough.settle(other, how[1])
+            elif kind == "give up" and tickets:
+                one, other = tickets.pop(how[0] % len(tickets))
+                quick.leave(one)
+                thorough.leave(other)
+            elif kind == "fail":
+                quick.failed(how[0], clock.now_s, how[1])
+                thorough.failed(how[0], clock.now_s, how[1])
+            elif kind == "answer":
+                quick.succeeded("key", how[0])
+                thorough.succeeded("key", how[0])
+            assert quick.totals("key") == thorough.totals("key")
+    finally:
+        ledger_module.time = real
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    CAPS.filter(lambda caps: caps.any),
+    st.lists(st.integers(1, 60), max_size=4),
+    st.lists(st.integers(1, 60), min_size=1, max_size=6),
+)
+def test_calls_that_ask_together_are_answered_as_one_after_the_other(caps, before, tokens) -> None:
+    together, in_turn = Ledger(None), Ledger(None)
+    for ledger in (together, in_turn):
+        assert isinstance(admit(ledger, caps), Admitted)
+        for each in before:
+            ledger.admit_at_once("key", "model", caps, each, 30.0)
+    asking = [ledger_module._Entering("key", "model", caps, each, 30.0) for each in tokens]
+    together._do_together(asking)
+    one_by_one = [in_turn.admit_at_once("key", "model", caps, each, 30.0) for each in tokens]
+    assert [call.admitted is None for call in asking] == [answer is None for answer in one_by_one]
+    ids = [call.admitted.call for call in asking if call.admitted is not None]
+    assert ids == [answer.call for answer in one_by_one if answer is not None]
+    assert together.totals("key") == in_turn.totals("key")
+    calls, most = together.totals("key")
+    for id in ids:
+        together.settle(id, 3)
+    ended = sum(call.tokens for call in asking if call.admitted is not None)
+    assert together.totals("key") == (calls, most - ended + 3 * len(ids))
+
+
+def test_nothing_goes_at_once_past_a_limit_or_one_that_waits_for_it(clock: Clock) -> None:
+    ledger, caps = Ledger(None), Caps(requests=3, tokens=100)
+
+    def at_once(own: Caps, tokens: int) -> Admitted | None:
+        return ledger.admit_at_once("key", "model", own, tokens, 600.0)
+
+    assert at_once(Caps(), 60) == Admitted(None, clock.now_s)
+    assert at_once(caps, 60) is None  # its limits are not declared yet
+    assert admit(ledger, caps, 60) == Admitted(1, clock.now_s)
+    assert at_once(Caps(), 1) == Admitted(2, clock.now_s)  # they hold for all of the key, and at once
+    waiting = admit(ledger, caps, 90)
+    assert isinstance(waiting, Wait)
+    assert waiting.ticket is not None
+    assert at_once(caps, 5) is None  # it would fit, but the large one would wait for ever behind such
+    ledger.leave(waiting.ticket)
+    assert at_once(caps, 5) == Admitted(3, clock.now_s)
+    assert at_once(caps, 5) is None
+    clock.now_s += 60 + MARGIN_S - 2 * SLOT_S
+    assert at_once(caps, 5) is None
+    clock.now_s += 4 * SLOT_S
+    assert at_once(caps, 5) == Admitted(4, clock.now_s)
+
+
+def test_what_other_processes_learn_is_heard_of_soon(clock: Clock, tmp_path: Path) -> None:
+    ours, theirs = Ledger(tmp_path / "limits.db"), Ledger(tmp_path / "limits.db")
+
+    def ask() -> Admitted | None:
+        return ours.admit_at_once("key", "model", Caps(), 1, 30.0)
+
+    assert ask() == Admitted(None, clock.now_s)
+    theirs.failed("model", clock.now_s, 5.0)
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() is None
+    theirs.succeeded("key", "model")
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() == Admitted(None, clock.now_s)
+    assert isinstance(admit(theirs, Caps(requests=1)), Admitted)
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() is None
+    ours.failed("model", clock.now_s, None)  # and what it has learned itself at once
+    ours.forgive()
+    assert ask() == Admitted(None, clock.now_s)
+    ours.refused("model", "AuthFailed", "no")
+    assert ask() is None
+    ours.close()
+    theirs.close()
+
+
+def test_a_call_that_waited_for_the_database_counts_from_then_on(tmp_path: Path) -> None:
+    ledger, caps = Ledger(tmp_path / "limits.db"), Caps(requests=5, tokens=100)
+    assert isinstance(admit(ledger, caps), Admitted)
+    other = sqlite3.connect(tmp_path / "limits.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(2 * ledger_module.LATE_S, lambda: other.execute("COMMIT"))
+    timer.start()
+    asked_at = time.monotonic()
+    answer = ledger.admit_at_once("key", "model", caps, 7, 30.0)
+    timer.join()
+    assert answer is not None
+    assert answer.call is not None
+    assert answer.at - asked_at > ledger_module.LATE_S
+    with ledger._database.reading() as db:
+        slots = db.execute("SELECT slot, requests, tokens FROM slots ORDER BY slot").fetchall()
+    assert slots[-1] == (int(answer.at / SLOT_S), 1, 7)
+    assert ledger.totals("key") == (2, 8)
+    ledger.settle(answer.call, 3)
+    assert ledger.totals("key") == (2, 4)
+    ledger.close()
+    other.close()
 
 
 # failing models
@@ -235,7 +387,7 @@ def test_a_model_that_fails_is_left_alone_and_tried_by_one_call(clock: Clock) ->
     assert isinstance(admit(ledger, Caps()), Admitted)
     clock.now_s += 30.5  # the process that tried was killed
     assert isinstance(admit(ledger, Caps()), Admitted)
-    ledger.succeeded("model")
+    ledger.succeeded("key", "model")
     assert [isinstance(admit(ledger, Caps()), Admitted) for _ in range(3)] == [True] * 3
 
 
@@ -296,7 +448,7 @@ def test_a_call_whose_model_begins_to_fail_gives_its_turn_up(clock: Clock) -> No
     assert (paused.seconds, paused.ticket) == (90.0, None)
     clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
     assert isinstance(ledger.admit("key", "healthy", caps, 1, behind.ticket, 30.0), Admitted)
-    with ledger._transaction(write=False) as db:
+    with ledger._database.reading() as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
 
 
@@ -331,7 +483,7 @@ def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
     assert isinstance(said, Failure)
     assert said.retryable
     assert "limit of requests a minute is used up" in said.text
-    with standing.ledger._transaction(write=False) as db:
+    with standing.ledger._database.reading() as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
 
 
@@ -387,7 +539,7 @@ def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
     assert "2 calls are in flight" in said.text
     standing.leave(entered, 7, Success("", 1))
     assert isinstance(standing.enter(free, 1, 1.0, 60.0), Pass)
-    assert standing.ledger.totals("key") == (3, 7)
+    assert standing.ledger.totals("key") == (3, 9)
 
 
 def test_a_call_that_ends_lets_the_next_one_in() -> None:
@@ -416,7 +568,7 @@ def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from mlesearch.models.limits import Gate, Lane, Shared; from mlesearch.models.ledger import Caps\n"
+        "from mlesearch.models.limits import Gate, Lane, Shared; from mlesearch.models.windows import Caps\n"
         f"Gate(Shared(Path({str(path)!r}))).enter(Lane('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
         "os.kill(os.getpid(), 9)"
     )
@@ -424,7 +576,7 @@ def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
     standing = Gate(Shared(path))
     assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 5.0, 600.0), Pass)
     assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 0.1, 600.0), Failure)
-    assert standing.ledger.totals("key") == (2, 0)
+    assert standing.ledger.totals("key") == (2, 2)
     standing.ledger.close()
 
 
@@ -442,7 +594,7 @@ def test_a_fork_has_a_gate_of_its_own(tmp_path: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
     assert isinstance(entered, Pass)
     mine.leave(entered, 5, Success("", 1))
-    assert mine.ledger.totals("key") == (2, 5)
+    assert mine.ledger.totals("key") == (2, 6)
     mine.ledger.close()
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -324,6 +325,7 @@ class LiteLLMClient:
         return access
 
 
+@lru_cache(maxsize=256)
 def endpoint_bucket(url: str) -> str:
     """What an own endpoint is called in the ledger, which lies in the study's folder: by a digest."""
     return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"

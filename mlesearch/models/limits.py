@@ -17,10 +17,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mlesearch.models.ledger import Admitted, Caps, Ledger, Refused, Wait
+from mlesearch.models.breakers import Refused
+from mlesearch.models.ledger import Ledger
 from mlesearch.models.params import LiveParams
 from mlesearch.models.protocol import AuthFailed, FatalModelError, QuotaExhausted, RetriesExhausted
 from mlesearch.models.retry import Failure, Success
+from mlesearch.models.windows import Admitted, Caps, Wait
 from mlesearch.types import ConfigError
 
 FATAL = {kind.__name__: kind for kind in (AuthFailed, QuotaExhausted, FatalModelError)}
@@ -179,10 +181,15 @@ class Gate:
                 return answer
 
     def _in_turn(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
-        """Where the bucket is limited, the threads of a process queue, so that one at a time asks the ledger."""
+        """Calls that have to wait for a limit queue, so that one thread of a process at a time asks the ledger."""
+        turn = self._turns.setdefault(lane.bucket, threading.Lock())
+        if not turn.locked():
+            caps = part_of(lane.caps, self._shared.parts)
+            answer = self.ledger.admit_at_once(lane.bucket, lane.model, caps, tokens, call_s)
+            if answer is not None:
+                return Pass(lane, answer.call, answer.at)
         if not lane.caps.any and lane.bucket not in self._limited:
             return self._ask(lane, tokens, end, call_s)
-        turn = self._turns.setdefault(lane.bucket, threading.Lock())
         if not turn.acquire(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX))):
             return _too_late("other calls wait in front of it")
         try:
@@ -222,12 +229,12 @@ class Gate:
         """
         lane = admitted.lane
         if admitted.call is not None:
-            self.ledger.settle(lane.bucket, admitted.call, tokens)
-            self._freed.setdefault(lane.bucket, threading.Event()).set()
+            freed = self._freed.setdefault(lane.bucket, threading.Event())
+            self.ledger.settle(admitted.call, tokens, freed.set)
         if result is None:
             self.ledger.abandoned(lane.model)
         elif isinstance(result, Success) or not (result.retryable or issubclass(result.error, FatalModelError)):
-            self.ledger.succeeded(lane.model)  # it answered, if only that it does not take this prompt
+            self.ledger.succeeded(lane.bucket, lane.model)  # it answered, if only that it does not take this prompt
         elif result.retryable:
             self.ledger.failed(lane.model, admitted.at, result.retry_after_s)
         elif self._shared.path is not None:  # a study's: a process alone may be given another key at any time
