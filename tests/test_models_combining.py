@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -130,3 +131,27 @@ def test_an_interruption_ends_the_job_of_its_own_thread_alone() -> None:
     assert sorted(map(str, recorder.done)) == ["0", "1", "2", "first", "handed in"]
     together.do("next")
     assert recorder.done[-1] == "next"
+
+
+def test_a_thread_that_is_interrupted_while_it_waits_holds_up_nobody() -> None:
+    recorder = Recorder()
+    together = Combining(recorder)
+    recorder.gate.clear()
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(together.do, "first")
+        assert recorder.begun.wait(LONG_S)
+
+        def interrupt() -> None:
+            _until(lambda: len(together._handed_in) == 1)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        interrupting = pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            together.do("interrupted")
+        interrupting.result(LONG_S)
+        others = [pool.submit(together.do, n) for n in range(3)]
+        _until(lambda: len(together._handed_in) == 4)
+        recorder.gate.set()
+        for waiting in (first, *others):
+            waiting.result(LONG_S)
+    assert sorted(map(str, recorder.done)) == ["0", "1", "2", "first", "interrupted"]  # it was left to the others

@@ -32,17 +32,24 @@ class Combining(Generic[Job]):
     def do(self, job: Job) -> None:
         """Have a job done, and come back when it is.
 
+        A thread that is interrupted here (Ctrl-C) may leave its job to the others.
+
         Raises:
             Exception: what `work` raised when this job was among its own.
         """
         entry = _Entry(job, waits=True)
         self._handed_in.append(entry)
-        while not entry.done:
-            if self._at_work.acquire(blocking=False):
-                self._work_once(entry)
-                self._hand_over()
-            else:
-                entry.wait()
+        try:
+            while not entry.done:
+                if self._at_work.acquire(blocking=False):
+                    self._work_once(entry)
+                    self._hand_over()
+                else:
+                    entry.wait()
+        except BaseException:
+            entry.waits = False
+            self._hand_over()
+            raise
         if entry.error is not None:
             raise entry.error
 
@@ -70,7 +77,6 @@ class Combining(Generic[Job]):
         except BaseException:  # this thread is interrupted: that ends its own job alone
             self._handed_in.extendleft(entry for entry in reversed(entries) if entry is not own)
             self._at_work.release()
-            self._hand_over()
             raise
         self._at_work.release()
         for entry in entries:

@@ -37,7 +37,7 @@ class LedgerError(MlesearchError):
 
 @dataclass(slots=True)
 class _Entering:
-    """A call that asks to be let through."""
+    """A call that asks to be let through; given up where its thread was interrupted."""
 
     bucket: str
     model: str
@@ -45,6 +45,7 @@ class _Entering:
     tokens: int
     call_s: float
     admitted: Admitted | None = None
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,12 @@ class Ledger:
         if not caps.any and not known.limited:
             return Admitted(None, time.monotonic())
         entering = _Entering(bucket, model, caps, tokens, call_s)
-        self._together.do(entering)
+        try:
+            self._together.do(entering)
+        except BaseException:
+            entering.given_up = True
+            self._take_back([entering])
+            raise
         return entering.admitted
 
     def admit(
@@ -202,19 +208,28 @@ class Ledger:
 
     def _do_together(self, jobs: Sequence[_Entering | _Ended]) -> None:
         ended = [job for job in jobs if isinstance(job, _Ended)]
+        entering = [job for job in jobs if isinstance(job, _Entering)]
         alike: dict[object, list[_Entering]] = {}
-        for job in jobs:
-            if isinstance(job, _Entering) and job.admitted is None:  # it is, if a thread was interrupted afterwards
-                alike.setdefault((job.bucket, job.model, job.caps), []).append(job)
+        for call in entering:
+            if call.admitted is None and not call.given_up:  # it may be, if a thread was interrupted afterwards
+                alike.setdefault((call.bucket, call.model, call.caps), []).append(call)
         with self._database.reading() as db:
             if ended:
                 windows.end(db, [(job.call, job.tokens) for job in ended])
             for group in alike.values():
                 if not self._admitted(db, group) and len(group) > 1:  # they do not all fit: in turn, then
-                    for job in group:
-                        self._admitted(db, [job])
+                    for call in group:
+                        self._admitted(db, [call])
+        self._take_back(entering)
         for job in ended:
             job.then()
+
+    def _take_back(self, calls: Sequence[_Entering]) -> None:
+        """Calls that were let through when nobody waited for it any more have ended, and used nothing."""
+        unsent = [(call.admitted.call, 0) for call in calls if call.given_up and call.admitted and call.admitted.call]
+        if unsent:
+            with self._database.reading() as db:
+                windows.end(db, unsent)
 
     def _admitted(self, db: sqlite3.Connection, calls: Sequence[_Entering]) -> bool:
         """Let calls of one bucket and model through, all of them or none."""
