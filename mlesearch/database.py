@@ -58,13 +58,14 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; no other process writes meanwhile."""
         with self.reading() as db:
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # an interruption may come before it has begun, and after it has ended
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

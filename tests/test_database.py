@@ -62,6 +62,32 @@ def test_what_fails_half_way_did_not_happen(tmp_path):
     assert count(database) == 1
 
 
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "COMMIT"])
+def test_an_interruption_as_a_transaction_begins_or_ends_leaves_none_open(tmp_path, statement):
+    database = counter(tmp_path / "n.db")
+    add(database)
+    connection = database._open
+
+    class Interrupted:
+        in_transaction = property(lambda _self: connection.in_transaction)
+
+        def execute(self, words, *values):
+            done = connection.execute(words, *values)
+            if words == statement:  # Ctrl-C while it waited for another process
+                raise KeyboardInterrupt
+            return done
+
+    database._open = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        add(database)
+    database._open = connection
+    assert not connection.in_transaction
+    value = count(counter(tmp_path / "n.db"))
+    assert value == (1 if statement == "BEGIN IMMEDIATE" else 2)
+    add(database)
+    assert count(counter(tmp_path / "n.db")) == value + 1
+
+
 def test_processes_that_read_and_write_lose_nothing(tmp_path):
     path = tmp_path / "n.db"
     workers = [FORK.Process(target=lambda: add(counter(path), 50)) for _ in range(4)]

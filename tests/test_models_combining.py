@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from mlesearch.models import combining
 from mlesearch.models.combining import Combining
 
 LONG_S = 30.0
@@ -70,88 +75,114 @@ def test_each_job_is_done_once_and_those_of_a_thread_in_order(threads: int) -> N
         assert [job[1] for job in recorder.done if job[0] == thread] == list(range(101))  # type: ignore[index]
 
 
-def test_what_comes_while_one_is_at_work_goes_together_and_on_a_thread_that_waits() -> None:
+def test_what_comes_while_another_is_done_goes_together() -> None:
     recorder = Recorder()
     together = Combining(recorder)
     recorder.gate.clear()
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(together.do, "first")
         assert recorder.begun.wait(LONG_S)
-        together.hand_in("handed in")  # it does not wait for whoever is at work
+        together.hand_in("handed in")  # it does not wait
         others = [pool.submit(together.do, n) for n in range(5)]
-        _until(lambda: len(together._handed_in) == 6)
+        _until(lambda: together._handed_in.qsize() == 6)
+        assert not first.done()
         recorder.gate.set()
         for waiting in (first, *others):
             waiting.result(LONG_S)
-    (one, jobs), (another, rest) = recorder.batches
+    (_, jobs), (_, rest) = recorder.batches
     assert (jobs, set(rest)) == (["first"], {"handed in", *range(5)})
-    assert one != another  # the first goes its way once its own job is done
 
 
-def test_a_job_that_is_handed_in_last_is_done_by_whoever_is_at_work() -> None:
-    recorder = Recorder()
-    together = Combining(recorder)
-    recorder.gate.clear()
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(together.do, "first")
-        assert recorder.begun.wait(LONG_S)
-        together.hand_in("last")
-        recorder.gate.set()
-        first.result(LONG_S)
-    assert recorder.done == ["first", "last"]
-
-
-def test_an_error_is_raised_where_it_was_waited_for_and_ends_nothing() -> None:
+def test_an_error_is_raised_by_all_that_wait_and_ends_nothing() -> None:
     recorder = Recorder()
     together = Combining(recorder)
     together.hand_in(ValueError("nobody hears"))
-    with pytest.raises(ValueError, match="as meant"):
-        together.do(ValueError("as meant"))
-    together.do("next")
-    assert recorder.done == ["next"]
-
-
-def test_an_interruption_ends_the_job_of_its_own_thread_alone() -> None:
-    recorder = Recorder()
-    together = Combining(recorder)
+    together.finish()
     recorder.gate.clear()
+    recorder.begun.clear()
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(together.do, "first")
         assert recorder.begun.wait(LONG_S)
-        interrupted = pool.submit(together.do, KeyboardInterrupt())
-        _until(lambda: len(together._handed_in) == 1)
-        others = [pool.submit(together.do, n) for n in range(3)]
-        together.hand_in("handed in")
-        _until(lambda: len(together._handed_in) == 5)
+        both = [pool.submit(together.do, job) for job in (KeyError("as meant"), "beside it")]
+        _until(lambda: together._handed_in.qsize() == 2)
         recorder.gate.set()
-        for waiting in (first, *others):
-            waiting.result(LONG_S)
-        with pytest.raises(KeyboardInterrupt):
-            interrupted.result(LONG_S)
-    assert sorted(map(str, recorder.done)) == ["0", "1", "2", "first", "handed in"]
+        first.result(LONG_S)
+        errors = [waiting.exception(LONG_S) for waiting in both]
+    assert [type(error) for error in errors] == [KeyError, KeyError]
+    assert errors[0] is not errors[1]
     together.do("next")
-    assert recorder.done[-1] == "next"
+    assert recorder.done == ["first", "next"]
 
 
-def test_a_thread_that_is_interrupted_while_it_waits_holds_up_nobody() -> None:
+def test_the_thread_ends_when_it_is_idle_and_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combining, "IDLE_S", 0.02)
     recorder = Recorder()
     together = Combining(recorder)
-    recorder.gate.clear()
-    with ThreadPoolExecutor(8) as pool:
-        first = pool.submit(together.do, "first")
-        assert recorder.begun.wait(LONG_S)
+    together.finish()  # nothing was begun
+    assert recorder.batches == []
+    for n in range(20):
+        together.do(n)
+        time.sleep(0.01 * (n % 4))
+    assert recorder.done == list(range(20))
+    _until(lambda: together._thread is None)
+    together.do("again")
+    assert recorder.done[-1] == "again"
 
-        def interrupt() -> None:
-            _until(lambda: len(together._handed_in) == 1)
+
+def test_what_was_handed_in_is_done_before_the_process_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from mlesearch.models.combining import Combining\n"
+        "def work(jobs):\n"
+        "    time.sleep(0.3); open(sys.argv[1], 'a').write(''.join(jobs))\n"
+        "together = Combining(work)\n"
+        "for job in 'abc': together.hand_in(job); time.sleep(0.05)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "done")], check=True, timeout=LONG_S)
+    assert (tmp_path / "done").read_text() == "abc"
+
+
+def test_threads_that_are_interrupted_hold_up_nobody() -> None:
+    """Ctrl-C again and again, wherever the main thread is, while others hand in jobs."""
+    recorder = Recorder()
+    together = Combining(recorder)
+    stop = threading.Event()
+    counted = [0] * 4
+
+    def busy(thread: int) -> None:
+        while not stop.is_set():
+            together.do((thread, counted[thread]))
+            counted[thread] += 1
+
+    def interrupts() -> None:
+        for n in range(300):
+            time.sleep(0.0005 * (n % 7))
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        stop.set()
 
-        interrupting = pool.submit(interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            together.do("interrupted")
+    inside, interrupted = False, 0
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        nonlocal inside, interrupted
+        if inside:
+            inside, interrupted = False, interrupted + 1
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    with ThreadPoolExecutor(5) as pool:
+        working = [pool.submit(busy, thread) for thread in range(4)]
+        interrupting = pool.submit(interrupts)
+        while not stop.is_set():
+            with contextlib.suppress(KeyboardInterrupt):
+                inside = True
+                while not stop.is_set():
+                    together.do("main")
+                    together.hand_in("main")
+                inside = False
         interrupting.result(LONG_S)
-        others = [pool.submit(together.do, n) for n in range(3)]
-        _until(lambda: len(together._handed_in) == 4)
-        recorder.gate.set()
-        for waiting in (first, *others):
+        for waiting in working:
             waiting.result(LONG_S)
-    assert sorted(map(str, recorder.done)) == ["0", "1", "2", "first", "interrupted"]  # it was left to the others
+    signal.signal(signal.SIGINT, before)
+    assert interrupted > 100
+    for thread in range(4):
+        done = [job[1] for job in recorder.done if job[0] == thread]  # type: ignore[index]
+        assert done == list(range(counted[thread]))

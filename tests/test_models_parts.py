@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import email.utils
 import os
+import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -357,6 +362,44 @@ def test_the_loops_slots_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(TimeoutError):
             own.run(sleeps, limit_s=0.05, deadline_s=1.0)
     own.close()
+
+
+def test_a_coroutine_that_can_not_be_made_or_ignores_its_end_keeps_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "MAX_IN_FLIGHT", 1)
+    monkeypatch.setattr(loop_module, "GRACE_S", 0.1)
+    own = BackgroundLoop()
+    stop = threading.Event()
+
+    def broken() -> Coroutine[Any, Any, int]:
+        raise ValueError("as meant")
+
+    async def stubborn() -> int:
+        while not stop.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+        return 1
+
+    async def seven() -> int:
+        return 7
+
+    async def leaves() -> None:
+        raise asyncio.CancelledError
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="as meant"):
+            own.run(broken, limit_s=1.0, deadline_s=1.0)
+    with pytest.raises(TimeoutError):
+        own.run(stubborn, limit_s=0.05, deadline_s=5.0)
+    assert own.run(seven, limit_s=1.0, deadline_s=1.0) == 7
+    with pytest.raises(concurrent.futures.CancelledError):
+        own.run(leaves, limit_s=1.0, deadline_s=1.0)
+    stop.set()
+    time.sleep(0.2)  # the stubborn one has ended: its slot was given back once
+    assert own._slots.qsize() == 1
+    own.close()
+    with pytest.raises((RuntimeError, TimeoutError)):
+        own.run(seven, limit_s=0.1, deadline_s=0.1)
+    assert own._slots.qsize() == 1
 
 
 def test_nothing_is_left_in_the_environment_by_reading_parameters() -> None:

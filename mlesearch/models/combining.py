@@ -1,24 +1,31 @@
-"""Small jobs that threads hand in one by one, and that one of them does for all: flat combining.
+"""Small jobs that threads hand in one by one, and that one thread does together.
 
 Where many threads ask one database, each of them would wait for its lock, and for the interpreter at every statement.
-Here the first that comes does what all have handed in meanwhile, in one go; the busier they are, the more go together.
-
-Source: Hendler, Incze, Shavit, Tzafrir, "Flat combining and the synchronization-parallelism tradeoff", SPAA 2010.
+Here what has been handed in meanwhile is done in one go: the busier the threads are, the more go together. The thread
+that does it receives no signals, so that Ctrl-C never leaves a job half done.
 """
 
 from __future__ import annotations
 
-import contextlib
+import atexit
+import copy
+import os
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 
+IDLE_S = 1.0
+"""After so long without a job the thread ends; the next job starts another one."""
+
+FINISH_S = 5.0
+"""The end of the process waits so long for what has been handed in."""
+
 
 class Combining(Generic[Job]):
-    """Has jobs done, several together.
+    """Has jobs done, several together. Nothing is started before the first one.
 
     Args:
         work: does jobs, in the order in which they were handed in; never called by two threads at once.
@@ -26,91 +33,97 @@ class Combining(Generic[Job]):
 
     def __init__(self, work: Callable[[Sequence[Job]], None]) -> None:
         self._work = work
-        self._handed_in: deque[_Entry[Job]] = deque()
-        self._at_work = threading.Lock()
+        self._handed_in: SimpleQueue[_Entry[Job]] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def do(self, job: Job) -> None:
-        """Have a job done, and come back when it is.
-
-        A thread that is interrupted here (Ctrl-C) may leave its job to the others.
+        """Have a job done, and come back when it is; a thread that is interrupted here leaves it to be done.
 
         Raises:
             Exception: what `work` raised when this job was among its own.
         """
-        entry = _Entry(job, waits=True)
-        self._handed_in.append(entry)
-        try:
-            while not entry.done:
-                if self._at_work.acquire(blocking=False):
-                    self._work_once(entry)
-                    self._hand_over()
-                else:
-                    entry.wait()
-        except BaseException:
-            entry.waits = False
-            self._hand_over()
-            raise
+        entry = _Entry(job)
+        self._put(entry)
+        entry.wait()
         if entry.error is not None:
-            raise entry.error
+            raise copy.copy(entry.error) from entry.error  # other threads raise it too
 
     def hand_in(self, job: Job) -> None:
-        """Have a job done: here if nobody is at work, else soon, by whoever is; no error of it is heard of."""
-        self._handed_in.append(_Entry(job, waits=False))
-        self._hand_over()
+        """Have a job done soon; no error of it is heard of."""
+        self._put(_Entry(job))
 
-    def _hand_over(self) -> None:
-        """See that somebody does what has been handed in, and not this thread while others wait for something."""
-        while handed_in := list(self._handed_in):
-            waiting = next((entry for entry in handed_in if entry.waits), None)
-            if waiting is not None:
-                waiting.wake()
-                return
-            if not self._at_work.acquire(blocking=False):
-                return  # whoever is at work looks here afterwards
-            self._work_once(None)
+    def finish(self, longest_s: float | None = None) -> None:
+        """Wait until all is done that has been handed in before."""
+        if self._thread is not None:
+            last: _Entry[Job] = _Entry(None)
+            self._put(last)
+            last.wait(longest_s)
 
-    def _work_once(self, own: _Entry[Job] | None) -> None:
-        """Do what has been handed in, and give up the work."""
-        entries = [self._handed_in.popleft() for _ in range(len(self._handed_in))]
+    def _put(self, entry: _Entry[Job]) -> None:
+        self._handed_in.put(entry)
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._serve, name="mlesearch-jobs", daemon=True)
+                self._thread.start()
+
+    def _serve(self) -> None:
+        pid = os.getpid()
+
+        def finish() -> None:
+            if os.getpid() == pid:  # a forked child has nothing to finish
+                self.finish(FINISH_S)
+
+        atexit.register(finish)
         try:
-            self._do(entries)
-        except BaseException:  # this thread is interrupted: that ends its own job alone
-            self._handed_in.extendleft(entry for entry in reversed(entries) if entry is not own)
-            self._at_work.release()
-            raise
-        self._at_work.release()
-        for entry in entries:
-            if entry is not own:
-                entry.wake()
+            while entries := self._next():
+                self._do(entries)
+        finally:
+            atexit.unregister(finish)
+
+    def _next(self) -> list[_Entry[Job]]:
+        """What has been handed in; empty: nothing for long, and this thread is to end."""
+        entries: list[_Entry[Job]] = []
+        while not entries:
+            try:
+                entries.append(self._handed_in.get(timeout=IDLE_S))
+            except Empty:
+                with self._starting:
+                    if self._handed_in.empty():
+                        self._thread = None
+                        return []
+        while True:
+            try:
+                entries.append(self._handed_in.get_nowait())
+            except Empty:
+                return entries
 
     def _do(self, entries: list[_Entry[Job]]) -> None:
-        error: Exception | None = None
+        jobs = [entry.job for entry in entries if entry.job is not None]
+        error: BaseException | None = None
         try:
-            if entries:
-                self._work([entry.job for entry in entries])
-        except Exception as raised:
+            if jobs:
+                self._work(jobs)
+        except BaseException as raised:  # whoever waits raises it
             error = raised
         for entry in entries:
-            entry.error, entry.done = error, True
+            entry.end(error)
 
 
 class _Entry(Generic[Job]):
-    """A job and the thread that waits for it, if one does."""
+    """A job, and what its thread waits for."""
 
-    __slots__ = ("_woken", "done", "error", "job", "waits")
+    __slots__ = ("_ended", "error", "job")
 
-    def __init__(self, job: Job, *, waits: bool) -> None:
+    def __init__(self, job: Job | None) -> None:
         self.job = job
-        self.waits = waits
-        self.done = False
-        self.error: Exception | None = None
-        self._woken = threading.Lock()
-        self._woken.acquire()
+        self.error: BaseException | None = None
+        self._ended = threading.Lock()
+        self._ended.acquire()
 
-    def wait(self) -> None:
-        """Until it is done, or somebody has to do it."""
-        self._woken.acquire()
+    def wait(self, longest_s: float | None = None) -> None:
+        self._ended.acquire(timeout=-1 if longest_s is None else longest_s)
 
-    def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it was woken already and has not run since
-            self._woken.release()
+    def end(self, error: BaseException | None) -> None:
+        self.error = error
+        self._ended.release()

@@ -1,12 +1,12 @@
 """What all processes that use one key have sent lately, and which models are failing: a small SQLite database.
 
-Each method is one transaction, so that what is decided from the counts and what is added to them are one step. The
-content is worth minutes at most: nothing is synced, and a database that was lost costs a few calls above a limit. Its
-tables are those of `windows` and `breakers`.
+What is decided from the counts and what is added to them are one transaction. The content is worth minutes at most:
+nothing is synced, and a database that was lost costs a few calls above a limit. Its tables are those of `windows` and
+`breakers`.
 
 Where many calls are in flight, each statement costs far more than its own time, as it hands the interpreter to another
-thread. So a call that nothing holds up takes one statement to begin and one to end, and threads that ask at the same
-time are answered together.
+thread. So a call that nothing holds up is counted by one statement and ended by one, threads that ask at the same time
+are answered together, and no thread waits for the end of its call to be counted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlesearch.database import Database
 from mlesearch.models import breakers, windows
@@ -23,9 +24,6 @@ from mlesearch.models.breakers import Refused
 from mlesearch.models.combining import Combining
 from mlesearch.models.windows import Admitted, Caps, Wait
 from mlesearch.types import MlesearchError
-
-LATE_S = 0.25
-"""Calls that were counted so long after the clock was read, as another process held the database, are moved to now."""
 
 KNOWN_S = 0.05
 """How long a process goes by what it read of a model's breaker, and of the limits that other models declared."""
@@ -55,6 +53,14 @@ class _Ended:
     then: Callable[[], object]
 
 
+class _Answered(NamedTuple):
+    bucket: str
+    model: str
+
+
+_Job = _Entering | _Ended | _Answered
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     limited: bool
@@ -69,20 +75,21 @@ class Ledger:
         """Nothing is made before the first transaction."""
         self.path = path
         self._database = Database(path, _prepare, synced="OFF", failed=self._failed, private=True)
-        self._together: Combining[_Entering | _Ended] = Combining(self._do_together)
+        self._together: Combining[_Job] = Combining(self._do_together)
         self._knows: dict[tuple[str, str], _Known] = {}
 
     def admit_at_once(self, bucket: str, model: str, caps: Caps, tokens: int, call_s: float) -> Admitted | None:
         """Let a call through that nothing holds up; None: something may, and `admit` tells.
 
-        Several threads that ask at the same time are answered together. What other processes have learned of a key
-        without limits, and of a model, is heard of within `KNOWN_S`.
+        Several threads that ask at the same time are answered together. A model that declares no limits hears within
+        `KNOWN_S` of those that another process declared for its bucket, and of failures that another one met with.
         """
-        known = self._known(bucket, model)
-        if known.failing:
-            return None
-        if not caps.any and not known.limited:
-            return Admitted(None, time.monotonic())
+        if not caps.any:
+            known = self._known(bucket, model)
+            if known.failing:
+                return None
+            if not known.limited:
+                return Admitted(None, time.monotonic())
         entering = _Entering(bucket, model, caps, tokens, call_s)
         try:
             self._together.do(entering)
@@ -108,6 +115,7 @@ class Ledger:
             ticket: of an earlier `Wait` of this call.
             call_s: the call has ended after so long, whatever happens to its process.
         """
+        self._together.finish()  # what calls of this process have given back is free
         limited = caps.any or self._known(bucket, model).limited
         try:
             with self._database.transaction() if limited else self._database.reading() as db:
@@ -138,17 +146,18 @@ class Ledger:
             windows.give_up_turn(db, ticket)
 
     def settle(self, call: int, tokens: int | None, then: Callable[[], object] = lambda: None) -> None:
-        """A call has ended: count what it used (None: nobody knows, so the most that it could).
+        """A call has ended: count soon what it used (None: nobody knows, so the most that it could).
 
         Args:
             call: as it was admitted.
             tokens: what it used.
-            then: called once it is counted: now, or soon on the thread of another call.
+            then: called afterwards, on another thread.
         """
         self._together.hand_in(_Ended(call, tokens, then))
 
     def totals(self, bucket: str) -> tuple[int, int]:
         """All calls ever admitted, and their tokens: those of a call that has not ended are the most it can use."""
+        self._together.finish()
         with self._database.reading() as db:
             return windows.totals(db, bucket)
 
@@ -172,10 +181,11 @@ class Ledger:
 
     def succeeded(self, bucket: str, model: str) -> None:
         """A call was answered: the breaker closes."""
-        if self._known(bucket, model).failing:
-            with self._database.reading() as db:
-                breakers.close(db, model)
-            self._knows = {}
+        known = self._fresh(bucket, model)
+        if known is None:
+            self._together.hand_in(_Answered(bucket, model))
+        elif known.failing:
+            self._close_breaker(model)
 
     def abandoned(self, model: str) -> None:
         """A call was given up by its own process: if it tried a failing model, another one may."""
@@ -190,62 +200,56 @@ class Ledger:
         self._knows = {}
 
     def close(self) -> None:
-        """Give the database up; used again, it is opened again."""
+        """Give the database up, once all is counted; used again, it is opened again."""
+        self._together.finish()
         self._database.close()
+
+    def _fresh(self, bucket: str, model: str) -> _Known | None:
+        known = self._knows.get((bucket, model))
+        return known if known is not None and 0 <= time.monotonic() - known.at < KNOWN_S else None
 
     def _known(self, bucket: str, model: str) -> _Known:
         """What was known of a bucket and a model a moment ago; of what this process has done since, all is known."""
-        now = time.monotonic()
-        known = self._knows.get((bucket, model))
-        if known is None or not 0 <= now - known.at < KNOWN_S:
+        known = self._fresh(bucket, model)
+        if known is None:
             limited = "EXISTS (SELECT 1 FROM limits WHERE bucket = ?)"
             failing = "EXISTS (SELECT 1 FROM breakers WHERE model = ?)"
-            knows = self._knows
+            knows, now = self._knows, time.monotonic()  # they are forgotten as soon as this process adds anything
             with self._database.reading() as db:
                 row = db.execute(f"SELECT {limited}, {failing}", (bucket, model)).fetchone()
             known = knows[bucket, model] = _Known(bool(row[0]), bool(row[1]), now)
         return known
 
-    def _do_together(self, jobs: Sequence[_Entering | _Ended]) -> None:
+    def _close_breaker(self, model: str) -> None:
+        with self._database.transaction() as db:
+            breakers.close(db, model)
+        self._knows = {}
+
+    def _do_together(self, jobs: Sequence[_Job]) -> None:
         ended = [job for job in jobs if isinstance(job, _Ended)]
         entering = [job for job in jobs if isinstance(job, _Entering)]
-        alike: dict[object, list[_Entering]] = {}
-        for call in entering:
-            if call.admitted is None and not call.given_up:  # it may be, if a thread was interrupted afterwards
-                alike.setdefault((call.bucket, call.model, call.caps), []).append(call)
-        with self._database.reading() as db:
-            if ended:
-                windows.end(db, [(job.call, job.tokens) for job in ended])
-            for group in alike.values():
-                if not self._admitted(db, group) and len(group) > 1:  # they do not all fit: in turn, then
-                    for call in group:
-                        self._admitted(db, [call])
-        self._take_back(entering)
-        for job in ended:
-            job.then()
+        try:
+            if entering:
+                with self._database.transaction() as db:
+                    windows.end(db, [(job.call, job.tokens) for job in ended])
+                    admitted = _admit_all(db, entering, time.monotonic())
+                for call, answer in admitted:
+                    call.admitted = answer
+                self._take_back(entering)
+            elif ended:
+                with self._database.reading() as db:
+                    windows.end(db, [(job.call, job.tokens) for job in ended])
+            for model in {job.model for job in jobs if isinstance(job, _Answered) and self._known(*job).failing}:
+                self._close_breaker(model)
+        finally:
+            for job in ended:
+                job.then()
 
     def _take_back(self, calls: Sequence[_Entering]) -> None:
-        """Calls that were let through when nobody waited for it any more have ended, and used nothing."""
-        unsent = [(call.admitted.call, 0) for call in calls if call.given_up and call.admitted and call.admitted.call]
-        if unsent:
-            with self._database.reading() as db:
-                windows.end(db, unsent)
-
-    def _admitted(self, db: sqlite3.Connection, calls: Sequence[_Entering]) -> bool:
-        """Let calls of one bucket and model through, all of them or none."""
-        first, now = calls[0], time.monotonic()
-        until = now + max(call.call_s for call in calls)
-        most = [call.tokens for call in calls]
-        ids = windows.add_at_once(db, first.bucket, first.model, first.caps, most, now, until)
-        if ids is None:
-            return False
-        if time.monotonic() - now > LATE_S:
-            with self._database.transaction():
-                now = time.monotonic()
-                windows.move(db, ids, now)
-        for id, call in zip(ids, calls, strict=True):
-            call.admitted = Admitted(id, now)
-        return True
+        """Calls that were let through when their thread had been interrupted have ended, and used nothing."""
+        for call in calls:
+            if call.given_up and call.admitted is not None and call.admitted.call is not None:
+                self.settle(call.admitted.call, 0)
 
     def _failed(self, why: str) -> LedgerError:
         where = self.path or "the database"
@@ -255,3 +259,26 @@ class Ledger:
 def _prepare(db: sqlite3.Connection) -> None:
     windows.make_tables(db)
     breakers.make_table(db)
+
+
+def _admit_all(db: sqlite3.Connection, calls: Sequence[_Entering], now: float) -> list[tuple[_Entering, Admitted]]:
+    """Let calls through that nothing holds up."""
+    alike: dict[object, list[_Entering]] = {}
+    for call in calls:
+        if not call.given_up:
+            alike.setdefault((call.bucket, call.model, call.caps), []).append(call)
+    admitted: list[tuple[_Entering, Admitted]] = []
+    for group in alike.values():
+        all_of_them = _admit_alike(db, group, now)
+        if not all_of_them and len(group) > 1:  # they do not all fit: in turn, then
+            all_of_them = [one for call in group for one in _admit_alike(db, [call], now)]
+        admitted += all_of_them
+    return admitted
+
+
+def _admit_alike(db: sqlite3.Connection, calls: Sequence[_Entering], now: float) -> list[tuple[_Entering, Admitted]]:
+    """Let calls of one bucket and model through, all of them or none."""
+    first, until = calls[0], now + max(call.call_s for call in calls)
+    most = [call.tokens for call in calls]
+    ids = windows.add_at_once(db, first.bucket, first.model, first.caps, most, now, until) or ()
+    return [(call, Admitted(id, now)) for id, call in zip(ids, calls, strict=bool(ids))]

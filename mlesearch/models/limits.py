@@ -181,7 +181,7 @@ class Gate:
                 return answer
 
     def _in_turn(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
-        """Calls that have to wait for a limit queue, so that one thread of a process at a time asks the ledger."""
+        """Calls that have to wait for a limit form a queue: one thread of a process at a time asks the ledger."""
         turn = self._turns.setdefault(lane.bucket, threading.Lock())
         if not turn.locked():
             caps = part_of(lane.caps, self._shared.parts)
@@ -190,12 +190,13 @@ class Gate:
                 return Pass(lane, answer.call, answer.at)
         if not lane.caps.any and lane.bucket not in self._limited:
             return self._ask(lane, tokens, end, call_s)
-        if not turn.acquire(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX))):
-            return _too_late("other calls wait in front of it")
+        acquired = False
         try:
-            return self._ask(lane, tokens, end, call_s)
+            acquired = turn.acquire(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX)))
+            return self._ask(lane, tokens, end, call_s) if acquired else _too_late("other calls wait in front of it")
         finally:
-            turn.release()
+            if acquired:
+                turn.release()
 
     def _ask(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
         """Wait for the limits; comes back with a `Wait` where the call waits for its model."""

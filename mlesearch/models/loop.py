@@ -62,14 +62,9 @@ class BackgroundLoop:
         running = _Running(make, limit_s, self._loop, self._free)
         try:
             self._loop.call_soon_threadsafe(running.start)
-        except BaseException:
-            self._free()
-            raise
-        try:
             return running.result(limit_s + GRACE_S)
         except BaseException:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing runs on it
-                self._loop.call_soon_threadsafe(running.cancel)
+            running.give_up()
             raise
 
     def _free(self) -> None:
@@ -114,27 +109,28 @@ class _Running(Generic[T]):
         make: Callable[[], Coroutine[Any, Any, T]],
         limit_s: float,
         loop: asyncio.AbstractEventLoop,
-        ended: Callable[[], None],
+        free: Callable[[], None],
     ) -> None:
         self._make = make
         self._limit_s = limit_s
         self._loop = loop
-        self._ended = ended
+        self._free = [free]  # called by whoever comes first and takes it
         self._task: asyncio.Task[T] | None = None
+        self._error: BaseException | None = None
         self._expired = False
         self._done = threading.Lock()
         self._done.acquire()
 
     def start(self) -> None:
         """On the loop."""
-        self._task = self._loop.create_task(self._make())
+        try:
+            self._task = self._loop.create_task(self._make())
+        except BaseException as error:
+            self._error = error
+            self._end(None)
+            return
         timer = self._loop.call_later(self._limit_s, self._expire)
-        self._task.add_done_callback(lambda task: self._end(task, timer))
-
-    def cancel(self) -> None:
-        """On the loop, after `start`: nobody waits any more."""
-        if self._task is not None:
-            self._task.cancel()
+        self._task.add_done_callback(lambda _task: self._end(timer))
 
     def result(self, longest_s: float) -> T:
         """On the thread that waits.
@@ -142,23 +138,41 @@ class _Running(Generic[T]):
         Raises:
             TimeoutError: the coroutine was cut off, or has not even ended then.
         """
-        if not self._done.acquire(timeout=longest_s) or self._task is None:
+        if not self._done.acquire(timeout=longest_s):
             raise TimeoutError
-        if not self._task.cancelled():
-            return self._task.result()
-        raise TimeoutError if self._expired else CancelledError
+        if self._error is not None:
+            raise self._error
+        if self._task is None or (self._task.cancelled() and self._expired):
+            raise TimeoutError
+        if self._task.cancelled():
+            raise CancelledError
+        return self._task.result()
 
-    def _expire(self) -> None:
-        self._expired = True
+    def give_up(self) -> None:
+        """On the thread that waited: its slot is free, even if the coroutine ignores its cancellation."""
+        self._free_slot()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing runs on it
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    def _end(self, task: asyncio.Task[T], timer: asyncio.TimerHandle) -> None:
-        timer.cancel()
-        self._ended()
-        if not task.cancelled():
-            task.exception()  # else one that nobody waits for would be reported as never retrieved
+    def _expire(self) -> None:
+        self._expired = True
+        self._cancel()
+
+    def _end(self, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
+        self._free_slot()
+        if self._task is not None and not self._task.cancelled():
+            self._task.exception()  # else one that nobody waits for would be reported as never retrieved
         self._done.release()
+
+    def _free_slot(self) -> None:
+        with contextlib.suppress(IndexError):
+            self._free.pop()()
 
 
 class _Process:

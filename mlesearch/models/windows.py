@@ -2,11 +2,12 @@
 
     calls      one row a call in flight; adding it counts it, and to change its tokens ends it
     slots      what was admitted in each tenth of a second, as long as a window may reach back to it
-    totals     calls and tokens of all slots before, by bucket
+    totals     calls and tokens of slots that were deleted since, by bucket
     queue      processes that wait for their turn, in the order of coming
     limits     what was declared for a bucket, by any of its models
 
-All functions are given a connection, which the ledger opens, and the time.
+All functions are given a connection, which the ledger opens, and the time, which was read in the same transaction: no
+other process adds anything later than that. They need SQLite 3.33 with its functions for JSON.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.processes import alive, owner
+
+LAYOUT = 1
+"""Of the tables and triggers below; to be counted up with each change of them."""
 
 MARGIN_S = 1.0
 """A call counts this much longer than the window: it reaches the provider a little after it was admitted."""
@@ -43,10 +47,13 @@ CREATE TRIGGER IF NOT EXISTS admitted AFTER INSERT ON calls BEGIN
 END;
 CREATE TRIGGER IF NOT EXISTS ended AFTER UPDATE OF tokens ON calls BEGIN
     UPDATE slots SET tokens = tokens + new.tokens - old.tokens WHERE bucket = old.bucket AND slot = old.slot;
+    UPDATE totals SET tokens = tokens + new.tokens - old.tokens WHERE bucket = old.bucket
+        AND NOT EXISTS (SELECT 1 FROM slots WHERE bucket = old.bucket AND slot = old.slot);
     DELETE FROM calls WHERE id = old.id;
 END;
 CREATE TRIGGER IF NOT EXISTS next_slot AFTER INSERT ON slots BEGIN
-    DELETE FROM slots WHERE bucket = new.bucket AND (slot < new.slot - {reach} OR slot > new.slot + {reach});
+    DELETE FROM slots WHERE bucket = new.bucket AND (slot < new.slot - {reach} OR slot > new.slot);
+    DELETE FROM calls WHERE bucket = new.bucket AND until < new.slot * {step_s};
 END;
 CREATE TRIGGER IF NOT EXISTS past AFTER DELETE ON slots BEGIN
     INSERT INTO totals VALUES (old.bucket, old.requests, old.tokens)
@@ -58,14 +65,15 @@ _AT_ONCE = """
 INSERT INTO calls(bucket, slot, tokens, owner, until)
 SELECT :bucket, :slot, value, :owner, :until FROM json_each(:calls)
 WHERE NOT EXISTS (SELECT 1 FROM breakers WHERE model = :model)
-    AND NOT EXISTS (SELECT 1 FROM queue WHERE bucket = :bucket)
+    AND NOT EXISTS (SELECT 1 FROM queue WHERE bucket = :bucket AND seen BETWEEN :now - :silent_s AND :now)
     AND (NOT :declares OR EXISTS (SELECT 1 FROM limits WHERE bucket = :bucket AND requests IS :requests_cap
         AND tokens IS :tokens_cap AND in_flight IS :in_flight_cap AND window_s = :window_s))
     AND NOT EXISTS (SELECT 1 FROM limits AS own WHERE bucket = :bucket AND (
         (SELECT count(*) FROM calls WHERE bucket = :bucket) + :n > own.in_flight
         OR coalesce(own.requests, own.tokens) IS NOT NULL AND EXISTS (SELECT 1 FROM (
             SELECT coalesce(sum(requests), 0) + :n AS sent, coalesce(sum(tokens), 0) + :tokens AS used FROM slots
-            WHERE bucket = :bucket AND slot > (:now - own.window_s - :margin_s) / :step_s - 1)
+            WHERE bucket = :bucket AND slot <= :slot
+                AND slot > (:now - own.window_s - :margin_s) / :step_s - 1)
             WHERE sent > own.requests OR sent > 1 AND used > own.tokens)))
 """
 """Lets calls of one bucket and model through that nothing holds up, all or none, and counts them."""
@@ -123,9 +131,13 @@ class Wait:
 
 
 def make_tables(db: sqlite3.Connection) -> None:
-    """Make what is missing."""
+    """Make what is missing; tables of another layout are made anew."""
+    if db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
+        for table in ("calls", "slots", "queue", "totals", "limits"):
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+        db.execute(f"PRAGMA user_version = {LAYOUT}")
     reach = math.ceil((LONGEST_WINDOW_S + MARGIN_S) / SLOT_S) + 1
-    db.executescript(_TABLES.format(reach=reach))
+    db.executescript(_TABLES.format(reach=reach, step_s=SLOT_S))
 
 
 def declared(db: sqlite3.Connection, bucket: str, own: Caps) -> list[Caps]:
@@ -175,6 +187,7 @@ def add_at_once(
         "window_s": caps.window_s,
         "margin_s": MARGIN_S,
         "step_s": SLOT_S,
+        "silent_s": SILENT_S,
     }
     added = db.execute(_AT_ONCE, values)
     if added.rowcount != len(tokens):
@@ -183,20 +196,10 @@ def add_at_once(
     return range(last - len(tokens) + 1, last + 1)  # one statement: nobody else has added any in between
 
 
-def move(db: sqlite3.Connection, ids: range, now: float) -> None:
-    """Count calls of one bucket, which were added at once, as if they had been added now."""
-    these = "SELECT bucket, slot, count(*), sum(tokens) FROM calls WHERE id BETWEEN ? AND ? GROUP BY bucket, slot"
-    for bucket, slot, n, tokens in db.execute(these, (ids[0], ids[-1])).fetchall():
-        less = "UPDATE slots SET requests = requests - ?, tokens = tokens - ? WHERE bucket = ? AND slot = ?"
-        db.execute(less, (n, tokens, bucket, slot))
-        more = "requests = requests + excluded.requests, tokens = tokens + excluded.tokens"
-        add = f"INSERT INTO slots VALUES (?,?,?,?) ON CONFLICT(bucket, slot) DO UPDATE SET {more}"
-        db.execute(add, (bucket, math.floor(now / SLOT_S), n, tokens))
-    db.execute("UPDATE calls SET slot = ? WHERE id BETWEEN ? AND ?", (math.floor(now / SLOT_S), ids[0], ids[-1]))
-
-
 def end(db: sqlite3.Connection, calls: Sequence[tuple[int, int | None]]) -> None:
     """Calls have ended, each with the tokens that it used."""
+    if not calls:
+        return
     pairs = (f"[{id},{'null' if tokens is None else tokens}]" for id, tokens in calls)
     db.execute(_END, (f"[{','.join(pairs)}]",))
 
@@ -231,9 +234,9 @@ def totals(db: sqlite3.Connection, bucket: str) -> tuple[int, int]:
 
 
 def forget(db: sqlite3.Connection, now: float) -> None:
-    """Forget what was declared, and calls of processes that died long ago."""
+    """Forget what was declared, and turns of processes that died."""
     db.execute("DELETE FROM limits")
-    db.execute("DELETE FROM calls WHERE until < ?", (now,))
+    db.execute("DELETE FROM queue WHERE NOT seen BETWEEN ? AND ?", (now - SILENT_S, now))
 
 
 def _above(db: sqlite3.Connection, bucket: str, caps: Caps, tokens: int, now: float) -> tuple[float, str]:
