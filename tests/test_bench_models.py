@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,24 @@ from mlesearch.types import Op
 
 PROMPT = "hello " * 2000
 ROUNDS = 15
-LATENCY_S = {1: 0.06, 64: 0.05}  # longer than what was read of other processes is gone by
-CALLS = {1: 12, 64: 192}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How calls follow each other: each of `in_flight` pauses, calls a server that takes `latency_s`, and so on."""
+
+    in_flight: int
+    calls: int
+    latency_s: float
+    pause_s: float
+
+
+CASES = {
+    "1 in flight": Case(1, 25, 0.0, 0.0),
+    # as a run calls: what was read of other processes is too old, and nothing is in the processor's caches any more
+    "1 in flight, after a pause": Case(1, 12, 0.06, 0.01),
+    "64 in flight": Case(64, 192, 0.05, 0.0),
+}
 SERVER = """
 import sys, threading
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
@@ -43,8 +60,8 @@ with OpenAIStub(lambda _body: Answer("x" * 2000, 3000, 500), latency_s=float(sys
 
 
 @pytest.fixture
-def server(in_flight: int) -> Iterator[str]:
-    words = [sys.executable, "-c", SERVER, str(LATENCY_S[in_flight])]
+def server(case: Case) -> Iterator[str]:
+    words = [sys.executable, "-c", SERVER, str(case.latency_s)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         yield serving.stdout.readline().strip()
@@ -52,24 +69,32 @@ def server(in_flight: int) -> Iterator[str]:
         serving.stdin.close()
 
 
-def _plain(url: str, in_flight: int) -> Callable[[], None]:
+def _plain(url: str, case: Case) -> Callable[[], float]:
     litellm = client.load_litellm()
     sent: dict[str, Any] = {"model": "openai/x", "messages": [{"role": "user", "content": PROMPT}], "api_base": url}
 
-    async def in_turn() -> None:
-        for _ in range(CALLS[in_flight] // in_flight):
-            await litellm.acompletion(**sent, max_tokens=8192, api_key="k", timeout=600.0, num_retries=0, max_retries=0)
+    async def one() -> None:
+        await litellm.acompletion(**sent, max_tokens=8192, api_key="k", timeout=600.0, num_retries=0, max_retries=0)
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(in_turn() for _ in range(in_flight)))
+    async def in_turn() -> float:
+        waited_s = 0.0
+        for _ in range(case.calls // case.in_flight):
+            await asyncio.sleep(case.pause_s)
+            start = time.perf_counter()
+            await one()
+            waited_s += time.perf_counter() - start
+        return waited_s
 
-    def calls() -> None:
-        background_loop().run(all_of_them, limit_s=600.0, deadline_s=600.0)
+    async def all_of_them() -> float:
+        return sum(await asyncio.gather(*(in_turn() for _ in range(case.in_flight)))) / case.in_flight
+
+    def calls() -> float:
+        return background_loop().run(all_of_them, limit_s=600.0, deadline_s=600.0)
 
     return calls
 
 
-def _ours(url: str, in_flight: int, ledger: Path | None, pool: ThreadPoolExecutor) -> Callable[[], None]:
+def _ours(url: str, case: Case, ledger: Path | None, pool: ThreadPoolExecutor) -> Callable[[], float]:
     params: dict[str, Any] = {"model": "openai/x", "api_base": url}
     params["price"] = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
     if ledger is not None:
@@ -79,32 +104,34 @@ def _ours(url: str, in_flight: int, ledger: Path | None, pool: ThreadPoolExecuto
         model.share(Shared(ledger))
     request = Request((Message("user", PROMPT),), Sampling(), Address("r", 0, 0, Op.DRAFT), 1, 600.0)
 
-    def in_turn(_thread: int) -> None:
-        for _ in range(CALLS[in_flight] // in_flight):
+    def in_turn(_thread: int) -> float:
+        waited_s = 0.0
+        for _ in range(case.calls // case.in_flight):
+            time.sleep(case.pause_s)
+            start = time.perf_counter()
             model.complete(request)
+            waited_s += time.perf_counter() - start
+        return waited_s
 
-    def calls() -> None:
-        if in_flight == 1:
-            in_turn(0)
-        else:
-            list(pool.map(in_turn, range(in_flight)))
+    def calls() -> float:
+        return sum(pool.map(in_turn, range(case.in_flight))) / case.in_flight
 
     return calls
 
 
-def _timed(calls: Callable[[], None]) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    calls()
-    return time.perf_counter() - wall, time.process_time() - cpu
+def _timed(calls: Callable[[], float]) -> tuple[float, float]:
+    """Seconds that each thread waited for all its calls together, and of processor time."""
+    cpu = time.process_time()
+    return calls(), time.process_time() - cpu
 
 
 @pytest.mark.parametrize("limits", [False, True], ids=["no limits", "shared limits"])
-@pytest.mark.parametrize("in_flight", [1, 64])
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 @pytest.mark.benchmark(group="calls through litellm, with what we add")
-def test_overhead_of_a_call(benchmark, server: str, in_flight: int, limits: bool, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(in_flight) as pool:
-        plain = _plain(server, in_flight)
-        ours = _ours(server, in_flight, tmp_path / "limits.db" if limits else None, pool)
+def test_overhead_of_a_call(benchmark, server: str, case: Case, limits: bool, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(case.in_flight) as pool:
+        plain = _plain(server, case)
+        ours = _ours(server, case, tmp_path / "limits.db" if limits else None, pool)
         plain()
         ours()
         measured: list[tuple[tuple[float, float], tuple[float, float]]] = []
@@ -118,7 +145,7 @@ def test_overhead_of_a_call(benchmark, server: str, in_flight: int, limits: bool
             benchmark.pedantic(ours, setup=both, rounds=ROUNDS if benchmark.enabled else 1)
         finally:
             gc.unfreeze()
-    n = CALLS[in_flight] / 1000
+    n = case.calls / 1000
     wall, cpu = (statistics.median(o[i] - p[i] for p, o in measured) / n for i in (0, 1))
     ratio = statistics.median(o[0] / p[0] for p, o in measured)
     plain_ms = statistics.median(p[0] for p, _ in measured) / n

@@ -84,7 +84,7 @@ def test_what_comes_while_another_is_done_goes_together() -> None:
         assert recorder.begun.wait(LONG_S)
         together.hand_in("handed in")  # it does not wait
         others = [pool.submit(together.do, n) for n in range(5)]
-        _until(lambda: together._handed_in.qsize() == 6)
+        _until(lambda: len(together._handed_in) == 6)
         assert not first.done()
         recorder.gate.set()
         for waiting in (first, *others):
@@ -104,7 +104,7 @@ def test_an_error_is_raised_by_all_that_wait_and_ends_nothing() -> None:
         first = pool.submit(together.do, "first")
         assert recorder.begun.wait(LONG_S)
         both = [pool.submit(together.do, job) for job in (KeyError("as meant"), "beside it")]
-        _until(lambda: together._handed_in.qsize() == 2)
+        _until(lambda: len(together._handed_in) == 2)
         recorder.gate.set()
         first.result(LONG_S)
         errors = [waiting.exception(LONG_S) for waiting in both]

@@ -307,7 +307,7 @@ def test_a_call_that_takes_longer_than_a_window_counts_with_what_it_used(clock: 
     assert isinstance(first, Admitted)
     assert first.call is not None
     ended = threading.Event()
-    ledger.settle(first.call, 4, ended.set)
+    ledger.settle(first.call, 4, then=ended.set)
     assert ended.wait(30)
     assert ledger.totals("key") == (2, 11)
 

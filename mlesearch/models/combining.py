@@ -1,8 +1,12 @@
-"""Small jobs that threads hand in one by one, and that one thread does together.
+"""Small jobs that threads hand in one by one, and that are done together, by one thread at a time.
 
 Where many threads ask one database, each of them would wait for its lock, and for the interpreter at every statement.
-Here what has been handed in meanwhile is done in one go: the busier the threads are, the more go together. The thread
-that does it receives no signals, so that Ctrl-C never leaves a job half done.
+Here what has been handed in meanwhile is done in one go: the busier the threads are, the more go together. A thread
+that finds nobody at work does its own job, and those of others with it; all else is done by a thread of ours. The main
+thread never works, so that Ctrl-C, which Python raises there, leaves no job half done.
+
+Source of the idea: Hendler, Incze, Shavit, Tzafrir, "Flat combining and the synchronization-parallelism tradeoff", SPAA
+2010.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import atexit
 import copy
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -33,7 +38,9 @@ class Combining(Generic[Job]):
 
     def __init__(self, work: Callable[[Sequence[Job]], None]) -> None:
         self._work = work
-        self._handed_in: SimpleQueue[_Entry[Job]] = SimpleQueue()
+        self._handed_in: deque[_Entry[Job]] = deque()
+        self._at_work = threading.Lock()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -44,24 +51,34 @@ class Combining(Generic[Job]):
             Exception: what `work` raised when this job was among its own.
         """
         entry = _Entry(job)
-        self._put(entry)
+        self._handed_in.append(entry)
+        if threading.current_thread() is not threading.main_thread() and self._at_work.acquire(blocking=False):
+            try:
+                self._do_all()
+            finally:
+                self._at_work.release()
+        else:
+            self._ring()
         entry.wait()
         if entry.error is not None:
             raise copy.copy(entry.error) from entry.error  # other threads raise it too
 
     def hand_in(self, job: Job) -> None:
-        """Have a job done soon; no error of it is heard of."""
-        self._put(_Entry(job))
+        """Have a job done soon, by another thread; no error of it is heard of."""
+        self._handed_in.append(_Entry(job))
+        self._ring()
 
     def finish(self, longest_s: float | None = None) -> None:
         """Wait until all is done that has been handed in before."""
-        if self._thread is not None:
+        if self._handed_in or self._at_work.locked():
             last: _Entry[Job] = _Entry(None)
-            self._put(last)
+            self._handed_in.append(last)
+            self._ring()
             last.wait(longest_s)
 
-    def _put(self, entry: _Entry[Job]) -> None:
-        self._handed_in.put(entry)
+    def _ring(self) -> None:
+        """Have our thread look, once whoever is at work has ended."""
+        self._bell.put(None)
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._serve, name="mlesearch-jobs", daemon=True)
@@ -76,29 +93,28 @@ class Combining(Generic[Job]):
 
         atexit.register(finish)
         try:
-            while entries := self._next():
-                self._do(entries)
+            while self._rung():
+                with self._at_work:
+                    self._do_all()
         finally:
             atexit.unregister(finish)
 
-    def _next(self) -> list[_Entry[Job]]:
-        """What has been handed in; empty: nothing for long, and this thread is to end."""
-        entries: list[_Entry[Job]] = []
-        while not entries:
-            try:
-                entries.append(self._handed_in.get(timeout=IDLE_S))
-            except Empty:
-                with self._starting:
-                    if self._handed_in.empty():
-                        self._thread = None
-                        return []
+    def _rung(self) -> bool:
+        """Wait for the bell; False: it was silent for long, and this thread is to end."""
         while True:
             try:
-                entries.append(self._handed_in.get_nowait())
+                self._bell.get(timeout=IDLE_S)
             except Empty:
-                return entries
+                with self._starting:
+                    if self._bell.empty():
+                        self._thread = None
+                        return False
+            else:
+                return True
 
-    def _do(self, entries: list[_Entry[Job]]) -> None:
+    def _do_all(self) -> None:
+        """Do what has been handed in; of the threads that call it, one at a time."""
+        entries = [self._handed_in.popleft() for _ in range(len(self._handed_in))]
         jobs = [entry.job for entry in entries if entry.job is not None]
         error: BaseException | None = None
         try:

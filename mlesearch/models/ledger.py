@@ -50,6 +50,7 @@ class _Entering:
 class _Ended:
     call: int
     tokens: int | None
+    answered: bool
     then: Callable[[], object]
 
 
@@ -131,7 +132,7 @@ class Ledger:
                     held = breakers.TRIED
                 if held is not None:
                     return held
-                return Admitted(windows.add(db, bucket, tokens, now, now + call_s) if limited else None, now)
+                return Admitted(windows.add(db, bucket, model, tokens, now, now + call_s) if limited else None, now)
         finally:
             self._knows = {}  # limits may have been declared
 
@@ -145,15 +146,18 @@ class Ledger:
         with self._database.transaction() as db:
             windows.give_up_turn(db, ticket)
 
-    def settle(self, call: int, tokens: int | None, then: Callable[[], object] = lambda: None) -> None:
+    def settle(
+        self, call: int, tokens: int | None, *, answered: bool = False, then: Callable[[], object] = lambda: None
+    ) -> None:
         """A call has ended: count soon what it used (None: nobody knows, so the most that it could).
 
         Args:
             call: as it was admitted.
             tokens: what it used.
+            answered: close the breaker of its model.
             then: called afterwards, on another thread.
         """
-        self._together.hand_in(_Ended(call, tokens, then))
+        self._together.hand_in(_Ended(call, tokens, answered, then))
 
     def totals(self, bucket: str) -> tuple[int, int]:
         """All calls ever admitted, and their tokens: those of a call that has not ended are the most it can use."""
@@ -180,7 +184,7 @@ class Ledger:
         self._knows = {}
 
     def succeeded(self, bucket: str, model: str) -> None:
-        """A call was answered: the breaker closes."""
+        """A call that was not counted was answered: the breaker closes."""
         known = self._fresh(bucket, model)
         if known is None:
             self._together.hand_in(_Answered(bucket, model))
@@ -206,7 +210,9 @@ class Ledger:
 
     def _fresh(self, bucket: str, model: str) -> _Known | None:
         known = self._knows.get((bucket, model))
-        return known if known is not None and 0 <= time.monotonic() - known.at < KNOWN_S else None
+        if known is None or self.path is None:
+            return known
+        return known if 0 <= time.monotonic() - known.at < KNOWN_S else None
 
     def _known(self, bucket: str, model: str) -> _Known:
         """What was known of a bucket and a model a moment ago; of what this process has done since, all is known."""
@@ -231,14 +237,14 @@ class Ledger:
         try:
             if entering:
                 with self._database.transaction() as db:
-                    windows.end(db, [(job.call, job.tokens) for job in ended])
+                    windows.end(db, [(job.call, job.tokens, job.answered) for job in ended])
                     admitted = _admit_all(db, entering, time.monotonic())
                 for call, answer in admitted:
                     call.admitted = answer
                 self._take_back(entering)
             elif ended:
                 with self._database.reading() as db:
-                    windows.end(db, [(job.call, job.tokens) for job in ended])
+                    windows.end(db, [(job.call, job.tokens, job.answered) for job in ended])
             for model in {job.model for job in jobs if isinstance(job, _Answered) and self._known(*job).failing}:
                 self._close_breaker(model)
         finally:

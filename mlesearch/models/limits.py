@@ -228,20 +228,25 @@ class Gate:
             tokens: what it used; None: nobody knows.
             result: what came of it; None: it was given up.
         """
-        lane = admitted.lane
+        lane, ledger = admitted.lane, self.ledger
+        # it is answered, if only that the model does not take this prompt
+        answered = isinstance(result, Success) or (
+            result is not None and not result.retryable and not issubclass(result.error, FatalModelError)
+        )
         if admitted.call is not None:
             freed = self._freed.setdefault(lane.bucket, threading.Event())
-            self.ledger.settle(admitted.call, tokens, freed.set)
-        if result is None:
-            self.ledger.abandoned(lane.model)
-        elif isinstance(result, Success) or not (result.retryable or issubclass(result.error, FatalModelError)):
-            self.ledger.succeeded(lane.bucket, lane.model)  # it answered, if only that it does not take this prompt
-        elif result.retryable:
-            self.ledger.failed(lane.model, admitted.at, result.retry_after_s)
-        elif self._shared.path is not None:  # a study's: a process alone may be given another key at any time
-            self.ledger.refused(lane.model, result.error.__name__, result.text)
+            ledger.settle(admitted.call, tokens, answered=answered, then=freed.set)
+        elif answered:
+            ledger.succeeded(lane.bucket, lane.model)
+        if answered:
+            return
+        if isinstance(result, Failure) and result.retryable:
+            ledger.failed(lane.model, admitted.at, result.retry_after_s)
+        elif isinstance(result, Failure) and self._shared.path is not None:
+            # the key of a study is refused for all; a process alone may be given another one at any time
+            ledger.refused(lane.model, result.error.__name__, result.text)
         else:
-            self.ledger.abandoned(lane.model)
+            ledger.abandoned(lane.model)
 
 
 def _too_late(why: str) -> Failure:

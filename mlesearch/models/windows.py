@@ -34,7 +34,8 @@ SILENT_S = 3.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, slot INTEGER, tokens INTEGER, owner TEXT, until REAL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, model TEXT, slot INTEGER, tokens INTEGER, owner TEXT, until REAL,
+    answered INTEGER);
 CREATE TABLE IF NOT EXISTS slots(
     bucket TEXT, slot INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY(bucket, slot)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue(ticket INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, seen REAL);
@@ -49,6 +50,7 @@ CREATE TRIGGER IF NOT EXISTS ended AFTER UPDATE OF tokens ON calls BEGIN
     UPDATE slots SET tokens = tokens + new.tokens - old.tokens WHERE bucket = old.bucket AND slot = old.slot;
     UPDATE totals SET tokens = tokens + new.tokens - old.tokens WHERE bucket = old.bucket
         AND NOT EXISTS (SELECT 1 FROM slots WHERE bucket = old.bucket AND slot = old.slot);
+    DELETE FROM breakers WHERE model = new.model AND new.answered;
     DELETE FROM calls WHERE id = old.id;
 END;
 CREATE TRIGGER IF NOT EXISTS next_slot AFTER INSERT ON slots BEGIN
@@ -62,8 +64,8 @@ END;
 """
 
 _AT_ONCE = """
-INSERT INTO calls(bucket, slot, tokens, owner, until)
-SELECT :bucket, :slot, value, :owner, :until FROM json_each(:calls)
+INSERT INTO calls(bucket, model, slot, tokens, owner, until)
+SELECT :bucket, :model, :slot, value, :owner, :until FROM json_each(:calls)
 WHERE NOT EXISTS (SELECT 1 FROM breakers WHERE model = :model)
     AND NOT EXISTS (SELECT 1 FROM queue WHERE bucket = :bucket AND seen BETWEEN :now - :silent_s AND :now)
     AND (NOT :declares OR EXISTS (SELECT 1 FROM limits WHERE bucket = :bucket AND requests IS :requests_cap
@@ -79,8 +81,9 @@ WHERE NOT EXISTS (SELECT 1 FROM breakers WHERE model = :model)
 """Lets calls of one bucket and model through that nothing holds up, all or none, and counts them."""
 
 _END = """
-UPDATE calls SET tokens = coalesce(ended.tokens, calls.tokens)
-FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS tokens FROM json_each(?)) AS ended
+UPDATE calls SET tokens = coalesce(ended.tokens, calls.tokens), answered = ended.answered
+FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS tokens,
+    json_extract(value, '$[2]') AS answered FROM json_each(?)) AS ended
 WHERE calls.id = ended.id
 """
 
@@ -196,18 +199,18 @@ def add_at_once(
     return range(last - len(tokens) + 1, last + 1)  # one statement: nobody else has added any in between
 
 
-def end(db: sqlite3.Connection, calls: Sequence[tuple[int, int | None]]) -> None:
-    """Calls have ended, each with the tokens that it used."""
-    if not calls:
-        return
-    pairs = (f"[{id},{'null' if tokens is None else tokens}]" for id, tokens in calls)
-    db.execute(_END, (f"[{','.join(pairs)}]",))
+def end(db: sqlite3.Connection, calls: Sequence[tuple[int, int | None, bool]]) -> None:
+    """Calls have ended: each with the tokens that it used, and whether its model answered, which closes its breaker."""
+    if calls:
+        rows = (f"[{id},{'null' if tokens is None else tokens},{int(answered)}]" for id, tokens, answered in calls)
+        db.execute(_END, (f"[{','.join(rows)}]",))
 
 
-def add(db: sqlite3.Connection, bucket: str, tokens: int, now: float, until: float) -> int | None:
+def add(db: sqlite3.Connection, bucket: str, model: str, tokens: int, now: float, until: float) -> int | None:
     """Add one call, whatever holds it up; its number."""
-    row = (bucket, math.floor(now / SLOT_S), tokens, owner(), until)
-    return db.execute("INSERT INTO calls(bucket, slot, tokens, owner, until) VALUES (?,?,?,?,?)", row).lastrowid
+    row = (bucket, model, math.floor(now / SLOT_S), tokens, owner(), until)
+    into = "INSERT INTO calls(bucket, model, slot, tokens, owner, until) VALUES (?,?,?,?,?,?)"
+    return db.execute(into, row).lastrowid
 
 
 def turn(db: sqlite3.Connection, bucket: str, ticket: int | None, now: float) -> int | None:
