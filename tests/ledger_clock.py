@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from mlesearch.models import ledger
 
@@ -20,9 +21,6 @@ class Clock:
 @contextmanager
 def moved_clock() -> Iterator[Clock]:
     """All ledgers go by it meanwhile."""
-    clock, real = Clock(), ledger.time
-    ledger.time = clock  # type: ignore[assignment]
-    try:
+    clock = Clock()
+    with patch.object(ledger, "time", clock):
         yield clock
-    finally:
-        ledger.time = real

@@ -46,6 +46,9 @@ class Recorder:
     def done(self) -> list[object]:
         return [job for _, jobs in self.batches for job in jobs]
 
+    def done_of(self, thread: int) -> list[object]:
+        return [job[1] for job in self.done if isinstance(job, tuple) and job[0] == thread]
+
 
 def _until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + LONG_S
@@ -72,7 +75,7 @@ def test_each_job_is_done_once_and_those_of_a_thread_in_order(threads: int) -> N
         list(pool.map(several, range(threads)))
     assert len(recorder.done) == threads * 101
     for thread in range(threads):
-        assert [job[1] for job in recorder.done if job[0] == thread] == list(range(101))  # type: ignore[index]
+        assert recorder.done_of(thread) == list(range(101))
 
 
 def test_what_comes_while_another_is_done_goes_together() -> None:
@@ -184,5 +187,4 @@ def test_threads_that_are_interrupted_hold_up_nobody() -> None:
     signal.signal(signal.SIGINT, before)
     assert interrupted > 100
     for thread in range(4):
-        done = [job[1] for job in recorder.done if job[0] == thread]  # type: ignore[index]
-        assert done == list(range(counted[thread]))
+        assert recorder.done_of(thread) == list(range(counted[thread]))

@@ -406,11 +406,9 @@ def test_a_call_whose_thread_is_interrupted_takes_no_place(when: str, monkeypatc
     do = ledger._together.do
 
     def interrupted(job: ledger_module._Entering | ledger_module._Ended) -> None:
-        if when == "afterwards":
-            do(job)
-        else:
-            job.given_up = True  # type: ignore[union-attr]  # as the thread finds while another one does its job
-            do(job)
+        assert isinstance(job, ledger_module._Entering)
+        job.given_up = when != "afterwards"  # else it is found while another thread does the job
+        do(job)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ledger._together, "do", interrupted)
