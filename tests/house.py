@@ -15,17 +15,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from mlesearch.budget import Budget
-from mlesearch.build import proposal_rng
-from mlesearch.engine import Engine
-from mlesearch.flight import Cockpit, Role
+from mlesearch.budgets.meter import Budget
+from mlesearch.config.build import proposal_rng
+from mlesearch.engine.folder import Record
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import EngineParts, RunEnd
+from mlesearch.engine.trial import Cockpit, Role
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
 from mlesearch.operators import make as make_operators
 from mlesearch.operators.base import Brief, Resources
 from mlesearch.optimizers.base import Factory, factory
-from mlesearch.parts import EngineParts, RunEnd
-from mlesearch.record import Record
 from mlesearch.sandbox.protocol import Job, Limits, Slot, Spec
 from mlesearch.tasks.protocol import Grade, Medal, Scored
 from mlesearch.types import Captured, Direction, ExecResult, ExecStatus, Op, Problem, Usage

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mlesearch.models import ledger
+from mlesearch.models.limits import counters as ledger
 
 
 class Clock:

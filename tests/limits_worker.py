@@ -13,8 +13,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from mlesearch.models.limits import Shared
-from mlesearch.models.litellm import LitellmModel, make
+from mlesearch.models.limits.gate import Shared
+from mlesearch.models.live.litellm import LitellmModel, make
 from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.types import ModelUnavailable, Op
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlesearch.markup import block, python_fence
+from mlesearch.models.markup import block, python_fence
 from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
 from mlesearch.models.simulated.engineer import Engineer
 from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch import codec
-from mlesearch.budget import Budget, Meter, Reservation
-from mlesearch.clock import Timelines
-from mlesearch.lanes import InlineLanes, ThreadLanes, VirtualLanes
+from mlesearch.budgets.meter import Budget, Meter, Reservation
+from mlesearch.engine.clock import Timelines
+from mlesearch.engine.selection import Selection
+from mlesearch.engine.workers import InlineLanes, ThreadLanes, VirtualLanes
 from mlesearch.models.protocol import Price
-from mlesearch.selection import Selection
+from mlesearch.storage import codec
 from mlesearch.types import (
     Component,
     ConfigError,

@@ -5,147 +5,122 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"types", "markup"}
-SHARED = {"database", "processes"}
-BASE = {
-    "entry",
-    "store",
-    "optimizers",
-    "codec",
-    "journal",
-    "clock",
-    "lanes",
-    "budget",
-    "selection",
-    "models",
-    "sandbox",
-    "tasks",
-}
 ALLOWED = {
-    "types": set(),
-    "markup": set(),
-    "optimizers": LEAVES,
-    "codec": LEAVES,
-    "journal": LEAVES | {"codec"},
-    "clock": LEAVES,
-    "lanes": LEAVES,
-    "selection": LEAVES,
-    "database": LEAVES,
-    "processes": set(),
-    "models": LEAVES | SHARED | {"journal", "codec", "entry", "store", "scrub"},
-    "budget": LEAVES | {"models"},
-    "entry": LEAVES | {"codec"},
-    "store": LEAVES | {"database", "entry"},
-    "sandbox": LEAVES | {"codec", "entry", "processes", "store"},
-    "tasks": LEAVES,
-    "operators": LEAVES | {"models", "tasks"},
-    "scoring": LEAVES | {"tasks"},
-    "flight": LEAVES | BASE | {"operators", "scoring"},
-    "recording": LEAVES | BASE,
-    "record": LEAVES | BASE | {"recording"},
-    "replay": LEAVES | BASE,
-    "splits": LEAVES | BASE | {"scoring"},
-    "parts": LEAVES | BASE | {"flight", "record", "recording", "splits"},
-    "revalidation": LEAVES | BASE | {"scoring", "record", "parts", "splits"},
-    "engine": LEAVES | BASE | {"operators", "scoring", "flight", "record", "parts", "replay", "revalidation"},
-    "study": LEAVES | {"codec", "journal"},
-    "purse": LEAVES | SHARED,
-    "paid": LEAVES | {"budget", "models", "purse"},
-    "spending": LEAVES | {"journal", "models", "purse", "settings", "study"},
-    "scrub": LEAVES,
-    "archive": LEAVES | {"codec", "entry", "scrub", "store", "study"},
-    "audit": LEAVES | {"archive", "codec", "entry", "journal", "rerun", "store", "study"},
-    "summary": LEAVES | BASE | {"study"},
-    "collect": LEAVES | BASE | {"study", "summary"},
-    "settings": set(),
-    "compose": LEAVES | {"optimizers", "settings", "conf", "experiments"},
-    "build": LEAVES
-    | BASE
-    | {"operators", "scoring", "flight", "record", "recording", "parts", "splits", "study", "settings"}
-    | {"paid", "spending"},
-    "catalogue": LEAVES | {"models", "settings"},
-    "config": LEAVES | BASE | {"compose", "build", "flight", "operators", "study", "settings", "spending"},
-    "launch": LEAVES
-    | BASE
-    | {"config", "build", "engine", "parts", "processes", "purse", "settings", "study", "summary"},
-    "estimate": LEAVES | {"config", "models", "settings", "spending", "study"},
-    "costs": LEAVES | {"build", "config", "estimate", "models", "settings"},
-    "rerun": LEAVES | {"codec", "config", "settings", "study"},
-    "progress": LEAVES | {"config", "study"},
-    "show": LEAVES | BASE | {"record", "summary", "study", "replay", "build"},
-    "doctor": LEAVES | {"sandbox"},
-    "terminal": LEAVES,
-    "lists": LEAVES | {"catalogue", "compose", "models", "tasks", "terminal"},
-    "machine": LEAVES | {"sandbox", "terminal", "testing"},
-    "cli": LEAVES | {"commands"},
-    "analysis": LEAVES,
+    "types": "",
+    "storage": "types",
+    "optimizers": "types",
+    "tasks": "types",
+    "analysis": "types",
+    "models": "types storage",
+    "sandbox": "types storage",
+    "operators": "types models tasks",
+    "budgets": "types storage models",
+    "testing": "types models optimizers sandbox",
+    "engine": "types storage optimizers tasks models sandbox operators budgets",
+    "config": "types storage optimizers tasks models sandbox operators budgets engine",
+    "study": "types storage models sandbox budgets engine config",
+    "cli": "types storage optimizers tasks models sandbox engine config study testing analysis",
 }
-ALLOWED["commands"] = set(ALLOWED) | {"conf", "experiments"}
-ALLOWED["testing"] = set(ALLOWED)
+"""What each package may import besides itself and the version: this table is docs/architecture.md's import order."""
+FOLDERS = {"mlesearch": ROOT / "mlesearch", "mlesearch.analysis": ROOT / "analysis"}
 
 
-def _rooms() -> dict[str, list[Path]]:
-    rooms: dict[str, list[Path]] = {"analysis": sorted((ROOT / "analysis").glob("*.py"))}
-    for path in sorted((ROOT / "mlesearch").rglob("*.py")):
-        name = path.relative_to(ROOT / "mlesearch").parts[0].removesuffix(".py")
-        if name != "__init__":
-            rooms.setdefault(name, []).append(path)
-    return rooms
+@cache
+def modules() -> dict[str, Path]:
+    """Every module that is shipped, by its dotted name."""
+    found = {}
+    for name, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([name, *parts]).removesuffix(".__init__")] = path
+    return found
 
 
-def _imports(path: Path) -> set[str]:
-    """Rooms of mlesearch that a file imports, anywhere in it."""
-    found = set()
+def imported(module: str) -> Iterator[str]:
+    """What a module imports, anywhere in it, by dotted names; of `from package import module` the module."""
+    path = modules()[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names = [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{a.name}" for a in node.names] if node.module == "mlesearch" else [node.module]
-        else:
-            continue
-        found |= {n.split(".")[1] for n in names if n.startswith("mlesearch.")}
-    return found - {"__version__"}
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            for a in node.names:
+                yield f"{base}.{a.name}" if f"{base}.{a.name}" in modules() else base
 
 
-@pytest.mark.parametrize("room", sorted(_rooms()))
-def test_imports_run_one_way(room):
-    assert room in ALLOWED, f"the room {room} is in no table: add it to this test and to docs/architecture.md"
-    for path in _rooms()[room]:
-        wrong = _imports(path) - ALLOWED[room] - {room}
-        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}; {room} may import {sorted(ALLOWED[room])}"
+def package_of(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def arrows() -> dict[str, set[str]]:
+    """Which packages each package imports."""
+    found: dict[str, set[str]] = {}
+    for module in modules():
+        targets = {package_of(name) for name in imported(module) if name.startswith("mlesearch.")}
+        found.setdefault(package_of(module), set()).update(targets - {package_of(module)})
+    return found
+
+
+def test_imports_run_one_way():
+    found = arrows()
+    assert found.pop("") == set(), "mlesearch/__init__.py imports nothing of the package"
+    assert found.pop("__main__") == {"cli"}
+    for package in found.keys() - {"types"}:
+        print(f"{package:11s} imports {' '.join(sorted(found[package]))}")
+    print(f"{sum(map(len, found.values()))} arrows between {len(found)} packages")
+    assert {p: sorted(names) for p, names in found.items()} == {
+        p: sorted(names.split()) for p, names in ALLOWED.items()
+    }
+    assert next(iter(TopologicalSorter(found).static_order())) == "types"
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {m: {name for name in imported(m) if name in modules()} for m in modules()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
+    inside = {m for m in modules() if m.startswith("mlesearch.sandbox.inside.")}
+    assert inside
+    for module in inside:
+        for name in imported(module):
+            assert (
+                name in inside or name.split(".")[0] in sys.stdlib_module_names or name == "mlesearch.sandbox.inside"
+            ), f"{module} imports {name}: it is sent into sandboxes, where there is no mlesearch"
 
 
 @pytest.mark.parametrize(
-    ("library", "rooms"),
+    ("library", "places"),
     [
-        ("litellm", {"models"}),
-        ("docker", {"sandbox"}),
-        ("hydra", {"compose", "commands"}),
-        ("omegaconf", {"compose"}),
-        ("joblib", {"launch"}),
-        ("matplotlib", {"analysis"}),
+        ("litellm", {"mlesearch.models"}),
+        ("docker", {"mlesearch.sandbox"}),
+        ("hydra", {"mlesearch.config.compose", "mlesearch.cli.commands"}),
+        ("omegaconf", {"mlesearch.config.compose"}),
+        ("joblib", {"mlesearch.study.launch"}),
+        ("matplotlib", {"mlesearch.analysis"}),
     ],
 )
-def test_only_one_room_knows_a_heavy_library(library, rooms):
-    users = {
-        room
-        for room, paths in _rooms().items()
-        for path in paths
-        for node in ast.walk(ast.parse(path.read_text()))
-        if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == library for a in node.names))
-        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == library)
-    }
-    assert users <= rooms
+def test_only_one_place_knows_a_heavy_library(library, places):
+    users = {m for m in modules() if library in {name.split(".")[0] for name in imported(m)}}
+    assert not {m for m in users if not any(f"{m}.".startswith(f"{place}.") for place in places)}
 
 
 def test_importing_mlesearch_loads_nothing_heavy():
     code = (
-        "import sys, mlesearch, mlesearch.types, mlesearch.cli, mlesearch.engine; "
+        "import sys, mlesearch, mlesearch.types, mlesearch.cli.main, mlesearch.engine.loop; "
         "heavy = 'litellm docker hydra omegaconf sklearn matplotlib pandas joblib rich'.split(); "
         "print([m for m in heavy if m in sys.modules])"
     )
@@ -166,13 +141,9 @@ def test_every_package_is_shipped():
     assert declared == found
 
 
-def test_no_file_is_two_rooms():
-    long = [
-        (path.relative_to(ROOT), n)
-        for room, paths in _rooms().items()
-        for path in paths
-        if room != "testing" and (n := len(path.read_text().splitlines())) > 400 and path.name != "types.py"
-    ]
+def test_no_file_has_two_subjects():
+    long = {name: n for name, path in modules().items() if (n := len(path.read_text().splitlines())) > 400}
+    long = {name: n for name, n in long.items() if package_of(name) not in ("testing", "types")}
     assert not long
 
 
@@ -180,7 +151,7 @@ def test_no_file_is_two_rooms():
 def test_help_needs_no_configuration(words, tmp_path):
     env = {**os.environ, "COLUMNS": "100"}
     out = subprocess.run(
-        [sys.executable, "-m", "mlesearch.cli", *words],
+        [sys.executable, "-m", "mlesearch", *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,

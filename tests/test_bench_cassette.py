@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from house import ToyModel, answer
 
+from mlesearch.budgets.shared import Limits, Purse
 from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.models.recorded import Flights, RecordedModel, Tape
-from mlesearch.purse import Limits, Purse
-from mlesearch.store import FORMS, open_store
+from mlesearch.storage.store import FORMS, open_store
 from mlesearch.types import Op
 
 CALLS = 1_000

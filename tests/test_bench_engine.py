@@ -9,8 +9,8 @@ import house
 import pytest
 from house import ToyModel, ToySandbox
 
-from mlesearch.budget import Budget
-from mlesearch.engine import Engine
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.loop import Engine
 
 SIZES = (50, 1_000, 10_000)
 

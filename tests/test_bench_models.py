@@ -23,10 +23,10 @@ from typing import Any
 
 import pytest
 
-from mlesearch.models import client
-from mlesearch.models import litellm as live
-from mlesearch.models.limits import Shared
-from mlesearch.models.loop import background_loop
+from mlesearch.models.limits.gate import Shared
+from mlesearch.models.live import client
+from mlesearch.models.live import litellm as live
+from mlesearch.models.live.loop import background_loop
 from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.types import Op
 

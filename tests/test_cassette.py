@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cli import cli
 
-from mlesearch.cli import main
-from mlesearch.entry import StoreMiss, key_of
+from mlesearch.cli.main import main
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import (
     Address,
@@ -34,7 +33,8 @@ from mlesearch.models.protocol import (
 )
 from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, call_fields
 from mlesearch.models.registry import make_model
-from mlesearch.store import FORMS, Store, open_store
+from mlesearch.storage.entry import StoreMiss, key_of
+from mlesearch.storage.store import FORMS, Store, open_store
 from mlesearch.testing.openai_stub import OpenAIStub, serving
 from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage
 
@@ -273,7 +273,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_cassette import Counting, REQUEST, tape
 from mlesearch.models.recorded import RecordedModel
-from mlesearch.store import open_store
+from mlesearch.storage.store import open_store
 folder = Path(sys.argv[1])
 class Slow(Counting):
     def complete(self, request):

@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 from test_cli import cli
 
-from mlesearch import catalogue, compose
-from mlesearch.budget import Meter
-from mlesearch.build import ROLE_OPS, crew
-from mlesearch.codec import usage_from_json
-from mlesearch.config import plan
-from mlesearch.journal import read
-from mlesearch.models.client import load_litellm
+from mlesearch.budgets.meter import Meter
+from mlesearch.cli import models as catalogue
+from mlesearch.config import compose
+from mlesearch.config.build import ROLE_OPS, crew
+from mlesearch.config.plan import plan
+from mlesearch.config.settings import ROLES, ModelSettings, Settings, role_settings
+from mlesearch.models.live.client import load_litellm
 from mlesearch.models.params import read_live
 from mlesearch.models.price_map import map_cost_nusd, map_entry, map_price, map_version
 from mlesearch.models.protocol import Address, Message, Model, Price, Request, Sampling
 from mlesearch.models.registry import make_model
-from mlesearch.settings import ROLES, ModelSettings, Settings, role_settings
+from mlesearch.storage.codec import usage_from_json
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub, serving
 from mlesearch.types import ConfigError, Op
 

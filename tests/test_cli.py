@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MLESEARCH = [sys.executable, "-m", "mlesearch.cli"]
+MLESEARCH = [sys.executable, "-m", "mlesearch"]
 SMALL = ["sandbox=local", "model=sim_05", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
 
 
@@ -182,10 +182,8 @@ def test_a_file_is_no_place_for_a_study(tmp_path, place):
 
 def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
     """The second launch says so, and writes nothing into the folder."""
-    from mlesearch.config import plan
-    from mlesearch.journal import Journal
-    from mlesearch.launch import execute_run
-    from mlesearch.settings import (
+    from mlesearch.config.plan import plan
+    from mlesearch.config.settings import (
         BudgetSettings,
         ModelSettings,
         SandboxSettings,
@@ -193,6 +191,8 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         StrategySettings,
         StudySettings,
     )
+    from mlesearch.storage.journal import Journal
+    from mlesearch.study.launch import execute_run
 
     settings = Settings(
         sandbox=SandboxSettings("local"),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from test_cli import cli
 
-from mlesearch.journal import read
-from mlesearch.models.client import endpoint_bucket
-from mlesearch.models.ledger import Ledger
+from mlesearch.models.limits.counters import Ledger
+from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.registry import make_model
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 
 SECRET = "sk-very-secret-0123456789"

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from mlesearch.database import Database
+from mlesearch.storage.database import Database
 from mlesearch.types import MlesearchError
 
 FORK = multiprocessing.get_context("fork")

@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 from gpu_machine import answer, entry, gpus, install
 
-from mlesearch import doctor, machine
-from mlesearch.cli import main
-from mlesearch.sandbox import docker_image, environment, ladder, landlock
+from mlesearch.cli import doctor
+from mlesearch.cli import sandbox as machine
+from mlesearch.cli.main import main
+from mlesearch.sandbox import environment, ladder
 from mlesearch.sandbox import gpus as gpu_room
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
-from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, PROMISES
+from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.testing import contract_checks, contract_run
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -222,7 +225,7 @@ def test_a_failed_check_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsy
 @pytest.mark.slow
 def test_the_contract_is_run_from_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "mlesearch.cli", "sandbox", "check", "local"],
+        [sys.executable, "-m", "mlesearch", "sandbox", "check", "local"],
         cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

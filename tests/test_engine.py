@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from house import ToyModel, ToySandbox
 
-from mlesearch.budget import JUDGEMENTS_PER_STEP, Budget
-from mlesearch.codec import Json
-from mlesearch.engine import Engine
-from mlesearch.journal import read, read_lines, without_durations
+from mlesearch.budgets.meter import JUDGEMENTS_PER_STEP, Budget
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.resume import BadProposal, ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
-from mlesearch.parts import RunStatus
-from mlesearch.replay import BadProposal, ReplayMismatch
+from mlesearch.storage.codec import Json
+from mlesearch.storage.journal import read, read_lines, without_durations
 from mlesearch.types import (
     Direction,
     Op,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.cli import main
-from mlesearch.compose import expand, jobs
-from mlesearch.config import StudyPlan, plan
-from mlesearch.estimate import DEFAULT, Estimate, Profile, Recorded, duration, estimate, money, number
+from mlesearch.cli.main import main
+from mlesearch.config.compose import expand, jobs
+from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.models.protocol import Price
+from mlesearch.study.estimate import DEFAULT, Estimate, Profile, Recorded, duration, estimate, money, number
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
@@ -167,7 +167,7 @@ def test_at_a_terminal_it_is_asked(answer: str, tmp_path: Path) -> None:
     words = ["budget.confirm_usd=1", "model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0"]
     parent, child = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlesearch.cli", "run", *LIVE, PRICED, *words, "launcher.n_jobs=1"],
+        [sys.executable, "-m", "mlesearch", "run", *LIVE, PRICED, *words, "launcher.n_jobs=1"],
         cwd=tmp_path,
         stdin=child,
         stderr=child,

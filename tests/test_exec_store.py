@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.cli import main
-from mlesearch.entry import Entry, StoreError, StoreMiss, decode, encode, key_of
-from mlesearch.journal import without_durations
-from mlesearch.sandbox import landlock
+from mlesearch.cli.main import main
+from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Job, Limits, Spec, execute
 from mlesearch.sandbox.recorded import RecordSandbox, ReplaySandbox, recorded
-from mlesearch.store import FORMS, Store, open_store
+from mlesearch.storage.entry import Entry, StoreError, StoreMiss, decode, encode, key_of
+from mlesearch.storage.journal import without_durations
+from mlesearch.storage.store import FORMS, Store, open_store
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import Captured, ConfigError, ExecResult, ExecStatus, SandboxUnavailable
 
@@ -134,8 +134,8 @@ def test_a_fork_opens_its_own(store: Store) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from mlesearch.entry import Entry
-from mlesearch.store import open_store
+from mlesearch.storage.entry import Entry
+from mlesearch.storage.store import open_store
 path, form, me, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 store = open_store(path, form)
 for n in range(count):
@@ -376,10 +376,10 @@ def test_a_run_replays_with_nothing_executed(
     def never(*a: object, **k: object) -> None:
         raise AssertionError("something was executed")
 
-    monkeypatch.setattr("mlesearch.build._sandbox", never)
+    monkeypatch.setattr("mlesearch.config.build._sandbox", never)
     monkeypatch.setattr("mlesearch.sandbox.ladder.make", never)
     monkeypatch.setattr("mlesearch.sandbox.ladder.probe", never)
-    monkeypatch.setattr("mlesearch.sandbox.local.LocalSandbox.run", never)
+    monkeypatch.setattr("mlesearch.sandbox.rungs.local.LocalSandbox.run", never)
     where = f"sandbox.exec_store_path={store}"
     assert main([*RUN, "study.dir=second", "sandbox.exec_store=replay", where, how]) == 0
     assert _events(tmp_path / "first") == _events(tmp_path / "second")

@@ -11,9 +11,9 @@ import pytest
 from house import ToySandbox
 from test_engine import _copy, comparable, events
 
-from mlesearch.budget import Budget, Meter
-from mlesearch.cli import main
-from mlesearch.parts import RunStatus
+from mlesearch.budgets.meter import Budget, Meter
+from mlesearch.cli.main import main
+from mlesearch.engine.parts import RunStatus
 from mlesearch.sandbox.protocol import Job, Slot
 from mlesearch.types import ExecResult
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from gpu_machine import answer, entry, gpus, install
 
-from mlesearch.sandbox import landlock
 from mlesearch.sandbox.gpu_pool import POLL_S, GpuPool
 from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 from mlesearch.sandbox.gpus import Gpu, GpuLease, Inventory, inventory, words
-from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.testing.sandbox_contract import gone, processes_with
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import ConfigError, ExecStatus
@@ -277,7 +277,7 @@ from gpu_machine import gpus
 from mlesearch.sandbox.gpu_pool import GpuPool
 from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 from mlesearch.sandbox.gpus import Inventory
-from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.sandbox.protocol import Job, Limits, Spec
 root = Path(sys.argv[1])
 pool = GpuPool(gpus(1), 1, root / "locks")

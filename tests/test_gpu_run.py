@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from gpu_machine import answer, entry, gpus, install
 
-from mlesearch.cli import main
-from mlesearch.sandbox import landlock
+from mlesearch.cli.main import main
 from mlesearch.sandbox.gpu_pool import GpuPool
 from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 from mlesearch.sandbox.gpus import inventory
-from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Spec
-from mlesearch.summary import summarise
+from mlesearch.sandbox.rungs.local import LocalSandbox
+from mlesearch.study.summary import summarise
 from mlesearch.types import ExecStatus
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")

@@ -12,12 +12,12 @@ import pytest
 from gpu_machine import gpus
 
 from mlesearch.sandbox import ladder
-from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
-from mlesearch.sandbox.docker import DockerSandbox
 from mlesearch.sandbox.gpu_pool import GpuPool
 from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 from mlesearch.sandbox.gpus import GpuLease, Inventory
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Slot, Spec
+from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
+from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.types import ExecStatus, SandboxUnavailable
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import mlesearch.tasks
-from mlesearch.config import plan
-from mlesearch.launch import execute_run
-from mlesearch.settings import (
+from mlesearch.cli.show import tree
+from mlesearch.config.plan import plan
+from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,
     SandboxSettings,
@@ -16,8 +16,8 @@ from mlesearch.settings import (
     StrategySettings,
     StudySettings,
 )
-from mlesearch.show import tree
-from mlesearch.summary import fold
+from mlesearch.study.launch import execute_run
+from mlesearch.study.summary import fold
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"

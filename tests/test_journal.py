@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch import journal
-from mlesearch.journal import Blobs, Journal, JournalError, read, without_durations, write_atomically
+from mlesearch.storage import journal
+from mlesearch.storage.journal import Blobs, Journal, JournalError, read, without_durations, write_atomically
 
 HEADER = {"mlesearch": "test", "run": "r"}
 
@@ -102,7 +102,7 @@ def test_a_killed_writer_leaves_whole_lines_and_no_lock(tmp_path):
     code = f"""
 import itertools, sys
 from pathlib import Path
-from mlesearch.journal import Journal
+from mlesearch.storage.journal import Journal
 j = Journal(Path({str(path)!r}), {{"run": "r"}})
 print("go", flush=True)
 for i in itertools.count():

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlesearch.collect import DURATIONS, tables
-from mlesearch.journal import read, read_lines, without_durations
+from mlesearch.storage.journal import read, read_lines, without_durations
+from mlesearch.study.collect import DURATIONS, tables
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
 WORDS += ["sandbox=local"]
@@ -22,7 +22,7 @@ MEASURED = {*DURATIONS, "peak_bytes"}
 def start(cwd: Path, *words: str) -> subprocess.Popen[bytes]:
     """The command line in a session of its own, as from another terminal."""
     return subprocess.Popen(
-        [sys.executable, "-m", "mlesearch.cli", *words],
+        [sys.executable, "-m", "mlesearch", *words],
         cwd=cwd,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -127,7 +127,7 @@ def test_jobs_and_hash_seeds_change_nothing(tmp_path):
         folder = tmp_path / hash_seed
         folder.mkdir()
         words = [*WORDS[:-1], f"launcher.n_jobs={jobs}", "budget.steps=3", "study.name=s"]
-        command = [sys.executable, "-m", "mlesearch.cli", *words]
+        command = [sys.executable, "-m", "mlesearch", *words]
         env = {**os.environ, "PYTHONHASHSEED": hash_seed}
         subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
         found.append(_comparable(folder / "studies/s"))

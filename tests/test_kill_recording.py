@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from test_kill import alive, journals, once_each
 
-from mlesearch.audit import verify
-from mlesearch.cli import main
-from mlesearch.journal import read
+from mlesearch.budgets.shared import Limits, Purse
+from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
-from mlesearch.purse import Limits, Purse
-from mlesearch.store import open_store
+from mlesearch.storage.journal import read
+from mlesearch.storage.store import open_store
+from mlesearch.study.verify import verify
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 
 KILLS = 50
@@ -39,10 +39,12 @@ NEAR_S = 3.0
 
 ZYGOTE = """
 import json, os, sys
-from mlesearch import commands, compose, config, costs, launch, progress, rerun
+from mlesearch.cli import commands, confirm as costs
+from mlesearch.config import compose, plan as config
+from mlesearch.study import launch, progress, replay as rerun
 from mlesearch.analysis import report
-from mlesearch.cli import main
-from mlesearch.models.client import ENVIRONMENT
+from mlesearch.cli.main import main
+from mlesearch.models.live.client import ENVIRONMENT
 os.environ.update(ENVIRONMENT)
 import hydra, litellm
 print("ready", flush=True)

@@ -11,9 +11,9 @@ import pytest
 from test_cli import cli
 from test_cli_live import _run
 
-from mlesearch.codec import usage_from_json
-from mlesearch.journal import read, without_durations
 from mlesearch.models.registry import make_model
+from mlesearch.storage.codec import usage_from_json
+from mlesearch.storage.journal import read, without_durations
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 
 LATENCY_S = 1.0

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.models import combining
-from mlesearch.models.combining import Combining
+from mlesearch.models.limits import combining
+from mlesearch.models.limits.combining import Combining
 
 LONG_S = 30.0
 
@@ -134,7 +134,7 @@ def test_the_thread_ends_when_it_is_idle_and_another_begins(monkeypatch: pytest.
 
 def test_what_was_handed_in_is_done_before_the_process_ends(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from mlesearch.models.combining import Combining\n"
+        "import sys, time; from mlesearch.models.limits.combining import Combining\n"
         "def work(jobs):\n"
         "    time.sleep(0.3); open(sys.argv[1], 'a').write(''.join(jobs))\n"
         "together = Combining(work)\n"

@@ -10,13 +10,12 @@ from pathlib import Path
 import house
 import pytest
 
-from mlesearch.budget import Budget
-from mlesearch.codec import usage_from_json
-from mlesearch.engine import Engine
-from mlesearch.flight import Role
-from mlesearch.journal import read
-from mlesearch.models import client
-from mlesearch.models import litellm as live
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import RunEnd
+from mlesearch.engine.trial import Role
+from mlesearch.models.live import client
+from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -25,7 +24,8 @@ from mlesearch.models.protocol import (
     RetriesExhausted,
     Sampling,
 )
-from mlesearch.parts import RunEnd
+from mlesearch.storage.codec import usage_from_json
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
 from mlesearch.types import ModelUnavailable, Op
 

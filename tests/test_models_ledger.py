@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_clock import Clock, moved_clock
 
-from mlesearch import processes
-from mlesearch.models import ledger as ledger_module
-from mlesearch.models.breakers import COOL_OFF_S, TRIP, Refused
-from mlesearch.models.ledger import Ledger
-from mlesearch.models.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
+from mlesearch.models.limits import counters as ledger_module
+from mlesearch.models.limits.breakers import COOL_OFF_S, TRIP, Refused
+from mlesearch.models.limits.counters import Ledger
+from mlesearch.models.limits.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
+from mlesearch.storage import processes
 
 
 @pytest.fixture

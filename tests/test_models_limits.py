@@ -17,15 +17,15 @@ from ledger_clock import Clock, moved_clock
 from test_cli import cli
 from test_models_ledger import busiest
 
-from mlesearch.models.breakers import COOL_OFF_S, REFUSED_S, TRIP
-from mlesearch.models.client import endpoint_bucket
-from mlesearch.models.ledger import Ledger, LedgerError
-from mlesearch.models.limits import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
+from mlesearch.models.limits.breakers import COOL_OFF_S, REFUSED_S, TRIP
+from mlesearch.models.limits.counters import Ledger, LedgerError
+from mlesearch.models.limits.gate import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
+from mlesearch.models.limits.windows import Caps, Wait
+from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.params import read_live
 from mlesearch.models.protocol import AuthFailed, ContextOverflow, QuotaExhausted, RetriesExhausted
 from mlesearch.models.registry import make_model
 from mlesearch.models.retry import Failure, Success
-from mlesearch.models.windows import Caps, Wait
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
 
@@ -179,7 +179,8 @@ def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from mlesearch.models.limits import Gate, Lane, Shared; from mlesearch.models.windows import Caps\n"
+        "from mlesearch.models.limits.gate import Gate, Lane, Shared\n"
+        "from mlesearch.models.limits.windows import Caps\n"
         f"Gate(Shared(Path({str(path)!r}))).enter(Lane('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
         "os.kill(os.getpid(), 9)"
     )

@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 import pytest
 import simulated_prompts
 
-from mlesearch.models import client, price_map
-from mlesearch.models import litellm as live
+from mlesearch.models import price_map
 from mlesearch.models.embed import LitellmEmbedder, make_embedder
-from mlesearch.models.loop import MAX_IN_FLIGHT
+from mlesearch.models.live import client
+from mlesearch.models.live import litellm as live
+from mlesearch.models.live.loop import MAX_IN_FLIGHT
 from mlesearch.models.protocol import (
     Address,
     AuthFailed,

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.models import loop as loop_module
 from mlesearch.models.embed import make_embedder
-from mlesearch.models.errors import classify, clean, retry_after_s
-from mlesearch.models.loop import BackgroundLoop, background_loop
+from mlesearch.models.live import loop as loop_module
+from mlesearch.models.live.errors import classify, clean, retry_after_s
+from mlesearch.models.live.loop import BackgroundLoop, background_loop
 from mlesearch.models.params import Key, provider_of, read_live
 from mlesearch.models.protocol import (
     AuthFailed,

@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 
-from mlesearch.models import client
-from mlesearch.models import litellm as live
 from mlesearch.models.embed import make_embedder
+from mlesearch.models.live import client
+from mlesearch.models.live import litellm as live
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS
 from mlesearch.models.protocol import (
     Address,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from test_cli import cli
 
-from mlesearch.journal import read
 from mlesearch.models.params import KEY_VARIABLES
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
 
 USED = "sk-the-key-in-use-8f3a61c09b"

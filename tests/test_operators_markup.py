@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch import markup
+from mlesearch.models import markup
 
 LINES = st.lists(
     st.one_of(

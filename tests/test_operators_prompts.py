@@ -14,7 +14,7 @@ from golden_prompts.scenes import BRIEF, NODES, RESOURCES, node
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch import markup
+from mlesearch.models import markup
 from mlesearch.models.protocol import Message
 from mlesearch.operators import Scene, brief, library, make
 from mlesearch.operators.attempts import LESSON_CHARS, OUTPUT_CHARS, PLAN_CHARS, clip, shorten, unified_diff

@@ -27,8 +27,8 @@ from test_optimizers_gome import (
     texts,
 )
 
-from mlesearch import markup
-from mlesearch.budget import Budget
+from mlesearch.budgets.meter import Budget
+from mlesearch.models import markup
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import Asked, Told, a_hypothesis, simulate
 from mlesearch.types import GuidanceKind, Op, Outcome, Problem, Status, VerdictKind

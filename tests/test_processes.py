@@ -5,9 +5,9 @@ import subprocess
 import sys
 import time
 
-from mlesearch.processes import alive, owner, running
+from mlesearch.storage.processes import alive, owner, running
 
-SAY_OWNER = "from mlesearch.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
+SAY_OWNER = "from mlesearch.storage.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
 
 
 def soon(happens) -> bool:

@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 from test_cassette import REQUEST, Counting
 from test_cli import cli
 
-from mlesearch.cli import main
-from mlesearch.models import litellm as live
+from mlesearch.budgets.paid import PaidEmbedder, PaidModel
+from mlesearch.budgets.shared import Account, Limits, Purse, PurseError, PurseSpent, usd
+from mlesearch.cli.main import main
+from mlesearch.config.settings import Settings
+from mlesearch.config.spending import claim, purse_of, spent_before
 from mlesearch.models.embed import HashedNgramEmbedder
-from mlesearch.models.ledger import LedgerError
+from mlesearch.models.limits.counters import LedgerError
+from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
-from mlesearch.paid import PaidEmbedder, PaidModel
-from mlesearch.purse import Account, Limits, Purse, PurseError, PurseSpent, usd
-from mlesearch.settings import Settings
-from mlesearch.spending import claim, purse_of, spent_before
 from mlesearch.testing.openai_stub import Fault, OpenAIStub
 from mlesearch.types import ConfigError, ModelUnavailable, Usage
 
@@ -86,7 +86,7 @@ def test_a_call_waits_for_others_to_settle(purse: Purse) -> None:
 def test_a_killed_process_leaves_its_worst_case_behind(purse: Purse, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from mlesearch.purse import Limits, Purse
+from mlesearch.budgets.shared import Limits, Purse
 Purse(Path({str(tmp_path / "b.db")!r}), Limits(1_000_000, 600_000)).hold("a", 300_000, 60)
 print("held", flush=True)
 import time; time.sleep(60)
@@ -106,7 +106,7 @@ import time; time.sleep(60)
 SPENDER = """
 import random, sys
 from pathlib import Path
-from mlesearch.purse import Limits, Purse, PurseSpent
+from mlesearch.budgets.shared import Limits, Purse, PurseSpent
 purse, moments = Purse(Path(sys.argv[1]), Limits(20_000, None)), random.Random(int(sys.argv[2]))
 total = 0
 try:

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlesearch.budget import Budget
-from mlesearch.engine import Engine
-from mlesearch.journal import read
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.folder import Record
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import EngineParts, RunStatus
+from mlesearch.engine.replay import Recording, ReplayDiffers
 from mlesearch.models.protocol import Reply, Request
 from mlesearch.models.recorded import prompt_digest
-from mlesearch.parts import EngineParts, RunStatus
-from mlesearch.record import Record
-from mlesearch.recording import Recording, ReplayDiffers
 from mlesearch.sandbox.protocol import Job, Slot
+from mlesearch.storage.journal import read
 from mlesearch.types import ExecResult, ModelUnavailable
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from test_cli import MLESEARCH, cli
 
-from mlesearch.archive import export, unpack
-from mlesearch.cli import main
+from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
-from mlesearch.scrub import Scrubber, secrets_of
-from mlesearch.store import open_store
-from mlesearch.study import read_json
+from mlesearch.storage.layout import read_json
+from mlesearch.storage.redact import Scrubber, secrets_of
+from mlesearch.storage.store import open_store
+from mlesearch.study.archive import export, unpack
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
 
@@ -30,7 +30,8 @@ import importlib.abc, socket, sys
 class Guard(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("litellm", "hydra") or name in (
-            "mlesearch.sandbox.local", "mlesearch.sandbox.supervisor", "mlesearch.models.client.load_litellm"
+            "mlesearch.sandbox.rungs.local", "mlesearch.sandbox.inside.supervisor",
+            "mlesearch.models.live.client.load_litellm"
         ):
             raise ImportError(f"{name} was imported")
 sys.meta_path.insert(0, Guard())

@@ -17,12 +17,12 @@ from tasks_maker import make_task, write_csv
 from test_cli import cli
 from test_engine import Killed, Scripted, _copy, comparable, drafts, events
 
-from mlesearch.budget import Budget
-from mlesearch.engine import Engine
-from mlesearch.parts import RunStatus
-from mlesearch.revalidation import Rounds
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.revalidation import Rounds
+from mlesearch.engine.selection import Selection
 from mlesearch.sandbox.protocol import Spec
-from mlesearch.selection import Selection
 from mlesearch.tasks.folder import load
 from mlesearch.tasks.grading import score_frame, score_validation
 from mlesearch.tasks.resplit import check_resplit, resplit

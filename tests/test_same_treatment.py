@@ -10,13 +10,13 @@ from house import ToyModel, ToySandbox
 from test_engine import Scripted, drafts
 from test_optimizers_contract import PRESETS
 
-from mlesearch import codec
-from mlesearch.budget import Budget
-from mlesearch.engine import Engine
-from mlesearch.journal import read
-from mlesearch.markup import blocks
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.loop import Engine
+from mlesearch.models.markup import blocks
 from mlesearch.operators import make
 from mlesearch.operators.base import Scene
+from mlesearch.storage import codec
+from mlesearch.storage.journal import read
 from mlesearch.types import Direction, GuidanceKind, Op, Proposal
 
 STEPS = 24

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from sandbox_user import as_ordinary_user
 
-from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
+from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import SandboxUnavailable
 
@@ -32,7 +32,7 @@ def sandbox() -> Iterator[BubblewrapSandbox]:
 _AS_A_USER = """
 from contextlib import closing
 from pathlib import Path
-from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
+from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 Path("public").mkdir()
 program = "import os\\nopen('submission.csv', 'w').write('x')\\nfd = os.open('.', os.O_RDONLY)\\n{end}"

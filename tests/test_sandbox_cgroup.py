@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup
+from mlesearch.sandbox.inside import cgroup
 
 MIB = 1 << 20
 

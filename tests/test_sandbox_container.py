@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import docker_image, landlock
+from mlesearch.sandbox.inside import landlock
+from mlesearch.sandbox.rungs import docker_image
 from mlesearch.types import SandboxUnavailable
 
 try:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import docker_image, scratch
-from mlesearch.sandbox.docker import DockerSandbox
+from mlesearch.sandbox import scratch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import SandboxUnavailable
 
@@ -46,7 +47,7 @@ def spec(tmp_path: Path) -> Spec:
 
 
 def test_a_container_that_ends_at_its_start_is_said_with_what_to_do(sandbox, spec, monkeypatch):
-    monkeypatch.setattr("mlesearch.sandbox.mounts.executable", lambda python: "/usr/bin/true")
+    monkeypatch.setattr("mlesearch.sandbox.rungs.mounts.executable", lambda python: "/usr/bin/true")
     root = scratch.root()
     with pytest.raises(SandboxUnavailable) as error:
         sandbox.prepare(spec)

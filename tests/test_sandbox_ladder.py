@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup, kernel, ladder, landlock
+from mlesearch.config.settings import SandboxSettings, Settings
+from mlesearch.sandbox import ladder
+from mlesearch.sandbox.inside import cgroup, landlock
 from mlesearch.sandbox.ladder import Degree
 from mlesearch.sandbox.protocol import PROMISES
-from mlesearch.settings import SandboxSettings, Settings
+from mlesearch.sandbox.rungs import kernel
 from mlesearch.types import ConfigError
 
 
@@ -139,8 +141,8 @@ def test_promises_shrink_with_the_kernel():
 def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_path):
     if landlock.abi() < 1:
         pytest.skip("this kernel has no Landlock, so nothing is left below bubblewrap")
-    from mlesearch.config import plan
-    from mlesearch.settings import BudgetSettings, ModelSettings, StrategySettings, StudySettings
+    from mlesearch.config.plan import plan
+    from mlesearch.config.settings import BudgetSettings, ModelSettings, StrategySettings, StudySettings
 
     settings = Settings(
         study=StudySettings("s", str(tmp_path / "study")),
@@ -165,7 +167,7 @@ def test_unsafe_is_refused_to_root():
 
 def test_unsafe_serves_an_ordinary_user_but_not_beside_answers(tmp_path):
     from mlesearch.sandbox.protocol import Job, Limits, Spec
-    from mlesearch.sandbox.unsafe import UnsafeSandbox
+    from mlesearch.sandbox.rungs.unsafe import UnsafeSandbox
     from mlesearch.types import ExecStatus
 
     if os.geteuid() == 0:

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from sandbox_user import in_memory
 
-from mlesearch.sandbox import contain, landlock, report, watch
-from mlesearch.sandbox.local import LocalSandbox, make
+from mlesearch.sandbox import report
+from mlesearch.sandbox.inside import contain, landlock, watch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.rungs.local import LocalSandbox, make
 from mlesearch.testing.sandbox_contract import (
     SandboxContract,
     bystander,
@@ -322,7 +323,7 @@ _ORCHESTRATOR = """
 import sys, time
 from pathlib import Path
 from typing import ClassVar
-from mlesearch.sandbox.local import LocalSandbox
+from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.sandbox.protocol import Job, Spec
 rung = LocalSandbox(warm=False)
 slots = [rung.prepare(Spec("t@1", Path(sys.argv[1]))) for _ in range(2)]

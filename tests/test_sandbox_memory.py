@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox import cgroup
+from mlesearch.sandbox.inside import cgroup
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
 from mlesearch.types import ExecResult, ExecStatus, SandboxUnavailable
 
@@ -85,9 +85,9 @@ def rungs() -> Iterator[tuple[str, bool]]:
 
 @pytest.fixture(scope="module", params=list(rungs()), ids=lambda p: f"{p[0]}{'' if p[1] else ' without a group'}")
 def rung(request) -> Iterator[Sandbox]:
-    from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
-    from mlesearch.sandbox.docker import DockerSandbox
-    from mlesearch.sandbox.local import LocalSandbox
+    from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
+    from mlesearch.sandbox.rungs.docker import DockerSandbox
+    from mlesearch.sandbox.rungs.local import LocalSandbox
 
     name, with_group = request.param
     if with_group and name != "docker" and not cgroup.parents():

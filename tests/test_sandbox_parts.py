@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_user import as_ordinary_user
 
-from mlesearch.sandbox import artefacts, environment, files, landlock, seccomp, verdict
+from mlesearch.sandbox import artefacts, environment, verdict
+from mlesearch.sandbox.inside import files, landlock, seccomp
+from mlesearch.sandbox.inside.pump import Pump
 from mlesearch.sandbox.protocol import Job, Sandbox, Spec
-from mlesearch.sandbox.pump import Pump
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import Captured, ExecStatus, SandboxUnavailable
 
@@ -347,10 +348,8 @@ def test_supervisor_modules_use_the_standard_library_only() -> None:
 
 
 def test_importing_the_rung_is_light() -> None:
-    code = (
-        "import sys, mlesearch.sandbox.local; print([m for m in ('sklearn', 'pandas', 'docker') if m in sys.modules])"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+    code = "import sys, mlesearch.sandbox.rungs.local; print({'sklearn', 'pandas', 'docker'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
 def test_scripted_sandbox(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from docker.errors import NotFound
 
-from mlesearch import processes
-from mlesearch.sandbox import cgroup, docker_image, environment, ladder, landlock, watch
-from mlesearch.sandbox.docker import DockerSandbox
+from mlesearch.sandbox import environment, ladder
+from mlesearch.sandbox.inside import cgroup, landlock, watch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
-from mlesearch.sandbox.rung import BoxedRung, BoxedSlot
+from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs.docker import DockerSandbox
+from mlesearch.sandbox.rungs.rung import BoxedRung, BoxedSlot
+from mlesearch.storage import processes
 from mlesearch.types import ConfigError, ExecResult, ExecStatus, SandboxUnavailable
 
 Make = Callable[..., BoxedRung]
@@ -33,7 +35,7 @@ def _light_preload(monkeypatch):
 
 
 def made(name: str, **options: object) -> BoxedRung:
-    from mlesearch.sandbox.bubblewrap import BubblewrapSandbox
+    from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
 
     return DockerSandbox(image="host", **options) if name == "docker" else BubblewrapSandbox(**options)  # type: ignore[arg-type]  # a test's options
 
@@ -207,7 +209,7 @@ def test_containers_have_every_limit(docker, spec):
 
 def test_containers_of_the_dead_are_reaped_and_no_others(docker):
     sandbox = docker(warm=False)
-    say = "from mlesearch.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
+    say = "from mlesearch.storage.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
     client = docker_image.connect()
     made = {}
     try:
@@ -232,7 +234,7 @@ def test_containers_of_the_dead_are_reaped_and_no_others(docker):
 
 def test_an_image_that_can_not_run_python_leaves_no_container(docker, spec, monkeypatch):
     sandbox = docker(warm=False)
-    monkeypatch.setattr("mlesearch.sandbox.mounts.executable", lambda python: "/no/python")
+    monkeypatch.setattr("mlesearch.sandbox.rungs.mounts.executable", lambda python: "/no/python")
     with pytest.raises(SandboxUnavailable, match="sandbox docker: "):
         sandbox.prepare(spec)
     client = docker_image.connect()

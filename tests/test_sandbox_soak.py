@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch import processes
-from mlesearch.sandbox import cgroup, contain, docker_image, ladder, scratch, watch
+from mlesearch.sandbox import ladder, scratch
+from mlesearch.sandbox.inside import cgroup, contain, watch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
+from mlesearch.sandbox.rungs import docker_image
+from mlesearch.storage import processes
 from mlesearch.types import ExecStatus, SandboxUnavailable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

@@ -10,12 +10,12 @@ import sys
 import pytest
 from sandbox_user import as_ordinary_user, in_memory
 
-from mlesearch.sandbox import watch
+from mlesearch.sandbox.inside import watch
 from mlesearch.sandbox.protocol import MIB
 
 _RACE = """
 import os, time
-from mlesearch.sandbox import contain, watch
+from mlesearch.sandbox.inside import contain, watch
 contain.be_subreaper()
 read, write = os.pipe()
 if os.fork() == 0:
@@ -96,7 +96,7 @@ def test_what_is_gone_is_no_error(here):
 
 _CLOSED = """
 import os, sys
-from mlesearch.sandbox import watch
+from mlesearch.sandbox.inside import watch
 os.makedirs("a/b")
 with open("a/b/f", "wb") as file:
     file.write(bytes(1 << 20))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from simulated_prompts import ask, call, program, request, written
 
-from mlesearch import markup, operators
+from mlesearch import operators
+from mlesearch.models import markup
 from mlesearch.models.protocol import FatalModelError, Message, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.models.simulated import truth

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_kill import alive, finish, once_each, start
 
-from mlesearch.journal import JournalError, read
+from mlesearch.storage.journal import JournalError, read
 from mlesearch.testing.openai_stub import OpenAIStub
 
 LONG_S = 10.0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch import summary
-from mlesearch.codec import Json
+from mlesearch.storage.codec import Json
+from mlesearch.study import summary
 from mlesearch.types import Direction
 
 MAX = Direction.MAXIMIZE

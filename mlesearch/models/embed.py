@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.models.client import LiteLLMClient
-from mlesearch.models.limits import Shared
+from mlesearch.models.limits.gate import Shared
+from mlesearch.models.live.client import LiteLLMClient
 from mlesearch.models.params import (
     COMMON,
     LiveParams,

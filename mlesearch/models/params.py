@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from mlesearch.models.limits.windows import LONGEST_WINDOW_S, Caps
 from mlesearch.models.protocol import Price
 from mlesearch.models.retry import Backoff
-from mlesearch.models.windows import LONGEST_WINDOW_S, Caps
-from mlesearch.scrub import has_key_shape
+from mlesearch.storage.redact import has_key_shape
 from mlesearch.types import ConfigError
 
 KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {

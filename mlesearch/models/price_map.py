@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlesearch.models.client import load_litellm
+from mlesearch.models.live.client import load_litellm
 from mlesearch.models.protocol import Price
 
 

@@ -21,8 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from mlesearch.codec import Json, dumps, usage_from_json, usage_to_json
-from mlesearch.entry import Entry, StoreMiss
 from mlesearch.models.protocol import (
     ContentFilter,
     ContextOverflow,
@@ -37,7 +35,9 @@ from mlesearch.models.protocol import (
     Request,
     Sampling,
 )
-from mlesearch.store import Store, nearest
+from mlesearch.storage.codec import Json, dumps, usage_from_json, usage_to_json
+from mlesearch.storage.entry import Entry, StoreMiss
+from mlesearch.storage.store import Store, nearest
 from mlesearch.types import ConfigError, ModelUnavailable
 
 MODES = ("live", "record", "replay")

@@ -10,7 +10,7 @@ from mlesearch.models.protocol import Model
 from mlesearch.types import ConfigError
 
 FACTORIES: Mapping[str, str] = {
-    "litellm": "mlesearch.models.litellm:make",
+    "litellm": "mlesearch.models.live.litellm:make",
     "scripted": "mlesearch.models.scripted:make",
     "simulated": "mlesearch.models.simulated.engineer:make",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from mlesearch import markup
+from mlesearch.models import markup
 from mlesearch.types import Node
 
 PLAN_CHARS = 1200

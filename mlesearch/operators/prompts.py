@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mlesearch.markup import block
+from mlesearch.models.markup import block
 from mlesearch.models.protocol import Message
 from mlesearch.operators import library, parse
 from mlesearch.operators.attempts import (

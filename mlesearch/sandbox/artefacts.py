@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from mlesearch.sandbox import files
+from mlesearch.sandbox.inside import files
 from mlesearch.types import Artefact
 
 _CHUNK = 1 << 20

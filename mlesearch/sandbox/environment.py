@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.sandbox import gpus, landlock
+from mlesearch.sandbox import gpus
+from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import ConfigError, SandboxUnavailable
 

@@ -11,16 +11,18 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
-from mlesearch.sandbox import cgroup, kernel, landlock, options
+from mlesearch.sandbox import options
+from mlesearch.sandbox.inside import cgroup, landlock
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
+from mlesearch.sandbox.rungs import kernel
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 AUTO = "auto"
 MODULES = {
-    "docker": "mlesearch.sandbox.docker",
-    "bubblewrap": "mlesearch.sandbox.bubblewrap",
-    "local": "mlesearch.sandbox.local",
-    "unsafe": "mlesearch.sandbox.unsafe",
+    "docker": "mlesearch.sandbox.rungs.docker",
+    "bubblewrap": "mlesearch.sandbox.rungs.bubblewrap",
+    "local": "mlesearch.sandbox.rungs.local",
+    "unsafe": "mlesearch.sandbox.rungs.unsafe",
 }
 """The rungs, the strongest first. `auto` never takes the last one."""
 CHOSEN_BY_AUTO = ("docker", "bubblewrap", "local")

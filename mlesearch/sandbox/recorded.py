@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mlesearch.codec import Json, output_to_json, result_from_json, result_to_json
-from mlesearch.entry import Entry, StoreMiss, differences
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
-from mlesearch.store import Store, nearest
+from mlesearch.storage.codec import Json, output_to_json, result_from_json, result_to_json
+from mlesearch.storage.entry import Entry, StoreMiss, differences
+from mlesearch.storage.store import Store, nearest
 from mlesearch.types import ConfigError, ExecResult, ExecStatus
 
 MODES = ("off", "record", "replay")

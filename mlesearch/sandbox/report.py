@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import artefacts, messages, verdict
+from mlesearch.sandbox import artefacts, verdict
+from mlesearch.sandbox.inside import messages
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.types import ExecResult, SandboxUnavailable
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mlesearch.sandbox import files
+from mlesearch.sandbox.inside import files
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")

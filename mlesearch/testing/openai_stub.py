@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mlesearch import markup
+from mlesearch.models import markup
 from mlesearch.models.protocol import Address, Message, Model, Request, Sampling
 from mlesearch.types import Op
 

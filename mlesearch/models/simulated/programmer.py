@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlesearch import markup
+from mlesearch.models import markup
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
 from mlesearch.models.simulated.chance import Stream

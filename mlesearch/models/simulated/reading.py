@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlesearch import markup
+from mlesearch.models import markup
 from mlesearch.models.protocol import Message
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space, recognise
 from mlesearch.types import Op, VerdictKind

@@ -1,0 +1,110 @@
+"""What a planned launch is estimated to take, said to the user, and asked before real money is spent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlesearch.config.build import make_model, make_roles
+from mlesearch.config.plan import StudyPlan
+from mlesearch.config.settings import Settings
+from mlesearch.models.protocol import Price
+from mlesearch.study.estimate import (
+    DEFAULT,
+    DEFAULT_CALL_S,
+    DEFAULT_PROGRAM_SHARE,
+    DEFAULT_TOKENS_IN,
+    DEFAULT_TOKENS_OUT,
+    Estimate,
+    Recorded,
+    duration,
+    estimate,
+    money,
+    number,
+    spends,
+)
+from mlesearch.types import ConfigError
+
+
+def of(plan: StudyPlan, like: Sequence[Path] = ()) -> Estimate:
+    """Of the runs that are not finished, measured in the study itself and in those that are named.
+
+    Raises:
+        ConfigError: what was named is no study.
+    """
+    for path in like:
+        if not (path / "study.json").exists():
+            raise ConfigError(f"--like: {path} is no study (no study.json); name the folder that a launch wrote")
+    runs = [r for r in plan.runs if plan.states[r.key] != "finished"]
+    return estimate(runs, Recorded([*like, plan.folder]), _price)
+
+
+def _price(s: Settings) -> Price | None:
+    """Of the dearest model that answers in a cell, since a call may be any role's; None where one is not known."""
+    prices = [make_model(s).price, *(role.model.price for role in make_roles(s).values())]
+    known = [price for price in prices if price is not None]
+    return max(known, key=lambda p: p.most_nusd(3_000, 1_000)) if len(known) == len(prices) else None
+
+
+def say(found: Estimate, plan: StudyPlan, gpus: int | None, side_by_side: int) -> list[str]:
+    """The sums of a launch in words; `gpus` None: one, and no more side by side than this machine would run."""
+    s = plan.runs[0].settings
+    if gpus is not None and gpus < 1:
+        raise ConfigError(f"--gpus: {gpus}; at least 1 is needed")
+    side_by_side = max(side_by_side, (gpus or 0) * s.sandbox.gpu_slots * bool(s.sandbox.gpus))
+    lines = [f"all together: {_sums(found)}, {found.total(lambda r: r.gpu_h):,.1f} GPU hours"]
+    wall_s = found.wall_s(gpus or 1, s.sandbox.gpu_slots, side_by_side)
+    with_gpus = f"{gpus or 1} GPU{'s' if (gpus or 1) > 1 else ''} and " if s.sandbox.gpus else ""
+    lines.append(
+        f"about {duration(wall_s)} with {with_gpus}{side_by_side} programs or calls side by side; "
+        f"about {found.total(lambda r: r.disk_bytes) / 1e6:,.1f} MB on disk, stores not counted"
+    )
+    if any(DEFAULT in r.profile for r in found.rows):
+        lines.append(
+            f"default profile: {DEFAULT_TOKENS_IN:,} tokens in and at most {DEFAULT_TOKENS_OUT:,} out a call, "
+            f"{DEFAULT_CALL_S:g} s a call, programs that take {DEFAULT_PROGRAM_SHARE:.0%} of their limit: a guess; "
+            f"measure in a small study and name it with --like"
+        )
+    if found.unpriced:
+        lines.append(f"the price of {', '.join(found.unpriced)} is not known; declare it in model.params.price")
+    return lines
+
+
+def _sums(found: Estimate) -> str:
+    calls, tokens_in, tokens_out = (
+        number(found.total(read)) for read in (lambda r: r.calls, lambda r: r.tokens_in, lambda r: r.tokens_out)
+    )
+    return f"{calls} calls, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
+
+
+def confirmed(plan: StudyPlan, yes: bool) -> bool:
+    """Whether a launch may begin: one that costs real money says how much, and asks above `budget.confirm_usd`.
+
+    Args:
+        plan: of the launch.
+        yes: the user has agreed beforehand.
+
+    Raises:
+        ConfigError: it costs too much and there is no terminal to ask at.
+    """
+    if not any(spends(r.settings) for r in plan.runs):
+        return True
+    found = of(plan)
+    limit = plan.runs[0].settings.budget.confirm_usd
+    if not found.rows or (found.usd == 0.0):
+        return True
+    profiles = "; ".join(sorted({r.profile for r in found.rows}))
+    what = f"estimated for {sum(r.runs for r in found.rows)} runs: {_sums(found)} (profile: {profiles})"
+    if yes or limit is None or (found.usd is not None and found.usd <= limit):
+        print(what)
+        return True
+    if found.usd is None:
+        why = f"the price of {', '.join(found.unpriced)} is not known"
+    else:
+        why = f"that is above budget.confirm_usd ({money(limit)})"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(f"{what}; {why}: add --yes to run it all the same, or see `mlesearch estimate`")
+    print(f"{what}; {why}", file=sys.stderr)
+    print("run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

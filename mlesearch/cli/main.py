@@ -1,0 +1,176 @@
+"""The command line. Parsing lives here, what commands do in `mlesearch.cli.commands`, imported only to run one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mlesearch import __version__
+from mlesearch.types import ConfigError, MlesearchError
+
+USAGE_ERROR = 2
+FAILED = 1
+INTERRUPTED = 130
+
+_RUN_HELP = """\
+run an experiment by name, or one cell given by overrides
+
+  mlesearch run demo                                   an experiment (see `mlesearch experiments`)
+  mlesearch run demo seeds=[0,1,2] budget.steps=12     the same with other values
+  mlesearch run model=sim_05 strategy=greedy tasks=[rentals]
+  mlesearch run -m model=sim_02,sim_09 strategy=random,gome
+
+All of it is checked before anything runs or is written. A finished run is skipped; a killed one goes on where it
+stood. Overrides follow Hydra's grammar; keys are those of the file conf/config.yaml and its groups.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    p = argparse.ArgumentParser(
+        prog="mlesearch",
+        description="Compare search paradigms for LLM machine-learning engineers, under one executor.",
+    )
+    p.add_argument("--version", action="version", version=f"mlesearch {__version__}")
+    sub = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = sub.add_parser(
+        "run",
+        help="run an experiment or a cell",
+        description=_RUN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
+    run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
+    run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
+    run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
+    estimate.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
+    estimate.add_argument("--gpus", type=int, metavar="N", help="GPUs to run on (default: 1, by as many runs as here)")
+    estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
+    estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    show = sub.add_parser("show", help="what a run found")
+    show.add_argument("run", metavar="RUN", help="a run's folder")
+    which = show.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="the node that was selected (or is best so far)")
+    which.add_argument("--node", type=int, metavar="N", help="one node")
+    show.add_argument("--code", action="store_true", help="print the program and nothing else")
+
+    verify = sub.add_parser("verify", help="replay a run's journal: does the strategy decide the same again?")
+    verify.add_argument("run", metavar="RUN")
+
+    collect = sub.add_parser("collect", help="fold a study into runs, nodes and calls (parquet)")
+    collect.add_argument("study", metavar="STUDY")
+
+    report = sub.add_parser("report", help="collect a study and write its report")
+    report.add_argument("study", metavar="STUDY")
+    report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
+
+    sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
+
+    sandbox = sub.add_parser("sandbox", help="check, time and build what programs run in").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    for name, what in (
+        ("check", "make every check of the contract on this machine: a table of promises for each rung"),
+        ("bench", "time to a program's first line, cold and warm, and programs a second, for each rung"),
+    ):
+        made = sandbox.add_parser(name, help=what, description=what)
+        made.add_argument("rungs", nargs="*", metavar="RUNG", help="docker, bubblewrap, local (default: all that work)")
+        made.add_argument(
+            "--image", metavar="TAG", help="of the rung docker; `host` lends it this machine's interpreter"
+        )
+    made = sandbox.add_parser("build", help="build the docker image of this version (or say that it is there)")
+    made.add_argument("--cuda", action="store_true", help="the variant with torch for GPUs")
+    made.add_argument("--base", metavar="IMAGE", help="another base image, with python3 and venv")
+    replay = sub.add_parser(
+        "replay", help="a recorded study again, from its journals and stores: nothing is called or executed"
+    )
+    replay.add_argument("study", metavar="STUDY")
+    replay.add_argument("--out", metavar="DIR", help="where the replayed study goes (default: STUDY-replay)")
+    replay.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
+    replay.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
+    replay.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; -1: one per processor")
+
+    cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    export = cassette.add_parser("export", help="a recorded study as one file, secrets blotted out")
+    export.add_argument("study", metavar="STUDY")
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
+    export.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
+    unpack = cassette.add_parser("import", help="a study's folder from such a file, after checking all of it")
+    unpack.add_argument("file", metavar="FILE")
+    unpack.add_argument("study", metavar="STUDY")
+    unpack.add_argument("--form", choices=("sqlite", "files"), default="sqlite", help="of its stores")
+    check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
+    check_all.add_argument("path", metavar="PATH")
+
+    tasks = sub.add_parser("tasks", help="list, check and grade tasks").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    tasks.add_parser("list", help="the tasks that can be asked for by name")
+    check = tasks.add_parser("check", help="preflight of a task, by name or folder")
+    check.add_argument("task", metavar="TASK")
+    grade = tasks.add_parser("grade", help="grade a submission")
+    grade.add_argument("task", metavar="TASK")
+    grade.add_argument("submission", metavar="FILE")
+
+    models = sub.add_parser("models", help="list models, or check that one answers")
+    action = models.add_subparsers(dest="action", metavar="ACTION")
+    action.add_parser("list", help="the models that can be asked for by name (also without an action)")
+    check_model = action.add_parser("check", help="call a model for one token: does it answer, and if not, why")
+    check_model.add_argument("name", nargs="?", metavar="NAME", help="one model (default: every live one)")
+    check_model.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. model.params.api_base=...")
+
+    for name, what in (
+        ("strategies", "strategies that can be asked for by name"),
+        ("experiments", "experiments that can be run by name"),
+    ):
+        sub.add_parser(name, help=what)
+    return p
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
+    made = parser()
+    args, rest = made.parse_known_args(argv)
+    late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
+    if len(late) < len(rest):
+        made.error(f"unrecognized arguments: {' '.join(word for word in rest if word not in late)}")
+    if late:
+        args.overrides += late
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
+    args = parse(argv)
+    from mlesearch.cli import commands
+
+    try:
+        return commands.COMMANDS[args.command](args)
+    except ConfigError as e:
+        print(f"mlesearch: error: {e}", file=sys.stderr)
+        return USAGE_ERROR
+    except MlesearchError as e:
+        print(f"mlesearch: {e}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as e:
+        print(f"mlesearch: {e.filename or 'a file'}: {e.strerror or e}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("mlesearch: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The models that can be asked for by name: a table of them, and a call of one token that says whether one answers."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from mlesearch.config.settings import ModelSettings
+from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Price, Request, Sampling
+from mlesearch.types import NANODOLLARS, ConfigError, ModelUnavailable, Op
+
+CHECK_DEADLINE_S = 60.0
+WARN_DAYS = 180
+
+
+def rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
+    """One row a model, from its file alone: nothing is imported and nobody is asked."""
+    return [_row(m) for m in models]
+
+
+def _row(m: ModelSettings) -> dict[str, object]:
+    price = m.params.get("price") or {}
+    usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
+    free = m.kind == "simulated" or usd[:2] == [0, 0]
+    return {
+        "name": m.name,
+        "kind": m.kind,
+        "tier": m.tier or "-",
+        "capability": "-" if m.capability is None else f"{m.capability:g}",
+        "USD/M in": "free" if free else "unknown" if usd[0] is None else f"{usd[0]:g}",
+        "USD/M out": "free" if free else "unknown" if usd[1] is None else f"{usd[1]:g}",
+        "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
+        "as of": price.get("as_of") or "-",
+        "context": m.params.get("context_window") or "-",
+        "id": m.params.get("model") or "-",
+    }
+
+
+def check(m: ModelSettings, make: Callable[[ModelSettings], Model], today: datetime.date) -> tuple[bool, list[str]]:
+    """Whether a model answers, and what to know of it.
+
+    Args:
+        m: its settings.
+        make: from settings to the model.
+        today: for its retirement.
+
+    Returns:
+        Whether a call of one token was answered; then a line that says so or why not, and warnings.
+    """
+    try:
+        model = make(m)
+        model.check()
+    except ConfigError as e:
+        return False, [f"{m.name}: {e}"]
+    answered, line = _call(m.name, model)
+    warnings = [retirement(m, today)]
+    if m.kind == "litellm":
+        warnings += _against_map(m, model.price)
+    return answered, [line, *(f"  {text}" for text in warnings if text)]
+
+
+def _call(name: str, model: Model) -> tuple[bool, str]:
+    messages = (Message("user", "Answer with one word: ready?"),)
+    request = Request(messages, Sampling(max_tokens=1), Address("check", 0, 0, Op.REVIEW), 0, CHECK_DEADLINE_S)
+    try:
+        reply = model.complete(request)
+    except EmptyReply as e:  # one token may be too few for a word
+        return True, f"{name}: answers ({_cost(e.usage.cost_nusd)}), without a text within one token"
+    except ModelUnavailable as e:
+        return False, f"{name}: {e}"
+    dropped = f"; it does not take {', '.join(reply.dropped)}" if reply.dropped else ""
+    seconds = reply.usage.service_us / 1e6
+    return True, f"{name}: answers as {reply.model} after {seconds:.1f} s ({_cost(reply.usage.cost_nusd)}){dropped}"
+
+
+def _cost(nusd: int | None) -> str:
+    return "at an unknown price" if nusd is None else f"USD {nusd / NANODOLLARS:.7f}"
+
+
+def retirement(m: ModelSettings, today: datetime.date) -> str:
+    """A warning where a model is retired soon or was already, by its file or by litellm's map; else empty.
+
+    Raises:
+        ConfigError: the date in the file is none.
+    """
+    dates = [m.retires] if m.retires else []
+    if m.kind == "litellm":
+        from mlesearch.models.price_map import map_entry
+
+        dates += [str(map_entry(str(m.params.get("model"))).get("deprecation_date") or "")]
+    try:
+        found = sorted(datetime.date.fromisoformat(d) for d in dates if d)
+    except ValueError:
+        raise ConfigError(f"model.retires: {m.retires!r} is no date of the form 2026-12-31") from None
+    if not found or (found[0] - today).days > WARN_DAYS:
+        return ""
+    left = (found[0] - today).days
+    when = f"in {left} days: runs that are not finished by then can't be" if left > 0 else "so it may answer no more"
+    return f"warning: retired on {found[0]}, {when}"
+
+
+def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
+    """Where the price that would be reckoned with is unknown, or another than the installed map's."""
+    from mlesearch.models.price_map import map_price, map_version
+
+    if price is None:
+        return ["warning: its price is unknown, so no budget in USD can be kept; add a price to model.params"]
+    if m.params.get("api_base") is not None:
+        return []
+    known = map_price(str(m.params.get("model")))
+    if known is None or known == price:
+        return []
+    ours, theirs = asdict(price), asdict(known)
+    named = [f"{name} {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+    told = f"{known.input_usd_per_mtok:g} in and {known.output_usd_per_mtok:g} out"
+    return [
+        f"warning: its file says USD {price.input_usd_per_mtok:g} in and {price.output_usd_per_mtok:g} out per million "
+        f"tokens, the map of {map_version()} {told} (what differs: {', '.join(named)}): see which holds, and override "
+        f"model.params.price if need be"
+    ]

@@ -1,0 +1,251 @@
+"""What a run leaves on disk, as its engine writes it: journal, blobs, submissions, grades, the best node so far.
+
+journal.jsonl          events, append-only
+blobs/<sha256>         programs, outputs, prompts, replies, vectors
+submissions/<id>/      what a valid node submitted; pruned after the end
+grades.jsonl           test scores: written here, never read by the engine or a strategy
+best/                  solution.py, submission.csv, node.json of the best node not void so far
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlesearch.engine.replay import FollowedJournal, Recording
+from mlesearch.models.protocol import EmbedReply, Reply, Request
+from mlesearch.storage import codec
+from mlesearch.storage.codec import Json
+from mlesearch.storage.journal import Blobs, Journal, read_lines, write_atomically
+from mlesearch.tasks.protocol import Grade
+from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
+
+INLINE_CHARS = 16_384
+"""A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
+
+
+def output_of(event: Json, blobs: Blobs) -> Json | None:
+    """Both streams of an *executed* event; None when the program printed nothing."""
+    output = event.get("output")
+    if isinstance(output, str):
+        loaded: Json = json.loads(blobs.get(output))
+        return loaded
+    return output
+
+
+def _open_lines(path: Path) -> int:
+    """A descriptor that appends to a file of JSON lines; a torn last line is closed, to take no other along."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        os.write(fd, b"\n")
+    return fd
+
+
+class Record:
+    """The writer of one run's folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        header: Mapping[str, object],
+        *,
+        durable: bool,
+        keep_prompts: bool = True,
+        recording: Recording | None = None,
+    ) -> None:
+        """Open or create.
+
+        Args:
+            folder: of the run.
+            header: for a new journal.
+            durable: fsync events that hold a reply (live models).
+            keep_prompts: store each prompt as a blob.
+            recording: what the journal must be equal to.
+        """
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "journal.jsonl"
+        self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
+        self.blobs = Blobs(folder / "blobs")
+        self._outboxes = f"{folder}/submissions/"
+        self._grades = _open_lines(folder / "grades.jsonl")
+        self._durable = durable
+        self._keep_prompts = keep_prompts
+
+    def close(self) -> None:
+        """Give the journal's lock back."""
+        self.journal.close()
+        if self._grades >= 0:
+            os.close(self._grades)
+            self._grades = -1
+
+    # events, in the order of a proposal's life
+
+    def asked(self, p: Proposal, worker: int, t: int, used: float) -> None:
+        """A strategy proposed; `t` is the worker's charged time."""
+        self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
+
+    def replied(self, kind: str, id: int, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
+        """A model answered (`kind` is reply or review); `charged_nusd` is what the budget was charged."""
+        event: Json = {
+            "type": kind,
+            "id": id,
+            "op": request.address.op.value,
+            "attempt": request.address.attempt,
+            "t": t,
+            "usage": codec.usage_to_json(reply.usage),
+            "finish": reply.finish,
+            "model": reply.model,
+        }
+        if len(reply.text) <= INLINE_CHARS:
+            event["text"] = reply.text
+        else:
+            event["blob"] = self.blobs.put(reply.text, self._durable)
+        if self._keep_prompts:
+            event["prompt"] = self.blobs.put(codec.dumps([[m.role, m.content] for m in request.messages]))
+        if reply.usage.cost_nusd is None:
+            event["charged_nusd"] = charged_nusd
+        if reply.dropped:
+            event["dropped"] = reply.dropped
+        self.journal.append(event, self._durable)
+
+    def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
+        """Hypotheses got their vectors."""
+        blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
+        event: Json = {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}
+        if reply.usage.cost_nusd is None:
+            event["charged_nusd"] = charged_nusd
+        self.journal.append(event, durable)
+
+    def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
+        """A program ended."""
+        event: Json = {
+            "type": "executed",
+            "id": id,
+            "t": t,
+            "program": self.blobs.put(program, self._durable),
+            "result": codec.result_to_json(result),
+        }
+        output = codec.output_to_json(result)
+        if output is not None:
+            short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_CHARS
+            event["output"] = output if short else self.blobs.put(codec.dumps(output), self._durable)
+        self.journal.append(event, self._durable)
+
+    def told(self, outcome: Outcome, verdicts: Sequence[Verdict], t: int, real_us: int, problem: str = "") -> None:
+        """The strategy learned; `real_us` is wall-clock time of this process on the run.
+
+        `problem` is what was wrong with the submission of a program that ended well.
+        """
+        event: Json = {"type": "told", "id": outcome.id, "t": t, "real_us": real_us}
+        event["outcome"] = codec.outcome_to_json(outcome)
+        if problem:
+            event["problem"] = problem
+        if verdicts:
+            event["verdicts"] = [codec.verdict_to_json(v) for v in verdicts]
+        self.journal.append(event)
+
+    def closing(self, status: str, candidates: Sequence[int], t: int) -> None:
+        """The search is over; these nodes are run again on fresh splits before one is submitted."""
+        self.journal.append({"type": "closing", "status": status, "candidates": list(candidates), "t": t})
+
+    def revalidated(
+        self, id: int, split: int, worker: int, t: int, score: float | None, problem: str, result: ExecResult
+    ) -> None:
+        """A candidate was run on a fresh split; what it submitted there is of no further use."""
+        event: Json = {"type": "revalidated", "id": id, "split": split, "worker": worker, "t": t, "score": score}
+        event["result"] = codec.result_to_json(result)
+        if problem:
+            event["problem"] = problem
+        self.journal.append(event, self._durable)
+        shutil.rmtree(self.rerun_outbox(id, split), ignore_errors=True)
+
+    def ended(self, status: str, selected: int | None, t: int, real_us: int) -> None:
+        """The run is over."""
+        self.journal.append(
+            {"type": "ended", "status": status, "selected": selected, "t": t, "real_us": real_us}, durable=True
+        )
+
+    # reading events back
+
+    def recall(self, event: Json) -> Reply | EmbedReply | ExecResult:
+        """The result of a stage, from its event."""
+        if event["type"] == "executed":
+            return self.result(event)
+        return self.vectors(event) if event["type"] == "embedded" else self.reply(event)
+
+    def reply(self, event: Json) -> Reply:
+        """The reply of a *reply* or *review* event."""
+        return Reply(
+            event["text"] if "text" in event else self.blobs.get(event["blob"]),
+            event["finish"],
+            codec.usage_from_json(event["usage"]),
+            event["model"],
+            tuple(event.get("dropped", ())),
+        )
+
+    def vectors(self, event: Json) -> EmbedReply:
+        """The vectors of an *embedded* event."""
+        rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
+        return EmbedReply(rows, codec.usage_from_json(event["usage"]))
+
+    def result(self, event: Json) -> ExecResult:
+        """The result of an *executed* event."""
+        return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
+
+    # submissions, grades, best
+
+    def outbox(self, id: int) -> Path:
+        """Where a node's artefacts are copied to."""
+        return Path(f"{self._outboxes}{id}")
+
+    def rerun_outbox(self, id: int, split: int) -> Path:
+        """Where the artefacts of a candidate's rerun on a fresh split are copied to."""
+        return Path(f"{self._outboxes}{id}-split-{split}")
+
+    def drop_outbox(self, id: int) -> None:
+        """An invalid node's artefacts are of no use."""
+        shutil.rmtree(self.outbox(id), ignore_errors=True)
+
+    def graded(self, id: int, grade: Grade) -> None:
+        """Write a test grade; nothing that decides reads it."""
+        record = {
+            "id": id,
+            "score": grade.score,
+            "medal": grade.medal.value,
+            "above_median": grade.above_median,
+            "valid": grade.valid,
+            "problem": grade.problem,
+            "percentile": grade.percentile,
+        }
+        os.write(self._grades, codec.dumps(record).encode() + b"\n")
+
+    def graded_ids(self) -> set[int]:
+        """Which nodes have a grade already (not what it is)."""
+        return {r["id"] for r in read_lines(self.folder / "grades.jsonl")}
+
+    def best(self, node: Node) -> None:
+        """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
+        folder = self.folder / "best"
+        folder.mkdir(exist_ok=True)
+        source = self.outbox(node.id) / "submission.csv"
+        if source.exists():
+            temporary = folder / ".submission.csv"
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, folder / "submission.csv")
+        write_atomically(folder / "solution.py", node.code, durable=False)
+        write_atomically(
+            folder / "node.json", codec.dumps({"id": node.id, "validation_score": node.score}) + "\n", durable=False
+        )
+
+    def drop_best(self) -> None:
+        """No node counts (any more)."""
+        shutil.rmtree(self.folder / "best", ignore_errors=True)
+
+    def prune(self) -> None:
+        """After the end: keep the best submission only."""
+        shutil.rmtree(self.folder / "submissions", ignore_errors=True)

@@ -1,0 +1,92 @@
+"""What an engine is made of, and how a run can end."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.clock import Timelines
+from mlesearch.engine.folder import Record
+from mlesearch.engine.fresh_splits import Splits
+from mlesearch.engine.replay import Recording
+from mlesearch.engine.trial import Cockpit, charged_us
+from mlesearch.engine.workers import FollowingLanes, InlineLanes, Lanes, ThreadLanes, VirtualLanes
+from mlesearch.optimizers.base import Optimizer
+from mlesearch.sandbox.protocol import Sandbox, Spec
+from mlesearch.types import Direction
+
+
+class RunStatus(enum.StrEnum):
+    """How a run ended. INTERRUPTED is no end: run again, and it goes on."""
+
+    COMPLETED = "completed"  # all steps spent
+    BUDGET = "budget"  # time, USD, tokens or judgements spent
+    FINISHED = "finished"  # the strategy had nothing more to propose
+    REAL_TIME = "real_time"  # the wall-clock cap
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What the engine returns.
+
+    Attributes:
+        status: how the run ended.
+        selected: the node that is submitted; None where no node was valid.
+        charged_us: charged time.
+        steps: program proposals that were told or begun.
+    """
+
+    status: RunStatus
+    selected: int | None
+    charged_us: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of.
+
+    Attributes:
+        optimizer: a new one; its state comes from the journal.
+        cockpit: what all proposals share.
+        sandbox: where programs run.
+        spec: what its slots are prepared for.
+        record: where everything is written.
+        budget: limits.
+        direction: of the validation score.
+        selection: rule of the final choice.
+        splits: fresh validation splits, which the rule `revalidate` needs.
+        revalidate_k: how many of the best on validation it runs again.
+        revalidate_splits: on how many fresh splits.
+        workers: proposals carried out side by side; part of the run's identity.
+        keep_submissions: "best" prunes the others after the end, "all" keeps them.
+        virtual: use a virtual clock (recorded or simulated durations, nothing waits).
+        recording: the journal of the run that this one replays, in its order.
+    """
+
+    optimizer: Optimizer
+    cockpit: Cockpit
+    sandbox: Sandbox
+    spec: Spec
+    record: Record
+    budget: Budget
+    direction: Direction
+    selection: str = "best_validation"
+    workers: int = 1
+    keep_submissions: str = "best"
+    virtual: bool = False
+    splits: Splits | None = None
+    revalidate_k: int = 3
+    revalidate_splits: int = 2
+    recording: Recording | None = None
+
+
+def make_lanes(parts: EngineParts, time: Timelines) -> Lanes:
+    """Who carries out the work of a run: in the order of a recording, on a virtual clock, or as it comes."""
+    if parts.recording is not None:
+        return FollowingLanes(parts.recording.whose)
+    if parts.virtual:
+        return VirtualLanes(time.at, charged_us)
+    return InlineLanes() if parts.workers == 1 else ThreadLanes(parts.workers)

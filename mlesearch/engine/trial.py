@@ -1,0 +1,349 @@
+"""The life of one proposal, from its prompt to its outcome, as a generator of blocking work.
+
+`fly` yields a piece of work (a call, an embedding, an execution) and is sent its result; it touches no journal and
+waits for nothing. The engine does the work in a lane, or answers it from the journal of an earlier process: either
+way the same lines below run, which is why a resumed run goes on exactly where it stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+
+from mlesearch.engine.scoring import Scorer, judge, output_text
+from mlesearch.models.protocol import (
+    Address,
+    ContentFilter,
+    ContextOverflow,
+    Embedder,
+    EmbedReply,
+    EmbedRequest,
+    EmptyReply,
+    Message,
+    Model,
+    Reply,
+    Request,
+    Sampling,
+    total_usage,
+)
+from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
+from mlesearch.types import (
+    Diagnosis,
+    ExecResult,
+    GuidanceKind,
+    Hypothesis,
+    MlesearchError,
+    ModelUnavailable,
+    Node,
+    Op,
+    Outcome,
+    Proposal,
+    ReplyUnusable,
+    Status,
+    Usage,
+)
+
+REVIEW_ATTEMPTS = 100
+"""Attempts of a review are numbered from here, so that they can't meet those of the proposal's own calls."""
+
+
+UNANSWERED: Mapping[type[ModelUnavailable], str] = {
+    ContextOverflow: "context_overflow",
+    ContentFilter: "content_filter",
+    EmptyReply: "empty",
+}
+"""Failures that belong to the prompt, as the finish reason of the reply that stands for them in the journal."""
+
+
+def unanswered(error: ModelUnavailable, model: str) -> Reply:
+    """The reply that stands for such a failure: what was billed for it is kept, its text says what happened."""
+    return Reply(str(error), UNANSWERED[type(error)], error.usage, model)
+
+
+def printable(reply: Reply) -> Reply:
+    """A reply whose text can be written: half of a surrogate pair becomes a question mark."""
+    text = reply.text.encode(errors="replace").decode()
+    return reply if text == reply.text else replace(reply, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Which model answers an operator, and how it samples."""
+
+    model: Model
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Work: one model call. `kind` is the event it becomes: reply or review."""
+
+    kind: str
+    request: Request
+    role: Role
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Its stage within the proposal."""
+        return (self.kind, self.request.address.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Work: vectors of the proposal's hypotheses."""
+
+    request: EmbedRequest
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Its stage within the proposal."""
+        return ("embedded", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Work: one program in the sandbox."""
+
+    program: str
+    deadline_s: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Its stage within the proposal."""
+        return ("executed", 0)
+
+
+Work = Call | Embed | Execute
+
+
+class BudgetSpent(MlesearchError):
+    """The next call or execution fits no more into the budget: the run ends, the proposal is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The end of a proposal.
+
+    Attributes:
+        outcome: what the strategy is told.
+        node: the program it made, if any.
+        result: the execution to grade.
+        problem: what was wrong with what a program that ended well left behind.
+    """
+
+    outcome: Outcome
+    node: Node | None = None
+    result: ExecResult | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What the engine decides for a flight: whether paid work still fits, and how long a program may take."""
+
+    fits: Callable[[Call | Embed], bool]
+    program_deadline_s: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cockpit:
+    """All that the proposals of one run share.
+
+    Attributes:
+        run_id: for addresses.
+        entropy: the replicate seed.
+        roles: model and sampling of each operator.
+        review: whether the model reviews executed programs.
+        call_timeout_s: wall-clock limit of one call.
+    """
+
+    run_id: str
+    entropy: int
+    brief: Brief
+    resources: Resources
+    operators: Operators
+    scope: Scope
+    roles: Mapping[Op, Role]
+    embedder: Embedder
+    scorer: Scorer
+    review: bool
+    call_timeout_s: float
+
+
+Flow = Generator[Work, object, "Landed"]
+
+
+class Flight:
+    """One proposal in flight."""
+
+    def __init__(
+        self, cockpit: Cockpit, gates: Gates, proposal: Proposal, nodes: Mapping[int, Node], used: float
+    ) -> None:
+        """Nothing happens before the first `send` to `flow`."""
+        self.proposal = proposal
+        self._c = cockpit
+        self._gates = gates
+        self._nodes = nodes
+        self._budget_left = 10 - int(10 * used)
+        self._usages: list[Usage] = []
+        self.stages = 0  # pieces of work handed to a lane
+        self.flow: Flow = self._fly()
+
+    def _fly(self) -> Flow:
+        p = self.proposal
+        try:
+            parsed = yield from self._converse(p.op, "reply", 0, self._render)
+        except ReplyUnusable as e:
+            return Landed(self._outcome(Status.REPLY_UNUSABLE, lesson=str(e)))
+        if p.op.makes_program:
+            return (yield from self._execute(parsed))
+        if parsed.hypotheses:
+            parsed = yield from self._embed(parsed)
+        return Landed(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
+
+    def _outcome(
+        self,
+        status: Status,
+        *,
+        score: float | None = None,
+        plan: str = "",
+        lesson: str = "",
+        diagnosis: Diagnosis | None = None,
+        hypotheses: tuple[Hypothesis, ...] = (),
+    ) -> Outcome:
+        p = self.proposal
+        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, total_usage(self._usages))
+
+    # conversation
+
+    def _render(self, shrunk: bool) -> tuple[Message, ...]:
+        p, c = self.proposal, self._c
+        context = p.context if p.context is not None else c.scope.context(p, self._nodes)
+        if shrunk:
+            context = context[: len(context) // 2]
+        scene = Scene(c.brief, c.resources, p, self._nodes, context, c.scope.cue(p), self._budget_left)
+        return c.operators.render(scene)
+
+    def _converse(
+        self, op: Op, kind: str, attempt: int, render: Callable[[bool], tuple[Message, ...]]
+    ) -> Generator[Work, object, Parsed]:
+        """Call until the reply parses: one repair turn, one retry after truncation, one shrink of the context.
+
+        Raises:
+            ReplyUnusable: it did not, within those.
+            BudgetSpent: the next call fits no more.
+        """
+        role = self._c.roles[op]
+        messages = render(False)
+        sampling = role.sampling
+        left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
+        while True:
+            reply = yield from self._call(kind, op, attempt, messages, sampling, role)
+            if reply.finish == UNANSWERED[ContextOverflow]:
+                if not left["shrink"]:
+                    raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
+                left["shrink"] = 0
+                messages = render(True)
+            elif reply.finish in UNANSWERED.values():
+                if not left["again"]:
+                    raise ReplyUnusable(f"the model gave no answer: {reply.text}")
+                left["again"] = 0
+            else:
+                try:
+                    return self._c.operators.parse(op, reply.text)
+                except ReplyUnusable as e:
+                    if reply.finish == "length" and left["length"]:
+                        left["length"] = 0
+                        sampling = replace(sampling, max_tokens=2 * sampling.max_tokens)
+                    elif left["repair"]:
+                        left["repair"] = 0
+                        messages = self._c.operators.repair(messages, reply.text, str(e))
+                    else:
+                        raise
+            attempt += 1
+
+    def _call(
+        self, kind: str, op: Op, attempt: int, messages: tuple[Message, ...], sampling: Sampling, role: Role
+    ) -> Generator[Work, object, Reply]:
+        c, p = self._c, self.proposal
+        address = Address(c.run_id, p.trace, p.id, op, attempt)
+        call = Call(kind, Request(messages, sampling, address, c.entropy, c.call_timeout_s), role)
+        if not self._gates.fits(call):
+            raise BudgetSpent(f"the next call ({op}) fits no more into the budget")
+        reply = yield call
+        if not isinstance(reply, Reply):
+            raise TypeError(f"a call was answered with {type(reply).__name__}")
+        self._usages.append(reply.usage)
+        return reply
+
+    def _embed(self, parsed: Parsed) -> Generator[Work, object, Parsed]:
+        c, p = self._c, self.proposal
+        texts = tuple(h.text for h in parsed.hypotheses)
+        work = Embed(EmbedRequest(texts, Address(c.run_id, p.trace, p.id, p.op)))
+        if not self._gates.fits(work):
+            raise BudgetSpent("the embeddings of the hypotheses fit no more into the budget")
+        reply = yield work
+        if not isinstance(reply, EmbedReply):
+            raise TypeError(f"an embedding was answered with {type(reply).__name__}")
+        self._usages.append(reply.usage)
+        hypotheses = tuple(replace(h, embedding=v) for h, v in zip(parsed.hypotheses, reply.vectors, strict=True))
+        return replace(parsed, hypotheses=hypotheses)
+
+    # execution and review
+
+    def _execute(self, parsed: Parsed) -> Generator[Work, object, Landed]:
+        deadline_s = self._gates.program_deadline_s()
+        if deadline_s <= 0:
+            raise BudgetSpent("no charged or GPU time is left to run the program")
+        result = yield Execute(parsed.code, deadline_s)
+        if not isinstance(result, ExecResult):
+            raise TypeError(f"an execution was answered with {type(result).__name__}")
+        judged = judge(result, self._c.scorer)
+        outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
+        node = make_node(self.proposal, outcome, parsed.code, judged.problem, result)
+        if self._c.review:
+            lesson = yield from self._review(node)
+            outcome = replace(outcome, lesson=lesson, usage=total_usage(self._usages))
+            node = replace(node, lesson=lesson)
+        return Landed(outcome, node, result, "" if result.reason else judged.problem)
+
+    def _review(self, node: Node) -> Generator[Work, object, str]:
+        """The model's lesson; where it can't be had (unusable, or nothing left to pay it), the error's last frame."""
+        c = self._c
+
+        def render(shrunk: bool) -> tuple[Message, ...]:
+            scene = Scene(c.brief, c.resources, self.proposal, self._nodes, (), "", self._budget_left)
+            return c.operators.render_review(scene, node)
+
+        try:
+            parsed = yield from self._converse(Op.REVIEW, "review", REVIEW_ATTEMPTS, render)
+        except (ReplyUnusable, BudgetSpent):
+            return node.lesson
+        return parsed.lesson or node.lesson
+
+
+def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult) -> Node:
+    """The node of a program proposal that was executed; `problem` is what its output opens with."""
+    return Node(
+        p.id,
+        p.op,
+        p.base,
+        p.parents,
+        p.trace,
+        outcome.plan,
+        code,
+        outcome.status,
+        outcome.score,
+        outcome.lesson,
+        output_text(result, problem),
+        "\n".join(g.text for g in p.guidance if g.kind is GuidanceKind.HYPOTHESIS),
+    )
+
+
+def charged_us(result: object) -> int:
+    """What a piece of work charges to its worker's timeline, microseconds."""
+    if isinstance(result, Reply | EmbedReply):
+        return result.usage.service_us
+    if isinstance(result, ExecResult):
+        return result.charged_us
+    raise TypeError(f"no work ends with a {type(result).__name__}")

@@ -1,0 +1,206 @@
+"""Live models: any provider that litellm reaches, and any OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mlesearch.models.limits.gate import Shared
+from mlesearch.models.live.client import Answered, LiteLLMClient
+from mlesearch.models.params import LiveParams, read_live
+from mlesearch.models.price_map import map_cost_nusd, map_price
+from mlesearch.models.protocol import OVERHEAD_TOKENS, ContentFilter, EmptyReply, Price, Reply, Request, Sampling
+from mlesearch.types import Usage
+
+KIND = "litellm"
+
+
+class LitellmModel:
+    """A model that is paid for.
+
+    Args:
+        name: its logical name.
+        params: as `read_live` gives them.
+    """
+
+    live = True
+    simulated = False
+
+    def __init__(self, name: str, params: LiveParams) -> None:
+        self.name = name
+        self.params = params
+        self._client = LiteLLMClient(f"model {name!r}", params, "acompletion")
+        self._free = params.price is not None and not any(_declared(params.price).values())
+        self._map_price: Price | None = None
+        self._map_asked = False
+
+    def __repr__(self) -> str:
+        return f"LitellmModel({self.name!r}, {self.params.model!r})"
+
+    @property
+    def context_window(self) -> int | None:
+        """Tokens of prompt and answer together; None: not declared."""
+        return self.params.context_window
+
+    @property
+    def price(self) -> Price | None:
+        """Declared price, else that of litellm's map; an own endpoint has none but the declared one.
+
+        The map is asked at the first reading, which imports litellm.
+        """
+        if self.params.price is not None or self.params.api_base is not None:
+            return self.params.price
+        if not self._map_asked:
+            self._map_price = map_price(self.params.model)
+            self._map_asked = True
+        return self._map_price
+
+    def identity(self) -> Mapping[str, object]:
+        """All that changes its replies or what they count for: no key, URL, time limit or retry setting."""
+        return {
+            "kind": KIND,
+            "model": self.params.model,
+            "defaults": {
+                "temperature": self.params.temperature,
+                "top_p": self.params.top_p,
+                "reasoning_effort": self.params.reasoning_effort,
+            },
+            "max_output_tokens": self.params.max_output_tokens,
+            "context_window": self.params.context_window,
+            "price": _declared(self.params.price) if self.params.price else None,
+        }
+
+    def share(self, shared: Shared) -> None:
+        """Keep to the limits together with other processes."""
+        self._client.shared = shared
+
+    def check(self) -> None:
+        """See that there is a key, and ask for the price where none is declared.
+
+        Raises:
+            ConfigError: no key; says which variable to export.
+        """
+        self.params.key.check(f"model {self.name!r}")
+        _ = self.price
+
+    def complete(self, request: Request) -> Reply:
+        """One call, with retries.
+
+        Where a sampling parameter of the request is None, the model's own declared one is sent.
+
+        Raises:
+            ModelUnavailable: a subclass that says why.
+        """
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        sampling = self._sampling(request.sampling)
+        prompt = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
+        answer = int(str(sampling["max_tokens"]))
+        worst_nusd = 0 if self.price is None else self.price.most_nusd(prompt, answer)
+        answered = self._client.call(
+            {"messages": messages},
+            sampling,
+            request.deadline_s,
+            prompt + answer,
+            worst_nusd,
+            request.before_another,
+        )
+        return self._reply(answered)
+
+    def _sampling(self, asked: Sampling) -> dict[str, object]:
+        own = self.params
+        ceiling = own.max_output_tokens
+        pairs: dict[str, object] = {
+            "temperature": own.temperature if asked.temperature is None else asked.temperature,
+            "top_p": own.top_p if asked.top_p is None else asked.top_p,
+            "max_tokens": asked.max_tokens if ceiling is None else min(asked.max_tokens, ceiling),
+            "reasoning_effort": own.reasoning_effort if asked.reasoning_effort is None else asked.reasoning_effort,
+        }
+        return {name: value for name, value in pairs.items() if value is not None}
+
+    def _reply(self, answered: Answered) -> Reply:
+        response = answered.response
+        usage = self._usage(answered)
+        choices = getattr(response, "choices", None) or []
+        if not choices:
+            raise _with_usage(EmptyReply(f"model {self.name!r}: the answer holds no choices"), usage)
+        finish = str(choices[0].finish_reason or "stop")
+        message = choices[0].message
+        text = message.content if isinstance(message.content, str) else ""
+        if not text.strip() and finish != "length":
+            if finish == "content_filter" or _refusal(message):
+                raise _with_usage(ContentFilter(f"model {self.name!r}: the provider withheld the answer"), usage)
+            raise _with_usage(
+                EmptyReply(f"model {self.name!r}: the answer holds no text (finish reason {finish!r})"), usage
+            )
+        return Reply(
+            text=text,
+            finish=finish if finish in ("length", "content_filter") else "stop",
+            usage=usage,
+            model=str(getattr(response, "model", None) or self.params.model),
+            dropped=answered.dropped,
+        )
+
+    def _usage(self, answered: Answered) -> Usage:
+        told = getattr(answered.response, "usage", None)
+        prompt = _count(told, "prompt_tokens")
+        output = _count(told, "completion_tokens")
+        details = getattr(told, "prompt_tokens_details", None)
+        cached = min(prompt, _count(details, "cached_tokens"))
+        # one number under several names: OpenAI's, that of litellm's older versions, Anthropic's
+        counts = _count(details, "cache_write_tokens"), _count(details, "cache_creation_tokens")
+        written = min(prompt - cached, max(*counts, _count(told, "cache_creation_input_tokens")))
+        reasoning = min(output, _count(getattr(told, "completion_tokens_details", None), "reasoning_tokens"))
+        return Usage(
+            calls=1,
+            input_tokens=prompt,
+            cached_tokens=cached,
+            output_tokens=output,
+            reasoning_tokens=reasoning,
+            cost_nusd=self._cost_nusd(answered.response, prompt, output, cached, written),
+            service_us=answered.service_us,
+            wait_us=answered.wait_us,
+            lost_nusd=answered.lost_nusd,
+        )
+
+    def _cost_nusd(self, response: Any, prompt: int, output: int, cached: int, written: int) -> int | None:
+        declared = self.params.price
+        if prompt <= 0 and not self._free:  # a server that reports no usage has not answered for nothing
+            return None
+        if declared is not None:
+            return declared.cost_nusd(prompt, output, cached, written)
+        return None if self.price is None else map_cost_nusd(response, self.params.model)
+
+
+def make(name: str, params: Mapping[str, object]) -> LitellmModel:
+    """A live model from its file's parameters.
+
+    Args:
+        name: logical name.
+        params: `model` (litellm's id), and optionally `api_key_env`, `api_base`, `price`, `timeout_s`,
+            `max_retries`, `backoff`, `limits`, `temperature`, `top_p`, `reasoning_effort`,
+            `max_output_tokens`, `context_window`.
+
+    Raises:
+        ConfigError: an unknown parameter or a wrong value.
+    """
+    return LitellmModel(name, read_live(f"model {name!r}", params))
+
+
+def _declared(price: Price) -> dict[str, float]:
+    return {name: value for name, value in asdict(price).items() if value is not None}
+
+
+def _with_usage(error: EmptyReply | ContentFilter, usage: Usage) -> EmptyReply | ContentFilter:
+    error.usage = usage
+    return error
+
+
+def _refusal(message: Any) -> bool:
+    fields = getattr(message, "provider_specific_fields", None) or {}
+    return bool(getattr(message, "refusal", None) or fields.get("refusal"))
+
+
+def _count(holder: Any, name: str) -> int:
+    value = getattr(holder, name, None)
+    return max(0, value) if isinstance(value, int) else 0

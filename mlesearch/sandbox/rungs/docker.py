@@ -1,0 +1,394 @@
+"""The `docker` rung: one container for each program, with no network, no capability and hard limits.
+
+The daemon is asked to create, start and remove containers, and nothing else: the program's supervisor is the
+container's first process and talks to the orchestrator through a unix socket in a bound folder. Output comes through
+the supervisor's own pipes, and a container ends with that socket, whatever becomes of the daemon's client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mlesearch.sandbox import environment, options, scratch
+from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.gpus import GpuLease
+from mlesearch.sandbox.inside import init as inside
+from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
+from mlesearch.sandbox.rungs import docker_image, mounts
+from mlesearch.sandbox.rungs.box import INSIDE, START_TIMEOUT_S, Box, handshake, memory_at_start
+from mlesearch.sandbox.rungs.rung import BoxedRung
+from mlesearch.storage import processes
+from mlesearch.types import ConfigError, SandboxUnavailable
+
+ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
+CONTROL = "/ctl"
+OWNER = "org.mlesearch.owner"
+"""Label of a container: the process that it is for."""
+_LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
+
+_LOOK = """
+import glob,importlib.metadata as m,json,os,platform,sys,sysconfig
+site=[p for p in sys.path if os.path.basename(p) in ('site-packages','dist-packages') and os.path.isdir(p)]
+found=sorted({os.path.realpath(f) for s in site for g in json.loads(sys.argv[1]) for f in glob.glob(os.path.join(s,g))})
+packages={(d.metadata['Name'] or '').lower().replace('_','-'):d.version for d in m.distributions()}
+print(json.dumps({'python':[sys.executable,sys.prefix,sys.base_prefix,site,sysconfig.get_path('stdlib')],
+'version':list(sys.version_info[:2]),'covered':[[f,os.path.isdir(f)] for f in found],'packages':packages}))
+"""
+
+
+class _Container:
+    """A started container."""
+
+    def __init__(self, api: Any, id: str, conn: socket.socket, limited: bool) -> None:
+        self.conn = conn
+        self._api, self._id, self._limited = api, id, limited
+        self._began = time.time()
+        self._ended = False
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.conn.close()  # its first process sees it, and ends
+        if not self._ended:
+            self._ended = True
+            with docker_image.daemon():
+                _remove(self._api, self._id)
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        if self._limited:
+            with docker_image.daemon():
+                self._api.update_container(self._id, mem_limit=memory_bytes, memswap_limit=memory_bytes)
+
+    def ran_out_of_memory(self) -> bool:
+        """The daemon remembers events of a container that is gone."""
+        with docker_image.daemon():
+            events = self._api.events(
+                since=int(self._began), until=int(time.time()) + 3, filters={"container": self._id, "event": "oom"}
+            )
+            return any(True for _ in events)
+
+    def last_words(self) -> str:
+        return "its container ended"
+
+
+class DockerSandbox(BoxedRung):
+    """Programs in containers of their own.
+
+    Args:
+        image: tag of the image; "host" binds this machine's interpreter into an empty one; None: the one that
+            `docker_image.build` makes.
+        warm: keep containers ready that have imported the usual libraries; each serves one program.
+        require: promises without which nothing is run.
+        min_free_bytes: of the scratch folder's file system, below which nothing is run.
+        weights_folder: of pretrained weights that programs may read as `weights/`.
+
+    Raises:
+        ConfigError: `require` names something that is no promise, or the folder can't be lent.
+        SandboxUnavailable: no daemon, no image, or a promise of `require` isn't kept; the text says what to do.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self,
+        *,
+        image: str | None = None,
+        warm: bool = True,
+        require: Sequence[str] = (),
+        min_free_bytes: int = GIB,
+        weights_folder: str | None = None,
+    ) -> None:
+        super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
+        client = docker_image.connect()
+        self._clients = {os.getpid(): client}
+        self._host = image == docker_image.HOST
+        _refuse_a_distant_daemon(client)
+        with docker_image.daemon():
+            self.image = docker_image.host_image(client) if self._host else image or docker_image.tag()
+            if not docker_image.has(client, self.image):
+                raise SandboxUnavailable(
+                    f"sandbox docker: the daemon has no image {self.image}; build it with `mlesearch sandbox build`, "
+                    "or use sandbox.params.image=host, which lends programs this machine's interpreter"
+                )
+            self._image_id = str(client.api.inspect_image(self.image)["Id"])
+            info = client.info()
+        self._limits = (bool(info.get("MemoryLimit")), bool(info.get("PidsLimit")))
+        self._uid = os.getuid() or _LENT_UID
+        self._gid = os.getgid() or _LENT_UID
+        if self._host:
+            self._python = environment.interpreter()
+            self._layout = mounts.layout(self._python)
+        else:
+            with docker_image.daemon():
+                self._seen = json.loads(_look(client, self.image, self._image_id))
+            executable, prefix, base, site, stdlib = self._seen["python"]
+            self._python = Interpreter(executable, prefix, base, tuple(site), stdlib)
+        options.check_kept(self.name, self._require, self.promises())
+
+    def promises(self) -> tuple[str, ...]:
+        """What holds with this daemon; memory is hard where it can limit it."""
+        degree = "" if self._limits[0] else ": advisory"
+        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+
+    def identity(self) -> Mapping[str, object]:
+        """As of every rung, and the image."""
+        return {**super().identity(), "image": self.image}
+
+    def packages(self) -> Mapping[str, str]:
+        """Installed packages that a prompt may name, with versions."""
+        if self._host:
+            return environment.prompt_packages()
+        found: dict[str, str] = self._seen["packages"]
+        return {name: found[name] for name in environment.PROMPT_PACKAGES if name in found}
+
+    def reap_orphans(self) -> int:
+        """Remove what killed orchestrators left; returns how many containers and folders."""
+        removed = 0
+        with docker_image.daemon():
+            api = self._client().api
+            for container in api.containers(all=True, filters={"label": OWNER}):
+                if not processes.alive(container["Labels"][OWNER]):
+                    _remove(api, container["Id"])
+                    removed += 1
+        return removed + super().reap_orphans()
+
+    def _client(self) -> Any:
+        """Of this process: a fork must not share connections."""
+        if os.getpid() not in self._clients:
+            self._clients = {os.getpid(): docker_image.connect()}
+        return self._clients[os.getpid()]
+
+    def _interpreter(self) -> Interpreter:
+        return self._python
+
+    def _environment(self) -> str:
+        return environment.digest() if self._host else self._image_id.removeprefix("sha256:")[:16]
+
+    def _check_folders(self, spec: Spec) -> None:
+        if self._host:
+            super()._check_folders(spec)
+        else:
+            environment.check_folders(spec, (), ())
+        if self._uid != os.getuid() and os.stat(spec.input_dir).st_mode & 0o005 != 0o005:
+            raise ConfigError(
+                f"task {spec.task}: programs run as user {self._uid} and can't read its public folder "
+                f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
+            )
+        if self._uid != os.getuid() and self._weights is not None and not self._weights.public:
+            raise ConfigError(
+                f"sandbox.weights: programs run as user {self._uid} and can't read all of {self._weights.folder}; open "
+                f"it with: chmod -R a+rX {self._weights.folder}"
+            )
+
+    def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
+        import docker.errors
+
+        api = self._client().api
+        control = folder / "ctl"
+        control.mkdir(mode=0o711)
+        if self._uid != os.getuid():
+            for name in ("work", "tmp", "home"):
+                os.chown(folder / name, self._uid, self._gid)
+        name = f"mlesearch-{folder.parent.name}-{folder.name}"
+        python = mounts.executable(self._python) if self._host else self._python.executable
+        started = False
+        with docker_image.daemon(), _listener(control) as listener:
+            try:
+                created = api.create_container(
+                    self.image,
+                    [python, "-s", "-P", "-S", "-B", "-c", inside.BOOT, f"{CONTROL}/s"],
+                    name=name,
+                    user=f"{self._uid}:{self._gid}",
+                    environment=self._variables(spec.limits),
+                    working_dir=INSIDE.work,
+                    entrypoint=[],
+                    hostname="sandbox",
+                    labels={OWNER: processes.owner()},
+                    host_config=self._host_config(api, spec, folder, control, warm, gpu),
+                )
+                api.start(created["Id"])
+                conn = _accept(api, created["Id"], listener, self._what_to_do())
+                started = True
+            except docker.errors.APIError as error:
+                raise SandboxUnavailable(f"sandbox docker: {error.explanation or error}") from error
+            finally:
+                if not started:
+                    _remove(api, name)
+        (control / "s").unlink()
+        box = _Container(api, created["Id"], conn, bool(self._limits[0]))
+        try:
+            handshake(conn, self._message(spec, warm, {"landlock": 0, "own_cgroup": self._limits[0]}), ())
+        except OSError as error:
+            box.end()
+            raise SandboxUnavailable(f"sandbox docker: the container ended while it started: {error}") from error
+        except BaseException:
+            box.end()
+            raise
+        return box
+
+    def _what_to_do(self) -> str:
+        """Where a container does not get as far as its supervisor."""
+        trial = "" if self._host else f"see what `docker run --rm {self.image} python3 -V` says; "
+        label = f"chcon -Rt container_file_t {scratch.root()}"
+        return f"{trial}where SELinux is on, containers may use the scratch folder after: {label}"
+
+    def _host_config(
+        self, api: Any, spec: Spec, folder: Path, control: Path, warm: bool, gpu: GpuLease | None = None
+    ) -> Any:
+        from docker.types import DeviceRequest
+
+        limits = spec.limits
+        memory = {}
+        if self._limits[0]:
+            total = memory_at_start(limits, warm)
+            memory = {"mem_limit": total, "memswap_limit": total}
+        if self._limits[1]:
+            memory["pids_limit"] = max(512, limits.processes + 64)
+        shared = max(MIB, min(limits.memory_bytes // 4, 256 * MIB))
+        return api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            ipc_mode="private",
+            shm_size=shared,
+            tmpfs={"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={_tmp_size(limits, shared)}"},
+            mounts=self._mounts(spec, folder, control),
+            cpuset_cpus=",".join(map(str, sorted(os.sched_getaffinity(0)))),  # each program gets its share of these
+            log_config={"Type": "none"},
+            auto_remove=True,
+            device_requests=None if gpu is None else [DeviceRequest(**gpu.docker_device())],
+            **memory,
+        )
+
+    def _mounts(self, spec: Spec, folder: Path, control: Path) -> list[Any]:
+        covers = mounts.Covers(folder.parent / "covers")
+        found = [_mount(str(control), CONTROL)]
+        source = os.path.realpath(spec.input_dir)
+        if self._host:
+            found += [_mount(path, path) for path in self._layout.binds]
+            found += [_mount(covers.over(path), path) for path in self._layout.covered]
+        else:
+            found += [_mount(covers.of_kind(is_folder), path) for path, is_folder in self._seen["covered"]]
+        found.append(_mount(source, INSIDE.input))
+        if self._weights is not None:
+            found.append(_mount(self._weights.folder, INSIDE.weights))
+        for path in mounts.hidden_below_input(spec):
+            found.append(_mount(covers.over(os.path.join(source, path)), os.path.join(INSIDE.input, path)))
+        for inner, name in ((INSIDE.work, "work"), (INSIDE.tmp, "tmp"), (INSIDE.home, "home")):
+            found.append(_mount(str(folder / name), inner, read_only=False))
+        return found
+
+
+def _tmp_size(limits: Limits, shared: int) -> int:
+    return max(MIB, min(shared, limits.disk_bytes))
+
+
+def _mount(source: str, target: str, read_only: bool = True) -> Any:
+    from docker.types import Mount
+
+    return Mount(target, source, type="bind", read_only=read_only)
+
+
+@contextlib.contextmanager
+def _listener(control: Path) -> Iterator[socket.socket]:
+    """A socket in the bound folder, whatever the length of its path."""
+    fd = os.open(control, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"/proc/self/fd/{fd}/s")
+            (control / "s").chmod(0o666)  # who knows the folder's random name is the container
+            listener.listen(1)
+            listener.settimeout(0.5)
+            yield listener
+    finally:
+        os.close(fd)
+
+
+def _accept(api: Any, id: str, listener: socket.socket, todo: str) -> socket.socket:
+    import docker.errors
+
+    end = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < end:
+        try:
+            conn = listener.accept()[0]
+        except TimeoutError:
+            running = False
+            with contextlib.suppress(docker.errors.NotFound):  # it removes itself when it has ended
+                running = api.inspect_container(id)["State"]["Running"]
+            if not running:
+                raise SandboxUnavailable(f"sandbox docker: the container ended at its start; {todo}") from None
+        else:
+            conn.settimeout(None)
+            return conn
+    raise SandboxUnavailable(f"sandbox docker: the container did not answer within {START_TIMEOUT_S:g} s")
+
+
+def _remove(api: Any, id: str) -> None:
+    """Kill and remove a container, and wait until it is gone; one that is gone already is no error."""
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.NotFound):
+        try:
+            api.remove_container(id, force=True, v=True)
+        except docker.errors.APIError as error:
+            if error.status_code != 409:  # its removal is under way
+                raise
+            api.wait(id, timeout=30, condition="removed")
+    api.close()  # it keeps a connection for every URL that it has seen; the next call opens one again
+
+
+def _refuse_a_distant_daemon(client: Any) -> None:
+    if not client.api.base_url.startswith(("http+docker://", "http+unix://")):
+        raise SandboxUnavailable(
+            f"sandbox docker: the daemon at {client.api.base_url} is reached by network, but programs' folders and "
+            "sockets are shared with its containers; use a daemon of this machine, by its unix socket"
+        )
+
+
+@cache
+def _look(client: Any, image: str, image_id: str) -> str:
+    """What interpreter and packages an image has, asked from inside it, once for each image."""
+    import docker.errors
+
+    patterns = json.dumps([*environment.BUNDLED_DATA, *environment.OWN])
+    try:
+        said: bytes = client.containers.run(
+            image, ["-c", _LOOK, patterns], entrypoint=["python3"], network_mode="none", remove=True, stderr=False
+        )
+        seen = json.loads(said)
+    except (docker.errors.DockerException, ValueError) as error:
+        raise SandboxUnavailable(f"sandbox docker: no python3 answers in the image {image}: {error}") from error
+    if tuple(seen["version"]) < (3, 11):
+        raise SandboxUnavailable(f"sandbox docker: the image {image} has Python {seen['version']}; 3.11 is needed")
+    return said.decode()
+
+
+def make(params: Mapping[str, object]) -> DockerSandbox:
+    """Build it from configuration.
+
+    Args:
+        params: see `options.parse`; and `image` (a tag, or "host").
+
+    Raises:
+        ConfigError: an unknown key or a value that is not allowed.
+        SandboxUnavailable: it can't work here.
+    """
+    chosen = options.parse("docker", params, ("image",))
+    image = params.get("image")
+    if image is not None and not (isinstance(image, str) and image):
+        raise ConfigError(f"sandbox.image: {image!r} is not allowed; give an image's tag, or host")
+    return DockerSandbox(
+        image=image,
+        warm=chosen.warm,
+        require=chosen.require,
+        min_free_bytes=chosen.min_free_bytes,
+        weights_folder=chosen.weights,
+    )

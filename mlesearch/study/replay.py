@@ -1,0 +1,136 @@
+"""A recorded study replayed: the same runs, in another folder, from its journals and its two stores.
+
+No model is called, nothing is executed, no key and no network is needed. A run that had not ended when the study was
+recorded can't be replayed to its end; its folder is taken over as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlesearch.config.plan import RunPlan, plan
+from mlesearch.config.settings import Settings, from_recorded
+from mlesearch.storage.codec import Json
+from mlesearch.storage.layout import first_difference, open_study, read_json, run_folders
+from mlesearch.types import ConfigError
+
+_STORES = {"cassette": "cassette=record", "executions": "sandbox.exec_store=record"}
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay will do.
+
+    Attributes:
+        runs: to replay.
+        unfinished: folders of runs that are taken over.
+        recorded_s: wall-clock seconds of the recorded runs, one after the other.
+        calls: model calls in their journals.
+        executions: executions in their journals.
+    """
+
+    runs: tuple[RunPlan, ...]
+    unfinished: tuple[Path, ...]
+    recorded_s: float
+    calls: int
+    executions: int
+
+
+def plan_replay(study: Path, out: Path, cassette: Path | None = None, executions: Path | None = None) -> Replay:
+    """Check everything; nothing is written.
+
+    Args:
+        study: its folder.
+        out: where the replayed study goes.
+        cassette: where the model calls are, if not in the study's folder.
+        executions: likewise, the executions.
+
+    Raises:
+        ConfigError: there is no study, it was not recorded, or its runs would be other runs here.
+        JournalError: a journal is corrupt.
+    """
+    if not (study / "study.json").exists():
+        raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
+    if out.absolute() == study.absolute():
+        raise ConfigError(f"--out: {out} is the recorded study itself; name another folder")
+    given = {"cassette": cassette, "executions": executions}
+    stores = {name: _store(study, name, given[name]) for name in _STORES}
+    recorded: dict[str, Path] = {}
+    cells: dict[str, Settings] = {}
+    unfinished = []
+    real_us = n_calls = n_executions = 0
+    for folder in run_folders(study):
+        if not _finished(folder):
+            unfinished.append(folder)
+            continue
+        recorded[folder.relative_to(study).as_posix()] = folder
+        s = _settings(folder, stores, out)
+        cells[json.dumps(read_json(folder / "run.json")["settings"], sort_keys=True)] = s
+        result = read_json(folder / "result.json")
+        real_us += round(result["real_s"] * 1e6)
+        n_calls, n_executions = n_calls + result["n_calls"], n_executions + result["n_executions"]
+    runs = (
+        [_same(r, recorded[r.key.id]) for r in plan(list(cells.values())).runs if r.key.id in recorded] if cells else []
+    )
+    return Replay(tuple(runs), tuple(unfinished), real_us / 1e6, n_calls, n_executions)
+
+
+def _store(study: Path, name: str, given: Path | None) -> tuple[Path, str]:
+    """Where a store of the study is, and its form."""
+    if given is not None:
+        return given, "files" if given.is_dir() else "sqlite"
+    for path, form in ((study / f"{name}.db", "sqlite"), (study / name, "files")):
+        if path.exists():
+            return path, form
+    raise ConfigError(f"{study}: nothing to replay from: no {name} here; record a study with {_STORES[name]}")
+
+
+def _finished(folder: Path) -> bool:
+    result = folder / "result.json"  # of a run that did not fail, it is written after the end
+    return result.exists() and read_json(result)["status"] != "failed"
+
+
+def _settings(folder: Path, stores: dict[str, tuple[Path, str]], out: Path) -> Settings:
+    """The recorded settings of a run, turned to replay."""
+    run = read_json(folder / "run.json")
+    try:
+        s = from_recorded(run["settings"])
+    except (KeyError, TypeError) as e:
+        raise ConfigError(
+            f"{folder}/run.json: its settings can't be read ({e}); it was recorded by mlesearch {run['mlesearch']}"
+        ) from None
+    (cassette, cassette_form), (executions, exec_form) = stores["cassette"], stores["executions"]
+    sandbox = replace(
+        s.sandbox, exec_store="replay", exec_store_path=str(executions.absolute()), exec_store_form=exec_form
+    )
+    return replace(
+        s,
+        study=replace(s.study, dir=str(out)),
+        sandbox=sandbox,
+        cassette="replay",
+        cassette_path=str(cassette.absolute()),
+        cassette_form=cassette_form,
+    )
+
+
+def _same(run: RunPlan, recorded: Path) -> RunPlan:
+    """A run's plan, after seeing that it is the recorded run."""
+    different = first_difference(read_json(recorded / "run.json")["identity"], run.identity, "")
+    if different:
+        raise ConfigError(f"{recorded}: this run would be another one here, so it can't replay: {different}")
+    return replace(run, recorded=recorded)
+
+
+def begin(study: Path, out: Path, unfinished: Sequence[Path]) -> None:
+    """Write the study's header and grid, and take over what can't be replayed."""
+    header: Json = read_json(study / "study.json")
+    open_study(out, header)
+    shutil.copyfile(study / "launches.jsonl", out / "launches.jsonl")
+    for folder in unfinished:
+        place = out / folder.relative_to(study)
+        if not place.exists():
+            shutil.copytree(folder, place)
