@@ -17,10 +17,10 @@ from pathlib import Path
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import proposal_rng
-from mlesearch.engine.folder import Record
+from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts, RunEnd
-from mlesearch.engine.trial import Cockpit, Role
+from mlesearch.engine.trial import Role, RunContext
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
 from mlesearch.operators import make as make_operators
@@ -170,7 +170,7 @@ def parts(
     optimizer = make(params or {}, Problem(direction, budget.steps), partial(proposal_rng, entropy))
     role = Role(model or ToyModel(), Sampling(max_tokens=200))
     brief = replace(BRIEF, direction=direction.value)
-    cockpit = Cockpit(
+    context = RunContext(
         "toy/run",
         entropy,
         brief,
@@ -183,10 +183,10 @@ def parts(
         review,
         60.0,
     )
-    record = Record(folder, {"mlesearch": "test", "run": "toy/run"}, durable=False, keep_prompts=keep_prompts)
+    record = RunFolder(folder, {"mlesearch": "test", "run": "toy/run"}, durable=False, keep_prompts=keep_prompts)
     return EngineParts(
         optimizer,
-        cockpit,
+        context,
         sandbox or ToySandbox(),
         Spec("toy@1", folder, (), 0, Limits(time_s=60.0)),
         record,
@@ -205,7 +205,7 @@ def run(folder: Path, should_stop: Callable[[], bool] = lambda: False, **options
     try:
         return Engine(made, should_stop).run()
     finally:
-        made.record.close()
+        made.folder.close()
 
 
 def prompt_text(messages: tuple[Message, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A clock for the ledger that a test moves."""
+"""A clock for the counters that a test moves."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mlesearch.models.limits import counters as ledger
+from mlesearch.models.limits import counters
 
 
 class Clock:
-    """All of `time` that the ledger reads."""
+    """All of `time` that the counters read."""
 
     now_s = 1000.0
 
@@ -22,5 +22,5 @@ class Clock:
 def moved_clock() -> Iterator[Clock]:
     """All ledgers go by it meanwhile."""
     clock = Clock()
-    with patch.object(ledger, "time", clock):
+    with patch.object(counters, "time", clock):
         yield clock

@@ -25,11 +25,11 @@ def resident_kib() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-def main(url: str, ledger: str, threads: int, calls: int, limits: str) -> None:
+def main(url: str, counters: str, threads: int, calls: int, limits: str) -> None:
     params = {"model": "openai/x", "api_base": url, "limits": json.loads(limits), "timeout_s": 60}
     model = make("m", {**params, "price": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}, "max_retries": 0})
     assert isinstance(model, LitellmModel)
-    model.share(Shared(Path(ledger)))
+    model.share(Shared(Path(counters)))
     lock = threading.Lock()
     counts: Counter[str] = Counter()
     marks: list[dict[str, int]] = []

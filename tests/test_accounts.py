@@ -1,4 +1,4 @@
-"""Money, time and the final choice: budgets, timelines, lanes, selection."""
+"""Money, time and the final choice: budgets, timelines, workers, selection."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mlesearch.budgets.meter import Budget, Meter, Reservation
 from mlesearch.engine.clock import Timelines
 from mlesearch.engine.selection import Selection
-from mlesearch.engine.workers import InlineLanes, ThreadLanes, VirtualLanes
+from mlesearch.engine.workers import InlineWorkers, ThreadWorkers, VirtualWorkers
 from mlesearch.models.protocol import Price
 from mlesearch.storage import codec
 from mlesearch.types import (
@@ -116,24 +116,24 @@ def test_timelines():
 
 def test_virtual_lanes_end_in_charged_order_with_ties_by_proposal():
     at = {0: 0, 1: 0, 2: 3}
-    lanes = VirtualLanes(at.__getitem__, lambda us: us)
-    lanes.submit(0, lambda: 5, (4, 0))
-    lanes.submit(1, lambda: 5, (3, 0))
-    lanes.submit(2, lambda: 1, (9, 0))
-    assert [lanes.next().worker for _ in range(3)] == [2, 1, 0]
+    workers = VirtualWorkers(at.__getitem__, lambda us: us)
+    workers.submit(0, lambda: 5, (4, 0))
+    workers.submit(1, lambda: 5, (3, 0))
+    workers.submit(2, lambda: 1, (9, 0))
+    assert [workers.next().worker for _ in range(3)] == [2, 1, 0]
 
 
-@pytest.mark.parametrize("lanes", [InlineLanes(), ThreadLanes(1), VirtualLanes(lambda w: 0, lambda r: 0)])
-def test_lanes_bring_errors_back(lanes):
+@pytest.mark.parametrize("workers", [InlineWorkers(), ThreadWorkers(1), VirtualWorkers(lambda w: 0, lambda r: 0)])
+def test_lanes_bring_errors_back(workers):
     def broken() -> None:
         raise ValueError("inside")
 
-    lanes.submit(0, broken, (0, 0))
-    done = lanes.next()
+    workers.submit(0, broken, (0, 0))
+    done = workers.next()
     assert isinstance(done.error, ValueError)
-    lanes.submit(0, lambda: 7, (0, 1))
-    assert lanes.next().result == 7
-    lanes.close()
+    workers.submit(0, lambda: 7, (0, 1))
+    assert workers.next().result == 7
+    workers.close()
 
 
 def _node(id: int, score: float | None) -> Node:

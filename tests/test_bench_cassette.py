@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from house import ToyModel, answer
 
-from mlesearch.budgets.shared import Limits, Purse
+from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.models.protocol import Address, Message, Request, Sampling
-from mlesearch.models.recorded import Flights, RecordedModel, Tape
+from mlesearch.models.recorded import RecordedModel, SingleFlight, Tape
 from mlesearch.storage.store import FORMS, open_store
 from mlesearch.types import Op
 
@@ -47,11 +47,13 @@ def test_a_model_that_costs_nothing(benchmark) -> None:
 def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
     store, request = open_store(tmp_path / "store", form), _requests()
     made = RecordedModel(
-        ToyModel(keep=False, reply=lambda r: REPLY), Tape(store, "record", Flights(tmp_path / "flights"))
+        ToyModel(keep=False, reply=lambda r: REPLY), Tape(store, "record", SingleFlight(tmp_path / "flights"))
     )
     for _ in range(CALLS):
         made.complete(request())
-    replayed = RecordedModel(ToyModel(reply=lambda r: "never"), Tape(store, "replay", Flights(tmp_path / "flights")))
+    replayed = RecordedModel(
+        ToyModel(reply=lambda r: "never"), Tape(store, "replay", SingleFlight(tmp_path / "flights"))
+    )
     reply = benchmark.pedantic(lambda: replayed.complete(request()), rounds=CALLS, warmup_rounds=20)
     assert reply.text == REPLY
     store.close()
@@ -59,7 +61,7 @@ def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
 
 @pytest.mark.benchmark(group="one call held and settled in a shared budget")
 def test_a_purse(benchmark, tmp_path: Path) -> None:
-    purse = Purse(tmp_path / "budgets.db", Limits(10**15, 10**15))
+    purse = SharedBudget(tmp_path / "budgets.db", SpendingCaps(10**15, 10**15))
 
     def pay() -> None:
         purse.settle(purse.hold("cell", 1_000, 60.0), 10)

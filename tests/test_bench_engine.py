@@ -36,4 +36,4 @@ def test_engine_overhead(benchmark, tmp_path, nodes):
         one()
     benchmark.pedantic(one, rounds=1_000, warmup_rounds=20)
     assert len(engine._nodes) >= nodes
-    made.record.close()
+    made.folder.close()

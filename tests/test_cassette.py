@@ -31,7 +31,7 @@ from mlesearch.models.protocol import (
     Request,
     Sampling,
 )
-from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, call_fields
+from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, SingleFlight, Tape, call_fields
 from mlesearch.models.registry import make_model
 from mlesearch.storage.entry import StoreMiss, key_of
 from mlesearch.storage.store import FORMS, Store, open_store
@@ -78,7 +78,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def tape(store: Store, mode: str, tmp_path: Path) -> Tape:
-    return Tape(store, mode, Flights(tmp_path / "flights"))
+    return Tape(store, mode, SingleFlight(tmp_path / "flights"))
 
 
 def test_a_call_is_made_once_and_replays_with_its_cost_and_time(store: Store, tmp_path: Path) -> None:

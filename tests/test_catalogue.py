@@ -14,7 +14,7 @@ from test_cli import cli
 from mlesearch.budgets.meter import Meter
 from mlesearch.cli import models as catalogue
 from mlesearch.config import compose
-from mlesearch.config.build import ROLE_OPS, crew
+from mlesearch.config.build import ROLE_OPS, models_by_op
 from mlesearch.config.plan import plan
 from mlesearch.config.settings import ROLES, ModelSettings, Settings, role_settings
 from mlesearch.models.live.client import load_litellm
@@ -252,7 +252,9 @@ def test_a_role_is_a_file_and_what_differs_from_it() -> None:
     assert roles["feedback"].params == {"capability": 0.3}
     assert roles["ideas"].sampling.temperature == 0.5
     assert settings("model=sim_09", "model.roles.feedback=sim_03").model.roles["feedback"] == s.model.roles["feedback"]
-    answering = {op: role.model.name for op, role in crew(s, make_model("sim_09", "simulated", s.model.params)).items()}
+    answering = {
+        op: role.model.name for op, role in models_by_op(s, make_model("sim_09", "simulated", s.model.params)).items()
+    }
     assert answering == {
         **dict.fromkeys((Op.DRAFT, Op.DEBUG, Op.IMPROVE, Op.MERGE), "sim_09"),
         **dict.fromkeys((Op.REVIEW, Op.DIAGNOSE), "sim_03"),

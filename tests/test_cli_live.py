@@ -5,7 +5,7 @@ from pathlib import Path
 
 from test_cli import cli
 
-from mlesearch.models.limits.counters import Ledger
+from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.registry import make_model
 from mlesearch.storage.journal import read
@@ -101,6 +101,6 @@ def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
         stub.choose = lambda _body: None
         second = _run(tmp_path, stub, *sweep, *rest)
         assert second.returncode == 0, second.stderr  # at once: a new launch asks again
-        ledger = Ledger(tmp_path / "studies/main/limits.db")
+        ledger = CallCounters(tmp_path / "studies/main/limits.db")
         assert ledger.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
         ledger.close()

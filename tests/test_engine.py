@@ -16,7 +16,8 @@ from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.resume import BadProposal, ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
 from mlesearch.storage.codec import Json
-from mlesearch.storage.journal import read, read_lines, without_durations
+from mlesearch.storage.files import read_lines
+from mlesearch.storage.journal import read, without_durations
 from mlesearch.types import (
     Direction,
     Op,
@@ -239,7 +240,7 @@ def test_a_reply_of_unknown_cost_counts_at_its_worst_case(tmp_path):
 
 def test_embeddings_are_paid_from_the_same_budget(tmp_path):
     made = house.parts(tmp_path, strategy="gome", budget=Budget(cost_usd=0.5))
-    embedder = made.cockpit.embedder
+    embedder = made.context.embedder
 
     class Paid:
         name, live, price = "paid", True, Price(10_000.0, 0.0)
@@ -250,11 +251,11 @@ def test_embeddings_are_paid_from_the_same_budget(tmp_path):
         def embed(self, request):  # type: ignore[no-untyped-def]
             return replace(embedder.embed(request), usage=Usage(1, 20, 0, 0, 0, 200_000_000, 5))
 
-    made = replace(made, cockpit=replace(made.cockpit, embedder=Paid()))
+    made = replace(made, context=replace(made.context, embedder=Paid()))
     try:
         end = Engine(made).run()
     finally:
-        made.record.close()
+        made.folder.close()
     assert end.status is RunStatus.BUDGET
     assert sum(e["usage"]["cost_nusd"] for e in events(tmp_path) if "usage" in e) <= 500_000_000
 
@@ -528,5 +529,5 @@ def test_an_engine_runs_once(tmp_path):
     made = house.parts(tmp_path)
     engine = Engine(made)
     engine.run()
-    made.record.close()
+    made.folder.close()
     assert len(events(tmp_path, "ended")) == 1

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch.storage import journal
-from mlesearch.storage.journal import Blobs, Journal, JournalError, read, without_durations, write_atomically
+from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.files import write_atomically
+from mlesearch.storage.journal import Journal, JournalError, read, without_durations
 
 HEADER = {"mlesearch": "test", "run": "r"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from test_kill import alive, journals, once_each
 
-from mlesearch.budgets.shared import Limits, Purse
+from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
 from mlesearch.storage.journal import read
@@ -174,7 +174,7 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
                 os.kill(pid, signal.SIGKILL)
                 kills.append(time.monotonic())
             code = zygote.ended()
-            with closing(Purse(study / "budgets.db", Limits())) as purse:
+            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as purse:
                 account = purse.account()
             assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
             if code == 1:

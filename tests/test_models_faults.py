@@ -125,11 +125,11 @@ def _run(folder: Path, stub: OpenAIStub, *, tries: int = TRIES, attempt_s: float
     }
     made = house.parts(folder, budget=Budget(steps=1), review=False)
     role = Role(live.make("stubbed", params), Sampling(temperature=0.5, max_tokens=500))
-    cockpit = replace(made.cockpit, roles=dict.fromkeys(Op, role), call_timeout_s=DEADLINE_S)
+    context = replace(made.context, roles=dict.fromkeys(Op, role), call_timeout_s=DEADLINE_S)
     try:
-        return Engine(replace(made, cockpit=cockpit)).run()
+        return Engine(replace(made, context=context)).run()
     finally:
-        made.record.close()
+        made.folder.close()
 
 
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)

@@ -1,4 +1,4 @@
-"""Limits shared across processes: the gate in front of a provider, and where its ledger lies."""
+"""Limits shared across processes: the gate in front of a provider, and where its counters lies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from test_cli import cli
 from test_models_ledger import busiest
 
 from mlesearch.models.limits.breakers import COOL_OFF_S, REFUSED_S, TRIP
-from mlesearch.models.limits.counters import Ledger, LedgerError
-from mlesearch.models.limits.gate import ALONE, Gate, Lane, Pass, Shared, file_system_of, gate, part_of, share
+from mlesearch.models.limits.counters import CallCounters, CallCountersError
+from mlesearch.models.limits.gate import ALONE, Channel, Gate, Pass, Shared, file_system_of, gate, part_of, share
 from mlesearch.models.limits.windows import Caps, Wait
 from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.params import read_live
@@ -43,58 +43,58 @@ def clock() -> Iterator[Clock]:
 # failing models
 
 
-def _open_breaker(standing: Gate, lane: Lane, clock: Clock) -> Pass:
+def _open_breaker(standing: Gate, channel: Channel, clock: Clock) -> Pass:
     """Fail until the breaker opens, wait for its end, and give the pass of the call that tries."""
     for _ in range(TRIP):
-        entered = standing.enter(lane, 1, 1.0, 600.0)
+        entered = standing.enter(channel, 1, 1.0, 600.0)
         assert isinstance(entered, Pass)
         standing.leave(entered, 0, BUSY)
     clock.now_s += COOL_OFF_S
-    trying = standing.enter(lane, 1, 1.0, 600.0)
+    trying = standing.enter(channel, 1, 1.0, 600.0)
     assert isinstance(trying, Pass)
-    assert isinstance(standing.ledger.admit(lane.bucket, lane.model, lane.caps, 1, 1, 600.0), Wait)
+    assert isinstance(standing.counters.admit(channel.bucket, channel.model, channel.caps, 1, 1, 600.0), Wait)
     return trying
 
 
 @pytest.mark.parametrize("result", [None, Failure(ContextOverflow, False, "the prompt is too long"), REFUSED])
 def test_a_try_that_says_nothing_of_the_model_holds_nobody(clock: Clock, result: Failure | None) -> None:
-    standing, lane = Gate(ALONE), Lane("key", "model")
-    standing.leave(_open_breaker(standing, lane, clock), 0, result)
-    assert isinstance(standing.enter(lane, 1, 1.0, 600.0), Pass)
+    standing, channel = Gate(ALONE), Channel("key", "model")
+    standing.leave(_open_breaker(standing, channel, clock), 0, result)
+    assert isinstance(standing.enter(channel, 1, 1.0, 600.0), Pass)
 
 
 def test_a_refused_key_answers_for_all_calls_of_a_study_for_a_while(clock: Clock, tmp_path: Path) -> None:
-    lane = Lane("KEY", "model")
+    channel = Channel("KEY", "model")
     ours, theirs, alone = Gate(Shared(tmp_path / "l.db")), Gate(Shared(tmp_path / "l.db")), Gate(ALONE)
     for standing in (ours, alone):
-        entered = standing.enter(lane, 1, 1.0, 1.0)
+        entered = standing.enter(channel, 1, 1.0, 1.0)
         assert isinstance(entered, Pass)
         standing.leave(entered, 0, REFUSED)
-    said = theirs.enter(lane, 1, 1.0, 1.0)
+    said = theirs.enter(channel, 1, 1.0, 1.0)
     assert said == Failure(AuthFailed, False, REFUSED.text)
-    assert isinstance(theirs.enter(Lane("KEY", "another"), 1, 1.0, 1.0), Pass)
-    assert isinstance(alone.enter(lane, 1, 1.0, 1.0), Pass)  # a process alone may be given another key at any time
+    assert isinstance(theirs.enter(Channel("KEY", "another"), 1, 1.0, 1.0), Pass)
+    assert isinstance(alone.enter(channel, 1, 1.0, 1.0), Pass)  # a process alone may be given another key at any time
     clock.now_s += REFUSED_S + 1
-    assert isinstance(theirs.enter(lane, 1, 1.0, 1.0), Pass)
-    ours.leave(Pass(lane, None, clock.now_s), 0, Failure(QuotaExhausted, False, "no credit left"))
-    assert isinstance(theirs.enter(lane, 1, 1.0, 1.0), Failure)
-    theirs.ledger.forgive()
-    assert isinstance(ours.enter(lane, 1, 1.0, 1.0), Pass)
+    assert isinstance(theirs.enter(channel, 1, 1.0, 1.0), Pass)
+    ours.leave(Pass(channel, None, clock.now_s), 0, Failure(QuotaExhausted, False, "no credit left"))
+    assert isinstance(theirs.enter(channel, 1, 1.0, 1.0), Failure)
+    theirs.counters.reset_breakers()
+    assert isinstance(ours.enter(channel, 1, 1.0, 1.0), Pass)
     for standing in (ours, theirs):
-        standing.ledger.close()
+        standing.counters.close()
 
 
 # the gate
 
 
 def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
-    standing, lane = Gate(ALONE), Lane("key", "model", Caps(requests=1))
-    assert isinstance(standing.enter(lane, 1, 1.0, 1.0), Pass)
-    said = standing.enter(lane, 1, 0.1, 1.0)
+    standing, channel = Gate(ALONE), Channel("key", "model", Caps(requests=1))
+    assert isinstance(standing.enter(channel, 1, 1.0, 1.0), Pass)
+    said = standing.enter(channel, 1, 0.1, 1.0)
     assert isinstance(said, Failure)
     assert said.retryable
     assert "limit of requests a minute is used up" in said.text
-    with standing.ledger._database.reading() as db:
+    with standing.counters._database.reading() as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
 
 
@@ -102,9 +102,9 @@ def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_model_that_fails_holds_up_no_other_of_its_key(processes: int, limits: Caps, tmp_path: Path) -> None:
     gates = [Gate(Shared(tmp_path / "limits.db")) for _ in range(processes)]
-    failing, healthy = Lane("key", "failing", limits), Lane("key", "healthy", Caps(requests=100))
+    failing, healthy = Channel("key", "failing", limits), Channel("key", "healthy", Caps(requests=100))
     assert isinstance(gates[0].enter(healthy, 1, 1.0, 1.0), Pass)
-    gates[0].ledger.failed(failing.model, time.monotonic(), 60.0)  # it asks for a pause of a minute
+    gates[0].counters.failed(failing.model, time.monotonic(), 60.0)  # it asks for a pause of a minute
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(gates[0].enter, failing, 1, 2.0, 1.0) for _ in range(3)]
         time.sleep(0.2)
@@ -114,35 +114,35 @@ def test_a_model_that_fails_holds_up_no_other_of_its_key(processes: int, limits:
         said = [w.result() for w in waiting]
     assert all(isinstance(s, Failure) and "asked for a pause" in s.text for s in said)
     for standing in gates:
-        standing.ledger.close()
+        standing.counters.close()
 
 
 def test_a_model_that_comes_back_takes_its_place_among_the_others() -> None:
     """Many calls of a healthy model under a limit: one whose model was paused for a moment goes all the same."""
     standing, caps = Gate(ALONE), Caps(requests=10, in_flight=2, window_s=0.5)
-    paused, healthy = Lane("key", "paused", caps), Lane("key", "healthy", caps)
-    standing.ledger.failed(paused.model, time.monotonic(), 0.5)
+    paused, healthy = Channel("key", "paused", caps), Channel("key", "healthy", caps)
+    standing.counters.failed(paused.model, time.monotonic(), 0.5)
     done: list[str] = []
 
-    def call(lane: Lane) -> None:
-        entered = standing.enter(lane, 1, 60.0, 60.0)
+    def call(channel: Channel) -> None:
+        entered = standing.enter(channel, 1, 60.0, 60.0)
         assert isinstance(entered, Pass)
-        done.append(lane.model)
+        done.append(channel.model)
         standing.leave(entered, 1, Success("", 1))
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(call, [paused] * 4 + [healthy] * 26))
     assert "paused" not in done[:8]  # the others went meanwhile
     assert sorted(done) == ["healthy"] * 26 + ["paused"] * 4
-    assert standing.ledger.totals("key") == (30, 30)
+    assert standing.counters.totals("key") == (30, 30)
 
 
 def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
-    standing, free = Gate(ALONE), Lane("key", "without")
+    standing, free = Gate(ALONE), Channel("key", "without")
     for _ in range(3):
         assert isinstance(standing.enter(free, 1, 1.0, 1.0), Pass)
-    assert standing.ledger.totals("key") == (0, 0)
-    assert isinstance(standing.enter(Lane("key", "with", Caps(in_flight=2)), 1, 1.0, 60.0), Pass)
+    assert standing.counters.totals("key") == (0, 0)
+    assert isinstance(standing.enter(Channel("key", "with", Caps(in_flight=2)), 1, 1.0, 60.0), Pass)
     entered = standing.enter(free, 1, 1.0, 60.0)
     assert isinstance(entered, Pass)
     said = standing.enter(free, 1, 0.1, 60.0)
@@ -150,16 +150,16 @@ def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
     assert "2 calls are in flight" in said.text
     standing.leave(entered, 7, Success("", 1))
     assert isinstance(standing.enter(free, 1, 1.0, 60.0), Pass)
-    assert standing.ledger.totals("key") == (3, 9)
+    assert standing.counters.totals("key") == (3, 9)
 
 
 def test_a_call_that_ends_lets_the_next_one_in() -> None:
-    standing, lane = Gate(ALONE), Lane("key", "model", Caps(in_flight=2))
+    standing, channel = Gate(ALONE), Channel("key", "model", Caps(in_flight=2))
     at_once, most, lock = 0, 0, threading.Lock()
 
     def call(_n: int) -> None:
         nonlocal at_once, most
-        entered = standing.enter(lane, 1, 60.0, 60.0)
+        entered = standing.enter(channel, 1, 60.0, 60.0)
         assert isinstance(entered, Pass)
         with lock:
             at_once += 1
@@ -172,49 +172,49 @@ def test_a_call_that_ends_lets_the_next_one_in() -> None:
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(call, range(60)))
     assert most == 2
-    assert standing.ledger.totals("key") == (60, 60)
+    assert standing.counters.totals("key") == (60, 60)
 
 
 def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from mlesearch.models.limits.gate import Gate, Lane, Shared\n"
+        "from mlesearch.models.limits.gate import Gate, Channel, Shared\n"
         "from mlesearch.models.limits.windows import Caps\n"
-        f"Gate(Shared(Path({str(path)!r}))).enter(Lane('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
+        f"Gate(Shared(Path({str(path)!r}))).enter(Channel('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
         "os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
     standing = Gate(Shared(path))
-    assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 5.0, 600.0), Pass)
-    assert isinstance(standing.enter(Lane("key", "m", Caps(in_flight=1)), 1, 0.1, 600.0), Failure)
-    assert standing.ledger.totals("key") == (2, 2)
-    standing.ledger.close()
+    assert isinstance(standing.enter(Channel("key", "m", Caps(in_flight=1)), 1, 5.0, 600.0), Pass)
+    assert isinstance(standing.enter(Channel("key", "m", Caps(in_flight=1)), 1, 0.1, 600.0), Failure)
+    assert standing.counters.totals("key") == (2, 2)
+    standing.counters.close()
 
 
 def test_a_fork_has_a_gate_of_its_own(tmp_path: Path) -> None:
     shared = Shared(tmp_path / "limits.db")
-    lane = Lane("key", "m", Caps(in_flight=8))
+    channel = Channel("key", "m", Caps(in_flight=8))
     mine = gate(shared)
     assert mine is gate(shared)
-    entered = mine.enter(lane, 1, 1.0, 1.0)
+    entered = mine.enter(channel, 1, 1.0, 1.0)
     child = os.fork()
     if child == 0:
         theirs = gate(shared)
-        ok = theirs is not mine and isinstance(theirs.enter(lane, 1, 1.0, 1.0), Pass)
+        ok = theirs is not mine and isinstance(theirs.enter(channel, 1, 1.0, 1.0), Pass)
         os._exit(0 if ok else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert isinstance(entered, Pass)
     mine.leave(entered, 5, Success("", 1))
-    assert mine.ledger.totals("key") == (2, 6)
-    mine.ledger.close()
+    assert mine.counters.totals("key") == (2, 6)
+    mine.counters.close()
 
 
 def test_a_database_that_can_not_be_used_is_named(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     path.write_bytes(b"no database" * 100)
-    with pytest.raises(LedgerError, match=r"limits\.db can't be used"):
-        Gate(Shared(path)).enter(Lane("key", "m"), 1, 1.0, 1.0)
+    with pytest.raises(CallCountersError, match=r"limits\.db can't be used"):
+        Gate(Shared(path)).enter(Channel("key", "m"), 1, 1.0, 1.0)
 
 
 # where it lies
@@ -278,9 +278,9 @@ def test_a_study_on_a_network_file_system_holds_no_database(tmp_path: Path) -> N
     assert list(tmp_path.rglob("*.db*")) == []
     place = share(tmp_path / "studies/main", 2)
     assert place.path is not None
-    ledger = Ledger(place.path)
-    assert ledger.totals(bucket)[0] == calls > 0
-    ledger.close()
+    counters = CallCounters(place.path)
+    assert counters.totals(bucket)[0] == calls > 0
+    counters.close()
     for left in place.path.parent.glob(f"{place.path.name}*"):
         left.unlink()
 
@@ -321,10 +321,10 @@ def test_four_processes_of_sixteen_threads(tmp_path: Path) -> None:
     assert len(seen) == processes * calls
     assert sum(r["counts"]["calls"] for r in reports) == processes * calls
     assert not [key for r in reports for key in r["counts"] if key.startswith("failed")]
-    ledger = Ledger(tmp_path / "limits.db")
-    assert ledger.totals(endpoint_bucket(words[2])) == (processes * calls, sum(tokens))
+    counters = CallCounters(tmp_path / "limits.db")
+    assert counters.totals(endpoint_bucket(words[2])) == (processes * calls, sum(tokens))
     assert sum(r["counts"]["tokens"] for r in reports) == sum(tokens)
-    ledger.close()
+    counters.close()
     for report in reports:
         early, late = report["marks"]
         assert late["descriptors"] <= early["descriptors"] + 4

@@ -24,12 +24,12 @@ from test_cassette import REQUEST, Counting
 from test_cli import cli
 
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
-from mlesearch.budgets.shared import Account, Limits, Purse, PurseError, PurseSpent, usd
+from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetError, SharedBudgetSpent, SpendingCaps, usd
 from mlesearch.cli.main import main
 from mlesearch.config.settings import Settings
-from mlesearch.config.spending import claim, purse_of, spent_before
+from mlesearch.config.spending import claim, shared_budget_of, spent_before
 from mlesearch.models.embed import HashedNgramEmbedder
-from mlesearch.models.limits.counters import LedgerError
+from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
 from mlesearch.testing.openai_stub import Fault, OpenAIStub
@@ -37,17 +37,17 @@ from mlesearch.types import ConfigError, ModelUnavailable, Usage
 
 
 @pytest.fixture
-def purse(tmp_path: Path) -> Iterator[Purse]:
-    with closing(Purse(tmp_path / "b.db", Limits(1_000_000, 600_000))) as made:
+def purse(tmp_path: Path) -> Iterator[SharedBudget]:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(1_000_000, 600_000))) as made:
         yield made
 
 
-def test_a_call_that_fits_no_more_is_refused_by_the_right_purse(purse: Purse) -> None:
+def test_a_call_that_fits_no_more_is_refused_by_the_right_purse(purse: SharedBudget) -> None:
     purse.settle(purse.hold("a", 500_000, 1), 400_000)
-    with pytest.raises(PurseSpent, match=r"budget.cell_usd: \$0.0004 of \$0.0006 of the cell a are spent"):
+    with pytest.raises(SharedBudgetSpent, match=r"budget.cell_usd: \$0.0004 of \$0.0006 of the cell a are spent"):
         purse.hold("a", 201_000, 1)
     purse.settle(purse.hold("b", 600_000, 1), 500_000)
-    with pytest.raises(PurseSpent, match=r"budget.study_usd: .* raise budget.study_usd and run again"):
+    with pytest.raises(SharedBudgetSpent, match=r"budget.study_usd: .* raise budget.study_usd and run again"):
         purse.hold("c", 101_000, 1)
     purse.settle(purse.hold("c", 100_000, 1), 100_000)
     assert purse.account().spent_nusd == 1_000_000
@@ -57,12 +57,12 @@ def test_a_call_that_fits_no_more_is_refused_by_the_right_purse(purse: Purse) ->
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 400_000), st.integers(0, 100)), max_size=20))
 def test_the_sum_never_passes_a_limit(tmp_path_factory: pytest.TempPathFactory, calls: list) -> None:
-    with closing(Purse(tmp_path_factory.mktemp("p") / "b.db", Limits(1_000_000, 600_000))) as made:
+    with closing(SharedBudget(tmp_path_factory.mktemp("p") / "b.db", SpendingCaps(1_000_000, 600_000))) as made:
         for cell, worst, percent in calls:
             before = made.account(cell).spent_nusd, made.account().spent_nusd
             try:
                 hold = made.hold(cell, worst, 1)
-            except PurseSpent:
+            except SharedBudgetSpent:
                 assert before[0] + worst > 600_000 or before[1] + worst > 1_000_000
                 continue
             made.settle(hold, worst * percent // 100)
@@ -71,7 +71,7 @@ def test_the_sum_never_passes_a_limit(tmp_path_factory: pytest.TempPathFactory, 
             assert made.account().held_nusd == 0
 
 
-def test_a_call_waits_for_others_to_settle(purse: Purse) -> None:
+def test_a_call_waits_for_others_to_settle(purse: SharedBudget) -> None:
     first = purse.hold("a", 600_000, 60)
     got: list[int] = []
     waiting = threading.Thread(target=lambda: got.append(purse.hold("b", 600_000, 60)))
@@ -83,11 +83,11 @@ def test_a_call_waits_for_others_to_settle(purse: Purse) -> None:
     assert len(got) == 1
 
 
-def test_a_killed_process_leaves_its_worst_case_behind(purse: Purse, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_worst_case_behind(purse: SharedBudget, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from mlesearch.budgets.shared import Limits, Purse
-Purse(Path({str(tmp_path / "b.db")!r}), Limits(1_000_000, 600_000)).hold("a", 300_000, 60)
+from mlesearch.budgets.shared import SpendingCaps, SharedBudget
+SharedBudget(Path({str(tmp_path / "b.db")!r}), SpendingCaps(1_000_000, 600_000)).hold("a", 300_000, 60)
 print("held", flush=True)
 import time; time.sleep(60)
 """
@@ -98,7 +98,7 @@ import time; time.sleep(60)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    with pytest.raises(PurseSpent, match=r"\$0.0003 of them for calls that were cut off"):
+    with pytest.raises(SharedBudgetSpent, match=r"\$0.0003 of them for calls that were cut off"):
         purse.hold("a", 301_000, 1)
     assert purse.account("a") == purse.account("a").__class__(300_000, 300_000, 0)
 
@@ -106,8 +106,8 @@ import time; time.sleep(60)
 SPENDER = """
 import random, sys
 from pathlib import Path
-from mlesearch.budgets.shared import Limits, Purse, PurseSpent
-purse, moments = Purse(Path(sys.argv[1]), Limits(20_000, None)), random.Random(int(sys.argv[2]))
+from mlesearch.budgets.shared import SpendingCaps, SharedBudget, SharedBudgetSpent
+purse, moments = SharedBudget(Path(sys.argv[1]), SpendingCaps(20_000, None)), random.Random(int(sys.argv[2]))
 total = 0
 try:
     while True:
@@ -116,7 +116,7 @@ try:
         purse.settle(hold, cost)
         total += cost
         print(total, flush=True)
-except PurseSpent:
+except SharedBudgetSpent:
     pass
 """
 
@@ -141,8 +141,8 @@ def test_processes_spend_together_and_some_are_killed(tmp_path: Path) -> None:
         p.wait(60)
         p.stdout.close()
         totals.append(max((int(line) for line in lines if line.endswith("\n")), default=0))
-    with closing(Purse(tmp_path / "b.db", Limits(20_000, None))) as purse:
-        with pytest.raises(PurseSpent):
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(20_000, None))) as purse:
+        with pytest.raises(SharedBudgetSpent):
             purse.hold("a", 100, 1)
         account = purse.account()
     assert sum(totals) <= account.spent_nusd <= 20_000
@@ -164,13 +164,13 @@ def _cost(error: ModelUnavailable, usage: Usage) -> ModelUnavailable:
         (ContentFilter("no"), 0),
         (_cost(ContentFilter("no"), Usage(cost_nusd=300, lost_nusd=5_000)), 5_300),
         (_cost(EmptyReply("nothing"), Usage(cost_nusd=None)), "worst"),
-        (LedgerError("not sent"), 0),
+        (CallCountersError("not sent"), 0),
         (ValueError("an answer that nobody understands"), "worst"),
         (KeyboardInterrupt(), "worst"),
     ],
 )
 def test_what_a_call_costs_is_settled(error: BaseException | None, charged: object, tmp_path: Path) -> None:
-    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None))) as purse:
         model = PaidModel(Counting(error), purse, "a")  # type: ignore[arg-type]
         if error is None:
             assert model.complete(REQUEST).text == "reply 1"
@@ -193,7 +193,7 @@ def test_money_for_embeddings_is_held_as_long_as_their_embedder_may_take(tmp_pat
                 until.extend(row[0] for row in db.execute("SELECT until FROM holds"))
             return super().embed(request)
 
-    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None))) as purse:
         PaidEmbedder(Patient(), purse, "a").embed(EmbedRequest(("Hello.",), REQUEST.address))
     assert [5000 <= end - time.time() <= 5100 for end in until] == [True]
 
@@ -216,8 +216,8 @@ def test_a_lost_database_is_made_again_with_what_was_cut_off(tmp_path: Path) -> 
     ("cut", "worst_cases", "calls", "failed"),
     [
         (2, 3, 3, None),
-        (2, 2, 2, PurseSpent),
-        (1, 1, 1, PurseSpent),
+        (2, 2, 2, SharedBudgetSpent),
+        (1, 1, 1, SharedBudgetSpent),
         (9, 20, 4, RetriesExhausted),
     ],
     ids=["all fit", "the third attempt does not fit", "the second does not", "cut off more often than it is tried"],
@@ -238,7 +238,7 @@ def test_each_attempt_of_a_call_that_is_cut_off_fits_or_is_not_made(
         price = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}
         inner = live.make("stubbed", {**params, "price": price, "backoff": {"base_s": 0.01, "cap_s": 0.01}})
         worst = Price(1.0, 2.0).cost_nusd(len("Be brief.2 + 2?") + 64, 8192)
-        with closing(Purse(tmp_path / "b.db", Limits(worst_cases * worst, None))) as purse:
+        with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(worst_cases * worst, None))) as purse:
             paid = PaidModel(inner, purse, "a")
             if failed is None:
                 assert paid.complete(REQUEST).text == "an answer"
@@ -284,7 +284,7 @@ def paid_settings(folder: Path, machine: str, monkeypatch: pytest.MonkeyPatch, *
 
 
 def spend(s: Settings, usd_: float) -> None:
-    made = purse_of(s)
+    made = shared_budget_of(s)
     assert made is not None
     made.settle(made.hold("m/greedy/base", round(usd_ * 1e9), 1), round(usd_ * 1e9))
 
@@ -295,10 +295,10 @@ def test_a_launch_without_a_limit_is_counted_where_an_earlier_one_had_one(
     def at(study_usd: float | None) -> Settings:
         return paid_settings(tmp_path / "s", "m1", monkeypatch, study_usd=study_usd)
 
-    assert purse_of(at(None)) is None
+    assert shared_budget_of(at(None)) is None
     spend(at(10), 9)
     spend(at(None), 90)
-    with pytest.raises(PurseSpent, match=r"\$99 of \$100 are spent"):
+    with pytest.raises(SharedBudgetSpent, match=r"\$99 of \$100 are spent"):
         spend(at(100), 2)
     spend(at(101), 2)
 
@@ -310,19 +310,21 @@ def test_what_was_spent_before_a_split_counts_in_its_parts(tmp_path: Path, monke
     spend(at("m1", None), 90)
     for machine in ("m1", "m2"):
         spend(at(machine, 2), 4)
-        with pytest.raises(PurseSpent, match=r"\$49 of \$50 are spent"):
+        with pytest.raises(SharedBudgetSpent, match=r"\$49 of \$50 are spent"):
             spend(at(machine, 2), 2)
     for parts in (4, None):
         with pytest.raises(ConfigError, match=r"are split into 2 parts, so set it to 2"):
-            purse_of(at("m1", parts))
+            shared_budget_of(at("m1", parts))
     spend(at("m1", 2, None), 5)  # no limit, and yet counted
-    with pytest.raises(PurseSpent, match=r"\$54 of \$55 are spent"):
+    with pytest.raises(SharedBudgetSpent, match=r"\$54 of \$55 are spent"):
         spend(at("m1", 2, 110), 2)
     shutil.rmtree(tmp_path / "s/budgets")
-    with pytest.raises(PurseSpent, match=r"\$22.5 of \$25 are spent"):  # what the study's own purse knows, split anew
+    with pytest.raises(
+        SharedBudgetSpent, match=r"\$22.5 of \$25 are spent"
+    ):  # what the study's own purse knows, split anew
         spend(at("m1", 4), 3)
     (tmp_path / "s/budgets/part-1.machine").unlink()
-    with pytest.raises(PurseSpent, match=r"\$22.5 of \$25 are spent"):
+    with pytest.raises(SharedBudgetSpent, match=r"\$22.5 of \$25 are spent"):
         spend(at("m9", 4), 3)  # takes the part over
 
 
@@ -333,11 +335,11 @@ def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path)
         if full[0]:
             raise OSError(28, "No space left on device")
 
-    with closing(Purse(tmp_path / "b.db", Limits(10**9, None), told=told)) as purse:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None), told=told)) as purse:
         model = PaidModel(Counting(None), purse, "a")  # type: ignore[arg-type]
         assert model.complete(REQUEST).text == "reply 1"
         for _ in range(2):
-            with pytest.raises(PurseError, match="No space left"):
+            with pytest.raises(SharedBudgetError, match="No space left"):
                 model.complete(REQUEST)
         full[0] = False
         assert model.complete(REQUEST).text == "reply 2"
@@ -345,7 +347,7 @@ def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path)
 
 
 def test_a_hold_stays_where_the_database_is_lost_during_a_call(tmp_path: Path) -> None:
-    with closing(Purse(tmp_path / "b.db", Limits(10**9, None))) as purse:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None))) as purse:
         hold = purse.hold("a", 700, 60)
         with closing(sqlite3.connect(tmp_path / "b.db")) as db:
             db.execute("ALTER TABLE cells RENAME TO gone")
@@ -384,7 +386,7 @@ def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: P
     assert stub.calls == 6  # nothing was paid twice
     study = tmp_path / "studies/main"
     assert sum(spent_before(study).values()) == 6 * 120_000
-    with closing(Purse(study / "budgets.db", Limits())) as purse:
+    with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as purse:
         assert purse.account().spent_nusd == 6 * 120_000
         assert purse.account().lost_nusd == 0
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.engine.folder import Record
+from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.replay import Recording, ReplayDiffers
@@ -56,14 +56,14 @@ class Killed(BaseException):
 
 
 def _kill_after(made: EngineParts, events: int) -> None:
-    append, left = made.record.journal.append, iter(range(events))
+    append, left = made.folder.journal.append, iter(range(events))
 
     def dying(event: Mapping[str, object], durable: bool = False) -> None:
         if next(left, None) is None:
             raise Killed
         append(event, durable)
 
-    made.record.journal.append = dying  # type: ignore[method-assign]  # the test's own way to die
+    made.folder.journal.append = dying  # type: ignore[method-assign]  # the test's own way to die
 
 
 class Model(house.ToyModel):
@@ -100,10 +100,10 @@ def _parts(folder: Path, kept: Kept, recording: Recording | None = None, **optio
     made = house.parts(folder, model=model, sandbox=sandbox, **options)  # type: ignore[arg-type]
     if recording is None:
         return made
-    made.record.close()
+    made.folder.close()
     (folder / "journal.jsonl").unlink()
-    record = Record(folder, {}, durable=False, keep_prompts=False, recording=recording)
-    return replace(made, record=record, recording=recording)
+    record = RunFolder(folder, {}, durable=False, keep_prompts=False, recording=recording)
+    return replace(made, folder=record, recording=recording)
 
 
 def _record(folder: Path, kept: Kept, stops: list[int], kills: list[int] | None = None, **options: object) -> RunStatus:
@@ -119,7 +119,7 @@ def _record(folder: Path, kept: Kept, stops: list[int], kills: list[int] | None 
         except (ModelUnavailable, Killed):
             continue
         finally:
-            made.record.close()
+            made.folder.close()
         if end.status is not RunStatus.INTERRUPTED:
             return end.status
 
@@ -130,7 +130,7 @@ def _replay(folder: Path, kept: Kept, recorded: Path, **options: object) -> RunS
     try:
         return Engine(made).run().status
     finally:
-        made.record.close()
+        made.folder.close()
 
 
 BUDGETS = st.sampled_from(
@@ -183,16 +183,16 @@ def test_a_killed_replay_goes_on(tmp_path: Path) -> None:
     kept.live = False
     for cut in (1, 2, 9, len(whole) - 1):
         made = _parts(tmp_path / "replayed", kept, Recording(tmp_path / "recorded/journal.jsonl"), workers=2)
-        made.record.close()
+        made.folder.close()
         (tmp_path / "replayed/journal.jsonl").write_bytes(b"".join(whole[:cut]))
-        record = Record(
+        record = RunFolder(
             tmp_path / "replayed",
             {},
             durable=False,
             keep_prompts=False,
             recording=(recording := Recording(tmp_path / "recorded/journal.jsonl")),
         )
-        Engine(replace(made, record=record, recording=recording)).run()
+        Engine(replace(made, folder=record, recording=recording)).run()
         record.close()
         assert (tmp_path / "replayed/journal.jsonl").read_bytes() == b"".join(whole)
 

@@ -17,7 +17,7 @@ from test_cli import MLESEARCH, cli
 
 from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
-from mlesearch.storage.layout import read_json
+from mlesearch.storage.files import read_json
 from mlesearch.storage.redact import Scrubber, secrets_of
 from mlesearch.storage.store import open_store
 from mlesearch.study.archive import export, unpack

@@ -72,7 +72,7 @@ def run(folder, *, should_stop=lambda: False, k=3, splits=2, selection="revalida
     try:
         return Engine(parts, should_stop).run(), parts.splits
     finally:
-        parts.record.close()
+        parts.folder.close()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -31,12 +31,12 @@ def searched(folder, strategy, params, operators="aide", score=house.by_formula,
     )  # fmt: skip
     if operators != "aide":
         ops, scope = make(direction=parts.direction, operator_set=operators)
-        parts = replace(parts, cockpit=replace(parts.cockpit, operators=ops, scope=scope))
+        parts = replace(parts, context=replace(parts.context, operators=ops, scope=scope))
     engine = Engine(parts)
     engine.run()
-    parts.record.close()
+    parts.folder.close()
     prompts = {r.address.proposal: r.messages for r in model.requests if r.address.attempt == 0}
-    return read(folder / "journal.jsonl")[1], engine._nodes, prompts, parts.cockpit
+    return read(folder / "journal.jsonl")[1], engine._nodes, prompts, parts.context
 
 
 def treated(messages, without):
@@ -50,8 +50,8 @@ def treated(messages, without):
 def test_a_prompt_is_what_operator_program_and_history_say(tmp_path, preset, operators):
     """Each prompt of a real run against one made for nobody, from the history alone."""
     kind, params = PRESETS[preset]
-    events, nodes, prompts, cockpit = searched(tmp_path, kind, params, operators)
-    neutral, scope = make(direction=Direction(cockpit.brief.direction), operator_set=operators)
+    events, nodes, prompts, context = searched(tmp_path, kind, params, operators)
+    neutral, scope = make(direction=Direction(context.brief.direction), operator_set=operators)
     known, shared, explicit = {}, 0, 0
     for event in events:
         if event["type"] == "told" and event["id"] in nodes:
@@ -63,7 +63,7 @@ def test_a_prompt_is_what_operator_program_and_history_say(tmp_path, preset, ope
         nobody = Proposal(p.id, p.op, p.base, p.subject, p.parents if p.op is Op.MERGE else ())
         left = 10 - int(10 * event["used"])
         scene = Scene(
-            cockpit.brief, cockpit.resources, nobody, known, scope.context(nobody, known), scope.cue(nobody), left
+            context.brief, context.resources, nobody, known, scope.context(nobody, known), scope.cue(nobody), left
         )
         plain = neutral.render(scene)
         if p.context is None:

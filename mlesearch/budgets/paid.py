@@ -1,4 +1,4 @@
-"""Models and embedders whose every call is paid from a purse that several processes share.
+"""Models and embedders whose every call is paid from a shared budget that several processes share.
 
 This stands right above the model and below the cassette: what the cassette answers costs nothing.
 """
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from mlesearch.budgets.meter import Meter
-from mlesearch.budgets.shared import Purse, PurseSpent
+from mlesearch.budgets.shared import SharedBudget, SharedBudgetSpent
 from mlesearch.models.protocol import (
     Embedder,
     EmbedReply,
@@ -29,21 +29,21 @@ R = TypeVar("R", Reply, EmbedReply)
 class _Payer:
     """Holds the worst case of each attempt of a call, makes it, settles what it cost."""
 
-    def __init__(self, purse: Purse, cell: str) -> None:
-        self._purse = purse
+    def __init__(self, shared_budget: SharedBudget, cell: str) -> None:
+        self._shared_budget = shared_budget
         self._cell = cell
 
     def pay(self, worst_nusd: int, call_s: float, call: Callable[[Callable[[], None]], R]) -> R:
         """Make a call, which is given what to do before an attempt that follows one which was cut off."""
         began_ns = time.monotonic_ns()
-        hold = self._purse.hold(self._cell, worst_nusd, call_s)
+        hold = self._shared_budget.hold(self._cell, worst_nusd, call_s)
         waited_us = (time.monotonic_ns() - began_ns) // 1000
         held_nusd = worst_nusd
         cost_nusd: int | None = None  # cut off from here: nobody knows, so all that is held
 
         def before_another() -> None:
             nonlocal held_nusd
-            self._purse.extend(hold, worst_nusd)
+            self._shared_budget.extend(hold, worst_nusd)
             held_nusd += worst_nusd
 
         try:
@@ -52,13 +52,13 @@ class _Payer:
         except ModelUnavailable as error:
             cost_nusd = self._cost_nusd(error.usage, worst_nusd)
             raise
-        except PurseSpent:
+        except SharedBudgetSpent:
             raise  # all attempts that are held for were cut off
         except MlesearchError:
             cost_nusd = held_nusd - worst_nusd  # the last attempt was not sent, and is not billed
             raise
         finally:
-            self._purse.settle(hold, held_nusd if cost_nusd is None else cost_nusd)
+            self._shared_budget.settle(hold, held_nusd if cost_nusd is None else cost_nusd)
         return replace(reply, usage=replace(reply.usage, wait_us=reply.usage.wait_us + waited_us))
 
     @staticmethod
@@ -67,12 +67,12 @@ class _Payer:
 
 
 class PaidModel:
-    """A model that is paid from a purse; waiting for others to settle is waiting, not service."""
+    """A model that is paid from a shared budget; waiting for others to settle is waiting, not service."""
 
-    def __init__(self, inner: Model, purse: Purse, cell: str) -> None:
+    def __init__(self, inner: Model, shared_budget: SharedBudget, cell: str) -> None:
         """`cell`: whose calls these are."""
         self.inner = inner
-        self._payer = _Payer(purse, cell)
+        self._payer = _Payer(shared_budget, cell)
 
     @property
     def name(self) -> str:
@@ -106,7 +106,7 @@ class PaidModel:
         """One call.
 
         Raises:
-            PurseSpent: it fits no more into what the study or the cell may cost.
+            SharedBudgetSpent: it fits no more into what the study or the cell may cost.
             ModelUnavailable: as the model does.
         """
         prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in request.messages)
@@ -119,12 +119,12 @@ class PaidModel:
 
 
 class PaidEmbedder:
-    """An embedder that is paid from a purse."""
+    """An embedder that is paid from a shared budget."""
 
-    def __init__(self, inner: Embedder, purse: Purse, cell: str) -> None:
+    def __init__(self, inner: Embedder, shared_budget: SharedBudget, cell: str) -> None:
         """`cell`: whose calls these are."""
         self.inner = inner
-        self._payer = _Payer(purse, cell)
+        self._payer = _Payer(shared_budget, cell)
 
     @property
     def name(self) -> str:
@@ -154,7 +154,7 @@ class PaidEmbedder:
         """One request.
 
         Raises:
-            PurseSpent: it fits no more into what the study or the cell may cost.
+            SharedBudgetSpent: it fits no more into what the study or the cell may cost.
             ModelUnavailable: as the embedder does.
         """
         text_bytes = sum(len(t.encode(errors="replace")) for t in request.texts)

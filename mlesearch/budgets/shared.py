@@ -31,16 +31,16 @@ CREATE TABLE IF NOT EXISTS holds(
 """
 
 
-class PurseError(MlesearchError):
+class SharedBudgetError(MlesearchError):
     """The database can't be used."""
 
 
-class PurseSpent(MlesearchError):
+class SharedBudgetSpent(MlesearchError):
     """The next call fits no more into what the study or the cell may cost: the run stops, and can go on later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SpendingCaps:
     """What may be spent, nano-dollars; None: not limited."""
 
     study_nusd: int | None = None
@@ -61,7 +61,7 @@ class Account:
     held_nusd: int
 
 
-class Purse:
+class SharedBudget:
     """The database of one study.
 
     Args:
@@ -74,7 +74,7 @@ class Purse:
     def __init__(
         self,
         path: Path,
-        limits: Limits,
+        limits: SpendingCaps,
         before: Callable[[], Mapping[str, int]] = dict,
         told: Callable[[Mapping[str, int]], None] | None = None,
     ) -> None:
@@ -82,9 +82,12 @@ class Purse:
         self.limits = limits
         self._before = before
         self._told = told
-        self._trouble: PurseError | None = None  # of a settlement; the next call must not be made over it
+        self._trouble: SharedBudgetError | None = None  # of a settlement; the next call must not be made over it
         self._database = Database(
-            path, self._fill, synced="NORMAL", failed=lambda why: PurseError(f"budget: {path} can't be used: {why}")
+            path,
+            self._fill,
+            synced="NORMAL",
+            failed=lambda why: SharedBudgetError(f"budget: {path} can't be used: {why}"),
         )
 
     def hold(self, cell: str, nusd: int, call_s: float) -> int:
@@ -99,17 +102,17 @@ class Purse:
             What `settle` asks for.
 
         Raises:
-            PurseSpent: it does not fit, and will not.
-            PurseError: the database can't be used, or what was spent can't be told.
+            SharedBudgetSpent: it does not fit, and will not.
+            SharedBudgetError: the database can't be used, or what was spent can't be told.
         """
         if self._trouble is not None:
             self._tell()
             self._trouble = None
         while True:
             with self._database.transaction() as db:
-                self._bury(db)
+                self._settle_dead(db)
             with self._database.transaction() as db:
-                if all(self._fits(db, name, where, limit, nusd) for name, where, limit in self._purses(cell)):
+                if all(self._fits(db, name, where, limit, nusd) for name, where, limit in self._budgets_of(cell)):
                     row = (cell, nusd, owner(), time.time() + call_s + GRACE_S)
                     done = db.execute("INSERT INTO holds(cell, nusd, owner, until) VALUES (?, ?, ?, ?)", row)
                     return int(done.lastrowid or 0)
@@ -121,16 +124,16 @@ class Purse:
         It does not wait for others: they might wait for this one.
 
         Raises:
-            PurseSpent: it does not fit beside what is spent and held.
+            SharedBudgetSpent: it does not fit beside what is spent and held.
         """
         with self._database.transaction() as db:
             row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
             if row is None:
                 return  # it took longer than it could, and counts as cut off already
-            for name, cell, limit in self._purses(row[0]):
+            for name, cell, limit in self._budgets_of(row[0]):
                 found = _account(db, cell)
                 if found.spent_nusd + found.held_nusd + nusd > limit:
-                    raise PurseSpent(
+                    raise SharedBudgetSpent(
                         f"{name}: {usd(found.spent_nusd)} of {usd(limit)} are spent and {usd(found.held_nusd)} held "
                         f"for calls in flight; one of them was cut off, and to try it again may cost {usd(nusd)}; "
                         f"raise {name} and run again to go on"
@@ -150,7 +153,7 @@ class Purse:
                     db.execute("DELETE FROM holds WHERE id = ?", (hold,))
                     _add(db, row[0], nusd, 0)
             self._tell()
-        except PurseError as error:
+        except SharedBudgetError as error:
             self._trouble = error
 
     def _tell(self) -> None:
@@ -162,7 +165,7 @@ class Purse:
             try:
                 self._told(spent)
             except OSError as error:
-                raise PurseError(f"budget: what was spent can't be written: {error}") from error
+                raise SharedBudgetError(f"budget: what was spent can't be written: {error}") from error
 
     def spent(self) -> Mapping[str, int]:
         """What each cell has spent, nano-dollars, lost calls included; nothing where there is no database yet."""
@@ -182,7 +185,7 @@ class Purse:
         """Give the database up; used again, it is opened again."""
         self._database.close()
 
-    def _purses(self, cell: str) -> Iterator[tuple[str, str | None, int]]:
+    def _budgets_of(self, cell: str) -> Iterator[tuple[str, str | None, int]]:
         if self.limits.study_nusd is not None:
             yield "budget.study_usd", None, self.limits.study_nusd
         if self.limits.cell_nusd is not None:
@@ -194,14 +197,14 @@ class Purse:
         if found.spent_nusd + nusd > limit:
             cut = f", {usd(found.lost_nusd)} of them for calls that were cut off" if found.lost_nusd else ""
             of = f" of the cell {cell}" if cell else ""
-            raise PurseSpent(
+            raise SharedBudgetSpent(
                 f"{name}: {usd(found.spent_nusd)} of {usd(limit)}{of} are spent{cut}, and the next call may cost "
                 f"{usd(nusd)}; raise {name} and run again to go on"
             )
         return found.spent_nusd + found.held_nusd + nusd <= limit
 
     @staticmethod
-    def _bury(db: sqlite3.Connection) -> None:
+    def _settle_dead(db: sqlite3.Connection) -> None:
         """Calls of processes that died were cut off: they count at their worst case."""
         for id, cell, nusd, whose, until in db.execute("SELECT id, cell, nusd, owner, until FROM holds").fetchall():
             if not alive(whose) or time.time() > until:

@@ -123,14 +123,14 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 
 def _launch(launch: Launch, plan: StudyPlan) -> tuple[list[RunReport], bool]:
     """Write the study's header, then let Hydra run every cell; see `_hydra`."""
-    from mlesearch.config.build import forgive, make_sandbox
+    from mlesearch.config.build import make_sandbox, reset_breakers
     from mlesearch.storage import layout as study
     from mlesearch.study.launch import stoppable
     from mlesearch.study.progress import Progress
 
     make_sandbox(plan.runs[0].settings).reap_orphans()
     study.open_study(plan.folder, plan.header)
-    forgive(plan.runs[0].settings)
+    reset_breakers(plan.runs[0].settings)
     study.note_launch(plan.folder, [r.key for r in plan.runs])
     stop_file = plan.folder / f".stop-{os.getpid()}"
     finished = sum(s == "finished" for s in plan.states.values())
@@ -180,7 +180,7 @@ def _hydra(launch: Launch, plan: StudyPlan, stop_file: Path) -> tuple[list[RunRe
 
 
 def _say_run(folder: Path) -> None:
-    from mlesearch.storage.layout import read_json
+    from mlesearch.storage.files import read_json
     from mlesearch.study.progress import describe
 
     if (folder / "result.json").exists() and read_json(folder / "result.json")["status"] != "failed":

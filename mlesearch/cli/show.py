@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from mlesearch.engine.folder import output_of
+from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.codec import Json
-from mlesearch.storage.journal import Blobs, read
-from mlesearch.storage.layout import read_json
+from mlesearch.storage.files import read_json
+from mlesearch.storage.journal import read
 from mlesearch.study import summary
 from mlesearch.types import PROGRAM_OPS, ConfigError
 
@@ -111,7 +112,7 @@ def verify_run(folder: Path) -> int:
     from functools import partial
 
     from mlesearch.config.build import proposal_rng
-    from mlesearch.engine.resume import Replayer, verify
+    from mlesearch.engine.resume import StrategyFold, verify
     from mlesearch.models.protocol import replicate_entropy
     from mlesearch.optimizers.base import factory
     from mlesearch.types import Context, Direction, Problem
@@ -126,8 +127,8 @@ def verify_run(folder: Path) -> int:
     problem = Problem(direction, identity["budget"]["steps"], Context(identity["context"]["rule"]))
     strategy = identity["strategy"]
     optimizer = factory(strategy["kind"])(strategy["params"], problem, partial(proposal_rng, entropy))
-    replayer = Replayer(optimizer, folder / "journal.jsonl", header)
-    return verify(events, replayer, lambda e: [tuple(v) for v in json.loads(blobs.get(e["blob"]))])
+    fold = StrategyFold(optimizer, folder / "journal.jsonl", header)
+    return verify(events, fold, lambda e: [tuple(v) for v in json.loads(blobs.get(e["blob"]))])
 
 
 def _selected(folder: Path, f: summary.Folded) -> int | None:

@@ -16,17 +16,17 @@ from mlesearch import __version__
 from mlesearch.budgets.meter import Budget
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
 from mlesearch.config.settings import ModelSettings, Settings, role_settings
-from mlesearch.config.spending import cell_of, on_network, purse_of
-from mlesearch.engine.folder import Record
+from mlesearch.config.spending import cell_of, on_network, shared_budget_of
+from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.parts import EngineParts
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.scoring import TaskScorer
-from mlesearch.engine.trial import Cockpit, Role
-from mlesearch.models.limits.counters import Ledger
+from mlesearch.engine.trial import Role, RunContext
+from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.gate import Limited, share
 from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
-from mlesearch.models.recorded import Flights, RecordedEmbedder, RecordedModel, Tape, check_mode
+from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, SingleFlight, Tape, check_mode
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox import ladder
@@ -64,7 +64,7 @@ def make_budget(s: Settings) -> Budget:
 
 
 def make_model(s: Settings, cell: str = "") -> Model:
-    """The model of a cell: paid from the study's purse where the cell is named, behind the cassette."""
+    """The model of a cell: paid from the study's shared budget where the cell is named, behind the cassette."""
     return _model(s, s.model, cell)
 
 
@@ -72,8 +72,8 @@ def _model(s: Settings, m: ModelSettings, cell: str) -> Model:
     from mlesearch.models.registry import make_model as make
 
     model: Model = shared(s, make(m.name, m.kind, m.params))
-    purse, tape = purse_of(s) if cell else None, make_tape(s)
-    model = model if purse is None else PaidModel(model, purse, cell)
+    shared_budget, tape = shared_budget_of(s) if cell else None, make_tape(s)
+    model = model if shared_budget is None else PaidModel(model, shared_budget, cell)
     return model if tape is None else _described(RecordedModel(model, tape), cell)
 
 
@@ -86,7 +86,7 @@ def make_roles(s: Settings, cell: str = "") -> dict[str, Role]:
     return found
 
 
-def crew(s: Settings, model: Model, cell: str = "") -> dict[Op, Role]:
+def models_by_op(s: Settings, model: Model, cell: str = "") -> dict[Op, Role]:
     """Who answers each operator: the model of the cell, where no role does."""
     roles = make_roles(s, cell)
     own = Role(model, Sampling(**asdict(s.model.sampling)))
@@ -98,8 +98,8 @@ def make_embedder(s: Settings, cell: str = "") -> Embedder:
     from mlesearch.models.embed import make_embedder as make
 
     embedder: Embedder = shared(s, make({"kind": s.embedder.kind, **s.embedder.params}))
-    purse, tape = purse_of(s) if cell else None, make_tape(s)
-    embedder = embedder if purse is None or not embedder.live else PaidEmbedder(embedder, purse, cell)
+    shared_budget, tape = shared_budget_of(s) if cell else None, make_tape(s)
+    embedder = embedder if shared_budget is None or not embedder.live else PaidEmbedder(embedder, shared_budget, cell)
     return embedder if tape is None or not embedder.live else _described(RecordedEmbedder(embedder, tape), cell)
 
 
@@ -128,16 +128,16 @@ def make_tape(s: Settings) -> Tape | None:
 @lru_cache(maxsize=8)
 def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
     store = open_store(path, form, must_exist=mode == "replay")
-    return Tape(store, mode, Flights(path.with_name(f"{path.name}-flights")))
+    return Tape(store, mode, SingleFlight(path.with_name(f"{path.name}-flights")))
 
 
-def forgive(s: Settings) -> None:
+def reset_breakers(s: Settings) -> None:
     """Before a launch: what failed or was refused in an earlier one may work again."""
     place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
     if place.path is not None and place.path.exists():
-        ledger = Ledger(place.path)
-        ledger.forgive()
-        ledger.close()
+        counters = CallCounters(place.path)
+        counters.reset_breakers()
+        counters.close()
 
 
 def shared(s: Settings, made: M) -> M:
@@ -286,7 +286,7 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
 
 
 def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | None = None) -> EngineParts:
-    """The parts of an engine for one run; opens (or creates) its record in `folder`.
+    """The parts of an engine for one run; opens (or creates) its `folder`.
 
     `recorded` is the folder of the run that this one replays.
     """
@@ -305,9 +305,9 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
     entropy = replicate_entropy(task.id, key.seed)
     problem = Problem(task.direction, budget.steps, make_context(s))
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
-    roles = crew(s, model, cell_of(key))
+    roles = models_by_op(s, model, cell_of(key))
     live = any(role.model.live for role in roles.values())
-    cockpit = Cockpit(
+    context = RunContext(
         run_id=key.id,
         entropy=entropy,
         brief=brief(task, preview(task.public_dir)),
@@ -323,13 +323,13 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
     header = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
-    record = Record(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
+    run_folder = RunFolder(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
     return EngineParts(
         optimizer=optimizer,
-        cockpit=cockpit,
+        context=context,
         sandbox=sandbox,
         spec=Spec(f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, limits, gpus=s.sandbox.gpus),
-        record=record,
+        folder=run_folder,
         budget=budget,
         direction=task.direction,
         selection=s.run.selection,

@@ -72,7 +72,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Cell:
     """One cell of a sweep: its overrides and its settings."""
 
     overrides: tuple[str, ...]
@@ -90,7 +90,7 @@ class Launch:
 
     overrides: tuple[str, ...]
     sweep: bool
-    jobs: tuple[Job, ...]
+    jobs: tuple[Cell, ...]
 
 
 def register() -> None:
@@ -130,7 +130,7 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
             swept = [o.input_line for o in parsed if o.is_sweep_override()]
             if swept:
                 raise ConfigError(f"{swept[0]}: several values make a sweep; say so with -m before the overrides")
-            return Launch(tuple(overrides), False, (Job(tuple(overrides), to_settings(load(overrides, RunMode.RUN))),))
+            return Launch(tuple(overrides), False, (Cell(tuple(overrides), to_settings(load(overrides, RunMode.RUN))),))
         params = dict(whole.hydra.sweeper.params or {})
         replaced = [k for k in params if k in {o.key_or_group for o in parsed}]
         words = [f"{k}={v}" for k, v in params.items() if k not in replaced] + list(overrides)
@@ -139,7 +139,7 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
         if not cells:
             raise ConfigError(f"this sweep has 0 jobs: check its ranges and globs ({', '.join(words)})")
         launched = (*overrides, *(f"~hydra.sweeper.params.{k}" for k in replaced))
-        return Launch(launched, True, tuple(Job(c, to_settings(load(c, RunMode.RUN))) for c in cells))
+        return Launch(launched, True, tuple(Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells))
 
 
 def _parse(parser: Any, override: str) -> Any:

@@ -39,15 +39,8 @@ from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.sandbox.recorded import check_mode
 from mlesearch.storage.codec import Json
-from mlesearch.storage.layout import (
-    OUTCOMES,
-    Claim,
-    RunKey,
-    check_run,
-    check_study,
-    first_difference,
-    study_header,
-)
+from mlesearch.storage.diff import first_difference
+from mlesearch.storage.layout import OUTCOMES, Claim, RunKey, check_run, check_study, study_header
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.types import ConfigError, Direction, Problem

@@ -1,9 +1,9 @@
-"""Where a study's money is kept: one purse in its folder, or a part of it on each machine that shares nothing.
+"""Where a study's money is kept: one shared budget in its folder, or a part of it on each machine that shares nothing.
 
 On a network file system SQLite can't be shared, so with `limits.partition=N` every limit is split into N parts. A
-machine claims one of them for good, by a file in the study's folder that only one can make; its purse lies on its own
-disk, and what it has spent is written beside the claim, so that another machine can take the part over later. What was
-spent before the split is shared out alike.
+machine claims one of them for good, by a file in the study's folder that only one can make. Its shared budget lies on
+its own disk, and what it has spent is written beside the claim, so that another machine can take the part over later.
+What was spent before the split is shared out alike.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
-from mlesearch.budgets.shared import Limits, Purse
+from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.settings import Settings
 from mlesearch.models.limits.gate import NETWORK, file_system_of
-from mlesearch.storage.journal import read, write_atomically
-from mlesearch.storage.layout import RunKey, read_json, run_folders
+from mlesearch.storage.files import read_json, write_atomically
+from mlesearch.storage.journal import read
+from mlesearch.storage.layout import RunKey, run_folders
 from mlesearch.types import NANODOLLARS, ConfigError
 
 
@@ -34,10 +35,10 @@ def cell_of(key: RunKey) -> str:
     return "/".join(key.id.split("/")[:3])
 
 
-def limits_of(s: Settings) -> Limits:
+def caps_of(s: Settings) -> SpendingCaps:
     """What the study and each of its cells may cost."""
     study, cell = (None if usd is None else round(usd * NANODOLLARS) for usd in (s.budget.study_usd, s.budget.cell_usd))
-    return Limits(study, cell)
+    return SpendingCaps(study, cell)
 
 
 def on_network(s: Settings) -> bool:
@@ -61,17 +62,17 @@ def check_shared(s: Settings) -> None:
             f"limits.partition: the budgets of {folder} are split into {split.parts} parts, so set it to "
             f"{split.parts}; or, with no machine at work, remove {folder / 'budgets'} to split anew"
         )
-    if limits_of(s).any and s.limits.partition is None and on_network(s):
+    if caps_of(s).any and s.limits.partition is None and on_network(s):
         raise ConfigError(
             f"budget: {folder} is on a network file system, where a budget of the study or a cell can't be shared; set "
             f"limits.partition to the number of machines that work on it (1 if there is one)"
         )
 
 
-def purse_of(s: Settings) -> Purse | None:
-    """The purse of a study, as this machine has it; None where nothing is limited or was, or nothing is paid for.
+def shared_budget_of(s: Settings) -> SharedBudget | None:
+    """A study's shared budget, as this machine has it; None where nothing is limited or was, or nothing is paid for.
 
-    A study that has a purse goes on counting where a launch sets no limit, since a later one may.
+    A study that has a shared budget goes on counting where a launch sets no limit, since a later one may.
 
     Raises:
         ConfigError: as `check_shared`; or all parts are taken by other machines.
@@ -79,27 +80,27 @@ def purse_of(s: Settings) -> Purse | None:
     if s.cassette == "replay":
         return None
     check_shared(s)
-    limits, parts = limits_of(s), s.limits.partition
+    limits, parts = caps_of(s), s.limits.partition
     folder = Path(s.study.dir).absolute()
     if parts is None:
         path = folder / "budgets.db"
-        return _purse(path, limits, folder, None, os.getpid()) if limits.any or path.exists() else None
+        return _shared_budget(path, limits, folder, None, os.getpid()) if limits.any or path.exists() else None
     if not limits.any and _split(folder) is None:
         return None
-    part = claim(folder, parts, socket.gethostname())
-    share = Limits(*(None if n is None else n // parts for n in (limits.study_nusd, limits.cell_nusd)))
+    part = take_part(folder, parts, socket.gethostname())
+    share = SpendingCaps(*(None if n is None else n // parts for n in (limits.study_nusd, limits.cell_nusd)))
     split = _split(folder)
     name = sha256(f"{split and split.id}:{part.name}".encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"mlesearch-{os.getuid()}" / f"budgets-{name}.db"
-    return _purse(path, share, folder, part, os.getpid())
+    return _shared_budget(path, share, folder, part, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _purse(path: Path, limits: Limits, folder: Path, part: Path | None, pid: int) -> Purse:
+def _shared_budget(path: Path, limits: SpendingCaps, folder: Path, part: Path | None, pid: int) -> SharedBudget:
     """Kept for the life of the process."""
     if part is None:
-        return Purse(path, limits, partial(spent_before, folder))
-    return Purse(path, limits, partial(_read_part, folder, part), partial(_write_part, part))
+        return SharedBudget(path, limits, partial(spent_before, folder))
+    return SharedBudget(path, limits, partial(_read_part, folder, part), partial(_write_part, part))
 
 
 def spent_before(folder: Path) -> Mapping[str, int]:
@@ -123,10 +124,10 @@ def _cost(usage: Mapping[str, int | None], event: Mapping[str, int]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Partition:
     """How a study's budgets are split: into how many parts, and what each cell had spent before, nano-dollars.
 
-    `id` is another one after every split, so that no purse of an earlier one is taken up again.
+    `id` is another one after every split, so that no shared budget of an earlier one is taken up again.
     """
 
     id: str
@@ -139,15 +140,15 @@ class Split:
         return {cell: -(-nusd // self.parts) for cell, nusd in self.before_nusd.items()}
 
 
-def _split(folder: Path) -> Split | None:
+def _split(folder: Path) -> Partition | None:
     path = folder / "budgets" / "split.json"
     if not path.exists():
         return None
     found = read_json(path)
-    return Split(found["id"], found["parts"], found["before_nusd"])
+    return Partition(found["id"], found["parts"], found["before_nusd"])
 
 
-def claim(folder: Path, parts: int, machine: str) -> Path:
+def take_part(folder: Path, parts: int, machine: str) -> Path:
     """The file of this machine's part: the one that it has claimed before, else the first that is free.
 
     Args:
@@ -161,8 +162,8 @@ def claim(folder: Path, parts: int, machine: str) -> Path:
     place = folder / "budgets"
     place.mkdir(parents=True, exist_ok=True)
     if _split(folder) is None:
-        with closing(Purse(folder / "budgets.db", Limits())) as purse:
-            known = purse.spent()
+        with closing(SharedBudget(folder / "budgets.db", SpendingCaps())) as shared_budget:
+            known = shared_budget.spent()
         journaled = spent_before(folder)
         before = {cell: max(known.get(cell, 0), journaled.get(cell, 0)) for cell in sorted({*known, *journaled})}
         split = {"id": secrets.token_hex(8), "parts": parts, "before_nusd": before}

@@ -18,8 +18,10 @@ from pathlib import Path
 from mlesearch.engine.replay import FollowedJournal, Recording
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
+from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.codec import Json
-from mlesearch.storage.journal import Blobs, Journal, read_lines, write_atomically
+from mlesearch.storage.files import read_lines, write_atomically
+from mlesearch.storage.journal import Journal
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
@@ -45,7 +47,7 @@ def _open_lines(path: Path) -> int:
     return fd
 
 
-class Record:
+class RunFolder:
     """The writer of one run's folder."""
 
     def __init__(

@@ -14,8 +14,8 @@ from functools import partial
 
 from mlesearch.budgets.meter import Meter, Reservation
 from mlesearch.engine.clock import Timelines
-from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus, make_lanes
-from mlesearch.engine.resume import Replayer, check_proposal
+from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus, make_workers
+from mlesearch.engine.resume import StrategyFold, check_proposal
 from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import (
@@ -24,9 +24,9 @@ from mlesearch.engine.trial import (
     Call,
     Embed,
     Execute,
-    Flight,
-    Gates,
-    Landed,
+    Permits,
+    Trial,
+    TrialEnd,
     Work,
     charged_us,
     make_node,
@@ -49,16 +49,16 @@ class Engine:
     def __init__(self, parts: EngineParts, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Nothing starts before `run`; `should_stop` is looked at before each proposal."""
         self._p = parts
-        self._record = parts.record
+        self._folder = parts.folder
         self._should_stop = should_stop
         self._meter = Meter(parts.budget)
         self._time = Timelines(parts.workers)
         self._selection = Selection(parts.selection, parts.direction)
-        self._lanes = make_lanes(parts, self._time)
-        self._revalidation = Revalidation(parts, self._time, self._lanes, should_stop)
+        self._workers = make_workers(parts, self._time)
+        self._revalidation = Revalidation(parts, self._time, self._workers, should_stop)
         self._nodes: dict[int, Node] = {}
         self._idle = set(range(parts.workers))
-        self._flights: dict[int, Flight] = {}  # by worker
+        self._trials: dict[int, Trial] = {}  # by worker
         self._current: dict[int, Work] = {}  # by worker
         self._reserved: dict[int, Reservation] = {}  # by worker
         self._stored: dict[int, Stages] = {}  # by proposal: stages that a killed process had finished
@@ -93,12 +93,12 @@ class Engine:
             self._rescue()
             raise
         finally:
-            self._lanes.close()
+            self._workers.close()
 
     def _rescue(self) -> None:
-        """Before a failure of our own or of a strategy ends the run: journal what is being paid for in other lanes."""
+        """Before a failure of our own or of a strategy ends the run: journal what is being paid for elsewhere."""
         while self._current and not self._folding:
-            done = self._lanes.next()
+            done = self._workers.next()
             work = self._current.pop(done.worker)
             if done.error is None:
                 t = self._time.charge(done.worker, charged_us(done.result))
@@ -108,9 +108,9 @@ class Engine:
     def advance(self) -> bool:
         """One turn of the loop: give idle workers work, land the next piece that is done; False when none is left."""
         self._fill()
-        if not self._flights:
+        if not self._trials:
             return False
-        self._land(self._lanes.next())
+        self._finish(self._workers.next())
         return True
 
     def _fill(self) -> None:
@@ -121,9 +121,9 @@ class Engine:
                 return
             if self._p.recording is not None and not self._p.recording.asks:
                 self._closing = RunStatus.REAL_TIME if self._p.recording.cut else None
-                if self._flights or self._closing:
+                if self._trials or self._closing:
                     return
-            if self._meter.steps_spent and self._flights:
+            if self._meter.steps_spent and self._trials:
                 return  # all that may still be asked is a diagnosis of a program already run: let them all end first
             self._closing = self._spent()
             if self._closing is not None:
@@ -131,15 +131,15 @@ class Engine:
             used = self._meter.used(self._time.furthest)
             proposal = self._p.optimizer.ask(used)
             if proposal is None:
-                if not self._flights:
+                if not self._trials:
                     self._closing = RunStatus.FINISHED
                 return
             check_proposal(proposal, self._asked, self._nodes)
             worker = self._time.next_idle(self._idle)
             t = self._time.start(worker, self._told_us)
-            self._record.asked(proposal, worker, t, used)
+            self._folder.asked(proposal, worker, t, used)
             if self._admit(proposal):
-                self._take_off(worker, proposal, used)
+                self._begin(worker, proposal, used)
 
     def _spent(self) -> RunStatus | None:
         """Whether a budget other than steps is spent."""
@@ -172,29 +172,29 @@ class Engine:
             status = status if done else RunStatus.INTERRUPTED
         if status is not RunStatus.INTERRUPTED:
             if selected is not None and selected != self._best_written:
-                self._record.best(self._nodes[selected])
-            self._record.ended(status, selected, self._time.furthest, self._real_us())
+                self._folder.best(self._nodes[selected])
+            self._folder.ended(status, selected, self._time.furthest, self._real_us())
             self._prune()
         return RunEnd(status, selected, self._time.furthest, self._meter.steps)
 
     def _prune(self) -> None:
         if self._p.keep_submissions == "best":
-            self._record.prune()
+            self._folder.prune()
 
-    # one flight
+    # one trial
 
-    def _take_off(self, worker: int, proposal: Proposal, used: float) -> None:
+    def _begin(self, worker: int, proposal: Proposal, used: float) -> None:
         """Begin a proposal; its prompt is rendered now, from what is known now."""
         self._idle.discard(worker)
-        gates = Gates(partial(self._fits, worker), partial(self._deadline_s, worker))
-        self._flights[worker] = Flight(self._p.cockpit, gates, proposal, self._nodes, used)
+        permits = Permits(partial(self._fits, worker), partial(self._deadline_s, worker))
+        self._trials[worker] = Trial(self._p.context, permits, proposal, self._nodes, used)
         self._proceed(worker, None)
 
     def _proceed(self, worker: int, result: object) -> None:
-        """Send a result into a flight; what it yields next is handed to a lane."""
-        flight = self._flights[worker]
+        """Send a result into a trial; what it yields next is handed to a worker."""
+        trial = self._trials[worker]
         try:
-            work = flight.flow.send(result)
+            work = trial.flow.send(result)
         except StopIteration as stop:
             self._tell(worker, stop.value)
         except BudgetSpent:
@@ -202,28 +202,28 @@ class Engine:
             self._closing = self._closing or RunStatus.BUDGET
         else:
             self._current[worker] = work
-            flight.stages += 1
+            trial.stages += 1
             if not self._folding:
                 self._submit(worker)
 
     def _submit(self, worker: int) -> None:
-        flight, id = self._flights[worker], self._flights[worker].proposal.id
-        self._lanes.submit(worker, partial(self._do, id, self._current[worker]), (id, flight.stages))
+        trial, id = self._trials[worker], self._trials[worker].proposal.id
+        self._workers.submit(worker, partial(self._do, id, self._current[worker]), (id, trial.stages))
 
     def _do(self, id: int, work: Work) -> object:
-        """Blocking; runs in a lane, touches neither optimizer nor journal."""
+        """Blocking; runs in a worker, touches neither optimizer nor journal."""
         if isinstance(work, Call):
             try:
                 return printable(work.role.model.complete(work.request))
             except tuple(UNANSWERED) as e:
                 return printable(unanswered(e, work.role.model.name))
         if isinstance(work, Embed):
-            return self._p.cockpit.embedder.embed(work.request)
-        job = Job(f"{self._p.cockpit.run_id}/{id}", work.program, work.deadline_s, self._record.outbox(id))
+            return self._p.context.embedder.embed(work.request)
+        job = Job(f"{self._p.context.run_id}/{id}", work.program, work.deadline_s, self._folder.outbox(id))
         return execute(self._p.sandbox, self._p.spec, job)
 
-    def _land(self, done: Done) -> None:
-        """A lane finished: charge, journal, go on. A failure stops the run once all other lanes have landed."""
+    def _finish(self, done: Done) -> None:
+        """A worker finished: charge, journal, go on. A failure stops the run once all others are done."""
         worker = done.worker
         work = self._current.pop(worker)
         if done.error is None:
@@ -244,58 +244,58 @@ class Engine:
 
     def _write(self, worker: int, work: Work, result: object, t: int) -> None:
         """Journal the end of a piece of work."""
-        id = self._flights[worker].proposal.id
+        id = self._trials[worker].proposal.id
         if isinstance(work, Call) and isinstance(result, Reply):
             charged = self._settle(worker, result.usage)
-            self._record.replied(work.kind, id, work.request, t, result, charged)
+            self._folder.replied(work.kind, id, work.request, t, result, charged)
         elif isinstance(work, Execute) and isinstance(result, ExecResult):
             self._meter.gpu_us += result.gpu_us
-            self._record.executed(id, t, work.program, result)
+            self._folder.executed(id, t, work.program, result)
         elif isinstance(work, Embed) and isinstance(result, EmbedReply):
             charged = self._settle(worker, result.usage)
-            self._record.embedded(id, t, result, self._p.cockpit.embedder.live, charged)
+            self._folder.embedded(id, t, result, self._p.context.embedder.live, charged)
         else:
             raise TypeError(f"{type(work).__name__} was answered with {type(result).__name__}")
 
-    def _tell(self, worker: int, landed: Landed) -> None:
+    def _tell(self, worker: int, end: TrialEnd) -> None:
         """Grade and keep the node, tell the strategy, write what it decided."""
-        outcome = landed.outcome
+        outcome = end.outcome
         self._leave(worker)
         self._stored.pop(outcome.id, None)
-        if landed.result is not None:
-            self._grade(outcome.id, outcome.valid, landed.result)
+        if end.result is not None:
+            self._grade(outcome.id, outcome.valid, end.result)
         verdicts = self._p.optimizer.tell(outcome)
         t = self._time.at(worker)
-        self._record.told(outcome, verdicts, t, self._real_us(), landed.problem)
-        self._learn(landed.node, verdicts, t)
+        self._folder.told(outcome, verdicts, t, self._real_us(), end.problem)
+        self._learn(end.node, verdicts, t)
         self._keep_best()
 
     def _grade(self, id: int, valid: bool, result: ExecResult) -> None:
         if not valid:
-            self._record.drop_outbox(id)
+            self._folder.drop_outbox(id)
         elif id not in self._graded:
-            self._record.graded(id, self._p.cockpit.scorer.test(result))
+            self._folder.graded(id, self._p.context.scorer.test(result))
 
     def _learn(self, node: Node | None, verdicts: Sequence[Verdict], t: int) -> None:
         """What the shared rooms know of a told proposal."""
         if node is not None:
             self._nodes[node.id] = node
-            self._p.cockpit.scope.add(node)
+            self._p.context.scope.add(node)
             self._selection.add(node)
         self._selection.decide(verdicts)
         self._told_us = max(self._told_us, t)
 
     def _leave(self, worker: int) -> None:
-        del self._flights[worker]
+        del self._trials[worker]
         self._idle.add(worker)
 
     def _keep_best(self) -> None:
         best = self._selection.best
         if best is None:
             if self._best_written is not None:
-                self._record.drop_best()
+                self._folder.drop_best()
         elif best != self._best_written:
-            self._record.best(self._nodes[best])
+            self._folder.best(self._nodes[best])
         self._best_written = best
 
     # budgets
@@ -307,7 +307,7 @@ class Engine:
             reservation = self._meter.worst_case(prompt_bytes, work.request.sampling.max_tokens, work.role.model.price)
         else:
             text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
-            reservation = self._meter.worst_case(text_bytes, 0, self._p.cockpit.embedder.price)
+            reservation = self._meter.worst_case(text_bytes, 0, self._p.context.embedder.price)
         if not self._meter.reserve(reservation, self._time.furthest):
             return False
         self._reserved[worker] = reservation
@@ -327,30 +327,30 @@ class Engine:
 
     def _restore(self) -> RunEnd | None:
         """Fold a killed process's journal, its flights too, event by event; returns the end of a run that has ended."""
-        journal = self._record.journal
+        journal = self._folder.journal
         if not journal.events:
             return None
         self._folding = True
-        self._graded = self._record.graded_ids()
-        replayer = Replayer(self._p.optimizer, journal.path, journal.header)
+        self._graded = self._folder.graded_ids()
+        fold = StrategyFold(self._p.optimizer, journal.path, journal.header)
         pending: dict[int, tuple[int, Proposal]] = {}
         told = {e["id"] for e in journal.events if e["type"] == "told"}
         for line, event in enumerate(journal.events, 2):
             kind = event["type"]
             self._real_before_us = event.get("real_us", self._real_before_us)
             if kind == "asked":
-                proposal = replayer.asked(event, line)
+                proposal = fold.asked(event, line)
                 self._time.restore(event["worker"], event["t"])
                 if self._admit(proposal):
                     pending[proposal.id] = (event["worker"], proposal)
                     if proposal.id not in told:
-                        self._take_off(event["worker"], proposal, event["used"])
+                        self._begin(event["worker"], proposal, event["used"])
             elif kind == "told":
-                self._retell(replayer, event, line, pending.pop(event["id"]))
+                self._retell(fold, event, line, pending.pop(event["id"]))
             elif kind in ("closing", "revalidated"):
                 self._closing = self._revalidation.recall(event) or self._closing
                 self._current.clear()
-                for worker in list(self._flights):  # its next call fitted no more
+                for worker in list(self._trials):  # its next call fitted no more
                     self._leave(worker)
             elif kind == "ended":
                 self._prune()
@@ -360,7 +360,7 @@ class Engine:
         journal.events.clear()
         self._folding = False
         if self._selection.best is None:
-            self._record.drop_best()
+            self._folder.drop_best()
         self._keep_best()
         for worker in self._current:
             self._submit(worker)
@@ -372,28 +372,28 @@ class Engine:
         if "usage" in event:
             self._meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
         self._meter.gpu_us += event.get("result", {}).get("gpu_us", 0)
-        flight, work = self._flights.get(worker), self._current.get(worker)
-        if flight is None or flight.proposal.id != event["id"]:
+        trial, work = self._trials.get(worker), self._current.get(worker)
+        if trial is None or trial.proposal.id != event["id"]:
             self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
         elif work is not None and work.key == (event["type"], event.get("attempt", 0)):
             del self._current[worker]
             self._meter.release(self._reserved.pop(worker, Reservation(0, 0)))
-            self._proceed(worker, self._record.recall(event))
+            self._proceed(worker, self._folder.recall(event))
 
-    def _retell(self, replayer: Replayer, event: Json, line: int, flown: tuple[int, Proposal]) -> None:
+    def _retell(self, fold: StrategyFold, event: Json, line: int, begun: tuple[int, Proposal]) -> None:
         """An outcome that was told before the kill."""
-        worker, proposal = flown
+        worker, proposal = begun
         stages = self._stored.pop(proposal.id, {})
         embedded = stages.get(("embedded", 0))
-        vectors = self._record.vectors(embedded).vectors if embedded else ()
-        outcome, verdicts = replayer.told(event, vectors, line)
+        vectors = self._folder.vectors(embedded).vectors if embedded else ()
+        outcome, verdicts = fold.told(event, vectors, line)
         node = None
         executed = stages.get(("executed", 0))
         if executed is not None:
-            result = self._record.result(executed)
-            code = self._record.blobs.get(executed["program"])
+            result = self._folder.result(executed)
+            code = self._folder.blobs.get(executed["program"])
             node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)
-            if outcome.valid and self._record.outbox(proposal.id).exists():
+            if outcome.valid and self._folder.outbox(proposal.id).exists():
                 self._grade(proposal.id, True, result)  # only where a power cut lost its grade
         self._time.restore(worker, event["t"])
         self._learn(node, verdicts, event["t"])

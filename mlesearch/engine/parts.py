@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.clock import Timelines
-from mlesearch.engine.folder import Record
+from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits
 from mlesearch.engine.replay import Recording
-from mlesearch.engine.trial import Cockpit, charged_us
-from mlesearch.engine.workers import FollowingLanes, InlineLanes, Lanes, ThreadLanes, VirtualLanes
+from mlesearch.engine.trial import RunContext, charged_us
+from mlesearch.engine.workers import FollowingWorkers, InlineWorkers, ThreadWorkers, VirtualWorkers, Workers
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.sandbox.protocol import Sandbox, Spec
 from mlesearch.types import Direction
@@ -50,10 +50,10 @@ class EngineParts:
 
     Attributes:
         optimizer: a new one; its state comes from the journal.
-        cockpit: what all proposals share.
+        context: what all proposals share.
         sandbox: where programs run.
         spec: what its slots are prepared for.
-        record: where everything is written.
+        folder: where everything is written.
         budget: limits.
         direction: of the validation score.
         selection: rule of the final choice.
@@ -67,10 +67,10 @@ class EngineParts:
     """
 
     optimizer: Optimizer
-    cockpit: Cockpit
+    context: RunContext
     sandbox: Sandbox
     spec: Spec
-    record: Record
+    folder: RunFolder
     budget: Budget
     direction: Direction
     selection: str = "best_validation"
@@ -83,10 +83,10 @@ class EngineParts:
     recording: Recording | None = None
 
 
-def make_lanes(parts: EngineParts, time: Timelines) -> Lanes:
+def make_workers(parts: EngineParts, time: Timelines) -> Workers:
     """Who carries out the work of a run: in the order of a recording, on a virtual clock, or as it comes."""
     if parts.recording is not None:
-        return FollowingLanes(parts.recording.whose)
+        return FollowingWorkers(parts.recording.whose)
     if parts.virtual:
-        return VirtualLanes(time.at, charged_us)
-    return InlineLanes() if parts.workers == 1 else ThreadLanes(parts.workers)
+        return VirtualWorkers(time.at, charged_us)
+    return InlineWorkers() if parts.workers == 1 else ThreadWorkers(parts.workers)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
-from mlesearch.storage.entry import differences
+from mlesearch.storage.diff import differences
 from mlesearch.storage.journal import Journal, read
 from mlesearch.types import MlesearchError
 

@@ -52,7 +52,7 @@ def check_proposal(p: Proposal, expected_id: int, nodes: Mapping[int, Node]) -> 
 _PROPOSABLE = frozenset({"draft", "debug", "improve", "merge", "diagnose", "hypothesize", "select"})
 
 
-class Replayer:
+class StrategyFold:
     """Feeds a journal's events to a new strategy and compares."""
 
     def __init__(self, optimizer: Optimizer, path: Path, header: Json) -> None:
@@ -96,7 +96,7 @@ class Replayer:
 
 
 def verify(
-    events: Iterable[Json], replayer: Replayer, vectors: Callable[[Json], Sequence[Embedding]], first_line: int = 2
+    events: Iterable[Json], fold: StrategyFold, vectors: Callable[[Json], Sequence[Embedding]], first_line: int = 2
 ) -> int:
     """Replay a whole journal against a new strategy; returns how many decisions were compared.
 
@@ -107,12 +107,12 @@ def verify(
     decisions = 0
     for line, event in enumerate(events, first_line):
         if event["type"] == "asked":
-            replayer.asked(event, line)
+            fold.asked(event, line)
             decisions += 1
         elif event["type"] == "embedded":
             embeddings[event["id"]] = vectors(event)
         elif event["type"] == "told":
-            replayer.told(event, embeddings.pop(event["id"], ()), line)
+            fold.told(event, embeddings.pop(event["id"], ()), line)
             decisions += 1
     return decisions
 

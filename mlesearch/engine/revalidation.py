@@ -17,7 +17,7 @@ from mlesearch.engine.clock import Timelines
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.scoring import Scorer, judge
 from mlesearch.engine.selection import Selection
-from mlesearch.engine.workers import Lanes
+from mlesearch.engine.workers import Workers
 from mlesearch.sandbox.protocol import Job, Spec, execute
 from mlesearch.storage.codec import Json
 from mlesearch.types import MICROSECONDS, Direction, ExecResult, Node
@@ -61,11 +61,11 @@ class Rounds:
 class Revalidation:
     """The reruns of one run; all it knows of an earlier process comes from the journal, through `recall`."""
 
-    def __init__(self, parts: EngineParts, time: Timelines, lanes: Lanes, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, parts: EngineParts, time: Timelines, workers: Workers, should_stop: Callable[[], bool]) -> None:
         """Nothing runs before `choose`."""
         self._p = parts
         self._time = time
-        self._lanes = lanes
+        self._workers = workers
         self._should_stop = should_stop
         self._rounds: Rounds | None = None
 
@@ -96,7 +96,7 @@ class Revalidation:
         """
         if self._rounds is None:
             candidates, t = selection.candidates(self._p.revalidate_k), self._time.furthest
-            self._p.record.closing(status, candidates, t)
+            self._p.folder.closing(status, candidates, t)
             self._begin(candidates, t)
         done = self._run(self._rounds, nodes) if self._rounds else True
         winner = self._rounds.winner if self._rounds else None
@@ -128,14 +128,14 @@ class Revalidation:
                     idle.discard(worker)
                     flying[worker] = (rerun, scorer)
                     work = partial(self._do, rerun, nodes[rerun[0]].code, spec, deadline_s)
-                    self._lanes.submit(worker, work, (rerun[1], rerun[0]))
+                    self._workers.submit(worker, work, (rerun[1], rerun[0]))
                 if not flying:
                     break
-                done = self._lanes.next()
+                done = self._workers.next()
                 idle.add(done.worker)
                 rerun, scorer = flying.pop(done.worker)
                 if isinstance(done.result, ExecResult):
-                    self._land(rounds, rerun, scorer, done.worker, done.result)
+                    self._finish(rounds, rerun, scorer, done.worker, done.result)
                 error = error or done.error
         finally:
             splits.close()
@@ -144,14 +144,14 @@ class Revalidation:
         return go_on
 
     def _do(self, rerun: Rerun, program: str, spec: Spec, deadline_s: float) -> ExecResult:
-        """Blocking; runs in a lane."""
-        address = f"{self._p.cockpit.run_id}/{rerun[0]}/split-{rerun[1]}"
-        return execute(self._p.sandbox, spec, Job(address, program, deadline_s, self._p.record.rerun_outbox(*rerun)))
+        """Blocking; runs in a worker."""
+        address = f"{self._p.context.run_id}/{rerun[0]}/split-{rerun[1]}"
+        return execute(self._p.sandbox, spec, Job(address, program, deadline_s, self._p.folder.rerun_outbox(*rerun)))
 
-    def _land(self, rounds: Rounds, rerun: Rerun, scorer: Scorer, worker: int, result: ExecResult) -> None:
+    def _finish(self, rounds: Rounds, rerun: Rerun, scorer: Scorer, worker: int, result: ExecResult) -> None:
         judged = judge(result, scorer)
         t = self._time.charge(worker, result.charged_us)
-        self._p.record.revalidated(*rerun, worker, t, judged.score, judged.problem, result)
+        self._p.folder.revalidated(*rerun, worker, t, judged.score, judged.problem, result)
         rounds.add(rerun, judged.score)
 
     def _deadline_s(self, worker: int) -> float:

@@ -1,7 +1,7 @@
 """The life of one proposal, from its prompt to its outcome, as a generator of blocking work.
 
 `fly` yields a piece of work (a call, an embedding, an execution) and is sent its result; it touches no journal and
-waits for nothing. The engine does the work in a lane, or answers it from the journal of an earlier process: either
+waits for nothing. The engine does the work in a worker, or answers it from the journal of an earlier process: either
 way the same lines below run, which is why a resumed run goes on exactly where it stood.
 """
 
@@ -121,7 +121,7 @@ class BudgetSpent(MlesearchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class TrialEnd:
     """The end of a proposal.
 
     Attributes:
@@ -138,15 +138,15 @@ class Landed:
 
 
 @dataclass(frozen=True, slots=True)
-class Gates:
-    """What the engine decides for a flight: whether paid work still fits, and how long a program may take."""
+class Permits:
+    """What the engine decides for a trial: whether paid work still fits, and how long a program may take."""
 
     fits: Callable[[Call | Embed], bool]
     program_deadline_s: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Cockpit:
+class RunContext:
     """All that the proposals of one run share.
 
     Attributes:
@@ -170,36 +170,36 @@ class Cockpit:
     call_timeout_s: float
 
 
-Flow = Generator[Work, object, "Landed"]
+Flow = Generator[Work, object, "TrialEnd"]
 
 
-class Flight:
-    """One proposal in flight."""
+class Trial:
+    """One proposal flight."""
 
     def __init__(
-        self, cockpit: Cockpit, gates: Gates, proposal: Proposal, nodes: Mapping[int, Node], used: float
+        self, context: RunContext, permits: Permits, proposal: Proposal, nodes: Mapping[int, Node], used: float
     ) -> None:
         """Nothing happens before the first `send` to `flow`."""
         self.proposal = proposal
-        self._c = cockpit
-        self._gates = gates
+        self._c = context
+        self._permits = permits
         self._nodes = nodes
         self._budget_left = 10 - int(10 * used)
         self._usages: list[Usage] = []
-        self.stages = 0  # pieces of work handed to a lane
-        self.flow: Flow = self._fly()
+        self.stages = 0  # pieces of work handed to a worker
+        self.flow: Flow = self._live()
 
-    def _fly(self) -> Flow:
+    def _live(self) -> Flow:
         p = self.proposal
         try:
             parsed = yield from self._converse(p.op, "reply", 0, self._render)
         except ReplyUnusable as e:
-            return Landed(self._outcome(Status.REPLY_UNUSABLE, lesson=str(e)))
+            return TrialEnd(self._outcome(Status.REPLY_UNUSABLE, lesson=str(e)))
         if p.op.makes_program:
             return (yield from self._execute(parsed))
         if parsed.hypotheses:
             parsed = yield from self._embed(parsed)
-        return Landed(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
+        return TrialEnd(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
 
     def _outcome(
         self,
@@ -268,7 +268,7 @@ class Flight:
         c, p = self._c, self.proposal
         address = Address(c.run_id, p.trace, p.id, op, attempt)
         call = Call(kind, Request(messages, sampling, address, c.entropy, c.call_timeout_s), role)
-        if not self._gates.fits(call):
+        if not self._permits.fits(call):
             raise BudgetSpent(f"the next call ({op}) fits no more into the budget")
         reply = yield call
         if not isinstance(reply, Reply):
@@ -280,7 +280,7 @@ class Flight:
         c, p = self._c, self.proposal
         texts = tuple(h.text for h in parsed.hypotheses)
         work = Embed(EmbedRequest(texts, Address(c.run_id, p.trace, p.id, p.op)))
-        if not self._gates.fits(work):
+        if not self._permits.fits(work):
             raise BudgetSpent("the embeddings of the hypotheses fit no more into the budget")
         reply = yield work
         if not isinstance(reply, EmbedReply):
@@ -291,8 +291,8 @@ class Flight:
 
     # execution and review
 
-    def _execute(self, parsed: Parsed) -> Generator[Work, object, Landed]:
-        deadline_s = self._gates.program_deadline_s()
+    def _execute(self, parsed: Parsed) -> Generator[Work, object, TrialEnd]:
+        deadline_s = self._permits.program_deadline_s()
         if deadline_s <= 0:
             raise BudgetSpent("no charged or GPU time is left to run the program")
         result = yield Execute(parsed.code, deadline_s)
@@ -305,7 +305,7 @@ class Flight:
             lesson = yield from self._review(node)
             outcome = replace(outcome, lesson=lesson, usage=total_usage(self._usages))
             node = replace(node, lesson=lesson)
-        return Landed(outcome, node, result, "" if result.reason else judged.problem)
+        return TrialEnd(outcome, node, result, "" if result.reason else judged.problem)
 
     def _review(self, node: Node) -> Generator[Work, object, str]:
         """The model's lesson; where it can't be had (unusable, or nothing left to pay it), the error's last frame."""

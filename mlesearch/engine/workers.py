@@ -1,7 +1,7 @@
-"""Who carries out the blocking work of a run: one lane a worker, real (inline or threads) or virtual.
+"""Who carries out the blocking work of a run: one piece of work a worker, real (inline or threads) or virtual.
 
-The engine hands a lane one piece of work at a time and asks for the next that is done. The optimizer and the
-journal are touched by the engine's thread alone; lanes only call models, embedders and sandboxes.
+The engine hands a worker one piece of work at a time and asks for the next that is done. The optimizer and the
+journal are touched by the engine's thread alone; workers only call models, embedders and sandboxes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Done:
     error: BaseException | None = None
 
 
-class Lanes(Protocol):
+class Workers(Protocol):
     """At most one piece of work per worker at a time."""
 
     def submit(self, worker: int, work: Work, order: tuple[int, int]) -> None:
@@ -49,7 +49,7 @@ def _perform(worker: int, work: Work) -> Done:
         return Done(worker, None, e)
 
 
-class InlineLanes:
+class InlineWorkers:
     """One worker, in the engine's own thread."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class InlineLanes:
         """Nothing to give back."""
 
 
-class ThreadLanes:
+class ThreadWorkers:
     """Several workers, a thread each; results come in the order of completion."""
 
     def __init__(self, workers: int) -> None:
@@ -103,7 +103,7 @@ class ThreadLanes:
             inbox.put(None)
 
 
-class VirtualLanes:
+class VirtualWorkers:
     """Several workers on a virtual clock: work is done at once, its end is an event at its charged time.
 
     Results come in the order of (charged end, proposal, stage), so that a run with simulated durations is the same
@@ -135,7 +135,7 @@ class VirtualLanes:
         """Nothing to give back."""
 
 
-class FollowingLanes:
+class FollowingWorkers:
     """Several workers in the order of a recording: work is done when it is its turn to end, and nothing waits.
 
     After a failure it can't be followed: what is under way ends with the same failure, so that the run stops.

@@ -129,7 +129,7 @@ def _vectors(value: Json) -> EmbedReply:
 # one call at a time under one key
 
 
-class Flights:
+class SingleFlight:
     """Single flight: of all threads and processes that ask for one key at once, one makes the call.
 
     Processes exclude each other by a lock file a key beside the store; where the file system has no locks, only threads
@@ -191,7 +191,7 @@ class Tape:
         flights: of this store, for record.
     """
 
-    def __init__(self, store: Store, mode: str, flights: Flights) -> None:
+    def __init__(self, store: Store, mode: str, flights: SingleFlight) -> None:
         self.store = store
         self.mode = mode
         self._flights = flights

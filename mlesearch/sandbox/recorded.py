@@ -18,7 +18,8 @@ from pathlib import Path
 
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
 from mlesearch.storage.codec import Json, output_to_json, result_from_json, result_to_json
-from mlesearch.storage.entry import Entry, StoreMiss, differences
+from mlesearch.storage.diff import differences
+from mlesearch.storage.entry import Entry, StoreMiss
 from mlesearch.storage.store import Store, nearest
 from mlesearch.types import ConfigError, ExecResult, ExecStatus
 

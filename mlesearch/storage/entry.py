@@ -61,25 +61,6 @@ def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def differences(stored: object, asked: object, path: str = "") -> list[str]:
-    """Every field in which two JSON values differ, in words, in the order of their names."""
-    if isinstance(stored, Mapping) and isinstance(asked, Mapping):
-        return [
-            words
-            for name in sorted({*stored, *asked})
-            for words in differences(
-                stored.get(name, "(absent)"), asked.get(name, "(absent)"), f"{path}.{name}" if path else str(name)
-            )
-        ]
-    plain = json.loads(_canonical(asked))
-    return [] if stored == plain else [f"{path} (stored {_short(stored)}, asked for {_short(plain)})"]
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def encode(entry: Entry) -> bytes:
     """An entry as the bytes that every form of a store holds.
 

@@ -1,4 +1,4 @@
-"""The journal of a run: append-only JSONL, a header first, one event a line; and its blobs beside it.
+"""The journal of a run: append-only JSONL, a header first, one event a line.
 
 An event is written with one `write` call and is complete or absent after any kill. A torn last line (a power cut) is
 cut off when the journal is opened; a line that does not parse anywhere else is refused, with its number, because
@@ -7,13 +7,11 @@ what follows it can't be trusted. Events that hold a paid reply are fsynced toge
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +19,6 @@ from mlesearch.storage.codec import Json, dumps
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 class JournalError(MlesearchError):
@@ -153,71 +150,6 @@ def _lock(fd: int, path: Path, wait_s: float) -> None:
             time.sleep(0.1)
 
 
-class Blobs:
-    """Content-addressed texts of a run: programs, outputs, prompts and replies, each in a file named by its sha256.
-
-    A file is written under its final name with one call before the event that names it, so an event never names a
-    blob that is not there.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Use (and make) `folder`."""
-        self.folder = folder
-        self._known: set[str] = set()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._prefix = f"{folder}/"
-
-    def put(self, text: str, durable: bool = False) -> str:
-        """Store a text; returns its sha256 in hex."""
-        data = text.encode()
-        digest = hashlib.sha256(data).hexdigest()
-        if digest in self._known:
-            return digest
-        path = self._prefix + digest
-        try:
-            fd = os.open(path, _NEW | os.O_EXCL, 0o644)
-        except FileExistsError:
-            if Path(path).read_bytes() == data:
-                self._known.add(digest)
-                return digest
-            fd = os.open(path, _NEW | os.O_TRUNC, 0o644)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            if durable:
-                os.fdatasync(fd)
-        finally:
-            os.close(fd)
-        if durable:
-            _sync_folder(self.folder)
-        self._known.add(digest)
-        return digest
-
-    def get(self, digest: str) -> str:
-        """The text of a digest.
-
-        Raises:
-            JournalError: absent, or its content does not match its name.
-        """
-        path = self.folder / digest
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise JournalError(f"{path}: the journal names this blob, and it is not there") from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise JournalError(f"{path}: its content does not match its name")
-        return data.decode()
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 DURATIONS = frozenset(
     {"t", "real_us", "wall_us", "cpu_us", "peak_bytes", "gpu_us", "gpu_wait_us", "service_us", "wait_us"}
 )
@@ -231,38 +163,3 @@ def without_durations(event: object) -> object:
     if isinstance(event, list | tuple):
         return [without_durations(v) for v in event]
     return event
-
-
-def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
-    """Replace a file as a whole: after any kill it holds the old or the new text."""
-    data = text.encode() if isinstance(text, str) else text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as f:
-            f.write(data)
-            if durable:
-                f.flush()
-                os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def append_line(path: Path, record: Mapping[str, object]) -> None:
-    """Add one JSON line to a file with one call."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    try:
-        os.write(fd, dumps(record).encode() + b"\n")
-    finally:
-        os.close(fd)
-
-
-def read_lines(path: Path) -> Iterator[Json]:
-    """The records of a file of JSON lines; a torn last line is left out, an absent file is empty."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        with contextlib.suppress(ValueError):
-            yield json.loads(line)

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json
-from mlesearch.storage.journal import append_line, read_lines, write_atomically
+from mlesearch.storage.diff import first_difference
+from mlesearch.storage.files import append_line, read_json, read_lines, write_atomically
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
@@ -159,44 +160,6 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> str:
     if not result.exists():
         return "begun"
     return "failed" if read_json(result)["status"] == "failed" else "finished"
-
-
-def first_difference(old: object, new: object, path: str) -> str:
-    """The first field in which two JSON values differ, in words; empty when they are equal."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
-            at = f"{path}.{key}" if path else key
-            if key not in old:
-                return f"{at} is {_show(new[key])} here and absent there"
-            if key not in new:
-                return f"{at} is absent here and {_show(old[key])} there"
-            found = first_difference(old[key], new[key], at)
-            if found:
-                return found
-        return ""
-    return "" if old == new else f"{path} is {_show(new)} here and {_show(old)} there"
-
-
-def _show(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def read_json(path: Path) -> Json:
-    """A JSON object from a file.
-
-    Raises:
-        ConfigError: it is no JSON object.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except OSError as e:
-        raise ConfigError(f"{path}: can't be read ({e.strerror})") from None
-    except ValueError as e:
-        raise ConfigError(f"{path}: not JSON ({e}); restore it or remove the folder that holds it") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: a JSON object was expected")
-    return value
 
 
 def run_folders(folder: Path) -> Iterator[Path]:

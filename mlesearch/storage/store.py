@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mlesearch.storage.database import Database
-from mlesearch.storage.entry import Entry, StoreError, decode, differences, encode
+from mlesearch.storage.diff import differences
+from mlesearch.storage.entry import Entry, StoreError, decode, encode
 from mlesearch.types import ConfigError
 
 FORMS = ("sqlite", "files")

@@ -26,7 +26,8 @@ from pathlib import Path
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.layout import read_json, run_folders
+from mlesearch.storage.files import read_json
+from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Scrubber
 from mlesearch.storage.store import Store, open_store
 from mlesearch.types import ConfigError

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlesearch.storage.codec import Json
+from mlesearch.storage.files import read_json
 from mlesearch.storage.journal import JournalError
-from mlesearch.storage.layout import RunKey, declared, read_json, run_folders
+from mlesearch.storage.layout import RunKey, declared, run_folders
 from mlesearch.study.summary import rows_of
 from mlesearch.types import ConfigError
 

@@ -16,7 +16,8 @@ from mlesearch.config.plan import RunPlan
 from mlesearch.config.settings import Settings
 from mlesearch.config.spending import cell_of
 from mlesearch.models.protocol import Price
-from mlesearch.storage.layout import read_json, run_folders
+from mlesearch.storage.files import read_json
+from mlesearch.storage.layout import run_folders
 
 DEFAULT = "default"
 DEFAULT_TOKENS_IN, DEFAULT_TOKENS_OUT = 12_000, 4_000

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch import __version__
-from mlesearch.budgets.shared import PurseSpent
+from mlesearch.budgets.shared import SharedBudgetSpent
 from mlesearch.config.build import build
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
-from mlesearch.storage.journal import JournalBusy, write_atomically
+from mlesearch.storage.files import write_atomically
+from mlesearch.storage.journal import JournalBusy
 from mlesearch.storage.layout import check_run, identity_digest
 from mlesearch.storage.processes import running
 from mlesearch.study.summary import summarise
@@ -128,13 +129,13 @@ def execute_run(run: RunPlan, stop_file: Path, launcher: int | None = None) -> R
         try:
             end = Engine(parts, should_stop=stop_file.exists).run()
         finally:
-            parts.record.close()
+            parts.folder.close()
         if end.status is RunStatus.INTERRUPTED:
             return RunReport(run.key.id, "interrupted")
         return _write_result(run)
     except JournalBusy as e:
         return RunReport(run.key.id, "failed", str(e))  # the folder is another process's to write
-    except PurseSpent as e:
+    except SharedBudgetSpent as e:
         return RunReport(run.key.id, "unpaid", str(e))  # not a failure of the run, which can go on later
     except MlesearchError as e:
         return _write_failure(run, str(e), begun_s)

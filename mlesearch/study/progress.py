@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mlesearch.config.plan import RunPlan
-from mlesearch.storage.layout import read_json
+from mlesearch.storage.files import read_json
 
 POLL_S = 0.5
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from mlesearch.config.plan import RunPlan, plan
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.codec import Json
-from mlesearch.storage.layout import first_difference, open_study, read_json, run_folders
+from mlesearch.storage.diff import first_difference
+from mlesearch.storage.files import read_json
+from mlesearch.storage.layout import open_study, run_folders
 from mlesearch.types import ConfigError
 
 _STORES = {"cassette": "cassette=record", "executions": "sandbox.exec_store=record"}

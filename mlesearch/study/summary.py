@@ -13,8 +13,8 @@ from pathlib import Path
 from mlesearch.models.protocol import total_usage
 from mlesearch.sandbox.gpus import words
 from mlesearch.storage.codec import Json, usage_from_json
-from mlesearch.storage.journal import JournalError, read, read_lines
-from mlesearch.storage.layout import read_json
+from mlesearch.storage.files import read_json, read_lines
+from mlesearch.storage.journal import JournalError, read
 from mlesearch.types import MICROSECONDS, NANODOLLARS, PROGRAM_OPS, Direction, Op, Usage
 
 _RUN_STATUS = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}

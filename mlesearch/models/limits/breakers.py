@@ -1,6 +1,6 @@
 """The table of models that fail: after several failures in a row one call at a time tries whether they answer again.
 
-All functions are given a connection, which the ledger opens, and the time.
+All functions are given a connection, which the counters open, and the time.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def tries(db: sqlite3.Connection, model: str, now: float, call_s: float) -> bool
 
 
 def failed(db: sqlite3.Connection, model: str, admitted_at: float, pause_s: float | None, now: float) -> None:
-    """Count a failure that may pass; see `Ledger.failed`."""
+    """Count a failure that may pass; see `CallCounters.failed`."""
     failures, opened, until, cool_off = _breaker(db, model)
     if admitted_at >= opened:
         failures += 1

@@ -29,7 +29,7 @@ KNOWN_S = 0.05
 """How long a process goes by what it read of a model's breaker, and of the limits that other models declared."""
 
 
-class LedgerError(MlesearchError):
+class CallCountersError(MlesearchError):
     """The shared database can't be used."""
 
 
@@ -69,7 +69,7 @@ class _Known:
     at: float
 
 
-class Ledger:
+class CallCounters:
     """The database of one path, or of this process alone (path None)."""
 
     def __init__(self, path: Path | None) -> None:
@@ -196,7 +196,7 @@ class Ledger:
         with self._database.transaction() as db:
             breakers.give_up_trying(db, model)
 
-    def forgive(self) -> None:
+    def reset_breakers(self) -> None:
         """Forget all failures, refused keys and declared limits: a new launch tries again, and may declare others."""
         with self._database.transaction() as db:
             breakers.forget(db)
@@ -257,9 +257,9 @@ class Ledger:
             if call.given_up and call.admitted is not None and call.admitted.call is not None:
                 self.settle(call.admitted.call, 0)
 
-    def _failed(self, why: str) -> LedgerError:
+    def _failed(self, why: str) -> CallCountersError:
         where = self.path or "the database"
-        return LedgerError(f"limits: {where} can't be used: {why}; remove it, it holds nothing that lasts")
+        return CallCountersError(f"limits: {where} can't be used: {why}; remove it, it holds nothing that lasts")
 
 
 def _prepare(db: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """The gate in front of a provider: requests and tokens a minute, calls in flight, and models that fail.
 
 All calls of one key stand before one gate, whichever model, run or process they come from. What they have sent is in a
-ledger that the processes of a machine share (`mlesearch.models.limits.counters`). On several machines nothing is
+counters that the processes of a machine share (`mlesearch.models.limits.counters`). On several machines nothing is
 shared: each keeps to its part of every limit, and SQLite never lies on a network file system.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from mlesearch.models.limits.breakers import Refused
-from mlesearch.models.limits.counters import Ledger
+from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.windows import Admitted, Caps, Wait
 from mlesearch.models.params import LiveParams
 from mlesearch.models.protocol import AuthFailed, FatalModelError, QuotaExhausted, RetriesExhausted
@@ -39,7 +39,7 @@ NETWORK = {
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Where the ledger of a study's processes lies, and which part of every limit is theirs.
+    """Where the counters of a study's processes lies, and which part of every limit is theirs.
 
     Attributes:
         path: of the database; None: this process shares with no other.
@@ -72,8 +72,8 @@ def share(folder: Path, partition: int | None, *, network: bool | None = None, l
 
     Args:
         folder: of the study.
-        partition: None: one ledger, in the folder; N: N jobs that share nothing, each with an Nth of every limit and
-            a ledger on its machine's own disk.
+        partition: None: one set of counters, in the folder; N: N jobs that share nothing, each with an Nth of every
+            limit and counters on its machine's own disk.
         network: whether the folder is on a network file system; None: look.
         limited: whether anything is limited.
 
@@ -119,7 +119,7 @@ def part_of(caps: Caps, parts: int) -> Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Channel:
     """What a call belongs to.
 
     Attributes:
@@ -137,27 +137,27 @@ class Lane:
 class Pass:
     """A call that was let through."""
 
-    lane: Lane
+    channel: Channel
     call: int | None
     at: float
 
 
 class Gate:
-    """One ledger, and the threads of this process that stand before it. Use `gate`, which keeps one per process."""
+    """One set of counters, and the threads of this process that stand before it; `gate` keeps one a process."""
 
     def __init__(self, shared: Shared) -> None:
         """Nothing is opened before the first call."""
-        self.ledger = Ledger(shared.path)
+        self.counters = CallCounters(shared.path)
         self._shared = shared
         self._turns: dict[str, threading.Lock] = {}
         self._freed: dict[str, threading.Event] = {}
-        self._limited: set[str] = set()  # buckets; another model's limits are learned from the ledger
+        self._limited: set[str] = set()  # buckets; another model's limits are learned from the counters
 
-    def enter(self, lane: Lane, tokens: int, deadline_s: float, call_s: float) -> Pass | Failure:
+    def enter(self, channel: Channel, tokens: int, deadline_s: float, call_s: float) -> Pass | Failure:
         """Wait until a call may be sent.
 
         Args:
-            lane: what it belongs to.
+            channel: what it belongs to.
             tokens: the most that it can use.
             deadline_s: longest wait.
             call_s: its own time limit, once it was sent.
@@ -168,57 +168,57 @@ class Gate:
         """
         end = time.monotonic() + deadline_s
         while True:
-            answer: Pass | Failure | Wait | Refused | None = self._in_turn(lane, tokens, end, call_s)
+            answer: Pass | Failure | Wait | Refused | None = self._in_turn(channel, tokens, end, call_s)
             while isinstance(answer, Wait):  # for its model: out of turn, so that calls of other models go meanwhile
                 left_s = end - time.monotonic()
                 if left_s <= 0:
                     return _too_late(answer.why)
                 time.sleep(min(answer.seconds, left_s, POLL_S))
-                answer = self.ledger.held(lane.model, call_s)
+                answer = self.counters.held(channel.model, call_s)
             if isinstance(answer, Refused):
                 return Failure(FATAL[answer.kind], False, answer.text)
             if answer is not None:
                 return answer
 
-    def _in_turn(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
-        """Calls that have to wait for a limit form a queue: one thread of a process at a time asks the ledger."""
-        turn = self._turns.setdefault(lane.bucket, threading.Lock())
+    def _in_turn(self, channel: Channel, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
+        """Calls that have to wait for a limit form a queue: one thread of a process at a time asks the counters."""
+        turn = self._turns.setdefault(channel.bucket, threading.Lock())
         if not turn.locked():
-            caps = part_of(lane.caps, self._shared.parts)
-            answer = self.ledger.admit_at_once(lane.bucket, lane.model, caps, tokens, call_s)
+            caps = part_of(channel.caps, self._shared.parts)
+            answer = self.counters.admit_at_once(channel.bucket, channel.model, caps, tokens, call_s)
             if answer is not None:
-                return Pass(lane, answer.call, answer.at)
-        if not lane.caps.any and lane.bucket not in self._limited:
-            return self._ask(lane, tokens, end, call_s)
+                return Pass(channel, answer.call, answer.at)
+        if not channel.caps.any and channel.bucket not in self._limited:
+            return self._ask(channel, tokens, end, call_s)
         acquired = False
         try:
             acquired = turn.acquire(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX)))
-            return self._ask(lane, tokens, end, call_s) if acquired else _too_late("other calls wait in front of it")
+            return self._ask(channel, tokens, end, call_s) if acquired else _too_late("other calls wait in front of it")
         finally:
             if acquired:
                 turn.release()
 
-    def _ask(self, lane: Lane, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
+    def _ask(self, channel: Channel, tokens: int, end: float, call_s: float) -> Pass | Failure | Wait | Refused:
         """Wait for the limits; comes back with a `Wait` where the call waits for its model."""
-        caps = part_of(lane.caps, self._shared.parts)
-        freed = self._freed.setdefault(lane.bucket, threading.Event())
+        caps = part_of(channel.caps, self._shared.parts)
+        freed = self._freed.setdefault(channel.bucket, threading.Event())
         ticket: int | None = None
         try:
             while True:
                 freed.clear()
-                answer = self.ledger.admit(lane.bucket, lane.model, caps, tokens, ticket, call_s)
+                answer = self.counters.admit(channel.bucket, channel.model, caps, tokens, ticket, call_s)
                 if not isinstance(answer, Wait) or answer.ticket is None:
-                    ticket = None  # the ledger has taken it back
-                    return Pass(lane, answer.call, answer.at) if isinstance(answer, Admitted) else answer
+                    ticket = None  # the counters have taken it back
+                    return Pass(channel, answer.call, answer.at) if isinstance(answer, Admitted) else answer
                 ticket = answer.ticket
-                self._limited.add(lane.bucket)
+                self._limited.add(channel.bucket)
                 left_s = end - time.monotonic()
                 if left_s <= 0:
                     return _too_late(answer.why)
                 freed.wait(min(answer.seconds, left_s, POLL_S))
         finally:
             if ticket is not None:
-                self.ledger.leave(ticket)
+                self.counters.leave(ticket)
 
     def leave(self, admitted: Pass, tokens: int | None, result: Success[Any] | Failure | None) -> None:
         """A call has ended.
@@ -228,25 +228,25 @@ class Gate:
             tokens: what it used; None: nobody knows.
             result: what came of it; None: it was given up.
         """
-        lane, ledger = admitted.lane, self.ledger
+        channel, counters = admitted.channel, self.counters
         # it is answered, if only that the model does not take this prompt
         answered = isinstance(result, Success) or (
             result is not None and not result.retryable and not issubclass(result.error, FatalModelError)
         )
         if admitted.call is not None:
-            freed = self._freed.setdefault(lane.bucket, threading.Event())
-            ledger.settle(admitted.call, tokens, answered=answered, then=freed.set)
+            freed = self._freed.setdefault(channel.bucket, threading.Event())
+            counters.settle(admitted.call, tokens, answered=answered, then=freed.set)
         elif answered:
-            ledger.succeeded(lane.bucket, lane.model)
+            counters.succeeded(channel.bucket, channel.model)
         if answered:
             return
         if isinstance(result, Failure) and result.retryable:
-            ledger.failed(lane.model, admitted.at, result.retry_after_s)
+            counters.failed(channel.model, admitted.at, result.retry_after_s)
         elif isinstance(result, Failure) and self._shared.path is not None:
             # the key of a study is refused for all; a process alone may be given another one at any time
-            ledger.refused(lane.model, result.error.__name__, result.text)
+            counters.refused(channel.model, result.error.__name__, result.text)
         else:
-            ledger.abandoned(lane.model)
+            counters.abandoned(channel.model)
 
 
 def _too_late(why: str) -> Failure:

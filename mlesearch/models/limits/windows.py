@@ -6,7 +6,7 @@
     queue      processes that wait for their turn, in the order of coming
     limits     what was declared for a bucket, by any of its models
 
-All functions are given a connection, which the ledger opens, and the time, which was read in the same transaction: no
+All functions are given a connection, which the counters open, and the time, which was read in the same transaction: no
 other process adds anything later than that. They need SQLite 3.33 with its functions for JSON.
 """
 

@@ -20,8 +20,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from mlesearch.models.limits.counters import LedgerError
-from mlesearch.models.limits.gate import ALONE, Lane, Shared, gate
+from mlesearch.models.limits.counters import CallCountersError
+from mlesearch.models.limits.gate import ALONE, Channel, Shared, gate
 from mlesearch.models.live.errors import classify
 from mlesearch.models.live.loop import GRACE_S, background_loop
 from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
@@ -256,23 +256,23 @@ class LiteLLMClient:
             return Failure(AuthFailed, False, text)
         entrance = gate(self.shared)
         begun = time.monotonic()
-        entered = entrance.enter(self._lane(), tokens, left_s, min(left_s, self.params.timeout_s) + GRACE_S)
+        entered = entrance.enter(self._channel(), tokens, left_s, min(left_s, self.params.timeout_s) + GRACE_S)
         if isinstance(entered, Failure):
             return entered
         result: Success[Any] | Failure | None = None
         try:
             result = self._send(litellm, arguments, droppable, left_s - (time.monotonic() - begun))
         finally:
-            with contextlib.suppress(LedgerError):  # the answer is paid for; the next call will say what is wrong
+            with contextlib.suppress(CallCountersError):  # the answer is paid for; the next call will say what is wrong
                 entrance.leave(entered, _used(result), result)
         return result
 
-    def _lane(self) -> Lane:
+    def _channel(self) -> Channel:
         """What shares the limits: an own endpoint, else the key, by the name of its variable."""
         bucket = self.params.key.found_in or str(provider_of(self.params.model))
         if self.params.api_base is not None:
             bucket = endpoint_bucket(self.params.api_base)
-        return Lane(bucket, f"{bucket} {self.params.model}", self.params.caps)
+        return Channel(bucket, f"{bucket} {self.params.model}", self.params.caps)
 
     def _send(
         self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
@@ -327,7 +327,7 @@ class LiteLLMClient:
 
 @lru_cache(maxsize=256)
 def endpoint_bucket(url: str) -> str:
-    """What an own endpoint is called in the ledger, which lies in the study's folder: by a digest."""
+    """What an own endpoint is called in the counters, which lie in the study's folder: by a digest."""
     return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"
 
 

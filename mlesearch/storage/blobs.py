@@ -1,0 +1,76 @@
+"""The blobs of a run: texts that are too long for its journal, or that many events share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from mlesearch.storage.journal import JournalError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+
+
+class Blobs:
+    """Content-addressed texts of a run: programs, outputs, prompts and replies, each in a file named by its sha256.
+
+    A file is written under its final name with one call before the event that names it, so an event never names a
+    blob that is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use (and make) `folder`."""
+        self.folder = folder
+        self._known: set[str] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._prefix = f"{folder}/"
+
+    def put(self, text: str, durable: bool = False) -> str:
+        """Store a text; returns its sha256 in hex."""
+        data = text.encode()
+        digest = hashlib.sha256(data).hexdigest()
+        if digest in self._known:
+            return digest
+        path = self._prefix + digest
+        try:
+            fd = os.open(path, _NEW | os.O_EXCL, 0o644)
+        except FileExistsError:
+            if Path(path).read_bytes() == data:
+                self._known.add(digest)
+                return digest
+            fd = os.open(path, _NEW | os.O_TRUNC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            if durable:
+                os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        if durable:
+            _sync_folder(self.folder)
+        self._known.add(digest)
+        return digest
+
+    def get(self, digest: str) -> str:
+        """The text of a digest.
+
+        Raises:
+            JournalError: absent, or its content does not match its name.
+        """
+        path = self.folder / digest
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise JournalError(f"{path}: the journal names this blob, and it is not there") from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise JournalError(f"{path}: its content does not match its name")
+        return data.decode()
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
