@@ -437,11 +437,14 @@ class SandboxUnavailable(MlesearchError):
 class ModelUnavailable(MlesearchError):
     """The model could not be reached or refused; never shown to the model, never scored.
 
-    Attributes:
+    Args:
+        text: what happened, one line.
         usage: what the call cost all the same.
     """
 
-    usage: Usage = Usage()
+    def __init__(self, text: str = "", usage: Usage = Usage()) -> None:
+        super().__init__(text)
+        self.usage = usage
 
 
 class ReplyUnusable(MlesearchError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlesearch.config.build import make_model, make_roles
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.settings import Settings
-from mlesearch.models.protocol import Price
+from mlesearch.models.price import Price
 from mlesearch.study.estimate import (
     DEFAULT,
     DEFAULT_CALL_S,

@@ -111,9 +111,8 @@ def verify_run(folder: Path) -> int:
     """
     from functools import partial
 
-    from mlesearch.config.build import proposal_rng
+    from mlesearch.engine.randomness import proposal_rng, replicate_entropy
     from mlesearch.engine.resume import StrategyFold, verify
-    from mlesearch.models.protocol import replicate_entropy
     from mlesearch.optimizers.base import factory
     from mlesearch.types import Context, Direction, Problem
 

@@ -10,8 +10,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from mlesearch import __version__
 from mlesearch.budgets.meter import Budget
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
@@ -20,13 +18,16 @@ from mlesearch.config.spending import cell_of, on_network, shared_budget_of
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.parts import EngineParts
+from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.engine.trial import Role, RunContext
 from mlesearch.models.limits.counters import CallCounters
-from mlesearch.models.limits.gate import Limited, share
-from mlesearch.models.protocol import Embedder, Model, Sampling, replicate_entropy
-from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, SingleFlight, Tape, check_mode
+from mlesearch.models.limits.place import Limited, place_of
+from mlesearch.models.protocol import Embedder, Model, Sampling
+from mlesearch.models.recorded.cassette import Cassette, check_mode
+from mlesearch.models.recorded.models import RecordedEmbedder, RecordedModel
+from mlesearch.models.recorded.single_flight import SingleFlight
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox import ladder
@@ -106,11 +107,11 @@ def make_embedder(s: Settings, cell: str = "") -> Embedder:
 def _described(made: D, cell: str) -> D:
     """Of what a run is made of, called or not, the cassette must know; a plan writes nothing."""
     if cell:
-        made.describe()
+        made.record_metadata()
     return made
 
 
-def make_tape(s: Settings) -> Tape | None:
+def make_tape(s: Settings) -> Cassette | None:
     """The cassette of a cell, kept for the life of the process; None for live.
 
     Raises:
@@ -126,14 +127,14 @@ def make_tape(s: Settings) -> Tape | None:
 
 
 @lru_cache(maxsize=8)
-def _tape(mode: str, path: Path, form: str, pid: int) -> Tape:
+def _tape(mode: str, path: Path, form: str, pid: int) -> Cassette:
     store = open_store(path, form, must_exist=mode == "replay")
-    return Tape(store, mode, SingleFlight(path.with_name(f"{path.name}-flights")))
+    return Cassette(store, mode, SingleFlight(path.with_name(f"{path.name}-flights")))
 
 
 def reset_breakers(s: Settings) -> None:
     """Before a launch: what failed or was refused in an earlier one may work again."""
-    place = share(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
+    place = place_of(Path(s.study.dir).absolute(), s.limits.partition, network=s.limits.network, limited=False)
     if place.path is not None and place.path.exists():
         counters = CallCounters(place.path)
         counters.reset_breakers()
@@ -144,7 +145,7 @@ def shared(s: Settings, made: M) -> M:
     """Let a live model or embedder keep to its limits together with all other runs of the study."""
     if isinstance(made, Limited) and s.cassette != "replay":
         folder = Path(s.study.dir).absolute()
-        made.share(share(folder, s.limits.partition, network=s.limits.network, limited=made.params.caps.any))
+        made.use_place(place_of(folder, s.limits.partition, network=s.limits.network, limited=made.caps.any))
     return made
 
 
@@ -350,8 +351,3 @@ def _task_by_id(s: Settings, id: str) -> Task:
         if task.id == id:
             return task
     raise ConfigError(f"tasks: none of {s.tasks} has the id {id!r}")
-
-
-def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
-    """A strategy's randomness for one proposal."""
-    return np.random.default_rng([entropy, proposal])

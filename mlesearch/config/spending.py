@@ -23,7 +23,7 @@ from pathlib import Path
 
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.settings import Settings
-from mlesearch.models.limits.gate import NETWORK, file_system_of
+from mlesearch.storage import file_systems
 from mlesearch.storage.files import read_json, write_atomically
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import RunKey, run_folders
@@ -43,7 +43,7 @@ def caps_of(s: Settings) -> SpendingCaps:
 
 def on_network(s: Settings) -> bool:
     """Whether the study's folder is on a network file system."""
-    return file_system_of(Path(s.study.dir)) in NETWORK if s.limits.network is None else s.limits.network
+    return file_systems.on_network(Path(s.study.dir)) if s.limits.network is None else s.limits.network
 
 
 def check_shared(s: Settings) -> None:

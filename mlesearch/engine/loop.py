@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mlesearch.budgets.meter import Meter, Reservation
+from mlesearch.budgets.meter import Meter
 from mlesearch.engine.clock import Timelines
 from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus, make_workers
 from mlesearch.engine.resume import StrategyFold, check_proposal
 from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import (
-    UNANSWERED,
     BudgetSpent,
     Call,
     Embed,
@@ -34,7 +33,8 @@ from mlesearch.engine.trial import (
     unanswered,
 )
 from mlesearch.engine.workers import Done
-from mlesearch.models.protocol import EmbedReply, Reply
+from mlesearch.models.price import WorstCase
+from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
 from mlesearch.storage.codec import Json, usage_from_json
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
@@ -60,7 +60,7 @@ class Engine:
         self._idle = set(range(parts.workers))
         self._trials: dict[int, Trial] = {}  # by worker
         self._current: dict[int, Work] = {}  # by worker
-        self._reserved: dict[int, Reservation] = {}  # by worker
+        self._reserved: dict[int, WorstCase] = {}  # by worker
         self._stored: dict[int, Stages] = {}  # by proposal: stages that a killed process had finished
         self._folding = False  # a journal of a killed process: nothing is begun yet
         self._asked = 0
@@ -215,7 +215,7 @@ class Engine:
         if isinstance(work, Call):
             try:
                 return printable(work.role.model.complete(work.request))
-            except tuple(UNANSWERED) as e:
+            except PromptFailure as e:
                 return printable(unanswered(e, work.role.model.name))
         if isinstance(work, Embed):
             return self._p.context.embedder.embed(work.request)
@@ -238,7 +238,7 @@ class Engine:
 
     def _settle(self, worker: int, usage: Usage) -> int:
         """Give a call's reservation back and charge what it cost; returns the nano-dollars charged."""
-        reservation = self._reserved.pop(worker, Reservation(0, 0))
+        reservation = self._reserved.pop(worker, WorstCase(0, 0))
         self._meter.release(reservation)
         return self._meter.settle(usage, reservation.cost_nusd)
 
@@ -302,15 +302,11 @@ class Engine:
 
     def _fits(self, worker: int, work: Call | Embed) -> bool:
         """Reserve the worst case of paid work."""
-        if isinstance(work, Call):
-            prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in work.request.messages)
-            reservation = self._meter.worst_case(prompt_bytes, work.request.sampling.max_tokens, work.role.model.price)
-        else:
-            text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
-            reservation = self._meter.worst_case(text_bytes, 0, self._p.context.embedder.price)
-        if not self._meter.reserve(reservation, self._time.furthest):
+        price = work.role.model.price if isinstance(work, Call) else self._p.context.embedder.price
+        worst = work.request.worst_case(price)
+        if not self._meter.reserve(worst, self._time.furthest):
             return False
-        self._reserved[worker] = reservation
+        self._reserved[worker] = worst
         return True
 
     def _deadline_s(self, worker: int) -> float:
@@ -377,7 +373,7 @@ class Engine:
             self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
         elif work is not None and work.key == (event["type"], event.get("attempt", 0)):
             del self._current[worker]
-            self._meter.release(self._reserved.pop(worker, Reservation(0, 0)))
+            self._meter.release(self._reserved.pop(worker, WorstCase(0, 0)))
             self._proceed(worker, self._folder.recall(event))
 
     def _retell(self, fold: StrategyFold, event: Json, line: int, begun: tuple[int, Proposal]) -> None:

@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 
 from mlesearch.engine.scoring import Scorer, judge, output_text
 from mlesearch.models.protocol import (
+    PROMPT_FAILURES,
     Address,
-    ContentFilter,
     ContextOverflow,
     Embedder,
     EmbedReply,
     EmbedRequest,
-    EmptyReply,
     Message,
     Model,
+    PromptFailure,
     Reply,
     Request,
     Sampling,
-    total_usage,
 )
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.types import (
@@ -33,7 +32,6 @@ from mlesearch.types import (
     GuidanceKind,
     Hypothesis,
     MlesearchError,
-    ModelUnavailable,
     Node,
     Op,
     Outcome,
@@ -47,17 +45,13 @@ REVIEW_ATTEMPTS = 100
 """Attempts of a review are numbered from here, so that they can't meet those of the proposal's own calls."""
 
 
-UNANSWERED: Mapping[type[ModelUnavailable], str] = {
-    ContextOverflow: "context_overflow",
-    ContentFilter: "content_filter",
-    EmptyReply: "empty",
-}
-"""Failures that belong to the prompt, as the finish reason of the reply that stands for them in the journal."""
+UNANSWERED = frozenset(kind.finish for kind in PROMPT_FAILURES)
+"""Finish reasons of replies that hold no answer to their prompt."""
 
 
-def unanswered(error: ModelUnavailable, model: str) -> Reply:
-    """The reply that stands for such a failure: what was billed for it is kept, its text says what happened."""
-    return Reply(str(error), UNANSWERED[type(error)], error.usage, model)
+def unanswered(error: PromptFailure, model: str) -> Reply:
+    """The reply that stands for a prompt's failure: what was billed for it is kept, its text says what happened."""
+    return Reply(str(error), error.finish, error.usage, model)
 
 
 def printable(reply: Reply) -> Reply:
@@ -212,7 +206,7 @@ class Trial:
         hypotheses: tuple[Hypothesis, ...] = (),
     ) -> Outcome:
         p = self.proposal
-        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, total_usage(self._usages))
+        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, sum(self._usages, Usage()))
 
     # conversation
 
@@ -239,12 +233,12 @@ class Trial:
         left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
         while True:
             reply = yield from self._call(kind, op, attempt, messages, sampling, role)
-            if reply.finish == UNANSWERED[ContextOverflow]:
+            if reply.finish == ContextOverflow.finish:
                 if not left["shrink"]:
                     raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
                 left["shrink"] = 0
                 messages = render(True)
-            elif reply.finish in UNANSWERED.values():
+            elif reply.finish in UNANSWERED:
                 if not left["again"]:
                     raise ReplyUnusable(f"the model gave no answer: {reply.text}")
                 left["again"] = 0
@@ -303,7 +297,7 @@ class Trial:
         node = make_node(self.proposal, outcome, parsed.code, judged.problem, result)
         if self._c.review:
             lesson = yield from self._review(node)
-            outcome = replace(outcome, lesson=lesson, usage=total_usage(self._usages))
+            outcome = replace(outcome, lesson=lesson, usage=sum(self._usages, Usage()))
             node = replace(node, lesson=lesson)
         return TrialEnd(outcome, node, result, "" if result.reason else judged.problem)
 

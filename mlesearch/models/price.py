@@ -60,7 +60,8 @@ class Price(Rates):
         """
         reached = [tier for tier in self.tiers if input_tokens > tier.above_tokens]
         rates = max(reached, key=lambda tier: tier.above_tokens) if reached else self
-        usd_in, usd_cached, usd_write = rates.input_usd_per_mtok, rates.cached_usd_per_mtok, rates.cache_write_usd_per_mtok
+        usd_in, usd_cached = rates.input_usd_per_mtok, rates.cached_usd_per_mtok
+        usd_write = rates.cache_write_usd_per_mtok
         nusd = (
             (input_tokens - cached_tokens - cache_write_tokens) * usd_in
             + cached_tokens * (usd_in if usd_cached is None else usd_cached)
@@ -97,14 +98,21 @@ def worst_case(text_bytes: int, max_tokens: int, price: Price | None) -> WorstCa
 # as identities and cassettes hold it
 
 _NAMES = ("above_tokens", "input_usd_per_mtok", "output_usd_per_mtok", "cached_usd_per_mtok")
-_WRITE = ("cache_write_usd_per_mtok",)  # added later: identities hold it after all the others
+_WRITE = "cache_write_usd_per_mtok"  # after all the others: it was added later, and a cassette keeps the order
+
+
+def price_fields(price: Price) -> dict[str, float | None]:
+    """A price as one flat mapping; the names of a tier begin with `long_`, and are None where there is none."""
+    parts = [("", price), *zip(_prefixes(), price.tiers or (None,), strict=False)]
+    found = {f"{prefix}{name}": getattr(part, name, None) for prefix, part in parts for name in _NAMES}
+    found |= {f"{prefix}{_WRITE}": getattr(part, _WRITE, None) for prefix, part in parts}
+    del found["above_tokens"]  # of tiers alone
+    return found
 
 
 def price_to_json(price: Price) -> dict[str, float]:
-    """A price as one flat mapping without what is not declared; the names of a tier begin with `long_`."""
-    parts = [("", price), *zip(_prefixes(), price.tiers, strict=False)]
-    values = {prefix + name: getattr(part, name, None) for names in (_NAMES, _WRITE) for prefix, part in parts for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    """The fields of a price that are declared."""
+    return {name: value for name, value in price_fields(price).items() if value is not None}
 
 
 def price_from_json(stored: Mapping[str, float]) -> Price:

@@ -25,7 +25,7 @@ _SIBLING_OPS = frozenset({Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT})
 """Operators that look for something new; the two judgements see what an improvement of their base would see."""
 
 
-Entry = tuple[bool, float, int, int]
+_Entry = tuple[bool, float, int, int]
 """Whether it failed, a key (valid: -sign * score; failed: -id), id, tokens: in ascending order the best come first,
 ties go to the earlier node, and the failed ones come last, the newest first."""
 
@@ -36,8 +36,8 @@ class Ranked:
     def __init__(self, sign: int) -> None:
         """Args: sign: +1 where higher is better, -1 where lower is better."""
         self._sign = sign
-        self._best: list[Entry] = []
-        self._arrived: list[Entry] = []
+        self._best: list[_Entry] = []
+        self._arrived: list[_Entry] = []
 
     def __len__(self) -> int:
         """How many nodes."""
@@ -63,7 +63,7 @@ class Ranked:
             Ids, the best first.
         """
         best, arrived = self._best, self._arrived
-        kept: list[Entry] = []
+        kept: list[_Entry] = []
         seen: set[int] = set()
         for k in range(min(len(arrived), MAX_ATTEMPTS)):
             for entry in (best[k], arrived[-1 - k]) if k < len(best) else (arrived[-1 - k],):

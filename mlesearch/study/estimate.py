@@ -15,7 +15,7 @@ from pathlib import Path
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.settings import Settings
 from mlesearch.config.spending import cell_of
-from mlesearch.models.protocol import Price
+from mlesearch.models.price import Price
 from mlesearch.storage.files import read_json
 from mlesearch.storage.layout import run_folders
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlesearch.models.protocol import total_usage
 from mlesearch.sandbox.gpus import words
 from mlesearch.storage.codec import Json, usage_from_json
 from mlesearch.storage.files import read_json, read_lines
@@ -89,7 +88,7 @@ def summarise(folder: Path) -> Json:
     medal = grade.get("medal", "none")
     labels = run["labels"]
     direction = Direction.MINIMIZE if labels["lower_is_better"] else Direction.MAXIMIZE
-    usage = total_usage([usage_from_json(c["usage"]) for c in f.calls])
+    usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
     oracle = _oracle(f, g, direction)
     return {
         "run_id": run["id"],
@@ -249,7 +248,7 @@ def node_rows(folder: Path, f: Folded, run_id: str, direction: Direction) -> lis
     best: float | None = None
     step = 0
     for id, e in f.told.items():
-        total = total + total_usage(usage.get(id, []))
+        total = sum(usage.get(id, []), total)
         o = e["outcome"]
         if o["op"] not in _PROGRAMS:
             continue

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from mlesearch.models.attempt import Failure
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -23,7 +24,6 @@ from mlesearch.models.protocol import (
     QuotaExhausted,
     RetriesExhausted,
 )
-from mlesearch.models.retry import Failure
 
 MESSAGE_CHARACTERS = 300
 RETRYABLE_4XX = frozenset({408, 409, 425, 429, 499})
@@ -80,8 +80,8 @@ def classify(
         key_variable: the environment variable that holds the key, for the advice; empty: none.
         own_endpoint: the user's own, and not the provider's.
         droppable: parameters of this call that may be left out if the provider does not take them.
-        secrets: texts to blot out of the message.
-        urls: of the user's own endpoints, blotted out too: the message is kept in the run's folder.
+        secrets: texts to remove from the message.
+        urls: of the user's own endpoints, removed too: the message is kept in the run's folder.
         sent: whether the request was on its way.
     """
     status = _status(error)
