@@ -12,7 +12,8 @@ from mlesearch.budgets.meter import JUDGEMENTS_PER_STEP, Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.resume import BadProposal, ReplayMismatch
-from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, RetriesExhausted
 from mlesearch.storage.codec import Json
 from mlesearch.storage.files import read_lines
 from mlesearch.storage.journal import read, without_durations

@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlesearch.models import price_map
-from mlesearch.models.embed import LitellmEmbedder, make_embedder
-from mlesearch.models.live import client
+from mlesearch.models.embed import make_embedder
+from mlesearch.models.live import library, price_map
 from mlesearch.models.live import litellm as live
+from mlesearch.models.live.embedder import LitellmEmbedder
 from mlesearch.models.live.loop import MAX_IN_FLIGHT
+from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     Address,
     AuthFailed,
@@ -31,7 +32,6 @@ from mlesearch.models.protocol import (
     EmptyReply,
     FatalModelError,
     Message,
-    Price,
     QuotaExhausted,
     Request,
     RetriesExhausted,
@@ -78,7 +78,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
+    library.warm_up(library.load_litellm(), "openai/stub-model", "acompletion")
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_no_deadline_is_too_long(stub: OpenAIStub) -> None:
 
 def test_no_global_flag_is_set_for_dropping(stub: OpenAIStub) -> None:
     model(stub).complete(request())
-    assert not client.load_litellm().drop_params
+    assert not library.load_litellm().drop_params
 
 
 def test_declared_sampling_fills_what_a_request_leaves_open(stub: OpenAIStub) -> None:

@@ -16,23 +16,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlesearch.models.attempt import Failure, Success
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.live import loop as loop_module
 from mlesearch.models.live.errors import classify, clean, retry_after_s
+from mlesearch.models.live.keys import Key, provider_of
 from mlesearch.models.live.loop import BackgroundLoop, background_loop
-from mlesearch.models.params import Key, provider_of, read_live
+from mlesearch.models.live.params import read_live
+from mlesearch.models.live.retry import Backoff, persist
+from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
     ContentFilter,
     ContextOverflow,
     FatalModelError,
-    Price,
     QuotaExhausted,
     RetriesExhausted,
 )
 from mlesearch.models.registry import make_model
-from mlesearch.models.retry import Backoff, Failure, Success, persist
 from mlesearch.types import ConfigError
 
 FULL = {
@@ -293,8 +295,10 @@ def test_persist_counts_only_the_last_attempt_as_service(monkeypatch: pytest.Mon
         clock.now_ns += 2_000_000_000
         return results.pop(0)
 
-    success, wait_us = persist(attempt, owner="m", deadline_s=100.0, max_retries=2, backoff=Backoff(1.0, 8.0))
-    assert success.value == "done"
+    success, wait_us, lost_nusd = persist(
+        attempt, owner="m", deadline_s=100.0, max_retries=2, backoff=Backoff(1.0, 8.0)
+    )
+    assert (success.value, lost_nusd) == ("done", 0)
     assert clock.slept[0] >= 5.0
     assert wait_us == pytest.approx(4_000_000 + sum(clock.slept) * 1e6, abs=2)
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch.models.embed import HashedNgramEmbedder, make_embedder
-from mlesearch.models.protocol import Address, EmbedRequest, EmptyReply, Message, Price, Reply, Request, Sampling
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Address, EmbedRequest, EmptyReply, Message, Reply, Request, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.models.scripted import ScriptedModel
 from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage

@@ -14,7 +14,7 @@ import pytest
 from mlesearch.cli.main import main
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.models.protocol import Price
+from mlesearch.models.price import Price
 from mlesearch.study.estimate import DEFAULT, Estimate, Profile, Recorded, duration, estimate, money, number
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]

@@ -22,7 +22,8 @@ from mlesearch.engine.parts import EngineParts, RunEnd
 from mlesearch.engine.randomness import proposal_rng
 from mlesearch.engine.trial import Role, RunContext
 from mlesearch.models.embed import make_embedder
-from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Message, Reply, Request, Sampling
 from mlesearch.operators import make as make_operators
 from mlesearch.operators.base import Brief, Resources
 from mlesearch.optimizers.base import Factory, factory
