@@ -21,6 +21,7 @@ from mlesearch.sandbox import environment, ladder
 from mlesearch.sandbox import gpus as gpu_room
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
 from mlesearch.sandbox.inside import landlock
+from mlesearch.sandbox.promises import Degree, Promise
 from mlesearch.sandbox.protocol import GIB, PROMISES
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.sandbox.rungs.local import LocalSandbox
@@ -81,9 +82,9 @@ def test_without_a_scratch_folder_the_rest_is_looked_at(monkeypatch: pytest.Monk
 
 
 def test_a_rung_that_does_not_work_is_a_note_with_its_remedy() -> None:
-    absent = tuple(ladder.Promise(name, ladder.Degree.ABSENT, "") for name in PROMISES)
-    degrees = {"net_off": ladder.Degree.HELD, "oom_signal": ladder.Degree.ADVISORY}
-    held = tuple(ladder.Promise(name, degree, "") for name, degree in degrees.items())
+    absent = tuple(Promise(name, Degree.ABSENT, "") for name in PROMISES)
+    degrees = {"net_off": Degree.HELD, "oom_signal": Degree.ADVISORY}
+    held = tuple(Promise(name, degree, "") for name, degree in degrees.items())
     docker, local = doctor.rungs(
         (
             ladder.Rung("docker", False, "no daemon answers", "start it", absent),
@@ -199,8 +200,8 @@ def test_a_promise_in_words() -> None:
 
 
 def test_a_failed_check_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    held = tuple(ladder.Promise(name, ladder.Degree.HELD, "by something") for name in PROMISES)
-    absent = tuple(ladder.Promise(name, ladder.Degree.ABSENT, "") for name in PROMISES)
+    held = tuple(Promise(name, Degree.HELD, "by something") for name in PROMISES)
+    absent = tuple(Promise(name, Degree.ABSENT, "") for name in PROMISES)
     rungs = (
         ladder.Rung("docker", False, "no daemon answers", "start it", absent),
         ladder.Rung("local", True, "", "", held, ("weaker in one way",)),

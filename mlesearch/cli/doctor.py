@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mlesearch.sandbox import gpus, ladder, scratch
+from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import GIB
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -164,8 +165,8 @@ def rungs(found: tuple[ladder.Rung, ...]) -> list[Finding]:
 
 def promised(rung: ladder.Rung) -> str:
     """What a rung promises here, in one line."""
-    said = {p.name: p.degree for p in rung.promises if p.degree is not ladder.Degree.ABSENT}
-    return ", ".join(n if d is ladder.Degree.HELD else f"{n} ({d})" for n, d in said.items()) or "nothing"
+    said = {p.name: p.degree for p in rung.promises if p.degree is not Degree.ABSENT}
+    return ", ".join(n if d is Degree.HELD else f"{n} ({d})" for n, d in said.items()) or "nothing"
 
 
 def chosen() -> Finding:

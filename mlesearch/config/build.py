@@ -165,7 +165,7 @@ def make_sandbox(s: Settings) -> Sandbox:
     return _recorded(*asked, b.exec_store, path, b.exec_store_form, os.getpid())
 
 
-def choose_sandbox(s: Settings) -> ladder.Choice:
+def choose_sandbox(s: Settings) -> ladder.ChosenRung:
     """The rung that a cell's programs run on, tried once a process, and why it is that one.
 
     Raises:
@@ -201,7 +201,7 @@ def _recorded(
     asked = [
         {
             "kind": name,
-            "params": ladder.Choice(name, "", (), automatic).params(given),
+            "params": ladder.known_params(name, given) if automatic else given,
             "gpu": None if gpu is None else list(gpu),
         }
         for name in (ladder.CHOSEN_BY_AUTO if automatic else (kind,))
@@ -217,7 +217,7 @@ def _recorded(
 @lru_cache(maxsize=8)
 def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
     given = json.loads(params)
-    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
+    sandbox = ladder.open_chosen(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
     if gpu is not None:
         from mlesearch.sandbox.gpu_sandbox import GpuSandbox
 
