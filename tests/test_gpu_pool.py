@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from gpu_machine import answer, entry, gpus, install
 
-from mlesearch.sandbox.gpu_pool import POLL_S, GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import Gpu, GpuLease, Inventory, inventory, words
+from mlesearch.sandbox.gpu.devices import Gpu, GpuLease, Inventory, describe, inventory
+from mlesearch.sandbox.gpu.pool import POLL_S, GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
@@ -122,7 +122,7 @@ import json, os, random, sys, time
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
 from gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
+from mlesearch.sandbox.gpu.pool import GpuPool
 folder, seed, jobs = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 pool, rng = GpuPool(gpus(4), 2, folder / "locks"), random.Random(seed)
 with open(folder / f"log-{seed}", "w") as log:
@@ -160,7 +160,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
+from mlesearch.sandbox.gpu.pool import GpuPool
 pool = GpuPool(gpus(2), 2, Path(sys.argv[1]))
 leases = [pool.lease() for _ in range(4)]
 print("held", flush=True)
@@ -274,9 +274,9 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import Inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
+from mlesearch.sandbox.gpu.devices import Inventory
 from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.sandbox.protocol import Job, Limits, Spec
 root = Path(sys.argv[1])
@@ -335,5 +335,5 @@ def test_the_declared_gpu_in_words(slots: int, memory_mib: int, said: str) -> No
     identity: Mapping[str, object] = {
         "gpu": {"count": 1, "name": "Fake 9000", "memory_mib": memory_mib, "slots": slots, "wait_charged": False}
     }
-    assert words(identity) == said
-    assert words({}) == ""
+    assert describe(identity) == said
+    assert describe({}) == ""

@@ -10,9 +10,9 @@ import pytest
 from gpu_machine import answer, entry, gpus, install
 
 from mlesearch.cli.main import main
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import inventory
+from mlesearch.sandbox.gpu.devices import inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox

@@ -13,7 +13,8 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
-from mlesearch.sandbox import gpus, ladder, scratch
+from mlesearch.sandbox import ladder, scratch
+from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import GIB
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -94,7 +95,7 @@ def examine() -> Iterator[Finding]:
     yield memory()
     yield from rungs(ladder.probe())
     yield chosen()
-    yield from gpu_findings(gpus.inventory(), compute)
+    yield from gpu_findings(devices.inventory(), compute)
 
 
 def python(version: tuple[int, int, int], executable: str) -> Finding:
@@ -178,7 +179,7 @@ def chosen() -> Finding:
     return Finding("sandbox=auto", Level.OK, f"takes {choice.why.partition(';')[0]}")
 
 
-def gpu_findings(found: gpus.Inventory, computed: Callable[[gpus.Gpu], str]) -> list[Finding]:
+def gpu_findings(found: devices.Inventory, computed: Callable[[devices.Gpu], str]) -> list[Finding]:
     """The GPUs, each tried with a small computation.
 
     Args:
@@ -200,13 +201,13 @@ def gpu_findings(found: gpus.Inventory, computed: Callable[[gpus.Gpu], str]) -> 
     return findings
 
 
-def compute(gpu: gpus.Gpu) -> str:
+def compute(gpu: devices.Gpu) -> str:
     """Do a small real computation on a GPU; returns what was done, in words.
 
     Raises:
         SandboxUnavailable: it failed, gave a wrong result, or took too long.
     """
-    variables: Mapping[str, str] = gpus.GpuLease(gpu, 0, -1).environment()
+    variables: Mapping[str, str] = devices.GpuLease(gpu, 0, -1).environment()
     try:
         done = subprocess.run(
             [sys.executable, "-c", GPU_PROGRAM],

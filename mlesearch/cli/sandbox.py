@@ -49,7 +49,7 @@ def _said(rung: ladder.Rung, promise: str, checked: contract_run.Checked | None)
     """One cell: how far a promise goes, and how many of its checks passed."""
     if checked is None:
         return "does not work here"
-    proved = checked.words(promise)
+    proved = checked.describe(promise)
     if promise == contract_run.ORDINARY:
         return proved
     degree = rung.degree(promise)

@@ -219,7 +219,7 @@ def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None,
     given = json.loads(params)
     sandbox = ladder.open_chosen(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
     if gpu is not None:
-        from mlesearch.sandbox.gpu_sandbox import GpuSandbox
+        from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 
         sandbox = GpuSandbox(sandbox, slots=gpu[0], charge_wait=gpu[1])
     return sandbox
@@ -248,16 +248,17 @@ def make_limits(s: Settings, task: Task) -> Limits:
 
 def make_resources(limits: Limits, sandbox: Sandbox) -> Resources:
     """What prompts say of a run's machine: what it declares, and nothing else of it."""
-    from mlesearch.sandbox import gpus, weights
+    from mlesearch.sandbox import weights
+    from mlesearch.sandbox.gpu import devices
 
     identity = sandbox.identity()
     return Resources(
         limits.time_s,
         limits.memory_bytes,
         limits.cpu_count,
-        gpus.words(identity),
+        devices.describe(identity),
         sandbox.packages(),
-        weights.words(identity),
+        weights.describe(identity),
     )
 
 

@@ -35,7 +35,7 @@ from mlesearch.engine.selection import check_rule
 from mlesearch.engine.trial import Role
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory, plugins
-from mlesearch.sandbox.gpu_pool import MAX_SLOTS
+from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.sandbox.recorded import check_mode
 from mlesearch.storage.codec import Json

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.sandbox import gpus
+from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -173,8 +173,8 @@ def allowed(python: Interpreter) -> list[tuple[str, int]]:
 def allowed_with_gpu() -> list[tuple[str, int]]:
     """(path without links, rights) a program with a GPU gets beside: the nodes of all GPUs, what CUDA reads."""
     use = landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV
-    return [(os.path.realpath(node), use) for node in gpus.all_device_nodes()] + [
-        (path, landlock.READ) for path in gpus.readable_by_gpu_programs()
+    return [(os.path.realpath(node), use) for node in devices.all_device_nodes()] + [
+        (path, landlock.READ) for path in devices.readable_by_gpu_programs()
     ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mlesearch.sandbox.gpus import GpuLease
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.types import ExecResult, SandboxUnavailable
 
 MIB = 1024 * 1024

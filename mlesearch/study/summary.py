@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch.models.protocol import total_usage
-from mlesearch.sandbox.gpus import words
+from mlesearch.sandbox.gpu import devices
 from mlesearch.storage.codec import Json, usage_from_json
 from mlesearch.storage.files import read_json, read_lines
 from mlesearch.storage.journal import JournalError, read
@@ -169,7 +169,7 @@ def _seconds(f: Folded, duration: str) -> float:
 
 def _hardware(identity: Mapping[str, Json]) -> str:
     limits = identity["limits"]
-    gpu = words(identity["sandbox"])
+    gpu = devices.describe(identity["sandbox"])
     return f"{limits['cpu_count']} CPU, {limits['memory_bytes'] / 2**30:g} GiB" + (f", {gpu}" if gpu else "")
 
 

@@ -19,11 +19,10 @@ from typing import Any
 
 from mlesearch.sandbox import environment, options, scratch
 from mlesearch.sandbox.environment import Interpreter
-from mlesearch.sandbox.gpus import GpuLease
-from mlesearch.sandbox.inside import init as inside
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rungs import docker_image, mounts
-from mlesearch.sandbox.rungs.box import INSIDE, START_TIMEOUT_S, Box, handshake, memory_at_start
+from mlesearch.sandbox.rungs.box import INSIDE, START_TIMEOUT_S, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.storage import processes
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -203,7 +202,7 @@ class DockerSandbox(BoxedRung):
             try:
                 created = api.create_container(
                     self.image,
-                    [python, "-s", "-P", "-S", "-B", "-c", inside.BOOT, f"{CONTROL}/s"],
+                    boot(python, f"{CONTROL}/s"),
                     name=name,
                     user=f"{self._uid}:{self._gid}",
                     environment=self._variables(spec.limits),

@@ -16,7 +16,7 @@ from typing import Any
 
 from mlesearch.sandbox import environment, options, report, scratch, weights
 from mlesearch.sandbox.environment import Interpreter
-from mlesearch.sandbox.gpus import GpuLease
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.inside import cgroup, files
 from mlesearch.sandbox.inside.supervisor import lease_cpus
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Slot, Spec

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlesearch.sandbox import scratch
-from mlesearch.sandbox.gpus import Gpu, GpuLease
+from mlesearch.sandbox.gpu.devices import Gpu, GpuLease
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 POLL_S = (0.005, 0.1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlesearch.sandbox import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpus import Gpu, Inventory
+from mlesearch.sandbox.gpu import devices
+from mlesearch.sandbox.gpu.devices import Gpu, Inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
 from mlesearch.types import ConfigError, ExecResult
 
@@ -37,7 +37,7 @@ class GpuSandbox:
         inventory: Inventory | None = None,
         pool: GpuPool | None = None,
     ) -> None:
-        found = gpus.inventory() if inventory is None else inventory
+        found = devices.inventory() if inventory is None else inventory
         self.promise = str(getattr(inner, "gpu_promise", ""))
         if not self.promise:
             raise ConfigError(f"sandbox.gpus: the rung {inner.name} gives programs no GPU; set sandbox.gpus=0")

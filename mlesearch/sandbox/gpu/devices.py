@@ -174,7 +174,7 @@ def readable_by_gpu_programs() -> tuple[str, ...]:
     return tuple(sorted({os.path.realpath(path) for pattern in GPU_READABLE for path in glob.glob(pattern)}))
 
 
-def words(identity: Mapping[str, object]) -> str:
+def describe(identity: Mapping[str, object]) -> str:
     """The declared GPU as a prompt and a table name it, from a sandbox's identity; empty without one."""
     gpu = identity.get("gpu")
     if not isinstance(gpu, Mapping):
