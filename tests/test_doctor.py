@@ -195,7 +195,7 @@ def test_every_promise_that_can_be_proved_has_checks() -> None:
 def test_a_promise_in_words() -> None:
     checked = contract_run.Checked({"net_off": 3, "memory_hard": 1}, [("memory_hard", "test_x", "it failed")])
     assert checked.describe("net_off") == "3 of 3 checks"
-    assert checked.describe("memory_hard") == checked.words("oom_signal") == "1 of 2 checks"
+    assert checked.describe("memory_hard") == checked.describe("oom_signal") == "1 of 2 checks"
     assert checked.describe("gpu_pinned") == "no check"
 
 
