@@ -22,7 +22,7 @@ from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
-from mlesearch.testing.sandbox_contract import gone, processes_with
+from mlesearch.testing.sandbox_contract.processes import gone, processes_with
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import ConfigError, ExecStatus
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +21,8 @@ from mlesearch.sandbox import report
 from mlesearch.sandbox.inside import contain, landlock, watch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox, make
-from mlesearch.testing.sandbox_contract import (
-    SandboxContract,
-    bystander,
-    gone,
-    orchestrator,
-    processes_with,
-    signals_by_descriptor,
-)
+from mlesearch.testing.sandbox_contract import SandboxContract
+from mlesearch.testing.sandbox_contract.processes import bystander, gone, processes_with, signals_by_descriptor
 from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
 
 if landlock.abi() < 1:
@@ -339,7 +335,8 @@ def test_orphans_are_reaped_and_nothing_else(spec: Spec, tmp_path: Path, monkeyp
     mark = f"reaped-{os.getpid()}-{time.monotonic_ns()}"
     with closing(LocalSandbox(warm=False)) as living:
         slot = living.prepare(spec)
-        process = orchestrator(_ORCHESTRATOR, str(spec.input_dir), mark)
+        command = [sys.executable, "-c", _ORCHESTRATOR, str(spec.input_dir), mark]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
         end = time.monotonic() + 60
