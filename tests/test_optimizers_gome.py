@@ -12,7 +12,7 @@ from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.gome.accept import Scores, decide
 from mlesearch.optimizers.gome.memory import Memory, draw, keep, probabilities
 from mlesearch.optimizers.gome.propose import rank, scenario_weight, stage_of
-from mlesearch.testing.optimizer_contract import Asked, Scenario, Told, simulate
+from mlesearch.testing.optimizer_contract import Ask, Scenario, Tell, simulate
 from mlesearch.types import (
     Component,
     Diagnosis,
@@ -445,7 +445,7 @@ def history(steps=60, p_fail=0.2, seed=1, workers=1, **params):
 
 
 def proposals(events):
-    return [e.proposal for e in events if isinstance(e, Asked)]
+    return [e.proposal for e in events if isinstance(e, Ask)]
 
 
 @pytest.mark.parametrize("diversify", ["on", "off"])
@@ -455,7 +455,7 @@ def test_without_momentum_no_accepted_hypothesis_crosses_traces(diversify, seed)
     by_id = {p.id: p for p in proposals(events)}
     accepted: dict[str, int] = {}
     for e in events:
-        for v in e.verdicts if isinstance(e, Told) else ():
+        for v in e.verdicts if isinstance(e, Tell) else ():
             if v.kind is ACC:
                 p = by_id[v.node]
                 accepted.update((g.text, p.trace) for g in p.guidance if g.kind is GuidanceKind.HYPOTHESIS)
@@ -487,7 +487,7 @@ def test_without_diagnosis_there_is_no_structured_reasoning():
             shown = [g for g in p.guidance if g.kind is GuidanceKind.MEMORY]
             assert 1 <= len(shown) <= 3
             assert all(g.text.startswith("plan ") for g in shown)
-    reasons = {v.reason for e in events if isinstance(e, Told) for v in e.verdicts}
+    reasons = {v.reason for e in events if isinstance(e, Tell) for v in e.verdicts}
     assert "clearly better score" in reasons
 
 

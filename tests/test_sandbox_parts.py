@@ -107,9 +107,9 @@ def test_a_reason_is_one_line_and_never_empty(stderr: str, code: int) -> None:
     assert len(reason) < 600
 
 
-def test_paths_are_scrubbed_longest_first() -> None:
-    scrub = verdict.Scrubber.of({"/a": "A", "/a/b/work": "", "/a/b": "B", "/": "never"})
-    assert scrub("/a/b/work/x.csv /a/b/work /a/b/c /a/d /e") == "x.csv . B/c A/d /e"
+def test_paths_are_rewritten_longest_first() -> None:
+    rewrite = verdict.PathRewriter.of({"/a": "A", "/a/b/work": "", "/a/b": "B", "/": "never"})
+    assert rewrite("/a/b/work/x.csv /a/b/work /a/b/c /a/d /e") == "x.csv . B/c A/d /e"
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=20), st.integers(2, 400))
@@ -131,9 +131,9 @@ def test_pump_keeps_head_and_tail(chunks: list[bytes], keep: int) -> None:
 
 def test_cut_lines_are_left_out() -> None:
     stream = {"head": base64.b64encode(b"one\ntw"), "tail": base64.b64encode(b"ine\nten\n"), "seen": 50}
-    text = verdict.captured(stream, verdict.Scrubber(()))
+    text = verdict.captured(stream, verdict.PathRewriter(()))
     assert (text.head, text.tail) == ("one\n", "ten\n")
-    whole = verdict.captured({**stream, "tail": ""}, verdict.Scrubber(()))
+    whole = verdict.captured({**stream, "tail": ""}, verdict.PathRewriter(()))
     assert (whole.head, whole.tail) == ("one\ntw", "")
 
 

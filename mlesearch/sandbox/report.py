@@ -78,8 +78,8 @@ def result(
         shown: what the program's output shows in place of paths.
         promises: in force.
     """
-    scrub = verdict.Scrubber.of(shown)
-    stdout, stderr = (verdict.captured(stream, scrub) for stream in seen["streams"])
+    rewrite = verdict.PathRewriter.of(shown)
+    stdout, stderr = (verdict.captured(stream, rewrite) for stream in seen["streams"])
     status, reason = verdict.judge(seen, stderr, numbers(spec.limits))
     left = artefacts.collect(work, job.collect, job.outbox, spec.limits.file_bytes)
     return ExecResult(

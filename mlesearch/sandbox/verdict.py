@@ -22,13 +22,13 @@ _TRACEBACK = "Traceback (most recent call last):"
 
 
 @dataclass(frozen=True, slots=True)
-class Scrubber:
+class PathRewriter:
     """Replaces paths of the host in a program's text, longest path first."""
 
     pairs: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, names: Mapping[str, str]) -> Scrubber:
+    def of(cls, names: Mapping[str, str]) -> PathRewriter:
         """From {path: what to show}; "" shows a path below it as a relative one."""
         return cls(
             tuple(
@@ -49,7 +49,7 @@ class Scrubber:
         return text
 
 
-def captured(stream: Mapping[str, Any], scrub: Scrubber) -> Captured:
+def captured(stream: Mapping[str, Any], rewrite: PathRewriter) -> Captured:
     """One stream as text. Where the middle was cut, lines that the cut went through are left out."""
     head, tail = base64.b64decode(stream["head"]), base64.b64decode(stream["tail"])
     if tail:
@@ -57,7 +57,9 @@ def captured(stream: Mapping[str, Any], scrub: Scrubber) -> Captured:
         newline = tail.find(b"\n")
         if 0 <= newline < len(tail) - 1:
             tail = tail[newline + 1 :]
-    return Captured(scrub(head.decode("utf-8", "replace")), scrub(tail.decode("utf-8", "replace")), int(stream["seen"]))
+    return Captured(
+        rewrite(head.decode("utf-8", "replace")), rewrite(tail.decode("utf-8", "replace")), int(stream["seen"])
+    )
 
 
 def judge(seen: Mapping[str, Any], stderr: Captured, limits: Mapping[str, int]) -> tuple[ExecStatus, str]:
@@ -65,7 +67,7 @@ def judge(seen: Mapping[str, Any], stderr: Captured, limits: Mapping[str, int]) 
 
     Args:
         seen: the supervisor's report.
-        stderr: what the program wrote there, scrubbed.
+        stderr: what the program wrote there, paths rewritten.
         limits: memory_bytes, file_bytes and processes that were in force.
     """
     if seen["limit"] is not None:

@@ -52,7 +52,7 @@ JUDGEMENTS_PER_STEP = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Ask:
     """A proposal, and the `used` that it was asked with. The last of a run may be one that is never told."""
 
     used: float
@@ -60,14 +60,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Tell:
     """An outcome, and what the strategy decided on it."""
 
     outcome: Outcome
     verdicts: tuple[Verdict, ...]
 
 
-Event = Asked | Told
+AskTell = Ask | Tell
 
 
 def simulate(
@@ -77,9 +77,9 @@ def simulate(
     workers: int = 1,
     steps: int = 50,
     pick: Pick = lambda told, pending: 0,
-    history: Sequence[Event] = (),
+    history: Sequence[AskTell] = (),
     rules: Rules | None = None,
-) -> list[Event]:
+) -> list[AskTell]:
     """Run a strategy as the engine does, with outcomes from a function.
 
     Args:
@@ -97,7 +97,7 @@ def simulate(
     Raises:
         AssertionError: the strategy ran dry, or did something else than in `history`.
     """
-    events: list[Event] = []
+    events: list[AskTell] = []
     pending: dict[int, Proposal] = {}
     programs = judgements = told = 0
     closing = False
@@ -108,14 +108,14 @@ def simulate(
         if rules is not None:
             rules.told(result, verdicts)
         told += 1
-        events.append(Told(result, verdicts))
+        events.append(Tell(result, verdicts))
         del pending[result.id]
 
     def took(used: float, proposal: Proposal) -> None:
         nonlocal programs, judgements, closing
         if rules is not None:
             rules.asked(proposal)
-        events.append(Asked(used, proposal))
+        events.append(Ask(used, proposal))
         if proposal.op.makes_program:
             closing = programs == steps
             programs += 1
@@ -126,7 +126,7 @@ def simulate(
             pending[proposal.id] = proposal
 
     for event in history:
-        if isinstance(event, Asked):
+        if isinstance(event, Ask):
             again = optimizer.ask(event.used)
             assert again == event.proposal, f"resumed, it asks {again} where it had asked {event.proposal}"
             took(event.used, event.proposal)
@@ -325,7 +325,7 @@ class OptimizerContract(ABC):
         """
         return (p.op, p.base, p.subject) if p.op in (Op.DEBUG, Op.DIAGNOSE) else None
 
-    def run(self, s: Scenario, history: Sequence[Event] = ()) -> list[Event]:
+    def run(self, s: Scenario, history: Sequence[AskTell] = ()) -> list[AskTell]:
         """One run of a new strategy in a scenario, all rules checked."""
         optimizer = self.make(s.problem, s.rng)
         return simulate(
@@ -345,7 +345,7 @@ class OptimizerContract(ABC):
         scenario = data.draw(scenarios(self.max_steps))
         events = self.run(scenario)
         first = events[0]
-        assert isinstance(first, Asked)
+        assert isinstance(first, Ask)
         p = first.proposal
         assert p.op is Op.DRAFT or p.op in JUDGEMENT_OPS, f"the first proposal needs no program, but it is {p}"
 
@@ -373,5 +373,5 @@ class OptimizerContract(ABC):
         scenario = Scenario(seed=0, steps=steps)
         optimizer = self.make(scenario.problem, scenario.rng)
         events = simulate(optimizer, fail, workers=workers, steps=steps, rules=Rules(self.expansion))
-        made = sum(isinstance(e, Told) and e.outcome.op.makes_program for e in events)
+        made = sum(isinstance(e, Tell) and e.outcome.op.makes_program for e in events)
         assert made == steps, f"{made} of {steps} steps were made"

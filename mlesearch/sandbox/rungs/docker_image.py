@@ -75,7 +75,7 @@ def connect() -> Any:
 
 @contextlib.contextmanager
 def daemon() -> Iterator[None]:
-    """What docker-py raises when the daemon fails or goes away, in the house's words.
+    """Turns what docker-py raises when the daemon fails or goes away into `SandboxUnavailable`.
 
     Raises:
         SandboxUnavailable: instead of that.
