@@ -217,15 +217,16 @@ def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tm
         assert running.result(20) is None
 
 
-def test_when_memory_is_short_the_program_goes_before_its_supervisor(sandbox: LocalSandbox, spec: Spec) -> None:
-    slot = sandbox.prepare(spec)
+def test_when_memory_is_short_the_program_goes_before_its_supervisor(spec: Spec) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
 
-    def alone() -> list[int]:
-        below = watch.descendants(slot.server.pid)[1:]
-        return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
+        def alone() -> list[int]:
+            below = watch.descendants(slot.server.pid)[1:]
+            return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
 
-    (program,) = wait_for(alone)
-    wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
+        (program,) = wait_for(alone)
+        wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
 
 
 def test_unused_slots_go_away(spec: Spec) -> None:
