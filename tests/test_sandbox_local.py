@@ -18,7 +18,7 @@ import pytest
 from sandbox_user import in_memory
 
 from mlesearch.sandbox import report
-from mlesearch.sandbox.inside import contain, landlock, watch
+from mlesearch.sandbox.inside import contain, landlock, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox, make
 from mlesearch.testing.sandbox_contract import SandboxContract
@@ -161,7 +161,7 @@ def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Pat
     monkeypatch.setattr(report, "PATIENCE_S", 0.5)
     with closing(LocalSandbox(warm=False)) as rung:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         os.kill(supervisor, signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -182,15 +182,15 @@ def test_a_killed_supervisor_leaves_nothing(with_group: bool, spec: Spec, tmp_pa
     )
     with closing(LocalSandbox(warm=False, use_cgroup=with_group)) as rung, ThreadPoolExecutor(1) as pool:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         running = pool.submit(rung.run, slot, job(tmp_path, program, 60.0))
         wait_for(lambda: processes_with(f"60)\0{mark}"))
-        below = watch.descendants(supervisor)
+        below = tree.descendants(supervisor)
         assert len(below) == 5
         os.kill(supervisor, signal.SIGKILL)
         with pytest.raises(SandboxUnavailable, match="ended without a report"):
             running.result(20)
-        assert not watch.living(below)
+        assert not tree.living(below)
         assert slot.group is None or not any(map(os.path.exists, slot.group.folders))
         assert not slot.folder.exists()
         again = rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
@@ -203,17 +203,17 @@ def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tm
     program = f"import os, subprocess, sys\nos.fork() and os.wait()\nos.fork() and os.wait()\nsubprocess.run({sleep})"
     with closing(LocalSandbox(warm=False)) as rung, ThreadPoolExecutor(1) as pool:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         running = pool.submit(report.ask, slot.conn, job(tmp_path, program, 60.0), sorted(os.sched_getaffinity(0)))
         wait_for(lambda: processes_with(f"60)\0{mark}"))
-        below = watch.descendants(supervisor)
+        below = tree.descendants(supervisor)
         os.kill(slot.server.pid, signal.SIGSTOP)  # it learns of both at once
         os.kill(supervisor, signal.SIGKILL)
-        wait_for(lambda: not watch.living([supervisor]))
+        wait_for(lambda: not tree.living([supervisor]))
         slot.server._control.close()
         os.kill(slot.server.pid, signal.SIGCONT)
         assert slot.server.ends(10)
-        assert not watch.living(below)
+        assert not tree.living(below)
         assert running.result(20) is None
 
 
@@ -222,7 +222,7 @@ def test_when_memory_is_short_the_program_goes_before_its_supervisor(spec: Spec)
         slot = rung.prepare(spec)
 
         def alone() -> list[int]:
-            below = watch.descendants(slot.server.pid)[1:]
+            below = tree.descendants(slot.server.pid)[1:]
             return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
 
         (program,) = wait_for(alone)

@@ -20,7 +20,7 @@ from pathlib import Path
 from mlesearch.sandbox import options
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease, readable_by_gpu_programs
-from mlesearch.sandbox.inside import cgroup, landlock, watch
+from mlesearch.sandbox.inside import cgroup, landlock, tree
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rungs import mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
@@ -50,7 +50,7 @@ class _Wrapped:
         try:
             self._process.wait(0.5)
         except subprocess.TimeoutExpired:
-            for pid in (*watch.descendants(self._process.pid), self._process.pid):
+            for pid in (*tree.descendants(self._process.pid), self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()

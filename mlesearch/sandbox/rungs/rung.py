@@ -17,8 +17,7 @@ from typing import Any
 from mlesearch.sandbox import environment, options, report, scratch, weights
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
-from mlesearch.sandbox.inside import cgroup, files
-from mlesearch.sandbox.inside.supervisor import lease_cpus
+from mlesearch.sandbox.inside import cgroup, cpus, files
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.rungs.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.types import ExecResult, SandboxUnavailable
@@ -228,11 +227,11 @@ class BoxedRung(ABC):
         said = slot.wait_until_ready()
         if said is None or "failed" in said:
             return self._ended(slot, said, began)
-        cpus, held = lease_cpus(
+        leased, held = cpus.lease(
             sorted(os.sched_getaffinity(0)), slot.spec.limits.cpu_count, str(slot.folder.parent.parent / "cpu")
         )
         try:
-            said = report.ask(slot.box.conn, job, cpus)
+            said = report.ask(slot.box.conn, job, leased)
         finally:
             for fd in held:
                 os.close(fd)
