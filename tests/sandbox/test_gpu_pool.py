@@ -300,7 +300,8 @@ def test_kill_9_of_the_orchestrator_frees_the_gpu_with_the_tree_and_not_before(s
     command = [sys.executable, "-c", ORCHESTRATOR, str(tmp_path), str(Path(__file__).parents[2]), program]
     with subprocess.Popen(command) as orchestrator:
         end = time.monotonic() + 60
-        while not (found := [p for p in processes_with(mark) if p != orchestrator.pid]) and time.monotonic() < end:
+        # with its arguments: a child of the orchestrator has the program's text in its command line, until its exec
+        while not (found := processes_with(f"60)\0{mark}")) and time.monotonic() < end:
             time.sleep(0.02)
         assert found, "the program never began"
         supervisor = _parent(_parent(found[0]))
