@@ -109,9 +109,9 @@ def python(version: tuple[int, int, int], executable: str) -> Finding:
 
 def packages() -> Finding:
     """What programs of the rungs bubblewrap and local may import, beside the standard library."""
-    from mlesearch.sandbox import environment
+    from mlesearch.sandbox.packages import prompt_packages
 
-    found = environment.prompt_packages()
+    found = prompt_packages()
     text = ", ".join(f"{name} {version}" for name, version in found.items())
     absent = [name for name in ("lightgbm", "xgboost", "torch") if name not in found]
     todo = ""

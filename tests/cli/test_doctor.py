@@ -180,7 +180,7 @@ def test_the_command_counts_what_is_lacking(
 # sandbox check
 
 
-CHECKS = sorted(name for name in vars(SandboxContract) if name.startswith("test_"))
+CHECKS = sorted(name for name in dir(SandboxContract) if name.startswith("test_"))
 
 
 def test_every_promise_that_can_be_proved_has_checks() -> None:

@@ -16,9 +16,9 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import pytest
 
-from mlesearch.sandbox import report
 from mlesearch.sandbox.inside import contain, landlock, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.results import report
 from mlesearch.sandbox.rungs.local import LocalSandbox, make
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.testing.sandbox_contract.processes import bystander, gone, processes_with, signals_by_descriptor

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.sandbox import artefacts, environment, verdict
+from mlesearch.sandbox import environment, packages
 from mlesearch.sandbox.inside import files, landlock, seccomp
 from mlesearch.sandbox.inside.pump import Pump
 from mlesearch.sandbox.protocol import Job, Sandbox, Spec
+from mlesearch.sandbox.results import artefacts, verdict
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import Captured, ExecStatus, SandboxUnavailable
 from tests.support.sandbox_user import as_ordinary_user
@@ -206,7 +207,7 @@ def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
 _CLOSED = """
 import os
 from pathlib import Path
-from mlesearch.sandbox import artefacts
+from mlesearch.sandbox.results import artefacts
 work = Path("work")
 work.mkdir()
 for name in ("a", "b"):
@@ -368,8 +369,7 @@ def test_scripted_sandbox(tmp_path: Path) -> None:
 
 
 def test_the_environment_s_digest_names_what_programs_build_on_and_no_test_tools():
-    from mlesearch.sandbox import environment
 
-    needed = environment._required_by(environment.prompt_packages())
+    needed = packages._required_by(packages.prompt_packages())
     assert {"numpy", "pandas", "scipy", "scikit-learn", "joblib", "threadpoolctl", "python-dateutil"} <= needed
     assert not needed & {"pytest", "hypothesis", "ruff", "mypy", "litellm", "hydra-core", "matplotlib"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from docker.errors import NotFound
 
-from mlesearch.sandbox import environment, ladder
+from mlesearch.sandbox import ladder, packages
 from mlesearch.sandbox.inside import cgroup, landlock, memory, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs import docker_image
@@ -31,7 +31,7 @@ LIMITS = Limits(time_s=20, memory_bytes=512 * MIB)
 @pytest.fixture(autouse=True)
 def _light_preload(monkeypatch):
     """Warm sandboxes import little here; that they import it ahead is what is tested."""
-    monkeypatch.setattr(environment, "PRELOAD", ("decimal", "no_such_module"))
+    monkeypatch.setattr(packages, "PRELOAD", ("decimal", "no_such_module"))
 
 
 def made(name: str, **options: object) -> BoxedRung:

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlesearch.sandbox import report
 from mlesearch.sandbox.inside import init, messages
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Slot
+from mlesearch.sandbox.results import report
 from mlesearch.types import SandboxUnavailable
 
 START_TIMEOUT_S = 60.0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import select
-import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import artefacts, verdict
 from mlesearch.sandbox.inside import messages
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
-from mlesearch.types import ExecResult, SandboxUnavailable
+from mlesearch.sandbox.results import artefacts, verdict
+from mlesearch.types import ExecResult
 
 PATIENCE_S = 90.0
 """How much longer than its deadline a program may take to be sealed, ended and reported."""
@@ -95,20 +94,6 @@ def result(
         artefacts=left,
         promises=promises,
     )
-
-
-def check_space(rung: str, folder: Path, min_free: int) -> None:
-    """Refuse to start a run on a disk that is nearly full.
-
-    Raises:
-        SandboxUnavailable: less than `min_free` bytes are free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < min_free:
-        raise SandboxUnavailable(
-            f"sandbox {rung}: only {free // MIB} MiB are free at {folder.parent}; "
-            f"at least {min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
-        )
 
 
 def killed_for_memory(limits: Limits, wall_s: float) -> dict[str, Any]:
