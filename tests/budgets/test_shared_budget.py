@@ -32,8 +32,8 @@ from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
 from mlesearch.testing.openai_stub import Fault, OpenAIStub
 from mlesearch.types import ConfigError, ModelUnavailable, Usage
-from tests.models.test_recorded import REQUEST, Counting
-from tests.system.test_cli import cli
+from tests.support.command import cli
+from tests.support.counted_calls import REQUEST, Counting
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub, serving
 from mlesearch.types import ConfigError, Op
-from tests.system.test_cli import cli
+from tests.support.command import cli
 
 GRID = {
     "efficiency": ["claude-haiku-5-5", "gemini-3.5-flash-lite", "glm-5.3-flash", "gpt-6-luna"],

@@ -31,11 +31,12 @@ from mlesearch.types import (
     Verdict,
     VerdictKind,
 )
-from tests.engine.test_loop import Killed, Scripted, _copy, comparable, drafts, events
 from tests.support import toy_run
+from tests.support.command import cli
+from tests.support.journals import comparable, copy_cut, events
+from tests.support.scripted_strategy import Scripted, drafts
 from tests.support.task_maker import make_task, write_csv
-from tests.support.toy_run import ToyModel, ToyScorer
-from tests.system.test_cli import cli
+from tests.support.toy_run import Killed, ToyModel, ToyScorer
 
 
 @dataclass
@@ -111,7 +112,7 @@ def test_cut_after_any_event_it_goes_on_to_the_same_journal(tmp_path, workers):
     assert len(lines) - first == 1 + 8 + 1
     for cut in range(first, len(lines)):
         folder, sandbox = tmp_path / f"cut{cut}", FreshSandbox()
-        _copy(whole, folder, lines[:cut])
+        copy_cut(whole, folder, lines[:cut])
         again, _ = run(folder, workers=workers, virtual=workers > 1, sandbox=sandbox)
         assert again.selected == ended.selected
         if workers == 1:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import itertools
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,7 @@ from mlesearch.models.limits.breakers import COOL_OFF_S, TRIP, Refused
 from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
 from mlesearch.storage import processes
-from tests.support.counter_clock import Clock, moved_clock
+from tests.support.call_limits import Clock, busiest, moved_clock
 
 
 @pytest.fixture
@@ -34,14 +32,6 @@ def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | Non
 
 
 # windows
-
-
-def busiest(times: Sequence[float], weights: Sequence[int], window_s: float) -> int:
-    """The largest sum of weights in any window."""
-    order = sorted(zip(times, weights, strict=True))
-    at = [t for t, _ in order]
-    sums = [0, *itertools.accumulate(w for _, w in order)]
-    return max(sums[i + 1] - sums[bisect.bisect_right(at, t - window_s)] for i, t in enumerate(at))
 
 
 STEPS = st.lists(

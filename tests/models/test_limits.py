@@ -25,11 +25,11 @@ from mlesearch.models.registry import make_model
 from mlesearch.models.retry import Failure, Success
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
-from tests.models.test_call_counters import busiest
-from tests.support.counter_clock import Clock, moved_clock
-from tests.system.test_cli import cli
+from tests.support.call_limits import Clock, busiest, moved_clock
+from tests.support.command import cli
+from tests.support.paths import SUPPORT
 
-WORKER = Path(__file__).parents[1].joinpath("support", "limits_worker.py")
+WORKER = SUPPORT / "limits_worker.py"
 BUSY = Failure(RetriesExhausted, True, "HTTP 500: busy")
 REFUSED = Failure(AuthFailed, False, "the provider refuses the key")
 

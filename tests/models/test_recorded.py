@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,55 +29,20 @@ from mlesearch.models.protocol import (
     Request,
     Sampling,
 )
-from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, SingleFlight, Tape, call_fields
+from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, call_fields
 from mlesearch.models.registry import make_model
 from mlesearch.storage.entry import StoreMiss, key_of
 from mlesearch.storage.store import FORMS, Store, open_store
 from mlesearch.testing.openai_stub import OpenAIStub, serving
-from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage
-from tests.system.test_cli import cli
-
-ADDRESS = Address("m/s/base/t/seed-0", 0, 3, Op.DRAFT)
-REQUEST = Request((Message("system", "Be brief."), Message("user", "2 + 2?")), Sampling(), ADDRESS, 11, 60.0)
-USAGE = Usage(1, 10, 2, 5, 1, 700, 1234, 99, 300)
-
-
-class Counting:
-    """Answers with a number of its own each time."""
-
-    name = "counting"
-    live = True
-    simulated = False
-    price: Price | None = Price(1.0, 2.0)
-
-    def __init__(self, error: ModelUnavailable | None = None, **identity: object) -> None:
-        self.calls = 0
-        self.checks = 0
-        self.error = error
-        self.more = identity
-
-    def identity(self) -> dict[str, object]:
-        own = {"kind": "counting", "model": "c-1", "defaults": {"temperature": 0.5, "top_p": None}, "price": None}
-        return {**own, **self.more}
-
-    def check(self) -> None:
-        self.checks += 1
-
-    def complete(self, request: Request) -> Reply:
-        self.calls += 1
-        if self.error is not None:
-            raise self.error
-        return Reply(f"reply {self.calls}", "length", USAGE, "c-1-0613", ("top_p",))
+from mlesearch.types import ConfigError, ModelUnavailable, Op
+from tests.support.command import cli, python
+from tests.support.counted_calls import ADDRESS, REQUEST, USAGE, Counting, tape
 
 
 @pytest.fixture(params=FORMS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     with closing(open_store(tmp_path / "store", request.param)) as opened:
         yield opened
-
-
-def tape(store: Store, mode: str, tmp_path: Path) -> Tape:
-    return Tape(store, mode, SingleFlight(tmp_path / "flights"))
 
 
 def test_a_call_is_made_once_and_replays_with_its_cost_and_time(store: Store, tmp_path: Path) -> None:
@@ -270,8 +234,7 @@ def test_of_many_threads_that_ask_for_one_key_one_calls(store: Store, tmp_path: 
 ASKER = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from tests.models.test_recorded import Counting, REQUEST, tape
+from tests.support.counted_calls import Counting, REQUEST, tape
 from mlesearch.models.recorded import RecordedModel
 from mlesearch.storage.store import open_store
 folder = Path(sys.argv[1])
@@ -287,7 +250,7 @@ print(RecordedModel(Slow(), tape(open_store(folder / "store", sys.argv[2]), "rec
 
 @pytest.mark.parametrize("form", FORMS)
 def test_of_many_processes_that_ask_for_one_key_one_calls(form: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ASKER, str(tmp_path), form, str(Path(__file__).parents[2])]
+    command = python(ASKER, tmp_path, form)
     askers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [p.communicate(timeout=120)[0] for p in askers] == ["reply 1\n"] * 3
     assert (tmp_path / "calls").read_text() == "x"

@@ -4,10 +4,8 @@ import json
 import math
 import random
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from mlesearch.models.simulated.engineer import Dial, Engineer, make
 from mlesearch.models.simulated.reading import PROMPT_WORTH, Prompt, read, worth
 from mlesearch.models.simulated.spaces import TASKS, Edit, apply, render, space
 from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Node, Op, Proposal, Status
+from tests.support.command import python
 from tests.support.simulated_prompts import ask, call, program, request, written
 
 FULL = 10_000
@@ -191,7 +190,7 @@ def test_only_the_messages_and_the_replicate_matter():
 
 def test_replies_do_not_depend_on_process_hash_seed_or_order():
     code = (
-        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import hashlib\n"
         "from tests.support.simulated_prompts import call, program\n"
         "from mlesearch.models.simulated.engineer import make\n"
         "from mlesearch.models.simulated.spaces import TASKS, space\n"
@@ -203,11 +202,8 @@ def test_replies_do_not_depend_on_process_hash_seed_or_order():
         "    texts += [call(model, task, op, *parts, proposal=i).text for op in Op for i in range(3)]\n"
         "print(hashlib.sha256('\\n'.join(texts).encode()).hexdigest())"
     )
-    folder = str(Path(__file__).parents[2])
     seen = {
-        subprocess.run(
-            [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
-        ).stdout
+        subprocess.run(python(code), capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}).stdout
         for s in ("0", "1", "77")
     }
     assert len(seen) == 1

@@ -7,11 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 from mlesearch.optimizers.base import factory, names
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests.support.paths import DOCS
 
 
 def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mlesearch.sandbox import environment
+from tests.support.paths import ROOT
 
 UID = 61_239
-ROOT = Path(__file__).parents[2]
 _SUPPORTED = "import sys; sys.exit(sys.version_info < (3, 11))"
 
 

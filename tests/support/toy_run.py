@@ -211,3 +211,7 @@ def run(folder: Path, should_stop: Callable[[], bool] = lambda: False, **options
 def prompt_text(messages: tuple[Message, ...]) -> str:
     """All of a prompt as one text."""
     return "\n".join(m.content for m in messages)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""

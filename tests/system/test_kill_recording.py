@@ -22,7 +22,8 @@ from mlesearch.storage.journal import read
 from mlesearch.storage.store import open_store
 from mlesearch.study.verify import verify
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
-from tests.system.test_kill import alive, journals, once_each
+from tests.support.command import alive
+from tests.support.journals import journals, once_each
 
 KILLS = 50
 WORKERS = 2

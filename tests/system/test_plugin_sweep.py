@@ -6,14 +6,14 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.system.test_cli import cli
+from tests.support.command import cli
+from tests.support.paths import DOCS
 
-DOC = Path(__file__).parents[2] / "docs" / "adding_a_strategy.md"
+DOC = DOCS / "adding_a_strategy.md"
 
 
 @pytest.fixture(scope="module")
