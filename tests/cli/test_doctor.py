@@ -17,7 +17,7 @@ from mlesearch.cli import doctor
 from mlesearch.cli import sandbox as machine
 from mlesearch.cli.main import main
 from mlesearch.sandbox import environment, ladder
-from mlesearch.sandbox import gpus as gpu_room
+from mlesearch.sandbox import gpus as gpu_module
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, PROMISES
@@ -104,18 +104,18 @@ def test_no_rung_at_all_is_a_lack(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gpus_are_tried_one_by_one() -> None:
-    def computed(gpu: gpu_room.Gpu) -> str:
+    def computed(gpu: gpu_module.Gpu) -> str:
         if gpu.index == 1:
             raise SandboxUnavailable("a small computation failed: no kernel image")
         return "torch multiplied two matrices in 0.4 s"
 
-    inventory = gpu_room.Inventory(gpus(2), "left out, since they are split into MIG instances: GPU-9")
+    inventory = gpu_module.Inventory(gpus(2), "left out, since they are split into MIG instances: GPU-9")
     good, bad, note = doctor.gpu_findings(inventory, computed)
     assert (good.level, bad.level, note.level) == ("ok", "LACK", "note")
     assert good.found == "0: Fake 9000, 24 GiB: torch multiplied two matrices in 0.4 s"
     assert "no kernel image" in bad.found
     assert "CUDA_VISIBLE_DEVICES" in bad.todo
-    (none,) = doctor.gpu_findings(gpu_room.Inventory(said="nvidia-smi is not installed"), computed)
+    (none,) = doctor.gpu_findings(gpu_module.Inventory(said="nvidia-smi is not installed"), computed)
     assert (none.level, none.found) == ("note", "none: nvidia-smi is not installed")
 
 

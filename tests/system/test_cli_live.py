@@ -82,6 +82,6 @@ def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
         stub.choose = lambda _body: None
         second = run_live(tmp_path, stub, *sweep, *rest)
         assert second.returncode == 0, second.stderr  # at once: a new launch asks again
-        ledger = CallCounters(tmp_path / "studies/main/limits.db")
-        assert ledger.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
-        ledger.close()
+        counters = CallCounters(tmp_path / "studies/main/limits.db")
+        assert counters.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
+        counters.close()

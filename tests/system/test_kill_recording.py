@@ -175,8 +175,8 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
                 os.kill(pid, signal.SIGKILL)
                 kills.append(time.monotonic())
             code = zygote.ended()
-            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as purse:
-                account = purse.account()
+            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as budget:
+                account = budget.account()
             assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
             if code == 1:
                 said = (tmp_path / "out.txt").read_text()
