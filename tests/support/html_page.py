@@ -11,43 +11,52 @@ _VOID = {"meta", "link", "br", "img", "input", "hr", "path", "rect", "use", "cir
 class Page(HTMLParser):
     """Collects what the tests ask of a page."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.ids, self.targets, self.links, self.open, self.words, self.heads = [], [], [], [], [], []
-        self.svgs, self.tags = [], []
+        self.ids: list[str | None] = []
+        self.targets: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.heads: list[str | None] = []
+        self.svgs: list[dict[str, str | None]] = []
+        self.tags: list[str] = []
         self.feed(text)
         assert not self.open
 
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
         self.tags.append(tag)
-        if "id" in attrs:
-            self.ids.append(attrs["id"])
-        for value in attrs.values():
+        if "id" in named:
+            self.ids.append(named["id"])
+        for value in named.values():
             self.targets += re.findall(r"url\(#([^)]+)\)", value or "")
-        if (attrs.get("href") or "").startswith("#"):
-            self.targets.append(attrs["href"][1:])
-        self.links += [attrs[key] for key in ("href", "src") if key in attrs and not attrs[key].startswith("#")]
+        href = named.get("href") or ""
+        if href.startswith("#"):
+            self.targets.append(href[1:])
+        found = [value for key in ("href", "src") if (value := named.get(key)) is not None]
+        self.links += [link for link in found if not link.startswith("#")]
         if tag == "svg":
-            self.svgs.append(attrs)
+            self.svgs.append(named)
         if tag == "th":
-            self.heads.append(attrs.get("scope"))
+            self.heads.append(named.get("scope"))
         if tag not in _VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         if tag not in _VOID:
             self.open.pop()
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if tag not in _VOID:
             assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] not in {"style", "script"}:
             self.words.append(data)
 
     @property
-    def text(self):
+    def text(self) -> str:
+        """What a reader sees."""
         return re.sub(r"\s+", " ", " ".join(self.words))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlesearch.models.markup import block, python_fence
 from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
 from mlesearch.models.simulated.engineer import Engineer
@@ -9,7 +11,14 @@ from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, r
 from mlesearch.types import Op
 
 
-def program(task: str, pipeline: Pipeline, role: str = "base", status: str = "ok", score: str = "0.5", bugs=()) -> str:
+def program(
+    task: str,
+    pipeline: Pipeline,
+    role: str = "base",
+    status: str = "ok",
+    score: str = "0.5",
+    bugs: tuple[str, ...] = (),
+) -> str:
     return block("program", python_fence(render(task, pipeline, bugs)), role=role, node=1, status=status, score=score)
 
 
@@ -24,7 +33,7 @@ def request(
     return Request(messages, Sampling(), Address(run, 0, proposal, op, attempt), entropy, 60.0)
 
 
-def call(model: Engineer, task: str, op: Op, *parts: str, **address) -> Reply:
+def call(model: Engineer, task: str, op: Op, *parts: str, **address: Any) -> Reply:
     return model.complete(request(ask(task, op, *parts), op, **address))
 
 
