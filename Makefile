@@ -31,7 +31,7 @@ slow: $(VENV)/.test
 	@$(BIN)/python -m pytest -m slow --benchmark-disable
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m pytest -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+	@$(BIN)/python -m pytest tests/bench -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 peers: $(VENV)/.test $(PEERS)/.done
 	@$(BIN)/python -m pytest -m peers --benchmark-disable

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support import command
 from tests.support.paths import ROOT
@@ -25,17 +24,23 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
             yield from (("." * node.level + (node.module or ""), alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name.partition(".")[0] == "tests")
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "import " in node.value:
-            for line in node.value.splitlines():
-                words = line.split()
-                if words[:1] == ["from"] and words[1].partition(".")[0] == "tests":
-                    yield words[1], ""
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from ((module, "") for module in re.findall(r"^\s*from (tests\b[\w.]*) import ", node.value, re.M))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(TESTS)))
-def test_tests_import_helpers_and_never_a_test(path: Path) -> None:
-    for module, name in imported(path):
-        assert module.startswith("tests.support") or (module, name) == ("tests", "support"), (module, name)
+def test_tests_import_helpers_and_never_a_test() -> None:
+    found = [(path.name, module, name) for path in FILES for module, name in imported(path)]
+    assert [f for f in found if not f[1].startswith("tests.support") and f[1:] != ("tests", "support")] == []
+    assert len(found) > 100
+
+
+def test_benchmarks_are_in_bench() -> None:
+    arguments = {
+        path: [n.arg for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.arg)] for path in FILES
+    }
+    named = {path for path, found in arguments.items() if "benchmark" in found}
+    assert named
+    assert {path.relative_to(TESTS).parts[0] for path in named} == {"bench"}
 
 
 def test_only_what_is_in_system_starts_the_command_line() -> None:

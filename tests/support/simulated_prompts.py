@@ -1,4 +1,4 @@
-"""Prompts for the simulated engineer's tests, written block by block as the operators write them."""
+"""Simulated engineers, and prompts for them, written block by block as the operators write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from mlesearch.models.markup import block, python_fence
 from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
-from mlesearch.models.simulated.engineer import Engineer
+from mlesearch.models.simulated.engineer import Engineer, make
 from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render
 from mlesearch.types import Op
 
@@ -45,3 +45,12 @@ def written(reply: Reply) -> Recognised:
     found = recognise(rest.removesuffix("```"))
     assert found is not None
     return found
+
+
+FULL = 10_000
+"""Breadth: more than any space has steps."""
+
+
+def engineer(c: float, name: str = "sim", **more: object) -> Engineer:
+    """Of this capability, without bugs, with every step open to it."""
+    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, **more})
