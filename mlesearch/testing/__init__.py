@@ -5,3 +5,8 @@ one's checks, by `contract_run`). The stand-ins are `openai_stub` and `serve` fo
 for a rung. It imports optimizers, models and sandbox; only the command line imports it, and the suites need
 `mlesearch[test]`.
 """
+
+import sys
+
+if (_pytest := sys.modules.get("pytest")) is not None:  # failures in the suites then show the values compared
+    _pytest.register_assert_rewrite(*(f"{__name__}.{suite}_contract" for suite in ("optimizer", "model", "sandbox")))

@@ -28,8 +28,8 @@ from mlesearch.testing import contract_checks, contract_run
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import ConfigError, SandboxUnavailable
 from tests.support.gpu_machine import answer, entry, gpus, install
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
 

@@ -14,9 +14,9 @@ from mlesearch.operators.base import Scene
 from mlesearch.storage import codec
 from mlesearch.storage.journal import read
 from mlesearch.types import Direction, GuidanceKind, Op, Proposal
-from tests.engine.test_loop import Scripted, drafts
-from tests.optimizers.test_contract import PRESETS
 from tests.support import toy_run
+from tests.support.presets import PRESETS
+from tests.support.scripted_strategy import Scripted, drafts
 from tests.support.toy_run import ToyModel, ToySandbox
 
 STEPS = 24

@@ -15,7 +15,8 @@ from mlesearch.models import markup
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import Ask, Tell, a_hypothesis, simulate
 from mlesearch.types import GuidanceKind, Op, Outcome, Problem, Status, VerdictKind
-from tests.optimizers.test_gome import (
+from tests.support import toy_run
+from tests.support.gome_driver import (
     ACC,
     BETTER_CODE,
     LEAK,
@@ -30,7 +31,6 @@ from tests.optimizers.test_gome import (
     proposals,
     texts,
 )
-from tests.support import toy_run
 from tests.support.toy_run import ToyModel, ToySandbox
 
 SWITCHES = [

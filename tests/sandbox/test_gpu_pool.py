@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.testing.sandbox_contract.processes import gone, processes_with
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import ConfigError, ExecStatus
+from tests.support.command import python
 from tests.support.gpu_machine import answer, entry, gpus, install
 
 local_only = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
@@ -119,7 +119,6 @@ def test_wrong_slots_are_refused(slots: int, tmp_path: Path) -> None:
 
 WORKER = """
 import json, os, random, sys, time
-sys.path.insert(0, sys.argv[4])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
 from mlesearch.sandbox.gpu.pool import GpuPool
@@ -137,8 +136,7 @@ with open(folder / f"log-{seed}", "w") as log:
 
 
 def test_200_jobs_of_8_processes_never_overlap(tmp_path: Path) -> None:
-    here = str(Path(__file__).parents[2])
-    workers = [subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), str(n), "25", here]) for n in range(8)]
+    workers = [subprocess.Popen(python(WORKER, tmp_path, n, 25)) for n in range(8)]
     assert [w.wait(120) for w in workers] == [0] * 8
     jobs = [json.loads(line) for n in range(8) for line in (tmp_path / f"log-{n}").read_text().splitlines()]
     assert len(jobs) == 200
@@ -157,7 +155,6 @@ def test_200_jobs_of_8_processes_never_overlap(tmp_path: Path) -> None:
 
 HOLDER = """
 import sys, time
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
 from mlesearch.sandbox.gpu.pool import GpuPool
@@ -169,7 +166,7 @@ time.sleep(60)
 
 
 def test_kill_9_of_a_holder_frees_all_that_it_held(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLDER, str(tmp_path), str(Path(__file__).parents[2])]
+    command = python(HOLDER, tmp_path)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -271,7 +268,6 @@ class FreedAtThirdAttempt(GpuPool):
 
 ORCHESTRATOR = """
 import sys
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
 from mlesearch.sandbox.gpu.pool import GpuPool
@@ -283,7 +279,7 @@ root = Path(sys.argv[1])
 pool = GpuPool(gpus(1), 1, root / "locks")
 sandbox = GpuSandbox(LocalSandbox(), inventory=Inventory(gpus(1)), pool=pool)
 spec = Spec("t@1", root / "public", limits=Limits(time_s=60, memory_bytes=1 << 30), gpus=1)
-sandbox.run(sandbox.prepare(spec), Job("a", sys.argv[3], 60.0, root / "out"))
+sandbox.run(sandbox.prepare(spec), Job("a", sys.argv[2], 60.0, root / "out"))
 """
 
 
@@ -297,7 +293,7 @@ def test_kill_9_of_the_orchestrator_frees_the_gpu_with_the_tree_and_not_before(s
     sleeper = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
     program = f"import subprocess, sys, time\nsubprocess.Popen({sleeper}, start_new_session=True)\ntime.sleep(60)"
     pool = GpuPool(gpus(1), 1, tmp_path / "locks")
-    command = [sys.executable, "-c", ORCHESTRATOR, str(tmp_path), str(Path(__file__).parents[2]), program]
+    command = python(ORCHESTRATOR, tmp_path, program)
     with subprocess.Popen(command) as orchestrator:
         end = time.monotonic() + 60
         # with its arguments: a child of the orchestrator has the program's text in its command line, until its exec

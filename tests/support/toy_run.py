@@ -117,8 +117,23 @@ class ToySandbox:
     jobs: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def identity(self) -> Mapping[str, object]:
+        return {"rung": self.name}
+
+    def packages(self) -> Mapping[str, str]:
+        return {}
+
+    def check(self) -> None:
+        pass
+
     def prepare(self, spec: Spec) -> Slot:
         return Slot(spec)
+
+    def reap_orphans(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
         if self.keep:
@@ -211,3 +226,7 @@ def run(folder: Path, should_stop: Callable[[], bool] = lambda: False, **options
 def prompt_text(messages: tuple[Message, ...]) -> str:
     """All of a prompt as one text."""
     return "\n".join(m.content for m in messages)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""

@@ -22,7 +22,8 @@ from mlesearch.storage.journal import read
 from mlesearch.storage.store import open_store
 from mlesearch.study.verify import verify
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
-from tests.system.test_kill import alive, journals, once_each
+from tests.support.command import alive
+from tests.support.journals import journals, once_each
 
 KILLS = 50
 WORKERS = 2
@@ -174,8 +175,8 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
                 os.kill(pid, signal.SIGKILL)
                 kills.append(time.monotonic())
             code = zygote.ended()
-            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as purse:
-                account = purse.account()
+            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as budget:
+                account = budget.account()
             assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
             if code == 1:
                 said = (tmp_path / "out.txt").read_text()

@@ -22,7 +22,7 @@ from mlesearch.storage.store import open_store
 from mlesearch.study.archive import export, unpack
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
-from tests.system.test_cli import MLESEARCH, cli
+from tests.support.command import MLESEARCH, cli
 
 KEY = "abcd-very-secret-0123456789"
 GUARD = """
