@@ -16,8 +16,9 @@ from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.resume import BadProposal, ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
 from mlesearch.storage.codec import Json
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.journal import read
 from mlesearch.types import (
     Direction,
     Op,

@@ -13,7 +13,8 @@ from test_cli_live import _run
 
 from mlesearch.models.registry import make_model
 from mlesearch.storage.codec import usage_from_json
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.events import without_durations
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 
 LATENCY_S = 1.0
