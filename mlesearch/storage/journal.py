@@ -20,6 +20,8 @@ from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
+JOURNAL = "journal.jsonl"
+"""Its name in the run's folder."""
 
 
 class JournalError(MlesearchError):
