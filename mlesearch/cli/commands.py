@@ -254,12 +254,13 @@ def report(args: Namespace) -> int:
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
     from mlesearch.cli import doctor as room
+    from mlesearch.types import Level
 
     print(room.versions(), flush=True)
     lacking = 0
     for finding in room.examine():
-        print(finding, flush=True)
-        lacking += finding.level is room.Level.LACK
+        print(room.line(finding), flush=True)
+        lacking += finding.level is Level.ERROR
     print(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
     return 1 if lacking else 0
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlesearch.engine.folder import output_of
-from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.blobs import Blobs, output_of
 from mlesearch.storage.documents import best_so_far, read_run
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
 from mlesearch.study.fold import PROGRAMS, FoldedRun, check_run_folder, fold

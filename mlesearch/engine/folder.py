@@ -18,26 +18,16 @@ from pathlib import Path
 from mlesearch.engine.replay import FollowedJournal, Recording
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
-from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.blobs import Blobs, output_of
 from mlesearch.storage.documents import BEST, GRADES, BestFile, GradeLine, read_grades
 from mlesearch.storage.events import CallKind, Embedded, Executed, HeaderFields, Replied, Revalidated, StageEvent, Told
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, Journal
-from mlesearch.storage.nouns import OutputJson
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
 INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
-
-
-def output_of(event: Executed, blobs: Blobs) -> OutputJson | None:
-    """Both streams of an *executed* event; None when the program printed nothing."""
-    output = event.get("output")
-    if isinstance(output, str):
-        loaded: OutputJson = json.loads(blobs.get(output))
-        return loaded
-    return output
 
 
 def _open_lines(path: Path) -> int:
