@@ -20,7 +20,7 @@ events = st.builds(
     texts,
 )
 bad_lines = st.one_of(
-    st.sampled_from([b"", b"garbage", b"[1,2]", b'{"type":"ask', b"\0\0\0", b"{}", b'{"type":"journal"}']),
+    st.sampled_from([b"", b"garbage", b"[1,2]", b'{"type":"ask', b"\0\0\0", b"{}", b'{"type":[]}', b'{"type":"journal"}']),
     st.binary(max_size=8).filter(lambda b: b"\n" not in b),
 )
 
@@ -110,6 +110,20 @@ def test_an_event_of_an_unknown_type_is_refused_and_kept(path):
         with pytest.raises(JournalError, match=r"line 3: .*its type is 'dreamt'"):
             use(path)
     assert path.read_bytes() == content  # it may be of a later version: nothing is cut off
+
+
+def test_a_repaired_journal_is_read_on_where_it_was_sound(path):
+    path.unlink(missing_ok=True)
+    asked, told = {"type": "asked", "id": 0}, {"type": "told", "id": 0}
+    with Journal(path, {"mlesearch": "test", "run": "r"}) as journal:
+        journal.append(asked)
+    with open(path, "ab") as file:
+        file.write(b"\0" * 40 + b"\n")
+    found, offset = follow(path)
+    assert found == [asked]
+    with Journal(path, {"mlesearch": "test", "run": "r"}) as journal:
+        journal.append(told)
+    assert follow(path, offset) == ([told], path.stat().st_size)
 
 
 def test_a_journal_that_is_just_being_made_has_no_events_yet(path):
