@@ -36,11 +36,11 @@ from mlesearch.engine.trial import (
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, Reply
 from mlesearch.sandbox.protocol import Job, execute
-from mlesearch.storage.codec import Json, usage_from_json
+from mlesearch.storage.codec import usage_from_json
+from mlesearch.storage.events import StageEvent, Told, stage_of
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
 
-Stages = dict[tuple[str, int], Json]
-"""Events of one proposal by (type, attempt)."""
+Stages = dict[tuple[str, int], StageEvent]  # of one proposal
 
 
 class Engine:
@@ -336,23 +336,23 @@ class Engine:
         pending: dict[int, tuple[int, Proposal]] = {}
         told = {e["id"] for e in journal.events if e["type"] == "told"}
         for line, event in enumerate(journal.events, 2):
-            kind = event["type"]
-            self._real_before_us = event.get("real_us", self._real_before_us)
-            if kind == "asked":
+            if "real_us" in event:
+                self._real_before_us = event["real_us"]
+            if event["type"] == "asked":
                 proposal = fold.asked(event, line)
                 self._time.restore(event["worker"], event["t"])
                 if self._admit(proposal):
                     pending[proposal.id] = (event["worker"], proposal)
                     if proposal.id not in told:
                         self._begin(event["worker"], proposal, event["used"])
-            elif kind == "told":
+            elif event["type"] == "told":
                 self._retell(fold, event, line, pending.pop(event["id"]))
-            elif kind in ("closing", "revalidated"):
+            elif event["type"] == "closing" or event["type"] == "revalidated":
                 self._closing = self._revalidation.recall(event) or self._closing
                 self._current.clear()
                 for worker in list(self._trials):  # its next call fitted no more
                     self._leave(worker)
-            elif kind == "ended":
+            elif event["type"] == "ended":
                 self._prune()
                 return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], self._meter.steps)
             else:
@@ -366,30 +366,31 @@ class Engine:
             self._submit(worker)
         return None
 
-    def _remember(self, event: Json, worker: int) -> None:
+    def _remember(self, event: StageEvent, worker: int) -> None:
         """A stage that was finished before the kill."""
         self._time.restore(worker, event["t"])
-        if "usage" in event:
+        if event["type"] == "executed":
+            self._meter.gpu_us += event["result"].get("gpu_us", 0)
+        else:
             self._meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
-        self._meter.gpu_us += event.get("result", {}).get("gpu_us", 0)
         trial, work = self._trials.get(worker), self._current.get(worker)
         if trial is None or trial.proposal.id != event["id"]:
-            self._stored.setdefault(event["id"], {})[(event["type"], event.get("attempt", 0))] = event
-        elif work is not None and work.key == (event["type"], event.get("attempt", 0)):
+            self._stored.setdefault(event["id"], {})[stage_of(event)] = event
+        elif work is not None and work.key == stage_of(event):
             del self._current[worker]
             self._meter.release(self._reserved.pop(worker, Reservation(0, 0)))
             self._proceed(worker, self._folder.recall(event))
 
-    def _retell(self, fold: StrategyFold, event: Json, line: int, begun: tuple[int, Proposal]) -> None:
+    def _retell(self, fold: StrategyFold, event: Told, line: int, begun: tuple[int, Proposal]) -> None:
         """An outcome that was told before the kill."""
         worker, proposal = begun
         stages = self._stored.pop(proposal.id, {})
         embedded = stages.get(("embedded", 0))
-        vectors = self._folder.vectors(embedded).vectors if embedded else ()
+        vectors = self._folder.vectors(embedded).vectors if embedded and embedded["type"] == "embedded" else ()
         outcome, verdicts = fold.told(event, vectors, line)
         node = None
         executed = stages.get(("executed", 0))
-        if executed is not None:
+        if executed is not None and executed["type"] == "executed":
             result = self._folder.result(executed)
             code = self._folder.blobs.get(executed["program"])
             node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlesearch import __version__
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.storage import codec
-from mlesearch.storage.codec import Json
+from mlesearch.storage.events import Asked, Embedded, Event, Header, Told
 from mlesearch.types import Embedding, MlesearchError, Node, Op, Outcome, Proposal, Verdict
 
 
@@ -55,14 +55,14 @@ _PROPOSABLE = frozenset({"draft", "debug", "improve", "merge", "diagnose", "hypo
 class StrategyFold:
     """Feeds a journal's events to a new strategy and compares."""
 
-    def __init__(self, optimizer: Optimizer, path: Path, header: Json) -> None:
+    def __init__(self, optimizer: Optimizer, path: Path, header: Header) -> None:
         """Use a strategy that was asked nothing yet."""
         self._optimizer = optimizer
         self._path = path
         self._version = header.get("mlesearch")
         self._ops: dict[int, str] = {}
 
-    def asked(self, event: Json, line: int) -> Proposal:
+    def asked(self, event: Asked, line: int) -> Proposal:
         """Ask with the journal's `used`.
 
         Raises:
@@ -74,7 +74,7 @@ class StrategyFold:
             self._mismatch(line, f"it proposes {_short(found)}, the journal has {_short(expected)}")
         return expected
 
-    def told(self, event: Json, embeddings: Sequence[Embedding], line: int) -> tuple[Outcome, Sequence[Verdict]]:
+    def told(self, event: Told, embeddings: Sequence[Embedding], line: int) -> tuple[Outcome, Sequence[Verdict]]:
         """Tell the journal's outcome.
 
         Raises:
@@ -96,7 +96,10 @@ class StrategyFold:
 
 
 def verify(
-    events: Iterable[Json], fold: StrategyFold, vectors: Callable[[Json], Sequence[Embedding]], first_line: int = 2
+    events: Iterable[Event],
+    fold: StrategyFold,
+    vectors: Callable[[Embedded], Sequence[Embedding]],
+    first_line: int = 2,
 ) -> int:
     """Replay a whole journal against a new strategy; returns how many decisions were compared.
 

@@ -19,7 +19,7 @@ from mlesearch.engine.scoring import Scorer, judge
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.workers import Workers
 from mlesearch.sandbox.protocol import Job, Spec, execute
-from mlesearch.storage.codec import Json
+from mlesearch.storage.events import Closing, Revalidated
 from mlesearch.types import MICROSECONDS, Direction, ExecResult, Node
 
 Rerun = tuple[int, int]
@@ -69,7 +69,7 @@ class Revalidation:
         self._should_stop = should_stop
         self._rounds: Rounds | None = None
 
-    def recall(self, event: Json) -> RunStatus | None:
+    def recall(self, event: Closing | Revalidated) -> RunStatus | None:
         """Take up an event of an earlier process; returns how the search had ended where the event says it."""
         if event["type"] == "closing":
             self._begin(event["candidates"], event["t"])

@@ -27,6 +27,7 @@ from mlesearch.models.protocol import (
     total_usage,
 )
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
+from mlesearch.storage.events import CallKind
 from mlesearch.types import (
     Diagnosis,
     ExecResult,
@@ -78,7 +79,7 @@ class Role:
 class Call:
     """Work: one model call. `kind` is the event it becomes: reply or review."""
 
-    kind: str
+    kind: CallKind
     request: Request
     role: Role
 
@@ -225,7 +226,7 @@ class Trial:
         return c.operators.render(scene)
 
     def _converse(
-        self, op: Op, kind: str, attempt: int, render: Callable[[bool], tuple[Message, ...]]
+        self, op: Op, kind: CallKind, attempt: int, render: Callable[[bool], tuple[Message, ...]]
     ) -> Generator[Work, object, Parsed]:
         """Call until the reply parses: one repair turn, one retry after truncation, one shrink of the context.
 
@@ -263,7 +264,7 @@ class Trial:
             attempt += 1
 
     def _call(
-        self, kind: str, op: Op, attempt: int, messages: tuple[Message, ...], sampling: Sampling, role: Role
+        self, kind: CallKind, op: Op, attempt: int, messages: tuple[Message, ...], sampling: Sampling, role: Role
     ) -> Generator[Work, object, Reply]:
         c, p = self._c, self.proposal
         address = Address(c.run_id, p.trace, p.id, op, attempt)
