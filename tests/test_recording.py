@@ -103,7 +103,7 @@ def _parts(folder: Path, kept: Kept, recording: Recording | None = None, **optio
     made.folder.close()
     (folder / "journal.jsonl").unlink()
     record = RunFolder(folder, {}, durable=False, keep_prompts=False, recording=recording)
-    return replace(made, folder=record, recording=recording)
+    return replace(made, folder=record, execution=replace(made.execution, recording=recording))
 
 
 def _record(folder: Path, kept: Kept, stops: list[int], kills: list[int] | None = None, **options: object) -> RunStatus:
@@ -192,7 +192,8 @@ def test_a_killed_replay_goes_on(tmp_path: Path) -> None:
             keep_prompts=False,
             recording=(recording := Recording(tmp_path / "recorded/journal.jsonl")),
         )
-        Engine(replace(made, folder=record, recording=recording)).run()
+        execution = replace(made.execution, recording=recording)
+        Engine(replace(made, folder=record, execution=execution)).run()
         record.close()
         assert (tmp_path / "replayed/journal.jsonl").read_bytes() == b"".join(whole)
 

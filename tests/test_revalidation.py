@@ -19,7 +19,7 @@ from test_engine import Killed, Scripted, _copy, comparable, drafts, events
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.parts import Revalidate, RunStatus
 from mlesearch.engine.revalidation import Rounds
 from mlesearch.engine.selection import Selection
 from mlesearch.sandbox.protocol import Spec
@@ -68,9 +68,10 @@ class ToySplits:
 def run(folder, *, should_stop=lambda: False, k=3, splits=2, selection="revalidate", **options):
     options = {"sandbox": FreshSandbox(), "strategy": Scripted(*drafts(7)), "budget": Budget(steps=6)} | options
     parts = house.parts(folder, selection=selection, **options)
-    parts = replace(parts, splits=ToySplits(folder), revalidate_k=k, revalidate_splits=splits)
+    fresh = ToySplits(folder)
+    parts = replace(parts, revalidate=Revalidate(fresh, k, splits))
     try:
-        return Engine(parts, should_stop).run(), parts.splits
+        return Engine(parts, should_stop).run(), fresh
     finally:
         parts.folder.close()
 

@@ -112,7 +112,7 @@ def verify_run(folder: Path) -> int:
     from functools import partial
 
     from mlesearch.config.build import proposal_rng
-    from mlesearch.engine.resume import StrategyFold, verify
+    from mlesearch.engine.strategy_fold import StrategyFold, verify
     from mlesearch.models.protocol import replicate_entropy
     from mlesearch.optimizers.base import factory
     from mlesearch.types import Context, Direction, Problem

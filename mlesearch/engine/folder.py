@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
+from mlesearch.engine.work import CallKind
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
 from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.codec import Json
+from mlesearch.storage.events import Embedded, Executed, Replied, Revalidated, Told
 from mlesearch.storage.files import read_lines, write_atomically
 from mlesearch.storage.journal import Journal
 from mlesearch.tasks.protocol import Grade
@@ -29,7 +31,7 @@ INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
 
 
-def output_of(event: Json, blobs: Blobs) -> Json | None:
+def output_of(event: Executed, blobs: Blobs) -> Json | None:
     """Both streams of an *executed* event; None when the program printed nothing."""
     output = event.get("output")
     if isinstance(output, str):
@@ -91,11 +93,11 @@ class RunFolder:
         """A strategy proposed; `t` is the worker's charged time."""
         self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
 
-    def replied(self, kind: str, id: int, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
+    def replied(self, kind: CallKind, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
         """A model answered (`kind` is reply or review); `charged_nusd` is what the budget was charged."""
-        event: Json = {
+        event: Replied = {
             "type": kind,
-            "id": id,
+            "id": request.address.proposal,
             "op": request.address.op.value,
             "attempt": request.address.attempt,
             "t": t,
@@ -112,20 +114,26 @@ class RunFolder:
         if reply.usage.cost_nusd is None:
             event["charged_nusd"] = charged_nusd
         if reply.dropped:
-            event["dropped"] = reply.dropped
+            event["dropped"] = list(reply.dropped)
         self.journal.append(event, self._durable)
 
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
         """Hypotheses got their vectors."""
         blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
-        event: Json = {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}
+        event: Embedded = {
+            "type": "embedded",
+            "id": id,
+            "t": t,
+            "usage": codec.usage_to_json(reply.usage),
+            "blob": blob,
+        }
         if reply.usage.cost_nusd is None:
             event["charged_nusd"] = charged_nusd
         self.journal.append(event, durable)
 
     def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
         """A program ended."""
-        event: Json = {
+        event: Executed = {
             "type": "executed",
             "id": id,
             "t": t,
@@ -143,8 +151,13 @@ class RunFolder:
 
         `problem` is what was wrong with the submission of a program that ended well.
         """
-        event: Json = {"type": "told", "id": outcome.id, "t": t, "real_us": real_us}
-        event["outcome"] = codec.outcome_to_json(outcome)
+        event: Told = {
+            "type": "told",
+            "id": outcome.id,
+            "t": t,
+            "real_us": real_us,
+            "outcome": codec.outcome_to_json(outcome),
+        }
         if problem:
             event["problem"] = problem
         if verdicts:
@@ -159,8 +172,15 @@ class RunFolder:
         self, id: int, split: int, worker: int, t: int, score: float | None, problem: str, result: ExecResult
     ) -> None:
         """A candidate was run on a fresh split; what it submitted there is of no further use."""
-        event: Json = {"type": "revalidated", "id": id, "split": split, "worker": worker, "t": t, "score": score}
-        event["result"] = codec.result_to_json(result)
+        event: Revalidated = {
+            "type": "revalidated",
+            "id": id,
+            "split": split,
+            "worker": worker,
+            "t": t,
+            "score": score,
+            "result": codec.result_to_json(result),
+        }
         if problem:
             event["problem"] = problem
         self.journal.append(event, self._durable)
@@ -174,13 +194,13 @@ class RunFolder:
 
     # reading events back
 
-    def recall(self, event: Json) -> Reply | EmbedReply | ExecResult:
+    def recall(self, event: Replied | Embedded | Executed) -> Reply | EmbedReply | ExecResult:
         """The result of a stage, from its event."""
         if event["type"] == "executed":
             return self.result(event)
         return self.vectors(event) if event["type"] == "embedded" else self.reply(event)
 
-    def reply(self, event: Json) -> Reply:
+    def reply(self, event: Replied) -> Reply:
         """The reply of a *reply* or *review* event."""
         return Reply(
             event["text"] if "text" in event else self.blobs.get(event["blob"]),
@@ -190,12 +210,12 @@ class RunFolder:
             tuple(event.get("dropped", ())),
         )
 
-    def vectors(self, event: Json) -> EmbedReply:
+    def vectors(self, event: Embedded) -> EmbedReply:
         """The vectors of an *embedded* event."""
         rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
         return EmbedReply(rows, codec.usage_from_json(event["usage"]))
 
-    def result(self, event: Json) -> ExecResult:
+    def result(self, event: Executed) -> ExecResult:
         """The result of an *executed* event."""
         return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
 

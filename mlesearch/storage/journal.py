@@ -14,8 +14,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.events import Event, Header
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
@@ -89,25 +91,26 @@ class Journal:
             JournalError: it is corrupt, or another process is writing it.
         """
         self.path = path
-        self.events: list[Json] = []
+        self.header: Header
+        self.events: list[Event] = []
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             _lock(self._fd, path, lock_wait_s)
             if os.fstat(self._fd).st_size:
                 self.header, self.events = self._recover()
             else:
-                self.header = {"type": "journal", "format": FORMAT, **header}
+                self.header = cast("Header", {"type": "journal", "format": FORMAT, **header})
                 self.append(self.header, durable=True)
         except BaseException:
             os.close(self._fd)
             raise
 
-    def _recover(self) -> tuple[Json, list[Json]]:
+    def _recover(self) -> tuple[Header, list[Event]]:
         header, events, sound = _parse(self.path)
         if os.fstat(self._fd).st_size != sound:
             os.ftruncate(self._fd, sound)
             os.fsync(self._fd)
-        return header, events
+        return cast("Header", header), cast("list[Event]", events)
 
     def append(self, event: Mapping[str, object], durable: bool = False) -> None:
         """Write one event; `durable` makes it survive a power cut.
