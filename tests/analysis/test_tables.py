@@ -1,0 +1,369 @@
+"""Reading, refusing, and treating missing runs; curves and accounts against small cases done by hand."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlesearch.analysis import accounts
+from mlesearch.analysis.claim import arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.curves import axis_points, best_so_far, mean_curve
+from mlesearch.analysis.results import analyse
+from mlesearch.analysis.schema import CALLS, NODES, RUNS, typed
+from mlesearch.analysis.tables import apply_policy, read, validate
+from mlesearch.analysis.terminal import medal_rows, medal_table
+from mlesearch.analysis.wording import declaration
+from mlesearch.types import ConfigError
+from tests.support.synthetic_study import synthetic, write
+
+
+@pytest.fixture(scope="module")
+def study():
+    return synthetic(models=2, tasks=3, seeds=2, steps=4)
+
+
+def changed(tables, **columns):
+    """The tables with cells of table runs changed: column={row: value}."""
+    runs = tables.runs.copy()
+    for column, cells in columns.items():
+        for row, value in cells.items():
+            runs.loc[row, column] = value
+    return replace(tables, runs=runs)
+
+
+def refusal(tables):
+    with pytest.raises(ConfigError) as caught:
+        validate(tables)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_package_itself_is_light():
+    heavy = "{'numpy', 'pandas', 'scipy', 'matplotlib', 'jinja2'}"
+    code = f"import sys, mlesearch.analysis; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_written_tables_are_read_back(study, tmp_path):
+    tables = read(write(study, tmp_path))
+    validate(tables)
+    assert list(tables.runs.columns)[: len(RUNS)] == list(RUNS)
+    assert list(tables.calls.columns) == list(CALLS)
+    assert tables.runs["seed"].dtype == "int64"
+    assert tables.runs["gold"].dtype == bool
+    assert tables.nodes["base"].dtype == "Int64"
+    assert len(tables.nodes) == len(study.nodes)
+    assert tables.simulated
+
+
+def test_extension_types_and_empty_cells_are_understood(study, tmp_path):
+    runs = study.runs.convert_dtypes()
+    row = runs.index[0]
+    runs.loc[row, "status"] = "missing"
+    for column in ("gold", "silver", "bronze", "above_median", "valid"):
+        runs.loc[row, column] = False
+    for column in ("simulated", "score", "capability", "tier", "lower_is_better", "steps", "hardware"):
+        runs.loc[row, column] = pd.NA
+    tables = read(write(replace(study, runs=runs), tmp_path))
+    validate(tables)
+    assert tables.runs["simulated"].all()
+    assert tables.runs.loc[row, "hardware"] is None
+    assert np.isnan(tables.runs.loc[row, "score"])
+    assert analyse(tables).policy.missing == 1
+
+
+def test_what_cannot_be_read_is_named(study, tmp_path):
+    with pytest.raises(ConfigError, match=r"study\.json is expected"):
+        read(tmp_path)
+    folder = write(study, tmp_path)
+    (folder / "calls.parquet").unlink()
+    with pytest.raises(ConfigError, match=r"calls\.parquet does not exist: collect the study first"):
+        read(folder)
+    (folder / "calls.parquet").write_bytes(b"not parquet")
+    with pytest.raises(ConfigError, match=r"calls\.parquet cannot be read"):
+        read(folder)
+    write(study, folder)
+    (folder / "study.json").write_text("{")
+    with pytest.raises(ConfigError, match="not valid JSON"):
+        read(folder)
+    (folder / "study.json").write_text("[]")
+    with pytest.raises(ConfigError, match="holds list, expected an object"):
+        read(folder)
+
+
+def test_columns_are_checked(study):
+    with pytest.raises(ConfigError, match="table runs lacks the columns gold, steps"):
+        typed(study.runs.drop(columns=["gold", "steps"]), RUNS, "runs")
+    with pytest.raises(ConfigError, match=r"runs\.model is empty in row 2"):
+        typed(changed(study, model={2: None}).runs, RUNS, "runs")
+    with pytest.raises(ConfigError, match=r"runs\.cost_usd does not hold numbers"):
+        typed(study.runs.assign(cost_usd="dear"), RUNS, "runs")
+    with pytest.raises(ConfigError, match=r"runs\.gold holds something other than true or false"):
+        typed(study.runs.assign(gold="yes"), RUNS, "runs")
+    assert "medal" not in typed(study.nodes.drop(columns="medal"), NODES, "nodes").columns
+
+
+def test_each_refusal_says_what_and_where(study):
+    validate(study)
+    first = study.runs.iloc[0]
+    again = replace(study, runs=pd.concat([study.runs, study.runs.iloc[[0]].assign(run_id="other")], ignore_index=True))
+    assert f"two rows for model={first['model']}, strategy=random" in refusal(again)
+    assert f"two rows for run_id={first['run_id']}" in refusal(changed(study, run_id={1: first["run_id"]}))
+    assert "has status 'done'; allowed: ok, failed, timeout, missing" in refusal(changed(study, status={3: "done"}))
+    two = changed(study, valid={0: True}, gold={0: True}, bronze={0: True}, silver={0: False})
+    assert f"run {first['run_id']} has more than one medal flag (gold, bronze)" in refusal(two)
+    medal = changed(study, valid={0: False}, gold={0: True}, silver={0: False}, bronze={0: False})
+    assert "though its submission is invalid" in refusal(medal)
+    assert "mixes 47 simulated with 1 live" in refusal(changed(study, simulated={0: False}))
+    assert "says simulated=False" in refusal(replace(study, study={**study.study, "simulated": False}))
+    hole = replace(study, runs=study.runs.drop(index=5))
+    row = study.runs.loc[5]
+    place = f"model={row['model']}, strategy={row['strategy']}, variant=base, task={row['task']}, seed=1"
+    assert place in refusal(hole)
+    assert "strategy annealing of the declared grid has no row" in refusal(
+        replace(study, study={**study.study, "grid": {"strategies": ["random", "annealing"]}})
+    )
+    assert "seed=7" in refusal(replace(study, study={**study.study, "grid": {"seeds": [0, 1, 7]}}))
+    assert "table runs is empty" in refusal(replace(study, runs=study.runs.iloc[:0]))
+    stranger = study.nodes.assign(run_id=["nobody", *study.nodes["run_id"][1:]])
+    assert "table nodes has rows of run 'nobody'" in refusal(replace(study, nodes=stranger))
+
+
+def with_missing(tables, rows):
+    gone = changed(tables, status=dict.fromkeys(rows, "missing"))
+    gone.runs.loc[list(rows), ["valid", "gold", "silver", "bronze", "above_median"]] = False
+    return gone
+
+
+def test_missing_runs_follow_the_named_policy(study):
+    row = study.runs.index[study.runs["gold"] | study.runs["silver"] | study.runs["bronze"]][0]
+    model, strategy, task = study.runs.loc[row, ["model", "strategy", "task"]]
+    tables = with_missing(study, [row])
+
+    def cell(policy):
+        kept, note = apply_policy(tables, policy)
+        counts = outcomes(kept.runs, models_of(kept), arms_of(kept), "valid")
+        return kept, note, counts
+
+    kept, note, counts = cell("fail")
+    assert (note.missing, note.expected, note.dropped_runs, len(kept.runs)) == (1, 48, 0, 48)
+    assert "1 of 48 runs are missing (policy: fail): each counts as a failed run" in note.words
+    assert (counts.counts == 2).all()
+
+    kept, note, counts = cell("drop_task")
+    assert note.dropped_tasks == (task,)
+    assert note.dropped_runs == 16
+    assert task not in counts.tasks
+    assert set(kept.nodes["run_id"]) <= set(kept.runs["run_id"])
+    assert "1 task left out for all models and strategies, 16 runs in all" in note.words
+
+    kept, note, counts = cell("drop_seed")
+    assert note.dropped_runs == 1
+    m, a = models_of(kept).names.index(model), [arm.label for arm in arms_of(kept)].index(strategy)
+    assert counts.counts[m, a, counts.tasks.index(task)] == 1
+    assert counts.counts.sum() == 47
+
+    with pytest.raises(ConfigError, match="unknown policy for missing runs 'ignore'; allowed: fail"):
+        apply_policy(tables, "ignore")
+
+
+def test_drop_seed_leaves_out_a_task_with_no_run_left(study):
+    cell = study.runs[["model", "strategy", "task"]].eq(study.runs.loc[0, ["model", "strategy", "task"]]).all(axis=1)
+    kept, note = apply_policy(with_missing(study, study.runs.index[cell]), "drop_seed")
+    assert note.dropped_tasks == ("task-00",)
+    assert set(kept.runs["task"]) == {"task-01", "task-02"}
+    everything = with_missing(study, study.runs.index)
+    for policy in ("drop_task", "drop_seed"):
+        with pytest.raises(ConfigError, match="leaves no task"):
+            apply_policy(everything, policy)
+
+
+def test_claims_are_checked_against_the_study(study):
+    def problem(**claim):
+        whole = {"treatment": "gome", "baseline": "greedy", "outcome": "any_medal"} | claim
+        tables = replace(study, study={**study.study, "claim": whole})
+        with pytest.raises(ConfigError) as caught:
+            analyse(tables)
+        return str(caught.value)
+
+    assert "claim.outcome is 'medals'; allowed: any_medal, gold" in problem(outcome="medals")
+    assert "compares gome with itself" in problem(baseline="gome")
+    assert "lacks the tier 'middle' of model" in problem(tiers=["low", "high"])
+    with pytest.raises(ConfigError, match="needs treatment, baseline and outcome"):
+        claim_of(replace(study, study={**study.study, "claim": {"treatment": "gome"}}))
+    tiers_only = synthetic(models=2, tasks=1, seeds=1, tiers=True)
+    both = {**tiers_only.study, "claim": {**tiers_only.study["claim"], "capability": True}}
+    with pytest.raises(ConfigError, match="the claim is about capability, but table runs has none for sim/model-01"):
+        models_of(replace(tiers_only, study=both))
+
+
+def test_a_claim_about_a_strategy_without_runs_is_said_and_nothing_is_confirmatory(study):
+    claim = {"treatment": "gnome", "baseline": "greedy", "outcome": "gold", "primary": "gnome wins"}
+    results = analyse(replace(study, study={**study.study, "claim": claim}))
+    assert not results.claim.declared
+    assert not results.main.confirmatory
+    assert results.claim.outcome == "gold"
+    assert "no runs of gnome" in declaration(results)
+    assert "Declared before the first run" not in declaration(results)
+
+
+def test_without_a_claim_greedy_is_the_baseline_and_all_is_exploratory():
+    tables = synthetic(models=2, tasks=3, claim=False)
+    claim = claim_of(tables)
+    assert (claim.baseline.label, claim.treatment.label, claim.declared) == ("greedy", "gome", False)
+    results = analyse(tables)
+    assert not results.main.confirmatory
+    raw = [gap.p for c in (results.main, *results.others) for gap in c.gaps]
+    adjusted = [gap.p_adjusted for c in (results.main, *results.others) for gap in c.gaps]
+    assert len(raw) == 6
+    assert all(a >= p for a, p in zip(adjusted, raw, strict=True))
+    assert claim_of(synthetic(models=1, strategies=("greedy",), tasks=1, claim=False)) is None
+
+
+@pytest.mark.parametrize("tiers", [False, True])
+def test_a_model_that_never_began_only_costs_the_order(tiers):
+    tables = synthetic(models=4, tasks=2, seeds=1, tiers=tiers)
+    unbegun = tables.runs["model"] == "sim/model-04"
+    gone = with_missing(tables, tables.runs.index[unbegun])
+    gone.runs.loc[unbegun, ["tier", "capability"]] = None
+    results = analyse(gone)
+    assert results.models.capability is None
+    assert results.main.slope is None
+    assert results.policy.missing == 8
+
+
+def test_variants_are_arms_of_their_own():
+    tables = synthetic(models=1, strategies=("greedy", "gome"), variants=("base", "no_memory"), tasks=2)
+    assert [arm.label for arm in arms_of(tables)] == ["greedy/base", "greedy/no_memory", "gome/base", "gome/no_memory"]
+    claim = claim_of(tables)
+    assert (claim.treatment.label, claim.baseline.label) == ("gome/base", "greedy/base")
+
+
+def test_arms_stand_baseline_first_and_treatment_last_unless_declared():
+    tables = synthetic(models=1, strategies=("gome", "random", "greedy", "mcts"), tasks=1, seeds=1)
+    assert [arm.label for arm in arms_of(tables)] == ["gome", "random", "greedy", "mcts"]
+    undeclared = replace(tables, study={**tables.study, "grid": {}})
+    assert [arm.label for arm in arms_of(undeclared)] == ["greedy", "mcts", "random", "gome"]
+    bare = replace(tables, study={**tables.study, "grid": None, "claim": None})
+    assert [arm.label for arm in arms_of(bare)] == ["gome", "greedy", "mcts", "random"]
+
+
+def test_tiers_order_models_where_capability_is_unknown():
+    models = models_of(synthetic(models=6, tasks=1, seeds=1, tiers=True))
+    assert models.ordinal
+    assert models.tier_order == ("low", "middle", "high")
+    assert models.capability.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def tiny_run(nodes, lower=False):
+    """One run with the given nodes: (step, time, validation, test, valid, verdict, medal)."""
+    runs = pd.DataFrame({"run_id": ["r"], "task": ["t"], "lower_is_better": [lower], "steps": [4], "charged_s": [40.0]})
+    names = ("step", "t_charged_s", "val_score", "test_score", "valid", "verdict", "medal")
+    frame = pd.DataFrame([dict(zip(names, node, strict=True)) for node in nodes])
+    return runs, frame.assign(run_id="r", op="improve", proposal=range(len(nodes)))
+
+
+def test_best_so_far_goes_by_validation_and_shows_the_test():
+    runs, nodes = tiny_run(
+        [
+            (1, 10.0, 0.5, 0.9, True, "", "gold"),
+            (2, 20.0, 0.6, 0.1, True, "", "none"),  # better by validation, worse on the test: it counts
+            (3, 30.0, 0.9, 0.8, True, "void", "silver"),  # void: never
+            (4, 40.0, None, None, False, "", "none"),
+        ]
+    )
+    best = best_so_far(nodes, runs)
+    assert best["step"].tolist() == [1.0, 2.0]
+    assert best["test_score"].tolist() == [0.9, 0.1]
+    assert best["standing"].tolist() == [1.0, 0.0]
+    assert best["medal"].tolist() == [1.0, 0.0]
+    curve = mean_curve(best, runs, "step", "medal", axis_points(best, runs, "step"))
+    assert curve.mean.tolist() == [0, 1, 0, 0, 0]
+    timed = mean_curve(best, runs, "t_charged_s", "medal", np.array([0.0, 9.9, 10.0, 19.9, 20.0, 99.0]))
+    assert timed.mean.tolist() == [0, 0, 1, 1, 0, 0]
+    assert np.isnan(timed.sem).all()
+
+
+def test_best_so_far_knows_the_direction():
+    runs, nodes = tiny_run(
+        [(1, 1.0, 0.5, 0.5, True, "", None), (2, 2.0, 0.4, 0.4, True, "", None), (3, 3.0, 0.7, 0.7, True, "", None)],
+        lower=True,
+    )
+    best = best_so_far(nodes, runs)
+    assert best["val_score"].tolist() == [0.5, 0.4]
+    assert best["standing"].tolist() == [0.5, 1.0]
+    assert best["medal"].isna().all()
+
+
+def test_curves_weigh_tasks_alike_and_count_runs_without_a_program():
+    tables = synthetic(models=1, strategies=("greedy",), tasks=3, seeds=2, steps=5, claim=False)
+    best = best_so_far(tables.nodes, tables.runs)
+    x = axis_points(best, tables.runs, "step")
+    curve = mean_curve(best, tables.runs, "step", "standing", x)
+    last = best.groupby("run_id")["standing"].last().reindex(tables.runs["run_id"]).fillna(0.0).to_numpy()
+    assert curve.mean[-1] == pytest.approx(last.reshape(3, 2).mean(axis=1).mean())
+    assert curve.mean[0] == 0
+    assert (curve.tasks, curve.runs) == (3, 6)
+
+
+def test_accounts_add_up():
+    tables = synthetic(models=2, tasks=2, seeds=2)
+    arms = arms_of(tables)
+    cost = accounts.cost(tables.runs, tables.calls, arms)
+    by_op = accounts.cost_by_operator(tables.runs, tables.calls, arms)
+    assert cost["calls"].sum() == len(tables.calls) == by_op["calls"].sum()
+    assert cost["usd"].sum() == pytest.approx(tables.calls["cost_usd"].sum())
+    assert by_op["tokens_in"].sum() == tables.calls["tokens_in"].sum()
+    np.testing.assert_allclose(by_op.groupby("strategy")["share_of_tokens"].sum(), 1.0)
+    gome = cost.set_index("strategy").loc["gome"]
+    assert gome["usd_per_medal"] == pytest.approx(gome["usd"] / gome["medals"])
+    failed = accounts.failures(tables.runs, tables.nodes, arms)
+    assert failed["programs"].sum() == len(tables.nodes)
+    np.testing.assert_allclose(failed.groupby("strategy")["share"].sum(), 1.0)
+
+
+def test_an_unknown_price_is_not_zero():
+    tables = synthetic(models=1, tasks=1, priced=False)
+    assert accounts.cost(tables.runs, tables.calls, arms_of(tables))["usd"].isna().all()
+
+
+def test_mechanism_is_a_mean_over_tasks_with_its_numbers():
+    tables = synthetic(models=1, tasks=3, seeds=2)
+    frame = accounts.mechanism(tables.runs, models_of(tables), arms_of(tables)).set_index("strategy")
+    own = tables.runs[tables.runs["strategy"] == "gome"]
+    by_task = own.groupby("task")["direction_accuracy"].mean()
+    assert frame.loc["gome", "direction_accuracy"] == pytest.approx(by_task.mean())
+    assert frame.loc["gome", "direction_accuracy_sem_tasks"] == pytest.approx(by_task.sem())
+    assert (frame.loc["gome", "direction_accuracy_tasks"], frame.loc["gome", "direction_accuracy_runs"]) == (3, 6)
+    assert np.isnan(frame.loc["random", "direction_accuracy"])
+    assert frame.loc["random", "direction_accuracy_runs"] == 0
+
+
+def test_terminal_table(study):
+    rows = medal_rows(study)
+    assert len(rows) == 8
+    for row in rows:
+        own = study.runs[(study.runs["model"] == row.model) & (study.runs["strategy"] == row.strategy)]
+        hit = own[["gold", "silver", "bronze"]].any(axis=1)
+        assert row.rate == pytest.approx(hit.mean())
+        assert row.parity.mean == pytest.approx(100 * hit.mean())
+        assert row.low <= row.rate <= row.high
+    text = medal_table(study)
+    assert "SEM over 2 seeds; E2: Wilson interval over 3 tasks" in text
+    assert text.endswith("Simulated engineers, not language models: this says nothing about any language model.")
+    assert max(len(line) for line in text.splitlines()) <= 90
+    assert "missing" not in text
+    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(with_missing(study, [0]))
+    live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
+    assert "Simulated" not in medal_table(live)
+    assert "not estimable" in medal_table(live)
+
+
+def test_the_study_of_the_tables_survives_a_round_trip(study, tmp_path):
+    folder = write(study, tmp_path)
+    assert read(folder).study == json.loads(json.dumps(study.study))

@@ -1,0 +1,341 @@
+"""The final choice by fresh validation splits: in a toy run, on real folders, and from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlesearch.budgets.meter import Budget
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import Revalidate, RunStatus
+from mlesearch.engine.revalidation import Rounds
+from mlesearch.engine.selection import Selection
+from mlesearch.sandbox.protocol import Spec
+from mlesearch.tasks.folder import load
+from mlesearch.tasks.grading import score_frame, score_validation
+from mlesearch.tasks.resplit import check_resplit, resplit
+from mlesearch.types import (
+    ConfigError,
+    Direction,
+    Node,
+    Op,
+    SandboxUnavailable,
+    Status,
+    Verdict,
+    VerdictKind,
+)
+from tests.engine.test_loop import Killed, Scripted, _copy, comparable, drafts, events
+from tests.support import toy_run
+from tests.support.task_maker import make_task, write_csv
+from tests.support.toy_run import ToyModel, ToyScorer
+from tests.system.test_cli import cli
+
+
+@dataclass
+class FreshSandbox(toy_run.ToySandbox):
+    """On a fresh split a program scores what `fresh` says of (number, split)."""
+
+    fresh: object = lambda id, split: id + split / 10
+
+    def run(self, slot, job):
+        if slot.spec.split_seed:
+            return replace(self, score=lambda id: self.fresh(id, slot.spec.split_seed), jobs=self.jobs)._run(slot, job)
+        return self._run(slot, job)
+
+    def _run(self, slot, job):
+        return super().run(slot, job)
+
+
+class ToySplits:
+    def __init__(self, folder):
+        self.folder, self.made, self.closed = folder, [], 0
+
+    def make(self, seed):
+        self.made.append(seed)
+        return Spec("toy@1", self.folder, (), seed), ToyScorer()
+
+    def close(self):
+        self.closed += 1
+
+
+def run(folder, *, should_stop=lambda: False, k=3, splits=2, selection="revalidate", **options):
+    options = {"sandbox": FreshSandbox(), "strategy": Scripted(*drafts(7)), "budget": Budget(steps=6)} | options
+    parts = toy_run.parts(folder, selection=selection, **options)
+    fresh = ToySplits(folder)
+    parts = replace(parts, revalidate=Revalidate(fresh, k, splits))
+    try:
+        return Engine(parts, should_stop).run(), fresh
+    finally:
+        parts.folder.close()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_best_mean_on_fresh_splits_wins(tmp_path, workers):
+    model, sandbox = ToyModel(), FreshSandbox()
+    end, splits = run(tmp_path, model=model, sandbox=sandbox, workers=workers, virtual=workers > 1)
+    valid = {e["id"]: e["outcome"]["score"] for e in events(tmp_path, "told") if e["outcome"]["status"] == "ok"}
+    assert set(valid) == {0, 1, 3, 4}  # every draft is a root, so all of them are candidates
+    assert max(valid, key=valid.get) != 4 == end.selected
+    assert end.status is RunStatus.COMPLETED
+    reruns = events(tmp_path, "revalidated")
+    assert sorted((e["id"], e["split"]) for e in reruns) == sorted((n, s) for n in valid for s in (1, 2))
+    assert {(e["id"], e["split"]): e["score"] for e in reruns} == {(n, s): n + s / 10 for n in valid for s in (1, 2)}
+    assert all(not r.address.op.makes_program or r.address.proposal < 6 for r in model.requests)
+    assert len(model.requests) == 6 + 6  # a reply and a review for each program of the search, none for a rerun
+    assert (tmp_path / "best" / "solution.py").read_text() == "NUMBER = 4\n"
+    assert json.loads((tmp_path / "best" / "node.json").read_text())["validation_score"] == valid[4]
+    assert not (tmp_path / "submissions").exists()
+    assert splits.closed == 1
+    assert end.charged_us == events(tmp_path, "ended")[0]["t"] >= events(tmp_path, "closing")[0]["t"] + 2 * 2000
+
+
+def test_it_changes_nothing_of_the_search(tmp_path):
+    run(tmp_path / "a", selection="best_validation")
+    run(tmp_path / "b")
+    search = comparable(tmp_path / "a")[:-1]
+    assert comparable(tmp_path / "b")[: len(search)] == search
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_cut_after_any_event_it_goes_on_to_the_same_journal(tmp_path, workers):
+    whole = tmp_path / "whole"
+    ended, _ = run(whole, workers=workers, virtual=workers > 1)
+    lines = (whole / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    first = next(i for i, x in enumerate(lines) if json.loads(x)["type"] == "closing")
+    assert len(lines) - first == 1 + 8 + 1
+    for cut in range(first, len(lines)):
+        folder, sandbox = tmp_path / f"cut{cut}", FreshSandbox()
+        _copy(whole, folder, lines[:cut])
+        again, _ = run(folder, workers=workers, virtual=workers > 1, sandbox=sandbox)
+        assert again.selected == ended.selected
+        if workers == 1:
+            assert comparable(folder) == comparable(whole)
+        reruns = [(e["id"], e["split"]) for e in events(folder, "revalidated")]
+        assert len(reruns) == len(set(reruns)) == 8
+        done = {
+            f"toy/run/{e['id']}/split-{e['split']}" for x in lines[first + 1 : cut] if "split" in (e := json.loads(x))
+        }
+        assert not done & {j.address for j in sandbox.jobs}
+
+
+def test_killed_within_a_rerun_it_is_run_again(tmp_path):
+    def die(job):
+        return Killed() if job.address.endswith("3/split-2") else None
+
+    with pytest.raises(Killed):
+        run(tmp_path, sandbox=FreshSandbox(fail=die))
+    assert not events(tmp_path, "ended")
+    end, _ = run(tmp_path)
+    assert end.selected == 4
+    assert len(events(tmp_path, "revalidated")) == 8
+
+
+def test_asked_to_stop_it_is_not_ended_and_goes_on(tmp_path):
+    sandbox = FreshSandbox()
+    end, splits = run(tmp_path, sandbox=sandbox, should_stop=lambda: any("split" in j.address for j in sandbox.jobs))
+    assert end.status is RunStatus.INTERRUPTED
+    assert len(events(tmp_path, "revalidated")) == 1
+    assert not events(tmp_path, "ended")
+    assert splits.closed == 1
+    end, _ = run(tmp_path)
+    assert (end.status, end.selected) == (RunStatus.COMPLETED, 4)
+    assert len(events(tmp_path, "revalidated")) == 8
+
+
+def test_a_sandbox_that_stays_away_stops_it_to_be_resumed(tmp_path):
+    def away(job):
+        return SandboxUnavailable("no daemon") if "split" in job.address else None
+
+    with pytest.raises(SandboxUnavailable):
+        run(tmp_path, sandbox=FreshSandbox(fail=away))
+    assert run(tmp_path)[0].selected == 4
+
+
+def test_the_reserve_of_a_time_budget_pays_for_it_and_only_whole_rounds_count(tmp_path):
+    # a program takes 2 ms, a call 1 ms: 6 drafts without reviews take 18 ms; 4 candidates a round take 8 ms
+    by_validation, _ = run(tmp_path / "none", review=False, budget=Budget(steps=6, time_s=0.0181))
+    assert not events(tmp_path / "none", "revalidated")[4:]
+    one, _ = run(tmp_path / "one", review=False, budget=Budget(steps=6, time_s=0.0301, reserve_s=0.012))
+    assert len(events(tmp_path / "one", "revalidated")) == 7  # the last is cut short by what is left
+    assert one.selected == 4
+    assert by_validation.selected != 4
+    assert by_validation.status is one.status is RunStatus.COMPLETED
+
+
+def test_a_candidate_that_fails_on_a_split_is_out(tmp_path):
+    fresh = lambda id, split: None if (id, split) == (4, 2) else id + split / 10  # noqa: E731  # a function of the test
+    assert run(tmp_path / "a", sandbox=FreshSandbox(fresh=fresh))[0].selected == 3
+    nothing, _ = run(tmp_path / "b", sandbox=FreshSandbox(fresh=lambda id, split: None))
+    plain, _ = run(tmp_path / "c", selection="best_validation")
+    assert nothing.selected == plain.selected  # by validation alone, where no candidate stands
+
+
+def test_without_a_valid_node_there_is_nothing_to_choose(tmp_path):
+    end, _ = run(tmp_path, sandbox=FreshSandbox(score=lambda id: None))
+    assert (end.status, end.selected) == (RunStatus.COMPLETED, None)
+    assert not events(tmp_path, "revalidated")
+
+
+def test_the_real_time_cap_leaves_no_time_for_it(tmp_path):
+    end, _ = run(tmp_path, budget=Budget(steps=6, real_time_s=1e-9))
+    assert end.status is RunStatus.REAL_TIME
+    assert not events(tmp_path, "closing")
+
+
+def node(id, score, base=None):
+    status = Status.ERROR if score is None else Status.OK
+    return Node(id, Op.DRAFT if base is None else Op.IMPROVE, base, (), 0, "", "", status, score, "", "", "")
+
+
+def test_candidates_are_the_best_and_the_best_of_every_other_root():
+    s = Selection("revalidate", Direction.MINIMIZE)
+    for n in (
+        node(0, 5.0),
+        node(1, 4.0, 0),
+        node(2, None),
+        node(3, 9.0, 2),
+        node(4, 3.0, 1),
+        node(5, 4.0, 0),
+        node(6, 1.0),
+    ):
+        s.add(n)
+    s.decide([Verdict(6, VerdictKind.VOID)])
+    assert s.candidates(2) == (4, 1, 3)  # ties go to the earlier; 3 is the best of root 2; 6 is void
+    assert s.candidates(1) == (4, 3)
+    assert s.best == s.chosen == 4
+    for i in range(7, 30):
+        s.add(node(i, float(i)))
+    assert s.candidates(2) == (4, 1, 7, 8, 3, 9, 10, 11)
+
+
+@given(
+    scores=st.lists(st.lists(st.one_of(st.none(), st.integers(-5, 5)), min_size=3, max_size=3), min_size=1, max_size=6),
+    whole=st.integers(0, 3),
+    direction=st.sampled_from(Direction),
+)
+def test_the_winner_against_a_plain_mean(scores, whole, direction):
+    rounds = Rounds(range(len(scores)), 3, direction)
+    for seed in range(1, whole + 1):
+        for n, row in enumerate(scores):
+            rounds.add((n, seed), row[seed - 1])
+    if whole < 3:  # a part of the next round changes nothing
+        rounds.add((0, whole + 1), 1e9) if len(scores) > 1 else None
+    means = {n: np.mean(row[:whole]) for n, row in enumerate(scores) if whole and None not in row[:whole]}
+    best = (max if direction is Direction.MAXIMIZE else min)(means.values(), default=None)
+    expected = next((n for n, m in means.items() if np.isclose(m, best)), None)
+    assert rounds.winner == expected
+    assert len(list(rounds.left())) == 3 * len(scores) - whole * len(scores) - (whole < 3 and len(scores) > 1)
+
+
+# fresh splits of real folders
+
+
+def frame(path):
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize("name", ["rentals", "canvas", "tickets"])
+def test_a_fresh_split_holds_the_same_rows_divided_anew(tmp_path, name):
+    task = load(name)
+    check_resplit(task)
+    made = []
+    for i, seed in enumerate((1, 1, 2)):
+        (tmp_path / str(i)).mkdir()
+        made.append(resplit(task, seed, tmp_path / str(i)))
+    fresh = made[0]
+    old = {n: frame(task.public_dir / f"{n}.csv") for n in ("train", "validation", "test", "sample_submission")}
+    new = {n: frame(fresh.public_dir / f"{n}.csv") for n in old}
+    key = task.id_column
+    for n, before in old.items():
+        assert list(new[n].columns) == list(before.columns)
+        assert len(new[n]) == len(before)
+    assert new["test"].equals(old["test"])
+    moved = set(new["validation"][key]) - set(old["validation"][key])
+    assert len(moved) > len(old["validation"]) / 3
+    assert set(new["sample_submission"][key]) == set(new["validation"][key]) | set(old["test"][key])
+    # no row and no label changed by a character
+    truth = pd.concat([old["train"], old["validation"].merge(frame(task.private_dir / "validation.csv"), on=key)])
+    again = pd.concat([new["train"], new["validation"].merge(frame(fresh.private_dir / "validation.csv"), on=key)])
+    columns = list(old["train"].columns)
+    by_id = lambda f: f[columns].sort_values(key).reset_index(drop=True)  # noqa: E731  # a function of the test
+    assert by_id(again).equals(by_id(truth))
+    # the labels of the fresh validation rows are not in what a program sees
+    assert not set(task.target_columns) & set(new["validation"].columns)
+    assert not set(new["validation"][key]) & set(new["train"][key])
+    assert fresh.version != task.version
+    files = lambda t: {p.name: p.read_bytes() for p in (*t.public_dir.iterdir(), *t.private_dir.iterdir())}  # noqa: E731
+    assert files(made[0]) == files(made[1])
+    assert files(made[0]) != files(made[2])
+    # answers score perfectly, the old sample is refused
+    perfect = pd.concat([frame(fresh.private_dir / "validation.csv"), frame(fresh.private_dir / "test.csv")])
+    perfect.to_csv(tmp_path / "perfect.csv", index=False)
+    validation = pd.read_csv(fresh.private_dir / "validation.csv")
+    assert score_validation(fresh, tmp_path / "perfect.csv") == score_frame(fresh, validation, validation)
+    assert "unknown" in score_validation(fresh, task.public_dir / "sample_submission.csv").problem
+
+
+def test_other_files_of_a_task_are_kept(tmp_path):
+    folder = make_task(tmp_path / "task")
+    (folder / "public" / "images").mkdir()
+    (folder / "public" / "images" / "1.txt").write_text("pixels")
+    (folder / "public" / "images" / "train.csv").write_text("of another kind")
+    (tmp_path / "split").mkdir()
+    fresh = resplit(load(folder), 5, tmp_path / "split")
+    assert (fresh.public_dir / "images" / "1.txt").read_text() == "pixels"
+    assert (fresh.public_dir / "images" / "train.csv").read_text() == "of another kind"
+    shutil.rmtree(tmp_path / "split")
+    assert (folder / "public" / "images" / "1.txt").read_text() == "pixels"
+
+
+def reported(folder):
+    make_task(folder, validation="reported")
+
+
+def no_train(folder):
+    (make_task(folder) / "public" / "train.csv").unlink()
+
+
+def other_columns(folder):
+    path = make_task(folder) / "public" / "train.csv"
+    path.write_text(path.read_text().replace("id,x,y", "id,z,y"))
+
+
+def equal_ids(folder):
+    write_csv(make_task(folder) / "public" / "train.csv", "id,x,y", ["7,1,2", "1,1,2"])
+
+
+@pytest.mark.parametrize("broken", [reported, no_train, other_columns, equal_ids])
+def test_a_task_that_can_not_be_split_is_refused(tmp_path, broken):
+    broken(tmp_path / "task")
+    with pytest.raises(ConfigError, match=r"^run\.selection: revalidate .*choose best_validation$") as e:
+        check_resplit(load(tmp_path / "task"))
+    assert "\n" not in str(e.value)
+
+
+def test_from_the_command_line(tmp_path):
+    words = ["model=sim_09", "strategy=random", "tasks=[rentals]", "budget.steps=5", "run.selection=revalidate"]
+    done = cli(tmp_path, "run", *words, "run.revalidate_k=2", "sandbox=local")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "studies" / "main" / "sim_09" / "random" / "base" / "rentals" / "seed-0"
+    reruns = events(folder, "revalidated")
+    candidates = events(folder, "closing")[0]["candidates"]
+    assert len(reruns) == 2 * len(candidates) >= 2
+    assert all(e["score"] is not None for e in reruns), reruns
+    assert cli(tmp_path, "collect", "studies/main").returncode == 0
+    runs = pd.read_parquet(tmp_path / "studies" / "main" / "runs.parquet")
+    assert runs["n_executions"].tolist() == [5 + len(reruns)]
+    assert runs["selected"].tolist() == [events(folder, "ended")[0]["selected"]]
+    assert cli(tmp_path, "verify", str(folder)).returncode == 0
+    assert f"split 1: node {candidates[0]} " in cli(tmp_path, "show", str(folder)).stdout
+
+    make_task(tmp_path / "own", validation="reported")
+    refused = cli(tmp_path, "run", "tasks=[own]", "model=local", "run.selection=revalidate")
+    assert refused.returncode == 2
+    assert cli(tmp_path, "run", "run.selection=revalidate", "run.revalidate_k=0").stderr.count("\n") == 1

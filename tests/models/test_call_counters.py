@@ -1,0 +1,490 @@
+"""The counters of calls: windows, turns, calls that nothing holds up, models that fail."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import itertools
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlesearch.models.limits import counters as ledger_module
+from mlesearch.models.limits.breakers import COOL_OFF_S, TRIP, Refused
+from mlesearch.models.limits.counters import CallCounters
+from mlesearch.models.limits.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
+from mlesearch.storage import processes
+from tests.support.counter_clock import Clock, moved_clock
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with moved_clock() as clock:
+        yield clock
+
+
+def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | None = None) -> Admitted | Wait | Refused:
+    return counters.admit("key", "model", caps, tokens, ticket, 30.0)
+
+
+# windows
+
+
+def busiest(times: Sequence[float], weights: Sequence[int], window_s: float) -> int:
+    """The largest sum of weights in any window."""
+    order = sorted(zip(times, weights, strict=True))
+    at = [t for t, _ in order]
+    sums = [0, *itertools.accumulate(w for _, w in order)]
+    return max(sums[i + 1] - sums[bisect.bisect_right(at, t - window_s)] for i, t in enumerate(at))
+
+
+STEPS = st.lists(
+    st.tuples(st.floats(0, 20), st.integers(1, 60), st.floats(0, 1), st.booleans()), min_size=1, max_size=60
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(STEPS, st.integers(1, 6) | st.none(), st.integers(20, 150) | st.none(), st.integers(1, 4) | st.none())
+def test_every_window_keeps_to_the_limits_and_every_call_goes_in_the_end(steps, requests, tokens, in_flight) -> None:
+    """Calls of any size at any time: waits as long as it is told, then goes; settled for less, or never settled."""
+    caps = Caps(requests, tokens, in_flight, 10.0)
+    with moved_clock() as clock:
+        counters = CallCounters(None)
+        times: list[float] = []
+        used: list[int] = []
+        open_calls: list[tuple[int, float]] = []
+        for pause_s, most, share_used, dies in steps:
+            clock.now_s += pause_s
+            ticket = None
+            for _ in range(4_000):
+                answer = admit(counters, caps, most, ticket)
+                if isinstance(answer, Admitted):
+                    break
+                assert isinstance(answer, Wait)
+                ticket = answer.ticket
+                clock.now_s += answer.seconds
+            assert isinstance(answer, Admitted)
+            if answer.call is None:
+                assert not caps.any
+                continue
+            if in_flight is not None:
+                assert sum(end > clock.now_s for _, end in open_calls) < in_flight
+            times.append(clock.now_s)
+            used.append(most)
+            if dies:
+                open_calls.append((answer.call, clock.now_s + 30.0))
+            else:
+                used[-1] = int(most * share_used)
+                counters.settle(answer.call, used[-1])
+        if requests is not None:
+            assert busiest(times, [1] * len(times), 10.0) <= requests
+        if tokens is not None:
+            assert busiest(times, used, 10.0) <= max(tokens, max(used))
+        if caps.any:
+            assert counters.totals("key") == (len(steps), sum(used))
+
+
+def test_a_window_frees_at_once_and_not_before(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=2)
+    for _ in range(2):
+        assert isinstance(admit(counters, caps), Admitted)
+        clock.now_s += 10
+    wait = admit(counters, caps)
+    assert isinstance(wait, Wait)
+    assert 40 + MARGIN_S <= wait.seconds <= 40 + MARGIN_S + SLOT_S + 1e-6
+    clock.now_s += wait.seconds - SLOT_S - 0.01
+    assert isinstance(admit(counters, caps, ticket=wait.ticket), Wait)
+    clock.now_s += SLOT_S + 0.02
+    assert isinstance(admit(counters, caps, ticket=wait.ticket), Admitted)
+
+
+def test_a_call_reserves_the_most_it_can_use_until_it_ends(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(tokens=100)
+    first = admit(counters, caps, 80)
+    assert isinstance(first, Admitted)
+    assert first.call is not None
+    wait = admit(counters, caps, 30)
+    assert isinstance(wait, Wait)
+    counters.settle(first.call, 10)
+    assert isinstance(admit(counters, caps, 30, wait.ticket), Admitted)
+    assert isinstance(admit(counters, caps, 1000), Wait)  # it is above the limit on its own
+    clock.now_s += 61 + MARGIN_S
+    assert isinstance(admit(counters, caps, 1000, 99), Admitted)  # and goes when nothing else counts
+
+
+def test_first_come_first_served_and_who_is_gone_loses_the_turn(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(tokens=100)
+    big = admit(counters, caps, 60)
+    assert isinstance(big, Admitted)
+    waiting = admit(counters, caps, 90)
+    assert isinstance(waiting, Wait)
+    behind = admit(counters, caps, 5)
+    assert isinstance(behind, Wait)  # it would fit, but the large one would wait for ever behind such
+    assert isinstance(admit(counters, caps, 5, behind.ticket), Wait)
+    clock.now_s += SILENT_S + 0.1
+    assert isinstance(admit(counters, caps, 5, behind.ticket), Admitted)
+
+
+def test_a_clock_that_starts_again_holds_nobody(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=1, in_flight=1)
+    assert isinstance(admit(counters, caps), Admitted)
+    clock.now_s = 5.0  # the machine was started again; the process that called is gone too
+    with counters._database.transaction() as db:
+        db.execute(f"UPDATE calls SET owner = '{processes._namespace()}:4194999:1'")
+    assert isinstance(admit(counters, caps), Admitted)
+
+
+def test_without_limits_nothing_is_counted() -> None:
+    counters = CallCounters(None)
+    assert admit(counters, Caps()) == Admitted(None, pytest.approx(time.monotonic(), abs=60))
+    assert counters.totals("key") == (0, 0)
+
+
+def test_a_call_keeps_to_all_limits_of_its_key_whichever_model_declares_them(clock: Clock) -> None:
+    counters = CallCounters(None)
+    assert isinstance(admit(counters, Caps()), Admitted)  # nobody has declared any yet
+    assert counters.totals("key") == (0, 0)
+    assert isinstance(admit(counters, Caps(requests=3)), Admitted)
+    assert isinstance(admit(counters, Caps()), Admitted)
+    assert isinstance(admit(counters, Caps(requests=100, tokens=5)), Admitted)
+    assert counters.totals("key") == (3, 3)
+    for caps in (Caps(), Caps(requests=3), Caps(requests=100, tokens=5)):
+        wait = admit(counters, caps)
+        assert isinstance(wait, Wait)
+        assert "requests a minute" in wait.why
+        assert wait.ticket is not None
+        counters.leave(wait.ticket)
+    assert isinstance(counters.admit("another key", "model", Caps(), 1, None, 30.0), Admitted)
+    assert counters.totals("another key") == (0, 0)
+    clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
+    assert isinstance(admit(counters, Caps(), 4), Admitted)
+    assert "tokens a minute" in getattr(admit(counters, Caps(), 4), "why", "")
+    counters.reset_breakers()  # the next launch may declare others
+    assert admit(counters, Caps(), 4) == Admitted(None, clock.now_s)
+
+
+# calls that nothing holds up
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("pass"), st.floats(0, 3)),
+        st.tuples(st.just("ask"), st.sampled_from(["m1", "m2"]), st.integers(0, 2), st.integers(1, 60)),
+        st.tuples(st.just("end"), st.integers(0, 50), st.none() | st.integers(0, 60)),
+        st.tuples(st.just("fail"), st.sampled_from(["m1", "m2"]), st.none() | st.floats(0.1, 3)),
+        st.tuples(st.just("answer"), st.sampled_from(["m1", "m2"])),
+        st.tuples(st.just("give up"), st.integers(0, 50)),
+    ),
+    min_size=5,
+    max_size=60,
+)
+CAPS = st.builds(
+    Caps, st.none() | st.integers(1, 5), st.none() | st.integers(20, 150), st.none() | st.integers(1, 4), st.just(5.0)
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(EVENTS, st.tuples(CAPS, CAPS, st.just(Caps())))
+def test_one_statement_decides_as_all_of_them_do(events, declares) -> None:
+    """One is asked at once and again where something may hold a call up, the other with all statements."""
+    with moved_clock() as clock:
+        quick, thorough = CallCounters(None), CallCounters(None)
+        admitted: list[tuple[int, int]] = []
+        tickets: list[tuple[int, int]] = []
+        for kind, *how in events:
+            clock.now_s += 0.01
+            if kind == "pass":
+                clock.now_s += how[0] + ledger_module.KNOWN_S
+            elif kind == "ask":
+                model, n, tokens = how
+                asked = ("key", model, declares[n], tokens)
+                said = quick.admit_at_once(*asked, 9.0) or quick.admit(*asked, None, 9.0)
+                meant = thorough.admit(*asked, None, 9.0)
+                assert type(said) is type(meant)
+                if isinstance(said, Admitted) and isinstance(meant, Admitted):
+                    assert (said.call is None) == (meant.call is None)
+                    if said.call is not None and meant.call is not None:
+                        admitted.append((said.call, meant.call))
+                elif isinstance(said, Wait) and isinstance(meant, Wait):
+                    assert (said.seconds, said.why) == (meant.seconds, meant.why)
+                    if said.ticket is not None and meant.ticket is not None:
+                        tickets.append((said.ticket, meant.ticket))
+            elif kind == "end" and admitted:
+                one, other = admitted.pop(how[0] % len(admitted))
+                quick.settle(one, how[1])
+                thorough.settle(other, how[1])
+            elif kind == "give up" and tickets:
+                one, other = tickets.pop(how[0] % len(tickets))
+                quick.leave(one)
+                thorough.leave(other)
+            elif kind == "fail":
+                quick.failed(how[0], clock.now_s, how[1])
+                thorough.failed(how[0], clock.now_s, how[1])
+            elif kind == "answer":
+                quick.succeeded("key", how[0])
+                thorough.succeeded("key", how[0])
+            assert quick.totals("key") == thorough.totals("key")
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    CAPS.filter(lambda caps: caps.any),
+    st.lists(st.integers(1, 60), max_size=4),
+    st.lists(st.integers(1, 60), min_size=1, max_size=6),
+)
+def test_calls_that_ask_together_are_answered_as_one_after_the_other(caps, before, tokens) -> None:
+    together, in_turn = CallCounters(None), CallCounters(None)
+    for counters in (together, in_turn):
+        assert isinstance(admit(counters, caps), Admitted)
+        for each in before:
+            counters.admit_at_once("key", "model", caps, each, 30.0)
+    asking = [ledger_module._Entering("key", "model", caps, each, 30.0) for each in tokens]
+    together._do_together(asking)
+    one_by_one = [in_turn.admit_at_once("key", "model", caps, each, 30.0) for each in tokens]
+    assert [call.admitted is None for call in asking] == [answer is None for answer in one_by_one]
+    ids = [call.admitted.call for call in asking if call.admitted is not None]
+    assert ids == [answer.call for answer in one_by_one if answer is not None]
+    assert together.totals("key") == in_turn.totals("key")
+    calls, most = together.totals("key")
+    for id in ids:
+        together.settle(id, 3)
+    ended = sum(call.tokens for call in asking if call.admitted is not None)
+    assert together.totals("key") == (calls, most - ended + 3 * len(ids))
+
+
+def test_nothing_goes_at_once_past_a_limit_or_one_that_waits_for_it(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=3, tokens=100)
+
+    def at_once(own: Caps, tokens: int) -> Admitted | None:
+        return counters.admit_at_once("key", "model", own, tokens, 600.0)
+
+    assert at_once(Caps(), 60) == Admitted(None, clock.now_s)
+    assert at_once(caps, 60) is None  # its limits are not declared yet
+    assert admit(counters, caps, 60) == Admitted(1, clock.now_s)
+    assert at_once(Caps(), 1) == Admitted(2, clock.now_s)  # they hold for all of the key, and at once
+    waiting = admit(counters, caps, 90)
+    assert isinstance(waiting, Wait)
+    assert waiting.ticket is not None
+    assert at_once(caps, 5) is None  # it would fit, but the large one would wait for ever behind such
+    counters.leave(waiting.ticket)
+    assert at_once(caps, 5) == Admitted(3, clock.now_s)
+    assert at_once(caps, 5) is None
+    clock.now_s += 60 + MARGIN_S - 2 * SLOT_S
+    assert at_once(caps, 5) is None
+    clock.now_s += 4 * SLOT_S
+    assert at_once(caps, 5) == Admitted(4, clock.now_s)
+
+
+def test_minutes_of_calls_keep_to_their_windows_and_leave_nothing_behind(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=100, tokens=900)
+    times: list[float] = []
+    while clock.now_s < 1_300.0:
+        answer = counters.admit_at_once("key", "model", caps, 7, 30.0) or admit(counters, caps, 7)
+        if isinstance(answer, Admitted):
+            times.append(clock.now_s)
+        elif isinstance(answer, Wait) and answer.ticket is not None:
+            counters.leave(answer.ticket)
+        clock.now_s += 0.55
+    assert 390 < len(times) <= 500
+    assert busiest(times, [1] * len(times), 60.0) == 100
+    with counters._database.reading() as db:
+        assert db.execute("SELECT count(*) FROM slots").fetchone()[0] <= 62 / SLOT_S
+        assert db.execute("SELECT count(*) FROM calls").fetchone()[0] <= 30 / 0.55 + 1  # none was settled
+    assert counters.totals("key") == (len(times), 7 * len(times))
+
+
+def test_a_call_that_takes_longer_than_a_window_counts_with_what_it_used(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=9)
+    first = counters.admit("key", "model", caps, 1000, None, 600.0)
+    clock.now_s += 100.0
+    assert isinstance(admit(counters, caps, 7), Admitted)
+    assert counters.totals("key") == (2, 1007)
+    assert isinstance(first, Admitted)
+    assert first.call is not None
+    ended = threading.Event()
+    counters.settle(first.call, 4, then=ended.set)
+    assert ended.wait(30)
+    assert counters.totals("key") == (2, 11)
+
+
+def test_one_that_waited_and_died_holds_up_nothing(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(tokens=100)
+    assert isinstance(admit(counters, caps, 60), Admitted)
+    assert isinstance(admit(counters, caps, 90), Wait)
+    assert counters.admit_at_once("key", "model", caps, 5, 30.0) is None
+    clock.now_s += SILENT_S + 0.1
+    assert counters.admit_at_once("key", "model", caps, 5, 30.0) is not None
+    counters.reset_breakers()
+    with counters._database.reading() as db:
+        assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
+
+
+def test_calls_that_are_let_through_together_last_as_long_as_the_longest(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(in_flight=2)
+    first = admit(counters, caps)
+    assert isinstance(first, Admitted)
+    assert first.call is not None
+    counters.settle(first.call, 1)
+    counters._together.finish()
+    counters._do_together([ledger_module._Entering("key", "model", caps, 1, call_s) for call_s in (5.0, 50.0)])
+    clock.now_s += 10.0
+    assert isinstance(admit(counters, caps), Wait)
+
+
+def test_tables_of_another_layout_are_made_anew(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "limits.db")) as db:
+        db.execute("CREATE TABLE totals(bucket TEXT PRIMARY KEY, calls INTEGER, tokens INTEGER, more TEXT)")
+        db.execute("INSERT INTO totals VALUES ('key', 7, 7, '')")
+        db.commit()
+    for calls in (1, 2):  # and kept from then on
+        counters = CallCounters(tmp_path / "limits.db")
+        assert isinstance(admit(counters, Caps(requests=9), 5), Admitted)
+        assert counters.totals("key") == (calls, 5 * calls)
+        counters.close()
+
+
+def test_what_other_processes_learn_is_heard_of_soon(clock: Clock, tmp_path: Path) -> None:
+    ours, theirs = CallCounters(tmp_path / "limits.db"), CallCounters(tmp_path / "limits.db")
+
+    def ask() -> Admitted | None:
+        return ours.admit_at_once("key", "model", Caps(), 1, 30.0)
+
+    assert ask() == Admitted(None, clock.now_s)
+    theirs.failed("model", clock.now_s, 5.0)
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() is None
+    assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) is None
+    theirs.succeeded("key", "model")
+    assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) == Admitted(None, clock.now_s)
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() == Admitted(None, clock.now_s)
+    assert isinstance(admit(theirs, Caps(requests=1)), Admitted)
+    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    assert ask() is None
+    ours.failed("model", clock.now_s, None)  # and what it has learned itself at once
+    ours.reset_breakers()
+    assert ask() == Admitted(None, clock.now_s)
+    ours.refused("model", "AuthFailed", "no")
+    assert ask() is None
+    ours.close()
+    theirs.close()
+
+
+def test_a_call_that_waited_for_the_database_counts_from_then_on(tmp_path: Path) -> None:
+    counters, caps = CallCounters(tmp_path / "limits.db"), Caps(requests=5, tokens=100)
+    assert isinstance(admit(counters, caps), Admitted)
+    other = sqlite3.connect(tmp_path / "limits.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.5, lambda: other.execute("COMMIT"))
+    timer.start()
+    asked_at = time.monotonic()
+    answer = counters.admit_at_once("key", "model", caps, 7, 30.0)
+    timer.join()
+    assert answer is not None
+    assert answer.call is not None
+    assert answer.at - asked_at > 0.4
+    with counters._database.reading() as db:
+        slots = db.execute("SELECT slot, requests, tokens FROM slots ORDER BY slot").fetchall()
+    assert slots[-1] == (int(answer.at / SLOT_S), 1, 7)
+    assert counters.totals("key") == (2, 8)
+    counters.settle(answer.call, 3)
+    assert counters.totals("key") == (2, 4)
+    counters.close()
+    other.close()
+
+
+@pytest.mark.parametrize("when", ["before it is let through", "afterwards"])
+def test_a_call_whose_thread_is_interrupted_takes_no_place(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counters, caps = CallCounters(None), Caps(in_flight=2)
+    first = admit(counters, caps)
+    assert isinstance(first, Admitted)
+    do = counters._together.do
+
+    def interrupted(job: ledger_module._Entering | ledger_module._Ended) -> None:
+        assert isinstance(job, ledger_module._Entering)
+        job.given_up = when != "afterwards"  # else it is found while another thread does the job
+        do(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counters._together, "do", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        counters.admit_at_once("key", "model", caps, 9, 600.0)
+    monkeypatch.undo()
+    assert isinstance(counters.admit_at_once("key", "model", caps, 1, 600.0), Admitted)
+    assert counters.admit_at_once("key", "model", caps, 1, 600.0) is None
+
+
+# failing models
+
+
+def test_a_model_that_fails_is_left_alone_and_tried_by_one_call(clock: Clock) -> None:
+    counters = CallCounters(None)
+    for n in range(TRIP):
+        at = admit(counters, Caps())
+        assert isinstance(at, Admitted), n
+        counters.failed("model", at.at, None)
+    assert isinstance(counters.admit("key", "another model", Caps(), 1, None, 30.0), Admitted)
+    cool_off_s = COOL_OFF_S
+    for _ in range(8):
+        wait = admit(counters, Caps())
+        assert isinstance(wait, Wait)
+        assert wait.seconds == pytest.approx(min(60.0, cool_off_s))
+        counters.failed("model", clock.now_s - 1.0, None)  # it was on its way when the breaker opened
+        clock.now_s += wait.seconds
+        trying = admit(counters, Caps())
+        assert isinstance(trying, Admitted)
+        assert isinstance(admit(counters, Caps()), Wait)
+        counters.failed("model", trying.at, None)
+        cool_off_s *= 2
+    clock.now_s += 60.0
+    assert isinstance(admit(counters, Caps()), Admitted)
+    clock.now_s += 30.5  # the process that tried was killed
+    assert isinstance(admit(counters, Caps()), Admitted)
+    counters.succeeded("key", "model")
+    assert [isinstance(admit(counters, Caps()), Admitted) for _ in range(3)] == [True] * 3
+
+
+def test_a_call_that_waits_for_a_limit_does_not_count_as_the_one_that_tries(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=TRIP)
+    for _ in range(TRIP):
+        at = admit(counters, caps)
+        assert isinstance(at, Admitted)
+        counters.failed("model", at.at, None)
+    clock.now_s += COOL_OFF_S
+    waiting = admit(counters, caps)
+    assert isinstance(waiting, Wait)
+    assert "requests a minute" in waiting.why
+    clock.now_s += waiting.seconds + SLOT_S
+    assert isinstance(admit(counters, caps, ticket=waiting.ticket), Admitted)
+
+
+def test_a_pause_that_the_server_asks_for_holds_all(clock: Clock) -> None:
+    counters = CallCounters(None)
+    counters.failed("model", clock.now_s, 7.0)
+    wait = admit(counters, Caps(requests=5))
+    assert isinstance(wait, Wait)
+    assert wait.seconds == 7.0
+    clock.now_s += 7.0
+    assert isinstance(admit(counters, Caps(requests=5), ticket=wait.ticket), Admitted)
+
+
+def test_a_call_whose_model_begins_to_fail_gives_its_turn_up(clock: Clock) -> None:
+    counters, caps = CallCounters(None), Caps(requests=1)
+    assert isinstance(admit(counters, caps), Admitted)
+    first = admit(counters, caps)
+    assert isinstance(first, Wait)
+    behind = counters.admit("key", "healthy", caps, 1, None, 30.0)
+    assert isinstance(behind, Wait)
+    counters.failed("model", clock.now_s, 90.0)
+    paused = admit(counters, caps, ticket=first.ticket)
+    assert isinstance(paused, Wait)
+    assert (paused.seconds, paused.ticket) == (90.0, None)
+    clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
+    assert isinstance(counters.admit("key", "healthy", caps, 1, behind.ticket, 30.0), Admitted)
+    with counters._database.reading() as db:
+        assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)

@@ -1,0 +1,574 @@
+"""The simulated engineer: honest about its dial, blind to strategies, repeatable to the letter."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlesearch import operators
+from mlesearch.models import markup
+from mlesearch.models.protocol import FatalModelError, Message, Sampling
+from mlesearch.models.registry import make_model
+from mlesearch.models.simulated import truth
+from mlesearch.models.simulated.bugs import BUGS
+from mlesearch.models.simulated.engineer import Dial, Engineer, make
+from mlesearch.models.simulated.reading import PROMPT_WORTH, Prompt, read, worth
+from mlesearch.models.simulated.spaces import TASKS, Edit, apply, render, space
+from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Node, Op, Proposal, Status
+from tests.support.simulated_prompts import ask, call, program, request, written
+
+FULL = 10_000
+
+
+def engineer(c: float, name: str = "sim", **more) -> Engineer:
+    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, **more})
+
+
+def shuffled(task: str, seed: int = 0) -> truth.Truth:
+    """The truth of a task with its scores dealt out anew."""
+    rows = truth.load(task).rows
+    dealt = list(rows.values())
+    random.Random(seed).shuffle(dealt)
+    return truth.Truth(task, dict(zip(rows, dealt, strict=True)))
+
+
+def improve(model: Engineer, task: str, pipeline, *parts: str, **address):
+    return written(call(model, task, Op.IMPROVE, program(task, pipeline), *parts, **address)).pipeline
+
+
+def walk(model: Engineer, task: str, steps: int, entropy: int) -> list:
+    """Draft, then improve the newest program again and again."""
+    path = [written(call(model, task, Op.DRAFT, entropy=entropy)).pipeline]
+    for i in range(1, steps):
+        path.append(improve(model, task, path[-1], proposal=i, entropy=entropy))
+    return path
+
+
+# ------------------------------------------------------------------------------------------------ the dial
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_full_capability_is_steepest_ascent_on_the_table(task):
+    table, where = truth.load(task), space(task)
+    worth_ = {p: where.direction.sign * row.test for p, row in table.rows.items()}
+    for pipeline in where.pipelines:
+        neighbours = [p for p in where.pipelines if sum(a != b for a, b in zip(p, pipeline, strict=True)) == 1]
+        best = max(worth_[p] for p in neighbours)
+        assert worth_[improve(engineer(1.0), task, pipeline)] == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("breadth", [3, FULL])
+def test_no_capability_is_a_walk_that_is_blind_to_the_truth(task, breadth):
+    real = engineer(0.0, breadth=breadth)
+    other = Engineer("sim", Dial(0.0, breadth, 0.0), lambda t: shuffled(t, 3))
+    for entropy in range(8):
+        assert walk(real, task, 5, entropy) == walk(other, task, 5, entropy)
+    base, subject = space(task).pipelines[3], space(task).pipelines[40]
+    parts = [program(task, subject, "subject"), program(task, base)]
+    for op in (Op.DIAGNOSE, Op.HYPOTHESIZE, Op.SELECT, Op.REVIEW):
+        for i in range(10):
+            assert call(real, task, op, *parts, proposal=i).text == call(other, task, op, *parts, proposal=i).text
+
+
+def test_no_capability_takes_every_step_equally_often():
+    where = space("canvas")
+    start = where.baseline
+    models = [engineer(0.0, name=f"m{i}", persistence=0.0) for i in range(8)]
+    reached = [improve(m, "canvas", start, entropy=e) for m in models for e in range(150)]
+    counts = [reached.count(apply(start, e)) for e in where.edits(start)]
+    expected = len(reached) / len(counts)
+    chi2 = sum((n - expected) ** 2 / expected for n in counts)
+    assert chi2 < len(counts) - 1 + 5 * math.sqrt(2 * (len(counts) - 1))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_quality_rises_with_capability(task):
+    table = truth.load(task)
+    sign = space(task).direction.sign
+
+    def mean(c: float) -> float:
+        ends = [walk(engineer(c, f"m{i}", breadth=6), task, 4, entropy=i)[-1] for i in range(60)]
+        return float(np.mean([sign * table.rows[p].test for p in ends]))
+
+    means = [mean(c) for c in (0.0, 0.4, 0.7, 1.0)]
+    assert means == sorted(means)
+    assert means[-1] - means[0] > 0.4 * np.std([row.test for row in table.rows.values()])
+
+
+def test_shuffled_labels_take_away_the_value_of_capability():
+    table, sign = truth.load("canvas"), 1
+    models = [Engineer(f"m{i}", Dial(1.0, 6, 0.0), lambda t, i=i: shuffled(t, i)) for i in range(80)]
+    ends = [sign * table.rows[walk(m, "canvas", 4, 0)[-1]].test for m in models]
+    plain = [sign * table.rows[walk(engineer(0.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]
+    able = [sign * table.rows[walk(engineer(1.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]
+    error = math.sqrt((np.var(ends) + np.var(plain)) / 80)
+    assert abs(np.mean(ends) - np.mean(plain)) < 4 * error
+    assert np.mean(able) - np.mean(ends) > 4 * error
+
+
+@pytest.mark.parametrize("c", [0.0, 0.35, 0.8])
+def test_of_two_steps_the_better_one_is_told_with_the_stated_probability(c):
+    """1/2 + asin(c)/pi for Gaussian z; the normal scores of few ranks are near enough for a wide margin."""
+    table, where = truth.load("canvas"), space("canvas")
+    right = total = 0
+    for i in range(500):
+        start = where.pipelines[i % len(where.pipelines)]
+        known = dict(table.edits(start))
+        told = json.loads(call(engineer(c, f"m{i}"), "canvas", Op.HYPOTHESIZE, program("canvas", start)).text)
+        (first, a), (second, b) = ((h["scores"]["impact"], h) for h in told["hypotheses"][:5:4])
+        za, zb = (known[where.instructions(h["hypothesis"])[0]] for h in (a, b))
+        if first != second and za != zb:
+            total += 1
+            right += (za > zb) == (first > second)
+    # The first and the fifth of all candidates differ more than two drawn at random, so this is a lower bound.
+    assert right / total > 0.5 + math.asin(c) / math.pi - 0.06
+    if c == 0.0:
+        assert abs(right / total - 0.5) < 0.09
+
+
+def test_misconceptions_persist_with_k():
+    def same(k: float) -> float:
+        firsts = [
+            improve(engineer(0.0, f"m{i}", persistence=k), "rentals", space("rentals").baseline) for i in range(40)
+        ]
+        seconds = [
+            improve(engineer(0.0, f"m{i}", persistence=k), "rentals", space("rentals").baseline, proposal=9)
+            for i in range(40)
+        ]
+        return float(np.mean([a == b for a, b in zip(firsts, seconds, strict=True)]))
+
+    assert same(1.0) == 1.0
+    assert same(0.0) < 0.5
+
+
+@pytest.mark.parametrize("b", [0.1, 0.4])
+def test_a_change_has_a_bug_with_the_stated_probability(b):
+    model = make("sim", {"bug_rate": b})
+    base = program("canvas", space("canvas").baseline)
+    steps = [bool(written(call(model, "canvas", Op.IMPROVE, base, entropy=e)).bugs) for e in range(500)]
+    assert np.mean(steps) == pytest.approx(b, abs=4 * math.sqrt(b * (1 - b) / 500))
+    drafts = [bool(written(call(model, "canvas", Op.DRAFT, entropy=e)).bugs) for e in range(500)]
+    assert np.mean(drafts) == pytest.approx(1 - (1 - b) ** 3, abs=4 * 0.5 / math.sqrt(500))
+
+
+@pytest.mark.parametrize("d", [0.0, 0.6, 1.0])
+def test_a_debug_repairs_with_the_stated_probability_and_leaves_the_design(d):
+    model = make("sim", {"debug_skill": d})
+    pipeline = space("tickets").pipelines[30]
+    broken = program("tickets", pipeline, status="error", score="", bugs=("rows",))
+    found = [written(call(model, "tickets", Op.DEBUG, broken, entropy=e)) for e in range(400)]
+    assert {f.pipeline for f in found} == {pipeline}
+    fixed = np.mean([not f.bugs for f in found])
+    assert fixed == pytest.approx(d, abs=4 * math.sqrt(d * (1 - d) / 400) + 1e-9)
+    if d < 1:
+        kept = {f.bugs for f in found if f.bugs}
+        assert ("rows",) in kept
+        assert len(kept) > 2
+        assert all(not BUGS[name].silent for bugs in kept for name in bugs)
+
+
+# ---------------------------------------------------------------------------------------------- blindness
+
+
+def test_only_the_messages_and_the_replicate_matter():
+    model = make("sim", {})
+    messages = ask("rentals", Op.IMPROVE, program("rentals", space("rentals").baseline))
+    one = model.complete(request(messages, Op.IMPROVE, run="gome/rentals/0"))
+    two = model.complete(request(messages, Op.IMPROVE, run="greedy/rentals/0"))
+    assert one == two
+    assert len({model.complete(request(messages, Op.IMPROVE, entropy=e)).text for e in range(30)}) > 3
+    assert len({model.complete(request(messages, Op.IMPROVE, proposal=i)).text for i in range(30)}) > 3
+    assert len({model.complete(request(messages, Op.IMPROVE, attempt=i)).text for i in range(30)}) > 3
+
+
+def test_replies_do_not_depend_on_process_hash_seed_or_order():
+    code = (
+        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from tests.support.simulated_prompts import call, program\n"
+        "from mlesearch.models.simulated.engineer import make\n"
+        "from mlesearch.models.simulated.spaces import TASKS, space\n"
+        "from mlesearch.types import Op\n"
+        "model, texts = make('sim', {}), []\n"
+        "for task in TASKS:\n"
+        "    a, b, c = space(task).pipelines[5:90:40]\n"
+        "    parts = [program(task, a), program(task, b, 'subject'), program(task, c, 'other')]\n"
+        "    texts += [call(model, task, op, *parts, proposal=i).text for op in Op for i in range(3)]\n"
+        "print(hashlib.sha256('\\n'.join(texts).encode()).hexdigest())"
+    )
+    folder = str(Path(__file__).parents[2])
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
+        ).stdout
+        for s in ("0", "1", "77")
+    }
+    assert len(seen) == 1
+
+
+def test_it_may_be_called_from_several_threads():
+    model = make("sim", {})
+    messages = ask("canvas", Op.DRAFT)
+    wanted = [model.complete(request(messages, Op.DRAFT, entropy=e)) for e in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda e: model.complete(request(messages, Op.DRAFT, entropy=e)), range(60))) == wanted
+
+
+# ------------------------------------------------------------------------------------------- what is printed
+
+
+def test_a_named_hypothesis_is_implemented_and_nothing_else():
+    where = space("rentals")
+    for i, edit in enumerate(where.edits(where.baseline)):
+        hint = markup.block("guidance", f"Try this. {where.instruct(edit)}", kind="hypothesis")
+        assert improve(engineer(0.3), "rentals", where.baseline, hint, proposal=i) == apply(where.baseline, edit)
+
+
+def test_a_hypothesis_that_it_does_not_understand_is_replaced_by_an_idea_of_its_own():
+    hint = markup.block("guidance", "Use a quantum annealer.", kind="hypothesis")
+    base = space("rentals").baseline
+    assert improve(engineer(1.0), "rentals", base, hint) == improve(engineer(1.0), "rentals", base)
+
+
+def test_a_draft_implements_all_hypotheses():
+    where = space("canvas")
+    edits = [Edit(1, "resized"), Edit(3, "logistic"), Edit(0, "threshold")]
+    hints = [markup.block("guidance", where.instruct(e), kind="hypothesis") for e in edits]
+    for i in range(10):
+        made = written(call(engineer(0.2), "canvas", Op.DRAFT, *hints, proposal=i)).pipeline
+        assert all(made[e.choice] == e.option for e in edits)
+
+
+def test_printed_attempts_are_not_repeated_and_avoided_approaches_are_avoided():
+    where, base = space("canvas"), space("canvas").baseline
+    first = improve(engineer(1.0), "canvas", base)
+    shown = markup.block(
+        "attempt", f"Some plan. {where.describe(first)}", node=4, op="improve", status="ok", score="0.5"
+    )
+    assert improve(engineer(1.0), "canvas", base, shown) != first
+    edit = next(e for e in where.edits(base) if apply(base, e) == first)
+    avoid = markup.block("guidance", where.instruct(edit), kind="avoid")
+    assert improve(engineer(1.0), "canvas", base, avoid) != first
+    rejected = markup.block("guidance", where.instruct(edit), kind="history", verdict="rejected", score="0.1")
+    assert improve(engineer(1.0), "canvas", base, rejected) != first
+    for verdict, score in (("accepted", "0.3"), ("rejected", "")):  # one that worked, one that never ran
+        known = markup.block("guidance", where.instruct(edit), kind="history", verdict=verdict, score=score)
+        assert improve(engineer(1.0), "canvas", base, known) == first
+
+
+def test_an_unknown_base_is_written_anew():
+    text = markup.block("program", markup.python_fence("print('mine')"), role="base", node=1, status="ok", score="0.1")
+    model = make("sim", {})
+    for op in (Op.IMPROVE, Op.DEBUG, Op.MERGE):
+        assert written(call(model, "canvas", op, text)).task == "canvas"
+
+
+def test_a_base_of_another_task_is_unknown():
+    model = make("sim", {})
+    assert written(call(model, "canvas", Op.IMPROVE, program("rentals", space("rentals").baseline))).task == "canvas"
+
+
+def test_a_merge_takes_every_choice_from_one_of_the_programs():
+    where = space("rentals")
+    rng = random.Random(2)
+    for i in range(40):
+        a, b, c = rng.sample(where.pipelines, 3)
+        others = [program("rentals", b, "other"), program("rentals", c, "other")]
+        merged = written(call(engineer(0.5), "rentals", Op.MERGE, program("rentals", a), *others, proposal=i)).pipeline
+        differ = sum(len({*options}) > 1 for options in zip(a, b, c, strict=True))
+        if differ >= 2 and merged not in (a, b, c):
+            assert all(o in options for o, *options in zip(merged, a, b, c, strict=True))
+
+
+def test_a_merge_at_full_capability_is_the_best_mixture():
+    where, table = space("rentals"), truth.load("rentals")
+    a, b = where.pipelines[0], where.pipelines[-1]
+    mixtures = [p for p in where.pipelines if all(o in pair for o, pair in zip(p, zip(a, b, strict=True), strict=True))]
+    best = min((p for p in mixtures if p not in (a, b)), key=lambda p: table.rows[p].test)
+    merged = written(call(engineer(1.0), "rentals", Op.MERGE, program("rentals", a), program("rentals", b, "other")))
+    assert merged.pipeline == best
+
+
+def test_what_a_richer_prompt_is_worth_is_one_table():
+    assert worth(Prompt()) == 1.0
+    full = Prompt(
+        attempts=("a\nLesson: b",) * 9,
+        guidance=dict.fromkeys(("history", "memory", "diagnosis", "stage"), (None,) * 9),
+    )
+    assert worth(full) == pytest.approx(1.0 + sum(share * most for share, most in PROMPT_WORTH.values()))
+
+
+# --------------------------------------------------------------------------------------------- judgements
+
+
+def diagnosis(model, task, subject, base=None, status="ok", bugs=(), hint="", **address):
+    parts = [program(task, subject, "subject", status, "0.5" if status == "ok" else "", bugs)]
+    parts += [program(task, base)] if base else []
+    parts += [markup.block("guidance", hint, kind="hypothesis")] if hint else []
+    return (
+        operators.make(direction=Direction.MAXIMIZE)[0]
+        .parse(Op.DIAGNOSE, call(model, task, Op.DIAGNOSE, *parts, **address).text)
+        .diagnosis
+    )
+
+
+@pytest.mark.parametrize("c", [0.0, 0.6, 1.0])
+def test_a_diagnosis_is_right_as_often_as_capability_says(c):
+    table, where, rng = truth.load("canvas"), space("canvas"), random.Random(1)
+    right, total = 0, 500
+    for i in range(total):
+        base = rng.choice(where.pipelines)
+        subject = apply(base, rng.choice(where.edits(base)))
+        while table.gain(base, subject) == 0:
+            subject = apply(base, rng.choice(where.edits(base)))
+        said = diagnosis(engineer(c, f"m{i}"), "canvas", subject, base, hint="x")
+        assert said.format_valid
+        if not said.severely_misaligned:
+            assert said.replace is said.hypothesis_supported
+        right += said.hypothesis_supported == (table.gain(base, subject) > 0)
+    expected = 0.5 + math.asin(c) / math.pi
+    assert right / total == pytest.approx(expected, abs=0.09)
+
+
+def test_a_diagnosis_of_a_failure_rejects_it_and_of_a_first_program_accepts_it():
+    model = engineer(1.0, debug_skill=1.0)
+    where = space("tickets")
+    failed = diagnosis(model, "tickets", where.baseline, where.pipelines[9], "invalid_submission", ("nan",))
+    assert not failed.format_valid
+    assert not failed.replace
+    assert failed.hypothesis_supported is None
+    assert failed.reason == BUGS["nan"].symptom
+    first = diagnosis(model, "tickets", where.baseline)
+    assert first.replace
+    assert first.format_valid
+
+
+def test_a_leak_is_noticed_by_capability_and_seldom_seen_where_there_is_none():
+    p, q = space("canvas").pipelines[3:5]
+    able = [diagnosis(engineer(1.0), "canvas", p, q, bugs=("leak",), proposal=i) for i in range(20)]
+    assert all(d.severely_misaligned and not d.replace for d in able)
+    sound = [diagnosis(engineer(0.0), "canvas", p, q, proposal=i) for i in range(400)]
+    assert 0.005 < np.mean([d.severely_misaligned for d in sound]) < 0.12
+
+
+def test_hypotheses_at_full_capability_are_the_best_steps_in_order():
+    table, where = truth.load("tickets"), space("tickets")
+    base = where.baseline
+    text = call(engineer(1.0), "tickets", Op.HYPOTHESIZE, program("tickets", base)).text
+    found = operators.make(direction=Direction.MAXIMIZE)[0].parse(Op.HYPOTHESIZE, text).hypotheses
+    assert len(found) == 5
+    gains = sorted((table.gain(base, apply(base, e)) for e in where.edits(base)), reverse=True)
+    steps = [where.instructions(h.text)[0] for h in found]
+    assert [table.gain(base, apply(base, e)) for e in steps] == gains[:5]
+    impacts = [h.scores.impact for h in found]
+    assert impacts == sorted(impacts, reverse=True)
+    assert all(1 <= i <= 10 for i in impacts)
+    assert all(h.component is where.choices[e.choice].component for h, e in zip(found, steps, strict=True))
+
+
+def test_first_hypotheses_are_about_different_choices():
+    where = space("tickets")
+    for i in range(20):
+        told = json.loads(call(engineer(0.2), "tickets", Op.HYPOTHESIZE, proposal=i).text)["hypotheses"]
+        choices = [where.instructions(h["hypothesis"])[0].choice for h in told]
+        assert 1 <= len(choices) == len(set(choices)) <= 3
+
+
+@pytest.mark.parametrize("text", ["Take 2 scenario problems and 1 feedback problem.", "scenario: 2, feedback: 1"])
+def test_the_mix_of_problems_is_kept_to(text):
+    base = program("canvas", space("canvas").baseline)
+    mix = markup.block("guidance", text, kind="problem_mix")
+    found = markup.block("guidance", "Found things.", kind="diagnosis")
+    told = json.loads(call(engineer(0.5), "canvas", Op.HYPOTHESIZE, base, found, mix).text)["hypotheses"]
+    assert [h["problem_kind"] for h in told][:4] == ["scenario", "scenario", "feedback", "scenario"]
+    told = json.loads(call(engineer(0.5), "canvas", Op.HYPOTHESIZE, base, mix).text)["hypotheses"]
+    assert {h["problem_kind"] for h in told} == {"scenario"}
+
+
+def test_a_selection_at_full_capability_takes_the_best_candidate_or_memory():
+    table, where = truth.load("canvas"), space("canvas")
+    base = where.baseline
+    edits = where.edits(base)[:4]
+    kinds = ("candidate", "candidate", "candidate", "memory")
+    hints = [markup.block("guidance", where.instruct(e), kind=k) for e, k in zip(edits, kinds, strict=True)]
+    told = json.loads(call(engineer(1.0), "canvas", Op.SELECT, program("canvas", base), *hints).text)["hypotheses"]
+    assert len(told) == 1
+    best = max(edits, key=lambda e: table.gain(base, apply(base, e)))
+    assert told[0]["hypothesis"] == where.instruct(best)
+
+
+def test_a_selection_among_unknown_candidates_takes_one_of_them():
+    hints = [markup.block("guidance", text, kind="candidate") for text in ("Dance.", "Sing.")]
+    told = json.loads(
+        call(engineer(0.5), "canvas", Op.SELECT, program("canvas", space("canvas").baseline), *hints).text
+    )
+    assert told["hypotheses"][0]["hypothesis"] in ("Dance.", "Sing.")
+
+
+@pytest.mark.parametrize(("status", "bugs"), [("ok", ()), ("error", ("name",)), ("timeout", ("timeout",))])
+def test_a_review_says_whether_it_failed(status, bugs):
+    p = program("canvas", space("canvas").baseline, "subject", status, "0.4" if status == "ok" else "", bugs)
+    told = json.loads(call(engineer(1.0, debug_skill=1.0), "canvas", Op.REVIEW, p).text)
+    assert told["is_bug"] is (status != "ok")
+    assert ("0.4" in told["lesson"]) is (status == "ok")
+    if bugs:
+        assert BUGS[bugs[0]].symptom in told["lesson"]
+
+
+# ------------------------------------------------------------------------------- with the real operators
+
+
+NODES = {
+    0: ("draft", None, ("none", "as_is", "pixels", "svm", "plain"), (), Status.OK, 0.41),
+    1: ("improve", 0, ("none", "centred", "pixels", "svm", "plain"), (), Status.OK, 0.55),
+    2: ("improve", 1, ("none", "centred", "gradients", "svm", "plain"), ("rows",), Status.INVALID_SUBMISSION, None),
+    3: ("improve", 1, ("threshold", "centred", "pixels", "logistic", "plain"), (), Status.OK, 0.5),
+}
+
+
+@pytest.mark.parametrize("op", [op for op in Op if op is not Op.REVIEW])
+def test_it_answers_the_real_prompts_and_the_operators_can_read_it(op):
+    ops, scope = operators.make(direction=Direction.MAXIMIZE)
+    where = space("canvas")
+    nodes = {
+        i: Node(i, Op(o), base, (), 0, f"A plan. {where.describe(p)}", render("canvas", p, bugs), s, v, "", "output")
+        for i, (o, base, p, bugs, s, v) in NODES.items()
+    }
+    for node in nodes.values():
+        scope.add(node)
+    judged = {"subject": 3} if op is Op.DIAGNOSE else {}
+    base = None if op is Op.DRAFT else 2 if op is Op.DEBUG else 1
+    hints = (
+        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(3, "svm")), component=where.choices[3].component),
+        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(0, "threshold"))),
+    )
+    context = (3,) if op is Op.MERGE else (0, 3)
+    proposal = Proposal(4, op, base, context=context, guidance=hints if op is Op.SELECT else (), **judged)
+    scene = operators.Scene(
+        operators.Brief("canvas", "Canvas", "What to do.", "accuracy", "maximize", "columns", "write a file"),
+        operators.Resources(60.0, 1 << 30, 1),
+        proposal,
+        nodes,
+        context,
+        "simple" if op in (Op.DRAFT, Op.IMPROVE) else "",
+    )
+    messages = ops.render(scene)
+    seen = read(messages)
+    assert (seen.op, seen.task) == (op, "canvas")
+    assert (seen.base.known.pipeline if seen.base else None) == (NODES[base][2] if base is not None else None)
+    reply = make("sim", {"debug_skill": 1.0, "bug_rate": 0.0}).complete(request(messages, op, 4))
+    parsed = ops.parse(op, reply.text)
+    if op.makes_program:
+        compile(parsed.code, "solution.py", "exec")
+        assert 3 <= parsed.plan.count(". ") + 1 <= 8
+    else:
+        assert parsed.diagnosis or parsed.hypotheses
+    repaired = ops.repair(messages, "nonsense", "there is no program")
+    again = make("sim", {}).complete(request(repaired, op, 4, attempt=1))
+    assert ops.parse(op, again.text)
+
+
+def test_it_answers_the_real_review():
+    ops, _ = operators.make(direction=Direction.MAXIMIZE)
+    p = space("canvas").baseline
+    node = Node(0, Op.DRAFT, None, (), 0, "plan", render("canvas", p), Status.OK, 0.2, "", "out")
+    scene = operators.Scene(
+        operators.Brief("canvas", "Canvas", "Do.", "accuracy", "maximize", "", "c"),
+        operators.Resources(60.0, 1 << 30, 1),
+        Proposal(0, Op.DRAFT),
+        {0: node},
+    )
+    messages = ops.render_review(scene, node)
+    parsed = ops.parse(Op.REVIEW, make("sim", {}).complete(request(messages, Op.REVIEW)).text)
+    assert parsed.is_bug in (True, False)
+    assert "0.2" in parsed.lesson
+
+
+# -------------------------------------------------------------------------------------- a model like others
+
+
+def test_usage_is_counted_and_charged():
+    model = make("sim", {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 8.0, "latency_s": 1.5})
+    messages = ask("canvas", Op.DRAFT)
+    reply = model.complete(request(messages, Op.DRAFT))
+    u = reply.usage
+    assert u.calls == 1
+    assert u.input_tokens == math.ceil(sum(len(m.content) for m in messages) / 4)
+    assert u.output_tokens == math.ceil(len(reply.text) / 4)
+    assert u.cost_nusd == 2000 * u.input_tokens + 8000 * u.output_tokens
+    assert u.service_us == round(1e6 * (1.5 + u.input_tokens / 5000 + u.output_tokens / 100))
+    assert (model.live, model.simulated, reply.model, reply.finish) == (False, True, "sim", "stop")
+
+
+def test_a_long_reply_is_cut_at_the_limit():
+    model, asked = make("sim", {}), request(ask("canvas", Op.DRAFT), Op.DRAFT)
+    cut = model.complete(type(asked)(asked.messages, Sampling(max_tokens=50), asked.address, 1, 60.0))
+    assert cut.finish == "length"
+    assert cut.text == model.complete(asked).text[:200]
+    assert cut.usage.output_tokens == 50
+
+
+def test_a_message_without_a_job_gets_a_plain_answer():
+    reply = make("sim", {}).complete(request((Message("user", "hello"),), Op.DRAFT))
+    assert "no job" in reply.text
+
+
+def test_an_unknown_task_is_refused_in_words():
+    with pytest.raises(FatalModelError, match=r"knows nothing of task 'spaceship'.*canvas, rentals, tickets"):
+        call(make("sim", {}), "spaceship", Op.DRAFT)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"capabilty": 0.5}, "params.capabilty: a simulated engineer has no such parameter; it has: capability"),
+        ({"capability": 1.2}, r"params.capability is 1.2; expected a number from 0 to 1"),
+        ({"capability": -0.1}, "from 0 to 1"),
+        ({"capability": "high"}, "params.capability is 'high'"),
+        ({"capability": True}, "params.capability is True"),
+        ({"capability": None}, "params.capability is None"),
+        ({"capability": float("nan")}, "params.capability is nan"),
+        ({"breadth": 0}, "a whole number from 1"),
+        ({"breadth": 2.5}, "a whole number from 1"),
+        ({"bug_rate": 1.0}, "below 1"),
+        ({"output_tokens_per_s": 0}, "above 0"),
+        ({"latency_s": float("inf")}, "params.latency_s is inf"),
+    ],
+)
+def test_wrong_parameters_are_refused_in_one_line(params, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        make("sim_x", params)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("model sim_x: ")
+
+
+def test_identity_holds_the_dial_and_the_tables():
+    a, b = make("sim", {"capability": 0.3}).identity(), make("sim", {"capability": 0.4}).identity()
+    assert a != b
+    assert a["capability"] == 0.3
+    assert set(a["tables"]) == set(TASKS)
+    assert json.loads(json.dumps(a)) == a
+    assert make_model("sim", "simulated", {"capability": 0.3}).identity() == a
+
+
+def test_a_reply_takes_less_than_a_millisecond():
+    model = make("sim", {})
+    requests = [
+        request(ask("canvas", Op.IMPROVE, program("canvas", p)), Op.IMPROVE, i)
+        for i, p in enumerate(space("canvas").pipelines)
+    ]
+    for asked in requests:
+        model.complete(asked)
+    took = []
+    for asked in requests:
+        start = time.perf_counter()
+        model.complete(asked)
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.001

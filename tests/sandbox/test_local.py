@@ -1,0 +1,390 @@
+"""The local rung: the shared contract warm, cold and on older kernels, and what is its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import pytest
+
+from mlesearch.sandbox import report
+from mlesearch.sandbox.inside import contain, landlock, watch
+from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.rungs.local import LocalSandbox, make
+from mlesearch.testing.sandbox_contract import (
+    SandboxContract,
+    bystander,
+    gone,
+    orchestrator,
+    processes_with,
+    signals_by_descriptor,
+)
+from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
+from tests.support.sandbox_user import in_memory
+
+if landlock.abi() < 1:
+    pytest.skip("this kernel has no Landlock, so there is no local rung", allow_module_level=True)
+
+
+class TestLocal(SandboxContract):
+    """Its `sandbox` is the module's."""
+
+    known_gaps: ClassVar[Mapping[str, str]] = (
+        {}
+        if contain.can_have_private_shm()
+        else {"test_worker_processes_can_be_used": "no mount namespace is allowed here, so there is no /dev/shm"}
+    )
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[LocalSandbox]:
+    with closing(LocalSandbox()) as rung:
+        yield rung
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Spec:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "train.csv").write_text("id\n")
+    return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=1024 * MIB))
+
+
+def job(tmp_path: Path, program: str, deadline_s: float = 20.0) -> Job:
+    return Job("a", program, deadline_s, tmp_path / "out")
+
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], within_s: float = 20.0) -> T:
+    """What `look` sees once it is something."""
+    end = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+    return seen
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_older_kernels_keep_the_promises(version: int, spec: Spec, tmp_path: Path) -> None:
+    if landlock.abi() < version:
+        pytest.skip(f"this kernel has Landlock {landlock.abi()}")
+    hostile = [
+        f"import os\nos.kill({os.getpid()}, 0)",
+        "import os\nos.truncate('input/train.csv', 0)",
+        "import os\nos.open('input/train.csv', os.O_RDONLY | os.O_TRUNC)",
+        "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+        "import socket\nsocket.socket(socket.AF_UNIX)",
+        "open('/tmp/x', 'w')",
+    ]
+    with closing(LocalSandbox(warm=False, landlock_limit=version)) as rung:
+        assert rung.run(rung.prepare(spec), job(tmp_path, "open('a', 'w').write('x')")).status is ExecStatus.OK
+        for program in hostile:
+            result = rung.run(rung.prepare(spec), job(tmp_path, program))
+            assert result.status is ExecStatus.ERROR, program
+            assert "PermissionError" in result.reason
+        with bystander() as other:
+            for program in signals_by_descriptor(other.pid):
+                result = rung.run(rung.prepare(spec), job(tmp_path, program))
+                assert "PermissionError" in result.reason, program
+                assert other.poll() is None
+        assert any("signal scope" in note for note in rung.notes())
+    assert (tmp_path / "public" / "train.csv").read_text() == "id\n"
+
+
+def test_without_landlock_it_is_refused(spec: Spec) -> None:
+    with pytest.raises(SandboxUnavailable, match=r"lacks Landlock .*sandbox=docker"):
+        LocalSandbox(landlock_limit=0)
+
+
+def test_require_fails_closed() -> None:
+    with pytest.raises(SandboxUnavailable, match="asks for memory_hard, which this machine does not promise"):
+        LocalSandbox(require=["net_off", "memory_hard"], use_cgroup=False)
+    with closing(make({"require": ["net_off", "tree_kill"], "warm": "off"})) as rung:
+        assert not rung.warm
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"warmth": "on"}, "sandbox.warmth: unknown for the rung local; allowed: warm, require, min_free_gib"),
+        ({"warm": "yes"}, "sandbox.warm: 'yes' is not allowed; use on or off"),
+        ({"min_free_gib": -1}, "sandbox.min_free_gib: -1 is not allowed; a number of GiB, 0 or more, is needed"),
+        ({"require": "net_off"}, "is not a list of promises"),
+        ({"require": ["netoff"]}, "'netoff' is no promise; allowed: net_off"),
+    ],
+)
+def test_wrong_parameters(params: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        make(params)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_cold_start_imports_in_the_program(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, "import sys\nprint('numpy' in sys.modules)\nimport numpy"))
+        assert (result.status, result.stdout.text) == (ExecStatus.OK, "False\n")
+
+
+def test_warm_start_is_quick(sandbox: LocalSandbox, spec: Spec, tmp_path: Path) -> None:
+    waits = []
+    for _ in range(5):
+        slot = sandbox.prepare(spec)
+        time.sleep(0.1)
+        began = time.time()
+        result = sandbox.run(slot, job(tmp_path, "import time, sklearn.ensemble, pandas\nprint(time.time())"))
+        waits.append(float(result.stdout.text) - began)
+    assert min(waits) < 0.2  # some 7 ms on an idle machine; a cold import takes a second
+
+
+def test_the_fork_server_has_one_thread(sandbox: LocalSandbox, spec: Spec) -> None:
+    slot = sandbox.prepare(spec)
+    assert slot.server.threads == 1
+    assert slot.server.missing == ()
+
+
+def test_a_dead_fork_server_is_restarted(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
+        os.kill(slot.server.pid, signal.SIGKILL)
+        assert rung.run(slot, job(tmp_path, "print(1)")).stdout.text == "1\n"  # its supervisor lives on
+        again = rung.prepare(spec)
+        assert again.server.pid != slot.server.pid
+        assert rung.run(again, job(tmp_path, "print(2)")).stdout.text == "2\n"
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(report, "PATIENCE_S", 0.5)
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        os.kill(supervisor, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(SandboxUnavailable, match="ended without a report"):
+                rung.run(slot, job(tmp_path, "print(1)", 0.5))
+            assert time.monotonic() - began < 10
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("with_group", [True, False])
+def test_a_killed_supervisor_leaves_nothing(with_group: bool, spec: Spec, tmp_path: Path) -> None:
+    mark = f"below-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = (
+        "import os, subprocess, sys, time\nfor _ in range(3):\n    if os.fork():\n        time.sleep(60)\n"
+        f"    os.setsid()\nsubprocess.run({sleep})"
+    )
+    with closing(LocalSandbox(warm=False, use_cgroup=with_group)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(rung.run, slot, job(tmp_path, program, 60.0))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        assert len(below) == 5
+        os.kill(supervisor, signal.SIGKILL)
+        with pytest.raises(SandboxUnavailable, match="ended without a report"):
+            running.result(20)
+        assert not watch.living(below)
+        assert slot.group is None or not any(map(os.path.exists, slot.group.folders))
+        assert not slot.folder.exists()
+        again = rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
+        assert (again.status, again.stdout.text) == (ExecStatus.OK, "1\n")
+
+
+def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tmp_path: Path) -> None:
+    mark = f"last-{os.getpid()}-{time.monotonic_ns()}"
+    sleep = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
+    program = f"import os, subprocess, sys\nos.fork() and os.wait()\nos.fork() and os.wait()\nsubprocess.run({sleep})"
+    with closing(LocalSandbox(warm=False)) as rung, ThreadPoolExecutor(1) as pool:
+        slot = rung.prepare(spec)
+        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        running = pool.submit(report.ask, slot.conn, job(tmp_path, program, 60.0), sorted(os.sched_getaffinity(0)))
+        wait_for(lambda: processes_with(f"60)\0{mark}"))
+        below = watch.descendants(supervisor)
+        os.kill(slot.server.pid, signal.SIGSTOP)  # it learns of both at once
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: not watch.living([supervisor]))
+        slot.server._control.close()
+        os.kill(slot.server.pid, signal.SIGCONT)
+        assert slot.server.ends(10)
+        assert not watch.living(below)
+        assert running.result(20) is None
+
+
+def test_when_memory_is_short_the_program_goes_before_its_supervisor(sandbox: LocalSandbox, spec: Spec) -> None:
+    slot = sandbox.prepare(spec)
+
+    def alone() -> list[int]:
+        below = watch.descendants(slot.server.pid)[1:]
+        return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
+
+    (program,) = wait_for(alone)
+    wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
+
+
+def test_unused_slots_go_away(spec: Spec) -> None:
+    rung = LocalSandbox(warm=False)
+    slots = [rung.prepare(spec) for _ in range(3)]
+    time.sleep(0.2)
+    rung.close()
+    assert not any(slot.folder.exists() for slot in slots)
+    assert not slots[0].folder.parent.exists()
+    rung.close()
+
+
+def test_a_bad_task_is_named(sandbox: LocalSandbox, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    with pytest.raises(ConfigError, match=r"public folder .* does not exist"):
+        sandbox.prepare(Spec("t@1", public))
+    public.mkdir()
+    with pytest.raises(ConfigError, match=r"holds .*/public, which programs must read"):
+        sandbox.prepare(Spec("t@1", public, hidden=(tmp_path,)))
+    with pytest.raises(ConfigError, match="which programs may read; put the answers elsewhere"):
+        sandbox.prepare(Spec("t@1", public, hidden=(Path(np.__file__).parent / "random",)))
+
+
+def test_answers_below_the_public_folder_stay_hidden(sandbox: LocalSandbox, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    (public / "secret").mkdir(parents=True)
+    (public / "secret" / "y.csv").write_text("1234567")
+    (public / "train.csv").write_text("id\n")
+    spec = Spec("t@1", public, hidden=(public / "secret",))
+    program = "print(open('input/train.csv').read())\nprint(open('input/secret/y.csv').read())"
+    result = sandbox.run(sandbox.prepare(spec), job(tmp_path, program))
+    assert result.stdout.text == "id\n\n"
+    assert "PermissionError" in result.reason
+
+
+def test_sklearn_workers_in_processes(sandbox: LocalSandbox, tmp_path: Path, spec: Spec) -> None:
+    limits = Limits(time_s=60, cpu_count=2)
+    program = (
+        "from joblib import Parallel, delayed\nimport numpy as np\n"
+        "print(sum(Parallel(n_jobs=2)(delayed(np.sqrt)(i ** 2) for i in range(10))))\n"
+        "from sklearn.ensemble import RandomForestClassifier\n"
+        "X = np.random.rand(100, 3)\ny = X[:, 0] > .5\n"
+        "print(RandomForestClassifier(5, n_jobs=2).fit(X, y).score(X, y))"
+    )
+    result = sandbox.run(sandbox.prepare(Spec("t@1", spec.input_dir, limits=limits)), job(tmp_path, program, 60))
+    assert result.status is ExecStatus.OK, result.stderr.text
+    assert result.stdout.text.startswith("45.0\n")
+
+
+def test_without_shared_memory_joblib_runs_serially(tmp_path: Path, spec: Spec) -> None:
+    program = (
+        "import os\nfrom joblib import Parallel, delayed\n"
+        "print(Parallel(n_jobs=2)(delayed(os.getpid)() for i in range(2)) == [os.getpid()] * 2)\n"
+        "open('/dev/shm/x', 'w')"
+    )
+    with closing(LocalSandbox(private_shm=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, program))
+        assert result.stdout.text == "True\n"
+        assert result.reason == "PermissionError: [Errno 13] Permission denied: '/dev/shm/x' (solution.py line 4)"
+        assert any("no /dev/shm" in note for note in rung.notes())
+
+
+_MAPS = (
+    "import mmap, os, time\nwith open('input/big', 'rb') as file:\n"
+    "    kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+    "print(sum(kept[at] for at in range(0, len(kept), 4096)), flush=True)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("time.sleep(0.3)", ExecStatus.OK),
+        ("", ExecStatus.OK),
+        ("time.sleep(0.3)\nos.kill(os.getpid(), 9)", ExecStatus.KILLED),
+    ],
+)
+def test_mapped_files_are_no_memory_without_a_group(end: str, status: ExecStatus, tmp_path: Path) -> None:
+    if in_memory(tmp_path):
+        pytest.skip("temporary files lie in memory here, where a mapped one is shared memory")
+    (tmp_path / "public").mkdir()
+    with open(tmp_path / "public" / "big", "wb") as file:
+        file.truncate(500 * MIB)
+    spec = Spec("t@1", tmp_path / "public", limits=Limits(memory_bytes=320 * MIB))
+    with closing(LocalSandbox(use_cgroup=False)) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, _MAPS + end))
+        assert (result.status, result.stdout.text) == (status, "0\n"), result.reason
+
+
+_ORCHESTRATOR = """
+import sys, time
+from pathlib import Path
+from typing import ClassVar
+from mlesearch.sandbox.rungs.local import LocalSandbox
+from mlesearch.sandbox.protocol import Job, Spec
+rung = LocalSandbox(warm=False)
+slots = [rung.prepare(Spec("t@1", Path(sys.argv[1]))) for _ in range(2)]
+print(slots[0].folder.parent, flush=True)
+sleep = f"[sys.executable, '-c', 'import time; time.sleep(60)', '{sys.argv[2]}']"
+program = f"import subprocess, sys, time\\nsubprocess.Popen({sleep})\\ntime.sleep(60)"
+rung.run(slots[0], Job("a", program, 60.0, Path(sys.argv[1]).parent / "out"))
+"""
+
+
+def test_orphans_are_reaped_and_nothing_else(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLESEARCH_SCRATCH", str(tmp_path / "scratch"))
+    mark = f"reaped-{os.getpid()}-{time.monotonic_ns()}"
+    with closing(LocalSandbox(warm=False)) as living:
+        slot = living.prepare(spec)
+        process = orchestrator(_ORCHESTRATOR, str(spec.input_dir), mark)
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        end = time.monotonic() + 60
+        while not processes_with(f"60)\0{mark}") and time.monotonic() < end:
+            time.sleep(0.02)
+        assert living.reap_orphans() == 0
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert gone(mark, 15)
+        strange = folder.parent / "local-of-somebody"
+        strange.mkdir()
+        assert folder.exists()
+        assert living.reap_orphans() == 1
+        assert not folder.exists()
+        assert strange.exists()
+        assert slot.folder.exists()
+        assert living.reap_orphans() == 0
+
+
+def test_too_little_space(spec: Spec) -> None:
+    with (
+        closing(LocalSandbox(warm=False, min_free_bytes=1 << 60)) as rung,
+        pytest.raises(SandboxUnavailable, match="MiB are free at"),
+    ):
+        rung.prepare(spec)
+
+
+def test_a_fork_of_the_orchestrator_starts_afresh(spec: Spec, tmp_path: Path) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
+        child = os.fork()
+        if child == 0:
+            ok = False
+            try:
+                ok = rung.run(rung.prepare(spec), job(tmp_path, "print(2)")).stdout.text == "2\n"
+                rung.close()
+            finally:
+                os._exit(0 if ok else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert rung.run(rung.prepare(spec), job(tmp_path, "print(3)")).stdout.text == "3\n"
+
+
+def test_identity_is_stable_and_complete() -> None:
+    with closing(LocalSandbox(warm=False)) as one, closing(LocalSandbox(warm=False)) as two:
+        assert one.identity() == two.identity()
+        assert set(one.identity()) >= {"rung", "promises", "environment", "cpu_count"}
+        assert one.packages()["scikit-learn"]

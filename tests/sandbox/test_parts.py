@@ -1,0 +1,387 @@
+"""The parts of the local rung, each by itself; no program is run here."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlesearch.sandbox import artefacts, environment, verdict
+from mlesearch.sandbox.inside import files, landlock, seccomp
+from mlesearch.sandbox.inside.pump import Pump
+from mlesearch.sandbox.protocol import Job, Sandbox, Spec
+from mlesearch.testing.scripted_sandbox import ScriptedSandbox
+from mlesearch.types import Captured, ExecStatus, SandboxUnavailable
+from tests.support.sandbox_user import as_ordinary_user
+
+LIMITS = {"memory_bytes": 100 << 20, "file_bytes": 1 << 20, "processes": 100}
+SEEN = {"limit": None, "signal": None, "exit_code": 0, "left": 0, "peak_memory_bytes": 1, "peak_tasks": 1}
+
+
+def judged(stderr: str = "", **seen: object) -> tuple[ExecStatus, str]:
+    return verdict.judge({**SEEN, **seen}, Captured(head=stderr, bytes_seen=len(stderr)), LIMITS)
+
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "solution.py", line 7, in <module>\n    f()\n'
+
+
+@pytest.mark.parametrize(
+    ("seen", "stderr", "expected"),
+    [
+        ({}, "", (ExecStatus.OK, "")),
+        ({"left": 2}, "", (ExecStatus.ERROR, "left 2 background process(es) running")),
+        ({"limit": ["timeout", "words"], "signal": 9}, "", (ExecStatus.TIMEOUT, "words")),
+        (
+            {"exit_code": 1},
+            TRACEBACK + "ValueError: a\nb: c\n",
+            (ExecStatus.ERROR, "ValueError: a (solution.py line 7)"),
+        ),
+        (
+            {"exit_code": 1, "left": 1},
+            TRACEBACK + "a.b.Oops\n",
+            (ExecStatus.ERROR, "a.b.Oops (solution.py line 7); left 1 background process(es) running"),
+        ),
+        (
+            {"exit_code": 1},
+            TRACEBACK + "KeyError: 1\n\nDuring handling of the above exception, another exception occurred:\n\n"
+            'Traceback (most recent call last):\n  File "solution.py", line 9, in <module>\nTypeError: x\n',
+            (ExecStatus.ERROR, "TypeError: x (solution.py line 9)"),
+        ),
+        (
+            {"exit_code": 1},
+            TRACEBACK + "MemoryError\n",
+            (ExecStatus.OOM, "MemoryError (solution.py line 7); memory limit 100 MiB"),
+        ),
+        (
+            {"exit_code": 1},
+            TRACEBACK + "OSError: [Errno 27] File too large\n",
+            (
+                ExecStatus.DISK_LIMIT,
+                "OSError: [Errno 27] File too large (solution.py line 7); wrote a file larger than its limit of 1 MiB",
+            ),
+        ),
+        (
+            {"exit_code": 1, "peak_tasks": 99},
+            TRACEBACK + "RuntimeError: can't start new thread\n",
+            (
+                ExecStatus.PIDS,
+                "RuntimeError: can't start new thread (solution.py line 7); limit 100 processes and threads",
+            ),
+        ),
+        ({"exit_code": 4}, "bye\n", (ExecStatus.ERROR, "exit code 4: bye")),
+        ({"exit_code": None, "signal": 9}, "", (ExecStatus.KILLED, "ended by signal 9 (SIGKILL)")),
+        (
+            {"exit_code": None, "signal": 9, "peak_memory_bytes": 99 << 20},
+            "",
+            (ExecStatus.OOM, "ended by SIGKILL near its memory limit of 100 MiB"),
+        ),
+        (
+            {"exit_code": None, "signal": 25},
+            "",
+            (ExecStatus.DISK_LIMIT, "wrote a file larger than its limit of 1 MiB"),
+        ),
+        (
+            {"exit_code": None, "signal": 6},
+            "terminate called after throwing an instance of 'std::bad_alloc'\n",
+            (ExecStatus.OOM, "ended by SIGABRT near its memory limit of 100 MiB"),
+        ),
+    ],
+)
+def test_verdicts(seen: dict[str, object], stderr: str, expected: tuple[ExecStatus, str]) -> None:
+    assert judged(stderr, **seen) == expected
+
+
+@given(st.text(), st.integers(1, 255))
+def test_a_reason_is_one_line_and_never_empty(stderr: str, code: int) -> None:
+    status, reason = judged(stderr, exit_code=code)
+    assert status is not ExecStatus.OK
+    assert reason
+    assert len(reason.splitlines()) == 1
+    assert len(reason) < 600
+
+
+def test_paths_are_scrubbed_longest_first() -> None:
+    scrub = verdict.Scrubber.of({"/a": "A", "/a/b/work": "", "/a/b": "B", "/": "never"})
+    assert scrub("/a/b/work/x.csv /a/b/work /a/b/c /a/d /e") == "x.csv . B/c A/d /e"
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=20), st.integers(2, 400))
+def test_pump_keeps_head_and_tail(chunks: list[bytes], keep: int) -> None:
+    pump = Pump(keep)
+    for chunk in chunks:
+        os.write(pump.write_fd, chunk)
+        assert pump.read()
+    pump.start()
+    assert not pump.read()
+    whole = b"".join(chunks)
+    assert pump.seen == len(whole)
+    if len(whole) <= keep:
+        assert (pump.head, pump.tail) == (whole, b"")
+    else:
+        assert pump.head == whole[: keep // 2]
+        assert pump.tail == whole[len(whole) - (keep - keep // 2) :]
+
+
+def test_cut_lines_are_left_out() -> None:
+    stream = {"head": base64.b64encode(b"one\ntw"), "tail": base64.b64encode(b"ine\nten\n"), "seen": 50}
+    text = verdict.captured(stream, verdict.Scrubber(()))
+    assert (text.head, text.tail) == ("one\n", "ten\n")
+    whole = verdict.captured({**stream, "tail": ""}, verdict.Scrubber(()))
+    assert (whole.head, whole.tail) == ("one\ntw", "")
+
+
+def test_beside_grants_all_but_the_excluded(tmp_path: Path) -> None:
+    for name in ("a/x/data", "a/x/code", "a/y", "b"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a/x/file").touch()
+    (tmp_path / "a/link").symlink_to(tmp_path / "a/x/data")
+    root = str(tmp_path)
+    grants = landlock.beside(root, (f"{root}/a/x/data", "/elsewhere"))
+    assert grants == [
+        (root, False),
+        (f"{root}/a", False),
+        (f"{root}/a/x", False),
+        (f"{root}/a/x/code", True),
+        (f"{root}/a/x/file", True),
+        (f"{root}/a/y", True),
+        (f"{root}/b", True),
+    ]
+    assert landlock.beside(root, ()) == [(root, True)]
+    assert landlock.beside(f"{root}/a/x/data", (f"{root}/a",)) == []
+
+
+def test_the_harness_and_bundled_data_are_excluded() -> None:
+    out = environment.excluded(environment.interpreter())
+    assert environment.own_package() in out
+    for name in ("data", "images", "descr"):
+        assert any(path.endswith(f"sklearn/datasets/{name}") for path in out)
+    allowed = [path for path, _ in environment.allowed(environment.interpreter())]
+    assert not any(path == gone or path.startswith(gone + "/") for path in allowed for gone in out)
+
+
+def test_a_tree_as_deep_as_it_gets_is_removed(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    here = os.getcwd()
+    try:
+        os.chdir(top)
+        for _ in range(400):
+            os.mkdir("d")
+            os.symlink(outside, "link")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    (top / "shut").mkdir(mode=0)
+    os.mkfifo(top / "fifo")
+    files.remove_tree(str(top))
+    assert not top.exists()
+    assert (outside / "kept").exists()
+    files.remove_tree(str(top))
+
+
+def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
+    work, outbox = tmp_path / "work", tmp_path / "out" / "deep"
+    work.mkdir()
+    (work / "a").write_bytes(b"x" * 3_000_000)
+    (work / "b").write_bytes(b"x" * 3_000_001)
+    found = artefacts.collect(work, ("a", "b", "c", "..", ""), outbox, 3_000_000)
+    assert found["a"].path == outbox / "a"
+    assert (outbox / "a").stat().st_size == found["a"].size_bytes == 3_000_000
+    assert found["b"].problem == "b has 3000001 bytes; at most 3000000 are allowed"
+    assert found["c"].problem == "absent"
+    assert found[".."].problem == "'..' is not a plain file name"
+    assert os.listdir(outbox) == ["a"]
+
+
+_CLOSED = """
+import os
+from pathlib import Path
+from mlesearch.sandbox import artefacts
+work = Path("work")
+work.mkdir()
+for name in ("a", "b"):
+    (work / name).write_text("x")
+(work / "b").chmod(0)
+work.chmod({mode})
+found = artefacts.collect(work, ("a", "b", "x" * 300), Path("out"), 100)
+print(found["a"].size_bytes, *(found[name].problem for name in ("b", "x" * 300)), sep=chr(10))
+print(*(each.problem for each in artefacts.collect(Path("gone"), ("a",), Path("out"), 100).values()))
+"""
+
+
+@pytest.mark.parametrize("mode", ["0o600", "0o300", "0"])
+def test_a_working_folder_that_its_program_closed_is_read(mode: str) -> None:
+    assert as_ordinary_user(_CLOSED.format(mode=mode)).splitlines() == [
+        "1",
+        "b can't be read: Permission denied",
+        f"{'x' * 300} can't be looked at: File name too long",
+        "the working folder can't be read: No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize("machine", sorted(seccomp.ARCHITECTURES))
+@pytest.mark.parametrize("own_pid", [None, 4242])
+@pytest.mark.parametrize("guard_truncate", [False, True])
+def test_the_filter_decides_as_written(machine: str, own_pid: int | None, guard_truncate: bool) -> None:
+    column, audit = seccomp.ARCHITECTURES[machine]
+    code = seccomp.program(machine, own_pid, guard_truncate)
+
+    def answer(number: int, *arguments: int, arch: int = audit) -> int:
+        return _run_filter(code, number, arch, arguments)
+
+    allow, eperm, nothing, enosys = 0x7FFF0000, 0x00050001, 0x00050000, 0x00050026
+    read, openat, truncate = ((0, 257, 76), (63, 56, 45))[column]
+    assert answer(read, 0) == allow
+    assert answer(read, 0, arch=1) == eperm
+    assert answer((41, 198)[column], 1, 1) == eperm  # socket
+    assert answer((90, 52)[column]) == nothing  # chmod, fchmod
+    assert answer(435) == enosys  # clone3
+    clone, pair, send, limit = ((56, 53, 44, 302), (220, 199, 206, 261))[column]
+    assert answer(clone, 0x01200011) == allow
+    assert [answer(clone, flag) for flag in (0x10000000, 0x20000, 0x40000000)] == [eperm] * 3
+    assert answer(pair, 1, 0x80001) == allow
+    assert [answer(pair, *pair_of) for pair_of in ((1, 2), (2, 1), (1, 5))] == [eperm] * 3
+    assert answer(send, 3, 0, 0, 0, 0) == allow
+    assert [answer(send, 3, 0, 0, 0, address) for address in (1, 1 << 40)] == [eperm] * 2
+    assert (answer(limit, 0), answer(limit, 99)) == (allow, eperm)
+    nice = (141, 140)[column]
+    assert [answer(nice, *whose, 19) for whose in ((0, 0), (0, 99), (1, 0), (2, 0))] == [allow, eperm, eperm, eperm]
+    shared = ((29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241), (180, 181, *range(186, 197)))[column]
+    assert {answer(number) for number in shared} == {eperm}
+    fcntl, ioctl = ((72, 16), (25, 29))[column]
+    owned = allow if own_pid is None else eperm
+    assert {answer(fcntl, 3, command) for command in (8, 10, 15, 1026)} == {owned}
+    assert {answer(ioctl, 3, request) for request in (0x8901, 0x8902)} == {owned}
+    assert {answer(fcntl, 3, command) for command in (0, 1, 2, 3, 4, 6, 9, 1030, 1031)} == {allow}
+    assert [answer(ioctl, 3, request) for request in (0x5401, 0x541B, 0x5412)] == [allow, allow, eperm]
+    kill = (62, 129)[column]
+    assert answer(kill, 99) == (allow if own_pid is None else eperm)
+    assert answer(kill, 4242) == answer(kill, 0) == allow
+    assert answer(truncate) == (eperm if guard_truncate else allow)
+    assert answer(openat, 0, 0, 0o1001) == answer(openat, 0, 0, 0) == allow
+    assert answer(openat, 0, 0, 0o1000) == (eperm if guard_truncate else allow)
+
+
+def _run_filter(code: bytes, number: int, arch: int, arguments: tuple[int, ...]) -> int:
+    """A small interpreter of the BPF instructions that the filter uses."""
+    import struct
+
+    padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    data = struct.pack("=IIQ6Q", number, arch, 0, *padded)
+    steps = list(struct.iter_unpack("=HBBI", code))
+    at = accumulator = 0
+    while True:
+        op, true, false, k = steps[at]
+        at += 1
+        if op == 0x20:
+            accumulator = struct.unpack_from("=I", data, k)[0]
+        elif op == 0x54:
+            accumulator &= k
+        elif op == 0x06:
+            return k
+        else:
+            hit = {0x15: accumulator == k, 0x35: accumulator >= k, 0x45: bool(accumulator & k)}[op]
+            at += true if hit else false
+
+
+INCLUDE = Path("/usr/include")
+HEADERS = {
+    "x86_64": (INCLUDE / "x86_64-linux-gnu" / "asm" / "unistd_64.h", r"#define __NR_(\w+)\s+(\d+)"),
+    "aarch64": (INCLUDE / "asm-generic" / "unistd.h", r"#define __NR(?:3264)?_(\w+)\s+(\d+)"),
+}
+
+
+@pytest.mark.parametrize("machine", sorted(HEADERS))
+def test_call_numbers_are_the_kernels(machine: str) -> None:
+    header, pattern = HEADERS[machine]
+    if not header.exists():
+        pytest.skip("no kernel headers on this machine to compare call numbers with")
+    known = dict(re.findall(pattern, header.read_text()))
+    column = seccomp.ARCHITECTURES[machine][0]
+    compared = 0
+    for table in (seccomp._EPERM, seccomp._NOTHING, seccomp._ENOTSUP):
+        for name, numbers in table.items():
+            if name in known and numbers[column] is not None:
+                assert numbers[column] == int(known[name]), name
+                compared += 1
+    for name in ("clone", "clone3", "fcntl", "ioctl", "kill", "openat", "prctl", "setpriority", "truncate"):
+        assert getattr(seccomp, f"_{name.upper()}")[column] == int(known[name]), name
+    assert compared > 60
+
+
+def test_supervisor_modules_use_the_standard_library_only() -> None:
+    import ast
+
+    folder = Path(seccomp.__file__).parent
+    for name in (
+        "server",
+        "messages",
+        "supervisor",
+        "contain",
+        "landlock",
+        "seccomp",
+        "watch",
+        "program",
+        "pump",
+        "files",
+        "cgroup",
+        "init",
+    ):
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
+            if isinstance(node, ast.Import):
+                found = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                found = [] if node.level == 1 else [node.module or "?"]
+            else:
+                continue
+            assert all(module.partition(".")[0] in sys.stdlib_module_names for module in found), (name, found)
+
+
+def test_importing_the_rung_is_light() -> None:
+    code = "import sys, mlesearch.sandbox.rungs.local; print({'sklearn', 'pandas', 'docker'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_scripted_sandbox(tmp_path: Path) -> None:
+    def script(job: Job) -> dict[str, object]:
+        if job.address == "lost":
+            raise SandboxUnavailable("gone")
+        if "fail" in job.program:
+            return {"status": "error", "reason": "ValueError: x", "stderr": "boom"}
+        return {"submission": "id\n1\n", "stdout": "hi", "wall_us": 7}
+
+    scripted: Sandbox = ScriptedSandbox(script)
+    slot = scripted.prepare(Spec("t", tmp_path))
+    good = scripted.run(slot, Job("1", "ok", 1.0, tmp_path / "out"))
+    assert good.status is ExecStatus.OK
+    assert (good.wall_us, good.stdout.text, good.stdout.bytes_seen) == (7, "hi", 2)
+    assert (tmp_path / "out" / "submission.csv").read_text() == "id\n1\n"
+    assert good.artefacts["metrics.json"].problem == "absent"
+    bad = scripted.run(slot, Job("2", "fail", 1.0, tmp_path / "out2"))
+    assert (bad.status, bad.exit_code, bad.reason) == (ExecStatus.ERROR, 1, "ValueError: x")
+    assert bad.artefacts["submission.csv"].path is None
+    with pytest.raises(SandboxUnavailable, match="gone"):
+        scripted.run(slot, Job("lost", "", 1.0, tmp_path))
+    with pytest.raises(KeyError, match="unknown keys"):
+        ScriptedSandbox(lambda job: {"stat": "ok"}).run(slot, Job("3", "", 1.0, tmp_path))
+    scripted.close()
+    with pytest.raises(SandboxUnavailable, match="closed"):
+        scripted.run(slot, Job("4", "", 1.0, tmp_path))
+
+
+def test_the_environment_s_digest_names_what_programs_build_on_and_no_test_tools():
+    from mlesearch.sandbox import environment
+
+    needed = environment._required_by(environment.prompt_packages())
+    assert {"numpy", "pandas", "scipy", "scikit-learn", "joblib", "threadpoolctl", "python-dateutil"} <= needed
+    assert not needed & {"pytest", "hypothesis", "ruff", "mypy", "litellm", "hydra-core", "matplotlib"}

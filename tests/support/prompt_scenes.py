@@ -1,0 +1,131 @@
+"""The scenes whose rendered prompts are stored in tests/data/golden_prompts.
+
+After a wanted change of a prompt, write them anew and read the difference:
+
+    python tests/support/prompt_scenes.py write
+
+`digest` prints one sha256 over all of them; the tests compare it between processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mlesearch.models.protocol import Message
+from mlesearch.operators import Resources, Scene, brief, make
+from mlesearch.tasks.protocol import Task, Thresholds, Validation
+from mlesearch.types import (
+    Component,
+    Direction,
+    Guidance,
+    GuidanceKind,
+    Node,
+    Op,
+    Proposal,
+    Status,
+    VerdictKind,
+)
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden_prompts"
+
+TASK = Task(
+    id="crystals",
+    title="Crystals",
+    version="1",
+    metric="rmse",
+    direction=Direction.MINIMIZE,
+    validation=Validation.HARNESS,
+    description="Predict the density of a crystal.\n\nScored by RMSE.",
+    public_dir=Path("/secret/public"),
+    private_dir=Path("/secret/private"),
+    id_column="id",
+    target_columns=("density",),
+    thresholds=Thresholds(0.1, 0.2, 0.3, 0.4, 10),
+    program_time_s=60.0,
+)
+PREVIEW = "train.csv: 300 rows, 4 columns\n  width: 0.1 to 9.7, 3 missing"
+BRIEF = brief(TASK, PREVIEW)
+RESOURCES = Resources(60.0, 4 * 2**30, 2, "", {"scikit-learn": "1.5.2", "numpy": "1.26.4", "pandas": "2.2.3"})
+CODE = "import pandas as pd\n\ntrain = pd.read_csv('input/train.csv')\nTREES = {trees}\nprint(train.shape)\n"
+
+
+def node(id: int, op: Op = Op.IMPROVE, base: int | None = None, **changes: object) -> Node:
+    """A finished program; a score makes it valid."""
+    plain = Node(
+        id=id,
+        op=op,
+        base=base,
+        parents=() if base is None else (base,),
+        trace=0,
+        plan=f"Plan of program {id}.",
+        code=CODE.format(trees=100 + id),
+        status=Status.OK,
+        score=None,
+        lesson="",
+        output="(300, 4)\ncv 0.31",
+    )
+    return replace(plain, **changes)
+
+
+NODES = {
+    n.id: n
+    for n in (
+        node(0, Op.DRAFT, score=0.31, lesson="A forest with 100 trees reaches 0.31."),
+        node(1, Op.DRAFT, status=Status.ERROR, output="Traceback (most recent call last):\nKeyError: 'widht'"),
+        node(2, Op.IMPROVE, 0, score=0.2912345678, lesson="More trees help.", hypothesis="More trees lower the error."),
+        node(3, Op.IMPROVE, 0, status=Status.TIMEOUT, plan="", lesson="Too many trees."),
+    )
+}
+GUIDANCE = (
+    Guidance(GuidanceKind.HYPOTHESIS, "Use the ratio of width to length.", component=Component.FEATURES),
+    Guidance(GuidanceKind.MEMORY, "More trees lower the error.", node=2, score=0.2912345678),
+    Guidance(GuidanceKind.HISTORY, "Deeper trees.", node=3, verdict=VerdictKind.REJECTED),
+)
+PROPOSALS = {
+    "draft": Proposal(4, Op.DRAFT),
+    "improve": Proposal(4, Op.IMPROVE, 0, parents=(0,), guidance=GUIDANCE),
+    "debug": Proposal(4, Op.DEBUG, 1, parents=(1,)),
+    "merge": Proposal(4, Op.MERGE, 2, parents=(0, 2), context=(0,)),
+    "diagnose": Proposal(4, Op.DIAGNOSE, 0, subject=2),
+    "diagnose_first": Proposal(4, Op.DIAGNOSE, subject=0),
+    "hypothesize": Proposal(4, Op.HYPOTHESIZE, 2, context=(0, 3), guidance=GUIDANCE[1:]),
+    "select": Proposal(4, Op.SELECT, 2, context=(), guidance=(Guidance(GuidanceKind.CANDIDATE, "Blend."),)),
+}
+
+
+def as_text(messages: tuple[Message, ...]) -> str:
+    """A conversation as the files hold it."""
+    return "".join(f"=== {m.role}\n{m.content}\n" for m in messages)
+
+
+def rendered() -> Iterator[tuple[str, str]]:
+    """Name and text of every stored prompt."""
+    operators, scope = make(direction=TASK.direction, operator_set="aira")
+    for n in NODES.values():
+        scope.add(n)
+    for name, p in PROPOSALS.items():
+        scene = Scene(BRIEF, RESOURCES, p, NODES, scope.context(p, NODES), scope.cue(p), 7)
+        yield name, as_text(operators.render(scene))
+    scene = Scene(BRIEF, RESOURCES, Proposal(2, Op.IMPROVE, 0), NODES)
+    review = operators.render_review(scene, NODES[2])
+    yield "review", as_text(review)
+    yield "repair", as_text(operators.repair(review, "It is fine.", "it holds no JSON object.")[-2:])
+    reported = brief(replace(TASK, validation=Validation.REPORTED), PREVIEW)
+    yield "contract_reported", reported.contract + "\n"
+
+
+def main(what: str) -> None:
+    """See the module's text."""
+    if what == "write":
+        for name, text in rendered():
+            (GOLDEN / f"{name}.txt").write_text(text, encoding="utf-8")
+    else:
+        print(hashlib.sha256("".join(text for _, text in rendered()).encode()).hexdigest())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

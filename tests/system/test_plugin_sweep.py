@@ -1,0 +1,63 @@
+"""A strategy of a package of its own, installed, joins a sweep by its name (docs/adding_a_strategy.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.system.test_cli import cli
+
+DOC = Path(__file__).parents[2] / "docs" / "adding_a_strategy.md"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder for PYTHONPATH into which pip has installed the documented package."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    for name, body in re.findall(
+        r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", DOC.read_text(), re.MULTILINE | re.DOTALL
+    ):
+        (source / name).write_text(body)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    done = subprocess.run(
+        [*pip, "--target", str(target), str(source)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_it_runs_in_a_sweep_beside_a_built_in(installed, tmp_path):
+    env = {"PYTHONPATH": str(installed)}
+    listed = cli(tmp_path, "strategies", env=env).stdout
+    assert re.search(r"^epsilon +plug-in of mlesearch-epsilon 0\.1\.0$", listed, re.MULTILINE)
+
+    sweep = ["-m", "model=sim_05", "strategy=greedy,epsilon", "tasks=[rentals]", "budget.steps=3", "sandbox=local"]
+    done = cli(tmp_path, "run", *sweep, "claim.treatment=epsilon", "claim.baseline=greedy", env=env)
+    assert done.returncode == 0, done.stderr
+    runs = pd.read_parquet(next((tmp_path / "studies").rglob("runs.parquet")))
+    assert sorted(runs["strategy"]) == ["epsilon", "greedy"]
+    assert (runs["steps"] == 3).all()
+    folder = tmp_path / "studies" / "main" / "sim_05" / "epsilon" / "base" / "rentals" / "seed-0"
+    identity = json.loads((folder / "run.json").read_text())["identity"]
+    assert identity["strategy"] == {"kind": "epsilon", "params": {}, "package": "mlesearch-epsilon 0.1.0"}
+
+    verified = cli(tmp_path, "verify", str(folder), env=env)
+    assert verified.returncode == 0, verified.stderr
+    typo = cli(tmp_path, "run", "strategy=epsilom", "tasks=[rentals]", env=env)
+    assert typo.returncode == 2
+    assert "did you mean 'epsilon'" in typo.stderr
+    wrong = cli(tmp_path, "run", "strategy=epsilon", "strategy.params.epsilon=2", env=env)
+    assert wrong.returncode == 2
+    assert "epsilon takes a number from 0 to 1" in wrong.stderr
+
+
+def test_without_it_its_name_is_unknown(tmp_path):
+    done = cli(tmp_path, "run", "strategy=epsilon")
+    assert done.returncode == 2
+    assert "no strategy is called 'epsilon'" in done.stderr

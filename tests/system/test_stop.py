@@ -1,0 +1,115 @@
+"""Ctrl-C and SIGTERM with a long program running: what is paid for is kept, what ran runs again, and counts once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from mlesearch.storage.journal import JournalError, read
+from mlesearch.testing.openai_stub import OpenAIStub
+from tests.system.test_kill import alive, finish, once_each, start
+
+LONG_S = 10.0
+PROGRAM = f"A plan.\n\n```python\nimport time\ntime.sleep({LONG_S})\n```\n"
+TERM, INT = signal.SIGTERM, signal.SIGINT
+
+
+def _words(stub: OpenAIStub, jobs: int, workers: int) -> list[str]:
+    return [
+        *("run", "model=local", "strategy=random", "strategy.review=false", "tasks=[rentals]", "seeds=[0,1]"),
+        *("budget.steps=1", f"run.workers={workers}", f"launcher.n_jobs={jobs}", "cassette=record"),
+        *("sandbox=local", f"model.params.api_base={stub.base_url}"),
+    ]
+
+
+def _events(folder: Path, kind: str) -> list[dict]:
+    paths = folder.glob("studies/main/*/*/*/*/seed-*/journal.jsonl")
+    return [e for p in sorted(paths) for e in read(p)[1] if e["type"] == kind]
+
+
+def _wait_for_program(folder: Path, count: int) -> None:
+    """Until so many replies are journaled, and a little longer, so that their programs run."""
+    until = time.monotonic() + 120
+    replies = 0
+    while replies < count:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+        with contextlib.suppress(JournalError):  # it has no first line yet
+            replies = len(_events(folder, "reply"))
+    time.sleep(1.5)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("signals", "jobs", "workers"),
+    [
+        pytest.param((INT, INT), 1, 1, id="Ctrl-C twice"),
+        pytest.param((TERM,), 1, 2, id="SIGTERM, threads", marks=pytest.mark.slow),
+        pytest.param((TERM,), 2, 1, id="SIGTERM, processes", marks=pytest.mark.slow),
+        pytest.param((INT, INT), 2, 1, id="Ctrl-C twice, processes", marks=pytest.mark.slow),
+    ],
+)
+def test_a_long_program_is_stopped_and_runs_again(
+    signals: tuple[signal.Signals, ...], jobs: int, workers: int, tmp_path: Path
+) -> None:
+    with OpenAIStub(PROGRAM) as stub:
+        words = _words(stub, jobs, workers)
+        process = start(tmp_path, *words)
+        try:
+            _wait_for_program(tmp_path, jobs)
+            began = time.monotonic()
+            for signum in signals:
+                os.killpg(process.pid, signum) if signum is INT else process.send_signal(signum)
+                time.sleep(0.5)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        took_s = time.monotonic() - began
+        assert process.returncode == 130, err.decode()
+        assert b"Traceback" not in err
+        until = time.monotonic() + 15
+        while alive(tmp_path) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not alive(tmp_path)
+        assert took_s < 60  # joined, not waited for by a limit of the test
+        assert _events(tmp_path, "executed") == []
+        replies = len(_events(tmp_path, "reply"))
+        assert replies == jobs == stub.calls
+        finish(tmp_path, *words)
+        assert stub.calls == 2  # the paid replies were kept
+    once_each(tmp_path / "studies/main")
+    executed = _events(tmp_path, "executed")
+    assert len(executed) == 2
+    for result in (tmp_path / "studies/main").rglob("result.json"):
+        row = json.loads(result.read_text())
+        assert LONG_S <= row["program_s"] < 2 * LONG_S  # charged once
+        assert row["charged_s"] == pytest.approx(row["program_s"] + _service_s(result.parent), abs=1e-5)
+
+
+def _service_s(folder: Path) -> float:
+    return (
+        sum(e["usage"].get("service_us", 0) for e in read(folder / "journal.jsonl")[1] if "usage" in e and "op" in e)
+        / 1e6
+    )
+
+
+def test_ctrl_c_once_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
+    with OpenAIStub(PROGRAM) as stub:
+        words = _words(stub, 1, 1)
+        process = start(tmp_path, *words)
+        try:
+            _wait_for_program(tmp_path, 1)
+            process.send_signal(INT)
+            _, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        assert process.returncode == 130, err.decode()
+        assert b"the proposals in flight finish first" in err
+        assert len(_events(tmp_path, "executed")) == len(_events(tmp_path, "told")) == stub.calls == 1
+        assert _events(tmp_path, "ended") == []

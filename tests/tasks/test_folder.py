@@ -1,0 +1,186 @@
+"""Loading task folders: whole ones, and what is said of broken ones."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlesearch.tasks import folder, listing
+from mlesearch.tasks.protocol import Validation
+from mlesearch.types import ConfigError, Direction
+from tests.support.task_maker import BOARD, make_task, write_csv
+
+
+def test_a_whole_folder(tmp_path: Path) -> None:
+    task = folder.load(make_task(tmp_path, tags=["tiny"], known_issues=["none known"]))
+    assert (task.id, task.title, task.metric, task.suite) == ("small", "A small task", "rmse", "own")
+    assert (task.direction, task.validation) == (Direction.MINIMIZE, Validation.HARNESS)
+    assert (task.id_column, task.target_columns) == ("id", ("y",))
+    assert task.version.startswith("3-")
+    assert (task.program_time_s, task.tags, task.known_issues) == (30.0, ("tiny",), ("none known",))
+    assert task.description == "Predict y.\n"
+    assert task.thresholds.teams == len(BOARD)
+    assert (task.thresholds.gold, task.thresholds.silver, task.thresholds.bronze) == (0.5, 0.6, 0.8)
+    assert task.public_dir.is_absolute()
+    assert hash(task) == hash(folder.load(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "private/test.csv",
+        "private/validation.csv",
+        "leaderboard.csv",
+        "description.md",
+        "public/train.csv",
+        "task.yaml",
+    ],
+)
+def test_the_version_changes_with_every_file_that_matters(tmp_path: Path, name: str) -> None:
+    before = folder.load(make_task(tmp_path)).version
+    path = tmp_path / name
+    extra = {"leaderboard.csv": "2.0\n", "task.yaml": "tags: [other]\n"}.get(name, "\n")
+    path.write_text(path.read_text() + extra)
+    after = folder.load(tmp_path).version
+    assert after != before
+    assert folder.load(tmp_path).version == after
+
+
+def test_large_public_files_enter_the_version_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_task(tmp_path)
+    monkeypatch.setattr(folder, "_HASHED_WHOLE_BYTES", 10)
+    before = folder.load(tmp_path).version
+    train = tmp_path / "public" / "train.csv"
+    train.write_text(train.read_text() + "7,7,7\n")
+    assert folder.load(tmp_path).version != before
+
+
+def test_thresholds_instead_of_a_board(tmp_path: Path) -> None:
+    make_task(tmp_path)
+    (tmp_path / "leaderboard.csv").unlink()
+    write_csv(tmp_path / "thresholds.csv", "gold,silver,bronze,median,teams", ["0.1,0.2,0.3,0.5,200"])
+    limits = folder.load(tmp_path).thresholds
+    assert (limits.gold, limits.silver, limits.bronze, limits.median, limits.teams) == (0.1, 0.2, 0.3, 0.5, 200)
+
+
+def test_a_task_that_reports_needs_no_validation_answers(tmp_path: Path) -> None:
+    make_task(tmp_path, validation="reported")
+    (tmp_path / "private" / "validation.csv").unlink()
+    assert folder.load(tmp_path).validation is Validation.REPORTED
+
+
+def test_without_its_board_no_threshold_is_a_number(tmp_path: Path) -> None:
+    make_task(tmp_path)
+    (tmp_path / "leaderboard.csv").unlink()
+    task = folder.load(tmp_path, board=False)
+    assert task.board is None
+    assert math.isnan(task.thresholds.gold)
+
+
+def _write(name: str, text: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).write_text(text) and None
+
+
+def _remove(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).unlink()
+
+
+BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] = {
+    "no yaml": ({}, _remove("task.yaml"), "no task.yaml in it"),
+    "no answers": ({}, _remove("private/test.csv"), r"private/test.csv is missing; expected there: the answers"),
+    "no validation answers": ({}, _remove("private/validation.csv"), "private/validation.csv is missing.*harness"),
+    "no sample": ({}, _remove("public/sample_submission.csv"), "public/sample_submission.csv is missing"),
+    "no description": ({}, _remove("description.md"), "description.md is missing"),
+    "no board": ({}, _remove("leaderboard.csv"), "no leaderboard.csv .*and no thresholds.csv"),
+    "direction": ({"direction": "maximise"}, None, "'maximise'; allowed: maximize, minimize; did you mean 'maximize'"),
+    "direction against metric": ({"direction": "maximize"}, None, "direction is 'maximize', but RMSE is to minimize"),
+    "metric": ({"metric": "rmsl"}, None, "metric .*'rmsl'; allowed: accuracy, .*did you mean 'rmsle'"),
+    "validation": ({"validation": "cv"}, None, "validation is 'cv'; allowed: harness, reported"),
+    "typo": ({"metrics": "rmse"}, None, r"unknown key 'metrics'; did you mean 'metric'\? \(allowed: id, "),
+    "missing key": ({"direction": None}, None, "key 'direction' is missing"),
+    "type": ({"program_time_s": "long"}, None, "program_time_s is 'long'; expected int or float"),
+    "bool": ({"program_time_s": True}, None, "program_time_s is True; expected int or float"),
+    "negative time": ({"program_time_s": -1}, None, "program_time_s is -1; expected a number greater than 0"),
+    "id": ({"id": "../up"}, None, "id is '../up'; expected letters"),
+    "tags": ({"tags": [1]}, None, "tags is .*expected a list of texts"),
+    "targets": ({"target_columns": ["z"]}, None, r"target_columns \['z'\] do not match the columns of public/sample"),
+    "two labels": (
+        {"metric": "accuracy", "direction": "maximize"},
+        _write("public/sample_submission.csv", "id,y,z\n7,1,1\n"),
+        "accuracy takes one target column, not y, z",
+    ),
+    "no mapping": ({}, _write("task.yaml", "- a\n"), "expected keys and values"),
+    "bad yaml": ({}, _write("task.yaml", "a: [1\n"), "not readable as YAML"),
+    "teams": ({"leaderboard": {"teams": 99}}, None, "leaderboard.teams is 99, but leaderboard.csv has 12"),
+    "lfs": ({}, _write("leaderboard.csv", "version https://git-lfs.github.com/spec/v1\noid x\n"), "a Git-LFS pointer"),
+    "board column": ({}, _write("leaderboard.csv", "points\n1\n"), "no column 'score'.*found points"),
+    "board value": ({}, _write("leaderboard.csv", "score\n1\nfast\n"), "line 3: score is 'fast'; expected a finite"),
+    "board nan": ({}, _write("leaderboard.csv", "score\n1\nnan\n"), "line 3: score is 'nan'"),
+    "board empty": ({}, _write("leaderboard.csv", "score\n"), "no row below the header"),
+    "answer column": ({}, _write("private/test.csv", "id,z\n1,1\n"), "private/test.csv: no column 'y'"),
+    "sample empty": ({}, _write("public/sample_submission.csv", ""), "sample_submission.csv: empty"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_folders_get_one_clear_line(tmp_path: Path, case: str) -> None:
+    declared, damage, expected = BROKEN[case]
+    make_task(tmp_path, **declared)
+    if damage:
+        damage(tmp_path)
+    with pytest.raises(ConfigError, match=expected) as caught:
+        folder.load(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_thresholds_in_the_wrong_order(tmp_path: Path) -> None:
+    make_task(tmp_path)
+    (tmp_path / "leaderboard.csv").unlink()
+    write_csv(tmp_path / "thresholds.csv", "gold,silver,bronze,median,teams", ["0.9,0.8,0.7,0.5,200"])
+    with pytest.raises(ConfigError, match="not in the order of direction minimize"):
+        folder.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["canvass", "no-such-thing", "some/where/else", "mlebench/spooky"])
+def test_unknown_tasks(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"unknown task '{name}'.*tasks: canvas, rentals, tickets"):
+        folder.load(name)
+
+
+def test_unknown_task_names_the_closest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'rentals'"):
+        folder.load("rental")
+
+
+def test_names_wins_over_a_folder_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_task(tmp_path / "canvas")
+    monkeypatch.chdir(tmp_path)
+    assert folder.locate("canvas") == folder.MINI / "canvas"
+    assert folder.load("./canvas").id == "small"
+
+
+def test_listing_reads_task_yaml_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in folder.names():
+        (tmp_path / name).mkdir()
+        shutil.copy(folder.MINI / name / "task.yaml", tmp_path / name)
+    monkeypatch.setattr(folder, "MINI", tmp_path)
+    rows = listing.list_rows()
+    assert [row["id"] for row in rows] == ["canvas", "rentals", "tickets"]
+    assert {row["direction"] for row in rows} == {"maximize", "minimize"}
+    assert all(row["suite"] == "mini" and row["validation"] == "harness" for row in rows)
+    assert rows[0]["rows"] == "1750/750/2000"
+
+
+def test_importing_and_listing_load_nothing_heavy() -> None:
+    code = (
+        "import sys, json; from mlesearch.tasks import check, grading, listing, preview; listing.list_rows(); "
+        "print(json.dumps([m for m in ('pandas', 'sklearn', 'scipy', 'hydra') if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

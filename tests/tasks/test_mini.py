@@ -1,0 +1,193 @@
+"""The three shipped tasks: their data, their script, and that strong and weak pipelines differ on them."""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mlesearch.tasks import folder
+from mlesearch.tasks.check import check
+from mlesearch.tasks.grading import grade_test, score_validation
+from mlesearch.tasks.protocol import Medal, Task
+
+SCRIPT = Path(__file__).parents[2] / "experiments" / "make_mini_tasks.py"
+NAMES = ["canvas", "rentals", "tickets"]
+TABLE = {
+    "canvas": ("accuracy", "maximize", (1750, 750, 2000)),
+    "rentals": ("rmsle", "minimize", (1400, 600, 2000)),
+    "tickets": ("macro_f1", "maximize", (1400, 600, 2000)),
+}
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_mini_tasks", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclass looks its module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _recorded(name: str) -> dict[str, object]:
+    return yaml.safe_load((folder.MINI / name / "task.yaml").read_text(encoding="utf-8"))
+
+
+def test_their_names() -> None:
+    assert list(folder.names()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shipped_files_are_the_recorded_ones(name: str) -> None:
+    root = folder.MINI / name
+    recorded = _recorded(name)["sha256"]
+    shipped = {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()} - {"task.yaml", "leaderboard.csv"}
+    assert set(recorded) == shipped
+    for path, digest in recorded.items():
+        assert hashlib.sha256((root / path).read_bytes()).hexdigest() == digest, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_script_makes_the_same_bytes(name: str) -> None:
+    made_with = _recorded(name)["made_by"]["numpy"]
+    files, meta = _script().files_of(name)
+    differing = [path for path, digest in _recorded(name)["sha256"].items() if meta["sha256"].get(path) != digest]
+    if differing and made_with != np.__version__:
+        pytest.skip(f"made with numpy {made_with}; numpy {np.__version__} gives other bytes in {', '.join(differing)}")
+    assert not differing
+    assert set(files) == set(_recorded(name)["sha256"])
+
+
+def test_the_shipped_data_are_small() -> None:
+    sizes = [path.stat().st_size for path in folder.MINI.rglob("*") if path.is_file()]
+    assert sum(sizes) < 6_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_preflight_finds_nothing(name: str) -> None:
+    assert check(name) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shape(name: str) -> None:
+    task = folder.load(name)
+    metric, direction, rows = TABLE[name]
+    assert (task.metric, task.direction.value, task.suite) == (metric, direction, "mini")
+    frames = [pd.read_csv(task.public_dir / f"{split}.csv") for split in ("train", "validation", "test")]
+    assert tuple(len(frame) for frame in frames) == rows == tuple(_recorded(name)["rows"].values())
+    (target,) = task.target_columns
+    assert list(frames[1].columns) == list(frames[2].columns) == [c for c in frames[0].columns if c != target]
+    ids = pd.concat([frame["id"] for frame in frames])
+    assert ids.is_unique
+    # Neither the id nor the order of the rows says anything about the target.
+    codes = frames[0][target].rank()
+    assert abs(np.corrcoef(frames[0]["id"], codes)[0, 1]) < 0.1
+    assert abs(np.corrcoef(np.arange(len(codes)), codes)[0, 1]) < 0.1
+
+
+def test_canvas_splits_share_no_original() -> None:
+    module = _script()
+    made = module.canvas(np.random.default_rng(module.MAKERS["canvas"][0]))
+    assert {split: len(rows) for split, rows in made.rows.items()} == {"train": 1750, "validation": 750, "test": 2000}
+    pictures = [{tuple(list(row.values())[:-1]) for row in rows} for rows in made.rows.values()]
+    assert not pictures[0] & pictures[1]
+    assert not pictures[0] & pictures[2]
+
+
+def _canvas(task: Task, strong: bool) -> pd.DataFrame:
+    from scipy.ndimage import uniform_filter
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.svm import SVC
+
+    train, validation, test = (pd.read_csv(task.public_dir / f"{s}.csv") for s in ("train", "validation", "test"))
+    asked = pd.concat([validation, test])
+    pixels = [column for column in train if column.startswith("p")]
+
+    def centred(frame: pd.DataFrame) -> np.ndarray:
+        pictures = frame[pixels].to_numpy(dtype=float).reshape(-1, 16, 16)
+        out = np.zeros_like(pictures)
+        for picture, moved in zip(pictures, out, strict=True):
+            ink = np.clip(uniform_filter(picture, 3) - 2.5, 0, None)
+            total = ink.sum() + 1e-9
+            dy = round(7.5 - (ink.sum(axis=1) @ np.arange(16)) / total)
+            dx = round(7.5 - (ink.sum(axis=0) @ np.arange(16)) / total)
+            moved[:] = np.roll(picture, (dy, dx), axis=(0, 1))
+        return out.reshape(len(frame), -1)
+
+    if strong:
+        predicted = SVC(C=5).fit(centred(train), train["digit"]).predict(centred(asked))
+    else:
+        predicted = RandomForestClassifier(60, random_state=0).fit(train[pixels], train["digit"]).predict(asked[pixels])
+    return pd.DataFrame({"id": asked["id"], "digit": predicted})
+
+
+def _rentals(task: Task, strong: bool) -> pd.DataFrame:
+    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+
+    train, validation, test = (pd.read_csv(task.public_dir / f"{s}.csv") for s in ("train", "validation", "test"))
+    asked = pd.concat([validation, test], ignore_index=True)
+    both = pd.concat([train.drop(columns="rent"), asked], ignore_index=True).drop(columns="id")
+    if strong:
+        feet = (both["area_unit"] == "sqft") | (both["area_unit"].isna() & (both["area"] / both["rooms"] > 110))
+        both["area"] = both["area"].where(~feet, both["area"] / 10.764)
+        both["balcony_m2"] = both["balcony_m2"].fillna(0)
+    for column in both.select_dtypes(exclude="number"):
+        both[column] = both[column].astype("category").cat.codes
+    x, z = both[: len(train)], both[len(train) :]
+    if strong:
+        model = HistGradientBoostingRegressor(random_state=0, max_leaf_nodes=8, max_iter=200)
+        predicted = np.exp(model.fit(x, np.log(train["rent"])).predict(z))
+    else:
+        model = RandomForestRegressor(40, random_state=0)
+        predicted = model.fit(x.fillna(x.median()), train["rent"]).predict(z.fillna(x.median()))
+    return pd.DataFrame({"id": asked["id"], "rent": predicted})
+
+
+def _tickets(task: Task, strong: bool) -> pd.DataFrame:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    train, validation, test = (pd.read_csv(task.public_dir / f"{s}.csv") for s in ("train", "validation", "test"))
+    asked = pd.concat([validation, test])
+
+    def affirmed(text: str) -> str:
+        return " . ".join(part for part in text.split(".") if not {"not", "no", "never", "nothing"} & set(part.split()))
+
+    if strong:
+        model = make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True), LinearSVC())
+        predicted = model.fit(train["text"].map(affirmed), train["topic"]).predict(asked["text"].map(affirmed))
+    else:
+        model = make_pipeline(TfidfVectorizer(), RandomForestClassifier(60, random_state=0))
+        predicted = model.fit(train["text"], train["topic"]).predict(asked["text"])
+    return pd.DataFrame({"id": asked["id"], "topic": predicted})
+
+
+# Test scores that a default forest stays under and a better pipeline stays over, from the lower side of the gap.
+LADDER = {"canvas": (_canvas, 0.30, 0.60), "rentals": (_rentals, 0.20, 0.18), "tickets": (_tickets, 0.70, 0.85)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strong_and_weak_pipelines_differ_on_both_splits(name: str, tmp_path: Path) -> None:
+    task = folder.load(name)
+    pipeline, weak_bound, strong_bound = LADDER[name]
+    scores = {}
+    for strong in (False, True):
+        path = tmp_path / f"{strong}.csv"
+        pipeline(task, strong).to_csv(path, index=False)
+        validation, grade = score_validation(task, path).score, grade_test(task, path)
+        assert validation is not None
+        assert grade.score is not None
+        assert abs(validation - grade.score) < 0.06
+        scores[strong] = grade
+    assert task.direction.better(scores[True].score, strong_bound)
+    assert not task.direction.better(scores[False].score, weak_bound)
+    assert scores[False].medal is Medal.NONE
+    assert scores[True].percentile > scores[False].percentile
