@@ -31,6 +31,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
+from mlesearch.storage.events import HeaderFields
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.store import open_store
 from mlesearch.tasks.protocol import Task
@@ -324,7 +325,7 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
     if s.run.selection == "revalidate":
         fresh = TaskSplits(task, limits, s.sandbox.gpus)
         revalidate = Revalidate(fresh, s.run.revalidate_k, s.run.revalidate_splits)
-    header = {"mlesearch": __version__, "run": key.id, "identity": digest}
+    header: HeaderFields = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
     run_folder = RunFolder(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)

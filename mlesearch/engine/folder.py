@@ -12,18 +12,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
-from mlesearch.engine.work import CallKind
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
 from mlesearch.storage.blobs import Blobs
-from mlesearch.storage.codec import Json
-from mlesearch.storage.events import Embedded, Executed, Replied, Revalidated, Told
+from mlesearch.storage.events import CallKind, Embedded, Executed, HeaderFields, Replied, Revalidated, StageEvent, Told
 from mlesearch.storage.files import read_lines, write_atomically
 from mlesearch.storage.journal import Journal
+from mlesearch.storage.nouns import OutputJson
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
@@ -31,11 +30,11 @@ INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
 
 
-def output_of(event: Executed, blobs: Blobs) -> Json | None:
+def output_of(event: Executed, blobs: Blobs) -> OutputJson | None:
     """Both streams of an *executed* event; None when the program printed nothing."""
     output = event.get("output")
     if isinstance(output, str):
-        loaded: Json = json.loads(blobs.get(output))
+        loaded: OutputJson = json.loads(blobs.get(output))
         return loaded
     return output
 
@@ -55,7 +54,7 @@ class RunFolder:
     def __init__(
         self,
         folder: Path,
-        header: Mapping[str, object],
+        header: HeaderFields,
         *,
         durable: bool,
         keep_prompts: bool = True,
@@ -94,7 +93,7 @@ class RunFolder:
         self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
 
     def replied(self, kind: CallKind, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
-        """A model answered (`kind` is reply or review); `charged_nusd` is what the budget was charged."""
+        """A model answered; `charged_nusd` is what the budget was charged."""
         event: Replied = {
             "type": kind,
             "id": request.address.proposal,
@@ -114,7 +113,7 @@ class RunFolder:
         if reply.usage.cost_nusd is None:
             event["charged_nusd"] = charged_nusd
         if reply.dropped:
-            event["dropped"] = list(reply.dropped)
+            event["dropped"] = reply.dropped
         self.journal.append(event, self._durable)
 
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
@@ -194,7 +193,7 @@ class RunFolder:
 
     # reading events back
 
-    def recall(self, event: Replied | Embedded | Executed) -> Reply | EmbedReply | ExecResult:
+    def recall(self, event: StageEvent) -> Reply | EmbedReply | ExecResult:
         """The result of a stage, from its event."""
         if event["type"] == "executed":
             return self.result(event)

@@ -14,9 +14,8 @@ from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.search import Search
 from mlesearch.engine.strategy_fold import StrategyFold
 from mlesearch.engine.trial import make_node
-from mlesearch.engine.work import Stage
 from mlesearch.storage.codec import usage_from_json
-from mlesearch.storage.events import Asked, Embedded, Executed, Replied, Told
+from mlesearch.storage.events import Asked, Embedded, Executed, StageEvent, Told, stage_of
 from mlesearch.types import Proposal
 
 
@@ -77,7 +76,7 @@ class Fold:
             if proposal.id not in told:
                 self._search.begin(event["worker"], proposal, event["used"])
 
-    def _work_ended(self, event: Replied | Embedded | Executed) -> None:
+    def _work_ended(self, event: StageEvent) -> None:
         """A stage that was finished before the kill: it is charged again, and answers what waits for it."""
         search, (worker, proposal) = self._search, self._admitted[event["id"]]
         search.time.restore(worker, event["t"])
@@ -91,7 +90,7 @@ class Fold:
                 self._executed[event["id"]] = event
             elif event["type"] == "embedded":
                 self._embedded[event["id"]] = event
-        elif waiting.work.stage == _stage(event):
+        elif waiting.work.stage == stage_of(event):
             del search.in_flight[worker]
             search.meter.release(waiting.reservation)
             search.proceed(worker, waiting.trial, self._folder.recall(event))
@@ -113,9 +112,3 @@ class Fold:
         search.time.restore(worker, event["t"])
         search.learn(node, verdicts, event["t"])
         search.clock.before_us = event["real_us"]
-
-
-def _stage(event: Replied | Embedded | Executed) -> Stage:
-    if event["type"] == "reply" or event["type"] == "review":
-        return (event["type"], event["attempt"])
-    return (event["type"], 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mlesearch.engine.scoring import Scorer, judge, output_text
-from mlesearch.engine.work import BudgetSpent, Call, CallKind, Embed, Execute, Result, TrialWork, expect
+from mlesearch.engine.work import BudgetSpent, Call, Embed, Execute, Result, TrialWork, expect
 from mlesearch.models.protocol import (
     Address,
     ContentFilter,
@@ -29,6 +29,7 @@ from mlesearch.models.protocol import (
     total_usage,
 )
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
+from mlesearch.storage.events import CallKind
 from mlesearch.types import (
     Diagnosis,
     ExecResult,

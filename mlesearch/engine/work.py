@@ -7,18 +7,16 @@ answer (what it charges, which event of the journal it is) is the engine's busin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from mlesearch.engine.scoring import Scorer
 from mlesearch.models.protocol import EmbedReply, EmbedRequest, Model, Reply, Request
 from mlesearch.sandbox.protocol import Spec
+from mlesearch.storage.events import CallKind
 from mlesearch.types import ExecResult, MlesearchError
 
 Result = Reply | EmbedReply | ExecResult
 """What work is answered with."""
-
-CallKind = Literal["reply", "review"]
-"""Of the proposal itself, or the review of its program: the event that a call becomes."""
 
 Stage = tuple[str, int]
 """Which piece of work on a program: the type of the event that ends it, and the attempt."""

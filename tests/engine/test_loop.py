@@ -15,8 +15,9 @@ from mlesearch.engine.proposals import BadProposal
 from mlesearch.engine.strategy_fold import ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
 from mlesearch.storage.codec import Json
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.journal import read
 from mlesearch.types import (
     Direction,
     Op,

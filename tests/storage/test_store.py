@@ -21,7 +21,7 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Job, Limits, Spec, execute
 from mlesearch.sandbox.recorded import RecordSandbox, ReplaySandbox, recorded
 from mlesearch.storage.entry import Entry, StoreError, StoreMiss, decode, encode, key_of
-from mlesearch.storage.journal import without_durations
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.store import FORMS, Store, open_store
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import Captured, ConfigError, ExecResult, ExecStatus, SandboxUnavailable

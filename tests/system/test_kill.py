@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.journal import read
 from mlesearch.study.collect import DURATIONS, tables
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
