@@ -45,8 +45,9 @@ class Timelines:
 
     def next_idle(self, busy: Collection[int]) -> int | None:
         """Of the workers that are not busy the one that stands earliest; ties go to the lower number."""
-        idle = (w for w in range(len(self._at)) if w not in busy)
-        return min(idle, key=self._at.__getitem__, default=None)
+        if len(busy) == len(self._at):
+            return None
+        return min((w for w in range(len(self._at)) if w not in busy), key=self._at.__getitem__)
 
 
 class WallClock:

@@ -81,10 +81,9 @@ class Revalidation:
 
     def begin(self) -> None:
         """Choose the candidates and write them down, where the search has just ended by itself; else do nothing."""
-        search, status = self._search, self._search.ended
-        if self._rule is None or self._rounds is not None or status is None:
+        if self._rule is None or self._rounds is not None or (status := self._search.ended) is None:
             return
-        candidates, t = search.selection.candidates(self._rule.k), search.time.furthest
+        candidates, t = self._search.selection.candidates(self._rule.k), self._search.time.furthest
         self._folder.closing(status, candidates, t)
         self._open(candidates, t)
 

@@ -26,7 +26,6 @@ from mlesearch.models.protocol import (
     Reply,
     Request,
     Sampling,
-    total_usage,
 )
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.storage.events import CallKind
@@ -118,6 +117,8 @@ class RunContext:
     call_timeout_s: float
 
 
+NO_USAGE = Usage()
+
 T = TypeVar("T")
 Flow = Generator[TrialWork, Result | None, T]
 """Yields work, is sent its result (None at first) or thrown `BudgetSpent`, and returns what it came to."""
@@ -141,7 +142,7 @@ class Trial:
         self._c = context
         self._nodes = nodes
         self._budget_left = 10 - int(10 * used)
-        self._usages: list[Usage] = []
+        self._usage = NO_USAGE
 
     def _run(self) -> Flow[TrialEnd]:
         p, c = self.proposal, self._c
@@ -172,7 +173,7 @@ class Trial:
         hypotheses: tuple[Hypothesis, ...] = (),
     ) -> Outcome:
         p = self.proposal
-        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, total_usage(self._usages))
+        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, self._usage)
 
     # conversation
 
@@ -221,7 +222,7 @@ class Trial:
         address = Address(c.run_id, p.trace, p.id, op, attempt)
         request = Request(messages, sampling, address, c.entropy, c.call_timeout_s)
         reply = expect(Reply, (yield Call(kind, request, role.model)))
-        self._usages.append(reply.usage)
+        self._usage += reply.usage
         return reply
 
     def _embed(self, parsed: Parsed) -> Flow[Parsed]:
@@ -229,7 +230,7 @@ class Trial:
         texts = tuple(h.text for h in parsed.hypotheses)
         address = Address(c.run_id, p.trace, p.id, p.op)
         reply = expect(EmbedReply, (yield Embed(EmbedRequest(texts, address))))
-        self._usages.append(reply.usage)
+        self._usage += reply.usage
         hypotheses = tuple(replace(h, embedding=v) for h, v in zip(parsed.hypotheses, reply.vectors, strict=True))
         return replace(parsed, hypotheses=hypotheses)
 
@@ -242,7 +243,7 @@ class Trial:
         node = make_node(self.proposal, outcome, parsed.code, judged.problem, result)
         if self._c.review:
             lesson = yield from self._review(node)
-            outcome = replace(outcome, lesson=lesson, usage=total_usage(self._usages))
+            outcome = replace(outcome, lesson=lesson, usage=self._usage)
             node = replace(node, lesson=lesson)
         return TrialEnd(outcome, node, result, "" if result.reason else judged.problem)
 

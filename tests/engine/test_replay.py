@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import EngineParts, RunStatus
+from mlesearch.engine.parts import EngineParts, Revalidate, RunStatus
 from mlesearch.engine.replay import Recording, ReplayDiffers
 from mlesearch.models.protocol import Reply, Request
 from mlesearch.models.recorded import prompt_digest
@@ -98,6 +98,7 @@ def _parts(folder: Path, kept: Kept, recording: Recording | None = None, **optio
     model, sandbox = Model(), Sandbox()
     model.kept = sandbox.kept = kept
     made = toy_run.parts(folder, model=model, sandbox=sandbox, **options)  # type: ignore[arg-type]
+    made = replace(made, revalidate=Revalidate(toy_run.ToySplits(folder)))
     if recording is None:
         return made
     made.folder.close()
@@ -146,6 +147,7 @@ BUDGETS = st.sampled_from(
             "workers": st.integers(1, 4),
             "strategy": st.sampled_from(["greedy", "mcts", "gome", "random"]),
             "budget": BUDGETS,
+            "selection": st.sampled_from(["best_validation", "revalidate"]),
         }
     ),
     st.lists(st.integers(0, 5), max_size=3),

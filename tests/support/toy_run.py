@@ -147,6 +147,20 @@ class ToyScorer:
         return Grade(score, Medal.BRONZE if score > 0.5 else Medal.NONE, score > 0.4, True)
 
 
+@dataclass
+class ToySplits:
+    """Fresh splits that differ in their seed alone; counts how often they were closed."""
+
+    folder: Path
+    closed: int = 0
+
+    def make(self, seed: int) -> tuple[Spec, ToyScorer]:
+        return Spec("toy@1", self.folder, (), seed), ToyScorer()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 def parts(
     folder: Path,
     *,
