@@ -90,13 +90,13 @@ class Revalidation:
     def next(self, worker: int) -> InFlight | None:
         """What an idle worker runs next, within what is left of the time budget; None where there is nothing."""
         deadline_s = self._deadline_s(worker)
-        if self._rule is None or deadline_s <= 0:
+        left = next(self._left, None) if deadline_s > 0 else None
+        if self._rule is None or left is None:
             return None
-        for node, split in self._left:
-            spec, scorer = self._rule.source.make(split)
-            rerun = Rerun(node, split, self._search.nodes[node].code, spec, scorer)
-            return InFlight(rerun, (split, node), deadline_s=deadline_s)
-        return None
+        node, split = left
+        spec, scorer = self._rule.source.make(split)
+        rerun = Rerun(node, split, self._search.nodes[node].code, spec, scorer)
+        return InFlight(rerun, (split, node), deadline_s=deadline_s)
 
     def ended(self, rerun: Rerun, worker: int, t: int, result: ExecResult) -> None:
         """Score a rerun that has ended, and journal it."""

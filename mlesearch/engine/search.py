@@ -26,7 +26,7 @@ class InFlight:
 
     Attributes:
         work: the piece of work.
-        order: proposal and stage: what breaks ties between works that end at the same moment.
+        order: proposal and stage (of a rerun: split and node): breaks ties between works that end at the same moment.
         trial: whose work it is; None for a rerun.
         reservation: of the budget, until it ends.
         deadline_s: what a program may take.
