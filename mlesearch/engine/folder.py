@@ -18,25 +18,16 @@ from pathlib import Path
 from mlesearch.engine.replay import FollowedJournal, Recording
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
-from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.blobs import Blobs, output_of
+from mlesearch.storage.documents import BEST, GRADES, BestFile, GradeLine, read_grades
 from mlesearch.storage.events import CallKind, Embedded, Executed, HeaderFields, Replied, Revalidated, StageEvent, Told
-from mlesearch.storage.files import read_lines, write_atomically
-from mlesearch.storage.journal import Journal
-from mlesearch.storage.nouns import OutputJson
+from mlesearch.storage.files import write_atomically
+from mlesearch.storage.journal import JOURNAL, Journal
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
 INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
-
-
-def output_of(event: Executed, blobs: Blobs) -> OutputJson | None:
-    """Both streams of an *executed* event; None when the program printed nothing."""
-    output = event.get("output")
-    if isinstance(output, str):
-        loaded: OutputJson = json.loads(blobs.get(output))
-        return loaded
-    return output
 
 
 def _open_lines(path: Path) -> int:
@@ -71,12 +62,12 @@ class RunFolder:
         """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "journal.jsonl"
+        path = folder / JOURNAL
         self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
         self.blobs = Blobs(folder / "blobs")
         self._outboxes = folder / "submissions"
         self._prefix = f"{self._outboxes}/"
-        self._grades = _open_lines(folder / "grades.jsonl")
+        self._grades = _open_lines(folder / GRADES)
         self._durable = durable
         self._keep_prompts = keep_prompts
 
@@ -237,7 +228,7 @@ class RunFolder:
 
     def graded(self, id: int, grade: Grade) -> None:
         """Write a test grade; nothing that decides reads it."""
-        record = {
+        line: GradeLine = {
             "id": id,
             "score": grade.score,
             "medal": grade.medal.value,
@@ -246,11 +237,11 @@ class RunFolder:
             "problem": grade.problem,
             "percentile": grade.percentile,
         }
-        os.write(self._grades, codec.dumps(record).encode() + b"\n")
+        os.write(self._grades, codec.dumps(line).encode() + b"\n")
 
     def graded_ids(self) -> set[int]:
         """Which nodes have a grade already (not what it is)."""
-        return {r["id"] for r in read_lines(self.folder / "grades.jsonl")}
+        return set(read_grades(self.folder))
 
     def best(self, node: Node) -> None:
         """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
@@ -262,9 +253,8 @@ class RunFolder:
             shutil.copyfile(source, temporary)
             os.replace(temporary, folder / "submission.csv")
         write_atomically(folder / "solution.py", node.code, durable=False)
-        write_atomically(
-            folder / "node.json", codec.dumps({"id": node.id, "validation_score": node.score}) + "\n", durable=False
-        )
+        best: BestFile = {"id": node.id, "validation_score": node.score}
+        write_atomically(self.folder / BEST, codec.dumps(best) + "\n", durable=False)
 
     def drop_best(self) -> None:
         """No node counts (any more)."""

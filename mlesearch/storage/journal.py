@@ -20,6 +20,8 @@ from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
+JOURNAL = "journal.jsonl"
+"""Its name in the run's folder."""
 
 
 class JournalError(MlesearchError):
@@ -89,10 +91,10 @@ def _parse(path: Path, offset: int) -> tuple[Header | None, list[Event], int]:
             raise _corrupt(path, sound, str(e)) from None
         if sound == 0:
             header = _checked(path, event)
-        elif event.get("type") in TYPES:
+        elif isinstance(kind := event.get("type"), str) and kind in TYPES:
             events.append(cast("Event", event))
         else:
-            raise _corrupt(path, sound, f"its type is {event.get('type')!r}")
+            raise _corrupt(path, sound, f"its type is {kind!r}")
         sound += len(line) + 1
     return header, events, sound
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mlesearch.storage.columns import DURATIONS
 from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
 from mlesearch.storage.journal import read
-from mlesearch.study.collect import DURATIONS, tables
+from mlesearch.study.collect import tables
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
 WORDS += ["sandbox=local"]
