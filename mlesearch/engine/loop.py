@@ -9,7 +9,7 @@ has journaled (`mlesearch.engine.resume`), so that nothing paid for is paid for 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus
@@ -22,7 +22,7 @@ from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, charged_u
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, Reply
 from mlesearch.sandbox.protocol import Job, execute
-from mlesearch.types import ExecResult
+from mlesearch.types import ExecResult, Node
 
 
 class Engine:
@@ -36,6 +36,11 @@ class Engine:
         self._revalidation = Revalidation(self._search)
         self._workers = parts.execution.make_workers(self._search.time)
         self._failure: BaseException | None = None
+
+    @property
+    def nodes(self) -> Mapping[int, Node]:
+        """Finished programs, by proposal."""
+        return self._search.nodes
 
     # the loop
 

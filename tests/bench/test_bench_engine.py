@@ -26,15 +26,14 @@ def test_engine_overhead(benchmark, tmp_path, nodes):
         review=False,
     )
     engine = Engine(made)
-    found = engine._search.nodes
 
     def one() -> None:
-        told = len(found)
-        while len(found) == told:
+        told = len(engine.nodes)
+        while len(engine.nodes) == told:
             engine.advance()
 
     for _ in range(nodes):
         one()
     benchmark.pedantic(one, rounds=1_000, warmup_rounds=20)
-    assert len(found) >= nodes
+    assert len(engine.nodes) >= nodes
     made.folder.close()
