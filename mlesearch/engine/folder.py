@@ -65,7 +65,8 @@ class RunFolder:
         path = folder / JOURNAL
         self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
         self.blobs = Blobs(folder / "blobs")
-        self._outboxes = f"{folder}/submissions/"
+        self._outboxes = folder / "submissions"
+        self._prefix = f"{self._outboxes}/"
         self._grades = _open_lines(folder / GRADES)
         self._durable = durable
         self._keep_prompts = keep_prompts
@@ -83,11 +84,11 @@ class RunFolder:
         """A strategy proposed; `t` is the worker's charged time."""
         self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
 
-    def replied(self, kind: CallKind, id: int, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
+    def replied(self, kind: CallKind, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
         """A model answered; `charged_nusd` is what the budget was charged."""
         event: Replied = {
             "type": kind,
-            "id": id,
+            "id": request.address.proposal,
             "op": request.address.op.value,
             "attempt": request.address.attempt,
             "t": t,
@@ -213,15 +214,17 @@ class RunFolder:
 
     def outbox(self, id: int) -> Path:
         """Where a node's artefacts are copied to."""
-        return Path(f"{self._outboxes}{id}")
+        return self._outboxes / str(id)
 
     def rerun_outbox(self, id: int, split: int) -> Path:
         """Where the artefacts of a candidate's rerun on a fresh split are copied to."""
-        return Path(f"{self._outboxes}{id}-split-{split}")
+        return self._outboxes / f"{id}-split-{split}"
 
     def drop_outbox(self, id: int) -> None:
         """An invalid node's artefacts are of no use."""
-        shutil.rmtree(self.outbox(id), ignore_errors=True)
+        outbox = f"{self._prefix}{id}"
+        if os.path.isdir(outbox):  # most have left none
+            shutil.rmtree(outbox, ignore_errors=True)
 
     def graded(self, id: int, grade: Grade) -> None:
         """Write a test grade; nothing that decides reads it."""
@@ -259,4 +262,4 @@ class RunFolder:
 
     def prune(self) -> None:
         """After the end: keep the best submission only."""
-        shutil.rmtree(self.folder / "submissions", ignore_errors=True)
+        shutil.rmtree(self._outboxes, ignore_errors=True)

@@ -7,7 +7,7 @@ old journal. Embeddings never stand in a line: they lie in a blob that the *embe
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,7 +48,20 @@ from mlesearch.types import (
 Json = dict[str, Any]
 """A JSON object of which nothing is known: what plug-ins and stores hold. What a run writes has a type of its own."""
 
-dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+def _encoder() -> Callable[[object], str]:
+    """`json.JSONEncoder.encode` makes a new encoder in C at each call; here one serves them all, where there is one."""
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    text = json.encoder.encode_basestring
+    encode = make(None, plain.default, text, None, plain.key_separator, plain.item_separator, False, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+dumps = _encoder()
+"""The one form of JSON on disk: no spaces, keys in the order in which they were put in, no NaN."""
 
 _USAGE = (
     "calls",

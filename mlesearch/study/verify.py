@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.config.build import proposal_rng
-from mlesearch.engine.resume import StrategyFold, verify
+from mlesearch.engine.strategy_fold import StrategyFold, verify
 from mlesearch.models.protocol import replicate_entropy
 from mlesearch.optimizers.base import factory
 from mlesearch.storage.blobs import Blobs
