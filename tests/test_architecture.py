@@ -19,7 +19,7 @@ ALLOWED = {
     "storage": "types",
     "optimizers": "types",
     "tasks": "types",
-    "analysis": "types",
+    "analysis": "types storage",
     "models": "types storage",
     "sandbox": "types storage",
     "operators": "types models tasks",
@@ -27,8 +27,8 @@ ALLOWED = {
     "testing": "types models optimizers sandbox",
     "engine": "types storage optimizers tasks models sandbox operators budgets",
     "config": "types storage optimizers tasks models sandbox operators budgets engine",
-    "study": "types storage models sandbox budgets engine config",
-    "cli": "types storage optimizers tasks models sandbox engine config study testing analysis",
+    "study": "types storage optimizers models sandbox budgets engine config",
+    "cli": "types storage tasks models sandbox config study testing analysis",
 }
 """What each package may import besides itself and the version: this table is docs/architecture.md's import order."""
 FOLDERS = {"mlesearch": ROOT / "mlesearch", "mlesearch.analysis": ROOT / "analysis"}

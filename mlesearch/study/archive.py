@@ -22,11 +22,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.documents import GRADES, LAUNCHES, RESULT, RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.files import read_json
+from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
 from mlesearch.storage.store import Store, open_store
@@ -37,7 +39,7 @@ CALLS, EXECUTIONS = "calls.jsonl", "executions.jsonl"
 STORES = {CALLS: "cassette", EXECUTIONS: "executions"}
 """Members that hold entries, and the name of the store each comes from, in the study's folder (as a database: .db)."""
 MANIFEST = "MANIFEST.json"
-_OF_A_RUN = ("run.json", "journal.jsonl", "grades.jsonl", "result.json")
+_OF_A_RUN = (RUN, JOURNAL, GRADES, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -53,6 +55,15 @@ class Contents:
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
         return f"{text}; secrets were redacted in {self.redacted} texts" if self.redacted else text
+
+
+class EntryLine(TypedDict):
+    """A line of a member that holds entries: an `Entry` with its key; its bytes lie in `artefacts/`, by digest."""
+
+    key: str
+    fields: Json
+    value: Json
+    blobs: dict[str, str]
 
 
 def find_store(study: Path, name: str, given: Path | None = None) -> Store | None:
@@ -95,7 +106,7 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
         StoreError: an entry is damaged.
         JournalError: a journal is.
     """
-    if not (study / "study.json").exists():
+    if not (study / STUDY).exists():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     folders = list(run_folders(study))
     redactor = Redactor.of_environment(_key_variables(folders))
@@ -119,7 +130,7 @@ def _key_variables(folders: Iterable[Path]) -> set[str]:
     """Names of the variables that the study's models read their keys from."""
     found = set()
     for folder in folders:
-        settings = read_json(folder / "run.json").get("settings", {})
+        settings = read_run(folder).get("settings", {})
         model = settings.get("model", {})
         for part in (model, settings.get("embedder", {}), *model.get("roles", {}).values()):
             name = part.get("params", {}).get("api_key_env")
@@ -182,8 +193,9 @@ class _Writer:
     def _line(self, entry: Entry) -> bytes:
         names = {n: hashlib.sha256(self._redactor.raw(data)).hexdigest() for n, data in sorted(entry.blobs.items())}
         fields = self._redactor.json(entry.fields)
-        line = {"key": Entry(fields, {}).key, "fields": fields, "value": self._redactor.json(entry.value)}
-        return dumps({**line, "blobs": names}).encode(errors="surrogatepass") + b"\n"
+        value = self._redactor.json(entry.value)
+        line: EntryLine = {"key": Entry(fields, {}).key, "fields": fields, "value": value, "blobs": names}
+        return dumps(line).encode(errors="surrogatepass") + b"\n"
 
     def _ours(self, fields: Json) -> bool:
         """Whether an entry belongs to a run of this study, or describes what runs were made with."""
@@ -195,7 +207,7 @@ class _Writer:
 
     def _write_study(self, blobs: dict[str, Path]) -> None:
         files: dict[str, Path] = dict(blobs)
-        for name in ("launches.jsonl", "study.json"):
+        for name in (LAUNCHES, STUDY):
             files[name] = self._study / name
         for folder in self._folders:
             for name in _OF_A_RUN:
@@ -319,9 +331,9 @@ def checked(file: zipfile.ZipFile, path: Path) -> dict[str, str]:
     return sums
 
 
-def lines_of(file: zipfile.ZipFile, member: str) -> Iterator[Json]:
+def lines_of(file: zipfile.ZipFile, member: str) -> Iterator[EntryLine]:
     """The entries of a member, as they stand there."""
     with file.open(member) as lines:
         for line in lines:
-            found: Json = json.loads(line)
+            found: EntryLine = json.loads(line)
             yield found

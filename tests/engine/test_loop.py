@@ -9,7 +9,8 @@ import pytest
 from mlesearch.budgets.meter import JUDGEMENTS_PER_STEP, Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
-from mlesearch.engine.resume import BadProposal, ReplayMismatch
+from mlesearch.engine.proposals import BadProposal
+from mlesearch.engine.strategy_fold import ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
 from mlesearch.storage.files import read_lines
 from mlesearch.types import (

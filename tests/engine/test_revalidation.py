@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.parts import Revalidate, RunStatus
 from mlesearch.engine.revalidation import Rounds
 from mlesearch.engine.selection import Selection
-from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import (
     Direction,
     Node,
@@ -28,7 +27,7 @@ from mlesearch.types import (
 from tests.support import toy_run
 from tests.support.journals import comparable, copy_cut, events
 from tests.support.scripted_strategy import Scripted, drafts
-from tests.support.toy_run import Killed, ToyModel, ToyScorer
+from tests.support.toy_run import Killed, ToyModel, ToySplits
 
 
 @dataclass
@@ -46,24 +45,13 @@ class FreshSandbox(toy_run.ToySandbox):
         return super().run(slot, job)
 
 
-class ToySplits:
-    def __init__(self, folder):
-        self.folder, self.made, self.closed = folder, [], 0
-
-    def make(self, seed):
-        self.made.append(seed)
-        return Spec("toy@1", self.folder, (), seed), ToyScorer()
-
-    def close(self):
-        self.closed += 1
-
-
 def run(folder, *, should_stop=lambda: False, k=3, splits=2, selection="revalidate", **options):
     options = {"sandbox": FreshSandbox(), "strategy": Scripted(*drafts(7)), "budget": Budget(steps=6)} | options
     parts = toy_run.parts(folder, selection=selection, **options)
-    parts = replace(parts, splits=ToySplits(folder), revalidate_k=k, revalidate_splits=splits)
+    fresh = ToySplits(folder)
+    parts = replace(parts, revalidate=Revalidate(fresh, k, splits))
     try:
-        return Engine(parts, should_stop).run(), parts.splits
+        return Engine(parts, should_stop).run(), fresh
     finally:
         parts.folder.close()
 
@@ -148,6 +136,24 @@ def test_a_sandbox_that_stays_away_stops_it_to_be_resumed(tmp_path):
     with pytest.raises(SandboxUnavailable):
         run(tmp_path, sandbox=FreshSandbox(fail=away))
     assert run(tmp_path)[0].selected == 4
+
+
+def test_what_other_workers_run_again_is_journaled_when_a_split_can_not_be_made(tmp_path):
+    class Broken(ToySplits):
+        def make(self, seed):
+            if seed == 2:
+                raise OSError("the disk is full")
+            return super().make(seed)
+
+    options = {"strategy": Scripted(*drafts(7)), "budget": Budget(steps=6), "workers": 2}
+    parts = toy_run.parts(tmp_path, selection="revalidate", sandbox=FreshSandbox(), **options)
+    fresh = Broken(tmp_path)
+    with pytest.raises(OSError, match="full"):
+        Engine(replace(parts, revalidate=Revalidate(fresh))).run()
+    parts.folder.close()
+    assert [e["split"] for e in events(tmp_path, "revalidated")] == [1, 1, 1, 1]
+    assert fresh.closed == 1
+    assert run(tmp_path, workers=2)[0].selected == 4
 
 
 def test_the_reserve_of_a_time_budget_pays_for_it_and_only_whole_rounds_count(tmp_path):

@@ -36,7 +36,7 @@ def searched(folder, strategy, params, operators="aide", score=toy_run.by_formul
     engine.run()
     parts.folder.close()
     prompts = {r.address.proposal: r.messages for r in model.requests if r.address.attempt == 0}
-    return read(folder / "journal.jsonl")[1], engine._nodes, prompts, parts.context
+    return read(folder / "journal.jsonl")[1], engine.nodes, prompts, parts.context
 
 
 def treated(messages, without):

@@ -9,7 +9,7 @@ def test_timelines():
     t = Timelines(2)
     assert t.charge(0, 10) == 10
     assert t.charge(1, 4) == 4
-    assert t.next_idle({0, 1}) == 1
+    assert t.next_idle(set()) == 1
     assert t.start(1, 7) == 7
     assert t.start(0, 7) == 10
     assert t.furthest == 10

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 from mlesearch.storage.codec import Json
+from mlesearch.storage.columns import DURATIONS
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
-from mlesearch.study.collect import DURATIONS, tables
+from mlesearch.storage.journal import read
+from mlesearch.study.collect import tables
 
 _MEASURED = {*DURATIONS, "peak_bytes"}
 _JOURNALS = "*/*/*/*/seed-*/journal.jsonl"
 
 
 def events(folder: Path, kind: str | None = None) -> list[Json]:
-    """All events of a run, or those of one kind."""
-    found = read(folder / "journal.jsonl")[1]
+    """All events of a run, or those of one kind, as plain JSON: a test reads what it likes of them."""
+    found = cast("list[Json]", read(folder / "journal.jsonl")[1])
     return [e for e in found if kind is None or e["type"] == kind]
 
 
@@ -54,7 +57,8 @@ def once_each(study: Path) -> None:
     """No stage of any proposal is in a journal twice."""
     for path in study.glob(_JOURNALS):
         stages = [
-            (e["type"], e.get("id", e.get("p", {}).get("id")), e.get("op"), e.get("attempt")) for e in read(path)[1]
+            (e["type"], e.get("id", e.get("p", {}).get("id")), e.get("op"), e.get("attempt"))
+            for e in events(path.parent)
         ]
         assert len(stages) == len(set(stages)), path
         graded = [g["id"] for g in read_lines(path.with_name("grades.jsonl"))]

@@ -11,7 +11,8 @@ import pytest
 
 from mlesearch.models.registry import make_model
 from mlesearch.storage.codec import usage_from_json
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.events import without_durations
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
 from tests.support.command import cli, run_live
 

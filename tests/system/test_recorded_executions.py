@@ -9,7 +9,7 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.sandbox.inside import landlock
-from mlesearch.storage.journal import without_durations
+from mlesearch.storage.events import without_durations
 
 RUN = ["run", "model=sim_05", "strategy=gome", "tasks=[rentals]", "seeds=[0]", "budget.steps=4"]
 
