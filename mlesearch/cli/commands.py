@@ -15,8 +15,8 @@ from mlesearch.cli.lists import experiments, models, strategies, tasks
 if TYPE_CHECKING:
     from mlesearch.config.compose import Launch
     from mlesearch.config.plan import StudyPlan
+    from mlesearch.study.fold import ProgramTime
     from mlesearch.study.launch import RunReport
-    from mlesearch.study.summary import ProgramTime
 
 SHOWN = 10
 """So many runs are named, where more are missing."""
@@ -29,7 +29,7 @@ def run(args: Namespace) -> int:
     from mlesearch.cli import confirm as costs
     from mlesearch.config import compose
     from mlesearch.config import plan as config
-    from mlesearch.study.summary import program_time
+    from mlesearch.study.fold import program_time
 
     launch = compose.jobs(compose.expand(args.overrides), args.multirun)
     plan = config.plan([j.settings for j in launch.jobs])
@@ -226,9 +226,9 @@ def show(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
-    from mlesearch.cli import show as room
+    from mlesearch.study.verify import verify_run
 
-    decisions = room.verify_run(Path(args.run))
+    decisions = verify_run(Path(args.run))
     print(f"{decisions} decisions, all the same")
     return 0
 
@@ -254,12 +254,13 @@ def report(args: Namespace) -> int:
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
     from mlesearch.cli import doctor as room
+    from mlesearch.types import Level
 
     print(room.versions(), flush=True)
     lacking = 0
     for finding in room.examine():
-        print(finding, flush=True)
-        lacking += finding.level is room.Level.LACK
+        print(room.line(finding), flush=True)
+        lacking += finding.level is Level.ERROR
     print(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
     return 1 if lacking else 0
 
@@ -308,7 +309,7 @@ def replay(args: Namespace) -> int:
 def cassette(args: Namespace) -> int:
     """Export, import, verify."""
     from mlesearch.study import archive
-    from mlesearch.study import verify as audit
+    from mlesearch.study.verify import find_damage
 
     if args.action == "export":
         print(f"{_shown(Path(args.file))}: {archive.export(Path(args.study), Path(args.file), *_stores(args))}")
@@ -316,7 +317,7 @@ def cassette(args: Namespace) -> int:
     if args.action == "import":
         print(f"{_shown(Path(args.study))}: {archive.unpack(Path(args.file), Path(args.study), args.form)}")
         return 0
-    contents, wrong = audit.verify(Path(args.path))
+    contents, wrong = find_damage(Path(args.path))
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     print(f"{args.path}: {contents}; {len(wrong)} faults")
     return 1 if wrong else 0

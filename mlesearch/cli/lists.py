@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from mlesearch.cli.terminal import table
+from mlesearch.types import Level
 
 
 def tasks(args: Namespace) -> int:
@@ -23,8 +24,11 @@ def tasks(args: Namespace) -> int:
         from mlesearch.tasks.check import check
 
         findings = check(args.task)
-        print("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
-        return 1 if any(f.level == "error" for f in findings) else 0
+        for f in findings:
+            print(f)
+        if not findings:
+            print(f"{args.task}: all checks passed")
+        return 1 if any(f.level is Level.ERROR for f in findings) else 0
     task = folder.load(args.task)
     from mlesearch.tasks.grading import grade_test
     from mlesearch.tasks.grading import report as grade_report

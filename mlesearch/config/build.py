@@ -17,7 +17,7 @@ from mlesearch.config.settings import ModelSettings, Settings, role_settings
 from mlesearch.config.spending import cell_of, on_network, shared_budget_of
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
-from mlesearch.engine.parts import EngineParts
+from mlesearch.engine.parts import EngineParts, Execution, Revalidate
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.scoring import TaskScorer
@@ -32,6 +32,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox, Spec
+from mlesearch.storage.events import HeaderFields
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.store import open_store
 from mlesearch.tasks.protocol import Task
@@ -166,7 +167,7 @@ def make_sandbox(s: Settings) -> Sandbox:
     return _recorded(*asked, b.exec_store, path, b.exec_store_form, os.getpid())
 
 
-def choose_sandbox(s: Settings) -> ladder.Choice:
+def choose_sandbox(s: Settings) -> ladder.ChosenRung:
     """The rung that a cell's programs run on, tried once a process, and why it is that one.
 
     Raises:
@@ -202,7 +203,7 @@ def _recorded(
     asked = [
         {
             "kind": name,
-            "params": ladder.Choice(name, "", (), automatic).params(given),
+            "params": ladder.known_params(name, given) if automatic else given,
             "gpu": None if gpu is None else list(gpu),
         }
         for name in (ladder.CHOSEN_BY_AUTO if automatic else (kind,))
@@ -218,9 +219,9 @@ def _recorded(
 @lru_cache(maxsize=8)
 def _sandbox(kind: str, require: str, params: str, gpu: tuple[int, bool] | None, pid: int) -> Sandbox:
     given = json.loads(params)
-    sandbox = ladder.open_choice(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
+    sandbox = ladder.open_chosen(ladder.choose(kind, json.loads(require), given, gpu is not None), given)
     if gpu is not None:
-        from mlesearch.sandbox.gpu_sandbox import GpuSandbox
+        from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 
         sandbox = GpuSandbox(sandbox, slots=gpu[0], charge_wait=gpu[1])
     return sandbox
@@ -249,16 +250,17 @@ def make_limits(s: Settings, task: Task) -> Limits:
 
 def make_resources(limits: Limits, sandbox: Sandbox) -> Resources:
     """What prompts say of a run's machine: what it declares, and nothing else of it."""
-    from mlesearch.sandbox import gpus, weights
+    from mlesearch.sandbox import weights
+    from mlesearch.sandbox.gpu import devices
 
     identity = sandbox.identity()
     return Resources(
         limits.time_s,
         limits.memory_bytes,
         limits.cpu_count,
-        gpus.words(identity),
+        devices.describe(identity),
         sandbox.packages(),
-        weights.words(identity),
+        weights.describe(identity),
     )
 
 
@@ -321,7 +323,11 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
     )
-    header = {"mlesearch": __version__, "run": key.id, "identity": digest}
+    revalidate = None
+    if s.run.selection == "revalidate":
+        fresh = TaskSplits(task, limits, s.sandbox.gpus)
+        revalidate = Revalidate(fresh, s.run.revalidate_k, s.run.revalidate_splits)
+    header: HeaderFields = {"mlesearch": __version__, "run": key.id, "identity": digest}
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
     run_folder = RunFolder(folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
@@ -334,13 +340,9 @@ def build(s: Settings, key: RunKey, folder: Path, digest: str, recorded: Path | 
         budget=budget,
         direction=task.direction,
         selection=s.run.selection,
-        workers=s.run.workers,
+        revalidate=revalidate,
+        execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
         keep_submissions=s.run.keep_submissions,
-        virtual=s.cassette == s.sandbox.exec_store == "replay",
-        recording=recording,
-        splits=TaskSplits(task, limits, s.sandbox.gpus) if s.run.selection == "revalidate" else None,
-        revalidate_k=s.run.revalidate_k,
-        revalidate_splits=s.run.revalidate_splits,
     )
 
 

@@ -5,7 +5,6 @@ Every job of a sweep is composed and checked before the first one starts, by the
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from mlesearch.config.settings import ROLES, ModelSettings, Settings
 from mlesearch.optimizers.base import plugins
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, did_you_mean
 
 CONFIG_MODULE = "mlesearch.conf"
 _EXPERIMENTS = "experiments"
@@ -297,18 +296,14 @@ def _override_of(message: str, overrides: Sequence[str]) -> str:
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"no {what} is called {name!r}{hint}; there are: {', '.join(known) or 'none'}"
+    return f"no {what} is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
 
 
 def _unknown_key(key: str) -> str:
     known = list(_keys(Settings, ""))
-    close = difflib.get_close_matches(key, known, 1)
     parent = key.rpartition(".")[0]
     siblings = [k for k in known if k.rpartition(".")[0] == parent] or [k for k in known if "." not in k]
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{key}: there is no such key{hint}; here are allowed: {', '.join(siblings)}"
+    return f"{key}: there is no such key{did_you_mean(key, known)}; here are allowed: {', '.join(siblings)}"
 
 
 def _keys(schema: type, prefix: str) -> Iterator[str]:

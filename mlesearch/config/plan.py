@@ -10,8 +10,9 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -35,12 +36,23 @@ from mlesearch.engine.selection import check_rule
 from mlesearch.engine.trial import Role
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.optimizers.base import factory, plugins
-from mlesearch.sandbox.gpu_pool import MAX_SLOTS
+from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.sandbox.recorded import check_mode
-from mlesearch.storage.codec import Json
+from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.layout import OUTCOMES, Claim, RunKey, check_run, check_study, study_header
+from mlesearch.storage.documents import (
+    BudgetIdentity,
+    CellIdentity,
+    Identity,
+    Labels,
+    LimitsIdentity,
+    SandboxIdentity,
+    SelectionIdentity,
+    StrategyIdentity,
+    StudyFile,
+)
+from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.types import ConfigError, Direction, Problem
@@ -64,8 +76,8 @@ class RunPlan:
     key: RunKey
     study_dir: Path
     settings: Settings
-    identity: Json
-    labels: Json = field(default_factory=dict)
+    identity: Identity
+    labels: Labels
     recorded: Path | None = None
 
     @property
@@ -79,9 +91,9 @@ class StudyPlan:
     """A launch: the study's header and all its runs, with what their folders hold already."""
 
     folder: Path
-    header: Json
+    header: StudyFile
     runs: tuple[RunPlan, ...]
-    states: Mapping[RunKey, str]
+    states: Mapping[RunKey, RunState]
 
 
 def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
@@ -128,17 +140,15 @@ def _claim(s: Settings) -> Claim | None:
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
 
 
-def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
+def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
     """A claim names strategies of this launch, or ones that have a file: a typo would be frozen into the study."""
     claim = header["claim"]
     if claim is None:
         return
     known = {k.strategy for k in runs} | {f"{k.strategy}/{k.variant}" for k in runs} | set(names("strategy"))
-    for arm in ("treatment", "baseline"):
-        if claim[arm] not in known and claim[arm].partition("/")[0] not in known:
-            raise ConfigError(
-                f"claim.{arm}: no strategy is called {claim[arm]!r}; there are: {', '.join(sorted(known))}"
-            )
+    for arm, strategy in (("treatment", claim["treatment"]), ("baseline", claim["baseline"])):
+        if strategy not in known and strategy.partition("/")[0] not in known:
+            raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
 
 
 def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
@@ -180,7 +190,7 @@ def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
             check_resplit(task)
         limits = make_limits(s, task)
         shared = _identity(s, model, roles, sandbox, embedder, task, limits, budget)
-        labels = {**_labels(s, model, roles, task, sandbox), "sandbox_why": why}
+        labels = _labels(s, model, roles, task, sandbox, why)
         runs += [
             RunPlan(
                 RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),
@@ -288,10 +298,10 @@ def _identity(
     task: Task,
     limits: Limits,
     budget: Budget,
-) -> Json:
+) -> CellIdentity:
     """All that changes a result, the seed excepted."""
     operators = make_operators(s, task.direction)[0]
-    identity: Json = {
+    identity: CellIdentity = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **model.identity(), "sampling": asdict(s.model.sampling)},
         "strategy": _strategy_identity(s),
@@ -300,28 +310,28 @@ def _identity(
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": embedder.name,
         "selection": _selection_identity(s),
-        "budget": {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None},
+        "budget": cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None}),
         "workers": s.run.workers,
-        "limits": asdict(limits),
-        "sandbox": dict(sandbox.identity()),
+        "limits": cast("LimitsIdentity", asdict(limits)),
+        "sandbox": _sandbox_identity(sandbox),
     }
     if roles:
         identity["roles"] = {
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
             for name, role in roles.items()
         }
-    plain: Json = json.loads(json.dumps(identity))
+    plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
 
 
-def _strategy_identity(s: Settings) -> Json:
+def _strategy_identity(s: Settings) -> StrategyIdentity:
     """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
-    found: Json = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
+    found: StrategyIdentity = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
     package = plugins().get(s.strategy.kind)
     return found if package is None else {**found, "package": package}
 
 
-def _selection_identity(s: Settings) -> Json | str:
+def _selection_identity(s: Settings) -> SelectionIdentity | str:
     """The rule, with its settings where it has some."""
     r = s.run
     if r.selection != "revalidate":
@@ -329,7 +339,11 @@ def _selection_identity(s: Settings) -> Json | str:
     return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
 
 
-def _labels(s: Settings, model: Model, roles: Mapping[str, Role], task: Task, sandbox: Sandbox) -> Json:
+def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
+    return cast("SandboxIdentity", dict(sandbox.identity()))
+
+
+def _labels(s: Settings, model: Model, roles: Mapping[str, Role], task: Task, sandbox: Sandbox, why: str) -> Labels:
     return {
         "tier": s.model.tier,
         "capability": s.model.capability,
@@ -340,7 +354,8 @@ def _labels(s: Settings, model: Model, roles: Mapping[str, Role], task: Task, sa
         "lower_is_better": task.direction is Direction.MINIMIZE,
         "validation": task.validation.value,
         "sandbox": sandbox.name,
-        "promises": sandbox.identity().get("promises", []),
+        "promises": _sandbox_identity(sandbox).get("promises", []),
         "exec_store": s.sandbox.exec_store,
         "cassette": s.cassette,
+        "sandbox_why": why,
     }

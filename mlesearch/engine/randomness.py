@@ -13,5 +13,11 @@ def replicate_entropy(task: str, seed: int) -> int:
 
 
 def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
-    """A strategy's randomness for one proposal."""
-    return np.random.default_rng([entropy, proposal])
+    """A strategy's randomness for one proposal: `default_rng([entropy, proposal])`.
+
+    The seed sequence gets the same 32-bit words in an array, which it takes as they are: from a list of integers it
+    makes them in three times the time.
+    """
+    high = entropy >> 32
+    words = np.array([entropy & 0xFFFF_FFFF, high, proposal] if high else [entropy, proposal], dtype=np.uint32)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))

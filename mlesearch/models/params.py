@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 
 from mlesearch.models.price import Price, PriceTier
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, did_you_mean
 
 
 class Reader:
@@ -28,8 +27,7 @@ class Reader:
         legal = sorted(allowed)
         for key in params:
             if key not in legal:
-                close = difflib.get_close_matches(str(key), legal, n=1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                hint = did_you_mean(str(key), legal)
                 raise ConfigError(f"{owner}: unknown parameter {key!r}{hint}; allowed: {', '.join(legal)}")
 
     def fail(self, key: str, wanted: str) -> ConfigError:

@@ -16,8 +16,8 @@ from mlesearch.config.settings import (
     StrategySettings,
     StudySettings,
 )
+from mlesearch.study.fold import fold
 from mlesearch.study.launch import execute_run
-from mlesearch.study.summary import fold
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"
