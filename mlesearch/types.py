@@ -455,6 +455,11 @@ class ConfigError(MlesearchError):
     """Wrong input by the user: one clear line, exit code 2, nothing run and nothing written."""
 
 
+def printable(text: str) -> str:
+    """A text that can be written: half of a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def did_you_mean(name: str, known: Iterable[str], *, clause: bool = False) -> str:
     """A hint for a name that does not exist.
 

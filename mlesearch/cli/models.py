@@ -101,7 +101,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
 
 
 def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
-    """Where the price that would be reckoned with is unknown, or another than the installed map's."""
+    """Where the price that costs would be computed with is unknown, or another than the installed map's."""
     from mlesearch.models.live.price_map import map_price, map_version
 
     if price is None:

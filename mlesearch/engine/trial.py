@@ -41,6 +41,7 @@ from mlesearch.types import (
     ReplyUnusable,
     Status,
     Usage,
+    printable,
 )
 
 REVIEW_ATTEMPTS = 100
@@ -56,9 +57,9 @@ def unanswered(error: PromptFailure, model: str) -> Reply:
     return Reply(str(error), error.finish, error.usage, model)
 
 
-def printable(reply: Reply) -> Reply:
-    """A reply whose text can be written: half of a surrogate pair becomes a question mark."""
-    text = reply.text.encode(errors="replace").decode()
+def with_printable_text(reply: Reply) -> Reply:
+    """A reply whose text can be written."""
+    text = printable(reply.text)
     return reply if text == reply.text else replace(reply, text=text)
 
 

@@ -10,7 +10,7 @@ OVERHEAD_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class TokenRates:
     """US dollars per million tokens.
 
     Attributes:
@@ -27,7 +27,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceTier(Rates):
+class PriceTier(TokenRates):
     """What a call with a long prompt costs, all of it.
 
     Attributes:
@@ -38,7 +38,7 @@ class PriceTier(Rates):
 
 
 @dataclass(frozen=True, slots=True)
-class Price(Rates):
+class Price(TokenRates):
     """What calls of a model cost. An unknown price is None in `Model.price`, never zero.
 
     Attributes:

@@ -35,7 +35,7 @@ from mlesearch.models.protocol import (
     RetriesExhausted,
 )
 from mlesearch.models.registry import make_model
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, Usage
 
 FULL = {
     "model": "openai/local-model",
@@ -301,6 +301,35 @@ def test_persist_counts_only_the_last_attempt_as_service(monkeypatch: pytest.Mon
     assert (success.value, lost_nusd) == ("done", 0)
     assert clock.slept[0] >= 5.0
     assert wait_us == pytest.approx(4_000_000 + sum(clock.slept) * 1e6, abs=2)
+
+
+def test_persist_asks_before_a_try_that_follows_one_which_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    Sleeper(monkeypatch)
+    busy, cut = (Failure(RetriesExhausted, True, "busy", cut_off=cut_off) for cut_off in (False, True))
+    script: list[Success[str] | Failure] = [cut, busy, cut, cut, Success("done", 1)]
+    happened: list[str] = []
+
+    def attempt(left_s: float) -> Success[str] | Failure:
+        happened.append("try")
+        return script.pop(0)
+
+    def call(max_retries: int) -> tuple[Success[str], int, int]:
+        return persist(
+            attempt,
+            owner="m",
+            deadline_s=1e6,
+            max_retries=max_retries,
+            backoff=Backoff(0.0, 0.0),
+            worst_nusd=7,
+            before_retry=lambda: happened.append("ask"),
+        )
+
+    assert call(4)[2] == 3 * 7
+    assert happened == ["try", "ask", "try", "try", "ask", "try", "ask", "try"]
+    script[:] = [cut, cut]
+    with pytest.raises(RetriesExhausted) as raised:
+        call(1)
+    assert raised.value.usage == Usage(lost_nusd=2 * 7)
 
 
 def test_persist_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
