@@ -131,10 +131,11 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
 
 
 def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:
-    choices = whole.hydra.runtime.choices
+    hydra, choices = whole.hydra, whole.hydra.runtime.choices
     here = choices["hydra/launcher"] == "basic"
     asked = [o for cell in cells for o in cell.overrides if re.match(r"[+~]*hydra\b", o)]
-    plain = here and choices["hydra/sweeper"] == "basic" and not asked
+    more = (hydra.output_subdir, hydra.callbacks, hydra.job.chdir, hydra.job.env_set)
+    plain = here and choices["hydra/sweeper"] == "basic" and not asked and not any(more)
     return Launch(tuple(overrides), multirun, tuple(cells), here, whole if plain else None)
 
 

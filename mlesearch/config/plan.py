@@ -23,7 +23,7 @@ from mlesearch.config.build import (
     proposal_rng,
 )
 from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
-from mlesearch.config.compose import names
+from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.sandboxes import sandbox_request
