@@ -14,6 +14,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.strategy_fold import StrategyFold, verify
 from mlesearch.optimizers.base import factory
@@ -126,7 +127,8 @@ def _damage_of_study(study: Path) -> tuple[Contents, list[str]]:
         wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
     if len(kept) == len(STORES):
         try:
-            plan_replay(study, study.with_name(f"{study.name}-replay"))
+            with ProcessResources() as resources:
+                plan_replay(study, study.with_name(f"{study.name}-replay"), resources)
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
