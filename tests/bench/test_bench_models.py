@@ -94,14 +94,14 @@ def _plain(url: str, case: Case) -> Callable[[], float]:
     return calls
 
 
-def _ours(url: str, case: Case, ledger: Path | None, pool: ThreadPoolExecutor) -> Callable[[], float]:
+def _ours(url: str, case: Case, path: Path | None, pool: ThreadPoolExecutor) -> Callable[[], float]:
     params: dict[str, Any] = {"model": "openai/x", "api_base": url}
     params["price"] = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
-    if ledger is not None:
+    if path is not None:
         params["limits"] = {"requests_per_minute": 10**7, "tokens_per_minute": 10**12, "in_flight": 64}
     model = live.make("m", params)
-    if ledger is not None:
-        model.use_place(CountersPlace(ledger))
+    if path is not None:
+        model.use_place(CountersPlace(path))
     request = Request((Message("user", PROMPT),), Sampling(), Address("r", 0, 0, Op.DRAFT), 1, 600.0)
 
     def in_turn(_thread: int) -> float:

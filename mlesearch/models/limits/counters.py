@@ -142,7 +142,7 @@ class CallCounters:
             return breakers.held(db, model, time.monotonic(), call_s)
 
     def release(self, ticket: int) -> None:
-        """Give a turn up."""
+        """Give up the turn of a call that will not be made."""
         with self._database.transaction() as db:
             windows.give_up_turn(db, ticket)
 
