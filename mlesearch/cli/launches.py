@@ -7,18 +7,21 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
+from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shown, table
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.storage.files import read_json
+from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
-
-if TYPE_CHECKING:  # what only a launch that begins needs is imported then
-    from mlesearch.study.execute import RunReport
-    from mlesearch.study.summary import ProgramTime
+from mlesearch.study.execute import RunReport
+from mlesearch.study.fold import ProgramTime, program_time
+from mlesearch.study.interrupt import stoppable
+from mlesearch.study.launch import begin, run_all, run_cell
+from mlesearch.study.progress import Progress, describe
 
 SHOWN = 10
 """So many runs are named, where more are missing."""
@@ -50,11 +53,6 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         if not confirm(planned, resources, yes):
             print("nothing was run or written", file=sys.stderr)
             return 1
-        from mlesearch.study.interrupt import stoppable
-        from mlesearch.study.launch import begin, run_all
-        from mlesearch.study.progress import Progress
-        from mlesearch.study.summary import program_time
-
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
         begin(planned, resources)
@@ -68,8 +66,6 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
     if len(runs) == 1:
         _say_run(runs[0].folder)
     else:
-        from mlesearch.cli.report import write_report
-
         print(write_report(planned.folder, None))
     unfinished = [r.folder for r in runs if planned.states[r.key] != "finished"]
     if launch.here and unfinished:
@@ -104,10 +100,6 @@ def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, execut
         cassette: where its model calls are, if not in its folder.
         executions: likewise.
     """
-    from mlesearch.study import replay as replays
-    from mlesearch.study.interrupt import stoppable
-    from mlesearch.study.launch import run_cell
-
     began_s = time.monotonic()
     with ProcessResources() as resources:
         planned = replays.plan_replay(study, out, resources, cassette, executions)
@@ -175,8 +167,5 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 
 
 def _say_run(folder: Path) -> None:
-    from mlesearch.storage.files import read_json
-    from mlesearch.study.progress import describe
-
     if (folder / "result.json").exists() and read_json(folder / "result.json")["status"] != "failed":
         print(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")

@@ -7,7 +7,7 @@ them into the parts of an engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,9 +30,10 @@ from mlesearch.config.sandboxes import sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
-from mlesearch.storage.codec import Json
+from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.layout import OUTCOMES, Claim, RunKey, check_run, check_study, study_header
+from mlesearch.storage.documents import Identity, Labels, StudyFile
+from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
 from mlesearch.types import ConfigError, Direction, Problem
 
 
@@ -58,8 +59,8 @@ class RunPlan:
     task: str
     budget: Budget
     limits: Limits
-    identity: Json
-    labels: Json = field(default_factory=dict)
+    identity: Identity
+    labels: Labels
     recorded: Path | None = None
 
     @property
@@ -73,9 +74,9 @@ class StudyPlan:
     """A launch: the study's header and all its runs, with what their folders hold already."""
 
     folder: Path
-    header: Json
+    header: StudyFile
     runs: tuple[RunPlan, ...]
-    states: Mapping[RunKey, str]
+    states: Mapping[RunKey, RunState]
 
 
 def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool = True) -> StudyPlan:
@@ -123,17 +124,15 @@ def _claim(s: Settings) -> Claim | None:
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
 
 
-def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
+def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
     """A claim names strategies of this launch, or ones that have a file: a typo would be frozen into the study."""
     claim = header["claim"]
     if claim is None:
         return
     known = {k.strategy for k in runs} | {f"{k.strategy}/{k.variant}" for k in runs} | set(names("strategy"))
-    for arm in ("treatment", "baseline"):
-        if claim[arm] not in known and claim[arm].partition("/")[0] not in known:
-            raise ConfigError(
-                f"claim.{arm}: no strategy is called {claim[arm]!r}; there are: {', '.join(sorted(known))}"
-            )
+    for arm, strategy in (("treatment", claim["treatment"]), ("baseline", claim["baseline"])):
+        if strategy not in known and strategy.partition("/")[0] not in known:
+            raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
 
 
 def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) -> list[RunPlan]:

@@ -25,7 +25,6 @@ The contract, as worked cases (the conformance suite in `mlesearch.testing` chec
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
@@ -33,7 +32,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Status, Verdict
+from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Status, Verdict, did_you_mean
 
 ENTRY_POINT_GROUP = "mlesearch.optimizers"
 
@@ -97,8 +96,7 @@ def factory(kind: str) -> Factory:
         if point.name == kind:
             loaded: Factory = point.load()
             return loaded
-    close = difflib.get_close_matches(kind, names(), 1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(kind, names())
     raise ConfigError(f"strategy: no strategy is called {kind!r}{hint}; there are: {', '.join(names())}")
 
 
@@ -115,9 +113,7 @@ def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> No
     """
     for key in params:
         if key not in allowed:
-            close = difflib.get_close_matches(key, list(allowed), 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            known = ", ".join(sorted(allowed)) or "none"
+            hint, known = did_you_mean(key, allowed), ", ".join(sorted(allowed)) or "none"
             raise ConfigError(f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {known}")
 
 
