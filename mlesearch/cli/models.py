@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from mlesearch.config.settings import ModelSettings
 from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Price, Request, Sampling
+from mlesearch.models.registry import MODEL_KINDS
 from mlesearch.types import NANODOLLARS, ConfigError, ModelUnavailable, Op
 
 CHECK_DEADLINE_S = 60.0
@@ -16,10 +17,11 @@ WARN_DAYS = 180
 
 def rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
     """One row a model, from its file alone: nothing is imported and nobody is asked."""
-    return [_row(m) for m in models]
+    packages = MODEL_KINDS.plugins()
+    return [_row(m, packages.get(m.kind)) for m in models]
 
 
-def _row(m: ModelSettings) -> dict[str, object]:
+def _row(m: ModelSettings, package: str | None) -> dict[str, object]:
     price = m.params.get("price") or {}
     usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
     free = m.kind == "simulated" or usd[:2] == [0, 0]
@@ -33,7 +35,7 @@ def _row(m: ModelSettings) -> dict[str, object]:
         "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
         "as of": price.get("as_of") or "-",
         "context": m.params.get("context_window") or "-",
-        "id": m.params.get("model") or "-",
+        "id": m.params.get("model") or (f"plug-in of {package}" if package else "-"),
     }
 
 

@@ -13,24 +13,28 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
+from mlesearch.config.plugins import GROUPS, node
 from mlesearch.config.settings import ROLES, ModelSettings, Settings
-from mlesearch.optimizers.base import plugins
 from mlesearch.types import ConfigError
 
 CONFIG_MODULE = "mlesearch.conf"
 _EXPERIMENTS = "experiments"
-_STRATEGY = "strategy"
 _LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
 
 
 def names(group: str) -> list[str]:
-    """What a group offers: model, strategy, or experiments.
+    """What a group offers: model, strategy, sandbox, or experiments.
 
-    These are the shipped files (experiments are those of the package `mlesearch.experiments`) and, for strategies, the
-    plug-ins that have no file of their name.
+    These are the shipped files (experiments are those of the package `mlesearch.experiments`) and plug-ins that have
+    no file of their name.
     """
-    found = _shipped(group)
-    return found + sorted(set(plugins()) - set(found)) if group == _STRATEGY else found
+    return _shipped(group) + sorted(_plugins(group))
+
+
+def _plugins(group: str) -> dict[str, str]:
+    """Plug-ins of a group that have no file, each with its package."""
+    found = GROUPS[group].plugins() if group in GROUPS else {}
+    return {name: package for name, package in found.items() if name not in _shipped(group)}
 
 
 def _shipped(group: str) -> list[str]:
@@ -40,8 +44,8 @@ def _shipped(group: str) -> list[str]:
 
 def describe(group: str, name: str) -> str:
     """What a shipped file says of itself: its first comment, one line; of a plug-in, the package it came with."""
-    if group == _STRATEGY and name not in _shipped(group):
-        return f"plug-in of {plugins()[name]}"
+    if name not in _shipped(group):
+        return f"plug-in of {_plugins(group)[name]}"
     root = files("mlesearch.experiments") if group == _EXPERIMENTS else files(CONFIG_MODULE) / group
     lines = (root / f"{name}.yaml").read_text().splitlines()
     words = [ln[1:].strip() for ln in lines if ln.startswith("#") and "@package" not in ln]
@@ -94,7 +98,7 @@ class Launch:
 
 
 def register() -> None:
-    """Tell Hydra about our schema, the experiments, and strategies of plug-ins; safe to call again.
+    """Tell Hydra about our schema, the experiments, and what plug-ins bring; safe to call again.
 
     Experiments are stored by name rather than found on a search path: a search path would have to be the folder that
     holds them, and whatever else lies there would become a configuration group.
@@ -107,8 +111,9 @@ def register() -> None:
     for name in names(_EXPERIMENTS):
         text = (files("mlesearch.experiments") / f"{name}.yaml").read_text()
         store.store(group=_EXPERIMENTS, name=name, node=OmegaConf.create(text), package="_global_")
-    for name in sorted(set(plugins()) - set(_shipped(_STRATEGY))):
-        store.store(group=_STRATEGY, name=name, node={"name": name, "kind": name})
+    for group in GROUPS:
+        for name in _plugins(group):
+            store.store(group=group, name=name, node=node(group, name))
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
@@ -181,8 +186,8 @@ def _role(role: str, given: Any) -> dict[str, Any]:
     wanted = {"name": given} if isinstance(given, str) else given
     if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
         raise ConfigError(f"{at}: the name of a model is needed, or a mapping with a name; this is {given!r}")
-    if wanted["name"] not in _shipped("model"):
-        raise ConfigError(f"{at}: {_unknown('model', wanted['name'], _shipped('model'))}")
+    if wanted["name"] not in names("model"):
+        raise ConfigError(f"{at}: {_unknown('model', wanted['name'], names('model'))}")
     allowed = ("name", "params", "sampling")
     for key in wanted:
         if key not in allowed:
@@ -194,11 +199,12 @@ def _role(role: str, given: Any) -> dict[str, Any]:
 
 
 def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
-    """The settings of a model's file, with changes on top."""
+    """The settings of a model's file, or of a plug-in's kind, with changes on top."""
     from omegaconf import OmegaConf
 
-    text = (files(CONFIG_MODULE) / "model" / f"{name}.yaml").read_text()
-    merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), OmegaConf.create(text), dict(changes))
+    shipped = name in _shipped("model")
+    own = (files(CONFIG_MODULE) / "model" / f"{name}.yaml").read_text() if shipped else node("model", name)
+    merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), OmegaConf.create(own), dict(changes))
     found = OmegaConf.to_object(merged)
     if not isinstance(found, ModelSettings):
         raise ConfigError(f"model: {name}.yaml does not follow mlesearch's schema")
@@ -206,8 +212,8 @@ def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
 
 
 def models() -> list[ModelSettings]:
-    """The settings of every model that has a file."""
-    return [_model(name, {}) for name in _shipped("model")]
+    """The settings of every model that has a name."""
+    return [_model(name, {}) for name in names("model")]
 
 
 def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:

@@ -29,12 +29,13 @@ from mlesearch.config.build import (
     make_sandbox,
 )
 from mlesearch.config.compose import names
+from mlesearch.config.plugins import check_claims, name_packages, task_label
 from mlesearch.config.settings import ModelSettings, Settings, role_settings
 from mlesearch.config.spending import check_shared
 from mlesearch.engine.selection import check_rule
 from mlesearch.engine.trial import Role
 from mlesearch.models.protocol import Embedder, Model
-from mlesearch.optimizers.base import factory, plugins
+from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.gpu_pool import MAX_SLOTS
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.sandbox.recorded import check_mode
@@ -94,6 +95,7 @@ def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
     Raises:
         ConfigError: the first thing that can't work, in one line.
     """
+    check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()
     header = study_header(first.study.name, _claim(first))
@@ -180,7 +182,7 @@ def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
             check_resplit(task)
         limits = make_limits(s, task)
         shared = _identity(s, model, roles, sandbox, embedder, task, limits, budget)
-        labels = {**_labels(s, model, roles, task, sandbox), "sandbox_why": why}
+        labels = {**_labels(s, model, roles, task, sandbox), "sandbox_why": why, **task_label(name)}
         runs += [
             RunPlan(
                 RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),
@@ -294,7 +296,7 @@ def _identity(
     identity: Json = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **model.identity(), "sampling": asdict(s.model.sampling)},
-        "strategy": _strategy_identity(s),
+        "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
         "review": s.strategy.review,
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
@@ -310,15 +312,9 @@ def _identity(
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
             for name, role in roles.items()
         }
+    name_packages(identity, s, task)
     plain: Json = json.loads(json.dumps(identity))
     return plain
-
-
-def _strategy_identity(s: Settings) -> Json:
-    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
-    found: Json = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
-    package = plugins().get(s.strategy.kind)
-    return found if package is None else {**found, "package": package}
 
 
 def _selection_identity(s: Settings) -> Json | str:

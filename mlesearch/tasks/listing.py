@@ -1,12 +1,14 @@
-"""The tasks that come with the package, as rows to show."""
+"""The tasks that can be asked for by name, as rows to show."""
 
 from __future__ import annotations
 
-from mlesearch.tasks import folder
+from mlesearch.tasks import folder, sources
 
 
 def list_rows() -> list[dict[str, object]]:
-    """What `mlesearch tasks list` shows: one row a task of the mini suite. Reads task.yaml only.
+    """What `mlesearch tasks list` shows: one row a task of the mini suite, then one a task of each task source.
+
+    Of the former task.yaml is read only, of the latter the name is known only.
 
     Returns:
         Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite.
@@ -17,4 +19,5 @@ def list_rows() -> list[dict[str, object]]:
         row = {key: content.get(key, "") for key in ("id", "title", "metric", "direction", "validation")}
         counts = "/".join(str(count) for count in content.get("rows", {}).values())
         rows.append(row | {"rows": counts, "suite": content.get("suite", "own")})
-    return rows
+    unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
+    return [*rows, *({"id": name} | unknown | {"suite": f"plug-in of {p}"} for name, p in sources.listed())]

@@ -99,7 +99,7 @@ BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] 
     "no board": ({}, _remove("leaderboard.csv"), "no leaderboard.csv .*and no thresholds.csv"),
     "direction": ({"direction": "maximise"}, None, "'maximise'; allowed: maximize, minimize; did you mean 'maximize'"),
     "direction against metric": ({"direction": "maximize"}, None, "direction is 'maximize', but RMSE is to minimize"),
-    "metric": ({"metric": "rmsl"}, None, "metric .*'rmsl'; allowed: accuracy, .*did you mean 'rmsle'"),
+    "metric": ({"metric": "rmsl"}, None, r"metric .*'rmsl' \(did you mean 'rmsle'\?\); there are: accuracy, "),
     "validation": ({"validation": "cv"}, None, "validation is 'cv'; allowed: harness, reported"),
     "typo": ({"metrics": "rmse"}, None, r"unknown key 'metrics'; did you mean 'metric'\? \(allowed: id, "),
     "missing key": ({"direction": None}, None, "key 'direction' is missing"),

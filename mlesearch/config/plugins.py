@@ -1,0 +1,70 @@
+"""What installed packages bring: which of it a configuration may name as a group, and which of it a run is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlesearch.config.settings import Settings
+from mlesearch.models.registry import MODEL_KINDS
+from mlesearch.operators import OPERATOR_SETS
+from mlesearch.optimizers.base import STRATEGIES
+from mlesearch.sandbox.ladder import SANDBOXES
+from mlesearch.storage.codec import Json
+from mlesearch.tasks.metrics import METRIC_NAMES
+from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.sources import TASK_SOURCES, of
+from mlesearch.types import Registry
+
+REGISTRIES = (STRATEGIES, MODEL_KINDS, SANDBOXES, OPERATOR_SETS, METRIC_NAMES, TASK_SOURCES)
+"""All that a package can bring something for."""
+
+GROUPS: Mapping[str, Registry] = {"strategy": STRATEGIES, "model": MODEL_KINDS, "sandbox": SANDBOXES}
+"""Groups of `conf/` in which a plug-in that has no file can be named as if it had one."""
+
+
+def node(group: str, name: str) -> dict[str, str]:
+    """What stands for the file of a plug-in in its group."""
+    return {"kind": name} if group == "sandbox" else {"name": name, "kind": name}
+
+
+def check_claims(cells: Sequence[Settings]) -> None:
+    """Refuse names of a launch that it is not clear about whose they are.
+
+    Raises:
+        ConfigError: several packages claim a name that it uses, or a package claims a built-in one.
+    """
+    STRATEGIES.check({s.strategy.kind for s in cells})
+    MODEL_KINDS.check(kind for s in cells for kind in _kinds(s))
+    SANDBOXES.check({s.sandbox.kind for s in cells})
+    OPERATOR_SETS.check({s.run.operators for s in cells})
+    TASK_SOURCES.check(of(name) for s in cells for name in s.tasks)
+
+
+def name_packages(identity: Json, s: Settings, task: Task) -> None:
+    """Write into a run's identity which packages its parts come from; built-in parts name none.
+
+    Where a task comes from is not in it: the task's version has a digest of its files. What a sandbox is of names its
+    package itself, so that executions are recorded with it.
+    """
+    kinds = {name: plain["kind"] for name, plain in s.model.roles.items()}
+    parts = [
+        (identity["strategy"], "package", STRATEGIES.package(s.strategy.kind)),
+        (identity["model"], "package", MODEL_KINDS.package(s.model.kind)),
+        (identity["operators"], "package", OPERATOR_SETS.package(s.run.operators)),
+        *((identity["roles"][name], "package", MODEL_KINDS.package(kind)) for name, kind in kinds.items()),
+    ]
+    if task.grader is None:
+        parts.append((identity["task"], "metric_package", METRIC_NAMES.package(task.metric)))
+    for part, key, package in parts:
+        if package is not None:
+            part[key] = package
+
+
+def task_label(name: str) -> dict[str, str]:
+    """What a run's labels say of where its task comes from: the package of its source; nothing where it has none."""
+    package = TASK_SOURCES.package(of(name)) if of(name) else None
+    return {} if package is None else {"task_package": package}
+
+
+def _kinds(s: Settings) -> list[str]:
+    return [s.model.kind, *(plain["kind"] for plain in s.model.roles.values())]
