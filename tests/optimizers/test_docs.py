@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
-from mlesearch.optimizers.base import factory, names
-
-DOCS = Path(__file__).parents[2] / "docs"
+from mlesearch.optimizers.base import STRATEGIES, factory
+from tests.support import documented
+from tests.support.documented import DOCS
 
 
 def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path):
-    text = (DOCS / "adding_a_strategy.md").read_text()
-    files = dict(re.findall(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    files = documented.files("adding_a_strategy.md")
     assert set(files) == {"pyproject.toml", "epsilon.py", "test_epsilon.py"}
     assert len(files["epsilon.py"].splitlines()) <= 45
-    source, installed, elsewhere = (tmp_path / name for name in ("source", "installed", "elsewhere"))
-    source.mkdir()
-    elsewhere.mkdir()
-    for name, body in files.items():
-        ((elsewhere if name.startswith("test_") else source) / name).write_text(body)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", str(installed)]
-    offline = ["--no-deps", "--no-index", "--no-build-isolation"]  # what it needs is here already
-    done = subprocess.run([*pip, *offline, str(source)], capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    elsewhere = documented.write({"test_epsilon.py": files.pop("test_epsilon.py")}, tmp_path / "elsewhere")
+    installed = documented.install(documented.write(files, tmp_path / "source"), tmp_path / "installed")
     assert (installed / "epsilon.py").read_text() == files["epsilon.py"]
     requires = tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]
     assert requires == ["mlesearch"]
 
     check = (
-        "from mlesearch.optimizers.base import factory, names\n"
+        "from mlesearch.optimizers.base import STRATEGIES, factory\n"
         "from mlesearch.types import Direction, Problem\n"
-        "assert names()[-1] == 'epsilon', names()\n"
+        "assert STRATEGIES.names()[-1] == 'epsilon', STRATEGIES.names()\n"
         "print(factory('epsilon')({'epsilon': 0.1}, Problem(Direction.MAXIMIZE), None).ask(0.0))\n"
         "try: factory('epsilon')({'epsilon': 2}, Problem(Direction.MAXIMIZE), None)\n"
         "except Exception as e: print(e)\n"
@@ -58,7 +48,7 @@ def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path
 
 def test_every_built_in_is_documented_with_its_defaults():
     text = (DOCS / "strategies.md").read_text()
-    for kind in [n for n in names() if n in ("random", "greedy", "mcts", "gome")]:
+    for kind in STRATEGIES.builtin:
         assert f"`kind: {kind}`" in text
         assert callable(factory(kind))
     from dataclasses import fields

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.support import documented
 from tests.system.test_cli import cli
-
-DOC = Path(__file__).parents[2] / "docs" / "adding_a_strategy.md"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A folder for PYTHONPATH into which pip has installed the documented package."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name, body in re.findall(
-        r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", DOC.read_text(), re.MULTILINE | re.DOTALL
-    ):
-        (source / name).write_text(body)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run(
-        [*pip, "--target", str(target), str(source)], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return target
+    source = documented.write(documented.files("adding_a_strategy.md"), tmp_path_factory.mktemp("source"))
+    return documented.install(source, tmp_path_factory.mktemp("installed"))
 
 
 def test_it_runs_in_a_sweep_beside_a_built_in(installed, tmp_path):
