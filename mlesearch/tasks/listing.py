@@ -20,4 +20,6 @@ def list_rows() -> list[dict[str, object]]:
         counts = "/".join(str(count) for count in content.get("rows", {}).values())
         rows.append(row | {"rows": counts, "suite": content.get("suite", "own")})
     unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
-    return [*rows, *({"id": name} | unknown | {"suite": f"plug-in of {p}"} for name, p in sources.listed())]
+    for name, package in sources.listed():
+        rows.append({"id": name, **unknown, "suite": f"plug-in of {package}"})
+    return rows
