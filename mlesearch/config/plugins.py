@@ -1,8 +1,8 @@
-"""What installed packages bring: which of it a configuration may name as a group, and which of it a run is made of."""
+"""What installed packages bring: all that they can bring something for, and which of it a run is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mlesearch.config.settings import Settings
 from mlesearch.models.registry import MODEL_KINDS
@@ -13,18 +13,9 @@ from mlesearch.storage.codec import Json
 from mlesearch.tasks.metrics import METRIC_NAMES
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.sources import TASK_SOURCES, of
-from mlesearch.types import Registry
 
 REGISTRIES = (STRATEGIES, MODEL_KINDS, SANDBOXES, OPERATOR_SETS, METRIC_NAMES, TASK_SOURCES)
 """All that a package can bring something for."""
-
-GROUPS: Mapping[str, Registry] = {"strategy": STRATEGIES, "model": MODEL_KINDS, "sandbox": SANDBOXES}
-"""Groups of `conf/` in which a plug-in that has no file can be named as if it had one."""
-
-
-def node(group: str, name: str) -> dict[str, str]:
-    """What stands for the file of a plug-in in its group."""
-    return {"kind": name} if group == "sandbox" else {"name": name, "kind": name}
 
 
 def check_claims(cells: Sequence[Settings]) -> None:

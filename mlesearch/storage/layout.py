@@ -65,6 +65,11 @@ class RunKey:
         """Its path within the study."""
         return "/".join((*map(slug, (self.model, self.strategy, self.variant, self.task)), f"seed-{self.seed}"))
 
+    @property
+    def cell(self) -> str:
+        """Its cell: model, strategy, variant."""
+        return "/".join(self.id.split("/")[:3])
+
 
 def slug(name: str) -> str:
     """A name as a folder name: `gemini/x` is `gemini__x`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.codec import Json
 from mlesearch.storage.entry import Entry, StoreError
 from mlesearch.storage.journal import read
@@ -92,7 +93,8 @@ def _verify_study(study: Path) -> tuple[Contents, list[str]]:
         wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
     if len(kept) == len(STORES):
         try:
-            plan_replay(study, study.with_name(f"{study.name}-replay"))
+            with ProcessResources() as resources:
+                plan_replay(study, study.with_name(f"{study.name}-replay"), resources)
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong

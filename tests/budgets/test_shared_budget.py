@@ -22,10 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
+from mlesearch.budgets.partition import spent_before, take_part
 from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetError, SharedBudgetSpent, SpendingCaps, usd
 from mlesearch.cli.main import main
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
-from mlesearch.config.spending import shared_budget_of, spent_before, take_part
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.live import litellm as live
@@ -86,6 +87,7 @@ def test_a_call_waits_for_others_to_settle(purse: SharedBudget) -> None:
 def test_a_killed_process_leaves_its_worst_case_behind(purse: SharedBudget, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
+from mlesearch.budgets.partition import spent_before, take_part
 from mlesearch.budgets.shared import SpendingCaps, SharedBudget
 SharedBudget(Path({str(tmp_path / "b.db")!r}), SpendingCaps(1_000_000, 600_000)).hold("a", 300_000, 60)
 print("held", flush=True)
@@ -106,6 +108,7 @@ import time; time.sleep(60)
 SPENDER = """
 import random, sys
 from pathlib import Path
+from mlesearch.budgets.partition import spent_before, take_part
 from mlesearch.budgets.shared import SpendingCaps, SharedBudget, SharedBudgetSpent
 purse, moments = SharedBudget(Path(sys.argv[1]), SpendingCaps(20_000, None)), random.Random(int(sys.argv[2]))
 total = 0
@@ -283,49 +286,57 @@ def paid_settings(folder: Path, machine: str, monkeypatch: pytest.MonkeyPatch, *
     return replace(s, study=replace(s.study, dir=str(folder)), budget=budget, limits=limits)
 
 
-def spend(s: Settings, usd_: float) -> None:
-    made = shared_budget_of(s)
+@pytest.fixture
+def resources() -> Iterator[ProcessResources]:
+    with ProcessResources() as made:
+        yield made
+
+
+def spend(resources: ProcessResources, s: Settings, usd_: float) -> None:
+    made = resources.shared_budget(s)
     assert made is not None
     made.settle(made.hold("m/greedy/base", round(usd_ * 1e9), 1), round(usd_ * 1e9))
 
 
 def test_a_launch_without_a_limit_is_counted_where_an_earlier_one_had_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: ProcessResources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def at(study_usd: float | None) -> Settings:
         return paid_settings(tmp_path / "s", "m1", monkeypatch, study_usd=study_usd)
 
-    assert shared_budget_of(at(None)) is None
-    spend(at(10), 9)
-    spend(at(None), 90)
+    assert resources.shared_budget(at(None)) is None
+    spend(resources, at(10), 9)
+    spend(resources, at(None), 90)
     with pytest.raises(SharedBudgetSpent, match=r"\$99 of \$100 are spent"):
-        spend(at(100), 2)
-    spend(at(101), 2)
+        spend(resources, at(100), 2)
+    spend(resources, at(101), 2)
 
 
-def test_what_was_spent_before_a_split_counts_in_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_spent_before_a_split_counts_in_its_parts(
+    resources: ProcessResources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def at(machine: str, parts: int | None, study_usd: float | None = 100) -> Settings:
         return paid_settings(tmp_path / "s", machine, monkeypatch, study_usd=study_usd, partition=parts)
 
-    spend(at("m1", None), 90)
+    spend(resources, at("m1", None), 90)
     for machine in ("m1", "m2"):
-        spend(at(machine, 2), 4)
+        spend(resources, at(machine, 2), 4)
         with pytest.raises(SharedBudgetSpent, match=r"\$49 of \$50 are spent"):
-            spend(at(machine, 2), 2)
+            spend(resources, at(machine, 2), 2)
     for parts in (4, None):
         with pytest.raises(ConfigError, match=r"are split into 2 parts, so set it to 2"):
-            shared_budget_of(at("m1", parts))
-    spend(at("m1", 2, None), 5)  # no limit, and yet counted
+            resources.shared_budget(at("m1", parts))
+    spend(resources, at("m1", 2, None), 5)  # no limit, and yet counted
     with pytest.raises(SharedBudgetSpent, match=r"\$54 of \$55 are spent"):
-        spend(at("m1", 2, 110), 2)
+        spend(resources, at("m1", 2, 110), 2)
     shutil.rmtree(tmp_path / "s/budgets")
     with pytest.raises(
         SharedBudgetSpent, match=r"\$22.5 of \$25 are spent"
     ):  # what the study's own purse knows, split anew
-        spend(at("m1", 4), 3)
+        spend(resources, at("m1", 4), 3)
     (tmp_path / "s/budgets/part-1.machine").unlink()
     with pytest.raises(SharedBudgetSpent, match=r"\$22.5 of \$25 are spent"):
-        spend(at("m9", 4), 3)  # takes the part over
+        spend(resources, at("m9", 4), 3)  # takes the part over
 
 
 def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from mlesearch.budgets.meter import Meter
-from mlesearch.cli import models as catalogue
+from mlesearch.cli import models as checking
+from mlesearch.cli.catalogue import model_rows
 from mlesearch.config import compose
-from mlesearch.config.build import ROLE_OPS, models_by_op
+from mlesearch.config.build import make_roles, roles_by_op
 from mlesearch.config.plan import plan
-from mlesearch.config.settings import ROLES, ModelSettings, Settings, role_settings
+from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings, role_settings
 from mlesearch.models.live.client import load_litellm
 from mlesearch.models.params import read_live
 from mlesearch.models.price_map import map_cost_nusd, map_entry, map_price, map_version
@@ -132,14 +134,14 @@ def test_the_list_needs_no_key_and_names_them_all(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["name", "kind", "tier"]
     assert [line.split()[0] for line in lines[1:]] == [m.name for m in compose.models()]
-    by_name = {row["name"]: row for row in catalogue.rows(compose.models())}
+    by_name = {row["name"]: row for row in model_rows(compose.models())}
     assert by_name["gpt-6-luna"]["USD/M in"] == "0.1"
     assert by_name["gpt-6-luna"]["USD/M cache write"] == "0.125"
     assert by_name["gpt-5"]["USD/M cache write"] == "-"
     assert by_name["local"]["USD/M out"] == "free"
     assert by_name["sim_03"]["capability"] == "0.3"
     bare = ModelSettings("x", "litellm", params={"model": "openai/x"})
-    assert catalogue.rows([bare])[0]["USD/M in"] == "unknown"
+    assert model_rows([bare])[0]["USD/M in"] == "unknown"
 
 
 def _make(m: ModelSettings) -> Model:
@@ -152,7 +154,7 @@ def _local(stub: OpenAIStub, **params: object) -> ModelSettings:
 
 
 def _ask(m: ModelSettings) -> tuple[bool, list[str]]:
-    return catalogue.check(m, _make, TODAY)
+    return checking.check(m, _make, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -200,26 +202,26 @@ def test_a_simulated_model_answers_without_a_network() -> None:
 
 def test_a_model_that_retires_is_warned_of() -> None:
     (gpt5,) = (m for m in compose.models() if m.name == "gpt-5")
-    assert "retired on 2026-12-11, in 40 days" in catalogue.retirement(gpt5, TODAY)
-    assert "may answer no more" in catalogue.retirement(gpt5, datetime.date(2027, 1, 1))
-    assert catalogue.retirement(gpt5, datetime.date(2026, 1, 1)) == ""
+    assert "retired on 2026-12-11, in 40 days" in checking.retirement(gpt5, TODAY)
+    assert "may answer no more" in checking.retirement(gpt5, datetime.date(2027, 1, 1))
+    assert checking.retirement(gpt5, datetime.date(2026, 1, 1)) == ""
     with pytest.raises(ConfigError, match=r"model\.retires: 'soon'"):
-        catalogue.retirement(ModelSettings("x", "litellm", retires="soon", params={"model": "gpt-5"}), TODAY)
+        checking.retirement(ModelSettings("x", "litellm", retires="soon", params={"model": "gpt-5"}), TODAY)
 
 
 def test_the_map_s_own_date_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlesearch.models.price_map.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
     m = ModelSettings("x", "litellm", params={"model": "gpt-5"}, retires="2027-01-01")
-    assert "retired on 2026-11-05, in 4 days" in catalogue.retirement(m, TODAY)
+    assert "retired on 2026-11-05, in 4 days" in checking.retirement(m, TODAY)
 
 
 def test_a_price_that_the_map_no_longer_has_is_pointed_out() -> None:
     (luna,) = (m for m in compose.models() if m.name == "gpt-6-luna")
-    assert catalogue._against_map(luna, map_price("gpt-6-luna")) == []
-    (line,) = catalogue._against_map(luna, Price(5.0, 6.0))
+    assert checking._against_map(luna, map_price("gpt-6-luna")) == []
+    (line,) = checking._against_map(luna, Price(5.0, 6.0))
     assert "its file says USD 5 in and 6 out" in line
     assert "0.1 in and 0.5 out" in line
-    (line,) = catalogue._against_map(luna, replace(map_price("gpt-6-luna"), cache_write_usd_per_mtok=None))
+    (line,) = checking._against_map(luna, replace(map_price("gpt-6-luna"), cache_write_usd_per_mtok=None))
     assert "what differs: cache_write_usd_per_mtok None and 0.125)" in line
 
 
@@ -242,7 +244,6 @@ def test_the_command_checks_one_by_name_and_overrides(tmp_path: Path) -> None:
 
 
 def test_roles_cover_what_makes_no_program() -> None:
-    assert tuple(ROLE_OPS) == ROLES
     assert Counter(op for ops in ROLE_OPS.values() for op in ops) == Counter(op for op in Op if not op.makes_program)
 
 
@@ -252,9 +253,9 @@ def test_a_role_is_a_file_and_what_differs_from_it() -> None:
     assert roles["feedback"].params == {"capability": 0.3}
     assert roles["ideas"].sampling.temperature == 0.5
     assert settings("model=sim_09", "model.roles.feedback=sim_03").model.roles["feedback"] == s.model.roles["feedback"]
-    answering = {
-        op: role.model.name for op, role in models_by_op(s, make_model("sim_09", "simulated", s.model.params)).items()
-    }
+    with ProcessResources() as resources:
+        by_op = roles_by_op(s, make_model("sim_09", "simulated", s.model.params), make_roles(s, resources))
+    answering = {op: role.model.name for op, role in by_op.items()}
     assert answering == {
         **dict.fromkeys((Op.DRAFT, Op.DEBUG, Op.IMPROVE, Op.MERGE), "sim_09"),
         **dict.fromkeys((Op.REVIEW, Op.DIAGNOSE), "sim_03"),
@@ -274,15 +275,16 @@ def test_a_role_is_a_file_and_what_differs_from_it() -> None:
     ],
 )
 def test_a_wrong_role_gets_one_clear_line(given: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        plan([settings("model=sim_09", f"model.roles={given}")])
+    with pytest.raises(ConfigError) as caught, ProcessResources() as resources:
+        plan([settings("model=sim_09", f"model.roles={given}")], resources)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_role_is_part_of_a_runs_identity_and_its_price_of_a_budget(tmp_path: Path) -> None:
     def run(*words: str):
-        return plan([settings("model=sim_09", f"study.dir={tmp_path}", *words)]).runs[0]
+        with ProcessResources() as resources:
+            return plan([settings("model=sim_09", f"study.dir={tmp_path}", *words)], resources).runs[0]
 
     plain, other = run(), run("model.roles={feedback: sim_03}")
     assert "roles" not in plain.identity

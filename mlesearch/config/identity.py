@@ -1,0 +1,70 @@
+"""What makes two runs the same run, and what is said of a run beside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from mlesearch.config.build import CellParts, make_operators
+from mlesearch.config.plugins import name_packages
+from mlesearch.config.settings import Settings
+from mlesearch.sandbox.protocol import Limits
+from mlesearch.storage.codec import Json
+from mlesearch.tasks.protocol import Task
+from mlesearch.types import Direction
+
+
+def cell_identity(cell: CellParts, task: Task, limits: Limits) -> Json:
+    """All that changes the result of a cell's runs on a task, the seed excepted."""
+    s = cell.settings
+    operators = make_operators(s, task.direction)[0]
+    identity: Json = {
+        "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
+        "model": {"name": s.model.name, **cell.model.identity(), "sampling": asdict(s.model.sampling)},
+        "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
+        "review": s.strategy.review,
+        "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
+        "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
+        "embedder": cell.embedder.name,
+        "selection": _selection_identity(s),
+        "budget": {k: v for k, v in asdict(cell.budget).items() if k != "gpu_s" or v is not None},
+        "workers": s.run.workers,
+        "limits": asdict(limits),
+        "sandbox": dict(cell.sandbox.identity()),
+    }
+    if cell.roles:
+        identity["roles"] = {
+            name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
+            for name, role in cell.roles.items()
+        }
+    name_packages(identity, s, task)
+    plain: Json = json.loads(json.dumps(identity))
+    return plain
+
+
+def _selection_identity(s: Settings) -> Json | str:
+    """The rule, with its settings where it has some."""
+    r = s.run
+    if r.selection != "revalidate":
+        return r.selection
+    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+
+
+def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Json:
+    """What tables say of a cell's runs on a task, and changes no result."""
+    s = cell.settings
+    return {
+        "tier": s.model.tier,
+        "capability": s.model.capability,
+        "capability_source": s.model.capability_source,
+        "simulated": any(model.simulated for model in cell.models),
+        "suite": task.suite,
+        "metric": task.metric,
+        "lower_is_better": task.direction is Direction.MINIMIZE,
+        "validation": task.validation.value,
+        "sandbox": cell.sandbox.name,
+        "promises": cell.sandbox.identity().get("promises", []),
+        "exec_store": s.sandbox.exec_store,
+        "cassette": s.cassette,
+        "sandbox_why": sandbox_why,
+    }
