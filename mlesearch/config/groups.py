@@ -52,6 +52,11 @@ def _plugin_node(group: str, name: str) -> dict[str, str]:
     return {"kind": name} if group == "sandbox" else {"name": name, "kind": name}
 
 
+def main_text() -> str:
+    """The file that says what is chosen where nothing else is."""
+    return (files(CONFIG_MODULE) / "config.yaml").read_text()
+
+
 def text_of(group: str, name: str) -> str:
     """A shipped file."""
     return (_folder(group) / f"{name}.yaml").read_text()
