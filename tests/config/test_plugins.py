@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from mlesearch.cli import doctor
-from mlesearch.config import compose
+from mlesearch.config import compose, groups
 from mlesearch.config.plan import plan
 from mlesearch.config.plugins import REGISTRIES
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.models.registry import make_model
 from mlesearch.optimizers.base import STRATEGIES, factory
@@ -101,7 +102,7 @@ def test_a_launch_is_refused_where_a_package_claims_a_built_in_name_that_it_uses
     assert factory("greedy").__module__ == "mlesearch.optimizers.greedy"
     assert "greedy" not in STRATEGIES.plugins()
     with pytest.raises(ConfigError) as error:
-        plan([settings("strategy=greedy")])
+        plan([settings("strategy=greedy")], ProcessResources())
     assert one_line(error).startswith("strategy: own 1.0 brings a strategy called 'greedy', which is the name of a bui")
     STRATEGIES.check(["random"])  # another strategy is nobody else's
 
@@ -111,7 +112,7 @@ def test_a_role_is_looked_at_too(install, tmp_path, monkeypatch):
     install("own", {"mine": "mlesearch.models"})
     install("theirs", {"mine": "mlesearch.models"})
     with pytest.raises(ConfigError, match=r"^model\.kind: a kind of model called 'mine' is brought by"):
-        plan([settings("model.roles.feedback=mine")])
+        plan([settings("model.roles.feedback=mine")], ProcessResources())
 
 
 @pytest.mark.parametrize(
@@ -189,9 +190,9 @@ def test_a_folder_with_a_colon_is_still_a_folder(tmp_path, monkeypatch):
 
 def test_groups_offer_plug_ins_that_have_no_file_of_their_name(install):
     install("own", {"mine": "mlesearch.models", "gpt-5": "mlesearch.models", "place": "mlesearch.sandboxes"})
-    assert compose.names("model")[-1] == "mine"
-    assert compose.names("model").count("gpt-5") == 1
-    assert compose.describe("sandbox", "place") == "plug-in of own 1.0"
+    assert groups.names("model")[-1] == "mine"
+    assert groups.names("model").count("gpt-5") == 1
+    assert groups.describe("sandbox", "place") == "plug-in of own 1.0"
     s = settings("model=mine", "model.params.a=1", "model.tier=low", "model.roles.ideas=mine", "sandbox=place")
     assert (s.model.name, s.model.kind, s.model.tier, s.model.params) == ("mine", "mine", "low", {"a": 1})
     assert (s.model.roles["ideas"]["kind"], s.sandbox.kind) == ("mine", "place")
