@@ -5,7 +5,6 @@ It checks, writes and reads what the command line does: a study begun by one is 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -23,7 +22,7 @@ from mlesearch.study import replay as replays
 from mlesearch.study.collect import collect, tables
 from mlesearch.study.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.execute import RunReport
-from mlesearch.study.interrupt import stoppable
+from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_cell
 from mlesearch.study.progress import Progress
 from mlesearch.types import ConfigError
@@ -142,7 +141,7 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
             _check_cost(planned, resources)
         begin(planned, resources)
         finished = sum(state == "finished" for state in planned.states.values())
-        stop_file = _stop_file(planned.folder)
+        stop_file = stop_file_of(planned.folder)
         with stoppable(stop_file, _to_stderr), Progress(planned.runs, finished) if progress else nullcontext():
             reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
     return LaunchReport(planned.folder, tuple(reports))
@@ -205,7 +204,7 @@ def replay(
     with ProcessResources() as resources:
         planned = replays.plan_replay(folder, place, resources, *stores)
         replays.begin(folder, place, planned.unfinished)
-        stop_file = _stop_file(place)
+        stop_file = stop_file_of(place)
         with stoppable(stop_file, _to_stderr):
             reports = run_cell(planned.runs, n_jobs, stop_file, resources)
     return LaunchReport(place, tuple(reports))
@@ -229,11 +228,6 @@ def _check_cost(planned: StudyPlan, resources: ProcessResources) -> None:
             f"budget.confirm_usd: this launch is estimated to cost {cost}, and more than USD {limit_usd:,.2f} needs "
             "consent: give confirmed=True to run it all the same, or see `estimate`"
         )
-
-
-def _stop_file(folder: Path) -> Path:
-    """Exists once the user asked this launch to stop."""
-    return folder / f".stop-{os.getpid()}"
 
 
 def _to_stderr(text: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def stop_file_of(folder: Path) -> Path:
+    """What exists in a study's folder once the user asked the launch of this process to stop."""
+    return folder / f".stop-{os.getpid()}"
 
 
 @contextmanager
