@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test slow bench peers lint wheel clean
+.PHONY: help demo quick test slow bench peers lint wheel clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the main comparison in small, end to end, with its report"
+	@echo "make quick   the tests without whole launches and benchmarks"
 	@echo "make test    all tests but the slow ones"
 	@echo "make slow    the slow tests"
 	@echo "make bench   the benchmarks"
@@ -20,6 +21,9 @@ help:
 demo: $(VENV)/.demo
 	@$(BIN)/mlesearch run demo
 
+quick: $(VENV)/.test
+	@$(BIN)/python -m pytest -n 2 --ignore tests/system --ignore tests/bench
+
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -n 2 --benchmark-disable
 
@@ -27,7 +31,7 @@ slow: $(VENV)/.test
 	@$(BIN)/python -m pytest -m slow --benchmark-disable
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m pytest -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+	@$(BIN)/python -m pytest tests/bench -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 peers: $(VENV)/.test $(PEERS)/.done
 	@$(BIN)/python -m pytest -m peers --benchmark-disable
@@ -35,9 +39,9 @@ peers: $(VENV)/.test $(PEERS)/.done
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@rm -rf build/typed && mkdir -p build/typed && cp -r mlesearch build/typed/
+	@rm -rf build/typed && mkdir -p build/typed && cp -r mlesearch tests build/typed/
 	@cp -r analysis conf experiments build/typed/mlesearch/
-	@cd build/typed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p mlesearch
+	@cd build/typed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p mlesearch -p tests.support
 
 wheel: $(VENV)/.test
 	@rm -rf build

@@ -10,16 +10,10 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.rates import Floats, Ints
-from mlesearch.analysis.tables import MEDALS, Tables, declared_names
+from mlesearch.analysis.tables import Tables, declared_names
+from mlesearch.storage.claim import OUTCOMES
+from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
-
-OUTCOMES: Mapping[str, str] = {
-    "any_medal": "any medal",
-    "gold": "gold medal",
-    "above_median": "above median",
-    "valid": "valid submission",
-}
-"""The yes-or-no outcomes of a run, with their names for people."""
 
 RATES: Mapping[str, str] = {
     "any_medal": "any-medal rate",
@@ -67,8 +61,8 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """The claim that the report tests.
+class TestedClaim:
+    """The claim that the report tests: what study.json declares, with its arms found in the tables.
 
     Attributes:
         treatment: arm.
@@ -137,7 +131,7 @@ def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
     return matches[0]
 
 
-def claim_of(tables: Tables) -> Claim | None:
+def claim_of(tables: Tables) -> TestedClaim | None:
     """The declared claim; without one, a default pair to explore; None when there is a single arm.
 
     Without a declaration the baseline is `greedy` where it ran (else the first arm) and the treatment is the last
@@ -166,7 +160,7 @@ def claim_of(tables: Tables) -> Claim | None:
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
     capability = bool(raw.get("capability") or raw.get("tiers"))
-    return Claim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
+    return TestedClaim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
 
 
 def _named(name: str, arms: Sequence[Arm]) -> bool:
@@ -174,13 +168,13 @@ def _named(name: str, arms: Sequence[Arm]) -> bool:
     return any(name in (arm.label, arm.strategy, f"{arm.strategy}/{arm.variant}") for arm in arms)
 
 
-def _to_explore(arms: Sequence[Arm], outcome: str, unmet: str) -> Claim | None:
+def _to_explore(arms: Sequence[Arm], outcome: str, unmet: str) -> TestedClaim | None:
     """The pair that is compared where no declared one can be; None for a single arm."""
     if len(arms) < 2:
         return None
     baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
     treatment = [arm for arm in arms if arm is not baseline][-1]
-    return Claim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
+    return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
 
 
 def models_of(tables: Tables) -> Models:

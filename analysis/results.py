@@ -10,13 +10,14 @@ import pandas as pd
 
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.capability import Slope, slope_test
-from mlesearch.analysis.claim import OUTCOMES, Arm, Claim, Models, Outcomes, arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import Gap, adjust, paired_gap
 from mlesearch.analysis.rates import Floats, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, validate
+from mlesearch.storage.claim import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Results:
     policy: PolicyNote
     arms: tuple[Arm, ...]
     models: Models
-    claim: Claim | None
+    claim: TestedClaim | None
     boards: tuple[Board, ...]
     main: Comparison | None
     others: tuple[Comparison, ...]

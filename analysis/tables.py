@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from mlesearch.analysis.schema import SCHEMAS, typed
+from mlesearch.analysis.schema import typed
+from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
+from mlesearch.storage.layout import RunKey
 from mlesearch.types import ConfigError
 
 Policy = Literal["fail", "drop_task", "drop_seed"]
 """What is done with missing runs; see `apply_policy`."""
 
 POLICIES: tuple[Policy, ...] = ("fail", "drop_task", "drop_seed")
-RUN_STATUS = ("ok", "failed", "timeout", "missing")
-IDENTITY = ("model", "strategy", "variant", "task", "seed")
-MEDALS = ("gold", "silver", "bronze")
+IDENTITY = tuple(field.name for field in fields(RunKey))
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A study as the analysis sees it.
+    """A study as the analysis sees it; the columns are those of `mlesearch.storage.columns`.
 
     Attributes:
-        runs: one row a run, columns of `schema.RUNS`.
-        nodes: one row a node, columns of `schema.NODES`.
-        calls: one row a model call, columns of `schema.CALLS`.
+        runs: one row a run, columns of `RUNS`.
+        nodes: one row a node, columns of `NODES`.
+        calls: one row a model call, columns of `CALLS`.
         study: the content of study.json.
     """
 
@@ -99,7 +99,7 @@ def read(study_dir: Path | str) -> Tables:
     if not isinstance(study, dict):
         raise ConfigError(f"{study_file} holds {type(study).__name__}, expected an object with name, claim and grid")
     frames = {}
-    for name, schema in SCHEMAS.items():
+    for name, columns in TABLES.items():
         file = folder / f"{name}.parquet"
         if not file.is_file():
             raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
@@ -107,7 +107,7 @@ def read(study_dir: Path | str) -> Tables:
             frame = pd.read_parquet(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
-        frames[name] = typed(_told_apart(frame) if name == "runs" else frame, schema, name)
+        frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study)
 
 
@@ -132,8 +132,8 @@ def validate(tables: Tables) -> None:
     if runs.empty:
         raise ConfigError("table runs is empty: run the study and collect it before analysing it")
     _refuse_duplicates(runs)
-    unknown = ~runs["status"].isin(RUN_STATUS)
-    _refuse(runs, unknown, lambda row: f"has status {row['status']!r}; allowed: {', '.join(RUN_STATUS)}")
+    unknown = ~runs["status"].isin(RUN_STATUSES)
+    _refuse(runs, unknown, lambda row: f"has status {row['status']!r}; allowed: {', '.join(RUN_STATUSES)}")
     flags = runs[list(MEDALS)]
     _refuse(
         runs,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.claim import OUTCOMES, arms_of, models_of
+from mlesearch.analysis.claim import arms_of, models_of
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import board
 from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
+from mlesearch.storage.claim import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)

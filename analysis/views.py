@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlesearch.analysis.capability import Slope
-from mlesearch.analysis.claim import OUTCOMES, RATES
+from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.wording import interval, p_text, plural, points, seeds_text
+from mlesearch.storage.claim import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The nouns that every package shares: operators, proposals, outcomes, results, money and time.
+"""The nouns that every package shares: operators, proposals, outcomes, results, findings, errors, money and time.
 
-Nothing here computes more than a property, but for `Registry`, by which every package finds a thing by its name, and
+Nothing here computes more than a property or a text, but for `Registry`, by which a thing is found by its name, and
 nothing here imports another package. Money is in integer
 nano-dollars and time in integer microseconds wherever a sum decides something, because a float sum depends on
 the order of its terms and hence on scheduling.
@@ -455,12 +455,51 @@ class ConfigError(MlesearchError):
     """Wrong input by the user: one clear line, exit code 2, nothing run and nothing written."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is close to a wrong one, as ` (did you mean 'x'?)`; empty where none is."""
-    import difflib
+def did_you_mean(name: str, known: Iterable[str], *, clause: bool = False) -> str:
+    """A hint for a name that does not exist.
 
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    Args:
+        name: as the user wrote it.
+        known: the names that do exist.
+        clause: whether it follows a semicolon instead of standing in parentheses.
+
+    Returns:
+        ` (did you mean 'x'?)`, or `; did you mean 'x'?`; empty where no known name is close.
+    """
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), n=1)
+    if not close:
+        return ""
+    return f"; did you mean {close[0]!r}?" if clause else f" (did you mean {close[0]!r}?)"
+
+
+class Level(enum.StrEnum):
+    """How grave a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"  # worth a look; it may be right
+    ERROR = "error"  # programs would not run, or results would be wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found about one thing.
+
+    Attributes:
+        level: how grave it is.
+        subject: what was looked at, in a word or two.
+        text: what is there, or what is wrong with it.
+        todo: what to do about it; empty where nothing is needed, or where the text says so.
+    """
+
+    level: Level
+    subject: str
+    text: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.level} ({self.subject}): {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
+from mlesearch.storage.events import CallEvent, calls_of
 from mlesearch.storage.files import read_json, write_atomically
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
@@ -83,14 +84,14 @@ def spent_before(folder: Path) -> Mapping[str, int]:
         journal = run / "journal.jsonl"
         if journal.exists() and journal.stat().st_size:  # one that is being made has no first line yet
             cell = "/".join(run.relative_to(folder).parts[:3])
-            found[cell] += sum(_cost(e["usage"], e) for e in read(journal)[1] if "usage" in e)
+            found[cell] += sum(map(_cost, calls_of(read(journal)[1])))
     return found
 
 
-def _cost(usage: Mapping[str, int | None], event: Mapping[str, int]) -> int:
-    cost = usage.get("cost_nusd", 0)
+def _cost(event: CallEvent) -> int:
+    cost = event["usage"].get("cost_nusd", 0)
     charged = event.get("charged_nusd", 0) if cost is None else cost
-    return charged + (usage.get("lost_nusd") or 0)
+    return charged + event["usage"].get("lost_nusd", 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def show(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
-    from mlesearch.cli.show import verify_run
+    from mlesearch.study.verify import verify_run
 
     print(f"{verify_run(Path(args.run))} decisions, all the same")
     return 0
@@ -93,9 +93,9 @@ def import_study(args: Namespace) -> int:
 
 def verify_study(args: Namespace) -> int:
     """Look for damage in a store, a file or a study."""
-    from mlesearch.study.verify import verify as look
+    from mlesearch.study.verify import find_damage
 
-    contents, wrong = look(Path(args.path))
+    contents, wrong = find_damage(Path(args.path))
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     print(f"{args.path}: {contents}; {len(wrong)} faults")
     return 1 if wrong else 0
@@ -112,13 +112,14 @@ def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
 
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
-    from mlesearch.cli.doctor import Level, examine, versions
+    from mlesearch.cli.doctor import examine, line, versions
+    from mlesearch.types import Level
 
     print(versions(), flush=True)
     lacking = 0
     for finding in examine():
-        print(finding, flush=True)
-        lacking += finding.level is Level.LACK
+        print(line(finding), flush=True)
+        lacking += finding.level is Level.ERROR
     print(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
     return 1 if lacking else 0
 
@@ -165,10 +166,11 @@ def list_tasks(args: Namespace) -> int:
 def check_task(args: Namespace) -> int:
     """Preflight of a task."""
     from mlesearch.tasks.check import check
+    from mlesearch.types import Level
 
     findings = check(args.task)
     print("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
-    return 1 if any(f.level == "error" for f in findings) else 0
+    return 1 if any(f.level is Level.ERROR for f in findings) else 0
 
 
 def grade_submission(args: Namespace) -> int:

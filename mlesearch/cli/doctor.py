@@ -8,15 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
 from mlesearch.config.plugins import REGISTRIES
-from mlesearch.sandbox import gpus, ladder, scratch
+from mlesearch.sandbox import ladder, scratch
+from mlesearch.sandbox.gpu import devices
+from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import GIB
-from mlesearch.types import ConfigError, Registry, SandboxUnavailable
+from mlesearch.types import ConfigError, Finding, Level, Registry, SandboxUnavailable
 
 PYTHONS = ((3, 11), (3, 14))
 """First version that is supported, and first that is not."""
@@ -56,34 +56,14 @@ print(json.dumps({"how": how, "right": right, "seconds": time.monotonic() - bega
 """A small real computation on the first GPU that it sees."""
 
 
-class Level(StrEnum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    NOTE = "note"
-    LACK = "LACK"
+_SAID = {Level.OK: "ok", Level.WARNING: "note", Level.ERROR: "LACK"}
+"""Levels of the machine: an error keeps programs from running, a warning is worth knowing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: what.
-        level: a lack keeps programs from running; a note is worth knowing.
-        found: what is there.
-        todo: what to do about it; empty where nothing is needed.
-    """
-
-    subject: str
-    level: Level
-    found: str
-    todo: str = ""
-
-    def __str__(self) -> str:
-        """One line, and a second one where something is to do."""
-        line = f"{self.level:4}  {self.subject:12} {self.found}"
-        return f"{line}\n{'':19}-> {self.todo}" if self.todo else line
+def line(finding: Finding) -> str:
+    """A finding in one line, and a second one where something is to do."""
+    text = f"{_SAID[finding.level]:4}  {finding.subject:12} {finding.text}"
+    return f"{text}\n{'':19}-> {finding.todo}" if finding.todo else text
 
 
 def examine() -> Iterator[Finding]:
@@ -95,29 +75,29 @@ def examine() -> Iterator[Finding]:
     yield from rungs(ladder.probe())
     yield chosen()
     yield from plugin_findings(REGISTRIES)
-    yield from gpu_findings(gpus.inventory(), compute)
+    yield from gpu_findings(devices.inventory(), compute)
 
 
 def python(version: tuple[int, int, int], executable: str) -> Finding:
     """The interpreter."""
     text = f"{'.'.join(map(str, version))} at {executable}"
     if PYTHONS[0] <= version[:2] < PYTHONS[1]:
-        return Finding("python", Level.OK, text)
+        return Finding(Level.OK, "python", text)
     wanted = f"{PYTHONS[0][0]}.{PYTHONS[0][1]} to {PYTHONS[1][0]}.{PYTHONS[1][1] - 1}"
-    return Finding("python", Level.LACK, text, f"install mlesearch with python {wanted}")
+    return Finding(Level.ERROR, "python", text, f"install mlesearch with python {wanted}")
 
 
 def packages() -> Finding:
     """What programs of the rungs bubblewrap and local may import, beside the standard library."""
-    from mlesearch.sandbox import environment
+    from mlesearch.sandbox.packages import prompt_packages
 
-    found = environment.prompt_packages()
+    found = prompt_packages()
     text = ", ".join(f"{name} {version}" for name, version in found.items())
     absent = [name for name in ("lightgbm", "xgboost", "torch") if name not in found]
     todo = ""
     if absent:
         todo = f"programs can't import {', '.join(absent)} here; install them beside mlesearch, or use sandbox=docker"
-    return Finding("packages", Level.NOTE if absent else Level.OK, text, todo)
+    return Finding(Level.WARNING if absent else Level.OK, "packages", text, todo)
 
 
 def scratch_disk() -> Finding:
@@ -126,7 +106,7 @@ def scratch_disk() -> Finding:
         root = scratch.root()
     except SandboxUnavailable as error:
         found, _, todo = str(error).removeprefix("sandbox: ").partition("; ")
-        return Finding("disk", Level.LACK, found, todo or "set MLESEARCH_SCRATCH to a folder of your own")
+        return Finding(Level.ERROR, "disk", found, todo or "set MLESEARCH_SCRATCH to a folder of your own")
     return disk(shutil.disk_usage(root).free, root.parent)
 
 
@@ -134,10 +114,10 @@ def disk(free_bytes: int, where: Path) -> Finding:
     """Space where programs work."""
     text = f"{free_bytes / GIB:.1f} GiB are free at {where}"
     if free_bytes < GIB:
-        return Finding("disk", Level.LACK, text, "nothing is run below 1 GiB: free some, or set MLESEARCH_SCRATCH")
+        return Finding(Level.ERROR, "disk", text, "nothing is run below 1 GiB: free some, or set MLESEARCH_SCRATCH")
     if free_bytes < ENOUGH_DISK_BYTES:
-        return Finding("disk", Level.NOTE, text, "each program may fill sandbox.disk_gib of it (1 GiB)")
-    return Finding("disk", Level.OK, text)
+        return Finding(Level.WARNING, "disk", text, "each program may fill sandbox.disk_gib of it (1 GiB)")
+    return Finding(Level.OK, "disk", text)
 
 
 def memory() -> Finding:
@@ -147,8 +127,8 @@ def memory() -> Finding:
     text = f"{total / GIB:.1f} GiB of memory, {processors} processors"
     if total < 4 * GIB:
         todo = "a program may use sandbox.memory_gib (4): set less, or run fewer side by side (launcher.n_jobs)"
-        return Finding("machine", Level.NOTE, text, todo)
-    return Finding("machine", Level.OK, text)
+        return Finding(Level.WARNING, "machine", text, todo)
+    return Finding(Level.OK, "machine", text)
 
 
 def rungs(found: tuple[ladder.Rung, ...]) -> list[Finding]:
@@ -158,16 +138,16 @@ def rungs(found: tuple[ladder.Rung, ...]) -> list[Finding]:
         if rung.name not in ladder.CHOSEN_BY_AUTO:
             continue
         if rung.works:
-            findings.append(Finding(rung.name, Level.OK, f"works; it promises {promised(rung)}"))
+            findings.append(Finding(Level.OK, rung.name, f"works; it promises {promised(rung)}"))
         else:
-            findings.append(Finding(rung.name, Level.NOTE, f"does not work: {rung.why}", rung.todo))
+            findings.append(Finding(Level.WARNING, rung.name, f"does not work: {rung.why}", rung.todo))
     return findings
 
 
 def promised(rung: ladder.Rung) -> str:
     """What a rung promises here, in one line."""
-    said = {p.name: p.degree for p in rung.promises if p.degree is not ladder.Degree.ABSENT}
-    return ", ".join(n if d is ladder.Degree.HELD else f"{n} ({d})" for n, d in said.items()) or "nothing"
+    said = {p.name: p.degree for p in rung.promises if p.degree is not Degree.ABSENT}
+    return ", ".join(n if d is Degree.HELD else f"{n} ({d})" for n, d in said.items()) or "nothing"
 
 
 def chosen() -> Finding:
@@ -175,8 +155,8 @@ def chosen() -> Finding:
     try:
         choice = ladder.choose(ladder.AUTO)
     except ConfigError as error:
-        return Finding("sandbox=auto", Level.LACK, str(error), "make one of the rungs above work")
-    return Finding("sandbox=auto", Level.OK, f"takes {choice.why.partition(';')[0]}")
+        return Finding(Level.ERROR, "sandbox=auto", str(error), "make one of the rungs above work")
+    return Finding(Level.OK, "sandbox=auto", f"takes {choice.why.partition(';')[0]}")
 
 
 def plugin_findings(registries: Iterable[Registry]) -> Iterator[Finding]:
@@ -189,12 +169,12 @@ def plugin_findings(registries: Iterable[Registry]) -> Iterator[Finding]:
                 registry.load(name)
             except ConfigError as error:
                 found, _, todo = str(error).removeprefix(f"{registry.setting}: ").rpartition("; ")
-                yield Finding(name, Level.LACK, found, todo)
+                yield Finding(Level.ERROR, name, found, todo)
             else:
-                yield Finding(name, Level.OK, f"{registry.noun}, plug-in of {packages[name]}")
+                yield Finding(Level.OK, name, f"{registry.noun}, plug-in of {packages[name]}")
 
 
-def gpu_findings(found: gpus.Inventory, computed: Callable[[gpus.Gpu], str]) -> list[Finding]:
+def gpu_findings(found: devices.Inventory, computed: Callable[[devices.Gpu], str]) -> list[Finding]:
     """The GPUs, each tried with a small computation.
 
     Args:
@@ -202,27 +182,28 @@ def gpu_findings(found: gpus.Inventory, computed: Callable[[gpus.Gpu], str]) -> 
         computed: tries one; raises SandboxUnavailable where it fails.
     """
     if not found.gpus:
-        return [Finding("gpu", Level.NOTE, f"none: {found.said}", "keep sandbox.gpus=0 (the default): none is needed")]
+        todo = "keep sandbox.gpus=0 (the default): none is needed"
+        return [Finding(Level.WARNING, "gpu", f"none: {found.said}", todo)]
     findings = []
     for gpu in found.gpus:
         name = f"{gpu.index}: {gpu.name}, {gpu.memory_mib / 1024:.3g} GiB"
         try:
-            findings.append(Finding("gpu", Level.OK, f"{name}: {computed(gpu)}"))
+            findings.append(Finding(Level.OK, "gpu", f"{name}: {computed(gpu)}"))
         except SandboxUnavailable as error:
             todo = "check driver and torch (their CUDA versions must fit), or leave it out with CUDA_VISIBLE_DEVICES"
-            findings.append(Finding("gpu", Level.LACK, f"{name}: {error}", todo))
+            findings.append(Finding(Level.ERROR, "gpu", f"{name}: {error}", todo))
     if found.said:
-        findings.append(Finding("gpu", Level.NOTE, found.said))
+        findings.append(Finding(Level.WARNING, "gpu", found.said))
     return findings
 
 
-def compute(gpu: gpus.Gpu) -> str:
+def compute(gpu: devices.Gpu) -> str:
     """Do a small real computation on a GPU; returns what was done, in words.
 
     Raises:
         SandboxUnavailable: it failed, gave a wrong result, or took too long.
     """
-    variables: Mapping[str, str] = gpus.GpuLease(gpu, 0, -1).environment()
+    variables: Mapping[str, str] = devices.GpuLease(gpu, 0, -1).environment()
     try:
         done = subprocess.run(
             [sys.executable, "-c", GPU_PROGRAM],

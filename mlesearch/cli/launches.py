@@ -18,10 +18,10 @@ from mlesearch.storage.files import read_json
 from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.execute import RunReport
+from mlesearch.study.fold import ProgramTime, program_time
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.progress import Progress, describe
-from mlesearch.study.summary import ProgramTime, program_time
 
 SHOWN = 10
 """So many runs are named, where more are missing."""

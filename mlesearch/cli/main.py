@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
-    export = cassette.add_parser("export", help="a recorded study as one file, secrets blotted out")
+    export = cassette.add_parser("export", help="a recorded study as one file, secrets redacted")
     export.add_argument("study", metavar="STUDY")
     export.add_argument("file", metavar="FILE")
     export.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")

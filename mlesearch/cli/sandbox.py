@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from mlesearch.cli.terminal import table
 from mlesearch.sandbox import bench as timing
 from mlesearch.sandbox import ladder
+from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
 from mlesearch.testing import contract_run
 
@@ -31,7 +32,7 @@ def check(names: Sequence[str], params: Mapping[str, object]) -> int:
     for rung in rungs:
         if rung.works:
             print(f"{rung.name}: making the checks of the contract (a minute or more)", file=sys.stderr, flush=True)
-            checked[rung.name] = contract_run.run(rung.name, ladder.Choice(rung.name, "", (), True).params(params))
+            checked[rung.name] = contract_run.run(rung.name, ladder.known_params(rung.name, params))
     rows = [
         {"promise": name, **{rung.name: _said(rung, name, checked.get(rung.name)) for rung in rungs}}
         for name in (*PROMISES, contract_run.ORDINARY)
@@ -48,11 +49,11 @@ def _said(rung: ladder.Rung, promise: str, checked: contract_run.Checked | None)
     """One cell: how far a promise goes, and how many of its checks passed."""
     if checked is None:
         return "does not work here"
-    proved = checked.words(promise)
+    proved = checked.describe(promise)
     if promise == contract_run.ORDINARY:
         return proved
     degree = rung.degree(promise)
-    return str(degree) if degree is ladder.Degree.ABSENT else f"{degree}, {proved}"
+    return str(degree) if degree is Degree.ABSENT else f"{degree}, {proved}"
 
 
 def _notes(rung: ladder.Rung, checked: contract_run.Checked | None) -> None:
@@ -83,7 +84,7 @@ def bench(names: Sequence[str], params: Mapping[str, object]) -> int:
             print(f"{rung.name}: {rung.why}{f'; {rung.todo}' if rung.todo else ''}")
             continue
         print(f"{rung.name}: measuring (half a minute)", file=sys.stderr, flush=True)
-        own = ladder.Choice(rung.name, "", (), True).params(params)
+        own = ladder.known_params(rung.name, params)
 
         def make(warm: bool, name: str = rung.name, own: Mapping[str, object] = own) -> Sandbox:
             return ladder.make(name, {**own, "warm": warm})

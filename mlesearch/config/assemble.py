@@ -19,7 +19,7 @@ from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
-from mlesearch.engine.parts import EngineParts
+from mlesearch.engine.parts import EngineParts, Execution, Revalidate
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.engine.trial import RunContext
@@ -27,6 +27,7 @@ from mlesearch.models.protocol import replicate_entropy
 from mlesearch.operators.scene import brief
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Spec
+from mlesearch.storage.events import HeaderFields
 from mlesearch.storage.layout import identity_digest
 from mlesearch.tasks.preview import preview
 from mlesearch.types import Context, Problem
@@ -69,9 +70,13 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
     )
+    revalidate = None
+    if s.run.selection == "revalidate":
+        fresh = TaskSplits(task, run.limits, s.sandbox.gpus)
+        revalidate = Revalidate(fresh, s.run.revalidate_k, s.run.revalidate_splits)
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
-    header = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
+    header: HeaderFields = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
     folder = RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
     return EngineParts(
         optimizer=optimizer,
@@ -84,11 +89,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         budget=budget,
         direction=task.direction,
         selection=s.run.selection,
-        workers=s.run.workers,
+        revalidate=revalidate,
+        execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
         keep_submissions=s.run.keep_submissions,
-        virtual=s.cassette == s.sandbox.exec_store == "replay",
-        recording=recording,
-        splits=TaskSplits(task, run.limits, s.sandbox.gpus) if s.run.selection == "revalidate" else None,
-        revalidate_k=s.run.revalidate_k,
-        revalidate_splits=s.run.revalidate_splits,
     )

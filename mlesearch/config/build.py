@@ -131,16 +131,17 @@ def make_limits(s: Settings, task: Task) -> Limits:
 
 def shown_resources(limits: Limits, sandbox: Sandbox) -> Resources:
     """What prompts say of a run's machine: what it declares, and nothing else of it."""
-    from mlesearch.sandbox import gpus, weights
+    from mlesearch.sandbox import weights
+    from mlesearch.sandbox.gpu import devices
 
     identity = sandbox.identity()
     return Resources(
         limits.time_s,
         limits.memory_bytes,
         limits.cpu_count,
-        gpus.words(identity),
+        devices.describe(identity),
         sandbox.packages(),
-        weights.words(identity),
+        weights.describe(identity),
     )
 
 
@@ -169,5 +170,11 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
 
 
 def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
-    """A strategy's randomness for one proposal."""
-    return np.random.default_rng([entropy, proposal])
+    """A strategy's randomness for one proposal: `default_rng([entropy, proposal])`.
+
+    The seed sequence gets the same 32-bit words in an array, which it takes as they are: from a list of integers it
+    makes them in three times the time.
+    """
+    high = entropy >> 32
+    words = np.array([entropy & 0xFFFF_FFFF, high, proposal] if high else [entropy, proposal], dtype=np.uint32)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))

@@ -9,7 +9,7 @@ from mlesearch.config.build import CellParts, make_operators
 from mlesearch.config.settings import ModelSettings, Settings, check_mode, role_settings
 from mlesearch.engine.selection import check_rule
 from mlesearch.models.protocol import Embedder, Model
-from mlesearch.sandbox.gpu_pool import MAX_SLOTS
+from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.recorded import MODES
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.resplit import check_resplit

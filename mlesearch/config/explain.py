@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -10,6 +9,7 @@ from typing import get_args, get_type_hints
 
 from mlesearch.config.groups import names
 from mlesearch.config.settings import Settings
+from mlesearch.types import did_you_mean
 
 _LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
 
@@ -60,19 +60,15 @@ def _override_of(message: str, overrides: Sequence[str]) -> str:
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
     """One line for a name that there is not."""
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"no {what} is called {name!r}{hint}; there are: {', '.join(known) or 'none'}"
+    return f"no {what} is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
 
 
 def unknown_key(key: str) -> str:
     """One line for a key that the schema does not have."""
     known = list(keys(Settings))
-    close = difflib.get_close_matches(key, known, 1)
     parent = key.rpartition(".")[0]
     siblings = [k for k in known if k.rpartition(".")[0] == parent] or [k for k in known if "." not in k]
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{key}: there is no such key{hint}; here are allowed: {', '.join(siblings)}"
+    return f"{key}: there is no such key{did_you_mean(key, known)}; here are allowed: {', '.join(siblings)}"
 
 
 def keys(schema: type, prefix: str = "") -> Iterator[str]:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import cast
 
+from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import CellParts, make_operators
 from mlesearch.config.plugins import name_packages
 from mlesearch.config.settings import Settings
-from mlesearch.sandbox.protocol import Limits
-from mlesearch.storage.codec import Json
+from mlesearch.sandbox.protocol import Limits, Sandbox
+from mlesearch.storage.documents import (
+    BudgetIdentity,
+    CellIdentity,
+    Labels,
+    LimitsIdentity,
+    SandboxIdentity,
+    SelectionIdentity,
+)
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import Direction
 
 
-def cell_identity(cell: CellParts, task: Task, limits: Limits) -> Json:
+def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
     """All that changes the result of a cell's runs on a task, the seed excepted."""
     s = cell.settings
     operators = make_operators(s, task.direction)[0]
-    identity: Json = {
+    identity: CellIdentity = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **cell.model.identity(), "sampling": asdict(s.model.sampling)},
         "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
@@ -27,10 +36,10 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> Json:
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": cell.embedder.name,
         "selection": _selection_identity(s),
-        "budget": {k: v for k, v in asdict(cell.budget).items() if k != "gpu_s" or v is not None},
+        "budget": _budget_identity(cell.budget),
         "workers": s.run.workers,
-        "limits": asdict(limits),
-        "sandbox": dict(cell.sandbox.identity()),
+        "limits": cast("LimitsIdentity", asdict(limits)),
+        "sandbox": _sandbox_identity(cell.sandbox),
     }
     if cell.roles:
         identity["roles"] = {
@@ -38,11 +47,11 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> Json:
             for name, role in cell.roles.items()
         }
     name_packages(identity, s, task)
-    plain: Json = json.loads(json.dumps(identity))
+    plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
 
 
-def _selection_identity(s: Settings) -> Json | str:
+def _selection_identity(s: Settings) -> SelectionIdentity | str:
     """The rule, with its settings where it has some."""
     r = s.run
     if r.selection != "revalidate":
@@ -50,7 +59,15 @@ def _selection_identity(s: Settings) -> Json | str:
     return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
 
 
-def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Json:
+def _budget_identity(budget: Budget) -> BudgetIdentity:
+    return cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None})
+
+
+def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
+    return cast("SandboxIdentity", dict(sandbox.identity()))
+
+
+def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
     """What tables say of a cell's runs on a task, and changes no result."""
     s = cell.settings
     return {
@@ -63,7 +80,7 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Json:
         "lower_is_better": task.direction is Direction.MINIMIZE,
         "validation": task.validation.value,
         "sandbox": cell.sandbox.name,
-        "promises": cell.sandbox.identity().get("promises", []),
+        "promises": _sandbox_identity(cell.sandbox).get("promises", []),
         "exec_store": s.sandbox.exec_store,
         "cassette": s.cassette,
         "sandbox_why": sandbox_why,

@@ -7,7 +7,7 @@ them into the parts of an engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,15 +25,16 @@ from mlesearch.config.build import (
 from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
 from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
-from mlesearch.config.plugins import check_claims, task_label
+from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.sandboxes import sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
-from mlesearch.storage.codec import Json
+from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.layout import OUTCOMES, Claim, RunKey, check_run, check_study, study_header
+from mlesearch.storage.documents import Identity, Labels, StudyFile
+from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
 from mlesearch.types import ConfigError, Direction, Problem
 
 
@@ -59,8 +60,8 @@ class RunPlan:
     task: str
     budget: Budget
     limits: Limits
-    identity: Json
-    labels: Json = field(default_factory=dict)
+    identity: Identity
+    labels: Labels
     recorded: Path | None = None
 
     @property
@@ -74,9 +75,9 @@ class StudyPlan:
     """A launch: the study's header and all its runs, with what their folders hold already."""
 
     folder: Path
-    header: Json
+    header: StudyFile
     runs: tuple[RunPlan, ...]
-    states: Mapping[RunKey, str]
+    states: Mapping[RunKey, RunState]
 
 
 def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool = True) -> StudyPlan:
@@ -125,17 +126,15 @@ def _claim(s: Settings) -> Claim | None:
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
 
 
-def _check_claim(header: Json, runs: Mapping[RunKey, RunPlan]) -> None:
+def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
     """A claim names strategies of this launch, or ones that have a file: a typo would be frozen into the study."""
     claim = header["claim"]
     if claim is None:
         return
     known = {k.strategy for k in runs} | {f"{k.strategy}/{k.variant}" for k in runs} | set(names("strategy"))
-    for arm in ("treatment", "baseline"):
-        if claim[arm] not in known and claim[arm].partition("/")[0] not in known:
-            raise ConfigError(
-                f"claim.{arm}: no strategy is called {claim[arm]!r}; there are: {', '.join(sorted(known))}"
-            )
+    for arm, strategy in (("treatment", claim["treatment"]), ("baseline", claim["baseline"])):
+        if strategy not in known and strategy.partition("/")[0] not in known:
+            raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
 
 
 def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) -> list[RunPlan]:
@@ -161,7 +160,8 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
         task = resources.task(name)
         check_task(s, task)
         limits = make_limits(s, task)
-        identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why) | task_label(name)
+        identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
+        name_source(labels, name)
         for seed in s.seeds:
             key = RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed)
             runs.append(RunPlan(key, folder, s, name, budget, limits, {**identity, "seed": seed}, labels))

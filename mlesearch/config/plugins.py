@@ -9,7 +9,7 @@ from mlesearch.models.registry import MODEL_KINDS
 from mlesearch.operators import OPERATOR_SETS
 from mlesearch.optimizers.base import STRATEGIES
 from mlesearch.sandbox.ladder import SANDBOXES
-from mlesearch.storage.codec import Json
+from mlesearch.storage.documents import CellIdentity, Labels
 from mlesearch.tasks.metrics import METRIC_NAMES
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.sources import TASK_SOURCES, of
@@ -31,30 +31,29 @@ def check_claims(cells: Sequence[Settings]) -> None:
     TASK_SOURCES.check(of(name) for s in cells for name in s.tasks)
 
 
-def name_packages(identity: Json, s: Settings, task: Task) -> None:
+def name_packages(identity: CellIdentity, s: Settings, task: Task) -> None:
     """Write into a run's identity which packages its parts come from; built-in parts name none.
 
-    Where a task comes from is not in it: the task's version has a digest of its files. What a sandbox is of names its
-    package itself, so that executions are recorded with it.
+    Where a task comes from is not in it: the task's version has a digest of its files. What a sandbox says of itself
+    names its package already, so that executions are recorded with it.
     """
-    kinds = {name: plain["kind"] for name, plain in s.model.roles.items()}
-    parts = [
-        (identity["strategy"], "package", STRATEGIES.package(s.strategy.kind)),
-        (identity["model"], "package", MODEL_KINDS.package(s.model.kind)),
-        (identity["operators"], "package", OPERATOR_SETS.package(s.run.operators)),
-        *((identity["roles"][name], "package", MODEL_KINDS.package(kind)) for name, kind in kinds.items()),
-    ]
-    if task.grader is None:
-        parts.append((identity["task"], "metric_package", METRIC_NAMES.package(task.metric)))
-    for part, key, package in parts:
-        if package is not None:
-            part[key] = package
+    if package := STRATEGIES.package(s.strategy.kind):
+        identity["strategy"]["package"] = package
+    if package := MODEL_KINDS.package(s.model.kind):
+        identity["model"]["package"] = package
+    for name, plain in s.model.roles.items():
+        if package := MODEL_KINDS.package(plain["kind"]):
+            identity["roles"][name]["package"] = package
+    if package := OPERATOR_SETS.package(s.run.operators):
+        identity["operators"]["package"] = package
+    if task.grader is None and (package := METRIC_NAMES.package(task.metric)):
+        identity["task"]["metric_package"] = package
 
 
-def task_label(name: str) -> dict[str, str]:
-    """What a run's labels say of where its task comes from: the package of its source; nothing where it has none."""
-    package = TASK_SOURCES.package(of(name)) if of(name) else None
-    return {} if package is None else {"task_package": package}
+def name_source(labels: Labels, name: str) -> None:
+    """Write into a run's labels which package its task is from, by the name that it was asked for."""
+    if of(name) and (package := TASK_SOURCES.package(of(name))):
+        labels["task_package"] = package
 
 
 def _kinds(s: Settings) -> list[str]:

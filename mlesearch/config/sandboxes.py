@@ -38,7 +38,7 @@ class SandboxRequest:
     gpu: GpuTerms | None
     params: Mapping[str, object] = field(hash=False)
 
-    def choose(self) -> ladder.Choice:
+    def choose(self) -> ladder.ChosenRung:
         """The rung that it stands for on this machine, tried once a process, and why it is that one.
 
         Raises:
@@ -52,10 +52,10 @@ class SandboxRequest:
         Raises:
             ConfigError: as `choose`; or no GPU where one is asked for.
         """
-        sandbox = ladder.open_choice(self.choose(), self.params)
+        sandbox = ladder.open_chosen(self.choose(), self.params)
         if self.gpu is None:
             return sandbox
-        from mlesearch.sandbox.gpu_sandbox import GpuSandbox
+        from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 
         return GpuSandbox(sandbox, slots=self.gpu.slots, charge_wait=self.gpu.charge_wait)
 
@@ -67,7 +67,7 @@ class SandboxRequest:
         automatic = self.kind == ladder.AUTO
         gpu = None if self.gpu is None else [self.gpu.slots, self.gpu.charge_wait]
         return [
-            {"kind": name, "params": ladder.Choice(name, "", (), automatic).params(given), "gpu": gpu}
+            {"kind": name, "params": ladder.known_params(name, given) if automatic else given, "gpu": gpu}
             for name in (ladder.CHOSEN_BY_AUTO if automatic else (self.kind,))
         ]
 

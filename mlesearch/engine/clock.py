@@ -1,4 +1,4 @@
-"""Charged time: one timeline a worker, in integer microseconds.
+"""Charged time: one timeline a worker, in integer microseconds; and, beside it, the wall clock.
 
 A worker's timeline grows by the service time of its model calls and the run time of its programs, and by nothing
 else: waiting for a rate limit, backoff and the time a run was down are recorded beside it. The same code serves
@@ -6,6 +6,11 @@ measured durations (real) and recorded or simulated ones (virtual); see `mlesear
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from mlesearch.types import MICROSECONDS
 
 
 class Timelines:
@@ -38,6 +43,27 @@ class Timelines:
         """The run's charged time: that of the furthest worker."""
         return max(self._at)
 
-    def next_idle(self, idle: set[int]) -> int:
-        """Of the idle workers the one that stands earliest; ties go to the lower number."""
-        return min(idle, key=lambda w: (self._at[w], w))
+    def next_idle(self, busy: Collection[int]) -> int | None:
+        """Of the workers that are not busy the one that stands earliest; ties go to the lower number."""
+        if len(busy) == len(self._at):
+            return None
+        return min((w for w in range(len(self._at)) if w not in busy), key=self._at.__getitem__)
+
+
+class WallClock:
+    """Wall-clock time of a run: of this process since it was made, and of those before it."""
+
+    def __init__(self) -> None:
+        """It runs from now on."""
+        self.before_us = 0
+        self._started_s = time.monotonic()
+
+    @property
+    def process_s(self) -> float:
+        """Time of this process on the run, seconds."""
+        return time.monotonic() - self._started_s
+
+    @property
+    def run_us(self) -> int:
+        """Time of all processes on the run, microseconds."""
+        return self.before_us + int(self.process_s * MICROSECONDS)

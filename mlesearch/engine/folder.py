@@ -12,30 +12,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
-from mlesearch.storage.blobs import Blobs
-from mlesearch.storage.codec import Json
-from mlesearch.storage.files import read_lines, write_atomically
-from mlesearch.storage.journal import Journal
+from mlesearch.storage.blobs import Blobs, output_of
+from mlesearch.storage.documents import BEST, GRADES, BestFile, GradeLine, read_grades
+from mlesearch.storage.events import CallKind, Embedded, Executed, HeaderFields, Replied, Revalidated, StageEvent, Told
+from mlesearch.storage.files import write_atomically
+from mlesearch.storage.journal import JOURNAL, Journal
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
 INLINE_CHARS = 16_384
 """A text up to this length stands in its event; a file of its own would cost an inode and, when paid for, two syncs."""
-
-
-def output_of(event: Json, blobs: Blobs) -> Json | None:
-    """Both streams of an *executed* event; None when the program printed nothing."""
-    output = event.get("output")
-    if isinstance(output, str):
-        loaded: Json = json.loads(blobs.get(output))
-        return loaded
-    return output
 
 
 def _open_lines(path: Path) -> int:
@@ -53,7 +45,7 @@ class RunFolder:
     def __init__(
         self,
         folder: Path,
-        header: Mapping[str, object],
+        header: HeaderFields,
         *,
         durable: bool,
         keep_prompts: bool = True,
@@ -70,11 +62,12 @@ class RunFolder:
         """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "journal.jsonl"
+        path = folder / JOURNAL
         self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
         self.blobs = Blobs(folder / "blobs")
-        self._outboxes = f"{folder}/submissions/"
-        self._grades = _open_lines(folder / "grades.jsonl")
+        self._outboxes = folder / "submissions"
+        self._prefix = f"{self._outboxes}/"
+        self._grades = _open_lines(folder / GRADES)
         self._durable = durable
         self._keep_prompts = keep_prompts
 
@@ -91,11 +84,11 @@ class RunFolder:
         """A strategy proposed; `t` is the worker's charged time."""
         self.journal.append({"type": "asked", "worker": worker, "t": t, "used": used, "p": codec.proposal_to_json(p)})
 
-    def replied(self, kind: str, id: int, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
-        """A model answered (`kind` is reply or review); `charged_nusd` is what the budget was charged."""
-        event: Json = {
+    def replied(self, kind: CallKind, request: Request, t: int, reply: Reply, charged_nusd: int) -> None:
+        """A model answered; `charged_nusd` is what the budget was charged."""
+        event: Replied = {
             "type": kind,
-            "id": id,
+            "id": request.address.proposal,
             "op": request.address.op.value,
             "attempt": request.address.attempt,
             "t": t,
@@ -118,14 +111,20 @@ class RunFolder:
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
         """Hypotheses got their vectors."""
         blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
-        event: Json = {"type": "embedded", "id": id, "t": t, "usage": codec.usage_to_json(reply.usage), "blob": blob}
+        event: Embedded = {
+            "type": "embedded",
+            "id": id,
+            "t": t,
+            "usage": codec.usage_to_json(reply.usage),
+            "blob": blob,
+        }
         if reply.usage.cost_nusd is None:
             event["charged_nusd"] = charged_nusd
         self.journal.append(event, durable)
 
     def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
         """A program ended."""
-        event: Json = {
+        event: Executed = {
             "type": "executed",
             "id": id,
             "t": t,
@@ -143,8 +142,13 @@ class RunFolder:
 
         `problem` is what was wrong with the submission of a program that ended well.
         """
-        event: Json = {"type": "told", "id": outcome.id, "t": t, "real_us": real_us}
-        event["outcome"] = codec.outcome_to_json(outcome)
+        event: Told = {
+            "type": "told",
+            "id": outcome.id,
+            "t": t,
+            "real_us": real_us,
+            "outcome": codec.outcome_to_json(outcome),
+        }
         if problem:
             event["problem"] = problem
         if verdicts:
@@ -159,8 +163,15 @@ class RunFolder:
         self, id: int, split: int, worker: int, t: int, score: float | None, problem: str, result: ExecResult
     ) -> None:
         """A candidate was run on a fresh split; what it submitted there is of no further use."""
-        event: Json = {"type": "revalidated", "id": id, "split": split, "worker": worker, "t": t, "score": score}
-        event["result"] = codec.result_to_json(result)
+        event: Revalidated = {
+            "type": "revalidated",
+            "id": id,
+            "split": split,
+            "worker": worker,
+            "t": t,
+            "score": score,
+            "result": codec.result_to_json(result),
+        }
         if problem:
             event["problem"] = problem
         self.journal.append(event, self._durable)
@@ -174,13 +185,13 @@ class RunFolder:
 
     # reading events back
 
-    def recall(self, event: Json) -> Reply | EmbedReply | ExecResult:
+    def recall(self, event: StageEvent) -> Reply | EmbedReply | ExecResult:
         """The result of a stage, from its event."""
         if event["type"] == "executed":
             return self.result(event)
         return self.vectors(event) if event["type"] == "embedded" else self.reply(event)
 
-    def reply(self, event: Json) -> Reply:
+    def reply(self, event: Replied) -> Reply:
         """The reply of a *reply* or *review* event."""
         return Reply(
             event["text"] if "text" in event else self.blobs.get(event["blob"]),
@@ -190,12 +201,12 @@ class RunFolder:
             tuple(event.get("dropped", ())),
         )
 
-    def vectors(self, event: Json) -> EmbedReply:
+    def vectors(self, event: Embedded) -> EmbedReply:
         """The vectors of an *embedded* event."""
         rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
         return EmbedReply(rows, codec.usage_from_json(event["usage"]))
 
-    def result(self, event: Json) -> ExecResult:
+    def result(self, event: Executed) -> ExecResult:
         """The result of an *executed* event."""
         return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
 
@@ -203,19 +214,21 @@ class RunFolder:
 
     def outbox(self, id: int) -> Path:
         """Where a node's artefacts are copied to."""
-        return Path(f"{self._outboxes}{id}")
+        return self._outboxes / str(id)
 
     def rerun_outbox(self, id: int, split: int) -> Path:
         """Where the artefacts of a candidate's rerun on a fresh split are copied to."""
-        return Path(f"{self._outboxes}{id}-split-{split}")
+        return self._outboxes / f"{id}-split-{split}"
 
     def drop_outbox(self, id: int) -> None:
         """An invalid node's artefacts are of no use."""
-        shutil.rmtree(self.outbox(id), ignore_errors=True)
+        outbox = f"{self._prefix}{id}"
+        if os.path.isdir(outbox):  # most have left none
+            shutil.rmtree(outbox, ignore_errors=True)
 
     def graded(self, id: int, grade: Grade) -> None:
         """Write a test grade; nothing that decides reads it."""
-        record = {
+        line: GradeLine = {
             "id": id,
             "score": grade.score,
             "medal": grade.medal.value,
@@ -224,11 +237,11 @@ class RunFolder:
             "problem": grade.problem,
             "percentile": grade.percentile,
         }
-        os.write(self._grades, codec.dumps(record).encode() + b"\n")
+        os.write(self._grades, codec.dumps(line).encode() + b"\n")
 
     def graded_ids(self) -> set[int]:
         """Which nodes have a grade already (not what it is)."""
-        return {r["id"] for r in read_lines(self.folder / "grades.jsonl")}
+        return set(read_grades(self.folder))
 
     def best(self, node: Node) -> None:
         """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
@@ -240,9 +253,8 @@ class RunFolder:
             shutil.copyfile(source, temporary)
             os.replace(temporary, folder / "submission.csv")
         write_atomically(folder / "solution.py", node.code, durable=False)
-        write_atomically(
-            folder / "node.json", codec.dumps({"id": node.id, "validation_score": node.score}) + "\n", durable=False
-        )
+        best: BestFile = {"id": node.id, "validation_score": node.score}
+        write_atomically(self.folder / BEST, codec.dumps(best) + "\n", durable=False)
 
     def drop_best(self) -> None:
         """No node counts (any more)."""
@@ -250,4 +262,4 @@ class RunFolder:
 
     def prune(self) -> None:
         """After the end: keep the best submission only."""
-        shutil.rmtree(self.folder / "submissions", ignore_errors=True)
+        shutil.rmtree(self._outboxes, ignore_errors=True)

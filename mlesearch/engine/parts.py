@@ -10,7 +10,8 @@ from mlesearch.engine.clock import Timelines
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits
 from mlesearch.engine.replay import Recording
-from mlesearch.engine.trial import RunContext, charged_us
+from mlesearch.engine.trial import RunContext
+from mlesearch.engine.work import Result, charged_us
 from mlesearch.engine.workers import FollowingWorkers, InlineWorkers, ThreadWorkers, VirtualWorkers, Workers
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.sandbox.protocol import Sandbox, Spec
@@ -45,6 +46,44 @@ class RunEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """Who carries out the work, and in which order it ends.
+
+    Attributes:
+        workers: proposals carried out side by side; part of the run's identity.
+        virtual: use a virtual clock (recorded or simulated durations, nothing waits).
+        recording: the journal of the run that this one replays, in its order.
+    """
+
+    workers: int = 1
+    virtual: bool = False
+    recording: Recording | None = None
+
+    def make_workers(self, time: Timelines) -> Workers[Result]:
+        """In the order of the recording, on a virtual clock, or as it comes."""
+        if self.recording is not None:
+            return FollowingWorkers(self.recording.whose)
+        if self.virtual:
+            return VirtualWorkers(time.at, charged_us)
+        return InlineWorkers() if self.workers == 1 else ThreadWorkers(self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Revalidate:
+    """What `selection: revalidate` runs again before it chooses.
+
+    Attributes:
+        source: of fresh validation splits.
+        k: how many of the best on validation.
+        splits: on how many fresh splits.
+    """
+
+    source: Splits
+    k: int = 3
+    splits: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class EngineParts:
     """What an engine is made of.
 
@@ -57,13 +96,9 @@ class EngineParts:
         budget: limits.
         direction: of the validation score.
         selection: rule of the final choice.
-        splits: fresh validation splits, which the rule `revalidate` needs.
-        revalidate_k: how many of the best on validation it runs again.
-        revalidate_splits: on how many fresh splits.
-        workers: proposals carried out side by side; part of the run's identity.
+        revalidate: what the rule `revalidate` runs again; None with any other rule.
+        execution: workers, and the order of their work.
         keep_submissions: "best" prunes the others after the end, "all" keeps them.
-        virtual: use a virtual clock (recorded or simulated durations, nothing waits).
-        recording: the journal of the run that this one replays, in its order.
     """
 
     optimizer: Optimizer
@@ -74,19 +109,6 @@ class EngineParts:
     budget: Budget
     direction: Direction
     selection: str = "best_validation"
-    workers: int = 1
+    revalidate: Revalidate | None = None
+    execution: Execution = Execution()
     keep_submissions: str = "best"
-    virtual: bool = False
-    splits: Splits | None = None
-    revalidate_k: int = 3
-    revalidate_splits: int = 2
-    recording: Recording | None = None
-
-
-def make_workers(parts: EngineParts, time: Timelines) -> Workers:
-    """Who carries out the work of a run: in the order of a recording, on a virtual clock, or as it comes."""
-    if parts.recording is not None:
-        return FollowingWorkers(parts.recording.whose)
-    if parts.virtual:
-        return VirtualWorkers(time.at, charged_us)
-    return InlineWorkers() if parts.workers == 1 else ThreadWorkers(parts.workers)

@@ -8,16 +8,15 @@ wall-clock time that has passed is taken over, since it is the recording's that 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from mlesearch import __version__
-from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.codec import dumps
 from mlesearch.storage.diff import differences
+from mlesearch.storage.events import Event
 from mlesearch.storage.journal import Journal, read
 from mlesearch.types import MlesearchError
-
-_ENDS_WORK = frozenset({"reply", "review", "embedded", "executed", "revalidated"})
 
 
 class ReplayDiffers(MlesearchError):
@@ -61,15 +60,24 @@ class Recording:
             ReplayDiffers: that one has none.
         """
         for i in range(self._at, len(self._events)):
-            event = self._events[i]
-            if event["type"] in _ENDS_WORK:
-                worker: int = event["worker"] if "worker" in event else self._workers[event["id"]]
-                if worker in waiting:
-                    return worker
-                raise self._differs(i, f"worker {worker} ended a piece of work there, and has begun none here")
+            worker = self._ended_by(self._events[i])
+            if worker is None:
+                continue
+            if worker in waiting:
+                return worker
+            raise self._differs(i, f"worker {worker} ended a piece of work there, and has begun none here")
         raise self._differs(len(self._events), "the recording ends there, and there is work under way here")
 
-    def follow(self, event: Mapping[str, object]) -> Json:
+    def _ended_by(self, event: Event) -> int | None:
+        """The worker whose work an event ends; None for the others, which end none."""
+        match event["type"]:
+            case "revalidated":
+                return event["worker"]
+            case "reply" | "review" | "embedded" | "executed":
+                return self._workers[event["id"]]
+        return None
+
+    def follow(self, event: Event) -> Event:
         """The recorded event in place of an equal one.
 
         Raises:
@@ -97,11 +105,11 @@ class FollowedJournal(Journal):
     def __init__(self, path: Path, recording: Recording) -> None:
         """Open for appending, with the recording's header."""
         self._recording: Recording | None = None
-        super().__init__(path, {k: v for k, v in recording.header.items() if k not in ("type", "format")})
+        super().__init__(path, recording.header)
         recording.skip(len(self.events))
         self._recording = recording
 
-    def append(self, event: Mapping[str, object], durable: bool = False) -> None:
+    def append(self, event: Event, durable: bool = False) -> None:
         """Write the recorded event; it can be had again, so the disk is not waited for.
 
         Raises:

@@ -1,132 +1,114 @@
-"""A strategy's state is a fold over its journal: ask again, compare, feed what was told.
+"""The fold of a killed run's journal: the search as it stood, event by event.
 
-Used to resume a run after a kill, and to verify one (`mlesearch verify RUN`): the same decisions, event by event.
+Every proposal is asked for again and compared, every outcome is told again. What was under way is begun anew at the
+moment at which it was begun then, so that its prompts are those that were sent, and is answered from the journal as
+far as the journal goes: no stage that was written is ever repeated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Set
 
-from mlesearch import __version__
-from mlesearch.optimizers.base import Optimizer
-from mlesearch.storage import codec
-from mlesearch.storage.codec import Json
-from mlesearch.types import Embedding, MlesearchError, Node, Op, Outcome, Proposal, Verdict
-
-
-class ReplayMismatch(MlesearchError):
-    """A strategy that decides otherwise than its journal says."""
+from mlesearch.engine.parts import RunEnd, RunStatus
+from mlesearch.engine.revalidation import Revalidation
+from mlesearch.engine.search import Search
+from mlesearch.engine.strategy_fold import StrategyFold
+from mlesearch.engine.trial import make_node
+from mlesearch.storage.codec import usage_from_json
+from mlesearch.storage.events import Asked, Embedded, Executed, StageEvent, Told, stage_of
+from mlesearch.types import Proposal
 
 
-class BadProposal(MlesearchError):
-    """A strategy that breaks the contract of `mlesearch.optimizers.base`."""
+class Fold:
+    """Brings a new search, and its revalidation, to where a journal ends."""
 
+    def __init__(self, search: Search, revalidation: Revalidation) -> None:
+        """Both know nothing yet."""
+        self._search = search
+        self._folder = search.parts.folder
+        self._revalidation = revalidation
+        journal = self._folder.journal
+        self._strategy = StrategyFold(search.parts.optimizer, journal.path, journal.header)
+        self._admitted: dict[int, tuple[int, Proposal]] = {}  # by proposal: its worker too
+        self._embedded: dict[int, Embedded] = {}  # by proposal that was told
+        self._executed: dict[int, Executed] = {}  # by proposal that was told
 
-def check_proposal(p: Proposal, expected_id: int, nodes: Mapping[int, Node]) -> None:
-    """Refuse a proposal that breaks the contract.
+    def read(self) -> RunEnd | None:
+        """Fold the journal, and let go of its events.
 
-    Raises:
-        BadProposal: its id is not dense, it is a review, or it refers to what is no finished program.
-    """
-    if p.id != expected_id:
-        raise BadProposal(f"the strategy proposed id {p.id}; ids are dense, so {expected_id} was expected")
-    if p.op not in _PROPOSABLE:
-        raise BadProposal(f"proposal {p.id} is a {p.op}; a strategy proposes one of {', '.join(sorted(_PROPOSABLE))}")
-    needs = {Op.DEBUG: "base", Op.IMPROVE: "base", Op.MERGE: "base", Op.DIAGNOSE: "subject"}.get(p.op)
-    if needs is not None and getattr(p, needs) is None:
-        raise BadProposal(f"proposal {p.id} ({p.op}): it needs a {needs}")
-    for role, ids in (
-        ("base", () if p.base is None else (p.base,)),
-        ("subject", () if p.subject is None else (p.subject,)),
-        ("parents", p.parents),
-        ("context", p.context or ()),
-    ):
-        for i in ids:
-            if type(i) is not int:
-                raise BadProposal(f"proposal {p.id} ({p.op}): its {role} holds a {type(i).__name__}; ids are plain int")
-            if i not in nodes:
-                raise BadProposal(f"proposal {p.id} ({p.op}): its {role} names {i}, which is no finished program")
-
-
-_PROPOSABLE = frozenset({"draft", "debug", "improve", "merge", "diagnose", "hypothesize", "select"})
-
-
-class StrategyFold:
-    """Feeds a journal's events to a new strategy and compares."""
-
-    def __init__(self, optimizer: Optimizer, path: Path, header: Json) -> None:
-        """Use a strategy that was asked nothing yet."""
-        self._optimizer = optimizer
-        self._path = path
-        self._version = header.get("mlesearch")
-        self._ops: dict[int, str] = {}
-
-    def asked(self, event: Json, line: int) -> Proposal:
-        """Ask with the journal's `used`.
+        Returns:
+            The end of a run that has ended; None where it goes on: `Search.in_flight` holds what is to be done next.
 
         Raises:
-            ReplayMismatch: another proposal than the journal's.
+            ReplayMismatch: it was written by another strategy or version.
         """
-        expected = codec.proposal_from_json(event["p"])
-        found = self._optimizer.ask(event["used"])
-        if found != expected:
-            self._mismatch(line, f"it proposes {_short(found)}, the journal has {_short(expected)}")
-        return expected
+        search, folder = self._search, self._folder
+        events = folder.journal.events
+        if not events:
+            return None
+        search.graded = folder.graded_ids()
+        told = {e["id"] for e in events if e["type"] == "told"}
+        for line, event in enumerate(events, 2):
+            if event["type"] == "asked":
+                self._asked(event, line, told)
+            elif event["type"] == "told":
+                self._told(event, line)
+            elif event["type"] == "closing":
+                search.in_flight.clear()  # the next call of each fitted no more
+                search.closing = self._revalidation.recall_closing(event)
+            elif event["type"] == "revalidated":
+                self._revalidation.recall_rerun(event)
+            elif event["type"] == "ended":
+                return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], search.meter.steps)
+            else:
+                self._work_ended(event)
+        events.clear()
+        if search.selection.best is None:
+            folder.drop_best()
+        search.write_best(search.selection.best)
+        return None
 
-    def told(self, event: Json, embeddings: Sequence[Embedding], line: int) -> tuple[Outcome, Sequence[Verdict]]:
-        """Tell the journal's outcome.
+    def _asked(self, event: Asked, line: int, told: Set[int]) -> None:
+        proposal = self._strategy.asked(event, line)
+        self._search.time.restore(event["worker"], event["t"])
+        if self._search.admit(proposal):
+            self._admitted[proposal.id] = (event["worker"], proposal)
+            if proposal.id not in told:
+                self._search.begin(event["worker"], proposal, event["used"])
 
-        Raises:
-            ReplayMismatch: other verdicts than the journal's.
-        """
-        outcome = codec.outcome_from_json(event["id"], event["outcome"], embeddings)
-        verdicts = tuple(self._optimizer.tell(outcome))
-        expected = tuple(codec.verdict_from_json(v) for v in event.get("verdicts", ()))
-        if verdicts != expected:
-            self._mismatch(line, f"told proposal {outcome.id} it decides {verdicts}, the journal has {expected}")
-        return outcome, verdicts
+    def _work_ended(self, event: StageEvent) -> None:
+        """A stage that was finished before the kill: it is charged again, and answers what waits for it."""
+        search, (worker, proposal) = self._search, self._admitted[event["id"]]
+        search.time.restore(worker, event["t"])
+        if event["type"] == "executed":
+            search.meter.gpu_us += event["result"].get("gpu_us", 0)
+        else:
+            search.meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
+        waiting = search.in_flight.get(worker)
+        if waiting is None or waiting.trial is None or waiting.trial.proposal is not proposal:
+            if event["type"] == "executed":
+                self._executed[event["id"]] = event
+            elif event["type"] == "embedded":
+                self._embedded[event["id"]] = event
+        elif waiting.work.stage == stage_of(event):
+            del search.in_flight[worker]
+            search.meter.release(waiting.reservation)
+            search.proceed(worker, waiting.trial, self._folder.recall(event))
 
-    def _mismatch(self, line: int, what: str) -> None:
-        raise ReplayMismatch(
-            f"{self._path}, line {line}: the strategy decides otherwise than its journal: {what}. The journal was "
-            f"written by mlesearch {self._version}, this is {__version__}: finish the run with the version that began "
-            f"it, or start a new one under another name (variant=...)"
-        )
-
-
-def verify(
-    events: Iterable[Json], fold: StrategyFold, vectors: Callable[[Json], Sequence[Embedding]], first_line: int = 2
-) -> int:
-    """Replay a whole journal against a new strategy; returns how many decisions were compared.
-
-    Raises:
-        ReplayMismatch: at the first that differs.
-    """
-    embeddings: dict[int, Sequence[Embedding]] = {}
-    decisions = 0
-    for line, event in enumerate(events, first_line):
-        if event["type"] == "asked":
-            fold.asked(event, line)
-            decisions += 1
-        elif event["type"] == "embedded":
-            embeddings[event["id"]] = vectors(event)
-        elif event["type"] == "told":
-            fold.told(event, embeddings.pop(event["id"], ()), line)
-            decisions += 1
-    return decisions
-
-
-def _short(p: Proposal | None) -> str:
-    if p is None:
-        return "nothing"
-    parts = [f"{p.id} {p.op}"]
-    if p.base is not None:
-        parts.append(f"of {p.base}")
-    if p.subject is not None:
-        parts.append(f"about {p.subject}")
-    if p.parents:
-        parts.append(f"after {list(p.parents)}")
-    if p.guidance:
-        parts.append(f"with {len(p.guidance)} pieces of guidance")
-    return " ".join(parts)
+    def _told(self, event: Told, line: int) -> None:
+        """An outcome that was told before the kill."""
+        search, folder, id = self._search, self._folder, event["id"]
+        worker, proposal = self._admitted.pop(id)
+        embedded, executed = self._embedded.pop(id, None), self._executed.pop(id, None)
+        vectors = folder.vectors(embedded).vectors if embedded else ()
+        outcome, verdicts = self._strategy.told(event, vectors, line)
+        node = None
+        if executed is not None:
+            result = folder.result(executed)
+            code = folder.blobs.get(executed["program"])
+            node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)
+            if outcome.valid and folder.outbox(id).exists():
+                search.grade(id, True, result)  # only where a power cut lost its grade
+        search.time.restore(worker, event["t"])
+        search.learn(node, verdicts, event["t"])
+        search.clock.before_us = event["real_us"]

@@ -5,24 +5,23 @@ and scored once more on splits that no prompt has seen, the same ones for every 
 It comes after the search: it costs no step and no model call, its time is charged, and with a time budget it lives
 on what `budget.reserve_s` kept back and the search left over. A round (one split, all candidates) counts only when it
 is whole. Every rerun is journaled, so a killed run goes on where it stood.
+
+The loop carries the reruns out like all other work; this module says what is run again, and what comes of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
-from mlesearch.engine.clock import Timelines
-from mlesearch.engine.parts import EngineParts, RunStatus
-from mlesearch.engine.scoring import Scorer, judge
-from mlesearch.engine.selection import Selection
-from mlesearch.engine.workers import Workers
-from mlesearch.sandbox.protocol import Job, Spec, execute
-from mlesearch.storage.codec import Json
-from mlesearch.types import MICROSECONDS, Direction, ExecResult, Node
+from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.scoring import judge
+from mlesearch.engine.search import InFlight, Search
+from mlesearch.engine.work import Rerun
+from mlesearch.storage.events import Closing, Revalidated
+from mlesearch.types import MICROSECONDS, Direction, ExecResult
 
-Rerun = tuple[int, int]
+NodeOnSplit = tuple[int, int]
 """A node, and the seed of the fresh split that it is run on."""
 
 
@@ -34,13 +33,13 @@ class Rounds:
         self.candidates = tuple(candidates)
         self._seeds = range(1, splits + 1)
         self._sign = direction.sign
-        self._scores: dict[Rerun, float | None] = {}
+        self._scores: dict[NodeOnSplit, float | None] = {}
 
-    def add(self, rerun: Rerun, score: float | None) -> None:
+    def add(self, rerun: NodeOnSplit, score: float | None) -> None:
         """One rerun ended; None: it failed on that split."""
         self._scores[rerun] = score
 
-    def left(self) -> Iterator[Rerun]:
+    def left(self) -> Iterator[NodeOnSplit]:
         """What was not run yet, round by round."""
         return (r for s in self._seeds for n in self.candidates if (r := (n, s)) not in self._scores)
 
@@ -59,102 +58,85 @@ class Rounds:
 
 
 class Revalidation:
-    """The reruns of one run; all it knows of an earlier process comes from the journal, through `recall`."""
+    """The reruns of one run; all it knows of an earlier process comes from the journal, by the `recall` methods."""
 
-    def __init__(self, parts: EngineParts, time: Timelines, workers: Workers, should_stop: Callable[[], bool]) -> None:
-        """Nothing runs before `choose`."""
-        self._p = parts
-        self._time = time
-        self._workers = workers
-        self._should_stop = should_stop
-        self._rounds: Rounds | None = None
-
-    def recall(self, event: Json) -> RunStatus | None:
-        """Take up an event of an earlier process; returns how the search had ended where the event says it."""
-        if event["type"] == "closing":
-            self._begin(event["candidates"], event["t"])
-            return RunStatus(event["status"])
-        if self._rounds is not None:
-            self._rounds.add((event["id"], event["split"]), event["score"])
-            self._time.restore(event["worker"], event["t"])
-        return None
-
-    def choose(self, status: RunStatus, selection: Selection, nodes: Mapping[int, Node]) -> tuple[bool, int | None]:
-        """Run what is left to run.
-
-        Args:
-            status: how the search ended.
-            selection: of the run.
-            nodes: its finished programs.
-
-        Returns:
-            Whether it came to its end (it was not asked to stop), and the node that is submitted: by validation alone
-            where no candidate ran on every fresh split.
+    def __init__(self, search: Search) -> None:
+        """Nothing is run again before the search is over.
 
         Raises:
-            SandboxUnavailable: run again to go on.
+            ValueError: the rule is `revalidate`, and there are no fresh splits to run on.
         """
-        if self._rounds is None:
-            candidates, t = selection.candidates(self._p.revalidate_k), self._time.furthest
-            self._p.folder.closing(status, candidates, t)
-            self._begin(candidates, t)
-        done = self._run(self._rounds, nodes) if self._rounds else True
-        winner = self._rounds.winner if self._rounds else None
-        return done, selection.best if winner is None else winner
-
-    def _begin(self, candidates: Sequence[int], t: int) -> None:
-        self._rounds = Rounds(candidates, self._p.revalidate_splits, self._p.direction)
-        for worker in range(self._p.workers):
-            self._time.start(worker, t)
-
-    def _run(self, rounds: Rounds, nodes: Mapping[int, Node]) -> bool:
-        """Keep all workers busy until nothing is left, time is spent, or it is asked to stop (False)."""
-        splits = self._p.splits
-        if splits is None:
+        self._search = search
+        self._folder = search.parts.folder
+        self._rule = search.parts.revalidate if search.selection.revalidates else None
+        self._rounds: Rounds | None = None
+        self._left: Iterator[NodeOnSplit] = iter(())
+        if search.selection.revalidates and self._rule is None:
             raise ValueError("selection is revalidate, and there are no fresh splits to run on")
-        left, idle = rounds.left(), set(range(self._p.workers))
-        flying: dict[int, tuple[Rerun, Scorer]] = {}
-        go_on, error = True, None
-        try:
-            while True:
-                while idle and go_on and error is None:
-                    worker = self._time.next_idle(idle)
-                    deadline_s = self._deadline_s(worker)
-                    go_on = not self._should_stop()
-                    rerun = next(left, None) if go_on and deadline_s > 0 else None
-                    if rerun is None:
-                        break
-                    spec, scorer = splits.make(rerun[1])
-                    idle.discard(worker)
-                    flying[worker] = (rerun, scorer)
-                    work = partial(self._do, rerun, nodes[rerun[0]].code, spec, deadline_s)
-                    self._workers.submit(worker, work, (rerun[1], rerun[0]))
-                if not flying:
-                    break
-                done = self._workers.next()
-                idle.add(done.worker)
-                rerun, scorer = flying.pop(done.worker)
-                if isinstance(done.result, ExecResult):
-                    self._finish(rounds, rerun, scorer, done.worker, done.result)
-                error = error or done.error
-        finally:
-            splits.close()
-        if error is not None:
-            raise error
-        return go_on
 
-    def _do(self, rerun: Rerun, program: str, spec: Spec, deadline_s: float) -> ExecResult:
-        """Blocking; runs in a worker."""
-        address = f"{self._p.context.run_id}/{rerun[0]}/split-{rerun[1]}"
-        return execute(self._p.sandbox, spec, Job(address, program, deadline_s, self._p.folder.rerun_outbox(*rerun)))
+    @property
+    def begun(self) -> bool:
+        """Whether the candidates are chosen."""
+        return self._rounds is not None
 
-    def _finish(self, rounds: Rounds, rerun: Rerun, scorer: Scorer, worker: int, result: ExecResult) -> None:
-        judged = judge(result, scorer)
-        t = self._time.charge(worker, result.charged_us)
-        self._p.folder.revalidated(*rerun, worker, t, judged.score, judged.problem, result)
-        rounds.add(rerun, judged.score)
+    def begin(self) -> None:
+        """Choose the candidates and write them down, where the search has just ended by itself; else do nothing."""
+        if self._rule is None or self._rounds is not None or (status := self._search.ended) is None:
+            return
+        candidates, t = self._search.selection.candidates(self._rule.k), self._search.time.furthest
+        self._folder.closing(status, candidates, t)
+        self._open(candidates, t)
+
+    def next(self, worker: int) -> InFlight | None:
+        """What an idle worker runs next, within what is left of the time budget; None where there is nothing."""
+        deadline_s = self._deadline_s(worker)
+        left = next(self._left, None) if deadline_s > 0 else None
+        if self._rule is None or left is None:
+            return None
+        node, split = left
+        spec, scorer = self._rule.source.make(split)
+        rerun = Rerun(node, split, self._search.nodes[node].code, spec, scorer)
+        return InFlight(rerun, (split, node), deadline_s=deadline_s)
+
+    def ended(self, rerun: Rerun, worker: int, t: int, result: ExecResult) -> None:
+        """Score a rerun that has ended, and journal it."""
+        judged = judge(result, rerun.scorer)
+        self._folder.revalidated(rerun.node, rerun.split, worker, t, judged.score, judged.problem, result)
+        self._add((rerun.node, rerun.split), judged.score)
+
+    @property
+    def winner(self) -> int | None:
+        """The node that is submitted; None where validation alone decides: no candidate ran on every fresh split."""
+        return None if self._rounds is None else self._rounds.winner
+
+    def recall_closing(self, event: Closing) -> RunStatus:
+        """An earlier process had chosen the candidates; returns how its search had ended."""
+        self._open(event["candidates"], event["t"])
+        return RunStatus(event["status"])
+
+    def recall_rerun(self, event: Revalidated) -> None:
+        """An earlier process had run a candidate again."""
+        self._search.time.restore(event["worker"], event["t"])
+        self._add((event["id"], event["split"]), event["score"])
+
+    def close(self) -> None:
+        """Remove the fresh splits."""
+        if self._rule is not None:
+            self._rule.source.close()
+
+    def _open(self, candidates: Sequence[int], t: int) -> None:
+        if self._rule is None:
+            raise ValueError("the journal tells of reruns, and selection is not revalidate")
+        self._rounds = Rounds(candidates, self._rule.splits, self._search.parts.direction)
+        self._left = self._rounds.left()
+        for worker in range(self._search.parts.execution.workers):
+            self._search.time.start(worker, t)
+
+    def _add(self, rerun: NodeOnSplit, score: float | None) -> None:
+        if self._rounds is not None:
+            self._rounds.add(rerun, score)
 
     def _deadline_s(self, worker: int) -> float:
         """What a program may take: its limit, or what is left of the whole time budget, the reserve included."""
-        limit_s, time_s = self._p.spec.limits.time_s, self._p.budget.time_s
-        return limit_s if time_s is None else min(limit_s, time_s - self._time.at(worker) / MICROSECONDS)
+        limit_s, time_s = self._search.parts.spec.limits.time_s, self._search.parts.budget.time_s
+        return limit_s if time_s is None else min(limit_s, time_s - self._search.time.at(worker) / MICROSECONDS)

@@ -1,16 +1,18 @@
 """The life of one proposal, from its prompt to its outcome, as a generator of blocking work.
 
-`fly` yields a piece of work (a call, an embedding, an execution) and is sent its result; it touches no journal and
-waits for nothing. The engine does the work in a worker, or answers it from the journal of an earlier process: either
-way the same lines below run, which is why a resumed run goes on exactly where it stood.
+`Trial.flow` yields a piece of work (a call, an embedding, an execution) and is sent its result; it touches no journal
+and waits for nothing. The engine hands the work to a worker, or answers it from the journal of an earlier process:
+either way the same lines below run, which is why a resumed run goes on exactly where it stood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from mlesearch.engine.scoring import Scorer, judge, output_text
+from mlesearch.engine.work import BudgetSpent, Call, Embed, Execute, Result, TrialWork, expect
 from mlesearch.models.protocol import (
     Address,
     ContentFilter,
@@ -24,15 +26,14 @@ from mlesearch.models.protocol import (
     Reply,
     Request,
     Sampling,
-    total_usage,
 )
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
+from mlesearch.storage.events import CallKind
 from mlesearch.types import (
     Diagnosis,
     ExecResult,
     GuidanceKind,
     Hypothesis,
-    MlesearchError,
     ModelUnavailable,
     Node,
     Op,
@@ -75,52 +76,6 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """Work: one model call. `kind` is the event it becomes: reply or review."""
-
-    kind: str
-    request: Request
-    role: Role
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Its stage within the proposal."""
-        return (self.kind, self.request.address.attempt)
-
-
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Work: vectors of the proposal's hypotheses."""
-
-    request: EmbedRequest
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Its stage within the proposal."""
-        return ("embedded", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Execute:
-    """Work: one program in the sandbox."""
-
-    program: str
-    deadline_s: float
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Its stage within the proposal."""
-        return ("executed", 0)
-
-
-Work = Call | Embed | Execute
-
-
-class BudgetSpent(MlesearchError):
-    """The next call or execution fits no more into the budget: the run ends, the proposal is not told."""
-
-
-@dataclass(frozen=True, slots=True)
 class TrialEnd:
     """The end of a proposal.
 
@@ -135,14 +90,6 @@ class TrialEnd:
     node: Node | None = None
     result: ExecResult | None = None
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Permits:
-    """What the engine decides for a trial: whether paid work still fits, and how long a program may take."""
-
-    fits: Callable[[Call | Embed], bool]
-    program_deadline_s: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,29 +117,39 @@ class RunContext:
     call_timeout_s: float
 
 
-Flow = Generator[Work, object, "TrialEnd"]
+NO_USAGE = Usage()
+
+T = TypeVar("T")
+Flow = Generator[TrialWork, Result | None, T]
+"""Yields work, is sent its result (None at first) or thrown `BudgetSpent`, and returns what it came to."""
 
 
 class Trial:
-    """One proposal flight."""
+    """One proposal under way."""
 
-    def __init__(
-        self, context: RunContext, permits: Permits, proposal: Proposal, nodes: Mapping[int, Node], used: float
-    ) -> None:
-        """Nothing happens before the first `send` to `flow`."""
+    def __init__(self, context: RunContext, proposal: Proposal, nodes: Mapping[int, Node], used: float) -> None:
+        """Nothing happens before the first `send` to `flow`.
+
+        Args:
+            context: what all proposals share.
+            proposal: what the strategy wants.
+            nodes: every finished program; it grows while the proposal is under way.
+            used: fraction of the budget that the strategy was told of.
+        """
         self.proposal = proposal
+        self.stages = 0  # pieces of work handed to a worker
+        self.flow: Flow[TrialEnd] = self._run()
         self._c = context
-        self._permits = permits
         self._nodes = nodes
         self._budget_left = 10 - int(10 * used)
-        self._usages: list[Usage] = []
-        self.stages = 0  # pieces of work handed to a worker
-        self.flow: Flow = self._live()
+        self._usage = NO_USAGE
 
-    def _live(self) -> Flow:
-        p = self.proposal
+    def _run(self) -> Flow[TrialEnd]:
+        p, c = self.proposal, self._c
+        context = p.context if p.context is not None else c.scope.context(p, self._nodes)
+        scene = self._scene(context, c.scope.cue(p))
         try:
-            parsed = yield from self._converse(p.op, "reply", 0, self._render)
+            parsed = yield from self._converse(p.op, "reply", 0, scene, c.operators.render)
         except ReplyUnusable as e:
             return TrialEnd(self._outcome(Status.REPLY_UNUSABLE, lesson=str(e)))
         if p.op.makes_program:
@@ -200,6 +157,10 @@ class Trial:
         if parsed.hypotheses:
             parsed = yield from self._embed(parsed)
         return TrialEnd(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
+
+    def _scene(self, context: tuple[int, ...], cue: str) -> Scene:
+        c = self._c
+        return Scene(c.brief, c.resources, self.proposal, self._nodes, context, cue, self._budget_left)
 
     def _outcome(
         self,
@@ -212,29 +173,21 @@ class Trial:
         hypotheses: tuple[Hypothesis, ...] = (),
     ) -> Outcome:
         p = self.proposal
-        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, total_usage(self._usages))
+        return Outcome(p.id, p.op, status, score, plan, lesson, diagnosis, hypotheses, self._usage)
 
     # conversation
 
-    def _render(self, shrunk: bool) -> tuple[Message, ...]:
-        p, c = self.proposal, self._c
-        context = p.context if p.context is not None else c.scope.context(p, self._nodes)
-        if shrunk:
-            context = context[: len(context) // 2]
-        scene = Scene(c.brief, c.resources, p, self._nodes, context, c.scope.cue(p), self._budget_left)
-        return c.operators.render(scene)
-
     def _converse(
-        self, op: Op, kind: str, attempt: int, render: Callable[[bool], tuple[Message, ...]]
-    ) -> Generator[Work, object, Parsed]:
-        """Call until the reply parses: one repair turn, one retry after truncation, one shrink of the context.
+        self, op: Op, kind: CallKind, attempt: int, scene: Scene, render: Callable[[Scene], tuple[Message, ...]]
+    ) -> Flow[Parsed]:
+        """Call until the reply parses: one repair turn, one retry after truncation, one with half of the context.
 
         Raises:
             ReplyUnusable: it did not, within those.
             BudgetSpent: the next call fits no more.
         """
         role = self._c.roles[op]
-        messages = render(False)
+        messages = render(scene)
         sampling = role.sampling
         left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
         while True:
@@ -243,7 +196,7 @@ class Trial:
                 if not left["shrink"]:
                     raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
                 left["shrink"] = 0
-                messages = render(True)
+                messages = render(replace(scene, context=scene.context[: len(scene.context) // 2]))
             elif reply.finish in UNANSWERED.values():
                 if not left["again"]:
                     raise ReplyUnusable(f"the model gave no answer: {reply.text}")
@@ -263,60 +216,45 @@ class Trial:
             attempt += 1
 
     def _call(
-        self, kind: str, op: Op, attempt: int, messages: tuple[Message, ...], sampling: Sampling, role: Role
-    ) -> Generator[Work, object, Reply]:
+        self, kind: CallKind, op: Op, attempt: int, messages: tuple[Message, ...], sampling: Sampling, role: Role
+    ) -> Flow[Reply]:
         c, p = self._c, self.proposal
         address = Address(c.run_id, p.trace, p.id, op, attempt)
-        call = Call(kind, Request(messages, sampling, address, c.entropy, c.call_timeout_s), role)
-        if not self._permits.fits(call):
-            raise BudgetSpent(f"the next call ({op}) fits no more into the budget")
-        reply = yield call
-        if not isinstance(reply, Reply):
-            raise TypeError(f"a call was answered with {type(reply).__name__}")
-        self._usages.append(reply.usage)
+        request = Request(messages, sampling, address, c.entropy, c.call_timeout_s)
+        reply = expect(Reply, (yield Call(kind, request, role.model)))
+        self._usage += reply.usage
         return reply
 
-    def _embed(self, parsed: Parsed) -> Generator[Work, object, Parsed]:
+    def _embed(self, parsed: Parsed) -> Flow[Parsed]:
         c, p = self._c, self.proposal
         texts = tuple(h.text for h in parsed.hypotheses)
-        work = Embed(EmbedRequest(texts, Address(c.run_id, p.trace, p.id, p.op)))
-        if not self._permits.fits(work):
-            raise BudgetSpent("the embeddings of the hypotheses fit no more into the budget")
-        reply = yield work
-        if not isinstance(reply, EmbedReply):
-            raise TypeError(f"an embedding was answered with {type(reply).__name__}")
-        self._usages.append(reply.usage)
+        address = Address(c.run_id, p.trace, p.id, p.op)
+        reply = expect(EmbedReply, (yield Embed(EmbedRequest(texts, address))))
+        self._usage += reply.usage
         hypotheses = tuple(replace(h, embedding=v) for h, v in zip(parsed.hypotheses, reply.vectors, strict=True))
         return replace(parsed, hypotheses=hypotheses)
 
     # execution and review
 
-    def _execute(self, parsed: Parsed) -> Generator[Work, object, TrialEnd]:
-        deadline_s = self._permits.program_deadline_s()
-        if deadline_s <= 0:
-            raise BudgetSpent("no charged or GPU time is left to run the program")
-        result = yield Execute(parsed.code, deadline_s)
-        if not isinstance(result, ExecResult):
-            raise TypeError(f"an execution was answered with {type(result).__name__}")
+    def _execute(self, parsed: Parsed) -> Flow[TrialEnd]:
+        result = expect(ExecResult, (yield Execute(self.proposal.id, parsed.code)))
         judged = judge(result, self._c.scorer)
         outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
         node = make_node(self.proposal, outcome, parsed.code, judged.problem, result)
         if self._c.review:
             lesson = yield from self._review(node)
-            outcome = replace(outcome, lesson=lesson, usage=total_usage(self._usages))
+            outcome = replace(outcome, lesson=lesson, usage=self._usage)
             node = replace(node, lesson=lesson)
         return TrialEnd(outcome, node, result, "" if result.reason else judged.problem)
 
-    def _review(self, node: Node) -> Generator[Work, object, str]:
+    def _review(self, node: Node) -> Flow[str]:
         """The model's lesson; where it can't be had (unusable, or nothing left to pay it), the error's last frame."""
-        c = self._c
 
-        def render(shrunk: bool) -> tuple[Message, ...]:
-            scene = Scene(c.brief, c.resources, self.proposal, self._nodes, (), "", self._budget_left)
-            return c.operators.render_review(scene, node)
+        def render(scene: Scene) -> tuple[Message, ...]:
+            return self._c.operators.render_review(scene, node)
 
         try:
-            parsed = yield from self._converse(Op.REVIEW, "review", REVIEW_ATTEMPTS, render)
+            parsed = yield from self._converse(Op.REVIEW, "review", REVIEW_ATTEMPTS, self._scene((), ""), render)
         except (ReplyUnusable, BudgetSpent):
             return node.lesson
         return parsed.lesson or node.lesson
@@ -338,12 +276,3 @@ def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: Ex
         output_text(result, problem),
         "\n".join(g.text for g in p.guidance if g.kind is GuidanceKind.HYPOTHESIS),
     )
-
-
-def charged_us(result: object) -> int:
-    """What a piece of work charges to its worker's timeline, microseconds."""
-    if isinstance(result, Reply | EmbedReply):
-        return result.usage.service_us
-    if isinstance(result, ExecResult):
-        return result.charged_us
-    raise TypeError(f"no work ends with a {type(result).__name__}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -14,7 +13,7 @@ from mlesearch.models.limits.windows import LONGEST_WINDOW_S, Caps
 from mlesearch.models.protocol import Price
 from mlesearch.models.retry import Backoff
 from mlesearch.storage.redact import has_key_shape
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, did_you_mean
 
 KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -136,8 +135,7 @@ class Reader:
         legal = sorted(allowed)
         for key in params:
             if key not in legal:
-                close = difflib.get_close_matches(str(key), legal, n=1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                hint = did_you_mean(str(key), legal)
                 raise ConfigError(f"{owner}: unknown parameter {key!r}{hint}; allowed: {', '.join(legal)}")
 
     def fail(self, key: str, wanted: str) -> ConfigError:

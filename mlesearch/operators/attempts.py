@@ -127,20 +127,19 @@ class Attempts:
         """An empty store."""
         self._entries: dict[int, tuple[Node, str, int]] = {}
 
-    def get(self, node: Node) -> tuple[Node, str, int]:
-        """The node, its block, and the block's length in tokens."""
-        entry = self._entries.get(node.id)
-        if entry is None or entry[0] is not node:
-            if len(self._entries) >= _CACHE_ENTRIES:
-                self._entries.clear()
-            text = attempt_block(node)
-            entry = self._entries[node.id] = (node, text, tokens(text))
-        return entry
-
     def text(self, node: Node) -> str:
         """The node's attempt block."""
-        return self.get(node)[1]
+        entry = self._entries.get(node.id)
+        return entry[1] if entry is not None and entry[0] is node else self._render(node)[1]
 
     def tokens(self, node: Node) -> int:
         """The length of the node's attempt block, in tokens."""
-        return self.get(node)[2]
+        entry = self._entries.get(node.id)
+        return entry[2] if entry is not None and entry[0] is node else self._render(node)[2]
+
+    def _render(self, node: Node) -> tuple[Node, str, int]:
+        if len(self._entries) >= _CACHE_ENTRIES:
+            self._entries.clear()
+        text = attempt_block(node)
+        entry = self._entries[node.id] = (node, text, tokens(text))
+        return entry

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import insort
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 
 from mlesearch.operators.attempts import Attempts, program_block, tokens
 from mlesearch.types import Direction, Node, Op, Proposal
@@ -28,6 +29,11 @@ _SIBLING_OPS = frozenset({Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT})
 Entry = tuple[bool, float, int, int]
 """Whether it failed, a key (valid: -sign * score; failed: -id), id, tokens: in ascending order the best come first,
 ties go to the earlier node, and the failed ones come last, the newest first."""
+
+
+def _cost_in_merge(node: Node) -> int:
+    """A merge shows the programs of its context."""
+    return tokens(program_block(node, "other"))
 
 
 class Ranked:
@@ -62,19 +68,17 @@ class Ranked:
         Returns:
             Ids, the best first.
         """
-        best, arrived = self._best, self._arrived
-        kept: list[Entry] = []
-        seen: set[int] = set()
-        for k in range(min(len(arrived), MAX_ATTEMPTS)):
-            for entry in (best[k], arrived[-1 - k]) if k < len(best) else (arrived[-1 - k],):
-                if entry[2] in seen:
-                    continue
-                budget -= entry[3]
-                if (budget < 0 and len(kept) >= at_least) or len(kept) == MAX_ATTEMPTS:
-                    return [e[2] for e in sorted(kept)]
-                seen.add(entry[2])
-                kept.append(entry)
-        return [e[2] for e in sorted(kept)]
+        in_turn = chain.from_iterable(zip(self._best, reversed(self._arrived), strict=False))
+        kept: dict[int, Entry] = {}
+        for entry in chain(in_turn, islice(reversed(self._arrived), len(self._best), None)):
+            id = entry[2]
+            if id in kept:
+                continue
+            budget -= entry[3]
+            if (budget < 0 and len(kept) >= at_least) or len(kept) == MAX_ATTEMPTS:
+                break
+            kept[id] = entry
+        return [entry[2] for entry in sorted(kept.values())]
 
 
 class Capped(ABC):
@@ -110,17 +114,15 @@ class Capped(ABC):
         Nodes of a MERGE are shown with their programs and count as such; at least one of them is always shown.
         """
         ids = tuple(context)
-        costs = [self._cost(op, nodes[i]) for i in ids]
+        cost = _cost_in_merge if op is Op.MERGE else self._attempts.tokens
+        costs = [cost(nodes[i]) for i in ids]
         if len(ids) <= MAX_ATTEMPTS and sum(costs) <= self._budget:
             return ids
         ranked = Ranked(self._sign)
-        for i, cost in sorted(zip(ids, costs, strict=True)):
-            ranked.add(nodes[i], cost)
+        for i, size in sorted(zip(ids, costs, strict=True)):
+            ranked.add(nodes[i], size)
         kept = set(ranked.take(self._budget, at_least=1 if op is Op.MERGE else 0))
         return tuple(i for i in ids if i in kept)
-
-    def _cost(self, op: Op, node: Node) -> int:
-        return tokens(program_block(node, "other")) if op is Op.MERGE else self._attempts.tokens(node)
 
     @abstractmethod
     def add(self, node: Node) -> None:

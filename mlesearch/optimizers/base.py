@@ -94,8 +94,7 @@ def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> No
     """
     for key in params:
         if key not in allowed:
-            known = ", ".join(sorted(allowed)) or "none"
-            hint = did_you_mean(key, allowed)
+            hint, known = did_you_mean(key, allowed), ", ".join(sorted(allowed)) or "none"
             raise ConfigError(f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {known}")
 
 

@@ -1,26 +1,19 @@
-"""The interpreter that programs run in: what of it they may read, its packages, its digest, its variables."""
+"""The interpreter that programs run in, and what they may read of it and of the machine."""
 
 from __future__ import annotations
 
-import functools
 import glob
-import hashlib
-import importlib.metadata
 import os
-import platform
-import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.sandbox import gpus
+from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import ConfigError, SandboxUnavailable
-
-PROMPT_PACKAGES = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost", "catboost", "torch", "joblib")
 
 # Labelled data that packages ship, relative to a site-packages folder: answers to well-known tasks.
 BUNDLED_DATA = (
@@ -82,40 +75,6 @@ READABLE = (
     "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
 )
 
-PRELOAD = (
-    "numpy",
-    "numpy.random",
-    "pandas",
-    "scipy.linalg",
-    "scipy.optimize",
-    "scipy.sparse",
-    "scipy.special",
-    "scipy.stats",
-    "sklearn.base",
-    "sklearn.calibration",
-    "sklearn.cluster",
-    "sklearn.compose",
-    "sklearn.decomposition",
-    "sklearn.discriminant_analysis",
-    "sklearn.dummy",
-    "sklearn.ensemble",
-    "sklearn.feature_extraction.text",
-    "sklearn.feature_selection",
-    "sklearn.impute",
-    "sklearn.isotonic",
-    "sklearn.kernel_ridge",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.model_selection",
-    "sklearn.naive_bayes",
-    "sklearn.neighbors",
-    "sklearn.neural_network",
-    "sklearn.pipeline",
-    "sklearn.preprocessing",
-    "sklearn.svm",
-    "sklearn.tree",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
@@ -173,8 +132,8 @@ def allowed(python: Interpreter) -> list[tuple[str, int]]:
 def allowed_with_gpu() -> list[tuple[str, int]]:
     """(path without links, rights) a program with a GPU gets beside: the nodes of all GPUs, what CUDA reads."""
     use = landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV
-    return [(os.path.realpath(node), use) for node in gpus.all_device_nodes()] + [
-        (path, landlock.READ) for path in gpus.readable_by_gpu_programs()
+    return [(os.path.realpath(node), use) for node in devices.all_device_nodes()] + [
+        (path, landlock.READ) for path in devices.readable_by_gpu_programs()
     ]
 
 
@@ -185,96 +144,6 @@ def excluded(python: Interpreter) -> list[str]:
         for pattern in (*OWN, *BUNDLED_DATA):
             found += glob.glob(os.path.join(glob.escape(folder), pattern))
     return sorted({os.path.realpath(path) for path in found if os.path.exists(path)})
-
-
-@functools.cache
-def installed() -> Mapping[str, str]:
-    """Versions of all installed packages but mlesearch itself, by normalised name."""
-    found: dict[str, str] = {}
-    for distribution in importlib.metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
-        if name and name != "mlesearch":
-            found.setdefault(name, distribution.version)
-    return dict(sorted(found.items()))
-
-
-def prompt_packages() -> dict[str, str]:
-    """Versions of the packages that a prompt may name."""
-    return {name: installed()[name] for name in PROMPT_PACKAGES if name in installed()}
-
-
-@functools.cache
-def digest() -> str:
-    """Changes whenever the interpreter's version or a package that programs build on does.
-
-    Those are the packages that a prompt may name and all that they require. What else lies in the environment (test
-    tools, a model client) is not part of it: it would make equal runs different.
-    """
-    lines = [platform.python_implementation(), platform.python_version(), platform.machine()]
-    lines += [f"{name}=={installed()[name]}" for name in sorted(_required_by(prompt_packages()))]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _required_by(names: Iterable[str]) -> set[str]:
-    """Installed packages among these and what they require, extras left out."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in installed():
-            continue
-        found.add(name)
-        for requirement in importlib.metadata.requires(name) or ():
-            needed, _, condition = requirement.partition(";")
-            if "extra" not in condition:
-                waiting.append(re.split(r"[^A-Za-z0-9._-]", needed.strip(), maxsplit=1)[0].lower().replace("_", "-"))
-    return found
-
-
-def variables(python: Interpreter, cpu_count: int, home: str, tmp: str, serial_joblib: bool) -> dict[str, str]:
-    """All variables of a program; none of the host's."""
-    threads = str(cpu_count)
-    found = {
-        "PATH": f"{os.path.join(python.prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": home,
-        "USER": "agent",
-        "LOGNAME": "agent",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "TMPDIR": tmp,
-        "JOBLIB_TEMP_FOLDER": tmp,
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "Agg",
-    }
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "BLIS"):
-        found[f"{name}_NUM_THREADS"] = threads
-    found["NUMEXPR_MAX_THREADS"] = found["VECLIB_MAXIMUM_THREADS"] = found["LOKY_MAX_CPU_COUNT"] = threads
-    for name, folder in (
-        ("XDG_CACHE_HOME", ".cache"),
-        ("XDG_CONFIG_HOME", ".config"),
-        ("XDG_DATA_HOME", ".local/share"),
-        ("XDG_STATE_HOME", ".local/state"),
-        ("XDG_RUNTIME_DIR", ".run"),
-        ("MPLCONFIGDIR", ".config/matplotlib"),
-        ("SCIKIT_LEARN_DATA", ".cache/scikit-learn"),
-        ("NUMBA_CACHE_DIR", ".cache/numba"),
-        ("TORCH_HOME", ".cache/torch"),
-        ("TORCHINDUCTOR_CACHE_DIR", ".cache/inductor"),
-        ("TRITON_CACHE_DIR", ".cache/triton"),
-        ("HF_HOME", ".cache/huggingface"),
-        ("KERAS_HOME", ".cache/keras"),
-        ("NLTK_DATA", ".cache/nltk"),
-    ):
-        found[name] = os.path.join(home, folder)
-    outside = [path for path in python.site if not path.startswith(python.prefix.rstrip("/") + "/")]
-    if outside:  # a Python that the program starts would not find them by itself
-        found["PYTHONPATH"] = os.pathsep.join(outside)
-    if serial_joblib:
-        found["JOBLIB_MULTIPROCESSING"] = "0"
-    return found
 
 
 def check_folders(spec: Spec, allowed_paths: Sequence[tuple[str, int]], excluded_paths: Sequence[str]) -> None:
@@ -301,33 +170,6 @@ def check_folders(spec: Spec, allowed_paths: Sequence[tuple[str, int]], excluded
                     f"task {spec.task}: its answers' folder {hidden} lies in {path}, which programs may read; "
                     "put the answers elsewhere"
                 )
-
-
-def names_shown(python: Interpreter, spec: Spec, folder: Path) -> dict[str, str]:
-    """What a program's output shows in place of the host's paths.
-
-    Args:
-        python: the interpreter that programs run in.
-        spec: whose folders are named.
-        folder: the slot's, with work, tmp and home in it.
-    """
-    shown: dict[str, str] = {}
-    for path, name in (
-        (str(folder / "work"), ""),
-        (str(folder / "tmp"), "tmp"),
-        (str(folder / "home"), "home"),
-        (str(folder), "sandbox"),
-        (str(spec.input_dir), "input"),
-        *((str(hidden), "hidden") for hidden in spec.hidden),
-        (python.stdlib, "python"),
-        *((site, "site-packages") for site in python.site),
-        (own_package(), "harness"),
-        *((prefix, "python") for prefix in (python.prefix, python.base_prefix)),
-    ):
-        if path not in ("/", "/usr", "/usr/local"):
-            shown.setdefault(path, name)
-            shown.setdefault(os.path.realpath(path), name)
-    return shown
 
 
 def _within(path: str, folder: str) -> bool:

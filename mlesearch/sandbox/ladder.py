@@ -6,14 +6,14 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol, cast, runtime_checkable
 
 from mlesearch.sandbox import options
 from mlesearch.sandbox.inside import cgroup, landlock
 from mlesearch.sandbox.packaged import PackagedSandbox
-from mlesearch.sandbox.protocol import PROMISES, Sandbox
+from mlesearch.sandbox.promises import Degree, Promise, in_words
+from mlesearch.sandbox.protocol import Sandbox
 from mlesearch.sandbox.rungs import kernel
 from mlesearch.types import ConfigError, Registry, SandboxUnavailable
 
@@ -34,71 +34,12 @@ SANDBOXES = Registry(
 of an installed package."""
 CHOSEN_BY_AUTO = ("docker", "bubblewrap", "local")
 
-_TREE = {
-    "docker": "a process namespace: the kernel ends it with its first process, which watches the orchestrator",
-    "bubblewrap": "a process namespace: the kernel ends it with its first process, which watches the orchestrator",
-    "local": "a supervisor that adopts all that the program starts and kills until nothing is left",
-}
-_MEANS: Mapping[str, Mapping[str, str]] = {
-    "net_off": {
-        "docker": "a network namespace with nothing in it",
-        "bubblewrap": "a network namespace with nothing in it",
-        "local": "a seccomp filter: no sockets but a connected pair of streams",
-    },
-    "data_read_only": {
-        "docker": "a read-only mount",
-        "bubblewrap": "a read-only mount",
-        "local": "Landlock; changes of a file's attributes do nothing",
-    },
-    "answers_absent": {
-        "docker": "they are not in the container, nor is mlesearch or a bundled data set",
-        "bubblewrap": "they are not in its file system, nor is mlesearch or a bundled data set",
-        "local": "Landlock: an allow-list beside the answers, mlesearch and the bundled data sets",
-    },
-    "tree_kill": _TREE,
-    "gpu_pinned": {
-        "docker": "the container is given that GPU alone",
-        "bubblewrap": "the nodes of that GPU alone are bound",
-        "local": "CUDA_VISIBLE_DEVICES",
-    },
-    "disk_bound": dict.fromkeys(
-        CHOSEN_BY_AUTO, "a watchdog counts bytes and entries every 50 ms; one file is bounded at once"
-    ),
-}
-_MEMORY = {
-    "memory_hard": ("a control group", "a watchdog sums the tree every 50 ms; one huge allocation fails at once"),
-    "oom_signal": ("the control group's count of kills", "the watchdog, or a MemoryError that ended the program"),
-}
-
 
 @runtime_checkable
 class _Weaker(Protocol):
     """A rung that says in words what is weaker on this machine."""
 
     def notes(self) -> tuple[str, ...]: ...
-
-
-class Degree(StrEnum):
-    """How far a promise goes."""
-
-    HELD = "held"
-    ADVISORY = "advisory"
-    ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """One promise of one rung.
-
-    Attributes:
-        name: one of `protocol.PROMISES`.
-        degree: how far it goes.
-        words: by what it is kept; empty where it is absent.
-    """
-
-    name: str
-    degree: Degree
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +68,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenRung:
     """The rung that is used.
 
     Attributes:
@@ -144,7 +85,7 @@ class Choice:
 
     def params(self, given: Mapping[str, object]) -> dict[str, object]:
         """Of the chosen rung: what only another one knows is left out where `auto` chose."""
-        return _known(self.name, given) if self.automatic else dict(given)
+        return known_params(self.name, given) if self.automatic else dict(given)
 
 
 def make(name: str, params: Mapping[str, object]) -> Sandbox:
@@ -163,17 +104,17 @@ def make(name: str, params: Mapping[str, object]) -> Sandbox:
     return made if package is None else PackagedSandbox(made, package)
 
 
-def open_choice(choice: Choice, params: Mapping[str, object]) -> Sandbox:
+def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
     """The chosen rung. That it keeps what is required of GPUs was seen by `choose`; it can't tell by itself.
 
     Raises:
         ConfigError: a parameter that the rung does not have.
         SandboxUnavailable: it does not work any more.
     """
-    given = choice.params(params)
+    given = chosen.params(params)
     if isinstance(given.get("require"), list):
         given["require"] = [p for p in cast("list[str]", given["require"]) if not p.startswith("gpu_pinned")]
-    return make(choice.name, given)
+    return make(chosen.name, given)
 
 
 def probe(
@@ -195,7 +136,7 @@ def probe(
 
 def choose(
     name: str, require: Sequence[str] = (), params: Mapping[str, object] | None = None, gpu: bool = False
-) -> Choice:
+) -> ChosenRung:
     """The rung that a name stands for: `auto` is the strongest one that works here and keeps what is required.
 
     Args:
@@ -217,13 +158,13 @@ def choose(
         if rung.works and not _lacking(rung, require):
             passed = [f"{r.name}: {_objection(r, require)}" for r in seen[:-1]]
             why = f"{each}, the strongest rung that works here" + (" and keeps what is required" if require else "")
-            return Choice(each, "; ".join([why, *passed]), tuple(seen), automatic=True)
+            return ChosenRung(each, "; ".join([why, *passed]), tuple(seen), automatic=True)
     said = "; ".join(f"{r.name}: {_objection(r, require)}{r.todo and f' ({r.todo})'}" for r in seen)
     wanted = f" that keeps {', '.join(require)}" if require else ""
     raise ConfigError(f"sandbox=auto: no rung{wanted} works on this machine: {said}")
 
 
-def _named(name: str, require: Sequence[str], params: Mapping[str, object] | None, gpu: bool) -> Choice:
+def _named(name: str, require: Sequence[str], params: Mapping[str, object] | None, gpu: bool) -> ChosenRung:
     (rung,) = probe((name,), params, gpu)
     if not rung.works:
         raise ConfigError(f"sandbox={name}: {rung.why}; {rung.todo}")
@@ -235,7 +176,7 @@ def _named(name: str, require: Sequence[str], params: Mapping[str, object] | Non
             f"promises: {', '.join(held) or 'nothing'}; use another rung (mlesearch sandbox check lists them) or "
             "require less"
         )
-    return Choice(name, f"{name}, as asked for", (rung,), automatic=False)
+    return ChosenRung(name, f"{name}, as asked for", (rung,), automatic=False)
 
 
 def _lacking(rung: Rung, require: Sequence[str]) -> list[str]:
@@ -253,7 +194,8 @@ def _objection(rung: Rung, require: Sequence[str]) -> str:
     return rung.why if not rung.works else f"does not keep {', '.join(_lacking(rung, require))}"
 
 
-def _known(name: str, params: Mapping[str, object]) -> dict[str, object]:
+def known_params(name: str, params: Mapping[str, object]) -> dict[str, object]:
+    """Parameters of rungs without those that this one does not know."""
     return {k: v for k, v in params.items() if k != "image" or name not in CHOSEN_BY_AUTO[1:]}
 
 
@@ -269,7 +211,7 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: in
     notes: tuple[str, ...] = ()
     sandbox: Sandbox | None = None
     try:
-        sandbox = make(name, {**_known(name, dict(params)), "warm": False})
+        sandbox = make(name, {**known_params(name, dict(params)), "warm": False})
         promised = tuple(cast("Sequence[str]", sandbox.identity()["promises"]))
         pinned = str(getattr(sandbox, "gpu_promise", "")) if gpu else ""
         promised += (pinned,) if pinned else ()
@@ -282,7 +224,7 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: in
         if sandbox is not None:
             with contextlib.suppress(SandboxUnavailable, OSError):
                 sandbox.close()
-    return Rung(name, not why, why, todo, _in_words(name, promised), notes)
+    return Rung(name, not why, why, todo, in_words(name, promised), notes)
 
 
 def _expected(name: str) -> tuple[str, ...]:
@@ -290,18 +232,3 @@ def _expected(name: str) -> tuple[str, ...]:
     if name not in CHOSEN_BY_AUTO:
         return ()
     return kernel.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
-
-
-def _in_words(rung: str, promised: Sequence[str]) -> tuple[Promise, ...]:
-    found = []
-    for name in PROMISES:
-        degree = Degree.ABSENT
-        if name in promised:
-            degree = Degree.HELD
-        elif f"{name}: advisory" in promised:
-            degree = Degree.ADVISORY
-        words = ""
-        if degree is not Degree.ABSENT:
-            words = _MEMORY[name][degree is Degree.ADVISORY] if name in _MEMORY else _MEANS.get(name, {}).get(rung, "")
-        found.append(Promise(name, degree, words))
-    return tuple(found)

@@ -1,4 +1,4 @@
-"""What a sandbox is to the rest of the house: prepare a slot while the model thinks, run one program in it.
+"""What a sandbox is to the rest of the package: prepare a slot while the model thinks, run one program in it.
 
 `Spec` and `Job` together hold all that decides what a program can do, so that an execution can be stored and found
 again by them.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mlesearch.sandbox.gpus import GpuLease
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.types import ExecResult, SandboxUnavailable
 
 MIB = 1024 * 1024

@@ -13,12 +13,14 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
 from pathlib import Path
 
 from mlesearch.sandbox.inside import files
+from mlesearch.sandbox.protocol import MIB
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
@@ -76,6 +78,20 @@ class Owned:
             files.remove_tree(str(self.path))
             os.close(self._lock)
             self._lock = -1
+
+
+def check_space(rung: str, folder: Path, min_free: int) -> None:
+    """Refuse to start a run on a disk that is nearly full.
+
+    Raises:
+        SandboxUnavailable: less than `min_free` bytes are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < min_free:
+        raise SandboxUnavailable(
+            f"sandbox {rung}: only {free // MIB} MiB are free at {folder.parent}; "
+            f"at least {min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
+        )
 
 
 def reap() -> int:

@@ -92,7 +92,7 @@ def check(weights: Weights | None, spec: Spec) -> None:
             )
 
 
-def words(identity: Mapping[str, object]) -> str:
+def describe(identity: Mapping[str, object]) -> str:
     """The weights as a prompt names them, from a sandbox's identity; empty without any."""
     found = identity.get(NAME)
     if not isinstance(found, Mapping):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
+from mlesearch.storage.events import Executed
 from mlesearch.storage.journal import JournalError
+from mlesearch.storage.nouns import OutputJson
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
@@ -66,6 +69,15 @@ class Blobs:
         if hashlib.sha256(data).hexdigest() != digest:
             raise JournalError(f"{path}: its content does not match its name")
         return data.decode()
+
+
+def output_of(event: Executed, blobs: Blobs) -> OutputJson | None:
+    """Both streams of an *executed* event; None when the program printed nothing."""
+    output = event.get("output")
+    if isinstance(output, str):
+        loaded: OutputJson = json.loads(blobs.get(output))
+        return loaded
+    return output
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,10 +7,22 @@ old journal. Embeddings never stand in a line: they lie in a blob that the *embe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from mlesearch.storage.nouns import (
+    CapturedJson,
+    DiagnosisJson,
+    GuidanceJson,
+    HypothesisJson,
+    OutcomeJson,
+    OutputJson,
+    ProposalJson,
+    ResultJson,
+    UsageJson,
+    VerdictJson,
+)
 from mlesearch.types import (
     Artefact,
     Captured,
@@ -34,8 +46,22 @@ from mlesearch.types import (
 )
 
 Json = dict[str, Any]
+"""A JSON object of which nothing is known: what plug-ins and stores hold. What a run writes has a type of its own."""
 
-dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+def _encoder() -> Callable[[object], str]:
+    """`json.JSONEncoder.encode` makes a new encoder in C at each call; here one serves them all, where there is one."""
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    text = json.encoder.encode_basestring
+    encode = make(None, plain.default, text, None, plain.key_separator, plain.item_separator, False, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+dumps = _encoder()
+"""The one form of JSON on disk: no spaces, keys in the order in which they were put in, no NaN."""
 
 _USAGE = (
     "calls",
@@ -50,19 +76,19 @@ _USAGE = (
 )
 
 
-def usage_to_json(u: Usage) -> Json:
+def usage_to_json(u: Usage) -> UsageJson:
     """A usage without its zeros; an unknown cost is null."""
-    return {k: v for k in _USAGE if (v := getattr(u, k)) != 0}
+    return cast("UsageJson", {k: v for k in _USAGE if (v := getattr(u, k)) != 0})
 
 
-def usage_from_json(d: Mapping[str, Any]) -> Usage:
+def usage_from_json(d: UsageJson) -> Usage:
     """Inverse of `usage_to_json`."""
     return Usage(**d)
 
 
-def guidance_to_json(g: Guidance) -> Json:
+def guidance_to_json(g: Guidance) -> GuidanceJson:
     """One piece of guidance."""
-    d: Json = {"kind": g.kind.value, "text": g.text}
+    d: GuidanceJson = {"kind": g.kind.value, "text": g.text}
     if g.node is not None:
         d["node"] = g.node
     if g.score is not None:
@@ -74,7 +100,7 @@ def guidance_to_json(g: Guidance) -> Json:
     return d
 
 
-def guidance_from_json(d: Mapping[str, Any]) -> Guidance:
+def guidance_from_json(d: GuidanceJson) -> Guidance:
     """Inverse of `guidance_to_json`."""
     return Guidance(
         GuidanceKind(d["kind"]),
@@ -86,9 +112,9 @@ def guidance_from_json(d: Mapping[str, Any]) -> Guidance:
     )
 
 
-def proposal_to_json(p: Proposal) -> Json:
+def proposal_to_json(p: Proposal) -> ProposalJson:
     """A proposal; its id and operator always stand first."""
-    d: Json = {"id": p.id, "op": p.op.value}
+    d: ProposalJson = {"id": p.id, "op": p.op.value}
     if p.base is not None:
         d["base"] = p.base
     if p.subject is not None:
@@ -104,7 +130,7 @@ def proposal_to_json(p: Proposal) -> Json:
     return d
 
 
-def proposal_from_json(d: Mapping[str, Any]) -> Proposal:
+def proposal_from_json(d: ProposalJson) -> Proposal:
     """Inverse of `proposal_to_json`."""
     return Proposal(
         d["id"],
@@ -118,12 +144,12 @@ def proposal_from_json(d: Mapping[str, Any]) -> Proposal:
     )
 
 
-def diagnosis_to_json(x: Diagnosis) -> Json:
+def diagnosis_to_json(x: Diagnosis) -> DiagnosisJson:
     """A diagnosis, field for field."""
-    return {name: getattr(x, name) for name in Diagnosis.__dataclass_fields__}
+    return cast("DiagnosisJson", {name: getattr(x, name) for name in Diagnosis.__dataclass_fields__})
 
 
-def hypothesis_to_json(h: Hypothesis) -> Json:
+def hypothesis_to_json(h: Hypothesis) -> HypothesisJson:
     """A hypothesis without its embedding."""
     s = h.scores
     return {
@@ -135,7 +161,7 @@ def hypothesis_to_json(h: Hypothesis) -> Json:
     }
 
 
-def hypothesis_from_json(d: Mapping[str, Any], embedding: Embedding | None = None) -> Hypothesis:
+def hypothesis_from_json(d: HypothesisJson, embedding: Embedding | None = None) -> Hypothesis:
     """Inverse of `hypothesis_to_json`, with its embedding back in place."""
     return Hypothesis(
         d["text"],
@@ -147,9 +173,9 @@ def hypothesis_from_json(d: Mapping[str, Any], embedding: Embedding | None = Non
     )
 
 
-def outcome_to_json(o: Outcome) -> Json:
+def outcome_to_json(o: Outcome) -> OutcomeJson:
     """An outcome without its id (the event has it) and without embeddings."""
-    d: Json = {"op": o.op.value, "status": o.status.value}
+    d = cast("OutcomeJson", {"op": o.op.value, "status": o.status.value})  # its usage stands last
     if o.score is not None:
         d["score"] = o.score
     if o.plan:
@@ -164,7 +190,7 @@ def outcome_to_json(o: Outcome) -> Json:
     return d
 
 
-def outcome_from_json(id: int, d: Mapping[str, Any], embeddings: Sequence[Embedding] = ()) -> Outcome:
+def outcome_from_json(id: int, d: OutcomeJson, embeddings: Sequence[Embedding] = ()) -> Outcome:
     """Inverse of `outcome_to_json`; `embeddings` are those of its hypotheses, in order, or none."""
     found = d.get("hypotheses", ())
     vectors: Sequence[Embedding | None] = embeddings or [None] * len(found)
@@ -181,23 +207,28 @@ def outcome_from_json(id: int, d: Mapping[str, Any], embeddings: Sequence[Embedd
     )
 
 
-def verdict_to_json(v: Verdict) -> Json:
+def verdict_to_json(v: Verdict) -> VerdictJson:
     """A verdict."""
     return {"node": v.node, "kind": v.kind.value, "reason": v.reason}
 
 
-def verdict_from_json(d: Mapping[str, Any]) -> Verdict:
+def verdict_from_json(d: VerdictJson) -> Verdict:
     """Inverse of `verdict_to_json`."""
     return Verdict(d["node"], VerdictKind(d["kind"]), d["reason"])
 
 
-def _captured_to_json(c: Captured) -> Json:
+def _captured_to_json(c: Captured) -> CapturedJson:
     return {"head": c.head, "tail": c.tail, "bytes_seen": c.bytes_seen}
 
 
-def result_to_json(r: ExecResult) -> Json:
+def result_to_json(r: ExecResult) -> ResultJson:
     """An execution without its output (see `output_to_json`) and without paths of the host."""
-    d: Json = {"status": r.status.value, "wall_us": r.wall_us, "cpu_us": r.cpu_us, "peak_bytes": r.peak_memory_bytes}
+    d: ResultJson = {
+        "status": r.status.value,
+        "wall_us": r.wall_us,
+        "cpu_us": r.cpu_us,
+        "peak_bytes": r.peak_memory_bytes,
+    }
     if r.exit_code is not None:
         d["exit"] = r.exit_code
     if r.signal is not None:
@@ -209,11 +240,11 @@ def result_to_json(r: ExecResult) -> Json:
     if r.gpu_wait_charged:
         d["gpu_wait_charged"] = True
     if r.artefacts:
-        d["artefacts"] = [[a.name, a.size_bytes, a.problem] for a in r.artefacts.values()]
+        d["artefacts"] = [(a.name, a.size_bytes, a.problem) for a in r.artefacts.values()]
     return d
 
 
-def output_to_json(r: ExecResult) -> Json | None:
+def output_to_json(r: ExecResult) -> OutputJson | None:
     """Both streams of an execution; None when it printed nothing."""
     if not r.stdout.bytes_seen and not r.stderr.bytes_seen:
         return None
@@ -221,7 +252,7 @@ def output_to_json(r: ExecResult) -> Json | None:
 
 
 def result_from_json(
-    d: Mapping[str, Any], output: Mapping[str, Any] | None, outbox: Path, promises: tuple[str, ...] = ()
+    d: ResultJson, output: OutputJson | None, outbox: Path, promises: tuple[str, ...] = ()
 ) -> ExecResult:
     """Inverse of `result_to_json` and `output_to_json`; artefacts are looked for in `outbox`."""
     artefacts = {}

@@ -11,14 +11,17 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
+JOURNAL = "journal.jsonl"
+"""Its name in the run's folder."""
 
 
 class JournalError(MlesearchError):
@@ -29,27 +32,54 @@ class JournalBusy(JournalError):
     """Another process is writing it."""
 
 
-def read(path: Path) -> tuple[Json, list[Json]]:
+def read(path: Path) -> tuple[Header, list[Event]]:
     """Header and events of a journal.
 
     A last line that is torn (no newline, or not JSON) is left out.
 
     Raises:
-        JournalError: no header, an unknown format, or a line before the last that is not JSON.
+        JournalError: no header, an unknown format, or a line before the last that is not an event.
     """
-    header, events, _ = _parse(path)
+    header, events, _ = _whole(path)
     return header, events
 
 
-def _parse(path: Path) -> tuple[Json, list[Json], int]:
+def follow(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+    """The events that were written since a journal was read last, and where to read on.
+
+    What is not whole yet, or torn, is left for the next time. However often one looks while a journal grows, the
+    events are those that `read` finds in it at once.
+
+    Args:
+        path: of the journal; it may be empty, if its writer has just made it.
+        offset: in bytes; 0 at first, then what the last call returned.
+
+    Raises:
+        JournalError: as `read`, once what stands behind the wrong line shows that it is not torn.
+    """
+    _, events, sound = _parse(path, offset)
+    return events, sound
+
+
+def _whole(path: Path) -> tuple[Header, list[Event], int]:
     """Header, events, and the number of bytes that are sound."""
-    data = path.read_bytes()
-    if not data:
-        raise JournalError(f"{path}: empty journal; delete the run's folder to start it anew")
-    lines = data.split(b"\n")
+    header, events, sound = _parse(path, 0)
+    if header is None:
+        if not path.stat().st_size:
+            raise JournalError(f"{path}: empty journal; delete the run's folder to start it anew")
+        raise _no_header(path)
+    return header, events, sound
+
+
+def _parse(path: Path, offset: int) -> tuple[Header | None, list[Event], int]:
+    """The header if it stands at `offset`, the events from there on, and where the sound part of the file ends."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        lines = file.read().split(b"\n")
     torn = lines.pop()  # what follows the last newline: empty in a sound journal
-    parsed: list[Json] = []
-    sound = 0
+    header: Header | None = None
+    events: list[Event] = []
+    sound = offset
     for i, line in enumerate(lines):
         try:
             event = json.loads(line)
@@ -58,26 +88,47 @@ def _parse(path: Path) -> tuple[Json, list[Json], int]:
         except ValueError as e:
             if i == len(lines) - 1 and not torn:
                 break
-            raise JournalError(
-                f"{path}, line {i + 1}: not a journal event ({e}); the lines after it can't be trusted. "
-                f"Restore the file, or delete the run's folder to start it anew"
-            ) from None
-        parsed.append(event)
+            raise _corrupt(path, sound, str(e)) from None
+        if sound == 0:
+            header = _checked(path, event)
+        elif isinstance(kind := event.get("type"), str) and kind in TYPES:
+            events.append(cast("Event", event))
+        else:
+            raise _corrupt(path, sound, f"its type is {kind!r}")
         sound += len(line) + 1
-    if not parsed or parsed[0].get("type") != "journal":
-        raise JournalError(f"{path}, line 1: no journal header; delete the run's folder to start it anew")
-    if parsed[0].get("format") != FORMAT:
+    return header, events, sound
+
+
+def _checked(path: Path, header: Json) -> Header:
+    """The first line of a journal, if it is a header of the format that is read here."""
+    if header.get("type") != "journal":
+        raise _no_header(path)
+    if header.get("format") != FORMAT:
         raise JournalError(
-            f"{path}: journal format {parsed[0].get('format')!r}, written by mlesearch {parsed[0].get('mlesearch')}; "
+            f"{path}: journal format {header.get('format')!r}, written by mlesearch {header.get('mlesearch')}; "
             f"this version reads format {FORMAT}"
         )
-    return parsed[0], parsed[1:], sound
+    return cast("Header", header)
+
+
+def _no_header(path: Path) -> JournalError:
+    return JournalError(f"{path}, line 1: no journal header; delete the run's folder to start it anew")
+
+
+def _corrupt(path: Path, at: int, why: str) -> JournalError:
+    """The error for the line that begins at byte `at`."""
+    with open(path, "rb") as file:
+        number = file.read(at).count(b"\n") + 1
+    return JournalError(
+        f"{path}, line {number}: not a journal event ({why}); the lines after it can't be trusted. "
+        f"Restore the file, or delete the run's folder to start it anew"
+    )
 
 
 class Journal:
     """The one writer of a run's journal. Holds a lock on the file until closed."""
 
-    def __init__(self, path: Path, header: Mapping[str, object], *, lock_wait_s: float = 10.0) -> None:
+    def __init__(self, path: Path, header: HeaderFields, *, lock_wait_s: float = 10.0) -> None:
         """Open for appending, creating it with `header` if absent; a torn tail is cut off.
 
         Args:
@@ -89,7 +140,8 @@ class Journal:
             JournalError: it is corrupt, or another process is writing it.
         """
         self.path = path
-        self.events: list[Json] = []
+        self.header: Header
+        self.events: list[Event] = []
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             _lock(self._fd, path, lock_wait_s)
@@ -97,24 +149,27 @@ class Journal:
                 self.header, self.events = self._recover()
             else:
                 self.header = {"type": "journal", "format": FORMAT, **header}
-                self.append(self.header, durable=True)
+                self._write(self.header, durable=True)
         except BaseException:
             os.close(self._fd)
             raise
 
-    def _recover(self) -> tuple[Json, list[Json]]:
-        header, events, sound = _parse(self.path)
+    def _recover(self) -> tuple[Header, list[Event]]:
+        header, events, sound = _whole(self.path)
         if os.fstat(self._fd).st_size != sound:
             os.ftruncate(self._fd, sound)
             os.fsync(self._fd)
         return header, events
 
-    def append(self, event: Mapping[str, object], durable: bool = False) -> None:
+    def append(self, event: Event, durable: bool = False) -> None:
         """Write one event; `durable` makes it survive a power cut.
 
         Raises:
             JournalError: the disk took only part of the line (which is then cut off again).
         """
+        self._write(event, durable)
+
+    def _write(self, event: Event | Header, durable: bool) -> None:
         line = dumps(event).encode() + b"\n"
         written = os.write(self._fd, line)
         if written != len(line):
@@ -148,18 +203,3 @@ def _lock(fd: int, path: Path, wait_s: float) -> None:
                     f"{path}: another process is writing this run; wait for it to end, or stop it"
                 ) from None
             time.sleep(0.1)
-
-
-DURATIONS = frozenset(
-    {"t", "real_us", "wall_us", "cpu_us", "peak_bytes", "gpu_us", "gpu_wait_us", "service_us", "wait_us"}
-)
-"""Keys of measured durations (and peak memory): all that may differ between two equal runs."""
-
-
-def without_durations(event: object) -> object:
-    """An event without what two equal runs may differ in."""
-    if isinstance(event, dict):
-        return {k: without_durations(v) for k, v in event.items() if k not in DURATIONS}
-    if isinstance(event, list | tuple):
-        return [without_durations(v) for v in event]
-    return event

@@ -1,10 +1,9 @@
-"""A study's folder: its declared claim, where each run lives, and what makes two runs the same run.
+"""A study's folder: where each run lives, which runs were asked for, and what makes two runs the same run.
 
-<study>/study.json       name, claim, versions: written once, before the first run
-<study>/launches.jsonl   what was asked for, one line a launch: the grid is their union
-<study>/<model>/<strategy>/<variant>/<task>/seed-<n>/
-    run.json             identity and labels: written once
-    result.json          status, scores, medals, costs: written last
+<study>/study.json, launches.jsonl                       the grid is the union of the launches
+<study>/<model>/<strategy>/<variant>/<task>/seed-<n>/    run.json, journal.jsonl, ..., result.json
+
+What stands in these files: `mlesearch.storage.documents` and `mlesearch.storage.journal`.
 """
 
 from __future__ import annotations
@@ -14,40 +13,30 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Literal
 
 from mlesearch import __version__
-from mlesearch.storage.codec import Json
+from mlesearch.storage.claim import Claim
 from mlesearch.storage.diff import first_difference
+from mlesearch.storage.documents import (
+    LAUNCHES,
+    RUN,
+    STUDY,
+    KeyJson,
+    LaunchLine,
+    StudyFile,
+    read_result,
+    read_run,
+)
 from mlesearch.storage.files import append_line, read_json, read_lines, write_atomically
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
 
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a study sets out to show, declared before its first run.
-
-    Attributes:
-        treatment: strategy (or strategy/variant) that should be better.
-        baseline: the one it is compared with.
-        outcome: any_medal, gold, above_median or valid.
-        capability: whether the gap is claimed to change with the models' capability.
-        tiers: tiers in order, lowest first, where capability has no numbers.
-        primary: the sentence that the report tests.
-    """
-
-    treatment: str
-    baseline: str
-    outcome: str = "any_medal"
-    capability: bool = False
-    tiers: tuple[str, ...] = ()
-    primary: str = ""
-
-
-OUTCOMES = ("any_medal", "gold", "above_median", "valid")
+RunState = Literal["new", "begun", "failed", "finished"]
+"""What a run's folder holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +50,24 @@ class RunKey:
     seed: int
 
     @property
-    def id(self) -> str:
-        """Its path within the study."""
-        return "/".join((*map(slug, (self.model, self.strategy, self.variant, self.task)), f"seed-{self.seed}"))
+    def cell(self) -> str:
+        """Model, strategy and variant: the path of its cell within the study."""
+        return "/".join(map(slug, (self.model, self.strategy, self.variant)))
 
     @property
-    def cell(self) -> str:
-        """Its cell: model, strategy, variant."""
-        return "/".join(self.id.split("/")[:3])
+    def id(self) -> str:
+        """Its path within the study."""
+        return f"{self.cell}/{slug(self.task)}/seed-{self.seed}"
+
+    def to_json(self) -> KeyJson:
+        """As it stands in run.json."""
+        return {
+            "model": self.model,
+            "strategy": self.strategy,
+            "variant": self.variant,
+            "task": self.task,
+            "seed": self.seed,
+        }
 
 
 def slug(name: str) -> str:
@@ -76,29 +75,31 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name.replace("/", "__")).strip(".") or "-"
 
 
-def study_header(name: str, claim: Claim | None) -> Json:
+def study_header(name: str, claim: Claim | None) -> StudyFile:
     """The content of study.json."""
-    frozen = None
-    if claim is not None:
-        frozen = {**asdict(claim), "tiers": list(claim.tiers)}
-    return {"format": STUDY_FORMAT, "name": name, "mlesearch_version": __version__, "claim": frozen}
+    return {
+        "format": STUDY_FORMAT,
+        "name": name,
+        "mlesearch_version": __version__,
+        "claim": None if claim is None else claim.to_json(),
+    }
 
 
-def check_study(folder: Path, header: Mapping[str, object]) -> None:
+def check_study(folder: Path, header: StudyFile) -> None:
     """Refuse a folder that holds another study.
 
     Raises:
         ConfigError: names the differing field.
     """
-    path = folder / "study.json"
+    path = folder / STUDY
     _check_writable(folder)
     if not path.exists():
         if folder.exists() and any(folder.iterdir()):
             raise ConfigError(f"study.dir: {folder} is not empty and holds no study (no study.json); choose another")
         return
-    known = read_json(path)
+    known, wanted = read_json(path), {**header}
     for field in ("format", "name", "claim"):
-        different = first_difference(known.get(field), header[field], field)
+        different = first_difference(known.get(field), wanted[field], field)
         if different:
             raise ConfigError(
                 f"study.dir: {folder} holds another study: {different}; choose another study.dir, or restore the value"
@@ -114,10 +115,10 @@ def _check_writable(folder: Path) -> None:
         raise ConfigError(f"study.dir: {folder}: nothing can be written in {nearest}; choose another study.dir")
 
 
-def open_study(folder: Path, header: Mapping[str, object]) -> None:
+def open_study(folder: Path, header: StudyFile) -> None:
     """Write study.json unless it is there (checked before)."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "study.json"
+    path = folder / STUDY
     if not path.exists():
         write_atomically(path, json.dumps(header, indent=1) + "\n")
 
@@ -127,16 +128,13 @@ def note_launch(folder: Path, keys: Sequence[RunKey]) -> None:
     known = set(declared(folder))
     new = [k for k in keys if k not in known]
     if new:
-        append_line(
-            folder / "launches.jsonl", {"mlesearch": __version__, "runs": [list(asdict(k).values()) for k in new]}
-        )
+        launch: LaunchLine = {"mlesearch": __version__, "runs": [astuple(k) for k in new]}
+        append_line(folder / LAUNCHES, launch)
 
 
 def declared(folder: Path) -> list[RunKey]:
     """Every run that any launch asked for, in the order of asking."""
-    return list(
-        dict.fromkeys(RunKey(*row) for launch in read_lines(folder / "launches.jsonl") for row in launch["runs"])
-    )
+    return list(dict.fromkeys(RunKey(*row) for launch in read_lines(folder / LAUNCHES) for row in launch["runs"]))
 
 
 def identity_digest(identity: Mapping[str, object]) -> str:
@@ -144,16 +142,15 @@ def identity_digest(identity: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def check_run(folder: Path, identity: Mapping[str, object]) -> str:
-    """What a run's folder holds: "new", "begun", "failed" or "finished".
+def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
+    """What a run's folder holds.
 
     Raises:
         ConfigError: it holds a run with another identity; names the differing field.
     """
-    path = folder / "run.json"
-    if not path.exists():
+    if not (folder / RUN).exists():
         return "new"
-    known = read_json(path)
+    known = read_run(folder)
     if known["digest"] != identity_digest(identity):
         plain = json.loads(json.dumps(identity))
         different = first_difference(known["identity"], plain, "") or "their digests"
@@ -161,12 +158,12 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> str:
             f"{folder} holds a run with another identity: {different}; "
             f"give this one a name of its own (variant=...) or choose another study.dir"
         )
-    result = folder / "result.json"
-    if not result.exists():
+    result = read_result(folder)
+    if result is None:
         return "begun"
-    return "failed" if read_json(result)["status"] == "failed" else "finished"
+    return "failed" if result["status"] == "failed" else "finished"
 
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders of all runs of a study that were begun, in the order of their names."""
-    yield from sorted(p.parent for p in folder.glob("*/*/*/*/seed-*/run.json"))
+    yield from sorted(p.parent for p in folder.glob(f"*/*/*/*/seed-*/{RUN}"))

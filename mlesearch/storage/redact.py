@@ -1,4 +1,4 @@
-"""Blotting out secrets before a study leaves the machine, in a way that it still replays.
+"""Redacting secrets before a study leaves the machine, in a way that it still replays.
 
 A secret is replaced by as many asterisks, so that what was cut at a length is still cut there; and where a text has a
 digest that others name, the digest of the new text takes the place of the old one everywhere.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 LEAST_CHARS = 8
-"""A shorter value of the environment is no secret: it would blot out ordinary words."""
+"""A shorter value of the environment is no secret: it would redact ordinary words."""
 
 _NAMES = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_\w+)?$", re.IGNORECASE)
 _SHAPES = (
@@ -41,7 +41,7 @@ def has_key_shape(text: str) -> bool:
     return any(re.search(shape, text) for shape in _SHAPES)
 
 
-class Scrubber:
+class Redactor:
     """Replaces secrets, and the digests of what held one.
 
     Args:
@@ -57,7 +57,7 @@ class Scrubber:
         self._found: set[str] = set()  # digests of what held a secret
 
     @classmethod
-    def of_environment(cls, named: Iterable[str] = ()) -> Scrubber:
+    def of_environment(cls, named: Iterable[str] = ()) -> Redactor:
         """With the secrets of this process."""
         return cls(secrets_of(os.environ, named))
 
@@ -74,7 +74,7 @@ class Scrubber:
         return digest
 
     def json(self, value: Any) -> Any:
-        """A JSON value without secrets, in which digests are those of the scrubbed texts."""
+        """A JSON value without secrets, in which digests are those of the redacted texts."""
         if isinstance(value, str):
             if value in self._digests:
                 return self._digests[value]

@@ -8,7 +8,7 @@ The file is a zip whose members are sorted and carry no times, so that one study
     study/...            the study's folder: study.json, launches.jsonl, and of every run its journal, grades, blobs
     MANIFEST.json        the sha256 of every other member; last
 
-Secrets are blotted out (`mlesearch.storage.redact`). Tables and reports are left out: they are made from the journals.
+Secrets are redacted (`mlesearch.storage.redact`). Tables and reports are left out: they are made from the journals.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.documents import GRADES, LAUNCHES, RESULT, RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.files import read_json
+from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
-from mlesearch.storage.redact import Scrubber
+from mlesearch.storage.redact import Redactor
 from mlesearch.storage.store import Store, open_store
 from mlesearch.types import ConfigError
 
@@ -37,22 +39,31 @@ CALLS, EXECUTIONS = "calls.jsonl", "executions.jsonl"
 STORES = {CALLS: "cassette", EXECUTIONS: "executions"}
 """Members that hold entries, and the name of the store each comes from, in the study's folder (as a database: .db)."""
 MANIFEST = "MANIFEST.json"
-_OF_A_RUN = ("run.json", "journal.jsonl", "grades.jsonl", "result.json")
+_OF_A_RUN = (RUN, JOURNAL, GRADES, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an export holds, or what was looked at: numbers of runs, calls, executions, and of texts scrubbed."""
+    """What an export holds, or what was looked at: numbers of runs, calls, executions, and of texts redacted."""
 
     runs: int
     calls: int
     executions: int
-    scrubbed: int = 0
+    redacted: int = 0
 
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
-        return f"{text}; secrets were blotted out of {self.scrubbed} texts" if self.scrubbed else text
+        return f"{text}; secrets were redacted in {self.redacted} texts" if self.redacted else text
+
+
+class EntryLine(TypedDict):
+    """A line of a member that holds entries: an `Entry` with its key; its bytes lie in `artefacts/`, by digest."""
+
+    key: str
+    fields: Json
+    value: Json
+    blobs: dict[str, str]
 
 
 def find_store(study: Path, name: str, given: Path | None = None) -> Store | None:
@@ -95,15 +106,15 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
         StoreError: an entry is damaged.
         JournalError: a journal is.
     """
-    if not (study / "study.json").exists():
+    if not (study / STUDY).exists():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     folders = list(run_folders(study))
-    scrubber = Scrubber.of_environment(_key_variables(folders))
+    redactor = Redactor.of_environment(_key_variables(folders))
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:
-            counts = _Writer(file, scrubber, study, folders).write(
+            counts = _Writer(file, redactor, study, folders).write(
                 {
                     CALLS: find_store(study, "cassette", cassette),
                     EXECUTIONS: find_store(study, "executions", executions),
@@ -112,14 +123,14 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], scrubber.found)
+    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], redactor.found)
 
 
 def _key_variables(folders: Iterable[Path]) -> set[str]:
     """Names of the variables that the study's models read their keys from."""
     found = set()
     for folder in folders:
-        settings = read_json(folder / "run.json").get("settings", {})
+        settings = read_run(folder).get("settings", {})
         model = settings.get("model", {})
         for part in (model, settings.get("embedder", {}), *model.get("roles", {}).values()):
             name = part.get("params", {}).get("api_key_env")
@@ -130,9 +141,9 @@ def _key_variables(folders: Iterable[Path]) -> set[str]:
 class _Writer:
     """Writes the members in the order of their names, and their checksums."""
 
-    def __init__(self, file: zipfile.ZipFile, scrubber: Scrubber, study: Path, folders: Sequence[Path]) -> None:
+    def __init__(self, file: zipfile.ZipFile, redactor: Redactor, study: Path, folders: Sequence[Path]) -> None:
         self._file = file
-        self._scrubber = scrubber
+        self._redactor = redactor
         self._study = study
         self._folders = folders
         self._ids = {f.relative_to(study).as_posix() for f in folders}
@@ -140,11 +151,11 @@ class _Writer:
 
     def write(self, stores: dict[str, Store | None]) -> dict[str, int]:
         """All of it; returns how many entries each member holds."""
-        blobs = self._scrubbed_blobs()  # first: entries and journals name their digests
+        blobs = self._redacted_blobs()  # first: entries and journals name their digests
         artefacts: dict[str, tuple[Store, str, str]] = {}  # by digest: where the bytes are
         keys = {m: self._index(store, artefacts) if store is not None else [] for m, store in stores.items()}
         for digest, (holder, key, name) in sorted(artefacts.items()):
-            self._member(f"artefacts/{digest}", [self._scrubber.raw(_entry(holder, key).blobs[name])])
+            self._member(f"artefacts/{digest}", [self._redactor.raw(_entry(holder, key).blobs[name])])
         for member, store in sorted(stores.items()):
             if store is not None:
                 self._member(member, self._lines(store, [key for _, key, _ in keys[member]]))
@@ -156,12 +167,12 @@ class _Writer:
         self._member(MANIFEST, [json.dumps(manifest, indent=1, sort_keys=True).encode()])
         return {member: sum(addressed for _, _, addressed in found) for member, found in keys.items()}
 
-    def _scrubbed_blobs(self) -> dict[str, Path]:
+    def _redacted_blobs(self) -> dict[str, Path]:
         """Every blob of the runs by the name it gets."""
         found = {}
         for folder in self._folders:
             for path in sorted((folder / "blobs").iterdir()) if (folder / "blobs").is_dir() else ():
-                digest = hashlib.sha256(self._scrubber.raw(path.read_bytes())).hexdigest()
+                digest = hashlib.sha256(self._redactor.raw(path.read_bytes())).hexdigest()
                 found[f"{folder.relative_to(self._study).as_posix()}/blobs/{digest}"] = path
         return found
 
@@ -172,18 +183,19 @@ class _Writer:
             entry = _entry(store, key)
             if self._ours(entry.fields):
                 for name, data in entry.blobs.items():
-                    artefacts[hashlib.sha256(self._scrubber.raw(data)).hexdigest()] = (store, key, name)
-                found.append((Entry(self._scrubber.json(entry.fields), {}).key, key, "address" in entry.fields))
+                    artefacts[hashlib.sha256(self._redactor.raw(data)).hexdigest()] = (store, key, name)
+                found.append((Entry(self._redactor.json(entry.fields), {}).key, key, "address" in entry.fields))
         return sorted(found)
 
     def _lines(self, store: Store, keys: Sequence[str]) -> Iterator[bytes]:
         return (self._line(_entry(store, key)) for key in keys)
 
     def _line(self, entry: Entry) -> bytes:
-        names = {n: hashlib.sha256(self._scrubber.raw(data)).hexdigest() for n, data in sorted(entry.blobs.items())}
-        fields = self._scrubber.json(entry.fields)
-        line = {"key": Entry(fields, {}).key, "fields": fields, "value": self._scrubber.json(entry.value)}
-        return dumps({**line, "blobs": names}).encode(errors="surrogatepass") + b"\n"
+        names = {n: hashlib.sha256(self._redactor.raw(data)).hexdigest() for n, data in sorted(entry.blobs.items())}
+        fields = self._redactor.json(entry.fields)
+        value = self._redactor.json(entry.value)
+        line: EntryLine = {"key": Entry(fields, {}).key, "fields": fields, "value": value, "blobs": names}
+        return dumps(line).encode(errors="surrogatepass") + b"\n"
 
     def _ours(self, fields: Json) -> bool:
         """Whether an entry belongs to a run of this study, or describes what runs were made with."""
@@ -195,7 +207,7 @@ class _Writer:
 
     def _write_study(self, blobs: dict[str, Path]) -> None:
         files: dict[str, Path] = dict(blobs)
-        for name in ("launches.jsonl", "study.json"):
+        for name in (LAUNCHES, STUDY):
             files[name] = self._study / name
         for folder in self._folders:
             for name in _OF_A_RUN:
@@ -208,10 +220,10 @@ class _Writer:
         data = path.read_bytes()
         if name.endswith(".jsonl"):
             whole = data.split(b"\n")[:-1]
-            return b"".join(dumps(self._scrubber.json(json.loads(line))).encode() + b"\n" for line in whole)
+            return b"".join(dumps(self._redactor.json(json.loads(line))).encode() + b"\n" for line in whole)
         if name.endswith(".json"):
-            return (json.dumps(self._scrubber.json(json.loads(data)), indent=1) + "\n").encode()
-        return self._scrubber.raw(data)
+            return (json.dumps(self._redactor.json(json.loads(data)), indent=1) + "\n").encode()
+        return self._redactor.raw(data)
 
     def _member(self, name: str, chunks: Iterable[bytes]) -> None:
         info = zipfile.ZipInfo(name, _NO_TIME)
@@ -319,9 +331,9 @@ def checked(file: zipfile.ZipFile, path: Path) -> dict[str, str]:
     return sums
 
 
-def lines_of(file: zipfile.ZipFile, member: str) -> Iterator[Json]:
+def lines_of(file: zipfile.ZipFile, member: str) -> Iterator[EntryLine]:
     """The entries of a member, as they stand there."""
     with file.open(member) as lines:
         for line in lines:
-            found: Json = json.loads(line)
+            found: EntryLine = json.loads(line)
             yield found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 import traceback
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
-from mlesearch.storage.files import write_atomically
+from mlesearch.storage.documents import RUN, RunFile, read_run, write_result, write_run
 from mlesearch.storage.journal import JournalBusy
 from mlesearch.storage.layout import identity_digest
+from mlesearch.study.fold import fold
 from mlesearch.study.summary import summarise
 from mlesearch.types import MlesearchError
 
@@ -73,33 +73,28 @@ def execute_run(run: RunPlan, stop_file: Path, resources: ProcessResources) -> R
 
 
 def _write_run_json(run: RunPlan) -> None:
-    path = run.folder / "run.json"
-    if path.exists():
+    if (run.folder / RUN).exists():
         return
-    run.folder.mkdir(parents=True, exist_ok=True)
-    k = run.key
-    content = {
-        "id": k.id,
-        "key": {"model": k.model, "strategy": k.strategy, "variant": k.variant, "task": k.task, "seed": k.seed},
+    content: RunFile = {
+        "id": run.key.id,
+        "key": run.key.to_json(),
         "digest": identity_digest(run.identity),
         "identity": run.identity,
         "labels": run.labels,
         "settings": recordable(run.settings),
         "mlesearch": __version__,
     }
-    write_atomically(path, json.dumps(content, indent=1) + "\n", durable=run.recorded is None)
+    write_run(run.folder, content, durable=run.recorded is None)
 
 
 def _write_result(run: RunPlan) -> RunReport:
-    row = summarise(run.folder)
-    path = run.folder / "result.json"
-    write_atomically(path, json.dumps(row, indent=1) + "\n", durable=run.recorded is None)  # a replay can be had again
-    return RunReport(run.key.id, str(row["status"]))
+    row = summarise(read_run(run.folder), fold(run.folder))
+    write_result(run.folder, row, durable=run.recorded is None)  # a replay can be had again
+    return RunReport(run.key.id, row["status"])
 
 
 def _write_failure(run: RunPlan, reason: str, begun_s: float) -> RunReport:
     """A failed run is not finished: launched again, it goes on from its journal."""
-    content = {"status": "failed", "reason": reason, "real_s": round(time.time() - begun_s, 3)}
     with contextlib.suppress(OSError):
-        write_atomically(run.folder / "result.json", json.dumps(content, indent=1) + "\n")
+        write_result(run.folder, {"status": "failed", "reason": reason, "real_s": round(time.time() - begun_s, 3)})
     return RunReport(run.key.id, "failed", reason)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from mlesearch.config.plan import RunPlan
-from mlesearch.storage.files import read_json
+from mlesearch.storage.columns import MEDALS
+from mlesearch.storage.documents import RESULT, read_result
+from mlesearch.storage.events import Event
+from mlesearch.storage.journal import JOURNAL, JournalError, follow
+from mlesearch.study.fold import PROGRAMS
+from mlesearch.types import ConfigError, Status
 
 POLL_S = 0.5
 
@@ -20,26 +26,25 @@ class Watched:
         """Nothing is read yet."""
         self.run = run
         self.steps = 0
-        self.bytes_read = 0
         self.finished = False
+        self._offset = 0
 
     def poll(self) -> bool:
         """Read on; returns whether the run ended since the last look."""
-        journal = self.run.folder / "journal.jsonl"
-        if journal.exists():
-            with open(journal, "rb") as f:
-                f.seek(self.bytes_read)
-                new = f.read()
-            whole = new[: new.rfind(b"\n") + 1]
-            self.bytes_read += len(whole)
-            self.steps += sum(
-                line.startswith(b'{"type":"executed"') or b'"status":"reply_unusable"' in line
-                for line in whole.split(b"\n")
-            )
-        if not self.finished and (self.run.folder / "result.json").exists():
+        with contextlib.suppress(FileNotFoundError, JournalError):  # a corrupt journal ends its own run, which says so
+            events, self._offset = follow(self.run.folder / JOURNAL, self._offset)
+            self.steps += sum(map(_ends_step, events))
+        if not self.finished and (self.run.folder / RESULT).exists():
             self.finished = True
             return True
         return False
+
+
+def _ends_step(event: Event) -> bool:
+    """Whether a program ended, or a reply that should have held one was given up."""
+    if event["type"] == "told":
+        return event["outcome"]["status"] == Status.REPLY_UNUSABLE and event["outcome"]["op"] in PROGRAMS
+    return event["type"] == "executed"
 
 
 class Progress:
@@ -95,10 +100,13 @@ class Progress:
 
 def describe(folder: Path) -> str:
     """A run's result in a few words."""
-    result = read_json(folder / "result.json")
+    result = read_result(folder)
+    if result is None:
+        raise ConfigError(f"{folder}: this run has no result yet")
     if result["status"] == "failed":
         return f"failed: {result['reason']}"
-    if not result["valid"]:
+    score, validation = result["score"], result["val_selected"]
+    if not result["valid"] or score is None or validation is None:
         return "no valid program"
-    medal = next((m for m in ("gold", "silver", "bronze") if result[m]), "no medal")
-    return f"{medal}, test {result['score']:.5g}, validation {result['val_selected']:.5g}"
+    medal = next((m for m in MEDALS if result[m]), "no medal")
+    return f"{medal}, test {score:.5g}, validation {validation:.5g}"

@@ -15,9 +15,8 @@ from pathlib import Path
 from mlesearch.config.plan import RunPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
-from mlesearch.storage.codec import Json
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.files import read_json
+from mlesearch.storage.documents import RunFile, finished_row, read_run, read_study
 from mlesearch.storage.layout import open_study, run_folders
 from mlesearch.types import ConfigError
 
@@ -74,15 +73,15 @@ def plan_replay(
     unfinished = []
     real_us = n_calls = n_executions = 0
     for folder in run_folders(study):
-        if not _finished(folder):
+        row = finished_row(folder)
+        if row is None:
             unfinished.append(folder)
             continue
         recorded[folder.relative_to(study).as_posix()] = folder
-        s = _settings(folder, stores, out)
-        cells[json.dumps(read_json(folder / "run.json")["settings"], sort_keys=True)] = s
-        result = read_json(folder / "result.json")
-        real_us += round(result["real_s"] * 1e6)
-        n_calls, n_executions = n_calls + result["n_calls"], n_executions + result["n_executions"]
+        run = read_run(folder)
+        cells[json.dumps(run["settings"], sort_keys=True)] = _settings(folder, run, stores, out)
+        real_us += round(row["real_s"] * 1e6)
+        n_calls, n_executions = n_calls + row["n_calls"], n_executions + row["n_executions"]
     planned = plan(list(cells.values()), resources).runs if cells else ()
     runs = tuple(_same(r, recorded[r.key.id]) for r in planned if r.key.id in recorded)
     return Replay(runs, tuple(unfinished), real_us / 1e6, n_calls, n_executions)
@@ -98,14 +97,8 @@ def _store(study: Path, name: str, given: Path | None) -> tuple[Path, str]:
     raise ConfigError(f"{study}: nothing to replay from: no {name} here; record a study with {_STORES[name]}")
 
 
-def _finished(folder: Path) -> bool:
-    result = folder / "result.json"  # of a run that did not fail, it is written after the end
-    return result.exists() and read_json(result)["status"] != "failed"
-
-
-def _settings(folder: Path, stores: dict[str, tuple[Path, str]], out: Path) -> Settings:
+def _settings(folder: Path, run: RunFile, stores: dict[str, tuple[Path, str]], out: Path) -> Settings:
     """The recorded settings of a run, turned to replay."""
-    run = read_json(folder / "run.json")
     try:
         s = from_recorded(run["settings"])
     except (KeyError, TypeError) as e:
@@ -128,7 +121,7 @@ def _settings(folder: Path, stores: dict[str, tuple[Path, str]], out: Path) -> S
 
 def _same(run: RunPlan, recorded: Path) -> RunPlan:
     """A run's plan, after seeing that it is the recorded run."""
-    different = first_difference(read_json(recorded / "run.json")["identity"], run.identity, "")
+    different = first_difference(read_run(recorded)["identity"], run.identity, "")
     if different:
         raise ConfigError(f"{recorded}: this run would be another one here, so it can't replay: {different}")
     return replace(run, recorded=recorded)
@@ -136,8 +129,7 @@ def _same(run: RunPlan, recorded: Path) -> RunPlan:
 
 def begin(study: Path, out: Path, unfinished: Sequence[Path]) -> None:
     """Write the study's header and grid, and take over what can't be replayed."""
-    header: Json = read_json(study / "study.json")
-    open_study(out, header)
+    open_study(out, read_study(study))
     shutil.copyfile(study / "launches.jsonl", out / "launches.jsonl")
     for folder in unfinished:
         place = out / folder.relative_to(study)

@@ -1,27 +1,62 @@
-"""Looking for damage in what was recorded: a store, an export, or a study, and whether that would replay."""
+"""Whether what was recorded is whole, and whether a strategy still decides what its journal says.
+
+`find_damage` looks at a store, an export, or a study, and whether that would replay (`mlesearch cassette verify PATH`);
+`verify_run` asks a run's strategy again (`mlesearch verify RUN`).
+"""
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from mlesearch.config.build import proposal_rng
 from mlesearch.config.resources import ProcessResources
-from mlesearch.storage.codec import Json
+from mlesearch.engine.strategy_fold import StrategyFold, verify
+from mlesearch.models.protocol import replicate_entropy
+from mlesearch.optimizers.base import factory
+from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.documents import RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.journal import read
+from mlesearch.storage.events import Event
+from mlesearch.storage.journal import JOURNAL, read
 from mlesearch.storage.layout import run_folders
+from mlesearch.storage.nouns import ProposalJson
 from mlesearch.storage.store import Store, open_store
 from mlesearch.study.archive import CALLS, EXECUTIONS, STORES, Contents, checked, find_store, lines_of, opened
+from mlesearch.study.fold import check_run_folder
 from mlesearch.study.replay import plan_replay
-from mlesearch.types import MlesearchError
+from mlesearch.study.summary import direction_of
+from mlesearch.types import Context, MlesearchError, Problem
 
 _HOW = {CALLS: "cassette=record", EXECUTIONS: "sandbox.exec_store=record"}
 
 
-def verify(path: Path) -> tuple[Contents, list[str]]:
+def verify_run(folder: Path) -> int:
+    """Replay a run's journal against a new strategy of this version; returns the number of decisions compared.
+
+    Raises:
+        ConfigError: no run is in this folder.
+        ReplayMismatch: the first decision that differs.
+    """
+    check_run_folder(folder)
+    run = read_run(folder)
+    header, events = read(folder / JOURNAL)
+    blobs = Blobs(folder / "blobs")
+    identity = run["identity"]
+    entropy = replicate_entropy(identity["task"]["id"], identity["seed"])
+    problem = Problem(direction_of(run), identity["budget"]["steps"], Context(identity["context"]["rule"]))
+    strategy = identity["strategy"]
+    optimizer = factory(strategy["kind"])(strategy["params"], problem, partial(proposal_rng, entropy))
+    fold = StrategyFold(optimizer, folder / JOURNAL, header)
+    return verify(events, fold, lambda e: [tuple(v) for v in json.loads(blobs.get(e["blob"]))])
+
+
+def find_damage(path: Path) -> tuple[Contents, list[str]]:
     """Look at a store, an export, or a study: what it holds, and everything that is wrong with it.
 
     Of a study, every reply, embedding and execution in its journals is looked for in its stores, and a replay is
@@ -30,8 +65,8 @@ def verify(path: Path) -> tuple[Contents, list[str]]:
     Raises:
         ConfigError: it is none of the three; or an export that can't be trusted.
     """
-    if (path / "study.json").exists():
-        return _verify_study(path)
+    if (path / STUDY).exists():
+        return _damage_of_study(path)
     if path.is_file() and zipfile.is_zipfile(path):
         with opened(path) as file:
             sums = checked(file, path)
@@ -41,10 +76,10 @@ def verify(path: Path) -> tuple[Contents, list[str]]:
                     counts[member] += "address" in line["fields"]
                     if Entry(line["fields"], {}).key != line["key"]:
                         wrong.append(f"{member}: the entry {line['key']} holds what belongs to another key")
-            runs = sum(name.endswith("/run.json") for name in sums)
+            runs = sum(name.endswith(f"/{RUN}") for name in sums)
             return Contents(runs, counts[CALLS], counts[EXECUTIONS]), wrong
     with closing(open_store(path, "files" if path.is_dir() else "sqlite", must_exist=True)) as store:
-        counts, wrong, _ = _verify_store(store)
+        counts, wrong, _ = _damage_of_store(store)
     return Contents(0, counts[CALLS], counts[EXECUTIONS]), wrong
 
 
@@ -52,7 +87,7 @@ Kept = set[tuple[str, str, str | None]]
 """What a store holds: kinds and addresses, each with the digest of its prompt or program, and once with None."""
 
 
-def _verify_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
+def _damage_of_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
     """How many calls and executions a store holds, its damaged entries, and where the others belong."""
     counts: Counter[str] = Counter()
     wrong, kept = [], Kept()
@@ -70,7 +105,7 @@ def _verify_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
     return counts, wrong, kept
 
 
-def _verify_study(study: Path) -> tuple[Contents, list[str]]:
+def _damage_of_study(study: Path) -> tuple[Contents, list[str]]:
     wrong: list[str] = []
     counts: Counter[str] = Counter()
     kept: dict[str, Kept] = {}
@@ -80,13 +115,13 @@ def _verify_study(study: Path) -> tuple[Contents, list[str]]:
             wrong.append(f"{study}: no store of {name} here; record with {_HOW[member]}")
             continue
         with closing(store):
-            found, damaged, kept[member] = _verify_store(store)
+            found, damaged, kept[member] = _damage_of_store(store)
         counts += found
         wrong += damaged
     folders = list(run_folders(study))
     for folder in folders:
         try:
-            events = read(folder / "journal.jsonl")[1]
+            events = read(folder / JOURNAL)[1]
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
             continue
@@ -100,21 +135,23 @@ def _verify_study(study: Path) -> tuple[Contents, list[str]]:
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
 
 
-def _missing(id: str, events: Sequence[Json], kept: dict[str, Kept]) -> Iterator[str]:
+def _missing(id: str, events: Sequence[Event], kept: dict[str, Kept]) -> Iterator[str]:
     """What the events of a run tell of and its stores lack."""
-    asked = {}
+    asked: dict[int, ProposalJson] = {}
     for e in events:
-        if e["type"] == "asked":
-            asked[e["p"]["id"]] = e["p"]
-        elif e["type"] in ("reply", "review") and CALLS in kept:
-            address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{e['op']}/{e['attempt']}"
-            if ("call", address, e.get("prompt")) not in kept[CALLS]:
-                yield f"{id}: the call {address} is in the journal and not in the cassette"
-        elif e["type"] == "embedded" and e["usage"] and CALLS in kept:  # what calls nobody is not recorded
-            address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
-            if ("embedding", address, None) not in kept[CALLS]:
-                yield f"{id}: the embedding {address} is in the journal and not in the cassette"
-        elif e["type"] in ("executed", "revalidated") and EXECUTIONS in kept:
-            address = f"{id}/{e['id']}" + (f"/split-{e['split']}" if e["type"] == "revalidated" else "")
-            if ("execution", address, e.get("program")) not in kept[EXECUTIONS]:
-                yield f"{id}: the execution {address} is in the journal and not in the store"
+        match e["type"]:
+            case "asked":
+                asked[e["p"]["id"]] = e["p"]
+            case "reply" | "review" if CALLS in kept:
+                address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{e['op']}/{e['attempt']}"
+                if ("call", address, e.get("prompt")) not in kept[CALLS]:
+                    yield f"{id}: the call {address} is in the journal and not in the cassette"
+            case "embedded" if e["usage"] and CALLS in kept:  # what calls nobody is not recorded
+                address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
+                if ("embedding", address, None) not in kept[CALLS]:
+                    yield f"{id}: the embedding {address} is in the journal and not in the cassette"
+            case "executed" | "revalidated" if EXECUTIONS in kept:
+                split = f"/split-{e['split']}" if e["type"] == "revalidated" else ""
+                program = e["program"] if e["type"] == "executed" else None
+                if ("execution", f"{id}/{e['id']}{split}", program) not in kept[EXECUTIONS]:
+                    yield f"{id}: the execution {id}/{e['id']}{split} is in the journal and not in the store"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ import numpy as np
 
 from mlesearch.tasks import folder, grading, leaderboard, submission
 from mlesearch.tasks.protocol import Grade, Medal, Task
-from mlesearch.types import ConfigError, Direction
+from mlesearch.types import ConfigError, Direction, Finding, Level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,31 +23,6 @@ ODD, FAR = 0.95, 0.99
 of the way from the one to the other is worth a look; more than `FAR` means that the board is on another scale."""
 
 SAME = 1e-9
-
-
-class Level(enum.StrEnum):
-    """How grave a finding is."""
-
-    ERROR = "error"  # results on this task would be wrong
-    WARNING = "warning"  # look at it; it may be right
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong with a task.
-
-    Attributes:
-        level: error or warning.
-        check: which check found it, one word.
-        text: what is wrong, where, and what to do.
-    """
-
-    level: Level
-    check: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.level} ({self.check}): {self.text}"
 
 
 def check(task: Task | str | Path) -> list[Finding]:

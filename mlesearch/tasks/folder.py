@@ -13,7 +13,6 @@ grade.py          optional: grade(submission, answers) -> float
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import math
 import re
@@ -25,7 +24,7 @@ import yaml
 
 from mlesearch.tasks import leaderboard, metrics, sources
 from mlesearch.tasks.protocol import Task, Thresholds, Validation
-from mlesearch.types import ConfigError, Direction
+from mlesearch.types import ConfigError, Direction, did_you_mean
 
 MINI = Path(__file__).parent / "data" / "mini"
 DECLARED = "task.yaml"
@@ -59,11 +58,6 @@ _HASHED_WHOLE_BYTES = 16 * 2**20
 """Public files above this enter a task's version by name and size only."""
 
 
-def _close(word: str, known: Iterable[str]) -> str:
-    match = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
-
-
 def names() -> tuple[str, ...]:
     """The names of the mini suite, sorted. Reads no file."""
     return tuple(sorted(path.name for path in MINI.iterdir() if (path / DECLARED).is_file()))
@@ -83,7 +77,8 @@ def locate(name_or_path: str | Path) -> Path:
         folder = sources.folder(name_or_path)
     listed = f"tasks: {', '.join(known)}, or the path of a task folder"
     if not folder.is_dir():
-        raise ConfigError(f"unknown task {str(name_or_path)!r}{_close(str(name_or_path), known)} ({listed})")
+        hint = did_you_mean(str(name_or_path), known, clause=True)
+        raise ConfigError(f"unknown task {str(name_or_path)!r}{hint} ({listed})")
     if not (folder / DECLARED).is_file():
         raise ConfigError(f"task folder {folder}: no {DECLARED} in it; a task folder starts with one ({listed})")
     return folder
@@ -104,7 +99,8 @@ def declared(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected keys and values, such as `id: my-task`; found {type(content).__name__}")
     for key, value in content.items():
         if key not in _KEYS:
-            raise ConfigError(f"{path}: unknown key {key!r}{_close(str(key), _KEYS)} (allowed: {', '.join(_KEYS)})")
+            hint = did_you_mean(str(key), _KEYS, clause=True)
+            raise ConfigError(f"{path}: unknown key {key!r}{hint} (allowed: {', '.join(_KEYS)})")
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
             wanted = " or ".join(kind.__name__ for kind in _KEYS[key])
             raise ConfigError(f"{path}: {key} is {value!r}; expected {wanted}")
@@ -119,7 +115,8 @@ def declared(folder: Path) -> dict[str, Any]:
 def _one_of(path: Path, key: str, value: str, allowed: Iterable[str]) -> str:
     allowed = list(allowed)
     if value not in allowed:
-        raise ConfigError(f"{path}: {key} is {value!r}; allowed: {', '.join(allowed)}{_close(value, allowed)}")
+        hint = did_you_mean(value, allowed, clause=True)
+        raise ConfigError(f"{path}: {key} is {value!r}; allowed: {', '.join(allowed)}{hint}")
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import functools
 import itertools
 import math
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from mlesearch.tasks import medals
 from mlesearch.tasks.protocol import Thresholds
-from mlesearch.types import ConfigError, Direction
+from mlesearch.types import ConfigError, Direction, did_you_mean
 
 BOARD = "leaderboard.csv"
 THRESHOLDS = "thresholds.csv"
@@ -130,7 +129,6 @@ def mlebench_thresholds(competition_id: str) -> tuple[Thresholds, Direction]:
     """
     table = _mlebench()
     if competition_id not in table:
-        close = difflib.get_close_matches(competition_id, table, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(competition_id, table, clause=True)
         raise ConfigError(f"unknown mle-bench competition {competition_id!r} (of {len(table)} known){hint}")
     return table[competition_id]

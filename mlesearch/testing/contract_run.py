@@ -49,7 +49,7 @@ class Checked:
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
-    def words(self, promise: str) -> str:
+    def describe(self, promise: str) -> str:
         """Of one promise: how many of its checks passed. Those of memory prove its verdict too."""
         promise = "memory_hard" if promise == "oom_signal" else promise
         passed = self.passed.get(promise, 0)

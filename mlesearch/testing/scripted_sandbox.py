@@ -8,7 +8,7 @@ from typing import Any
 from mlesearch.sandbox.protocol import Job, Slot, Spec
 from mlesearch.types import Artefact, Captured, ExecResult, ExecStatus, SandboxUnavailable
 
-Script = Callable[[Job], Mapping[str, Any]]
+JobScript = Callable[[Job], Mapping[str, Any]]
 KEYS = ("status", "submission", "stdout", "stderr", "wall_us", "reason")
 
 
@@ -27,7 +27,7 @@ class ScriptedSandbox:
 
     name = "scripted"
 
-    def __init__(self, script: Script, promises: tuple[str, ...] = ()) -> None:
+    def __init__(self, script: JobScript, promises: tuple[str, ...] = ()) -> None:
         self._script = script
         self._promises = promises
         self.jobs: list[str] = []

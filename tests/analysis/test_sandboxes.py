@@ -16,7 +16,7 @@ from mlesearch.analysis.results import analyse
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.tables import Tables
 from mlesearch.analysis.wording import sandbox_sentence
-from tests.analysis.test_report import Page
+from tests.support.html_page import Page
 from tests.support.synthetic_study import synthetic, write
 
 Chosen = Callable[[pd.Series], bool]

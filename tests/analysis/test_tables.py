@@ -13,10 +13,11 @@ from mlesearch.analysis import accounts
 from mlesearch.analysis.claim import arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.curves import axis_points, best_so_far, mean_curve
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.schema import CALLS, NODES, RUNS, typed
+from mlesearch.analysis.schema import typed
 from mlesearch.analysis.tables import apply_policy, read, validate
 from mlesearch.analysis.terminal import medal_rows, medal_table
 from mlesearch.analysis.wording import declaration
+from mlesearch.storage.columns import CALLS, NODES, RUNS
 from mlesearch.types import ConfigError
 from tests.support.synthetic_study import synthetic, write
 

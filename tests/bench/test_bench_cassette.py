@@ -60,12 +60,12 @@ def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.benchmark(group="one call held and settled in a shared budget")
-def test_a_purse(benchmark, tmp_path: Path) -> None:
-    purse = SharedBudget(tmp_path / "budgets.db", SpendingCaps(10**15, 10**15))
+def test_a_shared_budget(benchmark, tmp_path: Path) -> None:
+    budget = SharedBudget(tmp_path / "budgets.db", SpendingCaps(10**15, 10**15))
 
     def pay() -> None:
-        purse.settle(purse.hold("cell", 1_000, 60.0), 10)
+        budget.settle(budget.hold("cell", 1_000, 60.0), 10)
 
     benchmark.pedantic(pay, rounds=CALLS, warmup_rounds=20)
-    assert purse.account().held_nusd == 0
-    purse.close()
+    assert budget.account().held_nusd == 0
+    budget.close()

@@ -28,12 +28,12 @@ def test_engine_overhead(benchmark, tmp_path, nodes):
     engine = Engine(made)
 
     def one() -> None:
-        told = len(engine._nodes)
-        while len(engine._nodes) == told:
+        told = len(engine.nodes)
+        while len(engine.nodes) == told:
             engine.advance()
 
     for _ in range(nodes):
         one()
     benchmark.pedantic(one, rounds=1_000, warmup_rounds=20)
-    assert len(engine._nodes) >= nodes
+    assert len(engine.nodes) >= nodes
     made.folder.close()

@@ -23,8 +23,8 @@ import sklearn
 
 from mlesearch.sandbox import bench, ladder
 from mlesearch.sandbox.protocol import Job, Sandbox
+from tests.support.paths import ROOT, SUPPORT
 
-ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 PROGRAMS = 50
 SETTLE = 4.0
@@ -139,7 +139,7 @@ def peers(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], ...]]:
         for half in range(2):
             folder = tmp_path / str(half)
             folder.mkdir()
-            driver = str(Path(__file__).parents[1].joinpath("support", "peers_interpreter.py"))
+            driver = str(SUPPORT / "peers_interpreter.py")
             process = subprocess.Popen(
                 [str(PEERS), "-I", driver], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )

@@ -8,7 +8,6 @@ one proposal: 0.2 ms, and 0.4 ms for ml_master and gome, so 2 and 4 ms a round.
 """
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,9 @@ import yaml
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import FAILURES, Scenario, a_diagnosis, a_hypothesis
 from mlesearch.types import Hypothesis, Op, Outcome, Problem, Proposal, Status
+from tests.support.paths import ROOT
 
-CONF = Path(__file__).parents[2] / "conf" / "strategy"
+CONF = ROOT / "conf" / "strategy"
 SIZES = (50, 1_000, 10_000)
 PER_ROUND = 10
 POOL = 512

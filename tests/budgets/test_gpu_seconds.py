@@ -13,8 +13,8 @@ from mlesearch.cli.main import main
 from mlesearch.engine.parts import RunStatus
 from mlesearch.sandbox.protocol import Job, Slot
 from mlesearch.types import ExecResult
-from tests.engine.test_loop import _copy, comparable, events
 from tests.support import toy_run
+from tests.support.journals import comparable, copy_cut, events
 from tests.support.toy_run import ToySandbox
 
 
@@ -49,7 +49,7 @@ def test_a_killed_run_has_spent_what_its_journal_says(tmp_path: Path) -> None:
     lines = (whole / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for cut in range(1, len(lines)):
         folder = tmp_path / f"cut{cut}"
-        _copy(whole, folder, lines[:cut])
+        copy_cut(whole, folder, lines[:cut])
         sandbox = OnGpu(wall_us=3_000_000)
         toy_run.run(folder, budget=limit, sandbox=sandbox)
         assert comparable(folder) == comparable(whole)

@@ -17,18 +17,19 @@ from mlesearch.cli import doctor
 from mlesearch.cli import sandbox as machine
 from mlesearch.cli.main import main
 from mlesearch.sandbox import environment, ladder
-from mlesearch.sandbox import gpus as gpu_room
 from mlesearch.sandbox.bench import Speed, cold_s, table, task, throughput, warm_s
+from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.inside import landlock
+from mlesearch.sandbox.promises import Degree, Promise
 from mlesearch.sandbox.protocol import GIB, PROMISES
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.testing import contract_checks, contract_run
 from mlesearch.testing.sandbox_contract import SandboxContract
-from mlesearch.types import ConfigError, SandboxUnavailable
+from mlesearch.types import ConfigError, Level, SandboxUnavailable
 from tests.support.gpu_machine import answer, entry, gpus, install
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
 
@@ -39,28 +40,28 @@ def test_every_lack_comes_with_what_to_do() -> None:
     findings = list(doctor.examine())
     assert [f.subject for f in findings][:4] == ["python", "packages", "disk", "machine"]
     assert {"docker", "bubblewrap", "local", "sandbox=auto", "gpu"} <= {f.subject for f in findings}
-    assert all(f.todo for f in findings if f.level is doctor.Level.LACK)
-    assert findings[0].level is doctor.Level.OK
+    assert all(f.todo for f in findings if f.level is Level.ERROR)
+    assert findings[0].level is Level.OK
     for finding in findings:
-        assert str(finding).count("\n") == bool(finding.todo)
+        assert doctor.line(finding).count("\n") == bool(finding.todo)
 
 
 @pytest.mark.parametrize(
     ("version", "level"),
-    [((3, 10, 9), "LACK"), ((3, 11, 0), "ok"), ((3, 13, 5), "ok"), ((3, 14, 0), "LACK")],
+    [((3, 10, 9), Level.ERROR), ((3, 11, 0), Level.OK), ((3, 13, 5), Level.OK), ((3, 14, 0), Level.ERROR)],
 )
-def test_pythons(version: tuple[int, int, int], level: str) -> None:
+def test_pythons(version: tuple[int, int, int], level: Level) -> None:
     found = doctor.python(version, "/usr/bin/python3")
-    assert found.level == level
-    assert found.found.startswith(".".join(map(str, version)))
-    assert ("3.11 to 3.13" in found.todo) == (level == "LACK")
+    assert found.level is level
+    assert found.text.startswith(".".join(map(str, version)))
+    assert ("3.11 to 3.13" in found.todo) == (level is Level.ERROR)
 
 
-@pytest.mark.parametrize(("free", "level"), [(GIB - 1, "LACK"), (5 * GIB, "note"), (50 * GIB, "ok")])
-def test_disks(free: int, level: str) -> None:
+@pytest.mark.parametrize(("free", "level"), [(GIB - 1, Level.ERROR), (5 * GIB, Level.WARNING), (50 * GIB, Level.OK)])
+def test_disks(free: int, level: Level) -> None:
     found = doctor.disk(free, Path("/tmp"))
-    assert found.level == level
-    assert ("MLESEARCH_SCRATCH" in found.todo) == (level == "LACK")
+    assert found.level is level
+    assert ("MLESEARCH_SCRATCH" in found.todo) == (level is Level.ERROR)
 
 
 def test_without_a_scratch_folder_the_rest_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,19 +72,19 @@ def test_without_a_scratch_folder_the_rest_is_looked_at(monkeypatch: pytest.Monk
     finally:
         ladder._probe.cache_clear()
     disk = findings["disk"]
-    assert disk.level is doctor.Level.LACK
-    assert disk.found.startswith("no scratch folder at /proc/nowhere/mlesearch-")
+    assert disk.level is Level.ERROR
+    assert disk.text.startswith("no scratch folder at /proc/nowhere/mlesearch-")
     assert "MLESEARCH_SCRATCH" in disk.todo
     assert list(findings)[:3] == ["python", "packages", "disk"]
     assert {"machine", "docker", "bubblewrap", "local", "sandbox=auto", "gpu"} <= set(findings)
-    assert findings["local"].level is doctor.Level.NOTE
-    assert findings["sandbox=auto"].level is doctor.Level.LACK
+    assert findings["local"].level is Level.WARNING
+    assert findings["sandbox=auto"].level is Level.ERROR
 
 
 def test_a_rung_that_does_not_work_is_a_note_with_its_remedy() -> None:
-    absent = tuple(ladder.Promise(name, ladder.Degree.ABSENT, "") for name in PROMISES)
-    degrees = {"net_off": ladder.Degree.HELD, "oom_signal": ladder.Degree.ADVISORY}
-    held = tuple(ladder.Promise(name, degree, "") for name, degree in degrees.items())
+    absent = tuple(Promise(name, Degree.ABSENT, "") for name in PROMISES)
+    degrees = {"net_off": Degree.HELD, "oom_signal": Degree.ADVISORY}
+    held = tuple(Promise(name, degree, "") for name, degree in degrees.items())
     docker, local = doctor.rungs(
         (
             ladder.Rung("docker", False, "no daemon answers", "start it", absent),
@@ -91,8 +92,8 @@ def test_a_rung_that_does_not_work_is_a_note_with_its_remedy() -> None:
             ladder.Rung("unsafe", True, "", "", absent),
         )
     )
-    assert (docker.level, docker.found, docker.todo) == ("note", "does not work: no daemon answers", "start it")
-    assert (local.level, local.found) == ("ok", "works; it promises net_off, oom_signal (advisory)")
+    assert (docker.level, docker.text, docker.todo) == (Level.WARNING, "does not work: no daemon answers", "start it")
+    assert (local.level, local.text) == (Level.OK, "works; it promises net_off, oom_signal (advisory)")
 
 
 def test_no_rung_at_all_is_a_lack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,23 +101,23 @@ def test_no_rung_at_all_is_a_lack(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ConfigError("no rung works on this machine")
 
     monkeypatch.setattr(ladder, "choose", refuse)
-    assert doctor.chosen().level is doctor.Level.LACK
+    assert doctor.chosen().level is Level.ERROR
 
 
 def test_gpus_are_tried_one_by_one() -> None:
-    def computed(gpu: gpu_room.Gpu) -> str:
+    def computed(gpu: devices.Gpu) -> str:
         if gpu.index == 1:
             raise SandboxUnavailable("a small computation failed: no kernel image")
         return "torch multiplied two matrices in 0.4 s"
 
-    inventory = gpu_room.Inventory(gpus(2), "left out, since they are split into MIG instances: GPU-9")
+    inventory = devices.Inventory(gpus(2), "left out, since they are split into MIG instances: GPU-9")
     good, bad, note = doctor.gpu_findings(inventory, computed)
-    assert (good.level, bad.level, note.level) == ("ok", "LACK", "note")
-    assert good.found == "0: Fake 9000, 24 GiB: torch multiplied two matrices in 0.4 s"
-    assert "no kernel image" in bad.found
+    assert (good.level, bad.level, note.level) == (Level.OK, Level.ERROR, Level.WARNING)
+    assert good.text == "0: Fake 9000, 24 GiB: torch multiplied two matrices in 0.4 s"
+    assert "no kernel image" in bad.text
     assert "CUDA_VISIBLE_DEVICES" in bad.todo
-    (none,) = doctor.gpu_findings(gpu_room.Inventory(said="nvidia-smi is not installed"), computed)
-    assert (none.level, none.found) == ("note", "none: nvidia-smi is not installed")
+    (none,) = doctor.gpu_findings(devices.Inventory(said="nvidia-smi is not installed"), computed)
+    assert (none.level, none.text) == (Level.WARNING, "none: nvidia-smi is not installed")
 
 
 def test_a_gpu_without_a_driver_fails_its_computation_in_one_line(
@@ -167,7 +168,7 @@ def test_the_command_counts_what_is_lacking(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    lacks = sum(f.level is doctor.Level.LACK for f in doctor.examine())
+    lacks = sum(f.level is Level.ERROR for f in doctor.examine())
     assert lacks >= 1  # the GPU that is listed can't compute
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
@@ -179,7 +180,7 @@ def test_the_command_counts_what_is_lacking(
 # sandbox check
 
 
-CHECKS = sorted(name for name in vars(SandboxContract) if name.startswith("test_"))
+CHECKS = sorted(name for name in dir(SandboxContract) if name.startswith("test_"))
 
 
 def test_every_promise_that_can_be_proved_has_checks() -> None:
@@ -193,14 +194,14 @@ def test_every_promise_that_can_be_proved_has_checks() -> None:
 
 def test_a_promise_in_words() -> None:
     checked = contract_run.Checked({"net_off": 3, "memory_hard": 1}, [("memory_hard", "test_x", "it failed")])
-    assert checked.words("net_off") == "3 of 3 checks"
-    assert checked.words("memory_hard") == checked.words("oom_signal") == "1 of 2 checks"
-    assert checked.words("gpu_pinned") == "no check"
+    assert checked.describe("net_off") == "3 of 3 checks"
+    assert checked.describe("memory_hard") == checked.describe("oom_signal") == "1 of 2 checks"
+    assert checked.describe("gpu_pinned") == "no check"
 
 
 def test_a_failed_check_fails_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    held = tuple(ladder.Promise(name, ladder.Degree.HELD, "by something") for name in PROMISES)
-    absent = tuple(ladder.Promise(name, ladder.Degree.ABSENT, "") for name in PROMISES)
+    held = tuple(Promise(name, Degree.HELD, "by something") for name in PROMISES)
+    absent = tuple(Promise(name, Degree.ABSENT, "") for name in PROMISES)
     rungs = (
         ladder.Rung("docker", False, "no daemon answers", "start it", absent),
         ladder.Rung("local", True, "", "", held, ("weaker in one way",)),

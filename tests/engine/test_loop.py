@@ -1,9 +1,7 @@
 """The only loop: budgets, failures, workers, and what a journal makes repeatable."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +9,13 @@ import pytest
 from mlesearch.budgets.meter import JUDGEMENTS_PER_STEP, Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
-from mlesearch.engine.resume import BadProposal, ReplayMismatch
+from mlesearch.engine.proposals import BadProposal
+from mlesearch.engine.strategy_fold import ReplayMismatch
 from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
-from mlesearch.storage.codec import Json
 from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
 from mlesearch.types import (
     Direction,
     Op,
-    Outcome,
     Proposal,
     SandboxUnavailable,
     Usage,
@@ -27,47 +23,11 @@ from mlesearch.types import (
     VerdictKind,
 )
 from tests.support import toy_run
+from tests.support.journals import comparable, copy_cut, events
+from tests.support.scripted_strategy import Scripted, drafts
 from tests.support.toy_run import ToyModel, ToySandbox
 
 STRATEGIES = ("random", "greedy", "mcts", "gome")
-
-
-def events(folder: Path, kind: str | None = None) -> list[Json]:
-    found = read(folder / "journal.jsonl")[1]
-    return [e for e in found if kind is None or e["type"] == kind]
-
-
-def comparable(folder: Path) -> list[object]:
-    return [without_durations(e) for e in events(folder)]
-
-
-class Scripted:
-    """A strategy that proposes what a test wrote, and remembers what it was told."""
-
-    def __init__(self, *proposals: Proposal, verdicts: dict[int, tuple[Verdict, ...]] | None = None) -> None:
-        self.proposals = list(proposals)
-        self.asked = 0
-        self.used: list[float] = []
-        self.told: list[Outcome] = []
-        self.verdicts = verdicts or {}
-
-    def __call__(self, params: object, problem: object, rng: object) -> "Scripted":
-        return self
-
-    def ask(self, used: float) -> Proposal | None:
-        self.used.append(used)
-        if self.asked == len(self.proposals):
-            return None
-        self.asked += 1
-        return self.proposals[self.asked - 1]
-
-    def tell(self, outcome: Outcome) -> Sequence[Verdict]:
-        self.told.append(outcome)
-        return self.verdicts.get(outcome.id, ())
-
-
-def drafts(n: int) -> list[Proposal]:
-    return [Proposal(i, Op.DRAFT) for i in range(n)]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -109,10 +69,6 @@ def test_virtual_workers_are_repeatable(tmp_path, strategy):
     ]
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("review", [True, False])
 def test_a_run_cut_after_any_event_goes_on_to_the_same_journal(tmp_path, strategy, review):
@@ -122,7 +78,7 @@ def test_a_run_cut_after_any_event_goes_on_to_the_same_journal(tmp_path, strateg
     for cut in range(1, len(lines)):
         folder = tmp_path / f"cut{cut}"
         model, sandbox = ToyModel(), ToySandbox()
-        _copy(whole, folder, lines[:cut])
+        copy_cut(whole, folder, lines[:cut])
         done = [json.loads(x) for x in lines[1:cut]]
         toy_run.run(folder, strategy=strategy, review=review, budget=Budget(steps=6), model=model, sandbox=sandbox)
         assert comparable(folder) == comparable(whole)
@@ -137,16 +93,6 @@ def test_a_run_cut_after_any_event_goes_on_to_the_same_journal(tmp_path, strateg
         assert len({g["id"] for g in grades}) == len(grades)
 
 
-def _copy(whole: Path, folder: Path, lines: Sequence[bytes]) -> None:
-    """What a kill after these lines leaves (blobs and grades may be ahead of the journal, never behind)."""
-    folder.mkdir()
-    (folder / "journal.jsonl").write_bytes(b"".join(lines))
-    (folder / "blobs").symlink_to(whole / "blobs")
-    ran = {e["id"] for x in lines[1:] if (e := json.loads(x))["type"] in ("executed", "told")}
-    grades = [g for g in (whole / "grades.jsonl").read_text().splitlines(keepends=True) if json.loads(g)["id"] in ran]
-    (folder / "grades.jsonl").write_text("".join(grades))
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_of_four_threads_replays_from_any_prefix_of_its_own_journal(tmp_path, strategy):
     whole = tmp_path / "whole"
@@ -154,7 +100,7 @@ def test_a_run_of_four_threads_replays_from_any_prefix_of_its_own_journal(tmp_pa
     lines = (whole / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for cut in range(1, len(lines), 7):
         folder = tmp_path / f"cut{cut}"
-        _copy(whole, folder, lines[:cut])
+        copy_cut(whole, folder, lines[:cut])
         end = toy_run.run(folder, strategy=strategy, workers=4, budget=Budget(steps=16))
         assert end.status is RunStatus.COMPLETED
         kept = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)

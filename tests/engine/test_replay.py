@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import EngineParts, RunStatus
+from mlesearch.engine.parts import EngineParts, Revalidate, RunStatus
 from mlesearch.engine.replay import Recording, ReplayDiffers
 from mlesearch.models.protocol import Reply, Request
 from mlesearch.models.recorded import prompt_digest
@@ -98,12 +98,13 @@ def _parts(folder: Path, kept: Kept, recording: Recording | None = None, **optio
     model, sandbox = Model(), Sandbox()
     model.kept = sandbox.kept = kept
     made = toy_run.parts(folder, model=model, sandbox=sandbox, **options)  # type: ignore[arg-type]
+    made = replace(made, revalidate=Revalidate(toy_run.ToySplits(folder)))
     if recording is None:
         return made
     made.folder.close()
     (folder / "journal.jsonl").unlink()
     record = RunFolder(folder, {}, durable=False, keep_prompts=False, recording=recording)
-    return replace(made, folder=record, recording=recording)
+    return replace(made, folder=record, execution=replace(made.execution, recording=recording))
 
 
 def _record(folder: Path, kept: Kept, stops: list[int], kills: list[int] | None = None, **options: object) -> RunStatus:
@@ -146,6 +147,7 @@ BUDGETS = st.sampled_from(
             "workers": st.integers(1, 4),
             "strategy": st.sampled_from(["greedy", "mcts", "gome", "random"]),
             "budget": BUDGETS,
+            "selection": st.sampled_from(["best_validation", "revalidate"]),
         }
     ),
     st.lists(st.integers(0, 5), max_size=3),
@@ -192,7 +194,8 @@ def test_a_killed_replay_goes_on(tmp_path: Path) -> None:
             keep_prompts=False,
             recording=(recording := Recording(tmp_path / "recorded/journal.jsonl")),
         )
-        Engine(replace(made, folder=record, recording=recording)).run()
+        execution = replace(made.execution, recording=recording)
+        Engine(replace(made, folder=record, execution=execution)).run()
         record.close()
         assert (tmp_path / "replayed/journal.jsonl").read_bytes() == b"".join(whole)
 

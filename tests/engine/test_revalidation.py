@@ -1,28 +1,21 @@
-"""The final choice by fresh validation splits: in a toy run, on real folders, and from the command line."""
+"""The final choice by fresh validation splits: in a toy run."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import RunStatus
+from mlesearch.engine.parts import Revalidate, RunStatus
 from mlesearch.engine.revalidation import Rounds
 from mlesearch.engine.selection import Selection
-from mlesearch.sandbox.protocol import Spec
-from mlesearch.tasks.folder import load
-from mlesearch.tasks.grading import score_frame, score_validation
-from mlesearch.tasks.resplit import check_resplit, resplit
 from mlesearch.types import (
-    ConfigError,
     Direction,
     Node,
     Op,
@@ -31,11 +24,10 @@ from mlesearch.types import (
     Verdict,
     VerdictKind,
 )
-from tests.engine.test_loop import Killed, Scripted, _copy, comparable, drafts, events
 from tests.support import toy_run
-from tests.support.task_maker import make_task, write_csv
-from tests.support.toy_run import ToyModel, ToyScorer
-from tests.system.test_cli import cli
+from tests.support.journals import comparable, copy_cut, events
+from tests.support.scripted_strategy import Scripted, drafts
+from tests.support.toy_run import Killed, ToyModel, ToySplits
 
 
 @dataclass
@@ -53,24 +45,13 @@ class FreshSandbox(toy_run.ToySandbox):
         return super().run(slot, job)
 
 
-class ToySplits:
-    def __init__(self, folder):
-        self.folder, self.made, self.closed = folder, [], 0
-
-    def make(self, seed):
-        self.made.append(seed)
-        return Spec("toy@1", self.folder, (), seed), ToyScorer()
-
-    def close(self):
-        self.closed += 1
-
-
 def run(folder, *, should_stop=lambda: False, k=3, splits=2, selection="revalidate", **options):
     options = {"sandbox": FreshSandbox(), "strategy": Scripted(*drafts(7)), "budget": Budget(steps=6)} | options
     parts = toy_run.parts(folder, selection=selection, **options)
-    parts = replace(parts, splits=ToySplits(folder), revalidate_k=k, revalidate_splits=splits)
+    fresh = ToySplits(folder)
+    parts = replace(parts, revalidate=Revalidate(fresh, k, splits))
     try:
-        return Engine(parts, should_stop).run(), parts.splits
+        return Engine(parts, should_stop).run(), fresh
     finally:
         parts.folder.close()
 
@@ -111,7 +92,7 @@ def test_cut_after_any_event_it_goes_on_to_the_same_journal(tmp_path, workers):
     assert len(lines) - first == 1 + 8 + 1
     for cut in range(first, len(lines)):
         folder, sandbox = tmp_path / f"cut{cut}", FreshSandbox()
-        _copy(whole, folder, lines[:cut])
+        copy_cut(whole, folder, lines[:cut])
         again, _ = run(folder, workers=workers, virtual=workers > 1, sandbox=sandbox)
         assert again.selected == ended.selected
         if workers == 1:
@@ -155,6 +136,24 @@ def test_a_sandbox_that_stays_away_stops_it_to_be_resumed(tmp_path):
     with pytest.raises(SandboxUnavailable):
         run(tmp_path, sandbox=FreshSandbox(fail=away))
     assert run(tmp_path)[0].selected == 4
+
+
+def test_what_other_workers_run_again_is_journaled_when_a_split_can_not_be_made(tmp_path):
+    class Broken(ToySplits):
+        def make(self, seed):
+            if seed == 2:
+                raise OSError("the disk is full")
+            return super().make(seed)
+
+    options = {"strategy": Scripted(*drafts(7)), "budget": Budget(steps=6), "workers": 2}
+    parts = toy_run.parts(tmp_path, selection="revalidate", sandbox=FreshSandbox(), **options)
+    fresh = Broken(tmp_path)
+    with pytest.raises(OSError, match="full"):
+        Engine(replace(parts, revalidate=Revalidate(fresh))).run()
+    parts.folder.close()
+    assert [e["split"] for e in events(tmp_path, "revalidated")] == [1, 1, 1, 1]
+    assert fresh.closed == 1
+    assert run(tmp_path, workers=2)[0].selected == 4
 
 
 def test_the_reserve_of_a_time_budget_pays_for_it_and_only_whole_rounds_count(tmp_path):
@@ -231,110 +230,3 @@ def test_the_winner_against_a_plain_mean(scores, whole, direction):
     expected = next((n for n, m in means.items() if np.isclose(m, best)), None)
     assert rounds.winner == expected
     assert len(list(rounds.left())) == 3 * len(scores) - whole * len(scores) - (whole < 3 and len(scores) > 1)
-
-
-# fresh splits of real folders
-
-
-def frame(path):
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-@pytest.mark.parametrize("name", ["rentals", "canvas", "tickets"])
-def test_a_fresh_split_holds_the_same_rows_divided_anew(tmp_path, name):
-    task = load(name)
-    check_resplit(task)
-    made = []
-    for i, seed in enumerate((1, 1, 2)):
-        (tmp_path / str(i)).mkdir()
-        made.append(resplit(task, seed, tmp_path / str(i)))
-    fresh = made[0]
-    old = {n: frame(task.public_dir / f"{n}.csv") for n in ("train", "validation", "test", "sample_submission")}
-    new = {n: frame(fresh.public_dir / f"{n}.csv") for n in old}
-    key = task.id_column
-    for n, before in old.items():
-        assert list(new[n].columns) == list(before.columns)
-        assert len(new[n]) == len(before)
-    assert new["test"].equals(old["test"])
-    moved = set(new["validation"][key]) - set(old["validation"][key])
-    assert len(moved) > len(old["validation"]) / 3
-    assert set(new["sample_submission"][key]) == set(new["validation"][key]) | set(old["test"][key])
-    # no row and no label changed by a character
-    truth = pd.concat([old["train"], old["validation"].merge(frame(task.private_dir / "validation.csv"), on=key)])
-    again = pd.concat([new["train"], new["validation"].merge(frame(fresh.private_dir / "validation.csv"), on=key)])
-    columns = list(old["train"].columns)
-    by_id = lambda f: f[columns].sort_values(key).reset_index(drop=True)  # noqa: E731  # a function of the test
-    assert by_id(again).equals(by_id(truth))
-    # the labels of the fresh validation rows are not in what a program sees
-    assert not set(task.target_columns) & set(new["validation"].columns)
-    assert not set(new["validation"][key]) & set(new["train"][key])
-    assert fresh.version != task.version
-    files = lambda t: {p.name: p.read_bytes() for p in (*t.public_dir.iterdir(), *t.private_dir.iterdir())}  # noqa: E731
-    assert files(made[0]) == files(made[1])
-    assert files(made[0]) != files(made[2])
-    # answers score perfectly, the old sample is refused
-    perfect = pd.concat([frame(fresh.private_dir / "validation.csv"), frame(fresh.private_dir / "test.csv")])
-    perfect.to_csv(tmp_path / "perfect.csv", index=False)
-    validation = pd.read_csv(fresh.private_dir / "validation.csv")
-    assert score_validation(fresh, tmp_path / "perfect.csv") == score_frame(fresh, validation, validation)
-    assert "unknown" in score_validation(fresh, task.public_dir / "sample_submission.csv").problem
-
-
-def test_other_files_of_a_task_are_kept(tmp_path):
-    folder = make_task(tmp_path / "task")
-    (folder / "public" / "images").mkdir()
-    (folder / "public" / "images" / "1.txt").write_text("pixels")
-    (folder / "public" / "images" / "train.csv").write_text("of another kind")
-    (tmp_path / "split").mkdir()
-    fresh = resplit(load(folder), 5, tmp_path / "split")
-    assert (fresh.public_dir / "images" / "1.txt").read_text() == "pixels"
-    assert (fresh.public_dir / "images" / "train.csv").read_text() == "of another kind"
-    shutil.rmtree(tmp_path / "split")
-    assert (folder / "public" / "images" / "1.txt").read_text() == "pixels"
-
-
-def reported(folder):
-    make_task(folder, validation="reported")
-
-
-def no_train(folder):
-    (make_task(folder) / "public" / "train.csv").unlink()
-
-
-def other_columns(folder):
-    path = make_task(folder) / "public" / "train.csv"
-    path.write_text(path.read_text().replace("id,x,y", "id,z,y"))
-
-
-def equal_ids(folder):
-    write_csv(make_task(folder) / "public" / "train.csv", "id,x,y", ["7,1,2", "1,1,2"])
-
-
-@pytest.mark.parametrize("broken", [reported, no_train, other_columns, equal_ids])
-def test_a_task_that_can_not_be_split_is_refused(tmp_path, broken):
-    broken(tmp_path / "task")
-    with pytest.raises(ConfigError, match=r"^run\.selection: revalidate .*choose best_validation$") as e:
-        check_resplit(load(tmp_path / "task"))
-    assert "\n" not in str(e.value)
-
-
-def test_from_the_command_line(tmp_path):
-    words = ["model=sim_09", "strategy=random", "tasks=[rentals]", "budget.steps=5", "run.selection=revalidate"]
-    done = cli(tmp_path, "run", *words, "run.revalidate_k=2", "sandbox=local")
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "studies" / "main" / "sim_09" / "random" / "base" / "rentals" / "seed-0"
-    reruns = events(folder, "revalidated")
-    candidates = events(folder, "closing")[0]["candidates"]
-    assert len(reruns) == 2 * len(candidates) >= 2
-    assert all(e["score"] is not None for e in reruns), reruns
-    assert cli(tmp_path, "collect", "studies/main").returncode == 0
-    runs = pd.read_parquet(tmp_path / "studies" / "main" / "runs.parquet")
-    assert runs["n_executions"].tolist() == [5 + len(reruns)]
-    assert runs["selected"].tolist() == [events(folder, "ended")[0]["selected"]]
-    assert cli(tmp_path, "verify", str(folder)).returncode == 0
-    assert f"split 1: node {candidates[0]} " in cli(tmp_path, "show", str(folder)).stdout
-
-    make_task(tmp_path / "own", validation="reported")
-    refused = cli(tmp_path, "run", "tasks=[own]", "model=local", "run.selection=revalidate")
-    assert refused.returncode == 2
-    assert cli(tmp_path, "run", "run.selection=revalidate", "run.revalidate_k=0").stderr.count("\n") == 1

@@ -14,9 +14,9 @@ from mlesearch.operators.base import Scene
 from mlesearch.storage import codec
 from mlesearch.storage.journal import read
 from mlesearch.types import Direction, GuidanceKind, Op, Proposal
-from tests.engine.test_loop import Scripted, drafts
-from tests.optimizers.test_contract import PRESETS
 from tests.support import toy_run
+from tests.support.presets import PRESETS
+from tests.support.scripted_strategy import Scripted, drafts
 from tests.support.toy_run import ToyModel, ToySandbox
 
 STEPS = 24
@@ -36,7 +36,7 @@ def searched(folder, strategy, params, operators="aide", score=toy_run.by_formul
     engine.run()
     parts.folder.close()
     prompts = {r.address.proposal: r.messages for r in model.requests if r.address.attempt == 0}
-    return read(folder / "journal.jsonl")[1], engine._nodes, prompts, parts.context
+    return read(folder / "journal.jsonl")[1], engine.nodes, prompts, parts.context
 
 
 def treated(messages, without):

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import itertools
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.models.limits import counters as ledger_module
+from mlesearch.models.limits import counters as counters_module
 from mlesearch.models.limits.breakers import COOL_OFF_S, TRIP, Refused
 from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.windows import MARGIN_S, SILENT_S, SLOT_S, Admitted, Caps, Wait
 from mlesearch.storage import processes
-from tests.support.counter_clock import Clock, moved_clock
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with moved_clock() as clock:
-        yield clock
+from tests.support.call_limits import Clock, busiest, moved_clock
 
 
 def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | None = None) -> Admitted | Wait | Refused:
@@ -34,14 +25,6 @@ def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | Non
 
 
 # windows
-
-
-def busiest(times: Sequence[float], weights: Sequence[int], window_s: float) -> int:
-    """The largest sum of weights in any window."""
-    order = sorted(zip(times, weights, strict=True))
-    at = [t for t, _ in order]
-    sums = [0, *itertools.accumulate(w for _, w in order)]
-    return max(sums[i + 1] - sums[bisect.bisect_right(at, t - window_s)] for i, t in enumerate(at))
 
 
 STEPS = st.lists(
@@ -199,7 +182,7 @@ def test_one_statement_decides_as_all_of_them_do(events, declares) -> None:
         for kind, *how in events:
             clock.now_s += 0.01
             if kind == "pass":
-                clock.now_s += how[0] + ledger_module.KNOWN_S
+                clock.now_s += how[0] + counters_module.KNOWN_S
             elif kind == "ask":
                 model, n, tokens = how
                 asked = ("key", model, declares[n], tokens)
@@ -243,7 +226,7 @@ def test_calls_that_ask_together_are_answered_as_one_after_the_other(caps, befor
         assert isinstance(admit(counters, caps), Admitted)
         for each in before:
             counters.admit_at_once("key", "model", caps, each, 30.0)
-    asking = [ledger_module._Entering("key", "model", caps, each, 30.0) for each in tokens]
+    asking = [counters_module._Entering("key", "model", caps, each, 30.0) for each in tokens]
     together._do_together(asking)
     one_by_one = [in_turn.admit_at_once("key", "model", caps, each, 30.0) for each in tokens]
     assert [call.admitted is None for call in asking] == [answer is None for answer in one_by_one]
@@ -331,7 +314,7 @@ def test_calls_that_are_let_through_together_last_as_long_as_the_longest(clock: 
     assert first.call is not None
     counters.settle(first.call, 1)
     counters._together.finish()
-    counters._do_together([ledger_module._Entering("key", "model", caps, 1, call_s) for call_s in (5.0, 50.0)])
+    counters._do_together([counters_module._Entering("key", "model", caps, 1, call_s) for call_s in (5.0, 50.0)])
     clock.now_s += 10.0
     assert isinstance(admit(counters, caps), Wait)
 
@@ -356,15 +339,15 @@ def test_what_other_processes_learn_is_heard_of_soon(clock: Clock, tmp_path: Pat
 
     assert ask() == Admitted(None, clock.now_s)
     theirs.failed("model", clock.now_s, 5.0)
-    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    clock.now_s += 0.001 + counters_module.KNOWN_S
     assert ask() is None
     assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) is None
     theirs.succeeded("key", "model")
     assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) == Admitted(None, clock.now_s)
-    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    clock.now_s += 0.001 + counters_module.KNOWN_S
     assert ask() == Admitted(None, clock.now_s)
     assert isinstance(admit(theirs, Caps(requests=1)), Admitted)
-    clock.now_s += 0.001 + ledger_module.KNOWN_S
+    clock.now_s += 0.001 + counters_module.KNOWN_S
     assert ask() is None
     ours.failed("model", clock.now_s, None)  # and what it has learned itself at once
     ours.reset_breakers()
@@ -405,8 +388,8 @@ def test_a_call_whose_thread_is_interrupted_takes_no_place(when: str, monkeypatc
     assert isinstance(first, Admitted)
     do = counters._together.do
 
-    def interrupted(job: ledger_module._Entering | ledger_module._Ended) -> None:
-        assert isinstance(job, ledger_module._Entering)
+    def interrupted(job: counters_module._Entering | counters_module._Ended) -> None:
+        assert isinstance(job, counters_module._Entering)
         job.given_up = when != "afterwards"  # else it is found while another thread does the job
         do(job)
         raise KeyboardInterrupt

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from mlesearch.models import price_map
-from mlesearch.models.embed import LitellmEmbedder, make_embedder
 from mlesearch.models.live import client
 from mlesearch.models.live import litellm as live
 from mlesearch.models.live.loop import MAX_IN_FLIGHT
 from mlesearch.models.protocol import (
-    Address,
     AuthFailed,
     BadRequest,
     ContentFilter,
     ContextOverflow,
-    EmbedRequest,
     EmptyReply,
     FatalModelError,
     Message,
@@ -38,53 +30,11 @@ from mlesearch.models.protocol import (
     Sampling,
 )
 from mlesearch.models.registry import make_model
-from mlesearch.models.scripted import ScriptedModel
-from mlesearch.testing import serve
-from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub, serving
-from mlesearch.types import ConfigError, Op
-from tests.support import simulated_prompts
+from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
+from mlesearch.types import ConfigError
+from tests.support.live_calls import ADDRESS, KEY, RETRIES, model, request
 
-KEY = "sk-a-very-secret-key-0123456789"
-PRICE = {"input_usd_per_mtok": 3.0, "output_usd_per_mtok": 15.0, "cached_usd_per_mtok": 0.3}
-QUICK = {"base_s": 0.01, "cap_s": 0.02}
-RETRIES = 2
-ADDRESS = Address("run", 0, 0, Op.DRAFT)
-
-
-def request(deadline_s: float = 20.0, **sampling: object) -> Request:
-    messages = (Message("system", "Be brief."), Message("user", "Hello?"))
-    return Request(messages, Sampling(**sampling), ADDRESS, 1, deadline_s)  # type: ignore[arg-type]  # tests pass what they mean
-
-
-def model(stub: OpenAIStub, **params: object) -> live.LitellmModel:
-    defaults = {
-        "model": "openai/stub-model",
-        "api_base": stub.base_url,
-        "api_key_env": "STUB_KEY",
-        "price": PRICE,
-        "max_retries": RETRIES,
-        "backoff": QUICK,
-        "timeout_s": 10.0,
-    }
-    return live.make("stubbed", {**defaults, **params})
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STUB_KEY", KEY)
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
-
-
-@pytest.fixture
-def stub():
-    with OpenAIStub(lambda _body: Answer("Hello!", 1000, 200, 400, 50), key=KEY, retry_after_s=0.2) as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("stub_key")
 
 
 def test_happy_path_usage_and_cost(stub: OpenAIStub) -> None:
@@ -437,190 +387,6 @@ def _settled_descriptors(target: int = 0) -> int:
             break
         time.sleep(0.05)
     return count
-
-
-def test_embedder_over_http(stub: OpenAIStub) -> None:
-    params = {
-        "kind": "litellm",
-        "model": "openai/stub-embedder",
-        "api_base": stub.base_url,
-        "api_key_env": "STUB_KEY",
-        "price": {"input_usd_per_mtok": 0.02},
-        "max_retries": 1,
-        "backoff": QUICK,
-    }
-    tested = make_embedder(params)
-    assert isinstance(tested, LitellmEmbedder)
-    assert tested.live
-    tested.check()
-    stub.faults.append(Fault.RATE_LIMIT)
-    reply = tested.embed(EmbedRequest(("two words", "one", ""), ADDRESS))
-    assert stub.calls == 2
-    assert reply.usage.input_tokens == 4
-    assert reply.usage.cost_nusd == 80
-    assert all(abs(sum(x * x for x in vector) - 1) < 1e-12 for vector in reply.vectors)
-    again = [tested.embed(EmbedRequest((text,), ADDRESS)).vectors[0] for text in ("two words", "one")]
-    assert list(reply.vectors[:2]) == again  # each text has its own vector, though the stub answers in reverse order
-    assert tested.embed(EmbedRequest((), ADDRESS)).vectors == ()
-    stub.always = Fault.UNAUTHORIZED
-    with pytest.raises(AuthFailed, match="STUB_KEY") as caught:
-        tested.embed(EmbedRequest(("x",), ADDRESS))
-    assert KEY not in str(caught.value)
-
-
-def test_vectors_that_are_no_use_are_paid_for_all_the_same() -> None:
-    params = {"model": "openai/x", "price": {"input_usd_per_mtok": 0.02}, "max_retries": 1, "backoff": QUICK}
-    with OpenAIStub(dimensions=0) as server:
-        tested = make_embedder({"kind": "litellm", "api_base": server.base_url, **params})
-        server.faults.append(Fault.TRUNCATED_JSON)
-        with pytest.raises(EmptyReply, match="2 texts were sent and 0 usable vectors came back") as caught:
-            tested.embed(EmbedRequest(("two words", "one"), ADDRESS))
-    assert (caught.value.usage.calls, caught.value.usage.cost_nusd) == (1, 60)
-    assert caught.value.usage.lost_nusd == (64 + len("two wordsone")) * 20
-
-
-def test_embedder_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
-        make_embedder({"kind": "litellm", "model": "text-embedding-3-small"}).check()  # type: ignore[attr-defined]  # both have it
-
-
-def test_any_model_can_be_served_over_http() -> None:
-    scripted = ScriptedModel(lambda asked: f"{asked.address.op}: {asked.messages[-1].content.splitlines()[0]}")
-    with OpenAIStub(serving(scripted)) as server:
-        tested = model(server)
-        messages = (Message("user", '<job op="improve">\nGo on.\n</job>'),)
-        reply = tested.complete(Request(messages, Sampling(max_tokens=77), ADDRESS, 1, 30.0))
-        tested.complete(Request(messages, Sampling(), ADDRESS, 1, 30.0))
-    assert reply.text == 'improve: <job op="improve">'
-    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (1000, 200)
-    assert scripted.requests[0].sampling.max_tokens == 77
-    assert scripted.requests[0].address != scripted.requests[1].address
-
-
-def test_the_command_serves_engineers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("STUB_KEY")
-    words = [sys.executable, "-m", "mlesearch.testing.serve", "--fault", "overloaded", "--share", "1.0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as served:
-        try:
-            assert served.stdout is not None
-            url = served.stdout.readline().split(" at ")[1].split(";")[0]
-            tested = live.make("m", {"model": "openai/sim_05", "api_base": url, "max_retries": 0})
-            with pytest.raises(RetriesExhausted, match="Overloaded"):
-                tested.complete(request())
-        finally:
-            served.send_signal(signal.SIGINT)
-            assert served.stdout is not None
-            assert served.stdout.read() == "1 requests served\n"
-    assert served.returncode == 0
-    with serve.stub(serve.parser().parse_args([])) as server:
-        prompt = simulated_prompts.ask("rentals", Op.DRAFT)
-        texts = [
-            live.make("m", {"model": f"openai/{name}", "api_base": server.base_url})
-            .complete(Request(prompt, Sampling(), ADDRESS, 1, 20.0))
-            .text
-            for name in ("sim_01", "sim_10")
-        ]
-        assert all("```python" in text for text in texts)
-        assert texts[0] != texts[1]
-        with pytest.raises(FatalModelError, match="correct its id"):
-            live.make("m", {"model": "openai/sim_11", "api_base": server.base_url}).complete(request())
-
-
-def python(code: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LITELLM_")}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        env={**env, "PYTHONPATH": "", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_registry_does_not_import_litellm(tmp_path: Path) -> None:
-    code = (
-        "import sys, mlesearch.models.registry as r, mlesearch.models.embed as e\n"
-        "m = r.make_model('m', 'litellm', {'model': 'gpt-6-luna', 'price': "
-        "{'input_usd_per_mtok': 1, 'output_usd_per_mtok': 2}})\n"
-        "m.check(); m.identity(); m.price; repr(m); e.make_embedder({})\n"
-        "try: r.make_model('n', 'litellm', {'model': 'claude-opus-5-5'}).check()\n"
-        "except Exception as error: print(error)\n"
-        "print([name for name in sys.modules if name.split('.')[0] in ('litellm', 'openai', 'aiohttp', 'hydra')])\n"
-        "import threading; print(threading.active_count())"
-    )
-    done = python(code, tmp_path, OPENAI_API_KEY="sk-x", ANTHROPIC_API_KEY="")
-    assert done.stderr == ""
-    error, modules, threads = done.stdout.splitlines()
-    assert "export ANTHROPIC_API_KEY=" in error
-    assert (modules, threads) == ("[]", "1")
-
-
-LIFE = """
-import os, signal, sys, threading, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
-from mlesearch.models.protocol import *
-from mlesearch.models.registry import make_model
-from mlesearch.types import Op
-
-def ask(m, deadline_s=30.0):
-    return m.complete(Request((Message("user", "hi"),), Sampling(), Address("r", 0, 0, Op.DRAFT), 1, deadline_s))
-
-m = make_model("m", "litellm", {"model": "openai/x", "api_base": sys.argv[1], "max_retries": 0})
-print("first", ask(m).text)
-assert "FROM_DOTENV" not in os.environ
-child = os.fork()
-if child == 0:
-    with_threads = []
-    workers = [threading.Thread(target=lambda: with_threads.append(ask(m).text)) for _ in range(4)]
-    for w in workers: w.start()
-    for w in workers: w.join()
-    print("child", *with_threads, flush=True)
-    os._exit(0)
-print("status", os.waitpid(child, 0)[1])
-print("after", ask(m).text)
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-hanging = make_model("h", "litellm", {"model": "openai/hang", "api_base": sys.argv[1], "max_retries": 0})
-start = time.monotonic()
-try:
-    ask(hanging)
-except KeyboardInterrupt:
-    print("interrupted", time.monotonic() - start < 5)
-print("last", ask(m).text)
-"""
-
-
-def test_one_life_of_a_process(stub: OpenAIStub, tmp_path: Path) -> None:
-    """Fork, interrupt and exit: a fork has its own loop, Ctrl-C is at once, nothing is printed at the end."""
-    (tmp_path / ".env").write_text("FROM_DOTENV=1\n")
-    stub.key = None
-    hang = threading.Event()
-
-    def reply(body):
-        if body["model"] == "hang":
-            hang.wait(60)
-        return "ok"
-
-    stub.reply = reply
-    script = tmp_path / "life.py"
-    script.write_text(LIFE)
-    code = f"import sys; sys.argv[1:] = [{stub.base_url!r}]; exec(open({str(script)!r}).read())"
-    start = time.monotonic()
-    done = python(code, tmp_path)
-    hang.set()
-    # litellm's own logger may tell of a fork that caught it in the middle of something
-    assert [line for line in done.stderr.splitlines() if "LoggingWorker: event loop changed" not in line] == []
-    assert done.stdout.splitlines() == [
-        "first ok",
-        "child ok ok ok ok",
-        "status 0",
-        "after ok",
-        "interrupted True",
-        "last ok",
-    ]
-    assert time.monotonic() - start < 60
-    assert stub.calls == 8
 
 
 def test_make_model_dispatches(stub: OpenAIStub) -> None:

@@ -208,7 +208,7 @@ def test_the_whole_message_says_what_it_means_and_its_beginning_is_shown() -> No
     assert len(delayed.text) < 400
 
 
-def test_own_endpoints_are_blotted_out_in_all_spellings() -> None:
+def test_own_endpoints_are_redacted_in_all_spellings() -> None:
     url = "http://gpu-box.internal:8000/v1/"
     message = (
         "Cannot connect to host gpu-box.internal:8000 ssl:default [Connect call failed ('10.1.2.3', 8000)], "

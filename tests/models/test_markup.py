@@ -49,10 +49,3 @@ def test_an_unknown_tag_is_refused():
 def test_ordinary_code_is_left_alone():
     code = "a = b\n<3\n  <job>\nif a < b:\n    pass"
     assert markup.blocks(markup.block("program", code))[0].body == code
-
-
-@pytest.mark.benchmark(group="markup")
-@pytest.mark.parametrize("kilobytes", [3, 300])
-def test_benchmark_block(benchmark, kilobytes):
-    body = "x = y if y < z else z\n" * (kilobytes * 1024 // 22)
-    assert benchmark(markup.block, "program", body, node=1).startswith('<program node="1">\nx = y')

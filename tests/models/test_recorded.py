@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.cli.main import main
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import (
     Address,
@@ -30,55 +25,14 @@ from mlesearch.models.protocol import (
     Request,
     Sampling,
 )
-from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, SingleFlight, Tape, call_fields
+from mlesearch.models.recorded import RecordedEmbedder, RecordedModel, call_fields
 from mlesearch.models.registry import make_model
 from mlesearch.storage.entry import StoreMiss, key_of
 from mlesearch.storage.store import FORMS, Store, open_store
-from mlesearch.testing.openai_stub import OpenAIStub, serving
-from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage
-from tests.system.test_cli import cli
-
-ADDRESS = Address("m/s/base/t/seed-0", 0, 3, Op.DRAFT)
-REQUEST = Request((Message("system", "Be brief."), Message("user", "2 + 2?")), Sampling(), ADDRESS, 11, 60.0)
-USAGE = Usage(1, 10, 2, 5, 1, 700, 1234, 99, 300)
-
-
-class Counting:
-    """Answers with a number of its own each time."""
-
-    name = "counting"
-    live = True
-    simulated = False
-    price: Price | None = Price(1.0, 2.0)
-
-    def __init__(self, error: ModelUnavailable | None = None, **identity: object) -> None:
-        self.calls = 0
-        self.checks = 0
-        self.error = error
-        self.more = identity
-
-    def identity(self) -> dict[str, object]:
-        own = {"kind": "counting", "model": "c-1", "defaults": {"temperature": 0.5, "top_p": None}, "price": None}
-        return {**own, **self.more}
-
-    def check(self) -> None:
-        self.checks += 1
-
-    def complete(self, request: Request) -> Reply:
-        self.calls += 1
-        if self.error is not None:
-            raise self.error
-        return Reply(f"reply {self.calls}", "length", USAGE, "c-1-0613", ("top_p",))
-
-
-@pytest.fixture(params=FORMS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(tmp_path / "store", request.param)) as opened:
-        yield opened
-
-
-def tape(store: Store, mode: str, tmp_path: Path) -> Tape:
-    return Tape(store, mode, SingleFlight(tmp_path / "flights"))
+from mlesearch.testing.openai_stub import OpenAIStub
+from mlesearch.types import ConfigError, ModelUnavailable, Op
+from tests.support.command import python
+from tests.support.counted_calls import ADDRESS, REQUEST, USAGE, Counting, tape
 
 
 def test_a_call_is_made_once_and_replays_with_its_cost_and_time(store: Store, tmp_path: Path) -> None:
@@ -270,8 +224,7 @@ def test_of_many_threads_that_ask_for_one_key_one_calls(store: Store, tmp_path: 
 ASKER = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from tests.models.test_recorded import Counting, REQUEST, tape
+from tests.support.counted_calls import Counting, REQUEST, tape
 from mlesearch.models.recorded import RecordedModel
 from mlesearch.storage.store import open_store
 folder = Path(sys.argv[1])
@@ -287,72 +240,7 @@ print(RecordedModel(Slow(), tape(open_store(folder / "store", sys.argv[2]), "rec
 
 @pytest.mark.parametrize("form", FORMS)
 def test_of_many_processes_that_ask_for_one_key_one_calls(form: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ASKER, str(tmp_path), form, str(Path(__file__).parents[2])]
+    command = python(ASKER, tmp_path, form)
     askers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [p.communicate(timeout=120)[0] for p in askers] == ["reply 1\n"] * 3
     assert (tmp_path / "calls").read_text() == "x"
-
-
-# a whole run
-
-RUN = ["run", "model=local", "strategy=gome", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
-
-
-def _journal(study: Path) -> list[dict]:
-    path = next(study.rglob("journal.jsonl"))
-    return [{k: v for k, v in json.loads(line).items() if k != "real_us"} for line in path.read_text().splitlines()]
-
-
-def test_a_run_over_http_replays_without_litellm_key_or_server(tmp_path: Path) -> None:
-    """Programs are recorded too, so that the second run has nothing to do."""
-    key = "sk-very-secret-0123456789"
-    live = ["model.params.api_key_env=MY_KEY", "cassette=record", "sandbox.exec_store=record", "study.dir=first"]
-    with OpenAIStub(serving(make_model("sim", "simulated", {"capability": 0.9}))) as stub:
-        where = f"model.params.api_base={stub.base_url}"
-        done = cli(tmp_path, *RUN, *live, where, env={"MY_KEY": key})
-        assert done.returncode == 0, done.stderr
-        calls = stub.calls
-        again = cli(tmp_path, *RUN, *live, where, "study.dir=again", *_stores("first"), env={"MY_KEY": key})
-        assert again.returncode == 0, again.stderr
-        assert stub.calls == calls  # read through
-        dearer = ["model.params.price={input_usd_per_mtok: 7, output_usd_per_mtok: 7}", "study.dir=dearer"]
-        refused = cli(tmp_path, *RUN, *live, where, *dearer, *_stores("first"), env={"MY_KEY": key})
-        assert refused.returncode == 2
-        assert "the model 'local' was recorded as" in refused.stderr
-        assert len(refused.stderr.strip().splitlines()) == 1
-        assert not (tmp_path / "dearer").exists()
-    assert _journal(tmp_path / "first") == _journal(tmp_path / "again")
-    for path in tmp_path.rglob("*"):
-        if path.is_file():
-            assert key.encode() not in path.read_bytes(), path
-    (tmp_path / "blocked/litellm").mkdir(parents=True)
-    (tmp_path / "blocked/litellm/__init__.py").write_text("raise ImportError('litellm was imported')")
-    env = {"PYTHONPATH": str(tmp_path / "blocked")}
-    replay = ["model.params.api_key_env=MY_KEY", "cassette=replay", "sandbox.exec_store=replay", *_stores("first")]
-    replayed = cli(tmp_path, *RUN, *replay, "study.dir=second", env=env)
-    assert replayed.returncode == 0, replayed.stderr
-    assert _journal(tmp_path / "first") == _journal(tmp_path / "second")
-    other = cli(tmp_path, *RUN, *replay, "study.dir=third", "model.sampling.max_tokens=99", env=env)
-    assert other.returncode == 1
-    assert "parameters.max_tokens (stored 8192, asked for 99)" in other.stderr
-    assert len(other.stderr.strip().splitlines()) == 1
-
-
-def _stores(study: str) -> list[str]:
-    return [f"cassette_path={study}/cassette.db", f"sandbox.exec_store_path={study}/executions.db"]
-
-
-def test_wrong_modes_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for words, expected in (
-        (["cassette=rewind"], "there are: live, record, replay"),
-        (["cassette=replay"], "nothing is at"),
-        (["cassette=record", "cassette_form=pickle"], "there are: sqlite, files"),
-    ):
-        assert main([*RUN, *words]) == 2
-        err = capsys.readouterr().err
-        assert expected in err
-        assert len(err.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []

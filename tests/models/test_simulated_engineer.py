@@ -4,10 +4,8 @@ import json
 import math
 import random
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,13 +20,8 @@ from mlesearch.models.simulated.engineer import Dial, Engineer, make
 from mlesearch.models.simulated.reading import PROMPT_WORTH, Prompt, read, worth
 from mlesearch.models.simulated.spaces import TASKS, Edit, apply, render, space
 from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Node, Op, Proposal, Status
-from tests.support.simulated_prompts import ask, call, program, request, written
-
-FULL = 10_000
-
-
-def engineer(c: float, name: str = "sim", **more) -> Engineer:
-    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, **more})
+from tests.support.command import python
+from tests.support.simulated_prompts import FULL, ask, call, engineer, program, request, written
 
 
 def shuffled(task: str, seed: int = 0) -> truth.Truth:
@@ -191,7 +184,7 @@ def test_only_the_messages_and_the_replicate_matter():
 
 def test_replies_do_not_depend_on_process_hash_seed_or_order():
     code = (
-        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import hashlib\n"
         "from tests.support.simulated_prompts import call, program\n"
         "from mlesearch.models.simulated.engineer import make\n"
         "from mlesearch.models.simulated.spaces import TASKS, space\n"
@@ -203,11 +196,8 @@ def test_replies_do_not_depend_on_process_hash_seed_or_order():
         "    texts += [call(model, task, op, *parts, proposal=i).text for op in Op for i in range(3)]\n"
         "print(hashlib.sha256('\\n'.join(texts).encode()).hexdigest())"
     )
-    folder = str(Path(__file__).parents[2])
     seen = {
-        subprocess.run(
-            [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
-        ).stdout
+        subprocess.run(python(code), capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}).stdout
         for s in ("0", "1", "77")
     }
     assert len(seen) == 1
@@ -303,123 +293,6 @@ def test_what_a_richer_prompt_is_worth_is_one_table():
         guidance=dict.fromkeys(("history", "memory", "diagnosis", "stage"), (None,) * 9),
     )
     assert worth(full) == pytest.approx(1.0 + sum(share * most for share, most in PROMPT_WORTH.values()))
-
-
-# --------------------------------------------------------------------------------------------- judgements
-
-
-def diagnosis(model, task, subject, base=None, status="ok", bugs=(), hint="", **address):
-    parts = [program(task, subject, "subject", status, "0.5" if status == "ok" else "", bugs)]
-    parts += [program(task, base)] if base else []
-    parts += [markup.block("guidance", hint, kind="hypothesis")] if hint else []
-    return (
-        operators.make(direction=Direction.MAXIMIZE)[0]
-        .parse(Op.DIAGNOSE, call(model, task, Op.DIAGNOSE, *parts, **address).text)
-        .diagnosis
-    )
-
-
-@pytest.mark.parametrize("c", [0.0, 0.6, 1.0])
-def test_a_diagnosis_is_right_as_often_as_capability_says(c):
-    table, where, rng = truth.load("canvas"), space("canvas"), random.Random(1)
-    right, total = 0, 500
-    for i in range(total):
-        base = rng.choice(where.pipelines)
-        subject = apply(base, rng.choice(where.edits(base)))
-        while table.gain(base, subject) == 0:
-            subject = apply(base, rng.choice(where.edits(base)))
-        said = diagnosis(engineer(c, f"m{i}"), "canvas", subject, base, hint="x")
-        assert said.format_valid
-        if not said.severely_misaligned:
-            assert said.replace is said.hypothesis_supported
-        right += said.hypothesis_supported == (table.gain(base, subject) > 0)
-    expected = 0.5 + math.asin(c) / math.pi
-    assert right / total == pytest.approx(expected, abs=0.09)
-
-
-def test_a_diagnosis_of_a_failure_rejects_it_and_of_a_first_program_accepts_it():
-    model = engineer(1.0, debug_skill=1.0)
-    where = space("tickets")
-    failed = diagnosis(model, "tickets", where.baseline, where.pipelines[9], "invalid_submission", ("nan",))
-    assert not failed.format_valid
-    assert not failed.replace
-    assert failed.hypothesis_supported is None
-    assert failed.reason == BUGS["nan"].symptom
-    first = diagnosis(model, "tickets", where.baseline)
-    assert first.replace
-    assert first.format_valid
-
-
-def test_a_leak_is_noticed_by_capability_and_seldom_seen_where_there_is_none():
-    p, q = space("canvas").pipelines[3:5]
-    able = [diagnosis(engineer(1.0), "canvas", p, q, bugs=("leak",), proposal=i) for i in range(20)]
-    assert all(d.severely_misaligned and not d.replace for d in able)
-    sound = [diagnosis(engineer(0.0), "canvas", p, q, proposal=i) for i in range(400)]
-    assert 0.005 < np.mean([d.severely_misaligned for d in sound]) < 0.12
-
-
-def test_hypotheses_at_full_capability_are_the_best_steps_in_order():
-    table, where = truth.load("tickets"), space("tickets")
-    base = where.baseline
-    text = call(engineer(1.0), "tickets", Op.HYPOTHESIZE, program("tickets", base)).text
-    found = operators.make(direction=Direction.MAXIMIZE)[0].parse(Op.HYPOTHESIZE, text).hypotheses
-    assert len(found) == 5
-    gains = sorted((table.gain(base, apply(base, e)) for e in where.edits(base)), reverse=True)
-    steps = [where.instructions(h.text)[0] for h in found]
-    assert [table.gain(base, apply(base, e)) for e in steps] == gains[:5]
-    impacts = [h.scores.impact for h in found]
-    assert impacts == sorted(impacts, reverse=True)
-    assert all(1 <= i <= 10 for i in impacts)
-    assert all(h.component is where.choices[e.choice].component for h, e in zip(found, steps, strict=True))
-
-
-def test_first_hypotheses_are_about_different_choices():
-    where = space("tickets")
-    for i in range(20):
-        told = json.loads(call(engineer(0.2), "tickets", Op.HYPOTHESIZE, proposal=i).text)["hypotheses"]
-        choices = [where.instructions(h["hypothesis"])[0].choice for h in told]
-        assert 1 <= len(choices) == len(set(choices)) <= 3
-
-
-@pytest.mark.parametrize("text", ["Take 2 scenario problems and 1 feedback problem.", "scenario: 2, feedback: 1"])
-def test_the_mix_of_problems_is_kept_to(text):
-    base = program("canvas", space("canvas").baseline)
-    mix = markup.block("guidance", text, kind="problem_mix")
-    found = markup.block("guidance", "Found things.", kind="diagnosis")
-    told = json.loads(call(engineer(0.5), "canvas", Op.HYPOTHESIZE, base, found, mix).text)["hypotheses"]
-    assert [h["problem_kind"] for h in told][:4] == ["scenario", "scenario", "feedback", "scenario"]
-    told = json.loads(call(engineer(0.5), "canvas", Op.HYPOTHESIZE, base, mix).text)["hypotheses"]
-    assert {h["problem_kind"] for h in told} == {"scenario"}
-
-
-def test_a_selection_at_full_capability_takes_the_best_candidate_or_memory():
-    table, where = truth.load("canvas"), space("canvas")
-    base = where.baseline
-    edits = where.edits(base)[:4]
-    kinds = ("candidate", "candidate", "candidate", "memory")
-    hints = [markup.block("guidance", where.instruct(e), kind=k) for e, k in zip(edits, kinds, strict=True)]
-    told = json.loads(call(engineer(1.0), "canvas", Op.SELECT, program("canvas", base), *hints).text)["hypotheses"]
-    assert len(told) == 1
-    best = max(edits, key=lambda e: table.gain(base, apply(base, e)))
-    assert told[0]["hypothesis"] == where.instruct(best)
-
-
-def test_a_selection_among_unknown_candidates_takes_one_of_them():
-    hints = [markup.block("guidance", text, kind="candidate") for text in ("Dance.", "Sing.")]
-    told = json.loads(
-        call(engineer(0.5), "canvas", Op.SELECT, program("canvas", space("canvas").baseline), *hints).text
-    )
-    assert told["hypotheses"][0]["hypothesis"] in ("Dance.", "Sing.")
-
-
-@pytest.mark.parametrize(("status", "bugs"), [("ok", ()), ("error", ("name",)), ("timeout", ("timeout",))])
-def test_a_review_says_whether_it_failed(status, bugs):
-    p = program("canvas", space("canvas").baseline, "subject", status, "0.4" if status == "ok" else "", bugs)
-    told = json.loads(call(engineer(1.0, debug_skill=1.0), "canvas", Op.REVIEW, p).text)
-    assert told["is_bug"] is (status != "ok")
-    assert ("0.4" in told["lesson"]) is (status == "ok")
-    if bugs:
-        assert BUGS[bugs[0]].symptom in told["lesson"]
 
 
 # ------------------------------------------------------------------------------- with the real operators

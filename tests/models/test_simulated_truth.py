@@ -3,7 +3,6 @@
 import ast
 import itertools
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from mlesearch.models.simulated.chance import Stream, fixed_normal
 from mlesearch.models.simulated.spaces import TASKS, apply, space
 from mlesearch.tasks.folder import load
 from mlesearch.types import Direction
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 MINI = ROOT / "mlesearch" / "tasks" / "data" / "mini"
 
 # sha256 and the normal quantile, worked out with hashlib and scipy alone.

@@ -366,9 +366,3 @@ def test_lone_surrogates_in_json():
 def test_deep_nesting_is_refused():
     deep = "[" * (sys.getrecursionlimit() * 2) + "]" * (sys.getrecursionlimit() * 2)
     problem(Op.REVIEW, f'{{"is_bug": {deep}, "lesson": "x"}}')
-
-
-@pytest.mark.benchmark(group="parse")
-def test_benchmark_parse(benchmark):
-    text = fenced("".join(f"value_{i} = [{i}, {i + 1}]\n" for i in range(100)), "A plan. " * 20)
-    assert benchmark(parse, Op.IMPROVE, text).code

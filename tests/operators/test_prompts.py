@@ -335,14 +335,3 @@ def test_jinja_is_imported_only_to_render():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.benchmark(group="render")
-@pytest.mark.parametrize("attempts", [0, 20])
-def test_benchmark_render(benchmark, attempts):
-    code = "".join(f"value_{i} = frame['column_{i}'].mean() if {i} < 3 else None\n" for i in range(60))
-    nodes = {i: node(i, score=float(i), code=code, plan="A plan of some length. " * 10) for i in range(20)}
-    operators, _ = make(direction=Direction.MINIMIZE)
-    scene = Scene(BRIEF, RESOURCES, Proposal(20, Op.IMPROVE, 0), nodes, tuple(range(attempts)))
-    messages = benchmark(operators.render, scene)
-    assert messages[1].content.count("<attempt ") == attempts

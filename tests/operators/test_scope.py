@@ -189,22 +189,3 @@ def test_aide_against_a_plain_sort(scores, direction):
     if len(valid) <= MAX_ATTEMPTS:
         expected = sorted(valid, key=lambda n: (-direction.sign * (n.score or 0), n.id))
         assert list(ask(scope, nodes, Op.DRAFT)) == [n.id for n in expected]
-
-
-@pytest.mark.benchmark(group="scope")
-@pytest.mark.parametrize("operators", ["aide", "aira"])
-@pytest.mark.parametrize("count", [50, 1_000, 10_000])
-def test_benchmark_add_and_context(benchmark, operators, count):
-    """Compare the medians at 50 and at 10,000: they should be nearly equal."""
-    tree = [node(i, float(i * 7919 % 10_007), plan="A plan of some length. " * 10) for i in range(count)]
-    scope, nodes = scope_of(tree, operator_set=operators)
-    fresh = iter(range(count, count + 10**9))
-
-    def step() -> tuple[int, ...]:
-        i = next(fresh)
-        nodes[i] = node(i, float(i * 7919 % 10_007), plan="A plan of some length. " * 10)
-        scope.add(nodes[i])
-        return scope.context(Proposal(i, Op.DRAFT), nodes)
-
-    ids = benchmark.pedantic(step, rounds=500)
-    assert 10 < len(ids) <= MAX_ATTEMPTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 import yaml
@@ -14,26 +13,8 @@ from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.greedy import Greedy, GreedySettings, NumpyDraws
 from mlesearch.testing.optimizer_contract import OptimizerContract
 from mlesearch.types import Op, Problem, Proposal
-
-ROOT = Path(__file__).parents[2]
-PRESETS = {
-    "random": ("random", {}),
-    "best_of_n": ("random", {"p_draft": 1.0}),
-    "greedy": ("greedy", {}),
-    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
-    "aira": ("mcts", {"preset": "aira"}),
-    "ml_master": ("mcts", {"preset": "ml_master"}),
-    "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published"}),
-    "gome": ("gome", {}),
-    "gome_released": ("gome", {"acceptance": "llm", "selection": "llm", "scale": "raw", "pool": "as_released"}),
-    "gome_no_momentum": ("gome", {"momentum": "off"}),
-    "gome_no_diagnosis": ("gome", {"diagnosis": "off"}),
-    "gome_bare": ("gome", {"momentum": "off", "diagnosis": "off", "merge": "off", "diversify": "off"}),
-    "gome_one_trace": ("gome", {"n_traces": 1, "max_debug": 0}),
-    "gome_no_merge": ("gome", {"merge": "off"}),
-    "gome_eight_traces": ("gome", {"n_traces": 8, "acceptance": "llm"}),
-    "gome_merging": ("gome", {"n_traces": 4, "merge_window": 0.8, "diversify": False, "history": 2}),
-}
+from tests.support.paths import ROOT
+from tests.support.presets import PRESETS
 
 
 class Built(OptimizerContract):

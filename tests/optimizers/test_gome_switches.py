@@ -13,9 +13,10 @@ import pytest
 from mlesearch.budgets.meter import Budget
 from mlesearch.models import markup
 from mlesearch.optimizers.base import factory
-from mlesearch.testing.optimizer_contract import Asked, Told, a_hypothesis, simulate
+from mlesearch.testing.optimizer_contract import Ask, Tell, a_hypothesis, simulate
 from mlesearch.types import GuidanceKind, Op, Outcome, Problem, Status, VerdictKind
-from tests.optimizers.test_gome import (
+from tests.support import toy_run
+from tests.support.gome_driver import (
     ACC,
     BETTER_CODE,
     LEAK,
@@ -30,7 +31,6 @@ from tests.optimizers.test_gome import (
     proposals,
     texts,
 )
-from tests.support import toy_run
 from tests.support.toy_run import ToyModel, ToySandbox
 
 SWITCHES = [
@@ -47,7 +47,7 @@ def test_only_accepted_programs_are_edited_whatever_happens(params):
         latest: dict[int, int] = {}  # trace -> its latest accepted program
         accepted, told, asked = set(), {}, {}
         for e in history(steps=80, seed=seed, workers=1 + seed % 8, p_fail=(0.0, 0.2, 0.5)[seed % 3], **params):
-            if isinstance(e, Asked):
+            if isinstance(e, Ask):
                 p = asked[e.proposal.id] = e.proposal
                 if p.op in (Op.DRAFT, Op.IMPROVE):
                     assert p.base == latest.get(p.trace)
@@ -182,7 +182,7 @@ def test_only_a_trace_with_nothing_accepted_is_told_to_differ():
 def test_without_momentum_no_accepted_experiment_is_shown(seed):
     accepted, others = set(), 0
     for e in history(steps=80, seed=seed, momentum="off", merge="off"):
-        if isinstance(e, Told):
+        if isinstance(e, Tell):
             accepted |= {v.node for v in e.verdicts if v.kind is ACC}
         elif e.proposal.op in (Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE):
             assert not accepted & set(e.proposal.context)
@@ -401,5 +401,5 @@ def test_with_all_programs_misaligned_nothing_is_submitted(tmp_path):
 
 
 def test_histories_hold_what_the_properties_need():
-    verdicts = {v.kind for e in history(steps=80) if isinstance(e, Told) for v in e.verdicts}
+    verdicts = {v.kind for e in history(steps=80) if isinstance(e, Tell) for v in e.verdicts}
     assert verdicts == set(VerdictKind)

@@ -9,7 +9,7 @@ import pytest
 
 from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.greedy import Greedy, GreedySettings, NumpyDraws
-from mlesearch.testing.optimizer_contract import FAILURES, Asked, Scenario, simulate
+from mlesearch.testing.optimizer_contract import FAILURES, Ask, Scenario, simulate
 from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
 
 MAX = Problem(Direction.MAXIMIZE, 60)
@@ -149,7 +149,7 @@ def test_native_context_is_all_valid_nodes_but_none_for_a_debug():
     g = factory("greedy")({}, scenario.problem, scenario.rng)
     valid = []
     for event in simulate(g, scenario.outcome, steps=40):
-        if isinstance(event, Asked):
+        if isinstance(event, Ask):
             assert event.proposal.context == (() if event.proposal.op is Op.DEBUG else tuple(valid))
         elif event.outcome.valid:
             valid.append(event.outcome.id)

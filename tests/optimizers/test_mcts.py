@@ -8,7 +8,7 @@ import pytest
 
 from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.mcts.tree import ROOT, MinMax, TreeNode, add_virtual, back_up, bypass, set_room, uct
-from mlesearch.testing.optimizer_contract import Asked, Scenario, simulate
+from mlesearch.testing.optimizer_contract import Ask, Scenario, simulate
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Status
 
 MAX = Problem(Direction.MAXIMIZE, 500)
@@ -340,7 +340,7 @@ def test_no_node_gets_more_children_than_allowed(params, limits):
         events = simulate(search, scenario.outcome, workers=scenario.workers, steps=120, pick=scenario.pick)
         seen: dict[tuple[Op, int], int] = {}
         for e in events:
-            if isinstance(e, Asked) and e.proposal.base is not None:
+            if isinstance(e, Ask) and e.proposal.base is not None:
                 key = (e.proposal.op, e.proposal.base)
                 seen[key] = seen.get(key, 0) + 1
                 assert seen[key] <= limits.get(e.proposal.op, math.inf)

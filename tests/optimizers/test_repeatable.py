@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.testing.optimizer_contract import Scenario, simulate
-from mlesearch.types import Context, Hypothesis
-from tests.optimizers.test_contract import PRESETS
-
-SCRIPT = """
-import hashlib, sys
-sys.path.insert(0, sys.argv[1])
-from tests.optimizers.test_repeatable import digest
-from tests.optimizers.test_contract import PRESETS
-for preset in PRESETS:
-    print(preset, digest(preset))
-"""
-
-
-def digest(preset: str) -> str:
-    """Of all events of three runs."""
-    kind, params = PRESETS[preset]
-    text = ""
-    for workers, context in ((1, Context.SHARED), (1, Context.NATIVE), (5, Context.SHARED)):
-        scenario = Scenario(17, steps=150, workers=workers, context=context, p_fail=0.5)
-        search = factory(kind)(params, scenario.problem, scenario.rng)
-        text += repr(simulate(search, scenario.outcome, workers=workers, steps=scenario.steps, pick=scenario.pick))
-    return hashlib.sha256(text.encode()).hexdigest()
+from mlesearch.testing.optimizer_contract import Scenario
+from mlesearch.types import Hypothesis
+from tests.support import presets
+from tests.support.presets import PRESETS
 
 
 def test_equal_under_three_hash_seeds():
     outputs = []
     for seed in ("0", "1", "12345"):
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[2])],
+            [sys.executable, presets.__file__],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.types import SandboxUnavailable
+from tests.support.paths import ROOT
 
 try:
     docker_image.connect()
@@ -18,8 +18,6 @@ except SandboxUnavailable as lack:
     pytest.skip(f"NO DOCKER: {lack}", allow_module_level=True)
 if landlock.abi() < 1:
     pytest.skip("this kernel has no Landlock, so there is no local rung", allow_module_level=True)
-
-ROOT = Path(__file__).parents[2]
 
 
 def in_a_container(*words: str, timeout_s: float = 240) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.sandbox.gpu_pool import POLL_S, GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import Gpu, GpuLease, Inventory, inventory, words
+from mlesearch.sandbox.gpu.devices import Gpu, GpuLease, Inventory, describe, inventory
+from mlesearch.sandbox.gpu.pool import POLL_S, GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
-from mlesearch.testing.sandbox_contract import gone, processes_with
+from mlesearch.testing.sandbox_contract.processes import gone, processes_with
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import ConfigError, ExecStatus
+from tests.support.command import python
 from tests.support.gpu_machine import answer, entry, gpus, install
 
 local_only = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
@@ -119,10 +119,9 @@ def test_wrong_slots_are_refused(slots: int, tmp_path: Path) -> None:
 
 WORKER = """
 import json, os, random, sys, time
-sys.path.insert(0, sys.argv[4])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
+from mlesearch.sandbox.gpu.pool import GpuPool
 folder, seed, jobs = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 pool, rng = GpuPool(gpus(4), 2, folder / "locks"), random.Random(seed)
 with open(folder / f"log-{seed}", "w") as log:
@@ -137,8 +136,7 @@ with open(folder / f"log-{seed}", "w") as log:
 
 
 def test_200_jobs_of_8_processes_never_overlap(tmp_path: Path) -> None:
-    here = str(Path(__file__).parents[2])
-    workers = [subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), str(n), "25", here]) for n in range(8)]
+    workers = [subprocess.Popen(python(WORKER, tmp_path, n, 25)) for n in range(8)]
     assert [w.wait(120) for w in workers] == [0] * 8
     jobs = [json.loads(line) for n in range(8) for line in (tmp_path / f"log-{n}").read_text().splitlines()]
     assert len(jobs) == 200
@@ -157,10 +155,9 @@ def test_200_jobs_of_8_processes_never_overlap(tmp_path: Path) -> None:
 
 HOLDER = """
 import sys, time
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
+from mlesearch.sandbox.gpu.pool import GpuPool
 pool = GpuPool(gpus(2), 2, Path(sys.argv[1]))
 leases = [pool.lease() for _ in range(4)]
 print("held", flush=True)
@@ -169,7 +166,7 @@ time.sleep(60)
 
 
 def test_kill_9_of_a_holder_frees_all_that_it_held(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLDER, str(tmp_path), str(Path(__file__).parents[2])]
+    command = python(HOLDER, tmp_path)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -271,19 +268,18 @@ class FreedAtThirdAttempt(GpuPool):
 
 ORCHESTRATOR = """
 import sys
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tests.support.gpu_machine import gpus
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import Inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
+from mlesearch.sandbox.gpu.devices import Inventory
 from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.sandbox.protocol import Job, Limits, Spec
 root = Path(sys.argv[1])
 pool = GpuPool(gpus(1), 1, root / "locks")
 sandbox = GpuSandbox(LocalSandbox(), inventory=Inventory(gpus(1)), pool=pool)
 spec = Spec("t@1", root / "public", limits=Limits(time_s=60, memory_bytes=1 << 30), gpus=1)
-sandbox.run(sandbox.prepare(spec), Job("a", sys.argv[3], 60.0, root / "out"))
+sandbox.run(sandbox.prepare(spec), Job("a", sys.argv[2], 60.0, root / "out"))
 """
 
 
@@ -297,10 +293,11 @@ def test_kill_9_of_the_orchestrator_frees_the_gpu_with_the_tree_and_not_before(s
     sleeper = f"[sys.executable, '-S', '-c', 'import time; time.sleep(60)', '{mark}']"
     program = f"import subprocess, sys, time\nsubprocess.Popen({sleeper}, start_new_session=True)\ntime.sleep(60)"
     pool = GpuPool(gpus(1), 1, tmp_path / "locks")
-    command = [sys.executable, "-c", ORCHESTRATOR, str(tmp_path), str(Path(__file__).parents[2]), program]
+    command = python(ORCHESTRATOR, tmp_path, program)
     with subprocess.Popen(command) as orchestrator:
         end = time.monotonic() + 60
-        while not (found := [p for p in processes_with(mark) if p != orchestrator.pid]) and time.monotonic() < end:
+        # with its arguments: a child of the orchestrator has the program's text in its command line, until its exec
+        while not (found := processes_with(f"60)\0{mark}")) and time.monotonic() < end:
             time.sleep(0.02)
         assert found, "the program never began"
         supervisor = _parent(_parent(found[0]))
@@ -335,5 +332,5 @@ def test_the_declared_gpu_in_words(slots: int, memory_mib: int, said: str) -> No
     identity: Mapping[str, object] = {
         "gpu": {"count": 1, "name": "Fake 9000", "memory_mib": memory_mib, "slots": slots, "wait_charged": False}
     }
-    assert words(identity) == said
-    assert words({}) == ""
+    assert describe(identity) == said
+    assert describe({}) == ""

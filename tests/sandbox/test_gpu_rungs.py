@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mlesearch.sandbox import ladder
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import GpuLease, Inventory
+from mlesearch.sandbox.gpu.devices import GpuLease, Inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
 from mlesearch.sandbox.rungs.docker import DockerSandbox

@@ -12,7 +12,7 @@ import pytest
 from mlesearch.config.settings import SandboxSettings, Settings
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.inside import cgroup, landlock
-from mlesearch.sandbox.ladder import Degree
+from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import PROMISES
 from mlesearch.sandbox.rungs import kernel
 from mlesearch.types import ConfigError
@@ -124,7 +124,7 @@ def test_a_gpu_each_is_pinned_as_the_rung_can(no_docker):
             continue
         assert rung.degree("gpu_pinned") is degree
         choice = ladder.choose(name, ["gpu_pinned: advisory"], gpu=True)
-        ladder.open_choice(choice, {"warm": False, "require": ["net_off", "gpu_pinned: advisory"]}).close()
+        ladder.open_chosen(choice, {"warm": False, "require": ["net_off", "gpu_pinned: advisory"]}).close()
         if degree is Degree.ADVISORY:
             with pytest.raises(ConfigError, match="the rung local does not keep gpu_pinned on this machine"):
                 ladder.choose(name, ["gpu_pinned"], gpu=True)

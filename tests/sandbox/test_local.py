@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +16,12 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import pytest
 
-from mlesearch.sandbox import report
-from mlesearch.sandbox.inside import contain, landlock, watch
+from mlesearch.sandbox.inside import contain, landlock, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.results import report
 from mlesearch.sandbox.rungs.local import LocalSandbox, make
-from mlesearch.testing.sandbox_contract import (
-    SandboxContract,
-    bystander,
-    gone,
-    orchestrator,
-    processes_with,
-    signals_by_descriptor,
-)
+from mlesearch.testing.sandbox_contract import SandboxContract
+from mlesearch.testing.sandbox_contract.processes import bystander, gone, processes_with, signals_by_descriptor
 from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
 from tests.support.sandbox_user import in_memory
 
@@ -165,7 +161,7 @@ def test_a_supervisor_that_does_not_answer_is_given_up(spec: Spec, tmp_path: Pat
     monkeypatch.setattr(report, "PATIENCE_S", 0.5)
     with closing(LocalSandbox(warm=False)) as rung:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         os.kill(supervisor, signal.SIGSTOP)
         began = time.monotonic()
         try:
@@ -186,15 +182,15 @@ def test_a_killed_supervisor_leaves_nothing(with_group: bool, spec: Spec, tmp_pa
     )
     with closing(LocalSandbox(warm=False, use_cgroup=with_group)) as rung, ThreadPoolExecutor(1) as pool:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         running = pool.submit(rung.run, slot, job(tmp_path, program, 60.0))
         wait_for(lambda: processes_with(f"60)\0{mark}"))
-        below = watch.descendants(supervisor)
+        below = tree.descendants(supervisor)
         assert len(below) == 5
         os.kill(supervisor, signal.SIGKILL)
         with pytest.raises(SandboxUnavailable, match="ended without a report"):
             running.result(20)
-        assert not watch.living(below)
+        assert not tree.living(below)
         assert slot.group is None or not any(map(os.path.exists, slot.group.folders))
         assert not slot.folder.exists()
         again = rung.run(rung.prepare(spec), job(tmp_path, "print(1)"))
@@ -207,29 +203,30 @@ def test_a_server_that_ends_leaves_nothing_of_a_killed_supervisor(spec: Spec, tm
     program = f"import os, subprocess, sys\nos.fork() and os.wait()\nos.fork() and os.wait()\nsubprocess.run({sleep})"
     with closing(LocalSandbox(warm=False)) as rung, ThreadPoolExecutor(1) as pool:
         slot = rung.prepare(spec)
-        (supervisor,) = wait_for(lambda: watch.children(slot.server.pid))
+        (supervisor,) = wait_for(lambda: tree.children(slot.server.pid))
         running = pool.submit(report.ask, slot.conn, job(tmp_path, program, 60.0), sorted(os.sched_getaffinity(0)))
         wait_for(lambda: processes_with(f"60)\0{mark}"))
-        below = watch.descendants(supervisor)
+        below = tree.descendants(supervisor)
         os.kill(slot.server.pid, signal.SIGSTOP)  # it learns of both at once
         os.kill(supervisor, signal.SIGKILL)
-        wait_for(lambda: not watch.living([supervisor]))
+        wait_for(lambda: not tree.living([supervisor]))
         slot.server._control.close()
         os.kill(slot.server.pid, signal.SIGCONT)
         assert slot.server.ends(10)
-        assert not watch.living(below)
+        assert not tree.living(below)
         assert running.result(20) is None
 
 
-def test_when_memory_is_short_the_program_goes_before_its_supervisor(sandbox: LocalSandbox, spec: Spec) -> None:
-    slot = sandbox.prepare(spec)
+def test_when_memory_is_short_the_program_goes_before_its_supervisor(spec: Spec) -> None:
+    with closing(LocalSandbox(warm=False)) as rung:
+        slot = rung.prepare(spec)
 
-    def alone() -> list[int]:
-        below = watch.descendants(slot.server.pid)[1:]
-        return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
+        def alone() -> list[int]:
+            below = tree.descendants(slot.server.pid)[1:]
+            return below if len(below) == 1 else []  # what it imports may start a process of its own for a moment
 
-    (program,) = wait_for(alone)
-    wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
+        (program,) = wait_for(alone)
+        wait_for(lambda: Path(f"/proc/{program}/oom_score_adj").read_text() == "1000\n")
 
 
 def test_unused_slots_go_away(spec: Spec) -> None:
@@ -339,7 +336,8 @@ def test_orphans_are_reaped_and_nothing_else(spec: Spec, tmp_path: Path, monkeyp
     mark = f"reaped-{os.getpid()}-{time.monotonic_ns()}"
     with closing(LocalSandbox(warm=False)) as living:
         slot = living.prepare(spec)
-        process = orchestrator(_ORCHESTRATOR, str(spec.input_dir), mark)
+        command = [sys.executable, "-c", _ORCHESTRATOR, str(spec.input_dir), mark]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
         end = time.monotonic() + 60

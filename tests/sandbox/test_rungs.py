@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from docker.errors import NotFound
 
-from mlesearch.sandbox import environment, ladder
-from mlesearch.sandbox.inside import cgroup, landlock, watch
+from mlesearch.sandbox import ladder, packages
+from mlesearch.sandbox.inside import cgroup, landlock, memory, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.sandbox.rungs.docker import DockerSandbox
@@ -31,7 +31,7 @@ LIMITS = Limits(time_s=20, memory_bytes=512 * MIB)
 @pytest.fixture(autouse=True)
 def _light_preload(monkeypatch):
     """Warm sandboxes import little here; that they import it ahead is what is tested."""
-    monkeypatch.setattr(environment, "PRELOAD", ("decimal", "no_such_module"))
+    monkeypatch.setattr(packages, "PRELOAD", ("decimal", "no_such_module"))
 
 
 def made(name: str, **options: object) -> BoxedRung:
@@ -113,7 +113,7 @@ def test_a_worker_that_died_while_it_waited_is_replaced(make, spec, tmp_path):
     if isinstance(sandbox, DockerSandbox):
         waiting.box._api.kill(waiting.box._id)
     else:
-        for pid in (*watch.descendants(waiting.box._process.pid), waiting.box._process.pid):
+        for pid in (*tree.descendants(waiting.box._process.pid), waiting.box._process.pid):
             os.kill(pid, signal.SIGKILL)
     select.select([waiting.box.conn], [], [], 10)
     slot = sandbox.prepare(spec)
@@ -124,13 +124,13 @@ def test_a_worker_that_died_while_it_waited_is_replaced(make, spec, tmp_path):
 
 def test_closing_ends_what_waits(make, spec, tmp_path):
     sandbox = make(warm=True)
-    before = set(watch.children(os.getpid()))  # of other tests in this process
+    before = set(tree.children(os.getpid()))  # of other tests in this process
     run(sandbox, sandbox.prepare(spec), tmp_path, "print(1)")
     waiting, unused = idle(sandbox), sandbox.prepare(Spec("t@1", spec.input_dir, split_seed=1, limits=LIMITS))
     owned = waiting.folder.parent
     sandbox.close()
     assert not owned.exists()
-    assert not watch.living([pid for pid in watch.children(os.getpid()) if pid not in before])
+    assert not tree.living([pid for pid in tree.children(os.getpid()) if pid not in before])
     with pytest.raises(SandboxUnavailable, match="a slot serves one program"):
         run(sandbox, unused, tmp_path, "print(1)")
 
@@ -283,11 +283,11 @@ def test_ten_gigabytes_of_output(name, spec, tmp_path):
             "print('end')"
         )
         slot = sandbox.prepare(Spec("t@1", spec.input_dir, limits=Limits(time_s=300)))
-        before = watch.resident([os.getpid()])
+        before = memory.resident([os.getpid()])
         result = sandbox.run(slot, Job("a", program, 300.0, tmp_path / "out"))
         assert result.status is ExecStatus.OK
         assert result.stdout.bytes_seen == 10_000_000_004
         assert result.stdout.tail.endswith("end\n")
-        assert watch.resident([os.getpid()]) - before < 8 * MIB
+        assert memory.resident([os.getpid()]) - before < 8 * MIB
     finally:
         sandbox.close()

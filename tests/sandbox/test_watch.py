@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from mlesearch.sandbox.inside import watch
+from mlesearch.sandbox.inside import disk, memory, tree
 from mlesearch.sandbox.protocol import MIB
 from tests.support.sandbox_user import as_ordinary_user, in_memory
 
 _RACE = """
 import os, time
-from mlesearch.sandbox.inside import contain, watch
+from mlesearch.sandbox.inside import contain, tree
 contain.be_subreaper()
 read, write = os.pipe()
 if os.fork() == 0:
@@ -27,15 +27,15 @@ if os.fork() == 0:
         os._exit(0)
     time.sleep(20)
 os.close(write)
-while len(watch.descendants(os.getpid())) < 2:
+while len(tree.descendants(os.getpid())) < 2:
     time.sleep(0.01)
 kill, began = os.kill, time.monotonic()
 def slow(pid, number):
     kill(pid, number)
     time.sleep(0.3)
 os.kill = slow
-watch.kill_all(os.getpid())
-print(time.monotonic() - began < 10, watch.children(os.getpid()))
+tree.kill_all(os.getpid())
+print(time.monotonic() - began < 10, tree.children(os.getpid()))
 """
 
 
@@ -46,10 +46,10 @@ def test_what_starts_after_the_tree_was_listed_is_killed_too():
 
 def test_a_thread_that_ends_hides_no_child_of_the_others(monkeypatch):
     listdir = os.listdir
-    monkeypatch.setattr(watch.os, "listdir", lambda path: ["999999999", *listdir(path)])  # it has ended since
+    monkeypatch.setattr(tree.os, "listdir", lambda path: ["999999999", *listdir(path)])  # it has ended since
     with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]) as process:
         try:
-            assert process.pid in watch.children(os.getpid())
+            assert process.pid in tree.children(os.getpid())
         finally:
             process.kill()
 
@@ -66,7 +66,7 @@ def test_files_are_counted_however_long_their_path_is(here):
         os.chdir("d" * 250)
     with open("f", "wb") as file:
         file.write(bytes(MIB))
-    used, entries = watch.disk(str(here))
+    used, entries = disk.usage(str(here))
     assert used >= MIB
     assert entries == 19
 
@@ -77,32 +77,32 @@ def test_a_link_is_not_followed_and_too_deep_a_tree_is_said(here):
     outside.mkdir()
     (outside / "f").write_bytes(bytes(MIB))
     (here / "top" / "link").symlink_to(outside)
-    used, entries = watch.disk(str(here / "top"))
+    used, entries = disk.usage(str(here / "top"))
     assert used < MIB
     assert entries == 1
     os.chdir("top")
-    for _ in range(watch.MAX_DEPTH):
+    for _ in range(disk.MAX_DEPTH):
         os.mkdir("d")
         os.chdir("d")
-    assert watch.disk(str(here / "top"))[1] == watch.MAX_DEPTH + 1
+    assert disk.usage(str(here / "top"))[1] == disk.MAX_DEPTH + 1
     os.mkdir("d")
-    with pytest.raises(watch.TooDeep):
-        watch.disk(str(here / "top"))
+    with pytest.raises(disk.TooDeep):
+        disk.usage(str(here / "top"))
 
 
 def test_what_is_gone_is_no_error(here):
-    assert watch.disk(str(here / "no such folder")) == (0, 0)
+    assert disk.usage(str(here / "no such folder")) == (0, 0)
 
 
 _CLOSED = """
 import os, sys
-from mlesearch.sandbox.inside import watch
+from mlesearch.sandbox.inside import disk, memory, tree
 os.makedirs("a/b")
 with open("a/b/f", "wb") as file:
     file.write(bytes(1 << 20))
 for folder, mode in (("a/b", int(sys.argv[1], 8)), ("a", int(sys.argv[2], 8))):
     os.chmod(folder, mode)
-print(watch.disk(".")[0] >= 1 << 20, watch.disk(".")[1])
+print(disk.usage(".")[0] >= 1 << 20, disk.usage(".")[1])
 """
 
 
@@ -147,17 +147,17 @@ def test_memory_is_what_processes_hold_and_no_page_of_a_mapped_file(what, least,
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
         try:
-            meter = watch.Memory(60 * MIB, process.pid)
+            meter = memory.TreeMemory(60 * MIB, process.pid)
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.close()
             assert process.stdout.readline() == b"ready\n"
-            tree = [process.pid, *watch.descendants(process.pid)]
-            assert len(tree) == (4 if what == "a fork's" else 1)
-            used = meter.look(tree)
+            pids = [process.pid, *tree.descendants(process.pid)]
+            assert len(pids) == (4 if what == "a fork's" else 1)
+            used = meter.look(pids)
             assert least * MIB <= used < most * MIB
-            assert watch.resident(tree) > 64 * MIB
-            peak = watch.resident([process.pid])
+            assert memory.resident(pids) > 64 * MIB
+            peak = memory.resident([process.pid])
             assert meter.one_was_over(peak) is (what != "a mapped file")
             assert (meter.peak_of_one(peak) < 50 * MIB) is (what == "a mapped file")
         finally:
@@ -183,19 +183,19 @@ def test_what_was_held_before_the_program_began_counts_for_nothing():
             assert process.stdin is not None
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
-            before = watch.held(process.pid)
+            before = memory.held(process.pid)
             assert 80 * MIB <= before < 100 * MIB
-            meter, whole = (watch.Memory(60 * MIB, process.pid, n) for n in (before, 0))
+            meter, whole = (memory.TreeMemory(60 * MIB, process.pid, n) for n in (before, 0))
             assert meter.look([process.pid]) < 20 * MIB
             process.stdin.close()
             assert process.stdout.readline() == b"held\n"
             for exact in (True, False):
                 assert 40 * MIB <= meter.look([process.pid], exact) < 50 * MIB
                 assert whole.look([process.pid], exact) > 120 * MIB
-            peak = watch.resident([process.pid])
+            peak = memory.resident([process.pid])
             assert 40 * MIB <= meter.peak_of_one(peak) < 50 * MIB
             assert not meter.one_was_over(peak)
-            assert watch.Memory(20 * MIB, process.pid, before).peak_of_one(peak) >= 40 * MIB
+            assert memory.TreeMemory(20 * MIB, process.pid, before).peak_of_one(peak) >= 40 * MIB
         finally:
             process.kill()
-    assert watch.held(process.pid) == 0
+    assert memory.held(process.pid) == 0

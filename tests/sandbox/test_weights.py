@@ -78,7 +78,7 @@ def test_identity_tells_what_it_holds_and_not_where(sandbox, folder):
     said = sandbox.identity()["weights"]
     assert str(folder.parent) not in str(said)
     assert said["entries"] == [["alias.txt", 5, False], ["resnet", 5000, True], ["small.txt", 5, False]]
-    assert weights.words(sandbox.identity()) == "alias.txt (5 bytes), resnet/ (5000 bytes), small.txt (5 bytes)"
+    assert weights.describe(sandbox.identity()) == "alias.txt (5 bytes), resnet/ (5000 bytes), small.txt (5 bytes)"
 
 
 def test_the_digest_follows_name_size_and_both_ends_of_the_content(tmp_path):
@@ -148,7 +148,7 @@ def test_prompts_name_it_only_where_there_is_one():
 
 def test_a_long_list_is_cut():
     entries = [[f"f{i:03}", 1, False] for i in range(50)]
-    assert weights.words({"weights": {"digest": "x", "entries": entries}}).endswith("f019 (1 bytes), and 30 more")
+    assert weights.describe({"weights": {"digest": "x", "entries": entries}}).endswith("f019 (1 bytes), and 30 more")
 
 
 def test_executions_with_other_weights_are_other_executions(tmp_path):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mlesearch.storage import journal
 from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import write_atomically
-from mlesearch.storage.journal import Journal, JournalError, read, without_durations
+from mlesearch.storage.journal import Journal, JournalError, read
 
 HEADER = {"mlesearch": "test", "run": "r"}
 

@@ -1,73 +1,13 @@
 """The numbers of a run's row, against a journal written by hand."""
 
-import json
-from pathlib import Path
-
 import pytest
 
-from mlesearch.storage.codec import Json
-from mlesearch.study import summary
+from mlesearch.storage.documents import read_run
+from mlesearch.study import mechanism, summary
 from mlesearch.types import Direction
+from tests.support.run_story import Story
 
 MAX = Direction.MAXIMIZE
-
-
-class Story:
-    """Writes a run's folder event by event."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.events: list[Json] = [{"type": "journal", "format": 1, "mlesearch": "test"}]
-        self.grades: list[Json] = []
-        self.t = 0
-
-    def step(
-        self,
-        id: int,
-        op: str,
-        score: float | None = None,
-        *,
-        base: int | None = None,
-        test: float | None = None,
-        trace: int = 0,
-        says: str | None = None,
-        impacts: dict[str, int] | None = None,
-        verdicts: tuple[tuple[int, str], ...] = (),
-        tokens: int = 10,
-        real_us: int = 0,
-    ) -> "Story":
-        p: Json = {"id": id, "op": op, "trace": trace}
-        if base is not None:
-            p["base"] = base
-        if says is not None:
-            p["guidance"] = [{"kind": "hypothesis", "text": says}]
-        self.t += 1_000_000
-        usage = {"calls": 1, "input_tokens": tokens, "cost_nusd": 1000 * tokens}
-        outcome: Json = {"op": op, "status": "ok" if score is not None or impacts else "error", "usage": usage}
-        if score is not None:
-            outcome["score"] = score
-        if impacts:
-            outcome["hypotheses"] = [{"text": k, "scores": [5, v, 5, 5, 5]} for k, v in impacts.items()]
-        self.events += [
-            {"type": "asked", "worker": 0, "t": self.t, "used": 0.0, "p": p},
-            {"type": "reply", "id": id, "op": op, "attempt": 0, "t": self.t, "usage": usage, "model": "m"},
-            {
-                "type": "told",
-                "id": id,
-                "t": self.t,
-                "real_us": real_us,
-                "outcome": outcome,
-                "verdicts": [{"node": n, "kind": k, "reason": ""} for n, k in verdicts],
-            },
-        ]
-        if score is not None:
-            self.grades.append({"id": id, "score": test if test is not None else score, "medal": "none"})
-        return self
-
-    def fold(self) -> summary.Folded:
-        (self.folder / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.events))
-        (self.folder / "grades.jsonl").write_text("".join(json.dumps(g) + "\n" for g in self.grades))
-        return summary.fold(self.folder)
 
 
 @pytest.fixture
@@ -79,29 +19,29 @@ def test_improvement_rate_is_the_share_that_beats_its_base(story):
     story.step(0, "draft", 0.5).step(1, "improve", 0.6, base=0).step(2, "improve", 0.6, base=1)
     story.step(3, "improve", None, base=1).step(4, "draft").step(5, "improve", 0.9, base=4)
     f = story.fold()
-    assert summary.improvement_rate(f, MAX) == pytest.approx(1 / 3)  # 1 of 3; the base of 5 has no score
-    assert summary.improvement_rate(f, Direction.MINIMIZE) == 0.0
+    assert mechanism.improvement_rate(f, MAX) == pytest.approx(1 / 3)  # 1 of 3; the base of 5 has no score
+    assert mechanism.improvement_rate(f, Direction.MINIMIZE) == 0.0
 
 
 def test_a_void_score_beats_nothing_and_nothing_is_measured_against_it(story):
     story.step(0, "draft", 0.5).step(1, "improve", 0.99, base=0, verdicts=((1, "void"),))
     story.step(2, "improve", 1.0, base=1)
-    assert summary.improvement_rate(story.fold(), MAX) == 0.0
+    assert mechanism.improvement_rate(story.fold(), MAX) == 0.0
 
 
 def test_void_stays_void(story):
     story.step(0, "draft", 0.9, verdicts=((0, "void"),)).step(1, "draft", 0.5, verdicts=((0, "rejected"),))
     f = story.fold()
     assert f.verdicts[0] == "void"
-    rows = summary.node_rows(story.folder, f, "r", MAX)
+    rows = summary.node_rows(f, "r", MAX)
     assert [r["best_so_far"] for r in rows] == [None, 0.5]
-    assert summary._oracle(f, summary.grades(story.folder), MAX)["id"] == 1
+    assert summary._oracle(f, MAX)["id"] == 1
 
 
 def test_no_improvements_no_rate(story):
     f = story.step(0, "draft", 0.5).fold()
-    assert summary.improvement_rate(f, MAX) is None
-    assert summary.direction_accuracy(f, MAX) is None
+    assert mechanism.improvement_rate(f, MAX) is None
+    assert mechanism.direction_accuracy(f, MAX) is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +51,7 @@ def test_no_improvements_no_rate(story):
 def test_direction_accuracy_compares_the_predicted_sign(story, chosen, score, right):
     story.step(0, "draft", 0.5).step(1, "hypothesize", base=0, impacts={"high": 9, "low": 2, "middle": 5})
     story.step(2, "improve", score, base=0, says=chosen)
-    assert summary.direction_accuracy(story.fold(), MAX) == right
+    assert mechanism.direction_accuracy(story.fold(), MAX) == right
 
 
 def test_where_nothing_was_predicted_nothing_is_counted(story):
@@ -120,19 +60,19 @@ def test_where_nothing_was_predicted_nothing_is_counted(story):
     story.step(3, "hypothesize", base=0, impacts={"a": 5, "b": 5})
     story.step(4, "improve", 0.6, base=0, says="a")
     story.step(5, "improve", 0.6, base=0, says="a hypothesis of another trace")
-    assert summary.direction_accuracy(story.fold(), MAX) is None
+    assert mechanism.direction_accuracy(story.fold(), MAX) is None
 
 
 def test_the_oracle_is_the_best_test_score_and_ties_go_to_the_earlier(story):
     story.step(0, "draft", 0.9, test=0.3).step(1, "draft", 0.1, test=0.8).step(2, "draft", 0.2, test=0.8)
     f = story.fold()
-    assert summary._oracle(f, summary.grades(story.folder), MAX)["id"] == 1
-    assert summary._oracle(f, summary.grades(story.folder), Direction.MINIMIZE)["id"] == 0
+    assert summary._oracle(f, MAX)["id"] == 1
+    assert summary._oracle(f, Direction.MINIMIZE)["id"] == 0
 
 
 def test_sums_run_over_all_calls_and_steps_count_programs(story):
     story.step(0, "draft", 0.5, tokens=10).step(1, "diagnose", impacts={"x": 1}, tokens=7).step(2, "draft", tokens=5)
-    rows = summary.node_rows(story.folder, story.fold(), "r", MAX)
+    rows = summary.node_rows(story.fold(), "r", MAX)
     assert [(r["proposal"], r["step"], r["cum_tokens"]) for r in rows] == [(0, 1, 10), (2, 2, 22)]
     assert [r["cum_usd"] for r in rows] == pytest.approx([1e-5, 2.2e-5])
     assert [r["best_so_far"] for r in rows] == [0.5, 0.5]
@@ -144,25 +84,8 @@ def test_real_time_is_that_of_all_processes(story):
     assert f.real_us == 1_800_000
 
 
-def test_a_selected_node_without_a_grade_is_an_error_not_a_zero(tmp_path):
-    story = Story(tmp_path).step(0, "draft", 0.5)
-    story.events.append({"type": "ended", "status": "completed", "selected": 0, "t": story.t, "real_us": 1})
-    story.grades.clear()
-    story.fold()
-    run = {
-        "id": "r",
-        "key": {"model": "m", "strategy": "s", "variant": "base", "task": "t", "seed": 0},
-        "identity": {"sandbox": {}, "limits": {"cpu_count": 1, "memory_bytes": 2**30}},
-        "labels": {
-            "tier": None,
-            "capability": None,
-            "capability_source": None,
-            "suite": "own",
-            "simulated": True,
-            "lower_is_better": False,
-            "validation": "harness",
-        },
-    }
-    (tmp_path / "run.json").write_text(json.dumps(run))
+def test_a_selected_node_without_a_grade_is_an_error_not_a_zero(story):
+    story.step(0, "draft", 0.5).ended(0).grades.clear()
+    f = story.fold()
     with pytest.raises(summary.JournalError, match="no grade of the selected node 0"):
-        summary.summarise(tmp_path)
+        summary.summarise(read_run(story.folder), f)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlesearch.sandbox.gpus import Gpu
+from mlesearch.sandbox.gpu.devices import Gpu
 
 
 def gpus(count: int) -> tuple[Gpu, ...]:

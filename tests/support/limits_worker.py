@@ -1,6 +1,6 @@
 """One of several processes that call one provider under shared limits; prints what it did as JSON.
 
-python limits_worker.py URL LEDGER THREADS CALLS LIMITS
+python limits_worker.py URL COUNTERS THREADS CALLS LIMITS
 """
 
 from __future__ import annotations

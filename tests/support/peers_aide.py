@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import aide
 import aide.agent
@@ -29,7 +30,9 @@ from aide.utils.serialize import dumps_json
 class Streamed(Agent):
     """The package's agent, whose policy reads a stream of its own."""
 
-    def search_policy(self):
+    stream: Any
+
+    def search_policy(self) -> Any:
         outside = random.getstate()
         random.setstate(self.stream)
         node = super().search_policy()
@@ -41,7 +44,7 @@ class Streamed(Agent):
 EMPTY = tempfile.TemporaryDirectory()  # the task's data, of which the package makes a preview
 
 
-def config(num_drafts, debug_prob, max_debug_depth):
+def config(num_drafts: int, debug_prob: float, max_debug_depth: int) -> Any:
     cfg = _load_cfg(use_cli_args=False)
     cfg.agent.data_preview = False
     cfg.workspace_dir = Path(EMPTY.name)
@@ -51,7 +54,7 @@ def config(num_drafts, debug_prob, max_debug_depth):
     return cfg
 
 
-def agent(settings, seed):
+def agent(settings: tuple[int, float, int], seed: int) -> Streamed:
     made = Streamed("Predict y.", config(*settings), Journal())
     made.stream = random.Random(seed).getstate()
     return made
@@ -63,10 +66,10 @@ class World:
     A bug shows in one of the three ways that the package knows: an exception, the review's word, or no metric.
     """
 
-    def __init__(self, scores, minimise):
+    def __init__(self, scores: list[float | None], minimise: bool) -> None:
         self.scores, self.minimise, self.made = scores, minimise, 0
 
-    def query(self, system_message, user_message, model, func_spec=None, **kwargs):
+    def query(self, system_message: Any, user_message: Any, model: Any, func_spec: Any = None, **kwargs: Any) -> Any:
         if func_spec is None:
             return f"A plan for program {self.made}.\n\n```python\nnumber = {self.made}\n```"
         score, way = self.scores[self.made - 1], (self.made - 1) % 3
@@ -77,14 +80,14 @@ class World:
             "lower_is_better": self.minimise,
         }
 
-    def run(self, code, reset_session):
+    def run(self, code: str, reset_session: bool) -> Any:
         assert code.strip() == f"number = {self.made}", code
         failed = self.scores[self.made] is None and self.made % 3 == 0
         self.made += 1
         return ExecutionResult(["some output"], 0.1, "ValueError" if failed else None)
 
 
-def sequence(run):
+def sequence(run: dict[str, Any]) -> dict[str, Any]:
     """(operator, edited node) of each step, and the node that the package would submit."""
     world = World(run["scores"], run["minimise"])
     aide.agent.query = world.query
@@ -97,10 +100,10 @@ def sequence(run):
     return {"steps": steps, "best": None if best is None else best.step}
 
 
-def cost_ms(nodes, repeats):
+def cost_ms(nodes: int, repeats: int) -> dict[str, float]:
     """Medians of what one node costs the package itself, in milliseconds, with `nodes` nodes in the journal."""
     draws = random.Random(nodes)
-    scores = [None if draws.random() < 0.3 else draws.random() for _ in range(nodes + repeats)]
+    scores: list[float | None] = [None if draws.random() < 0.3 else draws.random() for _ in range(nodes + repeats)]
     world = World(scores, False)
     aide.agent.query = world.query
     a = agent((5, 0.5, 3), nodes)
@@ -128,7 +131,7 @@ def cost_ms(nodes, repeats):
     )}  # fmt: skip
 
 
-def main():
+def main() -> None:
     asked = json.load(sys.stdin)
     sys.setrecursionlimit(100_000)
     assert MetricValue(1.0, maximize=True) > MetricValue(0.5, maximize=True)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 
-def main():
+def main() -> None:
     asked = json.loads(sys.stdin.readline())
     sys.path.append(asked["site"])
     import aide

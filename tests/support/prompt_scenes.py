@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mlesearch.models.protocol import Message
 from mlesearch.operators import Resources, Scene, brief, make
@@ -53,7 +54,7 @@ RESOURCES = Resources(60.0, 4 * 2**30, 2, "", {"scikit-learn": "1.5.2", "numpy":
 CODE = "import pandas as pd\n\ntrain = pd.read_csv('input/train.csv')\nTREES = {trees}\nprint(train.shape)\n"
 
 
-def node(id: int, op: Op = Op.IMPROVE, base: int | None = None, **changes: object) -> Node:
+def node(id: int, op: Op = Op.IMPROVE, base: int | None = None, **changes: Any) -> Node:
     """A finished program; a score makes it valid."""
     plain = Node(
         id=id,

@@ -8,13 +8,14 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlesearch.sandbox import environment
+from tests.support.paths import ROOT
 
 UID = 61_239
-ROOT = Path(__file__).parents[2]
 _SUPPORTED = "import sys; sys.exit(sys.version_info < (3, 11))"
 
 
@@ -24,7 +25,7 @@ def as_ordinary_user(code: str, *arguments: str) -> str:
     The code has the sandbox's modules and the standard library.
     """
     with tempfile.TemporaryDirectory() as folder:
-        who = {}
+        who: dict[str, Any] = {}
         python = sys.executable
         if os.geteuid() == 0:
             python = _python_for_all()
@@ -46,7 +47,7 @@ def as_ordinary_user(code: str, *arguments: str) -> str:
             **who,
         )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @cache

@@ -1,15 +1,24 @@
-"""Prompts for the simulated engineer's tests, written block by block as the operators write them."""
+"""Simulated engineers, and prompts for them, written block by block as the operators write them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlesearch.models.markup import block, python_fence
 from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
-from mlesearch.models.simulated.engineer import Engineer
+from mlesearch.models.simulated.engineer import Engineer, make
 from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render
 from mlesearch.types import Op
 
 
-def program(task: str, pipeline: Pipeline, role: str = "base", status: str = "ok", score: str = "0.5", bugs=()) -> str:
+def program(
+    task: str,
+    pipeline: Pipeline,
+    role: str = "base",
+    status: str = "ok",
+    score: str = "0.5",
+    bugs: tuple[str, ...] = (),
+) -> str:
     return block("program", python_fence(render(task, pipeline, bugs)), role=role, node=1, status=status, score=score)
 
 
@@ -24,7 +33,7 @@ def request(
     return Request(messages, Sampling(), Address(run, 0, proposal, op, attempt), entropy, 60.0)
 
 
-def call(model: Engineer, task: str, op: Op, *parts: str, **address) -> Reply:
+def call(model: Engineer, task: str, op: Op, *parts: str, **address: Any) -> Reply:
     return model.complete(request(ask(task, op, *parts), op, **address))
 
 
@@ -36,3 +45,12 @@ def written(reply: Reply) -> Recognised:
     found = recognise(rest.removesuffix("```"))
     assert found is not None
     return found
+
+
+FULL = 10_000
+"""Breadth: more than any space has steps."""
+
+
+def engineer(c: float, name: str = "sim", **more: object) -> Engineer:
+    """Of this capability, without bugs, with every step open to it."""
+    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, **more})

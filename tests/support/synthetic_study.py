@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.tables import Tables
 
+Row = dict[str, Any]
+Floats = npt.NDArray[np.float64]
 CAPABILITY = (-1.4, -1.2, -0.9, -0.6, -0.2, 0.1, 0.4, 0.8, 1.3, 1.7)
 
 
-def grid_probabilities(rng, effect, tau=0.0, tasks=75, capability=CAPABILITY):
+def grid_probabilities(
+    rng: np.random.Generator,
+    effect: Callable[[Floats], Floats],
+    tau: float = 0.0,
+    tasks: int = 75,
+    capability: Sequence[float] = CAPABILITY,
+) -> Floats:
     """Success probabilities of one simulated grid: shape (2, M, T), treatment first."""
     c = np.asarray(capability)
     z, z_arm, z_model = rng.normal(size=tasks), rng.normal(size=(2, tasks)), rng.normal(size=c.size)
     logit = -1.3 + 2.3 * z + 0.9 * c[:, None] + 0.7 * z_arm[:, None, :]
     logit[0] += (effect(c) + tau * z_model)[:, None]
-    return 1.0 / (1.0 + np.exp(-logit))
+    probabilities: Floats = 1.0 / (1.0 + np.exp(-logit))
+    return probabilities
 
 
-EFFECTS = {
+EFFECTS: dict[str, Callable[[Floats], Floats]] = {
     "none": lambda c: 0.0 * c,
     "edge": lambda c: 0.4 * (c + 1.4),
     "outside": lambda c: 0.4 * (c + 1.8),
@@ -32,7 +44,7 @@ EFFECTS = {
     "twice": lambda c: 0.8 * c,
 }
 
-TASK_RATES = {
+TASK_RATES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Floats]] = {
     "alike": lambda g, shape: np.full(shape, 0.3),
     "mild": lambda g, shape: 1 / (1 + np.exp(0.6 - 0.5 * g.normal(size=shape))),
     "strong": lambda g, shape: 1 / (1 + np.exp(1.5 - 2.5 * g.normal(size=shape))),
@@ -51,27 +63,29 @@ STATUS = ("ok", "error", "timeout", "invalid_submission", "reply_unusable")
 
 
 def synthetic(
-    models=3,
-    strategies=("random", "greedy", "mcts", "gome"),
-    tasks=2,
-    seeds=2,
-    steps=6,
-    effect=0.8,
-    claim=True,
-    simulated=True,
-    tiers=False,
-    variants=("base",),
-    priced=True,
-    seed=0,
-    name="synthetic",
-):
+    models: int = 3,
+    strategies: Sequence[str] = ("random", "greedy", "mcts", "gome"),
+    tasks: int = 2,
+    seeds: int = 2,
+    steps: int = 6,
+    effect: float = 0.8,
+    claim: bool = True,
+    simulated: bool = True,
+    tiers: bool = False,
+    variants: Sequence[str] = ("base",),
+    priced: bool = True,
+    seed: int = 0,
+    name: str = "synthetic",
+) -> Tables:
     """Tables of a study in which gome gains `effect` logits over the others per unit of capability."""
     rng = np.random.default_rng(seed)
     capability = np.linspace(-1.2, 1.4, models) if models > 1 else np.zeros(1)
     labels = [f"{'sim' if simulated else 'lab'}/model-{m + 1:02d}" for m in range(models)]
     difficulty = rng.normal(size=tasks) * 1.6
     names = ["low", "middle", "high"]
-    runs, nodes, calls = [], [], []
+    runs: list[Row] = []
+    nodes: list[Row] = []
+    calls: list[Row] = []
     for m, model in enumerate(labels):
         tier = names[min(2, 3 * m // max(models, 1))]
         for strategy in strategies:
@@ -87,7 +101,7 @@ def synthetic(
                         runs.append(row)
                         nodes += own_nodes
                         calls += own_calls
-    study = {"name": name, "mlesearch_version": "0.1.0", "claim": None, "simulated": simulated}
+    study: Row = {"name": name, "mlesearch_version": "0.1.0", "claim": None, "simulated": simulated}
     study["grid"] = {"strategies": list(strategies), "models": labels}
     if claim:
         study["claim"] = {"treatment": "gome", "baseline": "greedy", "outcome": "any_medal", "capability": not tiers}
@@ -95,16 +109,28 @@ def synthetic(
     return Tables(pd.DataFrame(runs), pd.DataFrame(nodes), pd.DataFrame(calls), study)
 
 
-def _run(rng, model, strategy, variant, task, seed, skill, steps, priced):
+def _run(
+    rng: np.random.Generator,
+    model: str,
+    strategy: str,
+    variant: str,
+    task: int,
+    seed: int,
+    skill: float,
+    steps: int,
+    priced: bool,
+) -> tuple[Row, list[Row], list[Row]]:
     run_id = f"{model.replace('/', '__')}/{strategy}/{variant}/task-{task:02d}/seed-{seed}"
     lower = task % 2 == 1
     sign = -1.0 if lower else 1.0
-    nodes, calls = [], []
+    nodes: list[Row] = []
+    calls: list[Row] = []
     clock = usd = 0.0
-    tokens, quality, best = 0, skill - 1.5, None
+    tokens, quality = 0, skill - 1.5
+    best: tuple[float, float] | None = None
     for step in range(1, steps + 1):
         op = "draft" if step == 1 else str(rng.choice(OPS[strategy]))
-        asked = (op, "review") if strategy != "gome" or step == 1 else ("diagnose", "hypothesize", op)
+        asked: tuple[str, ...] = (op, "review") if strategy != "gome" or step == 1 else ("diagnose", "hypothesize", op)
         for number, kind in enumerate(asked):
             sent, got = int(rng.integers(800, 6000)), int(rng.integers(200, 1800))
             price = (sent + 4 * got) * 1e-6 if priced else None
@@ -131,7 +157,7 @@ def _run(rng, model, strategy, variant, task, seed, skill, steps, priced):
         if valid:
             quality = max(quality, skill + rng.normal() * 0.7)
         score = sign * (quality + rng.normal() * 0.2) if valid else None
-        if valid and (best is None or sign * score > sign * best[0]):
+        if score is not None and (best is None or sign * score > sign * best[0]):
             best = (score, quality)
         nodes.append(
             {
@@ -164,12 +190,15 @@ def _run(rng, model, strategy, variant, task, seed, skill, steps, priced):
         "suite": "mini",
         "seed": seed,
         "status": "ok" if best else "failed",
+        "ended": "completed",
+        "reason": "",
         "valid": best is not None,
         "score": sign * best[1] if best else None,
         "lower_is_better": lower,
         **{kind: medal == kind for kind in ("gold", "silver", "bronze")},
         "above_median": bool(best and best[1] > -0.6),
         "percentile": float(1 / (1 + np.exp(-best[1]))) if best else None,
+        "selected": None,
         "val_selected": best[0] if best else None,
         "test_selected": sign * best[1] if best else None,
         "test_oracle": sign * best[1] if best else None,
@@ -199,7 +228,7 @@ def _run(rng, model, strategy, variant, task, seed, skill, steps, priced):
     return row, nodes, calls
 
 
-def _medal(quality):
+def _medal(quality: float) -> str:
     for name, bar in (("gold", 1.6), ("silver", 1.0), ("bronze", 0.5)):
         if quality > bar:
             return name

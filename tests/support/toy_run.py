@@ -19,7 +19,7 @@ from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import proposal_rng
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import EngineParts, RunEnd
+from mlesearch.engine.parts import EngineParts, Execution, RunEnd
 from mlesearch.engine.trial import Role, RunContext
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
@@ -117,8 +117,23 @@ class ToySandbox:
     jobs: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def identity(self) -> Mapping[str, object]:
+        return {"rung": self.name}
+
+    def packages(self) -> Mapping[str, str]:
+        return {}
+
+    def check(self) -> None:
+        pass
+
     def prepare(self, spec: Spec) -> Slot:
         return Slot(spec)
+
+    def reap_orphans(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
         if self.keep:
@@ -147,6 +162,20 @@ class ToyScorer:
         return Grade(score, Medal.BRONZE if score > 0.5 else Medal.NONE, score > 0.4, True)
 
 
+@dataclass
+class ToySplits:
+    """Fresh splits that differ in their seed alone; counts how often they were closed."""
+
+    folder: Path
+    closed: int = 0
+
+    def make(self, seed: int) -> tuple[Spec, ToyScorer]:
+        return Spec("toy@1", self.folder, (), seed), ToyScorer()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 def parts(
     folder: Path,
     *,
@@ -171,31 +200,29 @@ def parts(
     role = Role(model or ToyModel(), Sampling(max_tokens=200))
     brief = replace(BRIEF, direction=direction.value)
     context = RunContext(
-        "toy/run",
-        entropy,
-        brief,
-        Resources(60.0, 2**30, 1),
-        operators,
-        scope,
-        dict.fromkeys(Op, role),
-        make_embedder({"kind": "hashed"}),
-        ToyScorer(),
-        review,
-        60.0,
+        run_id="toy/run",
+        entropy=entropy,
+        brief=brief,
+        resources=Resources(60.0, 2**30, 1),
+        operators=operators,
+        scope=scope,
+        roles=dict.fromkeys(Op, role),
+        embedder=make_embedder({"kind": "hashed"}),
+        scorer=ToyScorer(),
+        review=review,
+        call_timeout_s=60.0,
     )
     record = RunFolder(folder, {"mlesearch": "test", "run": "toy/run"}, durable=False, keep_prompts=keep_prompts)
     return EngineParts(
-        optimizer,
-        context,
-        sandbox or ToySandbox(),
-        Spec("toy@1", folder, (), 0, Limits(time_s=60.0)),
-        record,
-        budget,
-        direction,
-        selection,
-        workers,
-        "best",
-        virtual,
+        optimizer=optimizer,
+        context=context,
+        sandbox=sandbox or ToySandbox(),
+        spec=Spec("toy@1", folder, (), 0, Limits(time_s=60.0)),
+        folder=record,
+        budget=budget,
+        direction=direction,
+        selection=selection,
+        execution=Execution(workers, virtual),
     )
 
 
@@ -211,3 +238,7 @@ def run(folder: Path, should_stop: Callable[[], bool] = lambda: False, **options
 def prompt_text(messages: tuple[Message, ...]) -> str:
     """All of a prompt as one text."""
     return "\n".join(m.content for m in messages)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""

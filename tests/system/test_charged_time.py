@@ -11,10 +11,10 @@ import pytest
 
 from mlesearch.models.registry import make_model
 from mlesearch.storage.codec import usage_from_json
-from mlesearch.storage.journal import read, without_durations
+from mlesearch.storage.events import without_durations
+from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
-from tests.system.test_cli import cli
-from tests.system.test_cli_live import _run
+from tests.support.command import cli, run_live
 
 LATENCY_S = 1.0
 """Long enough that what a busy machine adds to a call stays far below 2 %."""
@@ -26,7 +26,7 @@ def _study(folder: Path, executions: Path, mode: str, faults: Sequence[Fault | N
     folder.mkdir()
     with OpenAIStub(serving(engineer), latency_s=LATENCY_S, retry_after_s=1.0) as stub:
         stub.faults.extend(faults)
-        done = _run(
+        done = run_live(
             folder,
             stub,
             "strategy=gome",

@@ -1,21 +1,14 @@
 """The command line as its users meet it: real processes, real Hydra, from a folder of their own."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-MLESEARCH = [sys.executable, "-m", "mlesearch"]
+from tests.support.command import cli
+
 SMALL = ["sandbox=local", "model=sim_05", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
-
-
-def cli(cwd: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | (env or {})
-    return subprocess.run([*MLESEARCH, *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=240)
 
 
 def files(folder: Path) -> list[str]:

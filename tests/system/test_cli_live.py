@@ -1,37 +1,19 @@
 """A study with a real model's path: the command line, litellm, HTTP; a local server in the provider's place."""
 
 import json
-from pathlib import Path
 
 from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.registry import make_model
 from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Fault, OpenAIStub, serving
-from tests.system.test_cli import cli
-
-SECRET = "sk-very-secret-0123456789"
-
-
-def _run(folder: Path, stub: OpenAIStub, *words: str):  # type: ignore[no-untyped-def]
-    return cli(
-        folder,
-        "run",
-        *[word for word in words if word == "-m"],
-        "model=local",
-        "sandbox=local",
-        f"model.params.api_base={stub.base_url}",
-        "model.params.api_key_env=MY_KEY",
-        "launcher.n_jobs=1",
-        *[word for word in words if word != "-m"],
-        env={"MY_KEY": SECRET},
-    )
+from tests.support.command import SECRET, run_live
 
 
 def test_a_run_over_http_is_live_and_leaks_no_key(tmp_path):
     engineer = make_model("sim", "simulated", {"capability": 0.9})
     with OpenAIStub(serving(engineer)) as stub:
-        done = _run(tmp_path, stub, "strategy=gome", "budget.steps=2")
+        done = run_live(tmp_path, stub, "strategy=gome", "budget.steps=2")
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / "studies/main").glob("*/*/*/*/seed-0")
     result = json.loads((run / "result.json").read_text())
@@ -53,13 +35,13 @@ def test_a_refused_key_fails_the_run_which_goes_on_later(tmp_path):
     engineer = make_model("sim", "simulated", {"capability": 0.9})
     with OpenAIStub(serving(engineer)) as stub:
         stub.faults.extend([None, Fault.UNAUTHORIZED])
-        first = _run(tmp_path, stub, "strategy=greedy", "budget.steps=2")
+        first = run_live(tmp_path, stub, "strategy=greedy", "budget.steps=2")
         paid = stub.calls
         assert first.returncode == 1
         assert "MY_KEY" in first.stderr
         assert SECRET not in first.stderr
         assert "Traceback" not in first.stderr
-        second = _run(tmp_path, stub, "strategy=greedy", "budget.steps=2")
+        second = run_live(tmp_path, stub, "strategy=greedy", "budget.steps=2")
     assert second.returncode == 0, second.stderr
     (run,) = (tmp_path / "studies/main").glob("*/*/*/*/seed-0")
     result = json.loads((run / "result.json").read_text())
@@ -75,7 +57,7 @@ def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
     rest = ["strategy=random", "budget.steps=1", "model.params.limits={requests_per_minute: 60000}"]
     with OpenAIStub(serving(engineer)) as stub:
         stub.choose = lambda body: faults.get(body["model"])
-        first = _run(tmp_path, stub, *sweep, *rest)
+        first = run_live(tmp_path, stub, *sweep, *rest)
         asked = [seen.body["model"] for seen in stub.seen]
         assert first.returncode == 1, first.stderr
         assert (asked.count("refused"), asked.count("broke")) == (1, 1)
@@ -98,8 +80,8 @@ def test_a_model_that_is_refused_ends_its_own_runs_and_no_others(tmp_path):
             **{f"served-{seed}": "ok" for seed in (0, 1)},
         }
         stub.choose = lambda _body: None
-        second = _run(tmp_path, stub, *sweep, *rest)
+        second = run_live(tmp_path, stub, *sweep, *rest)
         assert second.returncode == 0, second.stderr  # at once: a new launch asks again
-        ledger = CallCounters(tmp_path / "studies/main/limits.db")
-        assert ledger.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
-        ledger.close()
+        counters = CallCounters(tmp_path / "studies/main/limits.db")
+        assert counters.totals(endpoint_bucket(stub.base_url))[0] == stub.calls
+        counters.close()

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from tests.engine.test_loop import events
-from tests.system.test_cli import cli
+from tests.support.command import cli
+from tests.support.journals import events
 
 HERE = ["sandbox=local"]
 

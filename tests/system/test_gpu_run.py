@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from mlesearch.cli.main import main
-from mlesearch.sandbox.gpu_pool import GpuPool
-from mlesearch.sandbox.gpu_sandbox import GpuSandbox
-from mlesearch.sandbox.gpus import inventory
+from mlesearch.sandbox.gpu.devices import inventory
+from mlesearch.sandbox.gpu.pool import GpuPool
+from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
+from mlesearch.storage.documents import read_run
+from mlesearch.study.fold import fold
 from mlesearch.study.summary import summarise
 from mlesearch.types import ExecStatus
 from tests.support.gpu_machine import answer, entry, gpus, install
@@ -44,7 +46,7 @@ def test_gpu_time_reaches_journal_tables_and_words(two_gpus: Path, capsys: pytes
     results = [e["result"] for e in events if e.get("type") == "executed"]
     assert len(results) == 2
     assert all(r["gpu_us"] == r["wall_us"] > 0 for r in results)
-    row = summarise(folder)
+    row = summarise(read_run(folder), fold(folder))
     assert row["gpu_h"] == pytest.approx(sum(r["wall_us"] for r in results) / 3.6e9)
     assert row["gpu_wait_s"] == pytest.approx(sum(r["gpu_wait_us"] for r in results) / 1e6)
     assert (

@@ -18,7 +18,7 @@ from mlesearch.config.settings import (
     StudySettings,
 )
 from mlesearch.study.execute import execute_run
-from mlesearch.study.summary import fold
+from mlesearch.study.fold import fold
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"

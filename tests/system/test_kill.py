@@ -8,70 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from mlesearch.storage.files import read_lines
-from mlesearch.storage.journal import read, without_durations
-from mlesearch.study.collect import DURATIONS, tables
+from tests.support.command import alive, finish, start
+from tests.support.journals import comparable_runs, journals, once_each, same_tables
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
 WORDS += ["sandbox=local"]
-MEASURED = {*DURATIONS, "peak_bytes"}
-
-
-def start(cwd: Path, *words: str) -> subprocess.Popen[bytes]:
-    """The command line in a session of its own, as from another terminal."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mlesearch", *words],
-        cwd=cwd,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def finish(cwd: Path, *words: str) -> None:
-    done = start(cwd, *words)
-    _, err = done.communicate(timeout=280)
-    assert done.returncode == 0, err.decode()
-
-
-def journals(study: Path) -> dict[str, list[bytes]]:
-    """Whole lines of each journal."""
-    return {
-        str(p.relative_to(study)): p.read_bytes().split(b"\n")[:-1] for p in study.glob("*/*/*/*/seed-*/journal.jsonl")
-    }
-
-
-def alive(folder: Path) -> list[int]:
-    """Processes that work in a folder."""
-    found = []
-    for p in Path("/proc").iterdir():
-        if p.name.isdigit() and int(p.name) != os.getpid():
-            try:
-                if Path(os.readlink(p / "cwd")).is_relative_to(folder):
-                    found.append(int(p.name))
-            except OSError:
-                continue
-    return found
-
-
-def same_tables(a: Path, b: Path) -> None:
-    for x, y in zip(tables(a), tables(b), strict=True):
-        columns = [c for c in x.columns if c not in MEASURED]
-        pd.testing.assert_frame_equal(x[columns], y[columns])
-
-
-def once_each(study: Path) -> None:
-    """No stage of any proposal is in a journal twice."""
-    for path in study.glob("*/*/*/*/seed-*/journal.jsonl"):
-        stages = [
-            (e["type"], e.get("id", e.get("p", {}).get("id")), e.get("op"), e.get("attempt")) for e in read(path)[1]
-        ]
-        assert len(stages) == len(set(stages)), path
-        graded = [g["id"] for g in read_lines(path.with_name("grades.jsonl"))]
-        assert len(graded) == len(set(graded)), path
 
 
 def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_s: float, seed: int) -> None:
@@ -114,13 +57,6 @@ def test_the_demo_killed_at_five_moments(tmp_path):
     once_each(tmp_path / "killed/studies/demo")
 
 
-def _comparable(study: Path) -> dict[str, list[object]]:
-    found = {}
-    for path in sorted(study.glob("*/*/*/*/seed-*/journal.jsonl")):
-        found[str(path.relative_to(study))] = [without_durations(e) for e in read(path)[1]]
-    return found
-
-
 def test_jobs_and_hash_seeds_change_nothing(tmp_path):
     """Identical journals with 1 and 4 jobs, and under three hash seeds."""
     found = []
@@ -131,6 +67,6 @@ def test_jobs_and_hash_seeds_change_nothing(tmp_path):
         command = [sys.executable, "-m", "mlesearch", *words]
         env = {**os.environ, "PYTHONHASHSEED": hash_seed}
         subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
-        found.append(_comparable(folder / "studies/s"))
+        found.append(comparable_runs(folder / "studies/s"))
     assert len(found[0]) == 4
     assert found[0] == found[1] == found[2]

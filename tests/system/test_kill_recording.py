@@ -20,9 +20,10 @@ from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
 from mlesearch.storage.journal import read
 from mlesearch.storage.store import open_store
-from mlesearch.study.verify import verify
+from mlesearch.study.verify import find_damage
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
-from tests.system.test_kill import alive, journals, once_each
+from tests.support.command import alive
+from tests.support.journals import journals, once_each
 
 KILLS = 50
 WORKERS = 2
@@ -172,8 +173,8 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
                 os.kill(pid, signal.SIGKILL)
                 kills.append(time.monotonic())
             code = zygote.ended()
-            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as purse:
-                account = purse.account()
+            with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as budget:
+                account = budget.account()
             assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
             if code == 1:
                 said = (tmp_path / "out.txt").read_text()
@@ -193,7 +194,7 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
             assert all(after[name][: len(lines)] == lines for name, lines in before.items())
             for store in ("cassette.db", "executions.db"):
                 if (study / store).exists():
-                    assert verify(study / store)[1] == []
+                    assert find_damage(study / store)[1] == []
         zygote.start(launch(limit_usd + 10))
         assert zygote.ended() == 0, (tmp_path / "out.txt").read_text()[-2000:]
     assert stops
@@ -205,7 +206,7 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(lost) <= KILLS * WORKERS  # calls in flight when a process was killed
     for number in lost:
         assert any(-NEAR_S <= paying.sent[number][0] - at <= NEAR_S for at in kills)
-    assert verify(study)[1] == []
+    assert find_damage(study)[1] == []
     assert main(["replay", str(study), "--out", str(tmp_path / "replayed")]) == 0
     with capsys.disabled():
         print(f"\n{KILLS} kills, {stub.calls} calls paid, {len(lost)} of them cut off, {stops} stops for money")

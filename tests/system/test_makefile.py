@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def _make(tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:

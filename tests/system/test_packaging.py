@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 SHIPPED = ("mlesearch", "conf", "docker", "experiments", "analysis", "pyproject.toml", "README.md", "LICENSE")
 
 

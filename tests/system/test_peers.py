@@ -8,14 +8,13 @@ import statistics
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from mlesearch.optimizers.greedy import Greedy, GreedySettings
 from mlesearch.types import Direction, Op, Outcome, Problem, Status
+from tests.support.paths import ROOT, SUPPORT
 
-ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
 pytestmark = [
@@ -61,7 +60,7 @@ RUNS = [
 def theirs():
     """What the package did in every run, and its own cost."""
     asked = json.dumps({"runs": RUNS, "nodes": NODES, "repeats": 100})
-    driver = Path(__file__).parents[1].joinpath("support", "peers_aide.py")
+    driver = SUPPORT / "peers_aide.py"
     done = subprocess.run(
         [str(PYTHON), "-I", str(driver)], input=asked, capture_output=True, text=True, timeout=280, check=False
     )

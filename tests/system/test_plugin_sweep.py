@@ -1,15 +1,19 @@
-"""A strategy of a package of its own, installed, joins a sweep by its name (docs/adding_a_strategy.md)."""
+"""`docs/adding_a_strategy.md` followed to the letter: the package installs, keeps the contract, joins a sweep."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import tomllib
 
 import pandas as pd
 import pytest
 
 from tests.support import documented
-from tests.system.test_cli import cli
+from tests.support.command import cli
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,36 @@ def test_without_it_its_name_is_unknown(tmp_path):
     done = cli(tmp_path, "run", "strategy=epsilon")
     assert done.returncode == 2
     assert "no strategy is called 'epsilon'" in done.stderr
+
+
+def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(installed, tmp_path):
+    files = documented.files("adding_a_strategy.md")
+    assert set(files) == {"pyproject.toml", "epsilon.py", "test_epsilon.py"}
+    assert len(files["epsilon.py"].splitlines()) <= 45
+    elsewhere = documented.write({"test_epsilon.py": files["test_epsilon.py"]}, tmp_path / "elsewhere")
+    assert (installed / "epsilon.py").read_text() == files["epsilon.py"]
+    requires = tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]
+    assert requires == ["mlesearch"]
+
+    check = (
+        "from mlesearch.optimizers.base import STRATEGIES, factory\n"
+        "from mlesearch.types import Direction, Problem\n"
+        "assert STRATEGIES.names()[-1] == 'epsilon', STRATEGIES.names()\n"
+        "print(factory('epsilon')({'epsilon': 0.1}, Problem(Direction.MAXIMIZE), None).ask(0.0))\n"
+        "try: factory('epsilon')({'epsilon': 2}, Problem(Direction.MAXIMIZE), None)\n"
+        "except Exception as e: print(e)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def run(*args):
+        done = subprocess.run(
+            [sys.executable, *args], cwd=elsewhere, env=env, capture_output=True, text=True, timeout=200, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    out = run("-c", check)
+    assert "op=<Op.DRAFT: 'draft'>" in out
+    assert "strategy.params.epsilon: epsilon takes a number from 0 to 1 here, not 2" in out
+    assert "plug-in of mlesearch-epsilon 0.1.0" in run("-m", "mlesearch", "strategies")
+    assert "3 passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_epsilon.py")

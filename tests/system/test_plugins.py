@@ -16,7 +16,8 @@ import pytest
 from mlesearch.config.plugins import REGISTRIES
 from mlesearch.sandbox.inside import contain, landlock
 from tests.support import documented
-from tests.system.test_cli import cli
+from tests.support.command import cli
+from tests.support.paths import DOCS
 
 PAGE = "plugins.md"
 PACKAGE = "mlesearch-lab 0.1.0"
@@ -52,7 +53,7 @@ def folder_of(study: Path, strategy: str) -> Path:
 
 
 def test_the_page_names_every_group():
-    groups = re.findall(r"^\| `(mlesearch\.\w+)`", (documented.DOCS / PAGE).read_text(), re.MULTILINE)
+    groups = re.findall(r"^\| `(mlesearch\.\w+)`", (DOCS / PAGE).read_text(), re.MULTILINE)
     assert groups == [registry.group for registry in REGISTRIES]
 
 

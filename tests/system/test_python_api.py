@@ -17,9 +17,9 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.study import api
 from mlesearch.study.execute import RunReport
 from tests.support import documented
-from tests.system.test_cli import cli
+from tests.support.command import cli
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
 

@@ -17,12 +17,12 @@ import pytest
 from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
 from mlesearch.storage.files import read_json
-from mlesearch.storage.redact import Scrubber, secrets_of
+from mlesearch.storage.redact import Redactor, secrets_of
 from mlesearch.storage.store import open_store
 from mlesearch.study.archive import export, unpack
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
-from tests.system.test_cli import MLESEARCH, cli
+from tests.support.command import MLESEARCH, cli
 
 KEY = "abcd-very-secret-0123456789"
 GUARD = """
@@ -116,7 +116,7 @@ def test_a_study_travels_as_one_file(study: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         contents = export(study, tmp_path / f"{name}.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
-    assert (contents.runs, contents.scrubbed) == (2, 0)
+    assert (contents.runs, contents.redacted) == (2, 0)
     assert contents.calls > 6
     assert contents.executions == 6
     names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
@@ -269,7 +269,7 @@ def test_a_damaged_or_foreign_file_is_refused(study: Path, tmp_path: Path) -> No
         unpack(tmp_path / "s.zip", tmp_path / "out")
 
 
-def test_secrets_are_blotted_out_and_the_study_still_replays(
+def test_secrets_are_redacted_and_the_study_still_replays(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A word of the task's own text stands in prompts, programs and outputs: the hardest place for a secret."""
@@ -277,7 +277,7 @@ def test_secrets_are_blotted_out_and_the_study_still_replays(
     word = "HistGradientBoostingRegressor" if b"HistGradientBoostingRegressor" in text else "submission"
     monkeypatch.setenv("SOME_API_KEY", word)
     contents = export(study, tmp_path / "s.zip")
-    assert contents.scrubbed > 0
+    assert contents.redacted > 0
     unpack(tmp_path / "s.zip", tmp_path / "here")
     for path in (tmp_path / "here").rglob("*"):
         if path.is_file():
@@ -291,7 +291,7 @@ def test_secrets_are_blotted_out_and_the_study_still_replays(
 def test_what_counts_as_a_secret() -> None:
     environment = {"MY_KEY": "0123456789", "SHORT_KEY": "abc", "HOME": "/home/somebody", "GH_TOKEN": "x" * 12}
     assert secrets_of(environment, ["HOME"]) == ("/home/somebody", "x" * 12, "0123456789")
-    scrubber = Scrubber(["0123456789"])
+    redactor = Redactor(["0123456789"])
     hidden = {
         "key 0123456789.": "key **********.",
         "sk-proj-abcdefghijklmnop1234": "*" * 28,
@@ -300,8 +300,8 @@ def test_what_counts_as_a_secret() -> None:
         "task-force-of-the-year-2024": "task-force-of-the-year-2024",
     }
     for before, after in hidden.items():
-        assert scrubber.json({"a": [before]}) == {"a": [after]}
-        assert scrubber.raw(before.encode()) == after.encode()
+        assert redactor.json({"a": [before]}) == {"a": [after]}
+        assert redactor.raw(before.encode()) == after.encode()
 
 
 @pytest.mark.slow

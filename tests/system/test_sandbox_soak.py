@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from mlesearch.sandbox import ladder, scratch
-from mlesearch.sandbox.inside import cgroup, contain, watch
+from mlesearch.sandbox.inside import cgroup, contain, memory, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.storage import processes
@@ -94,8 +94,8 @@ def survivors(known: Sequence[int], within_s: float) -> list[str]:
                 pass
         except ChildProcessError:
             pass
-        strange = [pid for pid in watch.children(os.getpid()) if pid not in known]
-        left = watch.living([pid for child in strange for pid in (child, *watch.descendants(child))])
+        strange = [pid for pid in tree.children(os.getpid()) if pid not in known]
+        left = tree.living([pid for child in strange for pid in (child, *tree.descendants(child))])
         if not left or time.monotonic() > end:
             return [f"{pid}: {Path(f'/proc/{pid}/cmdline').read_text()[:200]}" for pid in left]
         time.sleep(0.05)
@@ -138,12 +138,12 @@ def mounts() -> list[str]:
 
 def resident() -> int:
     gc.collect()
-    return watch.resident([os.getpid()])
+    return memory.resident([os.getpid()])
 
 
 def test_hundreds_of_programs(name, subreaper, tmp_path):
     (tmp_path / "public").mkdir()
-    before = watch.children(os.getpid())
+    before = tree.children(os.getpid())
     draw = random.Random(7)
     wrong: Counter[str] = Counter()
     with closing(ladder.make(name, params(name))) as sandbox:
@@ -168,7 +168,7 @@ def test_hundreds_of_programs(name, subreaper, tmp_path):
         names: list[str] = []
         deadlines: list[float] = []
         descriptors, memory = run(40)
-        known = watch.children(os.getpid()) if name == "local" else before
+        known = tree.children(os.getpid()) if name == "local" else before
         then_descriptors, then_memory = run(RUNS - 40)
         grown = (then_memory - memory) / MIB
         print(f"{name}: {RUNS} runs; descriptors {descriptors} -> {then_descriptors}; memory {grown:+.1f} MiB")
@@ -208,14 +208,14 @@ def test_dozens_of_killed_orchestrators(name, subreaper, tmp_path):
     from dataclasses import asdict
 
     (tmp_path / "public").mkdir()
-    before = watch.children(os.getpid())
+    before = tree.children(os.getpid())
     draw = random.Random(11)
     programs = [program for program, _ in PROGRAMS.values()]
     pids, removed = [], 0
     with closing(ladder.make(name, params(name))) as living:
         slot = living.prepare(Spec("t@1", tmp_path / "public", limits=LIMITS))
         (scratch.root() / f"{name}-of-somebody").mkdir()
-        known = watch.children(os.getpid())
+        known = tree.children(os.getpid())
         for k in range(KILLS):
             words = json.dumps([name, params(name), programs, asdict(LIMITS), str(tmp_path), k])
             with subprocess.Popen([sys.executable, "-c", _ORCHESTRATOR, words], stdout=subprocess.PIPE) as process:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mlesearch.models.params import KEY_VARIABLES
 from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
-from tests.system.test_cli import cli
+from tests.support.command import cli
 
 USED = "sk-the-key-in-use-8f3a61c09b"
 KEYS = {name: f"sk-{name.lower()}-5d1c0" for names in KEY_VARIABLES.values() for name in names} | {"MY_KEY": USED}

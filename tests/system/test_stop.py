@@ -13,7 +13,8 @@ import pytest
 
 from mlesearch.storage.journal import JournalError, read
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.system.test_kill import alive, finish, once_each, start
+from tests.support.command import alive, finish, start
+from tests.support.journals import once_each
 
 LONG_S = 10.0
 PROGRAM = f"A plan.\n\n```python\nimport time\ntime.sleep({LONG_S})\n```\n"

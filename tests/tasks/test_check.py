@@ -9,14 +9,15 @@ import pytest
 import yaml
 
 from mlesearch.tasks import folder
-from mlesearch.tasks.check import Finding, Level, check
+from mlesearch.tasks.check import check
+from mlesearch.types import Finding, Level
 from tests.support.task_maker import make_task, write_csv
 
 
 def found(root: Path) -> list[tuple[Level, str]]:
     findings = check(root)
     assert all("\n" not in f.text for f in findings)
-    return [(f.level, f.check) for f in findings]
+    return [(f.level, f.subject) for f in findings]
 
 
 def test_a_whole_task_has_no_findings(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_each_check_catches_its_case(tmp_path: Path, case: str) -> None:
     damage, name, expected = DAMAGE[case]
     damage(make_task(tmp_path))
     findings = check(tmp_path)
-    matching = [f for f in findings if f.check == name and expected in f.text]
+    matching = [f for f in findings if f.subject == name and expected in f.text]
     assert matching, findings
     assert matching[0].level is Level.ERROR
 

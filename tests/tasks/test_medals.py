@@ -2,7 +2,6 @@
 
 import csv
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +11,9 @@ from mlesearch.tasks import leaderboard
 from mlesearch.tasks.grading import above_median, grade_scores, medal, positions, thresholds
 from mlesearch.tasks.protocol import Medal, Thresholds
 from mlesearch.types import ConfigError, Direction
+from tests.support.paths import DATA
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden_rank_score.csv"
+GOLDEN = DATA / "golden_rank_score.csv"
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE
 
 BY_HAND = {

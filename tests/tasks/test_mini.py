@@ -15,8 +15,9 @@ from mlesearch.tasks import folder
 from mlesearch.tasks.check import check
 from mlesearch.tasks.grading import grade_test, score_validation
 from mlesearch.tasks.protocol import Medal, Task
+from tests.support.paths import ROOT
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "make_mini_tasks.py"
+SCRIPT = ROOT / "experiments" / "make_mini_tasks.py"
 NAMES = ["canvas", "rentals", "tickets"]
 TABLE = {
     "canvas": ("accuracy", "maximize", (1750, 750, 2000)),

@@ -80,8 +80,8 @@ def classify(
         key_variable: the environment variable that holds the key, for the advice; empty: none.
         own_endpoint: the user's own, and not the provider's.
         droppable: parameters of this call that may be left out if the provider does not take them.
-        secrets: texts to blot out of the message.
-        urls: of the user's own endpoints, blotted out too: the message is kept in the run's folder.
+        secrets: texts to redact in the message.
+        urls: of the user's own endpoints, redacted too: the message is kept in the run's folder.
         sent: whether the request was on its way.
     """
     status = _status(error)

@@ -19,7 +19,7 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
-from . import cgroup, contain, landlock, seccomp, watch
+from . import cgroup, contain, landlock, memory, seccomp, tree
 from .messages import receive, send
 from .supervisor import Run
 
@@ -31,8 +31,12 @@ MODULES = (
     "cgroup",
     "contain",
     "pump",
-    "watch",
+    "tree",
+    "memory",
+    "disk",
+    "watchdog",
     "program",
+    "cpus",
     "supervisor",
     "init",
 )
@@ -78,7 +82,7 @@ class BoxedRun(Run):
 
     def _memory_before(self) -> int:
         """What it has imported; the orchestrator lets the sandbox have so much more."""
-        held_bytes = watch.held(self.main)
+        held_bytes = memory.held(self.main)
         send(self.conn, {"before_bytes": held_bytes})
         return held_bytes
 
@@ -130,7 +134,7 @@ class BareRun(BoxedRun):
         """Nothing."""
 
     def _orphaned(self) -> NoReturn:
-        watch.kill_all(os.getpid())
+        tree.kill_all(os.getpid())
         os._exit(0)
 
 
@@ -163,7 +167,7 @@ def main(conn: socket.socket) -> NoReturn:
                 BoxedRun(conn, message, fds).supervise()
         code = 0
     except BaseException as error:
-        watch.kill_all(os.getpid())
+        tree.kill_all(os.getpid())
         with contextlib.suppress(OSError):
             send(conn, {"failed": f"{type(error).__name__}: {error}"})
     os._exit(code)

@@ -19,7 +19,7 @@ import time
 import warnings
 from typing import Any, NoReturn
 
-from . import contain, landlock, watch
+from . import contain, landlock, tree
 from .messages import receive, send
 from .supervisor import Grants, Run
 
@@ -83,7 +83,7 @@ def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: 
     poller.register(control, select.POLLIN)
     while True:
         left = _reap(supervisors, poller)
-        ready = poller.poll(watch.KILL_AGAIN_S * 1000 if left else 1000)
+        ready = poller.poll(tree.KILL_AGAIN_S * 1000 if left else 1000)
         if control.fileno() not in [fd for fd, _ in ready]:
             continue
         data, ancillary, _, _ = control.recvmsg(1, socket.CMSG_LEN(4))
@@ -104,7 +104,7 @@ def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: 
         poller.register(supervisors[pid], select.POLLIN)
         conn.close()
     while _reap(supervisors, poller):
-        time.sleep(watch.KILL_AGAIN_S)
+        time.sleep(tree.KILL_AGAIN_S)
 
 
 def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
@@ -124,8 +124,8 @@ def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
                 os.close(supervisors.pop(pid))
     except ChildProcessError:
         return False
-    left = [child for child in watch.children(os.getpid()) if child not in supervisors]
-    watch.kill([pid for child in left for pid in (child, *watch.descendants(child))])
+    left = [child for child in tree.children(os.getpid()) if child not in supervisors]
+    tree.kill([pid for child in left for pid in (child, *tree.descendants(child))])
     return bool(left)
 
 
@@ -143,7 +143,7 @@ def _supervisor_process(
             Run(conn, request, config, grants).supervise()
         code = 0
     except BaseException as error:
-        watch.kill_all(os.getpid())
+        tree.kill_all(os.getpid())
         with contextlib.suppress(OSError):
             send(conn, {"failed": f"{type(error).__name__}: {error}"})
     os._exit(code)

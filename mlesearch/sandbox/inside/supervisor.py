@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -19,9 +18,10 @@ import socket
 import time
 from typing import Any, NoReturn
 
-from . import cgroup, contain, files, program, watch
+from . import cgroup, contain, cpus, files, program, tree
 from .messages import receive, receive_descriptor, send
 from .pump import Pump
+from .watchdog import Watchdog
 
 TICK_S = 0.05
 GRACE_S = 1.0  # helpers such as a resource tracker end by themselves shortly after the main process
@@ -32,15 +32,13 @@ Grants = list[tuple[int, int, bool]]
 class Run:
     """One program from its fork to the message that says how it ended.
 
-    As it stands it serves the rung `local`; `inside.BoxedRun` changes what differs where it is the first process of a
+    As it stands it serves the rung `local`; `init.BoxedRun` changes what differs where it is the first process of a
     namespace.
     """
 
     def __init__(self, conn: socket.socket, request: dict[str, Any], config: dict[str, Any], grants: Grants) -> None:
         self.conn, self.request, self.config, self.grants = conn, request, config, grants
-        self.limit: tuple[str, str] | None = None
         self.status: int | None = None  # of the main process, as waitpid gives it
-        self.peak_memory = self.peak_tasks = 0
         self.counters = cgroup.Counters.of(request.get("cgroup"))
 
     def supervise(self) -> None:
@@ -59,19 +57,14 @@ class Run:
             pump.start()
         self.owner_fd = self._owner()
         self.cpu_before_us = self._wait_until_contained(ready_read)
-        self.memory = watch.Memory(self.request["memory_bytes"], self.main, self._memory_before())
+        self.watchdog = Watchdog(self.request, self._memory_folders(), self.counters, self.main, self._memory_before())
         job = self._wait_for_job()
         self._start(job, job_write, ready_read)
         left = self._watch()
         ended = time.monotonic() if self.ended is None else self.ended
-        watch.kill_all(os.getpid())
+        tree.kill_all(os.getpid())
         self._drain()
-        if self.limit is None:
-            self._check_counters()
-        if self.limit is None:
-            self._check_peaks()
-        if self.limit is None:
-            self._check_disk([])
+        self.watchdog.look_back(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
         send(self.conn, self._report(ended, left))
 
     def _furnish(self) -> None:
@@ -91,7 +84,7 @@ class Run:
         return os.pidfd_open(self.request["owner"])
 
     def _cpus(self, job: dict[str, Any]) -> list[int]:
-        return lease_cpus(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])[0]
+        return cpus.lease(job["cpus"], self.request["cpu_count"], self.request["cpu_locks"])[0]
 
     def _wait_until_contained(self, ready_read: int) -> int:
         """Until the process that waits for the program is harmless; returns the processor time that this took."""
@@ -126,7 +119,7 @@ class Run:
 
     def _start(self, job: dict[str, Any], job_write: int, ready_read: int) -> None:
         """Hand the program to the process that waits for it; the clock starts when that one is sealed."""
-        cpus = self._cpus(job)
+        leased = self._cpus(job)
         path = os.path.join(self.request["work"], program.NAME)
         with open(path, "wb") as file:
             file.write(job["program"].encode("utf-8", "replace"))
@@ -134,7 +127,7 @@ class Run:
             os.chown(path, self.request["uid"], self.request["uid"])
         self.deadline_s = float(job["deadline_s"])
         with contextlib.suppress(BrokenPipeError), open(job_write, "wb") as pipe:
-            told = {"cpus": cpus, "program": job["program"], "environment": job.get("environment", {})}
+            told = {"cpus": leased, "program": job["program"], "environment": job.get("environment", {})}
             pipe.write(json.dumps(told).encode())
         with open(ready_read, "rb") as pipe:
             trouble = pipe.read()
@@ -200,87 +193,25 @@ class Run:
                     self._orphaned()
             now = time.monotonic()
             if self.ended is None and now >= deadline:
-                self.limit = ("timeout", f"still running after its time limit of {self.deadline_s:g} s")
+                self.watchdog.limit = ("timeout", f"still running after its time limit of {self.deadline_s:g} s")
                 return 0
             if self.ended is not None:
                 self._reap()
-                left = watch.living(watch.descendants(os.getpid()))
+                left = tree.living(tree.descendants(os.getpid()))
                 if not left or now >= self.ended + GRACE_S:
                     return len(left)
                 next_tick = min(next_tick, now + 0.01)
             if now >= next_tick:
-                self._tick()
-                if self.limit is not None:
+                self._reap()
+                self.watchdog.look(tree.descendants(os.getpid()))
+                if self.watchdog.limit is not None:
                     return 0
                 spent = time.monotonic() - now
                 next_tick = now + spent + (max(TICK_S, min(10 * spent, 0.5)) if self.ended is None else 0.01)
 
-    def _tick(self) -> None:
-        self._reap()
-        pids = watch.descendants(os.getpid())
-        tasks = watch.tasks(pids)
-        self.peak_tasks = max(self.peak_tasks, tasks)
-        if tasks > self.request["processes"]:
-            self.limit = ("pids", f"ran more than {self.request['processes']} processes and threads at once")
-            return
-        limit = self.request["memory_bytes"]
-        used = self.memory.look(pids, exact=self.counters is None)
-        if self.counters is not None:
-            used = min(used, limit)  # the kernel keeps it, and the cheap sum is good enough for the peak
-        for folder in self._memory_folders():
-            inside = os.statvfs(folder)
-            used += (inside.f_blocks - inside.f_bfree) * inside.f_frsize
-        self.peak_memory = max(self.peak_memory, used)
-        self._check_counters()
-        if self.limit is None and self.counters is None and used > limit:
-            self._out_of_memory()
-        if self.limit is None:
-            self._check_disk(pids)
-
     def _memory_folders(self) -> tuple[str, ...]:
         """Private file systems whose content is memory."""
         return ("/dev/shm",) if self.request["private_shm"] else ()
-
-    def _check_counters(self) -> None:
-        """What the program's cgroup says; it knows of processes that came and went between two ticks."""
-        if self.counters is None:
-            return
-        if self.counters.oom_kills() > 0:
-            self._out_of_memory()
-        elif self.counters.refused_tasks() > 0:
-            self.peak_tasks = max(self.peak_tasks, self.request["processes"])
-
-    def _check_peaks(self) -> None:
-        """Without a control group: whether one process alone was over the limit between two looks."""
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        if self.counters is None and self.memory.one_was_over(peak):
-            self._out_of_memory()
-
-    def _out_of_memory(self) -> None:
-        mib = self.request["memory_bytes"] / (1 << 20)
-        self.limit = ("oom", f"used more than its memory limit of {mib:g} MiB")
-
-    def _check_disk(self, pids: list[int]) -> None:
-        allowed = self.request["disk_bytes"]
-        used = watch.deleted_files(pids)
-        try:
-            for root in self.request["read_write"]:
-                size, entries = watch.disk(root)
-                used += size
-                self._check_entries(entries)
-            for folder in self._memory_folders():
-                inside = os.statvfs(folder)
-                self._check_entries(inside.f_files - inside.f_ffree)
-        except watch.TooDeep:
-            self.limit = ("disk_limit", f"nested folders deeper than {watch.MAX_DEPTH}")
-        except watch.Hidden:
-            self.limit = ("disk_limit", "made a folder that can't be listed, so its size is not known")
-        if used > allowed:
-            self.limit = ("disk_limit", f"wrote more than its disk limit of {allowed / (1 << 20):g} MiB")
-
-    def _check_entries(self, entries: int) -> None:
-        if entries > self.request["entries"]:
-            self.limit = ("disk_limit", f"left more than {self.request['entries']} files and folders")
 
     def _reap(self) -> None:
         try:
@@ -302,7 +233,7 @@ class Run:
                 pump.read()
 
     def _orphaned(self) -> NoReturn:
-        watch.kill_all(os.getpid())
+        tree.kill_all(os.getpid())
         files.remove_tree(self.request["slot"])
         for folder in (self.request.get("cgroup") or {}).get("folders", ()):
             cgroup.remove(folder)
@@ -312,14 +243,14 @@ class Run:
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
         return {
-            "limit": self.limit,
+            "limit": self.watchdog.limit,
             "exit_code": code if code is not None and code >= 0 else None,
             "signal": -code if code is not None and code < 0 else None,
             "left": left,
             "wall_us": round((ended - self.began) * 1e6),
             "cpu_us": max(0, round((spent.ru_utime + spent.ru_stime) * 1e6) - self.cpu_before_us),
-            "peak_memory_bytes": max(self.peak_memory, self.memory.peak_of_one(spent.ru_maxrss * 1024)),
-            "peak_tasks": self.peak_tasks,
+            "peak_memory_bytes": self.watchdog.peak_memory(spent.ru_maxrss * 1024),
+            "peak_tasks": self.watchdog.peak_tasks,
             "private_shm": self.request["private_shm"],
             "streams": [
                 {
@@ -337,37 +268,3 @@ def close_all_but(*kept: int) -> None:
     bounds = [2, *sorted(kept), 1 << 20]
     for low, high in itertools.pairwise(bounds):
         os.closerange(low + 1, high)
-
-
-def lease_cpus(cpus: list[int], count: int, folder: str) -> tuple[list[int], list[int]]:
-    """Processors for one program: free ones first, spread over the machine.
-
-    A lease is a lock on a file that ends with the calling process or with its descriptor, so it works across
-    orchestrators and needs no cleaning up.
-
-    Args:
-        cpus: those the orchestrator may use.
-        count: how many are wanted.
-        folder: where the lock files lie.
-
-    Returns:
-        The processors, and the descriptors that hold the leases.
-    """
-    if count >= len(cpus):
-        return cpus, []
-    start = os.getpid() % len(cpus)
-    order = cpus[start:] + cpus[:start]
-    taken: list[int] = []
-    held: list[int] = []
-    for cpu in order:
-        if len(taken) == count:
-            break
-        fd = os.open(os.path.join(folder, f"cpu-{cpu}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-        else:
-            taken.append(cpu)
-            held.append(fd)
-    return taken + [cpu for cpu in order if cpu not in taken][: count - len(taken)], held

@@ -11,10 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlesearch.sandbox import report
-from mlesearch.sandbox.inside import init as inside
-from mlesearch.sandbox.inside import messages
+from mlesearch.sandbox.inside import init, messages
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Slot
+from mlesearch.sandbox.results import report
 from mlesearch.types import SandboxUnavailable
 
 START_TIMEOUT_S = 60.0
@@ -125,8 +124,18 @@ def memory_at_start(limits: Limits, warm: bool) -> int:
 @cache
 def sources() -> Mapping[str, str]:
     """The supervisor's modules, as they are sent into a sandbox."""
-    folder = Path(inside.__file__).parent
-    return {name: (folder / f"{name}.py").read_text() for name in inside.MODULES}
+    folder = Path(init.__file__).parent
+    return {name: (folder / f"{name}.py").read_text() for name in init.MODULES}
+
+
+def boot(python: str, address: str) -> list[str]:
+    """The command that starts a supervisor inside.
+
+    Args:
+        python: the interpreter's path inside.
+        address: of the orchestrator: the number of a socket's descriptor, or the path of a socket to connect to.
+    """
+    return [python, "-s", "-P", "-S", "-B", "-c", init.BOOT, address]
 
 
 def handshake(conn: socket.socket, message: Mapping[str, Any], fds: Sequence[int]) -> None:

@@ -19,12 +19,11 @@ from pathlib import Path
 
 from mlesearch.sandbox import options
 from mlesearch.sandbox.environment import Interpreter, interpreter
-from mlesearch.sandbox.gpus import GpuLease, readable_by_gpu_programs
-from mlesearch.sandbox.inside import cgroup, landlock, watch
-from mlesearch.sandbox.inside import init as inside
+from mlesearch.sandbox.gpu.devices import GpuLease, readable_by_gpu_programs
+from mlesearch.sandbox.inside import cgroup, landlock, tree
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rungs import mounts
-from mlesearch.sandbox.rungs.box import INSIDE, Box, handshake, memory_at_start
+from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.types import SandboxUnavailable
 
@@ -51,7 +50,7 @@ class _Wrapped:
         try:
             self._process.wait(0.5)
         except subprocess.TimeoutExpired:
-            for pid in (*watch.descendants(self._process.pid), self._process.pid):
+            for pid in (*tree.descendants(self._process.pid), self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
@@ -174,7 +173,6 @@ class BubblewrapSandbox(BoxedRung):
         self, spec: Spec, folder: Path, fd: int, group: cgroup.Group | None, gpu: GpuLease | None
     ) -> list[str]:
         enter = [] if group is None else ["/bin/sh", "-c", _ENTER, "sh", _procs(group)]
-        python = [mounts.executable(self._python), "-s", "-P", "-S", "-B", "-c", inside.BOOT, str(fd)]
         return [
             *enter,
             self._bwrap,
@@ -188,7 +186,7 @@ class BubblewrapSandbox(BoxedRung):
             "--chdir",
             INSIDE.work,
             "--",
-            *python,
+            *boot(mounts.executable(self._python), str(fd)),
         ]
 
     def _file_systems(self, spec: Spec, folder: Path) -> list[str]:

@@ -7,23 +7,19 @@ the supervisor's own pipes, and a container ends with that socket, whatever beco
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import socket
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import environment, options, scratch
+from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
-from mlesearch.sandbox.gpus import GpuLease
-from mlesearch.sandbox.inside import init as inside
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rungs import docker_image, mounts
-from mlesearch.sandbox.rungs.box import INSIDE, START_TIMEOUT_S, Box, handshake, memory_at_start
+from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
+from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.storage import processes
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -33,49 +29,6 @@ CONTROL = "/ctl"
 OWNER = "org.mlesearch.owner"
 """Label of a container: the process that it is for."""
 _LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
-
-_LOOK = """
-import glob,importlib.metadata as m,json,os,platform,sys,sysconfig
-site=[p for p in sys.path if os.path.basename(p) in ('site-packages','dist-packages') and os.path.isdir(p)]
-found=sorted({os.path.realpath(f) for s in site for g in json.loads(sys.argv[1]) for f in glob.glob(os.path.join(s,g))})
-packages={(d.metadata['Name'] or '').lower().replace('_','-'):d.version for d in m.distributions()}
-print(json.dumps({'python':[sys.executable,sys.prefix,sys.base_prefix,site,sysconfig.get_path('stdlib')],
-'version':list(sys.version_info[:2]),'covered':[[f,os.path.isdir(f)] for f in found],'packages':packages}))
-"""
-
-
-class _Container:
-    """A started container."""
-
-    def __init__(self, api: Any, id: str, conn: socket.socket, limited: bool) -> None:
-        self.conn = conn
-        self._api, self._id, self._limited = api, id, limited
-        self._began = time.time()
-        self._ended = False
-
-    def end(self) -> None:
-        with contextlib.suppress(OSError):
-            self.conn.close()  # its first process sees it, and ends
-        if not self._ended:
-            self._ended = True
-            with docker_image.daemon():
-                _remove(self._api, self._id)
-
-    def limit_memory(self, memory_bytes: int) -> None:
-        if self._limited:
-            with docker_image.daemon():
-                self._api.update_container(self._id, mem_limit=memory_bytes, memswap_limit=memory_bytes)
-
-    def ran_out_of_memory(self) -> bool:
-        """The daemon remembers events of a container that is gone."""
-        with docker_image.daemon():
-            events = self._api.events(
-                since=int(self._began), until=int(time.time()) + 3, filters={"container": self._id, "event": "oom"}
-            )
-            return any(True for _ in events)
-
-    def last_words(self) -> str:
-        return "its container ended"
 
 
 class DockerSandbox(BoxedRung):
@@ -127,7 +80,7 @@ class DockerSandbox(BoxedRung):
             self._layout = mounts.layout(self._python)
         else:
             with docker_image.daemon():
-                self._seen = json.loads(_look(client, self.image, self._image_id))
+                self._seen = json.loads(docker_image.look(client, self.image, self._image_id))
             executable, prefix, base, site, stdlib = self._seen["python"]
             self._python = Interpreter(executable, prefix, base, tuple(site), stdlib)
         options.check_kept(self.name, self._require, self.promises())
@@ -144,9 +97,9 @@ class DockerSandbox(BoxedRung):
     def packages(self) -> Mapping[str, str]:
         """Installed packages that a prompt may name, with versions."""
         if self._host:
-            return environment.prompt_packages()
+            return packages.prompt_packages()
         found: dict[str, str] = self._seen["packages"]
-        return {name: found[name] for name in environment.PROMPT_PACKAGES if name in found}
+        return {name: found[name] for name in packages.PROMPT_PACKAGES if name in found}
 
     def reap_orphans(self) -> int:
         """Remove what killed orchestrators left; returns how many containers and folders."""
@@ -155,7 +108,7 @@ class DockerSandbox(BoxedRung):
             api = self._client().api
             for container in api.containers(all=True, filters={"label": OWNER}):
                 if not processes.alive(container["Labels"][OWNER]):
-                    _remove(api, container["Id"])
+                    remove(api, container["Id"])
                     removed += 1
         return removed + super().reap_orphans()
 
@@ -169,7 +122,7 @@ class DockerSandbox(BoxedRung):
         return self._python
 
     def _environment(self) -> str:
-        return environment.digest() if self._host else self._image_id.removeprefix("sha256:")[:16]
+        return packages.digest() if self._host else self._image_id.removeprefix("sha256:")[:16]
 
     def _check_folders(self, spec: Spec) -> None:
         if self._host:
@@ -199,11 +152,11 @@ class DockerSandbox(BoxedRung):
         name = f"mlesearch-{folder.parent.name}-{folder.name}"
         python = mounts.executable(self._python) if self._host else self._python.executable
         started = False
-        with docker_image.daemon(), _listener(control) as listener:
+        with docker_image.daemon(), listener(control) as waiting:
             try:
                 created = api.create_container(
                     self.image,
-                    [python, "-s", "-P", "-S", "-B", "-c", inside.BOOT, f"{CONTROL}/s"],
+                    boot(python, f"{CONTROL}/s"),
                     name=name,
                     user=f"{self._uid}:{self._gid}",
                     environment=self._variables(spec.limits),
@@ -214,15 +167,15 @@ class DockerSandbox(BoxedRung):
                     host_config=self._host_config(api, spec, folder, control, warm, gpu),
                 )
                 api.start(created["Id"])
-                conn = _accept(api, created["Id"], listener, self._what_to_do())
+                conn = accept(api, created["Id"], waiting, self._what_to_do())
                 started = True
             except docker.errors.APIError as error:
                 raise SandboxUnavailable(f"sandbox docker: {error.explanation or error}") from error
             finally:
                 if not started:
-                    _remove(api, name)
+                    remove(api, name)
         (control / "s").unlink()
-        box = _Container(api, created["Id"], conn, bool(self._limits[0]))
+        box = Container(api, created["Id"], conn, bool(self._limits[0]))
         try:
             handshake(conn, self._message(spec, warm, {"landlock": 0, "own_cgroup": self._limits[0]}), ())
         except OSError as error:
@@ -297,78 +250,12 @@ def _mount(source: str, target: str, read_only: bool = True) -> Any:
     return Mount(target, source, type="bind", read_only=read_only)
 
 
-@contextlib.contextmanager
-def _listener(control: Path) -> Iterator[socket.socket]:
-    """A socket in the bound folder, whatever the length of its path."""
-    fd = os.open(control, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(f"/proc/self/fd/{fd}/s")
-            (control / "s").chmod(0o666)  # who knows the folder's random name is the container
-            listener.listen(1)
-            listener.settimeout(0.5)
-            yield listener
-    finally:
-        os.close(fd)
-
-
-def _accept(api: Any, id: str, listener: socket.socket, todo: str) -> socket.socket:
-    import docker.errors
-
-    end = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < end:
-        try:
-            conn = listener.accept()[0]
-        except TimeoutError:
-            running = False
-            with contextlib.suppress(docker.errors.NotFound):  # it removes itself when it has ended
-                running = api.inspect_container(id)["State"]["Running"]
-            if not running:
-                raise SandboxUnavailable(f"sandbox docker: the container ended at its start; {todo}") from None
-        else:
-            conn.settimeout(None)
-            return conn
-    raise SandboxUnavailable(f"sandbox docker: the container did not answer within {START_TIMEOUT_S:g} s")
-
-
-def _remove(api: Any, id: str) -> None:
-    """Kill and remove a container, and wait until it is gone; one that is gone already is no error."""
-    import docker.errors
-
-    with contextlib.suppress(docker.errors.NotFound):
-        try:
-            api.remove_container(id, force=True, v=True)
-        except docker.errors.APIError as error:
-            if error.status_code != 409:  # its removal is under way
-                raise
-            api.wait(id, timeout=30, condition="removed")
-    api.close()  # it keeps a connection for every URL that it has seen; the next call opens one again
-
-
 def _refuse_a_distant_daemon(client: Any) -> None:
     if not client.api.base_url.startswith(("http+docker://", "http+unix://")):
         raise SandboxUnavailable(
             f"sandbox docker: the daemon at {client.api.base_url} is reached by network, but programs' folders and "
             "sockets are shared with its containers; use a daemon of this machine, by its unix socket"
         )
-
-
-@cache
-def _look(client: Any, image: str, image_id: str) -> str:
-    """What interpreter and packages an image has, asked from inside it, once for each image."""
-    import docker.errors
-
-    patterns = json.dumps([*environment.BUNDLED_DATA, *environment.OWN])
-    try:
-        said: bytes = client.containers.run(
-            image, ["-c", _LOOK, patterns], entrypoint=["python3"], network_mode="none", remove=True, stderr=False
-        )
-        seen = json.loads(said)
-    except (docker.errors.DockerException, ValueError) as error:
-        raise SandboxUnavailable(f"sandbox docker: no python3 answers in the image {image}: {error}") from error
-    if tuple(seen["version"]) < (3, 11):
-        raise SandboxUnavailable(f"sandbox docker: the image {image} has Python {seen['version']}; 3.11 is needed")
-    return said.decode()
 
 
 def make(params: Mapping[str, object]) -> DockerSandbox:

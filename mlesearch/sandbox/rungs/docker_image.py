@@ -10,8 +10,10 @@ import contextlib
 import gzip
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,15 @@ NAME = "mlesearch-sandbox"
 HOST = "host"
 """`sandbox.params.image=host`: an empty image, into which this machine's interpreter is bound."""
 _EMPTY_FOLDERS = ("box", "input", "weights", "dev", "proc", "sys", "tmp", "etc", "usr", "var", "run")
+
+_LOOK = """
+import glob,importlib.metadata as m,json,os,platform,sys,sysconfig
+site=[p for p in sys.path if os.path.basename(p) in ('site-packages','dist-packages') and os.path.isdir(p)]
+found=sorted({os.path.realpath(f) for s in site for g in json.loads(sys.argv[1]) for f in glob.glob(os.path.join(s,g))})
+packages={(d.metadata['Name'] or '').lower().replace('_','-'):d.version for d in m.distributions()}
+print(json.dumps({'python':[sys.executable,sys.prefix,sys.base_prefix,site,sysconfig.get_path('stdlib')],
+'version':list(sys.version_info[:2]),'covered':[[f,os.path.isdir(f)] for f in found],'packages':packages}))
+"""
 
 
 def recipe() -> Path:
@@ -75,7 +86,7 @@ def connect() -> Any:
 
 @contextlib.contextmanager
 def daemon() -> Iterator[None]:
-    """What docker-py raises when the daemon fails or goes away, in the house's words.
+    """Turns what docker-py raises when the daemon fails or goes away into `SandboxUnavailable`.
 
     Raises:
         SandboxUnavailable: instead of that.
@@ -180,6 +191,24 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(data), 0o644
     archive.addfile(entry, io.BytesIO(data))
+
+
+@cache
+def look(client: Any, image: str, image_id: str) -> str:
+    """What interpreter and packages an image has, asked from inside it, once for each image."""
+    import docker.errors
+
+    patterns = json.dumps([*environment.BUNDLED_DATA, *environment.OWN])
+    try:
+        said: bytes = client.containers.run(
+            image, ["-c", _LOOK, patterns], entrypoint=["python3"], network_mode="none", remove=True, stderr=False
+        )
+        seen = json.loads(said)
+    except (docker.errors.DockerException, ValueError) as error:
+        raise SandboxUnavailable(f"sandbox docker: no python3 answers in the image {image}: {error}") from error
+    if tuple(seen["version"]) < (3, 11):
+        raise SandboxUnavailable(f"sandbox docker: the image {image} has Python {seen['version']}; 3.11 is needed")
+    return said.decode()
 
 
 def host_image(client: Any) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import environment, options, report, scratch, weights
+from mlesearch.sandbox import environment, options, packages, scratch, view, weights
 from mlesearch.sandbox.inside import cgroup, files, landlock
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
+from mlesearch.sandbox.results import report
 from mlesearch.sandbox.rungs import kernel
 from mlesearch.sandbox.rungs.forkserver import ForkServer
 from mlesearch.types import ExecResult, SandboxUnavailable
@@ -102,7 +103,7 @@ class LocalSandbox:
         return {
             "rung": self.name,
             "promises": list(self.promises()),
-            "environment": environment.digest(),
+            "environment": packages.digest(),
             "warm": self.warm,
             "cpu_count": len(os.sched_getaffinity(0)),
             **weights.identity(self._weights),
@@ -110,7 +111,7 @@ class LocalSandbox:
 
     def packages(self) -> Mapping[str, str]:
         """Installed packages that a prompt may name, with versions."""
-        return environment.prompt_packages()
+        return packages.prompt_packages()
 
     def check(self) -> None:
         """Run one small program.
@@ -148,7 +149,7 @@ class LocalSandbox:
         weights.check(self._weights, spec)
         with self._lock:
             owned = self._owned()
-            report.check_space(self.name, owned.path, self._min_free)
+            scratch.check_space(self.name, owned.path, self._min_free)
             return self._open_slot(spec)
 
     def run(self, slot: Slot, job: Job) -> ExecResult:
@@ -171,7 +172,7 @@ class LocalSandbox:
                 seen = self._ask(slot, job)
             if seen is None:
                 raise SandboxUnavailable("sandbox local: the supervisor ended without a report")
-            shown = environment.names_shown(self._python, spec, slot.folder) | weights.shown(self._weights)
+            shown = view.names_shown(self._python, spec, slot.folder) | weights.shown(self._weights)
             return report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
         finally:
             _forget(slot)
@@ -242,7 +243,7 @@ class LocalSandbox:
             "read_only": [source, *([] if self._weights is None else [self._weights.folder])],
             "read_write": [str(folder / name) for name in ("work", "tmp", "home")],
             "hidden": [os.path.realpath(path) for path in spec.hidden],
-            "environment": environment.variables(self._python, limits.cpu_count, home, tmp, not private_shm),
+            "environment": view.variables(self._python, limits.cpu_count, home, tmp, not private_shm),
             "uid": self._uid(spec),
             "cpu_locks": str(folder.parent.parent / "cpu"),
             "shm_bytes": max(MIB, min(limits.memory_bytes // 4, 256 * MIB)),
@@ -268,14 +269,14 @@ class LocalSandbox:
         config = {
             "site": list(python.site),
             "prefix": python.prefix,
-            "preload": list(environment.PRELOAD) if self.warm and not gpu else [],
+            "preload": list(packages.PRELOAD) if self.warm and not gpu else [],
             "allow": [*self._allowed, *(environment.allowed_with_gpu() if gpu else [])],
             "excluded": self._excluded,
             "landlock": self._landlock,
             "private_shm": self._private_shm,
         }
         variables = {
-            **environment.variables(python, cpu_count, "/nonexistent", "/tmp", False),
+            **view.variables(python, cpu_count, "/nonexistent", "/tmp", False),
             "JE_ARROW_MALLOC_CONF": "background_thread:false",  # the server must have one thread only
         }
         server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}-{int(gpu)}.log")

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox import environment, options, report, scratch, weights
+from mlesearch.sandbox import environment, options, packages, scratch, view, weights
 from mlesearch.sandbox.environment import Interpreter
-from mlesearch.sandbox.gpus import GpuLease
-from mlesearch.sandbox.inside import cgroup, files
-from mlesearch.sandbox.inside.supervisor import lease_cpus
+from mlesearch.sandbox.gpu.devices import GpuLease
+from mlesearch.sandbox.inside import cgroup, cpus, files
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Slot, Spec
+from mlesearch.sandbox.results import report
 from mlesearch.sandbox.rungs.box import INSIDE, Box, BoxedSlot, Places
 from mlesearch.types import ExecResult, SandboxUnavailable
 
@@ -83,7 +83,7 @@ class BoxedRung(ABC):
 
     def packages(self) -> Mapping[str, str]:
         """Installed packages that a prompt may name, with versions."""
-        return environment.prompt_packages()
+        return packages.prompt_packages()
 
     @abstractmethod
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
@@ -93,7 +93,7 @@ class BoxedRung(ABC):
         return environment.interpreter()
 
     def _environment(self) -> str:
-        return environment.digest()
+        return packages.digest()
 
     def _check_folders(self, spec: Spec) -> None:
         """Whether the task's folders can be served.
@@ -124,7 +124,7 @@ class BoxedRung(ABC):
             SandboxUnavailable: it did not come through.
         """
         options.check_kept(self.name, self._require, self.promises())
-        report.check_space(self.name, self._owned().path, self._min_free)
+        scratch.check_space(self.name, self._owned().path, self._min_free)
         folder = self._owned().slot()
         try:
             (folder / "home").chmod(0o755)
@@ -151,7 +151,7 @@ class BoxedRung(ABC):
         self._check_folders(spec)
         weights.check(self._weights, spec)
         owned = self._owned()
-        report.check_space(self.name, owned.path, self._min_free)
+        scratch.check_space(self.name, owned.path, self._min_free)
         if spec.gpus:
             slot = Slot(spec)
             with self._lock:
@@ -185,7 +185,7 @@ class BoxedRung(ABC):
             seen = self._ask(slot, job)
             slot.box.end()
             places = self._places(slot.spec, slot.folder)
-            shown = environment.names_shown(self._interpreter(), slot.spec, Path(places.folder))
+            shown = view.names_shown(self._interpreter(), slot.spec, Path(places.folder))
             shown |= {places.input: "input", **weights.shown(self._weights, places.weights)}
             return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
@@ -228,11 +228,11 @@ class BoxedRung(ABC):
         said = slot.wait_until_ready()
         if said is None or "failed" in said:
             return self._ended(slot, said, began)
-        cpus, held = lease_cpus(
+        leased, held = cpus.lease(
             sorted(os.sched_getaffinity(0)), slot.spec.limits.cpu_count, str(slot.folder.parent.parent / "cpu")
         )
         try:
-            said = report.ask(slot.box.conn, job, cpus)
+            said = report.ask(slot.box.conn, job, leased)
         finally:
             for fd in held:
                 os.close(fd)
@@ -266,14 +266,14 @@ class BoxedRung(ABC):
                 "environment": self._variables(limits, places),
                 "uid": None,
                 "private_shm": bool(places.memory),
-                "preload": list(environment.PRELOAD) if warm else [],
+                "preload": list(packages.PRELOAD) if warm else [],
                 **report.numbers(limits),
             },
             "config": {"site": list(python.site), "prefix": python.prefix, **config},
         }
 
     def _variables(self, limits: Limits, places: Places = INSIDE) -> dict[str, str]:
-        return environment.variables(self._interpreter(), limits.cpu_count, places.home, places.tmp, False)
+        return view.variables(self._interpreter(), limits.cpu_count, places.home, places.tmp, False)
 
     def _open_slot(self, spec: Spec, warm: bool) -> BoxedSlot:
         slot = self._started(spec, warm, self._owned())

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlesearch.sandbox import options
-from mlesearch.sandbox.gpus import GpuLease
-from mlesearch.sandbox.inside import init as inside
+from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.protocol import Spec
-from mlesearch.sandbox.rungs.box import Box, Places, handshake
+from mlesearch.sandbox.rungs.box import Box, Places, boot, handshake
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.types import ConfigError, SandboxUnavailable
 
@@ -95,7 +94,7 @@ class UnsafeSandbox(BoxedRung):
         try:
             with theirs:
                 process = subprocess.Popen(
-                    [self._interpreter().executable, "-s", "-P", "-S", "-B", "-c", inside.BOOT, str(theirs.fileno())],
+                    boot(self._interpreter().executable, str(theirs.fileno())),
                     stdin=subprocess.DEVNULL,
                     env=self._variables(spec.limits, places),
                     cwd="/",

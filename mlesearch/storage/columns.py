@@ -1,0 +1,179 @@
+"""The columns of a study's three tables, each declared once: name, type, meaning, unit.
+
+A row is a `TypedDict` whose annotations are the columns. From them follow what `mlesearch collect` writes (names, order
+and types), what the analysis accepts and how it reads it, and the reference in docs/columns.md, which
+`python -m mlesearch.storage.column_reference` prints. To add a column: declare it here, and fill it in
+`mlesearch.study.summary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import NoneType
+from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type_hints
+
+Kind = Literal["text", "int", "float", "flag"]
+"""What a column holds: text, whole numbers, floats, or true and false."""
+
+RowStatus = Literal["ok", "failed", "timeout", "missing"]
+"""What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet."""
+
+RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
+Medal = Literal["gold", "silver", "bronze"]
+MEDALS: tuple[Medal, ...] = get_args(Medal)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        meaning: in words.
+        unit: of its numbers, in words; empty for text, flags and counts.
+        note: what else is to be known, e.g. when it is empty.
+        nullable: whether it may be empty where it does not apply, or where a run has no result. A column whose type
+            allows None is nullable without being declared so.
+        optional: whether a table may lack it, because an earlier version wrote it.
+        measured: whether it is a measured duration: those are all that may differ between two equal studies.
+        kind: what it holds; follows from the type.
+    """
+
+    meaning: str
+    unit: str = ""
+    note: str = ""
+    nullable: bool = False
+    optional: bool = False
+    measured: bool = False
+    kind: Kind = "text"
+
+    @property
+    def words(self) -> str:
+        """Meaning, unit and note in one line."""
+        unit, note = (f", {self.unit}" if self.unit else ""), (f"; {self.note}" if self.note else "")
+        return f"{self.meaning}{unit}{note}"
+
+
+SCORE = "in the metric's units"
+SHARE = "0 to 1"
+NO_PRICE = "empty without a known price"
+
+
+class RunRow(TypedDict):
+    """One row a run that any launch asked for."""
+
+    run_id: Annotated[str, Column("unique name of the run")]
+    model: Annotated[str, Column("model id as configured")]
+    tier: Annotated[str | None, Column("declared tier of the model")]
+    capability: Annotated[float | None, Column("declared capability of the model, measured outside this study")]
+    capability_source: Annotated[str | None, Column("where the capability figure comes from")]
+    strategy: Annotated[str, Column("search strategy")]
+    variant: Annotated[str, Column("variant of the strategy (ablation, setting)")]
+    task: Annotated[str, Column("task id")]
+    suite: Annotated[str, Column("suite of the task", nullable=True)]
+    seed: Annotated[int, Column("seed of the run")]
+    status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
+    ended: Annotated[
+        str | None,
+        Column("what ended the run: completed (steps), budget, finished (by the strategy) or real_time", optional=True),
+    ]
+    reason: Annotated[str, Column("why the run failed, in words; empty unless it did", optional=True)]
+    simulated: Annotated[bool, Column("whether a simulated engineer answered in place of a language model")]
+    valid: Annotated[bool, Column("whether a valid submission was made")]
+    score: Annotated[float | None, Column("test score of the submission", SCORE)]
+    lower_is_better: Annotated[bool, Column("direction of the metric")]
+    gold: Annotated[bool, Column("gold medal")]
+    silver: Annotated[bool, Column("silver medal")]
+    bronze: Annotated[bool, Column("bronze medal")]
+    above_median: Annotated[bool, Column("better than the median of the leaderboard")]
+    percentile: Annotated[float | None, Column("share of the leaderboard that the score reaches", SHARE)]
+    selected: Annotated[int | None, Column("proposal id of the submitted node", optional=True)]
+    val_selected: Annotated[float | None, Column("validation score of the submitted node", SCORE)]
+    test_selected: Annotated[float | None, Column("test score of the submitted node", SCORE)]
+    test_oracle: Annotated[float | None, Column("best test score of any valid node of the run", SCORE)]
+    medal_oracle: Annotated[bool, Column("whether that node has a medal")]
+    improvement_rate: Annotated[float | None, Column("share of improvement steps that beat their base by validation")]
+    direction_accuracy: Annotated[float | None, Column("share of hypotheses whose predicted sign came true", SHARE)]
+    charged_s: Annotated[float, Column("charged time", "seconds", nullable=True, measured=True)]
+    wait_s: Annotated[float, Column("queueing and backoff, never charged", "seconds", nullable=True, measured=True)]
+    real_s: Annotated[float, Column("wall-clock time", "seconds", nullable=True, measured=True)]
+    program_s: Annotated[
+        float, Column("run time of all programs", "seconds", nullable=True, optional=True, measured=True)
+    ]
+    program_cpu_s: Annotated[
+        float, Column("processor time of all programs", "seconds", nullable=True, optional=True, measured=True)
+    ]
+    gpu_h: Annotated[float, Column("GPU time of all programs", "hours", nullable=True, measured=True)]
+    gpu_wait_s: Annotated[
+        float, Column("waiting for a free GPU", "seconds", nullable=True, optional=True, measured=True)
+    ]
+    cost_usd: Annotated[float | None, Column("cost of all model calls", "US dollars", NO_PRICE)]
+    tokens_in: Annotated[int, Column("input tokens", nullable=True)]
+    tokens_out: Annotated[int, Column("output tokens", nullable=True)]
+    n_calls: Annotated[int, Column("model calls", nullable=True)]
+    n_executions: Annotated[int, Column("programs executed", nullable=True)]
+    steps: Annotated[int, Column("program proposals, executed or not", nullable=True)]
+    validation: Annotated[str, Column("harness or reported", nullable=True)]
+    promises: Annotated[str, Column("promises of the sandbox that were in force", nullable=True)]
+    rung: Annotated[str | None, Column("rung of the sandbox", optional=True)]
+    environment: Annotated[str | None, Column("digest of the programs' interpreter and packages", optional=True)]
+    model_answered: Annotated[str, Column("model id that the provider answered with", nullable=True)]
+    hardware: Annotated[str, Column("declared hardware", nullable=True)]
+
+
+class NodeRow(TypedDict):
+    """One row a program proposal that its strategy was told of, in the order of telling."""
+
+    run_id: Annotated[str, Column("run that the node belongs to")]
+    proposal: Annotated[int, Column("proposal id, dense within the run")]
+    step: Annotated[int, Column("number of program proposals up to and with this one", nullable=True)]
+    op: Annotated[str, Column("operator")]
+    trace: Annotated[int, Column("parallel trace", nullable=True)]
+    base: Annotated[int | None, Column("program that was edited")]
+    parents: Annotated[str, Column("lineage: proposal ids, separated by commas", nullable=True)]
+    status: Annotated[str, Column("ok, or how it failed")]
+    verdict: Annotated[str, Column("accepted, rejected, void, or empty", nullable=True)]
+    t_charged_s: Annotated[float, Column("charged time at which it was finished", "seconds", measured=True)]
+    cum_tokens: Annotated[int, Column("tokens spent by the run so far", nullable=True)]
+    cum_usd: Annotated[float | None, Column("spent by the run so far", "US dollars", NO_PRICE)]
+    val_score: Annotated[float | None, Column("validation score", SCORE)]
+    test_score: Annotated[float | None, Column("test score, never seen by the strategy", SCORE)]
+    medal: Annotated[str, Column("medal of this node: gold, silver, bronze or none", nullable=True, optional=True)]
+    valid: Annotated[bool, Column("whether its validation score counts as one")]
+    best_so_far: Annotated[float | None, Column("best validation score of the run so far", SCORE)]
+
+
+class CallRow(TypedDict):
+    """One row a call of a model or an embedder, in the order of completion."""
+
+    run_id: Annotated[str, Column("run that the call belongs to")]
+    proposal: Annotated[int, Column("proposal that it was made for")]
+    op: Annotated[str, Column("operator (a review has its own)")]
+    attempt: Annotated[int, Column("attempt: repair turns and retries after truncation count")]
+    tokens_in: Annotated[int, Column("input tokens")]
+    tokens_out: Annotated[int, Column("output tokens")]
+    cost_usd: Annotated[float | None, Column("cost of the call", "US dollars", NO_PRICE)]
+    service_s: Annotated[float, Column("service time of the call", "seconds", measured=True)]
+    model_answered: Annotated[str | None, Column("model id that the provider answered with", optional=True)]
+
+
+_KINDS: Mapping[object, Kind] = {str: "text", int: "int", float: "float", bool: "flag"}
+
+
+def _columns_of(row: type) -> Mapping[str, Column]:
+    """The columns that a row declares, by name, in its order."""
+    found = {}
+    for name, hint in get_type_hints(row, include_extras=True).items():
+        declared, (column,) = hint.__origin__, hint.__metadata__
+        types = set(get_args(declared)) - {NoneType} or {declared}
+        kind: Kind = "text" if get_origin(declared) is Literal else _KINDS[types.pop()]
+        found[name] = replace(column, kind=kind, nullable=column.nullable or NoneType in get_args(declared))
+    return found
+
+
+ROWS: Mapping[str, type] = {"runs": RunRow, "nodes": NodeRow, "calls": CallRow}
+RUNS, NODES, CALLS = (_columns_of(row) for row in ROWS.values())
+TABLES: Mapping[str, Mapping[str, Column]] = {"runs": RUNS, "nodes": NODES, "calls": CALLS}
+
+DURATIONS = frozenset(name for table in TABLES.values() for name, column in table.items() if column.measured)
+"""Columns of measured durations: all that may differ between two equal studies."""

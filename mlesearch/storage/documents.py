@@ -1,0 +1,285 @@
+"""The JSON files of a study beside its journals: what stands in each, how it is read, and how it is written.
+
+study.json       what is studied: written once, before the first run
+launches.jsonl   which runs a launch asked for: one line a launch
+run.json         a run's identity, labels and settings: written once
+grades.jsonl     test scores of its valid nodes: one line each
+best/node.json   its best node so far
+result.json      its row of the table of runs, or why it failed: written last
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict, cast
+
+from mlesearch.storage.claim import ClaimJson
+from mlesearch.storage.codec import Json
+from mlesearch.storage.columns import RunRow
+from mlesearch.storage.files import read_json, read_lines, write_atomically
+from mlesearch.types import ConfigError
+
+STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
+BEST = "best/node.json"
+
+
+class StudyFile(TypedDict):
+    """study.json."""
+
+    format: int
+    name: str
+    mlesearch_version: str
+    claim: ClaimJson | None
+
+
+class LaunchLine(TypedDict):
+    """A line of launches.jsonl; each run by model, strategy, variant, task and seed."""
+
+    mlesearch: str
+    runs: list[tuple[str, str, str, str, int]]
+
+
+class KeyJson(TypedDict):
+    """A run's place in the grid of its study."""
+
+    model: str
+    strategy: str
+    variant: str
+    task: str
+    seed: int
+
+
+class TaskIdentity(TypedDict):
+    """Which task, in which version, and how programs are validated: by the harness, or by their own word.
+
+    metric_package: of a plug-in's metric, its package and version.
+    """
+
+    id: str
+    version: str
+    validation: str
+    metric_package: NotRequired[str]
+
+
+class StrategyIdentity(TypedDict):
+    """A strategy's kind and parameters; of a plug-in, its package and version too."""
+
+    kind: str
+    params: dict[str, Any]
+    package: NotRequired[str]
+
+
+class OperatorsIdentity(TypedDict):
+    """A set of operators, and the digests of its prompt files; of a plug-in, its package and version too."""
+
+    set: str
+    prompts: dict[str, str]
+    package: NotRequired[str]
+
+
+class ContextIdentity(TypedDict):
+    """Whose rule fills the context of prompts, and how many tokens it may take."""
+
+    rule: str
+    tokens: int
+
+
+class SelectionIdentity(TypedDict):
+    """A rule of selection that has settings."""
+
+    rule: str
+    k: int
+    splits: int
+
+
+class BudgetIdentity(TypedDict):
+    """What a run may spend; null: not limited. Fields of `mlesearch.budgets.meter.Budget`."""
+
+    steps: int | None
+    time_s: float | None
+    cost_usd: float | None
+    tokens: int | None
+    real_time_s: float | None
+    reserve_s: float
+    gpu_s: NotRequired[float]
+
+
+class LimitsIdentity(TypedDict):
+    """What one program may use. Fields of `mlesearch.sandbox.protocol.Limits`."""
+
+    time_s: float
+    memory_bytes: int
+    cpu_count: int
+    disk_bytes: int
+    file_bytes: int
+    output_bytes: int
+    processes: int
+    entries: int
+
+
+class SandboxIdentity(TypedDict, total=False):
+    """What tables name of a sandbox, and a plug-in's package and version; a sandbox may say more of itself."""
+
+    rung: str
+    promises: list[str]
+    environment: str
+    package: str
+
+
+class CellIdentity(TypedDict):
+    """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling."""
+
+    task: TaskIdentity
+    model: dict[str, Any]
+    strategy: StrategyIdentity
+    review: bool
+    operators: OperatorsIdentity
+    context: ContextIdentity
+    embedder: str
+    selection: str | SelectionIdentity
+    budget: BudgetIdentity
+    workers: int
+    limits: LimitsIdentity
+    sandbox: SandboxIdentity
+    roles: NotRequired[dict[str, dict[str, Any]]]
+
+
+class Identity(CellIdentity):
+    """All that changes a run's result: two runs with one identity are one run."""
+
+    seed: int
+
+
+class Labels(TypedDict):
+    """What tables say of a run beside its identity.
+
+    task_package: the package and version of the source that its task is from, where it is from one.
+    """
+
+    tier: str | None
+    capability: float | None
+    capability_source: str | None
+    simulated: bool
+    suite: str
+    metric: str
+    lower_is_better: bool
+    validation: str
+    sandbox: str
+    promises: list[str]
+    exec_store: str
+    cassette: str
+    sandbox_why: str
+    task_package: NotRequired[str]
+
+
+class RunFile(TypedDict):
+    """run.json; the settings are those of the version that wrote it (`mlesearch.config.settings.from_recorded`)."""
+
+    id: str
+    key: KeyJson
+    digest: str
+    identity: Identity
+    labels: Labels
+    settings: Json
+    mlesearch: str
+
+
+class GradeLine(TypedDict):
+    """A line of grades.jsonl: the test grade of a node, which nothing that decides reads."""
+
+    id: int
+    score: float | None
+    medal: str
+    above_median: bool
+    valid: bool
+    problem: str
+    percentile: float | None
+
+
+class BestFile(TypedDict):
+    """best/node.json."""
+
+    id: int
+    validation_score: float | None
+
+
+class Failure(TypedDict):
+    """result.json of a run that failed and goes on when it is launched again."""
+
+    status: Literal["failed"]
+    reason: str
+    real_s: float
+
+
+_NEEDED: Mapping[str, type] = {"id": str, "key": dict, "digest": str, "identity": dict, "labels": dict}
+
+
+def read_study(study: Path) -> StudyFile:
+    """A study's header.
+
+    Raises:
+        ConfigError: it can't be read, or lacks something.
+    """
+    return cast("StudyFile", _checked(study / STUDY, {"format": int, "name": str}))
+
+
+def read_run(run: Path) -> RunFile:
+    """What a run's folder says that it is.
+
+    Raises:
+        ConfigError: it can't be read, or lacks something.
+    """
+    return cast("RunFile", _checked(run / RUN, _NEEDED))
+
+
+def write_run(run: Path, content: RunFile, durable: bool = True) -> None:
+    """Make a run's folder and say in it what it is."""
+    run.mkdir(parents=True, exist_ok=True)
+    _write(run / RUN, content, durable)
+
+
+def read_result(run: Path) -> RunRow | Failure | None:
+    """What became of a run; None while it is not known.
+
+    Raises:
+        ConfigError: it can't be read, or lacks something.
+    """
+    path = run / RESULT
+    return cast("RunRow | Failure", _checked(path, {"status": str})) if path.exists() else None
+
+
+def finished_row(run: Path) -> RunRow | None:
+    """The row of a run that came to its end; None for one that failed, or has no result yet."""
+    result = read_result(run)
+    return None if result is None or result["status"] == "failed" else result
+
+
+def write_result(run: Path, content: RunRow | Failure, durable: bool = True) -> None:
+    """Say what became of a run."""
+    _write(run / RESULT, content, durable)
+
+
+def read_grades(run: Path) -> dict[int, GradeLine]:
+    """Test grades by node; none where nothing was graded yet."""
+    return {line["id"]: cast("GradeLine", line) for line in read_lines(run / GRADES)}
+
+
+def best_so_far(run: Path) -> int | None:
+    """The best node of a run that has not ended, by validation; None where none counts."""
+    path = run / BEST
+    return cast("BestFile", _checked(path, {"id": int}))["id"] if path.exists() else None
+
+
+def _checked(path: Path, needed: Mapping[str, type]) -> Json:
+    """A JSON object that has what is needed of it."""
+    content = read_json(path)
+    for key, kind in needed.items():
+        if not isinstance(content.get(key), kind):
+            raise ConfigError(f"{path}: its {key} is absent or damaged; restore it or remove the folder that holds it")
+    return content
+
+
+def _write(path: Path, content: Mapping[str, object], durable: bool) -> None:
+    write_atomically(path, json.dumps(content, indent=1) + "\n", durable)

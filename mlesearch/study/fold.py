@@ -1,0 +1,137 @@
+"""What one run left behind, by proposal: its journal folded once, and its grades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, assert_never
+
+from mlesearch.storage.documents import GradeLine, finished_row, read_grades
+from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, Header, Revalidated, Told
+from mlesearch.storage.journal import JOURNAL, read
+from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
+
+PROGRAMS = frozenset(op.value for op in PROGRAM_OPS)
+"""Operators whose proposals are programs, as events name them."""
+
+
+@dataclass
+class FoldedRun:
+    """A run's journal and grades, by proposal.
+
+    Attributes:
+        folder: of the run.
+        header: of its journal.
+        grades: test grades of its valid nodes.
+        asked: what was proposed, in the order of asking.
+        calls: what models and embedders answered, in the order of completion.
+        executed: programs that ended.
+        revalidated: reruns on fresh splits.
+        told: outcomes, in the order of telling.
+        verdicts: the latest of each node; void stays void.
+        ended: how the run ended; None before.
+        charged_us: charged time, microseconds.
+        real_us: wall-clock time of all its processes, microseconds.
+    """
+
+    folder: Path
+    header: Header
+    grades: dict[int, GradeLine]
+    asked: dict[int, Asked] = field(default_factory=dict)
+    calls: list[CallEvent] = field(default_factory=list)
+    executed: dict[int, Executed] = field(default_factory=dict)
+    revalidated: list[Revalidated] = field(default_factory=list)
+    told: dict[int, Told] = field(default_factory=dict)
+    verdicts: dict[int, str] = field(default_factory=dict)
+    ended: Ended | None = None
+    charged_us: int = 0
+    real_us: int = 0
+
+    def seconds(self, duration: Literal["wall_us", "cpu_us", "gpu_us", "gpu_wait_us"]) -> float:
+        """A duration of all its executions, reruns on fresh splits included."""
+        return sum(e["result"].get(duration, 0) for e in (*self.executed.values(), *self.revalidated)) / MICROSECONDS
+
+    @property
+    def n_executions(self) -> int:
+        """How many programs ended, reruns on fresh splits included."""
+        return len(self.executed) + len(self.revalidated)
+
+
+def check_run_folder(folder: Path) -> None:
+    """Refuse a folder in which no run was begun.
+
+    Raises:
+        ConfigError: says so.
+    """
+    if not (folder / JOURNAL).exists():
+        raise ConfigError(
+            f"{folder}: no run here (no {JOURNAL}); name a run's folder: STUDY/MODEL/STRATEGY/VARIANT/TASK/seed-N"
+        )
+
+
+def fold(folder: Path) -> FoldedRun:
+    """Read what a run left in its folder.
+
+    Raises:
+        JournalError: its journal is corrupt.
+    """
+    header, events = read(folder / JOURNAL)
+    f = FoldedRun(folder, header, read_grades(folder))
+    for e in events:
+        f.charged_us = max(f.charged_us, e["t"])
+        if "real_us" in e:
+            f.real_us = e["real_us"]
+        match e["type"]:
+            case "asked":
+                f.asked[e["p"]["id"]] = e
+            case "reply" | "review" | "embedded":
+                f.calls.append(e)
+            case "executed":
+                f.executed[e["id"]] = e
+            case "told":
+                f.told[e["id"]] = e
+                for v in e.get("verdicts", ()):
+                    if f.verdicts.get(v["node"]) != "void":
+                        f.verdicts[v["node"]] = v["kind"]
+            case "closing":
+                pass
+            case "revalidated":
+                f.revalidated.append(e)
+            case "ended":
+                f.ended = e
+            case unknown:
+                assert_never(unknown)
+    return f
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramTime:
+    """What programs took, of one run or several.
+
+    Attributes:
+        programs: executions.
+        run_s: their run times, seconds.
+        cpu_s: their processor time, seconds.
+    """
+
+    programs: int = 0
+    run_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+def program_time(folders: Iterable[Path]) -> ProgramTime:
+    """Of all executions of some runs: by the result of a run that ended, else by its journal, if it has one."""
+    programs, run_s, cpu_s = 0, 0.0, 0.0
+    for folder in folders:
+        row = finished_row(folder)
+        if row is not None:
+            programs += row["n_executions"]
+            run_s += row["program_s"]
+            cpu_s += row["program_cpu_s"]
+        elif (folder / JOURNAL).exists():
+            f = fold(folder)
+            programs += f.n_executions
+            run_s += f.seconds("wall_us")
+            cpu_s += f.seconds("cpu_us")
+    return ProgramTime(programs, run_s, cpu_s)

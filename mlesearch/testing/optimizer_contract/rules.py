@@ -1,0 +1,51 @@
+"""The rules that hold at every event of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from mlesearch.optimizers.base import made_program
+from mlesearch.types import JUDGEMENT_OPS, Op, Outcome, Proposal, Verdict
+
+
+class Rules:
+    """The rules that hold at every event; each `assert` says which one was broken."""
+
+    def __init__(self, expansion: Callable[[Proposal], Hashable | None] = lambda p: None) -> None:
+        """`expansion`: see `OptimizerContract.expansion`."""
+        self._expansion = expansion
+        self._count = 0
+        self._programs: set[int] = set()
+        self._pending: dict[int, Proposal] = {}
+        self._expanding: set[Hashable] = set()
+
+    def asked(self, p: Proposal) -> None:
+        """Check a proposal."""
+        assert p.id == self._count, f"dense ids: proposal {self._count} has id {p.id}"
+        assert p.op in JUDGEMENT_OPS or p.op.makes_program, f"operator: a strategy never proposes {p.op}"
+        named = [i for i in (p.base, p.subject, *p.parents, *(p.context or ())) if i is not None]
+        for node in named:
+            assert node in self._programs, f"only finished programs: {p} names {node}, which is none"
+        assert p.context is None or len(set(p.context)) == len(p.context), f"context: {p} names a program twice"
+        for guidance in p.guidance:
+            assert guidance.node is None or guidance.node in self._programs, f"{guidance} names no finished program"
+        if p.op in (Op.DEBUG, Op.IMPROVE, Op.MERGE):
+            assert p.base is not None, f"{p.op} needs a base: {p}"
+        if p.op is Op.DIAGNOSE:
+            assert p.subject is not None, f"DIAGNOSE needs a subject: {p}"
+        if p.op is Op.DRAFT:
+            assert p.base is None, f"a DRAFT edits nothing: {p}"
+        key = self._expansion(p)
+        assert key is None or key not in self._expanding, f"in flight already: {p}"
+        if key is not None:
+            self._expanding.add(key)
+        self._pending[p.id] = p
+        self._count += 1
+
+    def told(self, outcome: Outcome, verdicts: Sequence[Verdict]) -> None:
+        """Check the verdicts on an outcome."""
+        self._expanding.discard(self._expansion(self._pending.pop(outcome.id)))
+        if made_program(outcome):
+            self._programs.add(outcome.id)
+        for verdict in verdicts:
+            assert verdict.node in self._programs, f"verdicts are about finished programs: {verdict}"

@@ -1,0 +1,44 @@
+"""All strategies that ship, in settings that reach every branch; as a program, a digest of what each decides."""
+
+from __future__ import annotations
+
+import hashlib
+
+from mlesearch.optimizers.base import factory
+from mlesearch.testing.optimizer_contract import Scenario, simulate
+from mlesearch.types import Context
+
+PRESETS: dict[str, tuple[str, dict[str, object]]] = {
+    "random": ("random", {}),
+    "best_of_n": ("random", {"p_draft": 1.0}),
+    "greedy": ("greedy", {}),
+    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
+    "aira": ("mcts", {"preset": "aira"}),
+    "ml_master": ("mcts", {"preset": "ml_master"}),
+    "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published"}),
+    "gome": ("gome", {}),
+    "gome_released": ("gome", {"acceptance": "llm", "selection": "llm", "scale": "raw", "pool": "as_released"}),
+    "gome_no_momentum": ("gome", {"momentum": "off"}),
+    "gome_no_diagnosis": ("gome", {"diagnosis": "off"}),
+    "gome_bare": ("gome", {"momentum": "off", "diagnosis": "off", "merge": "off", "diversify": "off"}),
+    "gome_one_trace": ("gome", {"n_traces": 1, "max_debug": 0}),
+    "gome_no_merge": ("gome", {"merge": "off"}),
+    "gome_eight_traces": ("gome", {"n_traces": 8, "acceptance": "llm"}),
+    "gome_merging": ("gome", {"n_traces": 4, "merge_window": 0.8, "diversify": False, "history": 2}),
+}
+
+
+def digest(preset: str) -> str:
+    """Of all events of three runs."""
+    kind, params = PRESETS[preset]
+    text = ""
+    for workers, context in ((1, Context.SHARED), (1, Context.NATIVE), (5, Context.SHARED)):
+        scenario = Scenario(17, steps=150, workers=workers, context=context, p_fail=0.5)
+        search = factory(kind)(params, scenario.problem, scenario.rng)
+        text += repr(simulate(search, scenario.outcome, workers=workers, steps=scenario.steps, pick=scenario.pick))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    for preset in PRESETS:
+        print(preset, digest(preset))
