@@ -17,7 +17,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.models.registry import make_model
 from mlesearch.optimizers.base import STRATEGIES, factory
 from mlesearch.tasks import folder, metrics
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, Level
 
 MAKE = "def make(*given):\n    return given\n"
 
@@ -203,11 +203,11 @@ def test_the_doctor_finds_what_does_not_load(install):
     install("theirs", {"greedy": "mlesearch.optimizers", "good": "mlesearch.operators"})
     found = {f.subject: f for f in doctor.plugin_findings(REGISTRIES)}
     assert {name: str(f.level) for name, f in found.items()} == {
-        "greedy": "LACK",
-        "mine": "LACK",
+        "greedy": "error",
+        "mine": "error",
         "good": "ok",
-        "fine": "LACK",
+        "fine": "error",
     }
-    assert found["good"].found == "operator set, plug-in of theirs 1.0"
+    assert found["good"].text == "operator set, plug-in of theirs 1.0"
     assert found["mine"].todo == "install what it needs, or another version of it"
-    assert all(f.todo for f in found.values() if f.level is doctor.Level.LACK)
+    assert all(f.todo for f in found.values() if f.level is Level.ERROR)
