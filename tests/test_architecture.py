@@ -108,9 +108,9 @@ def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
     [
         ("litellm", {"mlesearch.models"}),
         ("docker", {"mlesearch.sandbox"}),
-        ("hydra", {"mlesearch.config.compose", "mlesearch.cli.commands"}),
+        ("hydra", {"mlesearch.config.compose"}),
         ("omegaconf", {"mlesearch.config.compose"}),
-        ("joblib", {"mlesearch.study.launch"}),
+        ("joblib", {"mlesearch.study.pool"}),
         ("matplotlib", {"mlesearch.analysis"}),
     ],
 )

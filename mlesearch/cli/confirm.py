@@ -3,53 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from mlesearch.config.build import make_model, make_roles
+from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.plan import StudyPlan
-from mlesearch.config.settings import Settings
-from mlesearch.models.protocol import Price
-from mlesearch.study.estimate import (
+from mlesearch.config.resources import ProcessResources
+from mlesearch.study.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.profiles import (
     DEFAULT,
     DEFAULT_CALL_S,
     DEFAULT_PROGRAM_SHARE,
     DEFAULT_TOKENS_IN,
     DEFAULT_TOKENS_OUT,
-    Estimate,
-    Recorded,
-    duration,
-    estimate,
-    money,
-    number,
-    spends,
 )
 from mlesearch.types import ConfigError
 
 
-def of(plan: StudyPlan, like: Sequence[Path] = ()) -> Estimate:
-    """Of the runs that are not finished, measured in the study itself and in those that are named.
-
-    Raises:
-        ConfigError: what was named is no study.
-    """
-    for path in like:
-        if not (path / "study.json").exists():
-            raise ConfigError(f"--like: {path} is no study (no study.json); name the folder that a launch wrote")
-    runs = [r for r in plan.runs if plan.states[r.key] != "finished"]
-    return estimate(runs, Recorded([*like, plan.folder]), _price)
-
-
-def _price(s: Settings) -> Price | None:
-    """Of the dearest model that answers in a cell, since a call may be any role's; None where one is not known."""
-    prices = [make_model(s).price, *(role.model.price for role in make_roles(s).values())]
-    known = [price for price in prices if price is not None]
-    return max(known, key=lambda p: p.most_nusd(3_000, 1_000)) if len(known) == len(prices) else None
+def estimate_rows(found: Estimate) -> list[dict[str, object]]:
+    """One row a cell, for the terminal."""
+    return [
+        {
+            "cell": r.name,
+            "runs": r.runs,
+            "steps": number(r.steps),
+            "calls": number(r.calls),
+            "tokens in": number(r.tokens_in),
+            "tokens out": number(r.tokens_out),
+            "USD": money(r.usd) + (" (virtual)" if r.virtual and r.usd else ""),
+            "GPU h": f"{r.gpu_h:,.1f}",
+            "profile": r.profile,
+        }
+        for r in found.rows
+    ]
 
 
-def say(found: Estimate, plan: StudyPlan, gpus: int | None, side_by_side: int) -> list[str]:
+def estimate_lines(found: Estimate, planned: StudyPlan, gpus: int | None, side_by_side: int) -> list[str]:
     """The sums of a launch in words; `gpus` None: one, and no more side by side than this machine would run."""
-    s = plan.runs[0].settings
+    s = planned.runs[0].settings
     if gpus is not None and gpus < 1:
         raise ConfigError(f"--gpus: {gpus}; at least 1 is needed")
     side_by_side = max(side_by_side, (gpus or 0) * s.sandbox.gpu_slots * bool(s.sandbox.gpus))
@@ -78,20 +67,21 @@ def _sums(found: Estimate) -> str:
     return f"{calls} calls, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
 
 
-def confirmed(plan: StudyPlan, yes: bool) -> bool:
+def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
     """Whether a launch may begin: one that costs real money says how much, and asks above `budget.confirm_usd`.
 
     Args:
-        plan: of the launch.
+        planned: of the launch.
+        resources: of this process.
         yes: the user has agreed beforehand.
 
     Raises:
         ConfigError: it costs too much and there is no terminal to ask at.
     """
-    if not any(spends(r.settings) for r in plan.runs):
+    if not any(spends(r.settings) for r in planned.runs):
         return True
-    found = of(plan)
-    limit = plan.runs[0].settings.budget.confirm_usd
+    found = estimate_plan(planned, resources)
+    limit = planned.runs[0].settings.budget.confirm_usd
     if not found.rows or (found.usd == 0.0):
         return True
     profiles = "; ".join(sorted({r.profile for r in found.rows}))

@@ -154,7 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from mlesearch.cli import commands
 
     try:
-        return commands.COMMANDS[args.command](args)
+        words = (args.command, getattr(args, "action", None))
+        return commands.COMMANDS[tuple(word for word in words if word is not None)](args)
     except ConfigError as e:
         print(f"mlesearch: error: {e}", file=sys.stderr)
         return USAGE_ERROR

@@ -1,9 +1,9 @@
-"""The models that can be asked for by name: a table of them, and a call of one token that says whether one answers."""
+"""A call of one token that says whether a model answers, and what else is to be known of it."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 
 from mlesearch.config.settings import ModelSettings
@@ -12,29 +12,6 @@ from mlesearch.types import NANODOLLARS, ConfigError, ModelUnavailable, Op
 
 CHECK_DEADLINE_S = 60.0
 WARN_DAYS = 180
-
-
-def rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
-    """One row a model, from its file alone: nothing is imported and nobody is asked."""
-    return [_row(m) for m in models]
-
-
-def _row(m: ModelSettings) -> dict[str, object]:
-    price = m.params.get("price") or {}
-    usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
-    free = m.kind == "simulated" or usd[:2] == [0, 0]
-    return {
-        "name": m.name,
-        "kind": m.kind,
-        "tier": m.tier or "-",
-        "capability": "-" if m.capability is None else f"{m.capability:g}",
-        "USD/M in": "free" if free else "unknown" if usd[0] is None else f"{usd[0]:g}",
-        "USD/M out": "free" if free else "unknown" if usd[1] is None else f"{usd[1]:g}",
-        "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
-        "as of": price.get("as_of") or "-",
-        "context": m.params.get("context_window") or "-",
-        "id": m.params.get("model") or "-",
-    }
 
 
 def check(m: ModelSettings, make: Callable[[ModelSettings], Model], today: datetime.date) -> tuple[bool, list[str]]:
@@ -101,7 +78,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
 
 
 def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
-    """Where the price that would be reckoned with is unknown, or another than the installed map's."""
+    """Where the price that would be used is unknown, or another than the installed map's."""
     from mlesearch.models.price_map import map_price, map_version
 
     if price is None:

@@ -1,4 +1,4 @@
-"""From overrides to settings: the only room, with the command line, that knows Hydra and OmegaConf.
+"""From overrides to settings, and from settings to launches: the only module that knows Hydra and OmegaConf.
 
 Every job of a sweep is composed and checked before the first one starts, by the same parser that will launch it.
 """
@@ -6,45 +6,18 @@ Every job of a sweep is composed and checked before the first one starts, by the
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from mlesearch.config.settings import ROLES, ModelSettings, Settings
+from mlesearch.config.explain import explain, keys, unknown, unknown_key
+from mlesearch.config.groups import CONFIG_MODULE, EXPERIMENTS, STRATEGY, names, shipped, text_of
+from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
 from mlesearch.optimizers.base import plugins
-from mlesearch.types import ConfigError, did_you_mean
-
-CONFIG_MODULE = "mlesearch.conf"
-_EXPERIMENTS = "experiments"
-_STRATEGY = "strategy"
-_LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
-
-
-def names(group: str) -> list[str]:
-    """What a group offers: model, strategy, or experiments.
-
-    These are the shipped files (experiments are those of the package `mlesearch.experiments`) and, for strategies, the
-    plug-ins that have no file of their name.
-    """
-    found = _shipped(group)
-    return found + sorted(set(plugins()) - set(found)) if group == _STRATEGY else found
-
-
-def _shipped(group: str) -> list[str]:
-    root = files("mlesearch.experiments") if group == _EXPERIMENTS else files(CONFIG_MODULE) / group
-    return sorted(p.name.removesuffix(".yaml") for p in root.iterdir() if p.name.endswith(".yaml"))
-
-
-def describe(group: str, name: str) -> str:
-    """What a shipped file says of itself: its first comment, one line; of a plug-in, the package it came with."""
-    if group == _STRATEGY and name not in _shipped(group):
-        return f"plug-in of {plugins()[name]}"
-    root = files("mlesearch.experiments") if group == _EXPERIMENTS else files(CONFIG_MODULE) / group
-    lines = (root / f"{name}.yaml").read_text().splitlines()
-    words = [ln[1:].strip() for ln in lines if ln.startswith("#") and "@package" not in ln]
-    return words[0] if words else ""
+from mlesearch.types import ConfigError
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -56,7 +29,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
     overrides = []
     for word in arguments:
         if re.match(r"^[+~]?[\w@./-]+=|^\+\+|^~|^--?\w", word):
-            name = word.partition("=")[2] if re.match(rf"^\+?{_EXPERIMENTS}=", word) else None
+            name = word.partition("=")[2] if re.match(rf"^\+?{EXPERIMENTS}=", word) else None
             if name is not None and not word.startswith("+"):
                 word = f"+{word}"
             elif re.match(r"^((model|strategy|sandbox|embedder)\.params\.|model\.roles[.=])", word):
@@ -64,9 +37,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
             overrides.append(word)
         else:
             name = word
-            overrides.append(f"+{_EXPERIMENTS}={word}")
-        if name is not None and name not in names(_EXPERIMENTS):
-            raise ConfigError(f"experiments: {_unknown('experiment', name, names(_EXPERIMENTS))}")
+            overrides.append(f"+{EXPERIMENTS}={word}")
+        if name is not None and name not in names(EXPERIMENTS):
+            raise ConfigError(f"experiments: {unknown('experiment', name, names(EXPERIMENTS))}")
     return overrides
 
 
@@ -84,12 +57,17 @@ class Launch:
 
     Attributes:
         overrides: for Hydra; sweep parameters that the user replaced are taken out of the experiment's own.
-        sweep: whether it is a multirun.
+        multirun: whether it is one.
+        jobs: the cells.
+        here: Hydra's own launcher was chosen, which runs job after job in this process.
+        composed: all of it, where that launcher was chosen and nothing else is asked of Hydra; else None.
     """
 
     overrides: tuple[str, ...]
-    sweep: bool
+    multirun: bool
     jobs: tuple[Cell, ...]
+    here: bool
+    composed: Any = None
 
 
 def register() -> None:
@@ -103,11 +81,11 @@ def register() -> None:
 
     store = ConfigStore.instance()
     store.store(name="schema", node=Settings)
-    for name in names(_EXPERIMENTS):
-        text = (files("mlesearch.experiments") / f"{name}.yaml").read_text()
-        store.store(group=_EXPERIMENTS, name=name, node=OmegaConf.create(text), package="_global_")
-    for name in sorted(set(plugins()) - set(_shipped(_STRATEGY))):
-        store.store(group=_STRATEGY, name=name, node={"name": name, "kind": name})
+    for name in names(EXPERIMENTS):
+        node = OmegaConf.create(text_of(EXPERIMENTS, name))
+        store.store(group=EXPERIMENTS, name=name, node=node, package="_global_")
+    for name in sorted(set(plugins()) - set(shipped(STRATEGY))):
+        store.store(group=STRATEGY, name=name, node={"name": name, "kind": name})
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
@@ -121,6 +99,7 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
         from hydra.types import RunMode
+        from omegaconf import open_dict
 
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         parsed = [_parse(parser, o) for o in overrides]
@@ -129,7 +108,8 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
             swept = [o.input_line for o in parsed if o.is_sweep_override()]
             if swept:
                 raise ConfigError(f"{swept[0]}: several values make a sweep; say so with -m before the overrides")
-            return Launch(tuple(overrides), False, (Cell(tuple(overrides), to_settings(load(overrides, RunMode.RUN))),))
+            cell = Cell(tuple(overrides), to_settings(load(overrides, RunMode.RUN)))
+            return _launch(overrides, [cell], whole, multirun=False)
         params = dict(whole.hydra.sweeper.params or {})
         replaced = [k for k in params if k in {o.key_or_group for o in parsed}]
         words = [f"{k}={v}" for k, v in params.items() if k not in replaced] + list(overrides)
@@ -137,8 +117,26 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
         cells = [tuple(job) for batch in batches for job in batch]
         if not cells:
             raise ConfigError(f"this sweep has 0 jobs: check its ranges and globs ({', '.join(words)})")
-        launched = (*overrides, *(f"~hydra.sweeper.params.{k}" for k in replaced))
-        return Launch(launched, True, tuple(Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells))
+        taken_out = [f"~hydra.sweeper.params.{k}" for k in replaced]
+        with open_dict(whole):  # so that it is as if Hydra had composed it by what it is handed
+            for k in replaced:
+                del whole.hydra.sweeper.params[k]
+            if whole.hydra.mode is None:
+                whole.hydra.mode, mode = RunMode.MULTIRUN, ["hydra.mode=MULTIRUN"]
+            else:
+                mode = []
+            whole.hydra.overrides.hydra.extend([*taken_out, *mode])
+        made = [Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells]
+        return _launch((*overrides, *taken_out), made, whole, multirun=True)
+
+
+def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:
+    hydra, choices = whole.hydra, whole.hydra.runtime.choices
+    here = choices["hydra/launcher"] == "basic"
+    asked = [o for cell in cells for o in cell.overrides if re.match(r"[+~]*hydra\b", o)]
+    more = (hydra.output_subdir, hydra.callbacks, hydra.job.chdir, hydra.job.env_set)
+    plain = here and choices["hydra/sweeper"] == "basic" and not asked and not any(more)
+    return Launch(tuple(overrides), multirun, tuple(cells), here, whole if plain else None)
 
 
 def _parse(parser: Any, override: str) -> Any:
@@ -156,7 +154,7 @@ def to_settings(cfg: Any) -> Settings:
 
     with open_dict(cfg):
         cfg.pop("hydra", None)
-    _check_keys(cfg, set(_keys(Settings, "")), "")
+    _check_keys(cfg, set(keys(Settings)), "")
     settings = OmegaConf.to_object(cfg)
     if not isinstance(settings, Settings):
         raise ConfigError(
@@ -175,13 +173,13 @@ def _role(role: str, given: Any) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     at = f"model.roles.{role}"
-    if role not in ROLES:
-        raise ConfigError(f"{at}: there is no such role; there are: {', '.join(ROLES)}")
+    if role not in ROLE_OPS:
+        raise ConfigError(f"{at}: there is no such role; there are: {', '.join(ROLE_OPS)}")
     wanted = {"name": given} if isinstance(given, str) else given
     if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
         raise ConfigError(f"{at}: the name of a model is needed, or a mapping with a name; this is {given!r}")
-    if wanted["name"] not in _shipped("model"):
-        raise ConfigError(f"{at}: {_unknown('model', wanted['name'], _shipped('model'))}")
+    if wanted["name"] not in shipped("model"):
+        raise ConfigError(f"{at}: {unknown('model', wanted['name'], shipped('model'))}")
     allowed = ("name", "params", "sampling")
     for key in wanted:
         if key not in allowed:
@@ -196,7 +194,7 @@ def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
     """The settings of a model's file, with changes on top."""
     from omegaconf import OmegaConf
 
-    text = (files(CONFIG_MODULE) / "model" / f"{name}.yaml").read_text()
+    text = text_of("model", name)
     merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), OmegaConf.create(text), dict(changes))
     found = OmegaConf.to_object(merged)
     if not isinstance(found, ModelSettings):
@@ -206,7 +204,7 @@ def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
 
 def models() -> list[ModelSettings]:
     """The settings of every model that has a file."""
-    return [_model(name, {}) for name in _shipped("model")]
+    return [_model(name, {}) for name in shipped("model")]
 
 
 def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
@@ -216,10 +214,70 @@ def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
     for key in cfg:
         at = f"{prefix}{key}"
         if at not in known:
-            raise ConfigError(_unknown_key(at))
+            raise ConfigError(unknown_key(at))
         node = cfg._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none() and not at.endswith(("params", "roles")):
             _check_keys(node, known, f"{at}.")
+
+
+def sweep(launch: Launch, task: Callable[[Sequence[Settings]], None]) -> None:
+    """Have Hydra carry out the cells of a launch.
+
+    Its own launcher runs job after job in this process. There the first job is given the cells of all of them, so that
+    no processor idles while a cell's last run ends; and where nothing else is asked of Hydra, what was composed is used
+    rather than composed again. Other launchers send each job to a place of its own, where it is composed anew.
+
+    Args:
+        launch: as composed.
+        task: carries cells out; never raises. For other launchers, it can be pickled.
+    """
+    cells = [cell.settings for cell in launch.jobs]
+    if launch.composed is not None:
+        _as_hydra_does(launch, lambda: task(cells))
+        return
+    import hydra
+
+    given: list[bool] = []
+
+    def first_job(cfg: Any) -> None:
+        if not given:
+            given.append(True)
+            task(cells)
+
+    def each_job(cfg: Any) -> None:
+        task([to_settings(cfg)])
+
+    argv = sys.argv
+    sys.argv = ["mlesearch", *(["-m"] if launch.multirun else []), *launch.overrides]
+    try:
+        register()
+        main = hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name="config")
+        main(first_job if launch.here else each_job)()
+    finally:
+        sys.argv = argv
+
+
+def _as_hydra_does(launch: Launch, task: Callable[[], None]) -> None:
+    """Carry all cells out by the first job, with the folders and logs that Hydra's own launcher makes for each."""
+    from hydra.core.utils import configure_log
+    from omegaconf import OmegaConf
+
+    config, hydra = launch.composed, launch.composed.hydra
+    root = Path(hydra.sweep.dir if launch.multirun else hydra.run.dir)
+    root.mkdir(parents=True, exist_ok=True)
+    if launch.multirun:
+        OmegaConf.save(config, root / "multirun.yaml")
+    try:
+        for n in range(len(launch.jobs)):
+            hydra.job.num = n
+            folder = root / hydra.sweep.subdir if launch.multirun else root
+            folder.mkdir(parents=True, exist_ok=True)
+            hydra.runtime.output_dir = str(folder.absolute())
+            configure_log(hydra.job_logging, hydra.verbose)
+            if n == 0:
+                task()
+    finally:
+        configure_log(hydra.hydra_logging, hydra.verbose)  # closes the last job's log
 
 
 @contextmanager
@@ -249,71 +307,3 @@ def _one_line(overrides: Sequence[str]) -> Iterator[None]:
         raise
     except (HydraException, OmegaConfBaseException, ValueError) as e:
         raise ConfigError(explain(e, overrides)) from None
-
-
-def explain(error: Exception, overrides: Sequence[str]) -> str:
-    """One line for an error of Hydra or OmegaConf."""
-    text = str(error)
-    cause: BaseException | None = error
-    while cause is not None:
-        text = text if str(cause) in text else f"{text}\n{cause}"
-        cause = cause.__cause__
-    if "Config group override must be" in text:
-        group = next(
-            (o.partition("=")[0] for o in overrides if o.partition("=")[0] in ("model", "strategy", "sandbox")), "model"
-        )
-        return f"{group}: one name is needed; there are: {', '.join(names(group))}"
-    missing = re.search(r"Could not find '(model|strategy|sandbox|experiments)/([^']+)'", text)
-    if missing:
-        group, name = missing.groups()
-        return f"{group}: {_unknown(group.removesuffix('s'), name, names(group))}"
-    key = re.search(r"Could not (?:override|append to config)[^']*'([^']+)'", text) or re.search(
-        r"Key '([^']+)' (?:is )?not in", text
-    )
-    if key and ("not in" in text or "No match" in text):
-        return _unknown_key(key[1])
-    merged = re.search(r"Error merging override (\S+?)=(.*)", text)
-    if merged and merged[1] in _LISTS:
-        what = "a list of whole numbers" if merged[1] == "seeds" else "a list"
-        return f"{merged[1]}: {what} is expected, as in {_LISTS[merged[1]]}; this is {merged[2]}"
-    value = re.search(r"(Value '.*?' (?:of type '\w+' )?(?:could not be converted|is not).*)", text)
-    full_key = re.search(r"full_key: (\S+)", text)
-    if value:
-        where = full_key[1] if full_key else _override_of(value[1], overrides)
-        return f"{where}: {value[1].strip()}"
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return f"{full_key[1]}: {first}" if full_key else first
-
-
-def _override_of(message: str, overrides: Sequence[str]) -> str:
-    """The key of the override that holds the value that a message quotes."""
-    quoted = re.search(r"Value '(.*?)'", message)
-    for o in overrides:
-        key, _, value = o.partition("=")
-        if quoted and value.strip("\"'") == quoted[1]:
-            return key
-    return "configuration"
-
-
-def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    return f"no {what} is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
-
-
-def _unknown_key(key: str) -> str:
-    known = list(_keys(Settings, ""))
-    parent = key.rpartition(".")[0]
-    siblings = [k for k in known if k.rpartition(".")[0] == parent] or [k for k in known if "." not in k]
-    return f"{key}: there is no such key{did_you_mean(key, known)}; here are allowed: {', '.join(siblings)}"
-
-
-def _keys(schema: type, prefix: str) -> Iterator[str]:
-    """Dotted names of all keys of a schema."""
-    import dataclasses
-    import typing
-
-    hints = typing.get_type_hints(schema)
-    for f in dataclasses.fields(schema):
-        yield prefix + f.name
-        inner = [t for t in (hints[f.name], *typing.get_args(hints[f.name])) if dataclasses.is_dataclass(t)]
-        if inner and isinstance(inner[0], type):
-            yield from _keys(inner[0], f"{prefix}{f.name}.")

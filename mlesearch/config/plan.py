@@ -1,63 +1,40 @@
-"""From settings to a run: everything is checked and named before anything is written or paid for.
+"""From settings to plans of runs: everything is checked and named before anything is written or paid for.
 
-`plan` turns the cells of a launch into run plans, refusing what can't work; `mlesearch.config.build` turns one plan
-into the parts of an engine.
+`plan` turns the cells of a launch into run plans, refusing what can't work; `mlesearch.config.assemble` turns one of
+them into the parts of an engine.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import cast
-
-import numpy as np
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import (
-    choose_sandbox,
-    load_task,
+    CellParts,
     make_budget,
     make_context,
     make_embedder,
     make_limits,
     make_model,
-    make_operators,
     make_roles,
-    make_sandbox,
+    proposal_rng,
 )
-from mlesearch.config.compose import names
-from mlesearch.config.settings import ModelSettings, Settings, role_settings
-from mlesearch.config.spending import check_shared
-from mlesearch.engine.selection import check_rule
-from mlesearch.engine.trial import Role
-from mlesearch.models.protocol import Embedder, Model
-from mlesearch.optimizers.base import factory, plugins
-from mlesearch.sandbox.gpu.pool import MAX_SLOTS
-from mlesearch.sandbox.protocol import Limits, Sandbox
-from mlesearch.sandbox.recorded import check_mode
+from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
+from mlesearch.config.groups import names
+from mlesearch.config.identity import cell_identity, cell_labels
+from mlesearch.config.resources import ProcessResources, check_shared
+from mlesearch.config.sandboxes import sandbox_request
+from mlesearch.config.settings import Settings
+from mlesearch.optimizers.base import factory
+from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.documents import (
-    BudgetIdentity,
-    CellIdentity,
-    Identity,
-    Labels,
-    LimitsIdentity,
-    SandboxIdentity,
-    SelectionIdentity,
-    StrategyIdentity,
-    StudyFile,
-)
+from mlesearch.storage.documents import Identity, Labels, StudyFile
 from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
-from mlesearch.tasks.protocol import Task
-from mlesearch.tasks.resplit import check_resplit
 from mlesearch.types import ConfigError, Direction, Problem
-
-MIN_MEMORY_GIB = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +45,9 @@ class RunPlan:
         key: its place in the grid.
         study_dir: absolute.
         settings: of its cell.
+        task: as its settings name it, by name or folder.
+        budget: what it may spend.
+        limits: of one program.
         identity: all that changes its result.
         labels: what tables say of it beside: tier, capability, simulated, ...
         recorded: the folder of the run that this one replays.
@@ -76,6 +56,9 @@ class RunPlan:
     key: RunKey
     study_dir: Path
     settings: Settings
+    task: str
+    budget: Budget
+    limits: Limits
     identity: Identity
     labels: Labels
     recorded: Path | None = None
@@ -96,11 +79,12 @@ class StudyPlan:
     states: Mapping[RunKey, RunState]
 
 
-def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
+def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool = True) -> StudyPlan:
     """Check a launch as a whole; nothing is written.
 
     Args:
         cells: of the launch.
+        resources: of this process.
         keys: whether the keys of its models must be there.
 
     Raises:
@@ -113,7 +97,7 @@ def plan(cells: Sequence[Settings], *, keys: bool = True) -> StudyPlan:
     for s in cells:
         if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
-        for run in _cell(s, folder, keys):
+        for run in _cell(s, folder, resources, keys):
             known = runs.setdefault(run.key, run)
             if known.identity != run.identity:
                 different = first_difference(known.identity, run.identity, "")
@@ -151,56 +135,33 @@ def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
             raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
 
 
-def _cell(s: Settings, folder: Path, keys: bool) -> list[RunPlan]:
+def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) -> list[RunPlan]:
     """All runs of one cell."""
-    for key, value in (
-        ("study.name", s.study.name),
-        ("model.name", s.model.name),
-        ("strategy.name", s.strategy.name),
-        ("variant", s.variant),
-    ):
-        if not value.strip():
-            raise ConfigError(f"{key}: it is empty; a name is needed")
-    if not s.tasks or not s.seeds:
-        raise ConfigError(f"{'tasks' if not s.tasks else 'seeds'}: at least one is needed")
-    for name, values in (("tasks", s.tasks), ("seeds", s.seeds)):
-        if len(set(map(str, values))) < len(values):
-            raise ConfigError(f"{name}: {values} names one of them twice")
+    check_grid(s)
     budget = make_budget(s)
-    _check_run_settings(s)
-    model = make_model(s)
-    roles = make_roles(s)
-    embedder = make_embedder(s)
+    check_run_settings(s)
+    model = make_model(s, resources)
+    roles = make_roles(s, resources)
+    embedder = make_embedder(s, resources)
     if keys:
         for each in (model, *(role.model for role in roles.values())):
             each.check()
         embedder.check()
-    factory(s.strategy.kind)(s.strategy.params, Problem(Direction.MAXIMIZE, budget.steps, make_context(s)), _no_rng)
+    problem = Problem(Direction.MAXIMIZE, budget.steps, make_context(s))
+    factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, 0))
     s, why = _with_rung(s)
-    sandbox = make_sandbox(s)
-    _check_prices(s, budget, model, roles, embedder)
+    cell = CellParts(s, budget, model, roles, embedder, resources.sandbox(s))
+    check_prices(cell)
     check_shared(s)
     runs = []
     for name in s.tasks:
-        task = load_task(name)
-        for m in (s.model, *map(role_settings, s.model.roles.values())):
-            if m.kind == "simulated":
-                _check_simulated(m, task)
-        if s.run.selection == "revalidate":
-            check_resplit(task)
+        task = resources.task(name)
+        check_task(s, task)
         limits = make_limits(s, task)
-        shared = _identity(s, model, roles, sandbox, embedder, task, limits, budget)
-        labels = _labels(s, model, roles, task, sandbox, why)
-        runs += [
-            RunPlan(
-                RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed),
-                folder,
-                s,
-                {**shared, "seed": seed},
-                labels,
-            )
-            for seed in s.seeds
-        ]
+        identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
+        for seed in s.seeds:
+            key = RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed)
+            runs.append(RunPlan(key, folder, s, name, budget, limits, {**identity, "seed": seed}, labels))
     return runs
 
 
@@ -208,154 +169,6 @@ def _with_rung(s: Settings) -> tuple[Settings, str]:
     """Settings that name the rung, so that every worker process takes the same one; and why it is that one."""
     if s.sandbox.exec_store == "replay":
         return s, "none is used: executions are replayed from a store"
-    choice = choose_sandbox(s)
+    choice = sandbox_request(s).choose()
     taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
     return replace(s, sandbox=taken), choice.why
-
-
-def _check_simulated(m: ModelSettings, task: Task) -> None:
-    """A simulated engineer knows only tasks whose pipelines were all executed."""
-    from mlesearch.models.simulated.spaces import TASKS
-
-    if task.id not in TASKS:
-        raise ConfigError(
-            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
-            f"choose one of these, or a real model"
-        )
-
-
-def _check_prices(s: Settings, budget: Budget, model: Model, roles: Mapping[str, Role], embedder: Embedder) -> None:
-    """A budget in USD can be kept only where every price is known."""
-    limited = [
-        key
-        for key, usd in (
-            ("cost_usd", budget.cost_usd),
-            ("cell_usd", s.budget.cell_usd),
-            ("study_usd", s.budget.study_usd),
-        )
-        if usd is not None
-    ]
-    if not limited:
-        return
-    paid: list[tuple[str, str, Model | Embedder]] = [("model", s.model.name, model)]
-    paid += [(f"model.roles.{name}", role.model.name, role.model) for name, role in roles.items()]
-    for what, name, priced in (*paid, ("embedder", embedder.name, embedder)):
-        if priced.price is None:
-            raise ConfigError(
-                f"budget.{limited[0]}: the price of {what} {name!r} is not known, so a budget in USD can't be kept; "
-                f"add `price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where free)"
-            )
-
-
-def _no_rng(proposal: int) -> np.random.Generator:
-    return np.random.default_rng(proposal)
-
-
-def _check_run_settings(s: Settings) -> None:
-    r = s.run
-    check_rule(r.selection)
-    counts = {"workers": r.workers, "revalidate_k": r.revalidate_k, "revalidate_splits": r.revalidate_splits}
-    for name, count in counts.items():
-        if count < 1:
-            raise ConfigError(f"run.{name}: {count}; at least 1 is needed")
-    if r.keep_submissions not in ("best", "all"):
-        raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: best, all")
-    if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:
-        raise ConfigError(f"launcher.n_jobs: {s.launcher.n_jobs}; a number of runs side by side, or -1 for one per CPU")
-    for key, value in (
-        ("sandbox.memory_gib", s.sandbox.memory_gib),
-        ("sandbox.disk_gib", s.sandbox.disk_gib),
-        ("sandbox.cpu_count", s.sandbox.cpu_count),
-        ("sandbox.processes", s.sandbox.processes),
-        ("sandbox.program_time_s", s.sandbox.program_time_s),
-        ("model.call_timeout_s", s.model.call_timeout_s),
-        ("model.sampling.max_tokens", s.model.sampling.max_tokens),
-    ):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"{key}: {value}; a number above 0 is needed")
-    if s.sandbox.memory_gib < MIN_MEMORY_GIB:
-        raise ConfigError(f"sandbox.memory_gib: {s.sandbox.memory_gib}; at least {MIN_MEMORY_GIB} is needed for python")
-    if s.sandbox.gpus not in (0, 1):
-        raise ConfigError(f"sandbox.gpus: {s.sandbox.gpus}; 0 for none, or 1 for a GPU a program")
-    if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
-        raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
-    check_mode(s.sandbox.exec_store)
-    processors = os.cpu_count() or 1
-    if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
-        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
-    temperature = s.model.sampling.temperature
-    if temperature is not None and not 0 <= temperature <= 2:
-        raise ConfigError(f"model.sampling.temperature: {temperature}; a number from 0 to 2 is needed, or null")
-    make_operators(s, Direction.MAXIMIZE)
-
-
-def _identity(
-    s: Settings,
-    model: Model,
-    roles: Mapping[str, Role],
-    sandbox: Sandbox,
-    embedder: Embedder,
-    task: Task,
-    limits: Limits,
-    budget: Budget,
-) -> CellIdentity:
-    """All that changes a result, the seed excepted."""
-    operators = make_operators(s, task.direction)[0]
-    identity: CellIdentity = {
-        "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
-        "model": {"name": s.model.name, **model.identity(), "sampling": asdict(s.model.sampling)},
-        "strategy": _strategy_identity(s),
-        "review": s.strategy.review,
-        "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
-        "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
-        "embedder": embedder.name,
-        "selection": _selection_identity(s),
-        "budget": cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None}),
-        "workers": s.run.workers,
-        "limits": cast("LimitsIdentity", asdict(limits)),
-        "sandbox": _sandbox_identity(sandbox),
-    }
-    if roles:
-        identity["roles"] = {
-            name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
-            for name, role in roles.items()
-        }
-    plain: CellIdentity = json.loads(json.dumps(identity))
-    return plain
-
-
-def _strategy_identity(s: Settings) -> StrategyIdentity:
-    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
-    found: StrategyIdentity = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
-    package = plugins().get(s.strategy.kind)
-    return found if package is None else {**found, "package": package}
-
-
-def _selection_identity(s: Settings) -> SelectionIdentity | str:
-    """The rule, with its settings where it has some."""
-    r = s.run
-    if r.selection != "revalidate":
-        return r.selection
-    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
-
-
-def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
-    return cast("SandboxIdentity", dict(sandbox.identity()))
-
-
-def _labels(s: Settings, model: Model, roles: Mapping[str, Role], task: Task, sandbox: Sandbox, why: str) -> Labels:
-    return {
-        "tier": s.model.tier,
-        "capability": s.model.capability,
-        "capability_source": s.model.capability_source,
-        "simulated": model.simulated or any(role.model.simulated for role in roles.values()),
-        "suite": task.suite,
-        "metric": task.metric,
-        "lower_is_better": task.direction is Direction.MINIMIZE,
-        "validation": task.validation.value,
-        "sandbox": sandbox.name,
-        "promises": _sandbox_identity(sandbox).get("promises", []),
-        "exec_store": s.sandbox.exec_store,
-        "cassette": s.cassette,
-        "sandbox_why": why,
-    }

@@ -1,20 +1,25 @@
 """The shape of a configuration: what `conf/` may hold, with its types and defaults.
 
 These are the schemas that every YAML file and every override is checked against, so that a typo or a wrong type is
-refused before anything runs. `mlesearch.config.plan` turns them into the objects of the house.
+refused before anything runs. `mlesearch.config.plan` turns them into plans of runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
+
+from mlesearch.budgets.meter import Budget
+from mlesearch.types import ConfigError, Op
 
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
 """Stands in a run's folder for the URL of an own endpoint, which says nothing of a result."""
-ROLES = ("feedback", "ideas")
-"""What of a search a model of its own may answer: see `ModelSettings`."""
+ROLE_OPS = {"feedback": (Op.REVIEW, Op.DIAGNOSE), "ideas": (Op.HYPOTHESIZE, Op.SELECT)}
+"""What of a search a model of its own may answer, by role: see `ModelSettings`."""
+
+_NO_LIMIT = Budget()
 
 
 @dataclass
@@ -108,13 +113,13 @@ class BudgetSettings:
     launch with more goes on. confirm_usd: a launch that is estimated to cost more asks first, or needs --yes.
     """
 
-    steps: int | None = None
-    time_s: float | None = None
-    cost_usd: float | None = None
-    tokens: int | None = None
-    real_time_s: float | None = None
-    reserve_s: float = 0.0
-    gpu_s: float | None = None
+    steps: int | None = _NO_LIMIT.steps
+    time_s: float | None = _NO_LIMIT.time_s
+    cost_usd: float | None = _NO_LIMIT.cost_usd
+    tokens: int | None = _NO_LIMIT.tokens
+    real_time_s: float | None = _NO_LIMIT.real_time_s
+    reserve_s: float = _NO_LIMIT.reserve_s
+    gpu_s: float | None = _NO_LIMIT.gpu_s
     cell_usd: float | None = None
     study_usd: float | None = None
     confirm_usd: float | None = 20.0
@@ -211,6 +216,16 @@ class Settings:
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
+
+
+def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
+    """Refuse what is no mode of a cassette, or of a store of executions.
+
+    Raises:
+        ConfigError: names those that there are.
+    """
+    if mode not in modes:
+        raise ConfigError(f"{key}: {mode!r} is no mode; there are: {', '.join(modes)}")
 
 
 def recordable(s: Settings) -> dict[str, Any]:

@@ -236,6 +236,10 @@ class Tape:
         if self.described(fields) is None:
             self.store.put(Entry(fields, said), str(fields["kind"]))
 
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
 
 K = TypeVar("K", bound=Model | Embedder)
 
@@ -384,13 +388,3 @@ class RecordedEmbedder(_Described[Embedder]):
             return {"vectors": [list(v) for v in reply.vectors], "usage": usage_to_json(reply.usage)}
 
         return _vectors(self._tape.value(embed_fields(self.inner.name, request), call))
-
-
-def check_mode(mode: str) -> None:
-    """Refuse an unknown mode.
-
-    Raises:
-        ConfigError: names those that there are.
-    """
-    if mode not in MODES:
-        raise ConfigError(f"cassette: {mode!r} is no mode; there are: {', '.join(MODES)}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -177,38 +177,6 @@ class RecordSandbox:
                 f"{different[0]}; choose another sandbox.exec_store_path"
             )
         return True
-
-
-def recorded(
-    mode: str, make: Callable[[], Sandbox], store: Callable[[], Store], asked: Sequence[Mapping[str, object]]
-) -> Sandbox:
-    """A sandbox with its store.
-
-    Args:
-        mode: one of MODES.
-        make: makes the sandbox; not called for replay.
-        store: opens the store; not called for off.
-        asked: the settings that ask for the sandbox; several only for replay.
-
-    Raises:
-        ConfigError: unknown mode.
-    """
-    if mode == "off":
-        return make()
-    if mode == "record":
-        return RecordSandbox(make(), store(), *asked)
-    check_mode(mode)
-    return ReplaySandbox(store(), *asked)
-
-
-def check_mode(mode: str) -> None:
-    """Refuse what is no mode.
-
-    Raises:
-        ConfigError: it is none of MODES.
-    """
-    if mode not in MODES:
-        raise ConfigError(f"sandbox.exec_store: {mode!r} is no mode; there are: {', '.join(MODES)}")
 
 
 def _description_fields(asked: Mapping[str, object]) -> Json:

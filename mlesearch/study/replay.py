@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlesearch.config.plan import RunPlan, plan
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RunFile, finished_row, read_run, read_study
@@ -41,12 +42,19 @@ class Replay:
     executions: int
 
 
-def plan_replay(study: Path, out: Path, cassette: Path | None = None, executions: Path | None = None) -> Replay:
+def plan_replay(
+    study: Path,
+    out: Path,
+    resources: ProcessResources,
+    cassette: Path | None = None,
+    executions: Path | None = None,
+) -> Replay:
     """Check everything; nothing is written.
 
     Args:
         study: its folder.
         out: where the replayed study goes.
+        resources: of this process.
         cassette: where the model calls are, if not in the study's folder.
         executions: likewise, the executions.
 
@@ -74,10 +82,9 @@ def plan_replay(study: Path, out: Path, cassette: Path | None = None, executions
         cells[json.dumps(run["settings"], sort_keys=True)] = _settings(folder, run, stores, out)
         real_us += round(row["real_s"] * 1e6)
         n_calls, n_executions = n_calls + row["n_calls"], n_executions + row["n_executions"]
-    runs = (
-        [_same(r, recorded[r.key.id]) for r in plan(list(cells.values())).runs if r.key.id in recorded] if cells else []
-    )
-    return Replay(tuple(runs), tuple(unfinished), real_us / 1e6, n_calls, n_executions)
+    planned = plan(list(cells.values()), resources).runs if cells else ()
+    runs = tuple(_same(r, recorded[r.key.id]) for r in planned if r.key.id in recorded)
+    return Replay(runs, tuple(unfinished), real_us / 1e6, n_calls, n_executions)
 
 
 def _store(study: Path, name: str, given: Path | None) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.config.build import proposal_rng
+from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.strategy_fold import StrategyFold, verify
 from mlesearch.models.protocol import replicate_entropy
 from mlesearch.optimizers.base import factory
@@ -127,7 +128,8 @@ def _damage_of_study(study: Path) -> tuple[Contents, list[str]]:
         wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
     if len(kept) == len(STORES):
         try:
-            plan_replay(study, study.with_name(f"{study.name}-replay"))
+            with ProcessResources() as resources:
+                plan_replay(study, study.with_name(f"{study.name}-replay"), resources)
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
+from mlesearch.budgets.partition import spent_before
 from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetError, SharedBudgetSpent, SpendingCaps, usd
-from mlesearch.config.spending import spent_before
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.live import litellm as live

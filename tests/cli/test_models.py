@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlesearch.cli import models as catalogue
+from mlesearch.cli import models as checking
 from mlesearch.config import compose
 from mlesearch.config.settings import ModelSettings
 from mlesearch.models.price_map import map_price
@@ -29,7 +29,7 @@ def _local(stub: OpenAIStub, **params: object) -> ModelSettings:
 
 
 def _ask(m: ModelSettings) -> tuple[bool, list[str]]:
-    return catalogue.check(m, _make, TODAY)
+    return checking.check(m, _make, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -77,24 +77,24 @@ def test_a_simulated_model_answers_without_a_network() -> None:
 
 def test_a_model_that_retires_is_warned_of() -> None:
     (gpt5,) = (m for m in compose.models() if m.name == "gpt-5")
-    assert "retired on 2026-12-11, in 40 days" in catalogue.retirement(gpt5, TODAY)
-    assert "may answer no more" in catalogue.retirement(gpt5, datetime.date(2027, 1, 1))
-    assert catalogue.retirement(gpt5, datetime.date(2026, 1, 1)) == ""
+    assert "retired on 2026-12-11, in 40 days" in checking.retirement(gpt5, TODAY)
+    assert "may answer no more" in checking.retirement(gpt5, datetime.date(2027, 1, 1))
+    assert checking.retirement(gpt5, datetime.date(2026, 1, 1)) == ""
     with pytest.raises(ConfigError, match=r"model\.retires: 'soon'"):
-        catalogue.retirement(ModelSettings("x", "litellm", retires="soon", params={"model": "gpt-5"}), TODAY)
+        checking.retirement(ModelSettings("x", "litellm", retires="soon", params={"model": "gpt-5"}), TODAY)
 
 
 def test_the_map_s_own_date_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlesearch.models.price_map.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
     m = ModelSettings("x", "litellm", params={"model": "gpt-5"}, retires="2027-01-01")
-    assert "retired on 2026-11-05, in 4 days" in catalogue.retirement(m, TODAY)
+    assert "retired on 2026-11-05, in 4 days" in checking.retirement(m, TODAY)
 
 
 def test_a_price_that_the_map_no_longer_has_is_pointed_out() -> None:
     (luna,) = (m for m in compose.models() if m.name == "gpt-6-luna")
-    assert catalogue._against_map(luna, map_price("gpt-6-luna")) == []
-    (line,) = catalogue._against_map(luna, Price(5.0, 6.0))
+    assert checking._against_map(luna, map_price("gpt-6-luna")) == []
+    (line,) = checking._against_map(luna, Price(5.0, 6.0))
     assert "its file says USD 5 in and 6 out" in line
     assert "0.1 in and 0.5 out" in line
-    (line,) = catalogue._against_map(luna, replace(map_price("gpt-6-luna"), cache_write_usd_per_mtok=None))
+    (line,) = checking._against_map(luna, replace(map_price("gpt-6-luna"), cache_write_usd_per_mtok=None))
     assert "what differs: cache_write_usd_per_mtok None and 0.125)" in line

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from mlesearch.config import compose
-from mlesearch.config.build import ROLE_OPS, models_by_op
+from mlesearch.config.build import make_roles, roles_by_op
 from mlesearch.config.plan import plan
-from mlesearch.config.settings import ROLES, Settings, role_settings
+from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import ROLE_OPS, Settings, role_settings
 from mlesearch.models.registry import make_model
 from mlesearch.types import ConfigError, Op
 
@@ -20,7 +21,6 @@ def settings(*words: str) -> Settings:
 
 
 def test_roles_cover_what_makes_no_program() -> None:
-    assert tuple(ROLE_OPS) == ROLES
     assert Counter(op for ops in ROLE_OPS.values() for op in ops) == Counter(op for op in Op if not op.makes_program)
 
 
@@ -30,9 +30,9 @@ def test_a_role_is_a_file_and_what_differs_from_it() -> None:
     assert roles["feedback"].params == {"capability": 0.3}
     assert roles["ideas"].sampling.temperature == 0.5
     assert settings("model=sim_09", "model.roles.feedback=sim_03").model.roles["feedback"] == s.model.roles["feedback"]
-    answering = {
-        op: role.model.name for op, role in models_by_op(s, make_model("sim_09", "simulated", s.model.params)).items()
-    }
+    with ProcessResources() as resources:
+        by_op = roles_by_op(s, make_model("sim_09", "simulated", s.model.params), make_roles(s, resources))
+    answering = {op: role.model.name for op, role in by_op.items()}
     assert answering == {
         **dict.fromkeys((Op.DRAFT, Op.DEBUG, Op.IMPROVE, Op.MERGE), "sim_09"),
         **dict.fromkeys((Op.REVIEW, Op.DIAGNOSE), "sim_03"),
@@ -52,15 +52,16 @@ def test_a_role_is_a_file_and_what_differs_from_it() -> None:
     ],
 )
 def test_a_wrong_role_gets_one_clear_line(given: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        plan([settings("model=sim_09", f"model.roles={given}")])
+    with pytest.raises(ConfigError) as caught, ProcessResources() as resources:
+        plan([settings("model=sim_09", f"model.roles={given}")], resources)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_role_is_part_of_a_runs_identity_and_its_price_of_a_budget(tmp_path: Path) -> None:
     def run(*words: str):
-        return plan([settings("model=sim_09", f"study.dir={tmp_path}", *words)]).runs[0]
+        with ProcessResources() as resources:
+            return plan([settings("model=sim_09", f"study.dir={tmp_path}", *words)], resources).runs[0]
 
     plain, other = run(), run("model.roles={feedback: sim_03}")
     assert "roles" not in plain.identity

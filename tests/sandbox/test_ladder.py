@@ -142,6 +142,7 @@ def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_pa
     if landlock.abi() < 1:
         pytest.skip("this kernel has no Landlock, so nothing is left below bubblewrap")
     from mlesearch.config.plan import plan
+    from mlesearch.config.resources import ProcessResources
     from mlesearch.config.settings import BudgetSettings, ModelSettings, StrategySettings, StudySettings
 
     settings = Settings(
@@ -151,7 +152,8 @@ def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_pa
         budget=BudgetSettings(steps=1),
         sandbox=SandboxSettings(params={"image": "host"}),
     )
-    (run,) = plan([settings]).runs
+    with ProcessResources() as resources:
+        (run,) = plan([settings], resources).runs
     assert run.settings.sandbox.kind == "local"
     assert run.labels["sandbox"] == "local"
     assert "docker: no daemon answers" in run.labels["sandbox_why"]

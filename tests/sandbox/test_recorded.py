@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlesearch.sandbox.protocol import Job, Limits, Spec, execute
-from mlesearch.sandbox.recorded import RecordSandbox, ReplaySandbox, recorded
+from mlesearch.sandbox.recorded import RecordSandbox, ReplaySandbox
 from mlesearch.storage.entry import Entry, StoreMiss
 from mlesearch.storage.store import Store
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
@@ -152,8 +152,6 @@ def test_another_sandbox_asked_for_alike_is_refused(store: Store, spec: Spec, tm
         RecordSandbox(ScriptedSandbox(lambda job: {}), store, ASKED)
     with pytest.raises(ConfigError, match=r'no such sandbox was recorded: .*asked.kind \(stored "scripted"'):
         ReplaySandbox(store, {**ASKED, "kind": "docker"})
-    with pytest.raises(ConfigError, match="'rewind' is no mode; there are: off, record, replay"):
-        recorded("rewind", scripted, lambda: store, [ASKED])
 
 
 def test_a_replay_of_any_rung_takes_the_one_that_was_recorded(store: Store, spec: Spec, tmp_path: Path) -> None:

@@ -1,21 +1,20 @@
-"""What a launch would take: by hand-computed sums, from the default profile or from recorded runs; and who is asked."""
+"""What a launch would take: by hand-computed sums, from the default profile or from recorded runs."""
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlesearch.cli.main import main
+from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.resources import ProcessResources
 from mlesearch.models.protocol import Price
-from mlesearch.study.estimate import DEFAULT, Estimate, Profile, Recorded, duration, estimate, money, number
+from mlesearch.study.estimate import Estimate, estimate
+from mlesearch.study.profiles import DEFAULT, PastRuns, Profile
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
@@ -25,14 +24,15 @@ STEP_USD = 2.2 * (12_000 * 1.0 + 4_000 * 10.0) / 1e6
 
 def planned(folder: Path, *words: str) -> StudyPlan:
     launch = jobs(expand([*LIVE, PRICED, f"study.dir={folder}/s", *words]), False)
-    return plan([j.settings for j in launch.jobs], keys=False)
+    with ProcessResources() as resources:
+        return plan([j.settings for j in launch.jobs], resources, keys=False)
 
 
 def of(folder: Path, *words: str, price: Price | None = Price(1.0, 10.0), profile: Profile | None = None) -> Estimate:  # noqa: B008  a frozen value
-    recorded = Recorded([])
+    past = PastRuns([])
     if profile is not None:
-        recorded._rows.append(("local", "random", "rentals", profile))
-    return estimate(planned(folder, *words).runs, recorded, lambda s: price)
+        past._rows.append(("local", "random", "rentals", profile))
+    return estimate(planned(folder, *words).runs, past, lambda s: price)
 
 
 def test_the_default_profile_by_hand(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_gpus_are_counted_where_programs_get_one(tmp_path: Path) -> None:
     measured = Profile("x", 2, 100, 10, 5.0, 3600.0, 10)
     runs = planned(tmp_path).runs
     gpu = [replace(r, settings=replace(r.settings, sandbox=replace(r.settings.sandbox, gpus=1))) for r in runs]
-    recorded = Recorded([])
-    recorded._rows.append(("other", "random", "other", measured))
-    found = estimate(gpu, recorded, lambda s: Price(0.0, 0.0))
+    past = PastRuns([])
+    past._rows.append(("other", "random", "other", measured))
+    found = estimate(gpu, past, lambda s: Price(0.0, 0.0))
     assert found.rows[0].gpu_h == pytest.approx(20)
     assert found.usd == 0
     assert found.wall_s(4, 1, 100) == pytest.approx(5 * 3600)
@@ -101,7 +101,7 @@ def test_a_replay_costs_nothing(tmp_path: Path) -> None:
         )
         for r in planned(tmp_path).runs
     ]
-    found = estimate(runs, Recorded([]), lambda s: Price(1.0, 1.0))
+    found = estimate(runs, PastRuns([]), lambda s: Price(1.0, 1.0))
     assert (found.usd, found.rows[0].calls, found.rows[0].charged_s) == (0.0, 0.0, 0.0)
 
 
@@ -112,14 +112,14 @@ def test_recorded_runs_are_measured_and_the_closest_count(
     for strategy in ("random", "greedy"):
         words = ["model=sim_05", f"strategy={strategy}", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
         assert main(["run", *words]) == 0
-    recorded = Recorded([tmp_path / "like"])
-    exact = recorded.of("sim_05", "greedy", "rentals")
+    past = PastRuns([tmp_path / "like"])
+    exact = past.profile_of("sim_05", "greedy", "rentals")
     assert exact is not None
     assert exact.source == "recorded: 1 of this model, strategy and task"
     assert exact.calls >= 2
     assert exact.call_s == 0  # simulated calls take no time
     assert 0 < exact.program_s < 60
-    other = recorded.of("gpt-5", "gome", "canvas")
+    other = past.profile_of("gpt-5", "gome", "canvas")
     assert other is not None
     assert other.source == "recorded: 2 of other runs"
     capsys.readouterr()
@@ -140,62 +140,3 @@ def test_words() -> None:
         "0", "1,000", "9,999", "12.3 k", "1.2 M", "2.0 G"
     ]  # fmt: skip
     assert [duration(s) for s in (30, 7200, 10 * 86400)] == ["0.5 minutes", "2.0 hours", "10.0 days"]
-
-
-# asking
-
-
-def test_an_expensive_launch_is_refused_without_a_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for words, expected in (
-        ([PRICED, "budget.confirm_usd=1"], ["$2.29", "above budget.confirm_usd ($1.00)", "profile: default", "--yes"]),
-        (["model.params.price=null"], ["the price of local is not known", "--yes"]),
-    ):
-        assert main(["run", *LIVE, *words]) == 2
-        line = capsys.readouterr().err
-        assert len(line.splitlines()) == 1
-        for part in expected:
-            assert part in line
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("answer", ["y", "n", ""])
-def test_at_a_terminal_it_is_asked(answer: str, tmp_path: Path) -> None:
-    """With an endpoint that refuses connections: a launch that begins fails there."""
-    words = ["budget.confirm_usd=1", "model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0"]
-    parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlesearch", "run", *LIVE, PRICED, *words, "launcher.n_jobs=1"],
-        cwd=tmp_path,
-        stdin=child,
-        stderr=child,
-        stdout=subprocess.DEVNULL,
-    )
-    os.close(child)
-    said = b""
-    while b"[y/N]" not in said:
-        said += os.read(parent, 1000)
-    os.write(parent, f"{answer}\n".encode())
-    try:
-        while chunk := os.read(parent, 1000):
-            said += chunk
-    except OSError:
-        pass  # the other end is closed
-    os.close(parent)
-    assert process.wait(120) == 1
-    assert (tmp_path / "studies").exists() == (answer == "y")
-    assert (b"nothing was run or written" in said) == (answer != "y")
-
-
-def test_yes_and_null_do_not_ask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    dead = ["model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0", "launcher.n_jobs=1"]
-    for n, words in enumerate((["budget.confirm_usd=1", "--yes"], ["budget.confirm_usd=null"])):
-        assert main(["run", *LIVE, PRICED, *dead, f"study.dir=s{n}", *words]) == 1
-        said = capsys.readouterr()
-        assert "$2.29" in said.out
-        assert "above" not in said.err

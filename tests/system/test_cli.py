@@ -176,6 +176,7 @@ def test_a_file_is_no_place_for_a_study(tmp_path, place):
 def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
     """The second launch says so, and writes nothing into the folder."""
     from mlesearch.config.plan import plan
+    from mlesearch.config.resources import ProcessResources
     from mlesearch.config.settings import (
         BudgetSettings,
         ModelSettings,
@@ -185,7 +186,7 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         StudySettings,
     )
     from mlesearch.storage.journal import Journal
-    from mlesearch.study.launch import execute_run
+    from mlesearch.study.execute import execute_run
 
     settings = Settings(
         sandbox=SandboxSettings("local"),
@@ -194,10 +195,11 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         strategy=StrategySettings("greedy", "greedy"),
         budget=BudgetSettings(steps=1),
     )
-    (run,) = plan([settings]).runs
-    run.folder.mkdir(parents=True)
-    with Journal(run.folder / "journal.jsonl", {"run": "r"}):
-        report = execute_run(run, tmp_path / "stop")
+    with ProcessResources() as resources:
+        (run,) = plan([settings], resources).runs
+        run.folder.mkdir(parents=True)
+        with Journal(run.folder / "journal.jsonl", {"run": "r"}):
+            report = execute_run(run, tmp_path / "stop", resources)
     assert report.status == "failed"
     assert "another process is writing this run" in report.reason
     assert not (run.folder / "result.json").exists()

@@ -8,6 +8,7 @@ import pytest
 import mlesearch.tasks
 from mlesearch.cli.show import tree
 from mlesearch.config.plan import plan
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,
@@ -16,8 +17,8 @@ from mlesearch.config.settings import (
     StrategySettings,
     StudySettings,
 )
+from mlesearch.study.execute import execute_run
 from mlesearch.study.fold import fold
-from mlesearch.study.launch import execute_run
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"
@@ -75,8 +76,9 @@ def run(tmp_path_factory):
         budget=BudgetSettings(steps=len(programs)),
         sandbox=SandboxSettings("local", program_time_s=3.0, memory_gib=2.0),
     )
-    (planned,) = plan([settings]).runs
-    report = execute_run(planned, folder / "stop")
+    with ProcessResources() as resources:
+        (planned,) = plan([settings], resources).runs
+        report = execute_run(planned, folder / "stop", resources)
     assert report.status == "ok", report
     return planned.folder
 

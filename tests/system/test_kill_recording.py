@@ -40,9 +40,7 @@ NEAR_S = 3.0
 
 ZYGOTE = """
 import json, os, sys
-from mlesearch.cli import commands, confirm as costs
-from mlesearch.config import compose, plan as config
-from mlesearch.study import launch, progress, replay as rerun
+from mlesearch.cli import commands, launches
 from mlesearch.analysis import report
 from mlesearch.cli.main import main
 from mlesearch.models.live.client import ENVIRONMENT

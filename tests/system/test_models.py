@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlesearch.cli import models as catalogue
+from mlesearch.cli.catalogue import model_rows
 from mlesearch.config import compose
 from mlesearch.config.settings import ModelSettings
 from mlesearch.testing.openai_stub import OpenAIStub
@@ -17,14 +17,14 @@ def test_the_list_needs_no_key_and_names_them_all(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["name", "kind", "tier"]
     assert [line.split()[0] for line in lines[1:]] == [m.name for m in compose.models()]
-    by_name = {row["name"]: row for row in catalogue.rows(compose.models())}
+    by_name = {row["name"]: row for row in model_rows(compose.models())}
     assert by_name["gpt-6-luna"]["USD/M in"] == "0.1"
     assert by_name["gpt-6-luna"]["USD/M cache write"] == "0.125"
     assert by_name["gpt-5"]["USD/M cache write"] == "-"
     assert by_name["local"]["USD/M out"] == "free"
     assert by_name["sim_03"]["capability"] == "0.3"
     bare = ModelSettings("x", "litellm", params={"model": "openai/x"})
-    assert catalogue.rows([bare])[0]["USD/M in"] == "unknown"
+    assert model_rows([bare])[0]["USD/M in"] == "unknown"
 
 
 def test_the_command_checks_one_by_name_and_overrides(tmp_path: Path) -> None:

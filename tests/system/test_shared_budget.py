@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.budgets.partition import spent_before
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.cli.main import main
-from mlesearch.config.spending import spent_before
 from mlesearch.testing.openai_stub import OpenAIStub
 from tests.support.command import cli
 

@@ -1,0 +1,171 @@
+"""`mlesearch run | estimate | replay`: a launch checked as a whole, carried out, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
+from mlesearch.cli.report import write_report
+from mlesearch.cli.terminal import shown, table
+from mlesearch.config.compose import expand, jobs
+from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.storage.files import read_json
+from mlesearch.study import replay as replays
+from mlesearch.study.estimate import estimate_plan
+from mlesearch.study.execute import RunReport
+from mlesearch.study.fold import ProgramTime, program_time
+from mlesearch.study.interrupt import stoppable
+from mlesearch.study.launch import begin, run_all, run_cell
+from mlesearch.study.progress import Progress, describe
+
+SHOWN = 10
+"""So many runs are named, where more are missing."""
+
+
+def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> int:
+    """Check a launch as a whole, carry it out, and say what came of it.
+
+    Args:
+        overrides: an experiment's name, and overrides.
+        multirun: sweep over several values.
+        check: run and write nothing.
+        yes: the user has agreed to what it costs.
+
+    Returns:
+        0 done, 1 something is missing, 130 stopped.
+    """
+    launch = jobs(expand(overrides), multirun)
+    with ProcessResources() as resources:
+        planned = plan([cell.settings for cell in launch.jobs], resources)
+        runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
+        place = shown(planned.folder)
+        print(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
+        for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
+            print(f"sandbox: {why}")
+        if check:
+            print("all of it can run; nothing was run or written (--check)")
+            return 0
+        if not confirm(planned, resources, yes):
+            print("nothing was run or written", file=sys.stderr)
+            return 1
+        begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
+        before, began_s = program_time(begun), time.monotonic()
+        begin(planned, resources)
+        stop_file = _stop_file(planned.folder)
+        with stoppable(stop_file, _to_stderr), Progress(runs, finished):
+            reports = run_all(launch, planned, stop_file, resources)
+        launch_s = time.monotonic() - began_s
+    failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))
+    for line in (*_failures(failed), *_unpaid(unpaid, len(runs))):
+        _to_stderr(line)
+    if len(runs) == 1:
+        _say_run(runs[0].folder)
+    else:
+        print(write_report(planned.folder, None))
+    unfinished = [r.folder for r in runs if planned.states[r.key] != "finished"]
+    if launch.here and unfinished:
+        print(_own_time(before, program_time(unfinished), launch_s, _side_by_side(planned, len(unfinished))))
+    if any(r.status == "interrupted" for r in reports):
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 1 if failed or unpaid else 0
+
+
+def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], gpus: int | None) -> int:
+    """Say what a launch would take; see `estimate_lines`."""
+    launch = jobs(expand(overrides), multirun)
+    with ProcessResources() as resources:
+        planned = plan([cell.settings for cell in launch.jobs], resources, keys=False)
+        found = estimate_plan(planned, resources, like)
+    if not found.rows:
+        print("nothing is left to run")
+        return 0
+    table(estimate_rows(found))
+    print("\n".join(estimate_lines(found, planned, gpus, _side_by_side(planned, len(planned.runs)))))
+    return 0
+
+
+def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, executions: Path | None) -> int:
+    """Replay a recorded study and say whether it came out the same.
+
+    Args:
+        study: the recorded one.
+        out: where the replayed study goes.
+        n_jobs: processes; -1: one per processor.
+        cassette: where its model calls are, if not in its folder.
+        executions: likewise.
+    """
+    began_s = time.monotonic()
+    with ProcessResources() as resources:
+        planned = replays.plan_replay(study, out, resources, cassette, executions)
+        replays.begin(study, out, planned.unfinished)
+        stop_file = _stop_file(out)
+        with stoppable(stop_file, _to_stderr):
+            reports = run_cell(planned.runs, n_jobs, stop_file, resources)
+        took_s = time.monotonic() - began_s
+    failed = [r for r in reports if r.status == "failed"]
+    for r in failed:
+        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+    same = sum(r.status not in ("failed", "interrupted") for r in reports)
+    print(
+        f"{same} of {len(planned.runs)} runs came out the same, event by event, in {shown(out)}: {planned.calls:,} "
+        f"calls and {planned.executions:,} executions from the stores; {len(planned.unfinished)} unfinished runs were "
+        f"taken over"
+    )
+    print(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
+    return 1 if failed else 0 if same == len(planned.runs) else 130
+
+
+def _stop_file(folder: Path) -> Path:
+    """Exists once the user asked this launch to stop."""
+    return folder / f".stop-{os.getpid()}"
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
+    """Which runs a spent budget left unfinished, and why."""
+    if not reports:
+        return []
+    reasons = sorted({r.reason for r in reports})
+    names = ", ".join(r.run_id for r in reports[:SHOWN])
+    more = f" and {len(reports) - SHOWN} more" if len(reports) > SHOWN else ""
+    return [f"stopped: {reasons[0]}", f"missing: {len(reports)} of {planned} runs: {names}{more}"]
+
+
+def _failures(failed: Sequence[RunReport]) -> list[str]:
+    """One line a reason: a refused key ends all runs of its model alike."""
+    by_reason: dict[str, list[str]] = {}
+    for r in failed:
+        by_reason.setdefault(r.reason, []).append(r.run_id)
+    more = {reason: f" and {len(ids) - 1} more" if len(ids) > 1 else "" for reason, ids in by_reason.items()}
+    return [f"failed: {ids[0]}{more[reason]}: {reason}" for reason, ids in by_reason.items()]
+
+
+def _side_by_side(plan: StudyPlan, runs: int) -> int:
+    """Programs that a launch of this many runs on this machine may have running at once."""
+    settings = plan.runs[0].settings
+    jobs = (os.cpu_count() or 1) if settings.launcher.n_jobs == -1 else settings.launcher.n_jobs
+    return min(runs, jobs) * settings.run.workers
+
+
+def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_side: int) -> str:
+    """What the programs of a launch took themselves, against what the launch took."""
+    programs, run_s = after.programs - before.programs, after.run_s - before.run_s
+    text = f"{programs:,} programs ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
+    text += f", at most {side_by_side} at a time; the launch took {launch_s:,.1f} s"
+    if run_s <= 0:
+        return text
+    return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
+
+
+def _say_run(folder: Path) -> None:
+    if (folder / "result.json").exists() and read_json(folder / "result.json")["status"] != "failed":
+        print(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")

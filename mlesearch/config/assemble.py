@@ -1,0 +1,95 @@
+"""From a run's plan to the parts of its engine; opens the run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from mlesearch import __version__
+from mlesearch.config.build import (
+    make_embedder,
+    make_model,
+    make_operators,
+    make_roles,
+    proposal_rng,
+    roles_by_op,
+    shown_resources,
+)
+from mlesearch.config.plan import RunPlan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.engine.folder import RunFolder
+from mlesearch.engine.fresh_splits import TaskSplits
+from mlesearch.engine.parts import EngineParts, Execution, Revalidate
+from mlesearch.engine.replay import Recording
+from mlesearch.engine.scoring import TaskScorer
+from mlesearch.engine.trial import RunContext
+from mlesearch.models.protocol import replicate_entropy
+from mlesearch.operators.scene import brief
+from mlesearch.optimizers.base import factory
+from mlesearch.sandbox.protocol import Spec
+from mlesearch.storage.events import HeaderFields
+from mlesearch.storage.layout import identity_digest
+from mlesearch.tasks.preview import preview
+from mlesearch.types import Context, Problem
+
+
+def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
+    """The parts of an engine for one run; opens (or creates) its folder.
+
+    Args:
+        run: the plan.
+        resources: of this process.
+
+    Raises:
+        ConfigError: what was there when it was planned is not there any more.
+        JournalBusy: another process is writing the run.
+    """
+    s, cell, task = run.settings, run.key.cell, resources.task(run.task)
+    recording = None if run.recorded is None else Recording(run.recorded / "journal.jsonl")
+    budget = run.budget
+    if recording is not None:
+        budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it
+    model = make_model(s, resources, cell)
+    sandbox = resources.sandbox(s)
+    operators, scope = make_operators(s, task.direction)
+    entropy = replicate_entropy(task.id, run.key.seed)
+    problem = Problem(task.direction, budget.steps, Context(s.run.context))
+    optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
+    roles = roles_by_op(s, model, make_roles(s, resources, cell))
+    live = any(role.model.live for role in roles.values())
+    context = RunContext(
+        run_id=run.key.id,
+        entropy=entropy,
+        brief=brief(task, preview(task.public_dir)),
+        resources=shown_resources(run.limits, sandbox),
+        operators=operators,
+        scope=scope,
+        roles=roles,
+        embedder=make_embedder(s, resources, cell),
+        scorer=TaskScorer(task),
+        review=s.strategy.review,
+        call_timeout_s=s.model.call_timeout_s,
+    )
+    revalidate = None
+    if s.run.selection == "revalidate":
+        fresh = TaskSplits(task, run.limits, s.sandbox.gpus)
+        revalidate = Revalidate(fresh, s.run.revalidate_k, s.run.revalidate_splits)
+    keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
+    durable = live and s.cassette != "replay"  # what was recorded can be had again
+    header: HeaderFields = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
+    folder = RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
+    return EngineParts(
+        optimizer=optimizer,
+        context=context,
+        sandbox=sandbox,
+        spec=Spec(
+            f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, run.limits, gpus=s.sandbox.gpus
+        ),
+        folder=folder,
+        budget=budget,
+        direction=task.direction,
+        selection=s.run.selection,
+        revalidate=revalidate,
+        execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
+        keep_submissions=s.run.keep_submissions,
+    )

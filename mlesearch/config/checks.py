@@ -1,0 +1,134 @@
+"""What is refused of a cell before anything is written or paid for, each in one line."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from mlesearch.config.build import CellParts, make_operators
+from mlesearch.config.settings import ModelSettings, Settings, check_mode, role_settings
+from mlesearch.engine.selection import check_rule
+from mlesearch.models.protocol import Embedder, Model
+from mlesearch.sandbox.gpu.pool import MAX_SLOTS
+from mlesearch.sandbox.recorded import MODES
+from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.resplit import check_resplit
+from mlesearch.types import ConfigError, Direction
+
+MIN_MEMORY_GIB = 0.25
+
+
+def check_grid(s: Settings) -> None:
+    """Every run of a cell has a place of its own.
+
+    Raises:
+        ConfigError: a name is empty, or there is no task or seed, or one of them twice.
+    """
+    for key, value in (
+        ("study.name", s.study.name),
+        ("model.name", s.model.name),
+        ("strategy.name", s.strategy.name),
+        ("variant", s.variant),
+    ):
+        if not value.strip():
+            raise ConfigError(f"{key}: it is empty; a name is needed")
+    if not s.tasks or not s.seeds:
+        raise ConfigError(f"{'tasks' if not s.tasks else 'seeds'}: at least one is needed")
+    for name, values in (("tasks", s.tasks), ("seeds", s.seeds)):
+        if len(set(map(str, values))) < len(values):
+            raise ConfigError(f"{name}: {values} names one of them twice")
+
+
+def check_task(s: Settings, task: Task) -> None:
+    """A task that a cell's models and its rule of selection can do.
+
+    Raises:
+        ConfigError: a simulated engineer knows nothing of it, or it can't be split anew.
+    """
+    for m in (s.model, *map(role_settings, s.model.roles.values())):
+        if m.kind == "simulated":
+            _check_simulated(m, task)
+    if s.run.selection == "revalidate":
+        check_resplit(task)
+
+
+def _check_simulated(m: ModelSettings, task: Task) -> None:
+    """A simulated engineer knows only tasks whose pipelines were all executed."""
+    from mlesearch.models.simulated.spaces import TASKS
+
+    if task.id not in TASKS:
+        raise ConfigError(
+            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
+            f"choose one of these, or a real model"
+        )
+
+
+def check_prices(cell: CellParts) -> None:
+    """A budget in USD can be kept only where every price is known.
+
+    Raises:
+        ConfigError: one is not; says of whom.
+    """
+    s = cell.settings
+    limited = [
+        key
+        for key, usd in (
+            ("cost_usd", s.budget.cost_usd),
+            ("cell_usd", s.budget.cell_usd),
+            ("study_usd", s.budget.study_usd),
+        )
+        if usd is not None
+    ]
+    if not limited:
+        return
+    paid: list[tuple[str, str, Model | Embedder]] = [("model", s.model.name, cell.model)]
+    paid += [(f"model.roles.{name}", role.model.name, role.model) for name, role in cell.roles.items()]
+    for what, name, priced in (*paid, ("embedder", cell.embedder.name, cell.embedder)):
+        if priced.price is None:
+            raise ConfigError(
+                f"budget.{limited[0]}: the price of {what} {name!r} is not known, so a budget in USD can't be kept; "
+                f"add `price: {{input_usd_per_mtok: ..., output_usd_per_mtok: ...}}` to {what}.params (0 where free)"
+            )
+
+
+def check_run_settings(s: Settings) -> None:
+    """Numbers and words of a cell that nothing else checks.
+
+    Raises:
+        ConfigError: one is out of range or unknown.
+    """
+    r = s.run
+    check_rule(r.selection)
+    counts = {"workers": r.workers, "revalidate_k": r.revalidate_k, "revalidate_splits": r.revalidate_splits}
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError(f"run.{name}: {count}; at least 1 is needed")
+    if r.keep_submissions not in ("best", "all"):
+        raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: best, all")
+    if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:
+        raise ConfigError(f"launcher.n_jobs: {s.launcher.n_jobs}; a number of runs side by side, or -1 for one per CPU")
+    for key, value in (
+        ("sandbox.memory_gib", s.sandbox.memory_gib),
+        ("sandbox.disk_gib", s.sandbox.disk_gib),
+        ("sandbox.cpu_count", s.sandbox.cpu_count),
+        ("sandbox.processes", s.sandbox.processes),
+        ("sandbox.program_time_s", s.sandbox.program_time_s),
+        ("model.call_timeout_s", s.model.call_timeout_s),
+        ("model.sampling.max_tokens", s.model.sampling.max_tokens),
+    ):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"{key}: {value}; a number above 0 is needed")
+    if s.sandbox.memory_gib < MIN_MEMORY_GIB:
+        raise ConfigError(f"sandbox.memory_gib: {s.sandbox.memory_gib}; at least {MIN_MEMORY_GIB} is needed for python")
+    if s.sandbox.gpus not in (0, 1):
+        raise ConfigError(f"sandbox.gpus: {s.sandbox.gpus}; 0 for none, or 1 for a GPU a program")
+    if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
+        raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
+    check_mode("sandbox.exec_store", s.sandbox.exec_store, MODES)
+    processors = os.cpu_count() or 1
+    if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
+        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
+    temperature = s.model.sampling.temperature
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise ConfigError(f"model.sampling.temperature: {temperature}; a number from 0 to 2 is needed, or null")
+    make_operators(s, Direction.MAXIMIZE)

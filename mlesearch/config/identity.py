@@ -1,0 +1,94 @@
+"""What makes two runs the same run, and what is said of a run beside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import cast
+
+from mlesearch.budgets.meter import Budget
+from mlesearch.config.build import CellParts, make_operators
+from mlesearch.config.settings import Settings
+from mlesearch.optimizers.base import plugins
+from mlesearch.sandbox.protocol import Limits, Sandbox
+from mlesearch.storage.documents import (
+    BudgetIdentity,
+    CellIdentity,
+    Labels,
+    LimitsIdentity,
+    SandboxIdentity,
+    SelectionIdentity,
+    StrategyIdentity,
+)
+from mlesearch.tasks.protocol import Task
+from mlesearch.types import Direction
+
+
+def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
+    """All that changes the result of a cell's runs on a task, the seed excepted."""
+    s = cell.settings
+    operators = make_operators(s, task.direction)[0]
+    identity: CellIdentity = {
+        "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
+        "model": {"name": s.model.name, **cell.model.identity(), "sampling": asdict(s.model.sampling)},
+        "strategy": _strategy_identity(s),
+        "review": s.strategy.review,
+        "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
+        "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
+        "embedder": cell.embedder.name,
+        "selection": _selection_identity(s),
+        "budget": _budget_identity(cell.budget),
+        "workers": s.run.workers,
+        "limits": cast("LimitsIdentity", asdict(limits)),
+        "sandbox": _sandbox_identity(cell.sandbox),
+    }
+    if cell.roles:
+        identity["roles"] = {
+            name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
+            for name, role in cell.roles.items()
+        }
+    plain: CellIdentity = json.loads(json.dumps(identity))
+    return plain
+
+
+def _strategy_identity(s: Settings) -> StrategyIdentity:
+    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
+    found: StrategyIdentity = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
+    package = plugins().get(s.strategy.kind)
+    return found if package is None else {**found, "package": package}
+
+
+def _selection_identity(s: Settings) -> SelectionIdentity | str:
+    """The rule, with its settings where it has some."""
+    r = s.run
+    if r.selection != "revalidate":
+        return r.selection
+    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+
+
+def _budget_identity(budget: Budget) -> BudgetIdentity:
+    return cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None})
+
+
+def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
+    return cast("SandboxIdentity", dict(sandbox.identity()))
+
+
+def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
+    """What tables say of a cell's runs on a task, and changes no result."""
+    s = cell.settings
+    return {
+        "tier": s.model.tier,
+        "capability": s.model.capability,
+        "capability_source": s.model.capability_source,
+        "simulated": any(model.simulated for model in cell.models),
+        "suite": task.suite,
+        "metric": task.metric,
+        "lower_is_better": task.direction is Direction.MINIMIZE,
+        "validation": task.validation.value,
+        "sandbox": cell.sandbox.name,
+        "promises": _sandbox_identity(cell.sandbox).get("promises", []),
+        "exec_store": s.sandbox.exec_store,
+        "cassette": s.cassette,
+        "sandbox_why": sandbox_why,
+    }

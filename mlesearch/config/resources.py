@@ -1,0 +1,246 @@
+"""What a process keeps for its life: tasks, stores, shared budgets, sandboxes, counters of calls; one owner for all.
+
+Whoever launches runs makes a `ProcessResources`, hands it to what needs one, and closes it. A worker process has one of
+its own. Each thing is made when it is asked for first, and kept by a frozen value that says what was asked for, so that
+runs share it: a sandbox is tried once, and what is warm stays warm from run to run.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeVar, cast
+
+from mlesearch.budgets.partition import part_of_budget, partition_of, whole_budget
+from mlesearch.budgets.shared import SharedBudget, SpendingCaps
+from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
+from mlesearch.config.settings import Settings, check_mode
+from mlesearch.models.limits.counters import CallCounters
+from mlesearch.models.limits.gate import NETWORK, Limited, Shared, file_system_of, gate, share
+from mlesearch.models.recorded import MODES, SingleFlight, Tape
+from mlesearch.sandbox.protocol import Sandbox
+from mlesearch.storage.store import open_store
+from mlesearch.tasks.protocol import Task
+from mlesearch.types import NANODOLLARS, ConfigError
+
+M = TypeVar("M")
+
+
+class Closable(Protocol):
+    """What has something open."""
+
+    def close(self) -> None:
+        """Give it up."""
+        ...
+
+
+T_co = TypeVar("T_co", bound=Closable, covariant=True)
+T = TypeVar("T", bound=Closable)
+
+
+class Request(Protocol[T_co]):
+    """What is asked for: a frozen value, by which what it opens is found again."""
+
+    def __hash__(self) -> int: ...
+
+    def open(self) -> T_co:
+        """Make what is asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TapeRequest:
+    """A cassette: record or replay, where it is, and in which form."""
+
+    mode: str
+    path: Path
+    form: str
+
+    def open(self) -> Tape:
+        """The cassette.
+
+        Raises:
+            ConfigError: unknown form, or nothing to replay from.
+        """
+        store = open_store(self.path, self.form, must_exist=self.mode == "replay")
+        return Tape(store, self.mode, SingleFlight(self.path.with_name(f"{self.path.name}-flights")))
+
+
+class ProcessResources:
+    """Made, used by the runs of one process, and closed; in a fork, it begins anew by itself.
+
+    Usable from several threads. Used after it was closed, it opens again what is asked for.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is made before it is asked for."""
+        self._tasks: dict[str, Task] = {}
+        self._inherited: list[object] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._opened: dict[object, Closable] = {}
+        self._limits: set[Shared] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, the last thing first: databases, and what is warm of sandboxes."""
+        self._leave_to_the_parent()
+        with self._lock, ExitStack() as stack:
+            for place in self._limits:
+                stack.callback(gate(place).counters.close)
+            for opened in self._opened.values():
+                stack.callback(opened.close)
+            self._limits, self._opened = set(), {}
+
+    def after_fork(self) -> None:
+        """In a forked child: what is open is the parent's to use and to close; tasks are only read, and stay.
+
+        Called by whatever is asked for first; earlier it may be called, and more than once.
+        """
+        self._inherited.append(self._opened)  # kept, so that no collection closes what the parent uses
+        self._begin()
+
+    def _leave_to_the_parent(self) -> None:
+        if self._pid != os.getpid():
+            self.after_fork()
+
+    def _get(self, request: Request[T]) -> T:
+        """What is asked for, opened once."""
+        self._leave_to_the_parent()
+        with self._lock:
+            if request not in self._opened:
+                self._opened[request] = request.open()
+            return cast(T, self._opened[request])
+
+    def task(self, name: str) -> Task:
+        """A task by name or folder.
+
+        Raises:
+            ConfigError: there is none, or its files are wrong.
+        """
+        from mlesearch.tasks.folder import load
+
+        if name not in self._tasks:
+            self._tasks[name] = load(name)
+        return self._tasks[name]
+
+    def tape(self, s: Settings) -> Tape | None:
+        """The cassette of a cell; None for live.
+
+        Raises:
+            ConfigError: unknown mode or form, or nothing to replay from.
+        """
+        check_mode("cassette", s.cassette, MODES)
+        if s.cassette == "live":
+            return None
+        form = s.cassette_form or ("files" if on_network(s) else "sqlite")
+        name = "cassette.db" if form == "sqlite" else "cassette"
+        path = Path(s.cassette_path or Path(s.study.dir) / name).absolute()
+        return self._get(TapeRequest(s.cassette, path, form))
+
+    def sandbox(self, s: Settings) -> Sandbox:
+        """The sandbox of a cell, tried once, with its store of executions where one is kept.
+
+        Raises:
+            ConfigError: unknown kind, it does not work here, it does not keep `sandbox.require`, no GPU where one is
+                asked for, or its store is missing or another sandbox's.
+        """
+        rung, store = sandbox_request(s), exec_store(s)
+        return self._get(rung) if store is None else self._get(RecordedSandboxRequest(rung, store, self._get))
+
+    def shared_budget(self, s: Settings) -> SharedBudget | None:
+        """A study's shared budget, as this machine has it; None where nothing is limited or was, or all is replayed.
+
+        A study that has a shared budget goes on counting where a launch sets no limit, since a later one may.
+
+        Raises:
+            ConfigError: as `check_shared`; or all parts are taken by other machines.
+        """
+        if s.cassette == "replay":
+            return None
+        check_shared(s)
+        caps, parts, folder = caps_of(s), s.limits.partition, Path(s.study.dir).absolute()
+        if parts is None:
+            whole = whole_budget(folder, caps)
+            return self._get(whole) if caps.any or whole.path.exists() else None
+        if not caps.any and partition_of(folder) is None:
+            return None
+        return self._get(part_of_budget(folder, caps, parts, socket.gethostname()))
+
+    def share_limits(self, s: Settings, made: M) -> M:
+        """Let a live model or embedder keep to its limits together with all other runs of the study.
+
+        Raises:
+            ConfigError: the study is on a network file system, and nobody said how many machines there are.
+        """
+        if isinstance(made, Limited) and s.cassette != "replay":
+            place = _limits_place(s, limited=made.params.caps.any)
+            made.share(place)
+            if place.path is not None:
+                self._leave_to_the_parent()
+                self._limits.add(place)
+        return made
+
+
+# what processes share
+
+
+def caps_of(s: Settings) -> SpendingCaps:
+    """What the study and each of its cells may cost."""
+    study, cell = (None if usd is None else round(usd * NANODOLLARS) for usd in (s.budget.study_usd, s.budget.cell_usd))
+    return SpendingCaps(study, cell)
+
+
+def on_network(s: Settings) -> bool:
+    """Whether the study's folder is on a network file system."""
+    return file_system_of(Path(s.study.dir)) in NETWORK if s.limits.network is None else s.limits.network
+
+
+def check_shared(s: Settings) -> None:
+    """Refuse a budget that can't be shared where the study lies, or that is shared otherwise.
+
+    Raises:
+        ConfigError: the folder is on a network file system and nobody said how many machines there are; or the study's
+            budgets are split into another number of parts.
+    """
+    if s.cassette == "replay":
+        return
+    folder = Path(s.study.dir).absolute()
+    partition = partition_of(folder)
+    if partition is not None and partition.parts != s.limits.partition:
+        raise ConfigError(
+            f"limits.partition: the budgets of {folder} are split into {partition.parts} parts, so set it to "
+            f"{partition.parts}; or, with no machine at work, remove {folder / 'budgets'} to split anew"
+        )
+    if caps_of(s).any and s.limits.partition is None and on_network(s):
+        raise ConfigError(
+            f"budget: {folder} is on a network file system, where a budget of the study or a cell can't be shared; set "
+            f"limits.partition to the number of machines that work on it (1 if there is one)"
+        )
+
+
+def reset_breakers(s: Settings) -> None:
+    """Before a launch: what failed or was refused in an earlier one may work again."""
+    place = _limits_place(s, limited=False)
+    if place.path is not None and place.path.exists():
+        counters = CallCounters(place.path)
+        counters.reset_breakers()
+        counters.close()
+
+
+def _limits_place(s: Settings, limited: bool) -> Shared:
+    folder = Path(s.study.dir).absolute()
+    return share(folder, s.limits.partition, network=s.limits.network, limited=limited)
