@@ -75,11 +75,11 @@ def test_what_is_asked_for_alike_is_one_thing(tmp_path: Path) -> None:
     s = settings(tmp_path)
     other = replace(s, strategy=StrategySettings("greedy", "greedy"), seeds=[7])
     with ProcessResources() as resources:
-        assert resources.tape(s) is resources.tape(other)
+        assert resources.cassette(s) is resources.cassette(other)
         assert resources.shared_budget(s) is resources.shared_budget(other)
         assert resources.task("rentals") is resources.task("rentals")
         elsewhere = settings(tmp_path / "other")
-        assert resources.tape(s) is not resources.tape(elsewhere)
+        assert resources.cassette(s) is not resources.cassette(elsewhere)
         assert resources.shared_budget(s) is not resources.shared_budget(elsewhere)
         more = replace(s, budget=replace(s.budget, study_usd=2.0))
         assert resources.shared_budget(s) is not resources.shared_budget(more)
@@ -135,10 +135,10 @@ def test_closed_means_no_descriptor_and_used_again_it_opens_again(tmp_path: Path
     for _ in range(2):
         budget = resources.shared_budget(s)
         assert budget is not None
-        budget.settle(budget.hold("m/s/base", 10, 1), 10)
-        tape = resources.tape(s)
-        assert tape is not None
-        assert tape.store.get("0" * 64) is None
+        budget.settle(budget.reserve("m/s/base", 10, 1), 10)
+        cassette = resources.cassette(s)
+        assert cassette is not None
+        assert cassette.store.get("0" * 64) is None
         assert "budgets.db" in open_here()
         resources.close()
         assert open_here() == []
@@ -148,8 +148,8 @@ def test_closed_means_no_descriptor_and_used_again_it_opens_again(tmp_path: Path
 def test_everything_is_closed_whatever_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resources = ProcessResources()
     s = settings(tmp_path)
-    tape, budget = resources.tape(s), resources.shared_budget(s)
-    assert tape is not None
+    cassette, budget = resources.cassette(s), resources.shared_budget(s)
+    assert cassette is not None
     assert budget is not None
     closed: list[str] = []
 
@@ -158,10 +158,10 @@ def test_everything_is_closed_whatever_fails(tmp_path: Path, monkeypatch: pytest
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(budget, "close", fails)
-    monkeypatch.setattr(tape.store, "close", lambda: closed.append("tape"))
+    monkeypatch.setattr(cassette.store, "close", lambda: closed.append("cassette"))
     with pytest.raises(OSError, match="the disk is gone"):
         resources.close()
-    assert closed == ["budget", "tape"]  # the last one first
+    assert closed == ["budget", "cassette"]  # the last one first
 
 
 # forked
@@ -170,21 +170,21 @@ def test_everything_is_closed_whatever_fails(tmp_path: Path, monkeypatch: pytest
 def test_a_fork_has_its_own_connections_and_leaves_its_parents_alone(tmp_path: Path) -> None:
     s = settings(tmp_path)
     with ProcessResources() as resources:
-        budget, tape, task = resources.shared_budget(s), resources.tape(s), resources.task("rentals")
+        budget, cassette, task = resources.shared_budget(s), resources.cassette(s), resources.task("rentals")
         assert budget is not None
-        budget.settle(budget.hold("m/s/base", 600_000_000, 1), 600_000_000)
+        budget.settle(budget.reserve("m/s/base", 600_000_000, 1), 600_000_000)
 
         def child() -> list[bool]:
             own = resources.shared_budget(s)
             assert own is not None
-            own.settle(own.hold("m/s/base", 300_000_000, 1), 300_000_000)
+            own.settle(own.reserve("m/s/base", 300_000_000, 1), 300_000_000)
             resources.close()
-            return [own is budget, resources.tape(s) is tape, resources.task("rentals") is task]
+            return [own is budget, resources.cassette(s) is cassette, resources.task("rentals") is task]
 
         assert in_a_fork(child) == [False, False, True]
         assert resources.shared_budget(s) is budget
         with pytest.raises(SharedBudgetSpent, match=r"\$0.9 of \$1 are spent"):
-            budget.hold("m/s/base", 200_000_000, 1)
+            budget.reserve("m/s/base", 200_000_000, 1)
 
 
 @needs_local
