@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from mlesearch.config.groups import describe, names
 from mlesearch.config.settings import ModelSettings
-from mlesearch.tasks import folder
+from mlesearch.models.registry import MODEL_KINDS
+from mlesearch.tasks import folder, sources
 
 
 def task_rows() -> list[dict[str, object]]:
-    """One row a task of the mini suite; reads task.yaml only.
+    """One row a task of the mini suite, of which task.yaml is read, then one a task of each source, named only.
 
     Returns:
         Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite.
@@ -21,15 +22,19 @@ def task_rows() -> list[dict[str, object]]:
         row = {key: content.get(key, "") for key in ("id", "title", "metric", "direction", "validation")}
         counts = "/".join(str(count) for count in content.get("rows", {}).values())
         rows.append(row | {"rows": counts, "suite": content.get("suite", "own")})
+    unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
+    for name, package in sources.listed():
+        rows.append({"id": name, **unknown, "suite": f"plug-in of {package}"})
     return rows
 
 
 def model_rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
     """One row a model, from its file alone: nothing is imported and nobody is asked."""
-    return [_model_row(m) for m in models]
+    packages = MODEL_KINDS.plugins()
+    return [_model_row(m, packages.get(m.kind)) for m in models]
 
 
-def _model_row(m: ModelSettings) -> dict[str, object]:
+def _model_row(m: ModelSettings, package: str | None) -> dict[str, object]:
     price = m.params.get("price") or {}
     usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
     free = m.kind == "simulated" or usd[:2] == [0, 0]
@@ -43,7 +48,7 @@ def _model_row(m: ModelSettings) -> dict[str, object]:
         "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
         "as of": price.get("as_of") or "-",
         "context": m.params.get("context_window") or "-",
-        "id": m.params.get("model") or "-",
+        "id": m.params.get("model") or (f"plug-in of {package}" if package else "-"),
     }
 
 

@@ -86,7 +86,7 @@ def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
         return True
     profiles = "; ".join(sorted({r.profile for r in found.rows}))
     what = f"estimated for {sum(r.runs for r in found.rows)} runs: {_sums(found)} (profile: {profiles})"
-    if yes or limit is None or (found.usd is not None and found.usd <= limit):
+    if yes or not found.exceeds(limit):
         print(what)
         return True
     if found.usd is None:

@@ -7,15 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from mlesearch.config.plugins import REGISTRIES
 from mlesearch.sandbox import ladder, scratch
 from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import GIB
-from mlesearch.types import ConfigError, Finding, Level, SandboxUnavailable
+from mlesearch.types import ConfigError, Finding, Level, Registry, SandboxUnavailable
 
 PYTHONS = ((3, 11), (3, 14))
 """First version that is supported, and first that is not."""
@@ -73,6 +74,7 @@ def examine() -> Iterator[Finding]:
     yield memory()
     yield from rungs(ladder.probe())
     yield chosen()
+    yield from plugin_findings(REGISTRIES)
     yield from gpu_findings(devices.inventory(), compute)
 
 
@@ -155,6 +157,21 @@ def chosen() -> Finding:
     except ConfigError as error:
         return Finding(Level.ERROR, "sandbox=auto", str(error), "make one of the rungs above work")
     return Finding(Level.OK, "sandbox=auto", f"takes {choice.why.partition(';')[0]}")
+
+
+def plugin_findings(registries: Iterable[Registry]) -> Iterator[Finding]:
+    """What installed packages bring, each imported to see that it can be."""
+    for registry in registries:
+        packages = registry.plugins()
+        for name in registry.claimed():
+            try:
+                registry.check([name])
+                registry.load(name)
+            except ConfigError as error:
+                found, _, todo = str(error).removeprefix(f"{registry.setting}: ").rpartition("; ")
+                yield Finding(Level.ERROR, name, found, todo)
+            else:
+                yield Finding(Level.OK, name, f"{registry.noun}, plug-in of {packages[name]}")
 
 
 def gpu_findings(found: devices.Inventory, computed: Callable[[devices.Gpu], str]) -> list[Finding]:

@@ -19,7 +19,7 @@ from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.execute import RunReport
 from mlesearch.study.fold import ProgramTime, program_time
-from mlesearch.study.interrupt import stoppable
+from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.progress import Progress, describe
 
@@ -56,7 +56,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
         begin(planned, resources)
-        stop_file = _stop_file(planned.folder)
+        stop_file = stop_file_of(planned.folder)
         with stoppable(stop_file, _to_stderr), Progress(runs, finished):
             reports = run_all(launch, planned, stop_file, resources)
         launch_s = time.monotonic() - began_s
@@ -104,7 +104,7 @@ def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, execut
     with ProcessResources() as resources:
         planned = replays.plan_replay(study, out, resources, cassette, executions)
         replays.begin(study, out, planned.unfinished)
-        stop_file = _stop_file(out)
+        stop_file = stop_file_of(out)
         with stoppable(stop_file, _to_stderr):
             reports = run_cell(planned.runs, n_jobs, stop_file, resources)
         took_s = time.monotonic() - began_s
@@ -119,11 +119,6 @@ def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, execut
     )
     print(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
     return 1 if failed else 0 if same == len(planned.runs) else 130
-
-
-def _stop_file(folder: Path) -> Path:
-    """Exists once the user asked this launch to stop."""
-    return folder / f".stop-{os.getpid()}"
 
 
 def _to_stderr(text: str) -> None:

@@ -1,4 +1,4 @@
-"""From overrides to settings, and from settings to launches: the only module that knows Hydra and OmegaConf.
+"""From overrides to settings, and from settings to launches: the only module that knows Hydra.
 
 Every job of a sweep is composed and checked before the first one starts, by the same parser that will launch it.
 """
@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.config.explain import explain, keys, unknown, unknown_key
-from mlesearch.config.groups import CONFIG_MODULE, EXPERIMENTS, STRATEGY, names, shipped, text_of
+from mlesearch.config.groups import CONFIG_MODULE, EXPERIMENTS, contents, names, plugin_nodes, text_of
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
-from mlesearch.optimizers.base import plugins
 from mlesearch.types import ConfigError
 
 
@@ -71,7 +70,7 @@ class Launch:
 
 
 def register() -> None:
-    """Tell Hydra about our schema, the experiments, and strategies of plug-ins; safe to call again.
+    """Tell Hydra about our schema, the experiments, and what plug-ins bring; safe to call again.
 
     Experiments are stored by name rather than found on a search path: a search path would have to be the folder that
     holds them, and whatever else lies there would become a configuration group.
@@ -84,8 +83,8 @@ def register() -> None:
     for name in names(EXPERIMENTS):
         node = OmegaConf.create(text_of(EXPERIMENTS, name))
         store.store(group=EXPERIMENTS, name=name, node=node, package="_global_")
-    for name in sorted(set(plugins()) - set(shipped(STRATEGY))):
-        store.store(group=STRATEGY, name=name, node={"name": name, "kind": name})
+    for group, name, content in plugin_nodes():
+        store.store(group=group, name=name, node=content)
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
@@ -121,11 +120,10 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
         with open_dict(whole):  # so that it is as if Hydra had composed it by what it is handed
             for k in replaced:
                 del whole.hydra.sweeper.params[k]
+            whole.hydra.overrides.hydra.extend(taken_out)
             if whole.hydra.mode is None:
-                whole.hydra.mode, mode = RunMode.MULTIRUN, ["hydra.mode=MULTIRUN"]
-            else:
-                mode = []
-            whole.hydra.overrides.hydra.extend([*taken_out, *mode])
+                whole.hydra.mode = RunMode.MULTIRUN
+                whole.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
         made = [Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells]
         return _launch((*overrides, *taken_out), made, whole, multirun=True)
 
@@ -178,8 +176,8 @@ def _role(role: str, given: Any) -> dict[str, Any]:
     wanted = {"name": given} if isinstance(given, str) else given
     if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
         raise ConfigError(f"{at}: the name of a model is needed, or a mapping with a name; this is {given!r}")
-    if wanted["name"] not in shipped("model"):
-        raise ConfigError(f"{at}: {unknown('model', wanted['name'], shipped('model'))}")
+    if wanted["name"] not in names("model"):
+        raise ConfigError(f"{at}: {unknown('model', wanted['name'], names('model'))}")
     allowed = ("name", "params", "sampling")
     for key in wanted:
         if key not in allowed:
@@ -191,11 +189,11 @@ def _role(role: str, given: Any) -> dict[str, Any]:
 
 
 def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
-    """The settings of a model's file, with changes on top."""
+    """The settings of a model's file, or of a plug-in's kind, with changes on top."""
     from omegaconf import OmegaConf
 
-    text = text_of("model", name)
-    merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), OmegaConf.create(text), dict(changes))
+    own = OmegaConf.create(contents("model", name))
+    merged = OmegaConf.merge(OmegaConf.structured(ModelSettings), own, dict(changes))
     found = OmegaConf.to_object(merged)
     if not isinstance(found, ModelSettings):
         raise ConfigError(f"model: {name}.yaml does not follow mlesearch's schema")
@@ -203,8 +201,8 @@ def _model(name: str, changes: Mapping[str, Any]) -> ModelSettings:
 
 
 def models() -> list[ModelSettings]:
-    """The settings of every model that has a file."""
-    return [_model(name, {}) for name in shipped("model")]
+    """The settings of every model that has a name."""
+    return [_model(name, {}) for name in names("model")]
 
 
 def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:

@@ -8,8 +8,8 @@ from typing import cast
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import CellParts, make_operators
+from mlesearch.config.plugins import name_packages
 from mlesearch.config.settings import Settings
-from mlesearch.optimizers.base import plugins
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.storage.documents import (
     BudgetIdentity,
@@ -18,7 +18,6 @@ from mlesearch.storage.documents import (
     LimitsIdentity,
     SandboxIdentity,
     SelectionIdentity,
-    StrategyIdentity,
 )
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import Direction
@@ -31,7 +30,7 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
     identity: CellIdentity = {
         "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
         "model": {"name": s.model.name, **cell.model.identity(), "sampling": asdict(s.model.sampling)},
-        "strategy": _strategy_identity(s),
+        "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
         "review": s.strategy.review,
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
@@ -47,15 +46,9 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
             for name, role in cell.roles.items()
         }
+    name_packages(identity, s, task)
     plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
-
-
-def _strategy_identity(s: Settings) -> StrategyIdentity:
-    """Kind and parameters; of a plug-in, its package and version too (ours is that of mlesearch)."""
-    found: StrategyIdentity = {"kind": s.strategy.kind, "params": dict(s.strategy.params)}
-    package = plugins().get(s.strategy.kind)
-    return found if package is None else {**found, "package": package}
 
 
 def _selection_identity(s: Settings) -> SelectionIdentity | str:

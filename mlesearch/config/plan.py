@@ -24,6 +24,7 @@ from mlesearch.config.build import (
 from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
 from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
+from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.sandboxes import sandbox_request
 from mlesearch.config.settings import Settings
@@ -90,6 +91,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     Raises:
         ConfigError: the first thing that can't work, in one line.
     """
+    check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()
     header = study_header(first.study.name, _claim(first))
@@ -159,6 +161,7 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
         check_task(s, task)
         limits = make_limits(s, task)
         identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
+        name_source(labels, name)
         for seed in s.seeds:
             key = RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed)
             runs.append(RunPlan(key, folder, s, name, budget, limits, {**identity, "seed": seed}, labels))

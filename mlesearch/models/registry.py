@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import cast
 
 from mlesearch.models.protocol import Model
-from mlesearch.types import ConfigError
+from mlesearch.types import Registry
 
-FACTORIES: Mapping[str, str] = {
-    "litellm": "mlesearch.models.live.litellm:make",
-    "scripted": "mlesearch.models.scripted:make",
-    "simulated": "mlesearch.models.simulated.engineer:make",
-}
-"""Factories by kind, each `make(name, params) -> Model`."""
+MODEL_KINDS = Registry(
+    setting="model.kind",
+    noun="kind of model",
+    group="mlesearch.models",
+    builtin={
+        "litellm": "mlesearch.models.live.litellm:make",
+        "scripted": "mlesearch.models.scripted:make",
+        "simulated": "mlesearch.models.simulated.engineer:make",
+    },
+)
+"""The kinds of model, each a factory `make(name, params) -> Model`."""
 
 
 def make_model(name: str, kind: str, params: Mapping[str, object]) -> Model:
@@ -23,7 +27,4 @@ def make_model(name: str, kind: str, params: Mapping[str, object]) -> Model:
     Raises:
         ConfigError: the kind is unknown, or its factory refuses the parameters.
     """
-    if kind not in FACTORIES:
-        raise ConfigError(f"model {name!r}: unknown kind {kind!r}; known kinds: {', '.join(sorted(FACTORIES))}")
-    module, _, function = FACTORIES[kind].partition(":")
-    return cast(Model, getattr(importlib.import_module(module), function)(name, params))
+    return cast(Model, MODEL_KINDS.load(kind, f"model {name!r}: kind")(name, params))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from mlesearch.operators.attempts import Attempts
+from collections.abc import Callable
+
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.operators.library import digests
-from mlesearch.operators.prompts import PromptOperators
 from mlesearch.operators.scene import brief
-from mlesearch.operators.scope import AideScope, AiraScope
-from mlesearch.types import ConfigError, Direction
+from mlesearch.types import ConfigError, Direction, Registry
 
 __all__ = [
     "OPERATOR_SETS",
@@ -23,8 +22,14 @@ __all__ = [
     "make",
 ]
 
-OPERATOR_SETS = ("aide", "aira")
-"""Scope rules to choose from; the prompt files are the same for both."""
+OPERATOR_SETS = Registry(
+    setting="run.operators",
+    noun="operator set",
+    group="mlesearch.operators",
+    builtin={"aide": "mlesearch.operators.prompts:aide", "aira": "mlesearch.operators.prompts:aira"},
+)
+"""The operator sets, each a factory `make(direction, context_tokens) -> (Operators, Scope)`. The built-in ones differ
+in their scope rule; their prompt files are the same."""
 
 
 def make(
@@ -37,21 +42,15 @@ def make(
 
     Args:
         direction: of the validation score, as the task declares it.
-        operator_set: which nodes a prompt shows, and whether it carries a complexity cue: aide or aira.
+        operator_set: by its name: which nodes a prompt shows, and whether it carries a complexity cue.
         context_tokens: most tokens that the earlier attempts of one prompt may take; 0 shows none.
 
     Raises:
         ConfigError: a value that is not offered; the text names the allowed ones.
     """
-    if operator_set not in OPERATOR_SETS:
-        raise ConfigError(
-            f"run.operators: there is no operator set {operator_set!r}; there are: {', '.join(OPERATOR_SETS)}"
-        )
+    factory: Callable[[Direction, int], tuple[Operators, Scope]] = OPERATOR_SETS.load(operator_set)
     if isinstance(context_tokens, bool) or not isinstance(context_tokens, int) or context_tokens < 0:
         raise ConfigError(
             f"run.context_tokens: {context_tokens!r} is not allowed; give a whole number from 0 up, e.g. 4000"
         )
-    attempts = Attempts()
-    scope_class = AideScope if operator_set == "aide" else AiraScope
-    scope = scope_class(direction, context_tokens, attempts)
-    return PromptOperators(scope, attempts), scope
+    return factory(direction, context_tokens)

@@ -24,8 +24,8 @@ from mlesearch.operators.attempts import (
 )
 from mlesearch.operators.base import Brief, Parsed, Resources, Scene
 from mlesearch.operators.scene import resource_values, resources_text
-from mlesearch.operators.scope import Capped
-from mlesearch.types import Guidance, GuidanceKind, Node, Op
+from mlesearch.operators.scope import AideScope, AiraScope, Capped
+from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op
 
 _HEADS = 64
 """How many runs' fixed parts are kept."""
@@ -209,3 +209,17 @@ def _guidance_block(g: Guidance) -> str:
         component=g.component.value if g.component is not None else None,
         verdict=g.verdict.value if g.verdict is not None else None,
     )
+
+
+def aide(direction: Direction, context_tokens: int) -> tuple[PromptOperators, AideScope]:
+    """The operator set `aide`: one run's operators with the scope rule of AIDE."""
+    attempts = Attempts()
+    scope = AideScope(direction, context_tokens, attempts)
+    return PromptOperators(scope, attempts), scope
+
+
+def aira(direction: Direction, context_tokens: int) -> tuple[PromptOperators, AiraScope]:
+    """The operator set `aira`: one run's operators with the scope rule of AIRA-dojo."""
+    attempts = Attempts()
+    scope = AiraScope(direction, context_tokens, attempts)
+    return PromptOperators(scope, attempts), scope

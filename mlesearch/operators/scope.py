@@ -102,7 +102,7 @@ class Capped(ABC):
         if proposal.op is Op.MERGE:
             others = dict.fromkeys(p for p in proposal.parents if p != proposal.base and nodes[p].valid)
             return self.cap(proposal.op, tuple(others), nodes)
-        return self._rule(proposal, nodes)
+        return self.rule(proposal, nodes)
 
     def cue(self, proposal: Proposal) -> str:
         """No cue."""
@@ -129,7 +129,7 @@ class Capped(ABC):
         """Learn of a finished program."""
 
     @abstractmethod
-    def _rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
+    def rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
         """The set's own rule, for a proposal that names no context."""
 
 
@@ -146,7 +146,8 @@ class AideScope(Capped):
         if node.valid:
             self._valid.add(node, self._attempts.tokens(node))
 
-    def _rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
+    def rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
+        """All valid nodes, unless a program is repaired."""
         return tuple(self._valid.take(self._budget)) if proposal.op in _SIBLING_OPS else ()
 
 
@@ -173,7 +174,8 @@ class AiraScope(Capped):
         count = len(children) if children is not None else 0
         return "simple" if count < 2 else "normal" if count < 4 else "complex"
 
-    def _rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
+    def rule(self, proposal: Proposal, nodes: Mapping[int, Node]) -> tuple[int, ...]:
+        """Siblings of what is to be written, or the failing ancestors of what is to be repaired."""
         if proposal.op is Op.DEBUG:
             return self._ancestors(proposal.base, nodes)
         children = self._children.get(proposal.base)

@@ -28,13 +28,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Rng, Status, Verdict, did_you_mean
-
-ENTRY_POINT_GROUP = "mlesearch.optimizers"
+from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Registry, Rng, Status, Verdict, did_you_mean
 
 Params = Mapping[str, object]
 
@@ -61,26 +57,18 @@ class Optimizer(Protocol):
 
 Factory = Callable[[Params, Problem, Rng], Optimizer]
 
-_BUILTIN = {
-    "random": "mlesearch.optimizers.random",
-    "greedy": "mlesearch.optimizers.greedy",
-    "mcts": "mlesearch.optimizers.mcts",
-    "gome": "mlesearch.optimizers.gome",
-}
-
-
-def names() -> list[str]:
-    """All strategies that can be made: built-in, then those of installed plug-ins."""
-    return [*_BUILTIN, *sorted(plugins())]
-
-
-def plugins() -> dict[str, str]:
-    """Strategies of installed plug-ins, each with its package and version; a built-in can't be replaced."""
-    found = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name not in _BUILTIN:
-            found[point.name] = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
-    return found
+STRATEGIES = Registry(
+    setting="strategy",
+    noun="strategy",
+    group="mlesearch.optimizers",
+    builtin={
+        "random": "mlesearch.optimizers.random:make",
+        "greedy": "mlesearch.optimizers.greedy:make",
+        "mcts": "mlesearch.optimizers.mcts:make",
+        "gome": "mlesearch.optimizers.gome:make",
+    },
+)
+"""The strategies, each a `Factory`."""
 
 
 def factory(kind: str) -> Factory:
@@ -89,15 +77,8 @@ def factory(kind: str) -> Factory:
     Raises:
         ConfigError: no strategy has this name; the text lists those that exist.
     """
-    if kind in _BUILTIN:
-        found: Factory = import_module(_BUILTIN[kind]).make
-        return found
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == kind:
-            loaded: Factory = point.load()
-            return loaded
-    hint = did_you_mean(kind, names())
-    raise ConfigError(f"strategy: no strategy is called {kind!r}{hint}; there are: {', '.join(names())}")
+    found: Factory = STRATEGIES.load(kind)
+    return found
 
 
 def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> None:

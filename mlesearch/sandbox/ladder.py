@@ -7,24 +7,31 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
 from mlesearch.sandbox import options
 from mlesearch.sandbox.inside import cgroup, landlock
+from mlesearch.sandbox.packaged import PackagedSandbox
 from mlesearch.sandbox.promises import Degree, Promise, in_words
 from mlesearch.sandbox.protocol import Sandbox
 from mlesearch.sandbox.rungs import kernel
-from mlesearch.types import ConfigError, SandboxUnavailable
+from mlesearch.types import ConfigError, Registry, SandboxUnavailable
 
 AUTO = "auto"
-MODULES = {
-    "docker": "mlesearch.sandbox.rungs.docker",
-    "bubblewrap": "mlesearch.sandbox.rungs.bubblewrap",
-    "local": "mlesearch.sandbox.rungs.local",
-    "unsafe": "mlesearch.sandbox.rungs.unsafe",
-}
-"""The rungs, the strongest first. `auto` never takes the last one."""
+SANDBOXES = Registry(
+    setting="sandbox.kind",
+    noun="sandbox",
+    group="mlesearch.sandboxes",
+    builtin={
+        "docker": "mlesearch.sandbox.rungs.docker:make",
+        "bubblewrap": "mlesearch.sandbox.rungs.bubblewrap:make",
+        "local": "mlesearch.sandbox.rungs.local:make",
+        "unsafe": "mlesearch.sandbox.rungs.unsafe:make",
+    },
+    beside=(AUTO,),
+)
+"""The rungs, the strongest first, each a factory `make(params) -> Sandbox`. `auto` takes neither the last one nor one
+of an installed package."""
 CHOSEN_BY_AUTO = ("docker", "bubblewrap", "local")
 
 
@@ -85,16 +92,16 @@ def make(name: str, params: Mapping[str, object]) -> Sandbox:
     """A rung by its name.
 
     Args:
-        name: one of MODULES.
+        name: one of SANDBOXES.
         params: of its `make`.
 
     Raises:
         ConfigError: no such rung, or a parameter that it does not have.
         SandboxUnavailable: it can't work here; the text says why and what to do.
     """
-    if name not in MODULES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {name!r}; there are: {', '.join((AUTO, *MODULES))}")
-    return cast(Sandbox, import_module(MODULES[name]).make(params))
+    made = cast(Sandbox, SANDBOXES.load(name)(params))
+    package = SANDBOXES.package(name)
+    return made if package is None else PackagedSandbox(made, package)
 
 
 def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
@@ -111,7 +118,7 @@ def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
 
 
 def probe(
-    names: Sequence[str] = tuple(MODULES), params: Mapping[str, object] | None = None, gpu: bool = False
+    names: Sequence[str] = tuple(SANDBOXES.builtin), params: Mapping[str, object] | None = None, gpu: bool = False
 ) -> tuple[Rung, ...]:
     """Try rungs with a small program each, some tenths of a second for one; once in a process.
 
@@ -158,8 +165,6 @@ def choose(
 
 
 def _named(name: str, require: Sequence[str], params: Mapping[str, object] | None, gpu: bool) -> ChosenRung:
-    if name not in MODULES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {name!r}; there are: {', '.join((AUTO, *MODULES))}")
     (rung,) = probe((name,), params, gpu)
     if not rung.works:
         raise ConfigError(f"sandbox={name}: {rung.why}; {rung.todo}")
@@ -191,7 +196,7 @@ def _objection(rung: Rung, require: Sequence[str]) -> str:
 
 def known_params(name: str, params: Mapping[str, object]) -> dict[str, object]:
     """Parameters of rungs without those that this one does not know."""
-    return {k: v for k, v in params.items() if k != "image" or name == "docker"}
+    return {k: v for k, v in params.items() if k != "image" or name not in CHOSEN_BY_AUTO[1:]}
 
 
 def _frozen(params: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
@@ -201,8 +206,6 @@ def _frozen(params: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
 @lru_cache(maxsize=32)
 def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: int) -> Rung:
     """One rung, tried; `pid` makes a fork try for itself."""
-    if name not in MODULES:
-        raise ConfigError(f"sandbox.kind: no sandbox is called {name!r}; there are: {', '.join((AUTO, *MODULES))}")
     why = todo = ""
     promised = _expected(name)
     notes: tuple[str, ...] = ()
@@ -226,6 +229,6 @@ def _probe(name: str, params: tuple[tuple[str, object], ...], gpu: bool, pid: in
 
 def _expected(name: str) -> tuple[str, ...]:
     """What a rung that does not work would promise on this kernel."""
-    if name == "unsafe":
+    if name not in CHOSEN_BY_AUTO:
         return ()
     return kernel.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))

@@ -52,11 +52,15 @@ class KeyJson(TypedDict):
 
 
 class TaskIdentity(TypedDict):
-    """Which task, in which version, and how programs are validated: by the harness, or by their own word."""
+    """Which task, in which version, and how programs are validated: by the harness, or by their own word.
+
+    metric_package: of a plug-in's metric, its package and version.
+    """
 
     id: str
     version: str
     validation: str
+    metric_package: NotRequired[str]
 
 
 class StrategyIdentity(TypedDict):
@@ -68,10 +72,11 @@ class StrategyIdentity(TypedDict):
 
 
 class OperatorsIdentity(TypedDict):
-    """A set of operators, and the digests of its prompt files."""
+    """A set of operators, and the digests of its prompt files; of a plug-in, its package and version too."""
 
     set: str
     prompts: dict[str, str]
+    package: NotRequired[str]
 
 
 class ContextIdentity(TypedDict):
@@ -115,11 +120,12 @@ class LimitsIdentity(TypedDict):
 
 
 class SandboxIdentity(TypedDict, total=False):
-    """What tables name of a sandbox; a sandbox may say more of itself."""
+    """What tables name of a sandbox, and a plug-in's package and version; a sandbox may say more of itself."""
 
     rung: str
     promises: list[str]
     environment: str
+    package: str
 
 
 class CellIdentity(TypedDict):
@@ -147,7 +153,10 @@ class Identity(CellIdentity):
 
 
 class Labels(TypedDict):
-    """What tables say of a run beside its identity."""
+    """What tables say of a run beside its identity.
+
+    task_package: the package and version of the source that its task is from, where it is from one.
+    """
 
     tier: str | None
     capability: float | None
@@ -162,6 +171,7 @@ class Labels(TypedDict):
     exec_store: str
     cassette: str
     sandbox_why: str
+    task_package: NotRequired[str]
 
 
 class RunFile(TypedDict):

@@ -19,13 +19,13 @@ from mlesearch.models.price import Price
 from mlesearch.study.profiles import PastRuns, Profile, default_profile
 from mlesearch.types import ConfigError
 
-_PAID_FOR = ("litellm",)
+_NEVER_PAID = ("scripted", "simulated")
 
 
 def spends(s: Settings) -> bool:
-    """Whether a cell calls a model that real money is paid for."""
+    """Whether a cell calls a model that real money may be paid for, as for any of a plug-in."""
     kinds = {s.model.kind, *(role["kind"] for role in s.model.roles.values())}
-    return s.cassette != "replay" and not kinds.isdisjoint(_PAID_FOR)
+    return s.cassette != "replay" and not kinds <= {*_NEVER_PAID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,12 @@ class Estimate:
     def total(self, read: Callable[[RunsEstimate], float]) -> float:
         """A sum over the cells."""
         return math.fsum(map(read, self.rows))
+
+    def exceeds(self, limit_usd: float | None) -> bool:
+        """Whether it costs more real money than a limit, or may; None: there is no limit."""
+        if not self.rows or self.usd == 0.0 or limit_usd is None:
+            return False
+        return self.usd is None or self.usd > limit_usd
 
     def wall_s(self, gpus: int, slots: int, side_by_side: int) -> float:
         """Wall-clock seconds with so many GPUs, of so many slots each, and so many timelines at once."""

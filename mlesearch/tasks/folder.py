@@ -22,8 +22,7 @@ from typing import Any, cast
 
 import yaml
 
-from mlesearch.tasks import leaderboard
-from mlesearch.tasks.metrics import METRICS
+from mlesearch.tasks import leaderboard, metrics, sources
 from mlesearch.tasks.protocol import Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
@@ -65,15 +64,17 @@ def names() -> tuple[str, ...]:
 
 
 def locate(name_or_path: str | Path) -> Path:
-    """The folder of a task: a name of the mini suite, or a path that holds a task.yaml.
+    """The folder of a task: a name of the mini suite, a path that holds a task.yaml, or `source:name`.
 
     Raises:
-        ConfigError: no such task; a folder without task.yaml.
+        ConfigError: no such task; a folder without task.yaml; no such source.
     """
     known = names()
     if isinstance(name_or_path, str) and name_or_path in known:
         return MINI / name_or_path
     folder = Path(name_or_path)
+    if isinstance(name_or_path, str) and sources.of(name_or_path) and not folder.exists():
+        folder = sources.folder(name_or_path)
     listed = f"tasks: {', '.join(known)}, or the path of a task folder"
     if not folder.is_dir():
         hint = did_you_mean(str(name_or_path), known, clause=True)
@@ -223,7 +224,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     id_column, targets = _columns(folder, content)
     grader = folder / "grade.py" if (folder / "grade.py").is_file() else None
     if grader is None:
-        metric = METRICS[_one_of(path, "metric (without a grade.py)", content["metric"], METRICS)]
+        metric = metrics.find(content["metric"], f"{path}: metric (without a grade.py)")
         if metric.direction is not direction:
             raise ConfigError(f"{path}: direction is {direction.value!r}, but {metric.title} is to {metric.direction}")
         if len(targets) > 1 and not metric.many_targets:

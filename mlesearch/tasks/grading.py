@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from mlesearch.tasks import leaderboard, submission
+from mlesearch.tasks import leaderboard, metrics, submission
 from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
-from mlesearch.tasks.metrics import METRICS, MetricProblem
+from mlesearch.tasks.metrics import MetricProblem
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
 from mlesearch.tasks.submission import Submission
 from mlesearch.tasks.submission import read as read_submission
@@ -85,7 +85,7 @@ def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Sco
             score = float(_own_grader(task.grader, task.version)(predicted.copy(), truth.copy()))
         else:
             with np.errstate(all="ignore"):  # what overflows is refused below
-                score = METRICS[task.metric].function(truth[targets].to_numpy(), predicted[targets].to_numpy())
+                score = metrics.find(task.metric).function(truth[targets].to_numpy(), predicted[targets].to_numpy())
     except ConfigError:
         raise
     except MetricProblem as problem:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.types import Direction
+from mlesearch.types import Direction, Registry
 
 Values = npt.NDArray[Any]
 
@@ -171,3 +172,27 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """By name. Several target columns are scored column by column and averaged, save for `log_loss` (see there)."""
+
+METRIC_NAMES = Registry(
+    setting="metric",
+    noun="metric",
+    group="mlesearch.metrics",
+    builtin=METRICS,
+    fits=lambda found: isinstance(found, Metric),
+)
+"""The metrics that a task may name: those above, and each `Metric` that an installed package brings."""
+
+
+@lru_cache(maxsize=64)
+def find(name: str, at: str = "") -> Metric:
+    """A metric by its name.
+
+    Args:
+        name: built-in, or of an installed package.
+        at: begins an error, e.g. the file that names it.
+
+    Raises:
+        ConfigError: there is none of this name, or it can't be imported.
+    """
+    found: Metric = METRIC_NAMES.load(name, at)
+    return found

@@ -98,7 +98,11 @@ def test_auto_with_nothing_that_works_says_what_to_do(no_docker, no_bubblewrap, 
 @pytest.mark.parametrize(
     ("name", "require", "words"),
     [
-        ("lokal", (), "no sandbox is called 'lokal'; there are: auto, docker, bubblewrap, local, unsafe"),
+        (
+            "lokal",
+            (),
+            "no sandbox is called 'lokal' (did you mean 'local'?); there are: auto, docker, bubblewrap, local, unsafe",
+        ),
         ("docker", (), "sandbox=docker: no daemon answers (there is no socket); start it, or set DOCKER_HOST"),
         ("auto", ("net",), "'net' is no promise; allowed: net_off"),
         ("local", ("gpu_pinned",), "the rung local does not keep gpu_pinned on this machine; it promises: net_off, "),

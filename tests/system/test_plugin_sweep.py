@@ -12,26 +12,15 @@ import tomllib
 import pandas as pd
 import pytest
 
+from tests.support import documented
 from tests.support.command import cli
-from tests.support.paths import DOCS
-
-DOC = DOCS / "adding_a_strategy.md"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A folder for PYTHONPATH into which pip has installed the documented package."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name, body in re.findall(
-        r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", DOC.read_text(), re.MULTILINE | re.DOTALL
-    ):
-        (source / name).write_text(body)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run(
-        [*pip, "--target", str(target), str(source)], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return target
+    source = documented.write(documented.files("adding_a_strategy.md"), tmp_path_factory.mktemp("source"))
+    return documented.install(source, tmp_path_factory.mktemp("installed"))
 
 
 def test_it_runs_in_a_sweep_beside_a_built_in(installed, tmp_path):
@@ -65,28 +54,19 @@ def test_without_it_its_name_is_unknown(tmp_path):
     assert "no strategy is called 'epsilon'" in done.stderr
 
 
-def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(tmp_path):
-    text = (DOCS / "adding_a_strategy.md").read_text()
-    files = dict(re.findall(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+def test_the_documented_plugin_joins_by_its_name_and_keeps_the_contract(installed, tmp_path):
+    files = documented.files("adding_a_strategy.md")
     assert set(files) == {"pyproject.toml", "epsilon.py", "test_epsilon.py"}
     assert len(files["epsilon.py"].splitlines()) <= 45
-    source, installed, elsewhere = (tmp_path / name for name in ("source", "installed", "elsewhere"))
-    source.mkdir()
-    elsewhere.mkdir()
-    for name, body in files.items():
-        ((elsewhere if name.startswith("test_") else source) / name).write_text(body)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", str(installed)]
-    offline = ["--no-deps", "--no-index", "--no-build-isolation"]  # what it needs is here already
-    done = subprocess.run([*pip, *offline, str(source)], capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    elsewhere = documented.write({"test_epsilon.py": files["test_epsilon.py"]}, tmp_path / "elsewhere")
     assert (installed / "epsilon.py").read_text() == files["epsilon.py"]
     requires = tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]
     assert requires == ["mlesearch"]
 
     check = (
-        "from mlesearch.optimizers.base import factory, names\n"
+        "from mlesearch.optimizers.base import STRATEGIES, factory\n"
         "from mlesearch.types import Direction, Problem\n"
-        "assert names()[-1] == 'epsilon', names()\n"
+        "assert STRATEGIES.names()[-1] == 'epsilon', STRATEGIES.names()\n"
         "print(factory('epsilon')({'epsilon': 0.1}, Problem(Direction.MAXIMIZE), None).ask(0.0))\n"
         "try: factory('epsilon')({'epsilon': 2}, Problem(Direction.MAXIMIZE), None)\n"
         "except Exception as e: print(e)\n"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.tasks import folder, listing
+from mlesearch.cli.catalogue import task_rows
+from mlesearch.tasks import folder
 from mlesearch.tasks.protocol import Validation
 from mlesearch.types import ConfigError, Direction
 from tests.support.task_maker import BOARD, make_task, write_csv
@@ -99,7 +100,7 @@ BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] 
     "no board": ({}, _remove("leaderboard.csv"), "no leaderboard.csv .*and no thresholds.csv"),
     "direction": ({"direction": "maximise"}, None, "'maximise'; allowed: maximize, minimize; did you mean 'maximize'"),
     "direction against metric": ({"direction": "maximize"}, None, "direction is 'maximize', but RMSE is to minimize"),
-    "metric": ({"metric": "rmsl"}, None, "metric .*'rmsl'; allowed: accuracy, .*did you mean 'rmsle'"),
+    "metric": ({"metric": "rmsl"}, None, r"metric .*'rmsl' \(did you mean 'rmsle'\?\); there are: accuracy, "),
     "validation": ({"validation": "cv"}, None, "validation is 'cv'; allowed: harness, reported"),
     "typo": ({"metrics": "rmse"}, None, r"unknown key 'metrics'; did you mean 'metric'\? \(allowed: id, "),
     "missing key": ({"direction": None}, None, "key 'direction' is missing"),
@@ -170,7 +171,7 @@ def test_listing_reads_task_yaml_only(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / name).mkdir()
         shutil.copy(folder.MINI / name / "task.yaml", tmp_path / name)
     monkeypatch.setattr(folder, "MINI", tmp_path)
-    rows = listing.list_rows()
+    rows = task_rows()
     assert [row["id"] for row in rows] == ["canvas", "rentals", "tickets"]
     assert {row["direction"] for row in rows} == {"maximize", "minimize"}
     assert all(row["suite"] == "mini" and row["validation"] == "harness" for row in rows)
@@ -179,7 +180,8 @@ def test_listing_reads_task_yaml_only(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_importing_and_listing_load_nothing_heavy() -> None:
     code = (
-        "import sys, json; from mlesearch.tasks import check, grading, listing, preview; listing.list_rows(); "
+        "import sys, json; from mlesearch.tasks import check, grading, preview; "
+        "from mlesearch.cli.catalogue import task_rows; task_rows(); "
         "print(json.dumps([m for m in ('pandas', 'sklearn', 'scipy', 'hydra') if m in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,234 @@
+"""The Python interface: what `import mlesearch as ml` offers. docs/python_api.md says what of it is stable.
+
+It checks, writes and reads what the command line does: a study begun by one is gone on with by the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from mlesearch.config import plan as planning
+from mlesearch.config.plain import Given, cells
+from mlesearch.config.plan import StudyPlan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import Settings
+from mlesearch.storage.files import read_json
+from mlesearch.study import replay as replays
+from mlesearch.study.collect import collect, tables
+from mlesearch.study.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.execute import RunReport
+from mlesearch.study.interrupt import stop_file_of, stoppable
+from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.progress import Progress
+from mlesearch.types import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchReport:
+    """What came of a launch or a replay.
+
+    Attributes:
+        folder: of the study.
+        runs: one report a run that was asked for: its id, its status, and why where it is not `ok`.
+    """
+
+    folder: Path
+    runs: tuple[RunReport, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run has a result, of this launch or of an earlier one; a replay: whether all came out alike."""
+        return not any(r.status in ("failed", "interrupted", "unpaid") for r in self.runs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyTables:
+    """A study as it stands on disk.
+
+    Attributes:
+        folder: of the study.
+        header: of study.json: `name`, the frozen `claim` (or None), versions.
+        runs: one row a run that any launch asked for; `run_id`, `model`, `strategy`, `task`, `seed`, `status`, ...
+        nodes: one row a program.
+        calls: one row a model call.
+    """
+
+    folder: Path
+    header: Mapping[str, object]
+    runs: pd.DataFrame
+    nodes: pd.DataFrame
+    calls: pd.DataFrame
+
+
+def settings(**given: Unpack[Given]) -> Settings:
+    """The settings of one cell.
+
+    Args:
+        **given: see `Given`.
+
+    Raises:
+        ConfigError: something is unknown or of the wrong type, or a list makes several cells; in one line.
+    """
+    made = cells(given)
+    if len(made) > 1:
+        raise ConfigError(f"settings: these are {len(made)} cells; give one model, one strategy and one variant")
+    return made[0]
+
+
+def plan(*chosen: Settings, **given: Unpack[Given]) -> StudyPlan:
+    """Check a launch as a whole, as `mlesearch run --check` does; nothing is run or written.
+
+    Args:
+        *chosen: cells, made by `settings`; none: those that `given` says.
+        **given: see `Given`; only where there are no cells.
+
+    Returns:
+        All runs of the launch, and by the key of each what its folder holds: new, begun, failed or finished.
+
+    Raises:
+        ConfigError: the first thing that can't work, in one line.
+    """
+    with ProcessResources() as resources:
+        return planning.plan(_cells(chosen, given), resources)
+
+
+def estimate(*chosen: Settings, like: Sequence[str | Path] = (), **given: Unpack[Given]) -> Estimate:
+    """What a launch would take: calls, tokens, US dollars, GPU hours and time; no key is needed.
+
+    Args:
+        *chosen: as in `plan`.
+        like: folders of studies in whose runs to measure, beside its own.
+        **given: as in `plan`.
+
+    Raises:
+        ConfigError: as in `plan`.
+    """
+    with ProcessResources() as resources:
+        planned = planning.plan(_cells(chosen, given), resources, keys=False)
+        return estimate_plan(planned, resources, [Path(path) for path in like])
+
+
+def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **given: Unpack[Given]) -> LaunchReport:
+    """Check a launch as a whole and carry it out: a finished run is skipped, a begun or failed one goes on.
+
+    Several runs are carried out in processes of their own, `launcher.n_jobs` at a time. Ctrl-C (interrupting the
+    kernel of a notebook) once lets what is in flight finish; twice stops at once. Nothing that was journaled is lost.
+
+    Args:
+        *chosen: as in `plan`.
+        confirmed: run it though it is estimated to cost more than `budget.confirm_usd`.
+        progress: show a bar, or one line a finished run where there is no terminal.
+        **given: as in `plan`.
+
+    Returns:
+        What became of each run. A run that fails raises nothing.
+
+    Raises:
+        ConfigError: as in `plan`, or it costs too much.
+    """
+    made = _cells(chosen, given)
+    with ProcessResources() as resources:
+        planned = planning.plan(made, resources)
+        if not confirmed:
+            _check_cost(planned, resources)
+        begin(planned, resources)
+        finished = sum(state == "finished" for state in planned.states.values())
+        stop_file = stop_file_of(planned.folder)
+        with stoppable(stop_file, _to_stderr), Progress(planned.runs, finished) if progress else nullcontext():
+            reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
+    return LaunchReport(planned.folder, tuple(reports))
+
+
+def read(study: str | Path) -> StudyTables:
+    """A study's header, runs, nodes and calls as they stand on disk now; nothing is written.
+
+    Raises:
+        ConfigError: there is no study in this folder.
+        JournalError: a run's journal is corrupt.
+    """
+    folder = Path(study)
+    runs, nodes, calls = tables(folder)
+    return StudyTables(folder, read_json(folder / "study.json"), runs, nodes, calls)
+
+
+def report(study: str | Path, out: str | Path | None = None) -> Path:
+    """Write a study's tables and its report (HTML); returns where the report is.
+
+    Args:
+        study: its folder.
+        out: where the report goes; None: `report.html` in the study's folder.
+
+    Raises:
+        ConfigError: there is no study in this folder.
+        JournalError: a run's journal is corrupt.
+    """
+    from mlesearch.analysis.report import write_report
+
+    return write_report(collect(Path(study)), None if out is None else Path(out))
+
+
+def replay(
+    study: str | Path,
+    out: str | Path | None = None,
+    *,
+    cassette: str | Path | None = None,
+    executions: str | Path | None = None,
+    n_jobs: int = 1,
+) -> LaunchReport:
+    """Replay a recorded study from its journals and stores: nothing is called or executed.
+
+    Args:
+        study: its folder.
+        out: where the replayed study goes; None: beside it, with `-replay` to its name.
+        cassette: where the model calls are, if not in the study's folder.
+        executions: likewise, the executions.
+        n_jobs: processes; -1: one per processor.
+
+    Returns:
+        What became of each run that had ended: `failed` where it came out otherwise. Runs that had not are taken over.
+
+    Raises:
+        ConfigError: there is no study, it was not recorded, or its runs would be other runs here.
+    """
+    folder = Path(study)
+    place = folder.with_name(f"{folder.absolute().name}-replay") if out is None else Path(out)
+    stores = (None if path is None else Path(path) for path in (cassette, executions))
+    with ProcessResources() as resources:
+        planned = replays.plan_replay(folder, place, resources, *stores)
+        replays.begin(folder, place, planned.unfinished)
+        stop_file = stop_file_of(place)
+        with stoppable(stop_file, _to_stderr):
+            reports = run_cell(planned.runs, n_jobs, stop_file, resources)
+    return LaunchReport(place, tuple(reports))
+
+
+def _cells(chosen: Sequence[Settings], given: Given) -> list[Settings]:
+    if chosen and given:
+        raise ConfigError(f"{min(given)}: give cells, or what they are made of, and not both")
+    return list(chosen) or cells(given)
+
+
+def _check_cost(planned: StudyPlan, resources: ProcessResources) -> None:
+    """Refuse what is estimated to cost more than `budget.confirm_usd`."""
+    limit_usd = planned.runs[0].settings.budget.confirm_usd
+    if limit_usd is None or not any(spends(r.settings) for r in planned.runs):
+        return
+    found = estimate_plan(planned, resources)
+    if found.exceeds(limit_usd):
+        cost = "an unknown sum (a price is not known)" if found.usd is None else f"USD {found.usd:,.2f}"
+        raise ConfigError(
+            f"budget.confirm_usd: this launch is estimated to cost {cost}, and more than USD {limit_usd:,.2f} needs "
+            "consent: give confirmed=True to run it all the same, or see `estimate`"
+        )
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
