@@ -16,7 +16,7 @@ from mlesearch.storage.claim import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """One cell of a table.
 
     Attributes:
@@ -48,19 +48,19 @@ class View:
     name: str
     caption: str
     heads: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
 
 
-def name(text: str) -> Cell:
+def name(text: str) -> TableCell:
     """A row's heading."""
-    return Cell(text, kind="name")
+    return TableCell(text, kind="name")
 
 
-def number(value: float, digits: int = 1, scale: float = 1.0, unknown: str = "–") -> Cell:
+def number(value: float, digits: int = 1, scale: float = 1.0, unknown: str = "–") -> TableCell:
     """A number, sortable; a dash where it is unknown."""
     if value is None or math.isnan(value):
-        return Cell(unknown, key="-inf", mark="weak")
-    return Cell(f"{scale * value:,.{digits}f}", key=repr(float(value)))
+        return TableCell(unknown, key="-inf", mark="weak")
+    return TableCell(f"{scale * value:,.{digits}f}", key=repr(float(value)))
 
 
 def p_number(p: float) -> str:
@@ -83,7 +83,7 @@ def medals(results: Results) -> View:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
                 shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
-                cells.append(Cell(shown, span, repr(float(board.e2.rate[m, a]))))
+                cells.append(TableCell(shown, span, repr(float(board.e2.rate[m, a]))))
             rows.append(tuple(cells))
     tasks = len(results.board.counts.tasks)
     note = (
@@ -109,12 +109,14 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
                 (
                     name(model),
                     name(f"{c.treatment.label} − {c.baseline.label}"),
-                    Cell(points(g.gap), key=repr(g.gap), mark=sign_mark(g.gap)),
-                    Cell(interval(g.low, g.high), kind="text", key=repr(g.low) if not math.isnan(g.low) else "-inf"),
-                    Cell(p_number(g.p), g.method, repr(g.p)),
-                    Cell(p_number(g.p_adjusted), key=repr(g.p_adjusted)),
-                    Cell(f"{g.informative} of {g.tasks}", key=str(g.informative)),
-                    Cell(answer, sub, kind="text", mark="" if g.rejects() else "weak"),
+                    TableCell(points(g.gap), key=repr(g.gap), mark=sign_mark(g.gap)),
+                    TableCell(
+                        interval(g.low, g.high), kind="text", key=repr(g.low) if not math.isnan(g.low) else "-inf"
+                    ),
+                    TableCell(p_number(g.p), g.method, repr(g.p)),
+                    TableCell(p_number(g.p_adjusted), key=repr(g.p_adjusted)),
+                    TableCell(f"{g.informative} of {g.tasks}", key=str(g.informative)),
+                    TableCell(answer, sub, kind="text", mark="" if g.rejects() else "weak"),
                 )
             )
     confirmatory = bool(comparisons) and comparisons[0].confirmatory
@@ -147,16 +149,16 @@ def slopes(results: Results) -> View | None:
     return View("slopes", note, heads, rows)
 
 
-def _slope_row(c: Comparison, s: Slope) -> tuple[Cell, ...]:
+def _slope_row(c: Comparison, s: Slope) -> tuple[TableCell, ...]:
     count = f"all {s.permutations:,}" if s.exact else f"{s.permutations:,} drawn"
     side = "one-sided" if s.alternative != "two-sided" else "two-sided"
     return (
         name(f"{c.treatment.label} − {c.baseline.label}"),
-        Cell(points(s.slope), key=repr(s.slope), mark=sign_mark(s.slope)),
-        Cell(p_number(s.p), f"{side}, {count}", repr(s.p)),
-        Cell(p_number(s.attainable_p), key=repr(s.attainable_p)),
-        Cell(interval(s.low_tasks, s.high_tasks), p_text(s.p_tasks), kind="text"),
-        Cell(interval(s.low_clustered, s.high_clustered), p_text(s.p_clustered), kind="text"),
+        TableCell(points(s.slope), key=repr(s.slope), mark=sign_mark(s.slope)),
+        TableCell(p_number(s.p), f"{side}, {count}", repr(s.p)),
+        TableCell(p_number(s.attainable_p), key=repr(s.attainable_p)),
+        TableCell(interval(s.low_tasks, s.high_tasks), p_text(s.p_tasks), kind="text"),
+        TableCell(interval(s.low_clustered, s.high_clustered), p_text(s.p_clustered), kind="text"),
     )
 
 
@@ -169,10 +171,10 @@ def mechanism(results: Results) -> View:
             value, sem = float(record[key]), float(record[f"{key}_sem_tasks"])
             n = f"{plural(int(record[f'{key}_tasks']), 'task')}, {plural(int(record[f'{key}_runs']), 'run')}"
             if math.isnan(value):
-                cells.append(Cell("–", key="-inf", mark="weak"))
+                cells.append(TableCell("–", key="-inf", mark="weak"))
             else:
                 spread = "" if math.isnan(sem) else f" ± {100 * sem:.1f}"
-                cells.append(Cell(f"{100 * value:.1f}{spread}", n, repr(value)))
+                cells.append(TableCell(f"{100 * value:.1f}{spread}", n, repr(value)))
         rows.append(tuple(cells))
     note = (
         "Improvement rate: percent of improvement steps whose validation score beats that of the program they edit. "
@@ -256,7 +258,7 @@ def failures(results: Results) -> View | None:
         own = [count.get((arm.label, kind), 0) for kind in kinds]
         whole = sum(own)
         if whole:
-            shares = (Cell(f"{n:,}", f"{100 * n / whole:.1f} %", str(n)) for n in own)
+            shares = (TableCell(f"{n:,}", f"{100 * n / whole:.1f} %", str(n)) for n in own)
             rows.append((name(arm.label), number(float(whole), 0), *shares))
     note = "Program proposals by how they ended, all models together; percent of the strategy's programs below."
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))

@@ -21,7 +21,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClaimAnswer:
     """One part of the claim box.
 
     Attributes:
@@ -83,7 +83,7 @@ def _opening(results: Results) -> str:
     return "In simulation, on tasks like these, " if results.tables.simulated else "On tasks like these, "
 
 
-def rate_verdict(results: Results, c: Comparison) -> Verdict:
+def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """Which strategy, with which models."""
     names = results.models.names
     better = [(m, g) for m, g in zip(names, c.gaps, strict=True) if g.rejects() and g.gap > 0]
@@ -108,7 +108,7 @@ def rate_verdict(results: Results, c: Comparison) -> Verdict:
             headline = f"{a} ahead with {len(better)} of {plural(len(names), 'model')}"
         elif not better:
             headline = f"{a} behind with {len(worse)} of {plural(len(names), 'model')}"
-        return Verdict("The gap", mark, headline, f"{_opening(results)}{text} {n}.", _status(c))
+        return ClaimAnswer("The gap", mark, headline, f"{_opening(results)}{text} {n}.", _status(c))
     ranges = f"the observed gaps run from {points(min(g.gap for g in c.gaps))} to "
     ranges += f"{points(max(g.gap for g in c.gaps))} points" if len(c.gaps) > 1 else ""
     if len(c.gaps) == 1:
@@ -116,7 +116,7 @@ def rate_verdict(results: Results, c: Comparison) -> Verdict:
     whom = "any model" if len(names) > 1 else names[0]
     text = f"no difference in {rate} between {a} and {b} is established with {whom}: {ranges} {n}"
     text = f"{_opening(results)}{text}.{_unreachable(c.gaps)}"
-    return Verdict("The gap", "open", f"No difference between {a} and {b} established", text, _status(c))
+    return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, _status(c))
 
 
 def _with_gaps(found: Sequence[tuple[str, Gap]]) -> str:
@@ -152,7 +152,7 @@ def _unit(models: Models) -> str:
     return "tier" if models.ordinal else "unit of capability"
 
 
-def slope_verdict(results: Results, c: Comparison) -> Verdict:
+def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """Whether the gap changes with capability."""
     title = "Capability"
     declared = bool(results.claim and results.claim.capability and c.confirmatory)
@@ -166,7 +166,7 @@ def slope_verdict(results: Results, c: Comparison) -> Verdict:
         )
         if len(results.models.names) < 2:
             why = "one model alone has no trend"
-        return Verdict(title, "open", "Not tested", f"A trend over capability is not tested: {why}.", status)
+        return ClaimAnswer(title, "open", "Not tested", f"A trend over capability is not tested: {why}.", status)
     a, b = c.treatment.label, c.baseline.label
     rejected = s.p <= ALPHA
     side = "one-sided as declared" if s.alternative == "greater" else "two-sided"
@@ -177,7 +177,9 @@ def slope_verdict(results: Results, c: Comparison) -> Verdict:
     if rejected:
         word = "widens" if s.slope > 0 else "narrows"
         text = f"the gap of {a} over {b} {word} with capability, by {size} ({test})"
-        return Verdict(title, "yes" if s.slope > 0 else "no", f"The gap {word}", f"{_opening(results)}{text}.", status)
+        return ClaimAnswer(
+            title, "yes" if s.slope > 0 else "no", f"The gap {word}", f"{_opening(results)}{text}.", status
+        )
     text = f"no change of the gap of {a} over {b} with capability is established: {size} ({test})"
     text = f"{_opening(results)}{text}."
     if s.p_tasks <= ALPHA:
@@ -190,10 +192,10 @@ def slope_verdict(results: Results, c: Comparison) -> Verdict:
             f" These data cannot reach 0.05: with these gaps over {plural(s.models, 'model')}, the smallest "
             f"attainable p is {s.attainable_p:.2g}."
         )
-    return Verdict(title, "open", "No trend established", text, status)
+    return ClaimAnswer(title, "open", "No trend established", text, status)
 
 
-def crossover_verdict(results: Results, c: Comparison) -> Verdict:
+def crossover_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """The two-group verdict in words."""
     title = "Crossover"
     declared = bool(results.claim and results.claim.capability and c.confirmatory)
@@ -201,16 +203,16 @@ def crossover_verdict(results: Results, c: Comparison) -> Verdict:
     x = c.crossover
     if x is None:
         text = "No crossover verdict: the models have no declared order (neither capability figures nor tiers)."
-        return Verdict(title, "open", "No verdict", text, status)
+        return ClaimAnswer(title, "open", "No verdict", text, status)
     if x.refused or x.weak is None or x.strong is None or x.slope is None:
-        return Verdict(title, "open", "No verdict", f"No crossover verdict: {x.refused}.", status)
+        return ClaimAnswer(title, "open", "No verdict", f"No crossover verdict: {x.refused}.", status)
     if x.these_models:
         return _established(results, c, x, status)
     trend = "the gap widens with capability over these models"
     if not _rises(x):
         trend = "the gap is not shown to widen with capability even over these models"
     text = f"{trend} ({p_text(x.slope.p_tasks)}, t over tasks), no crossover established: {_halves(x)}"
-    return Verdict(title, "open", "None established", f"{_opening(results)}{text}.", status)
+    return ClaimAnswer(title, "open", "None established", f"{_opening(results)}{text}.", status)
 
 
 def _rises(x: Crossover) -> bool:
@@ -228,7 +230,7 @@ def _halves(x: Crossover) -> str:
     return " and ".join(failed or [_group_text(name, g) for name, g in groups])
 
 
-def _established(results: Results, c: Comparison, x: Crossover, status: str) -> Verdict:
+def _established(results: Results, c: Comparison, x: Crossover, status: str) -> ClaimAnswer:
     a, b = c.treatment.label, c.baseline.label
     if x.like_models:
         reach = "and this holds for models like these too (models taken as random)"
@@ -241,13 +243,13 @@ def _established(results: Results, c: Comparison, x: Crossover, status: str) -> 
         f"({', '.join(_group_text(name, g) for name, g in (('low', x.weak), ('high', x.strong)) if g)}), {reach}"
     )
     headline = "Established, for models like these too" if x.like_models else "Established, for these models"
-    return Verdict("Crossover", "yes", headline, f"{_opening(results)}{text}.", status)
+    return ClaimAnswer("Crossover", "yes", headline, f"{_opening(results)}{text}.", status)
 
 
-def sandbox_verdict(c: Comparison) -> Verdict:
+def sandbox_verdict(c: Comparison) -> ClaimAnswer:
     """That the two sides of the claim's comparison were not run in the same sandbox."""
     headline = "Not the same on both sides"
-    return Verdict("The sandbox", "open", headline, sandbox_sentence(c), _status(c))
+    return ClaimAnswer("The sandbox", "open", headline, sandbox_sentence(c), _status(c))
 
 
 def sandbox_sentence(c: Comparison) -> str:
@@ -273,7 +275,7 @@ def sandbox_sentence(c: Comparison) -> str:
     )
 
 
-def verdicts(results: Results) -> tuple[Verdict, ...]:
+def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     """The parts of the claim box; none with a single arm."""
     if results.main is None:
         return ()

@@ -440,11 +440,14 @@ class SandboxUnavailable(MlesearchError):
 class ModelUnavailable(MlesearchError):
     """The model could not be reached or refused; never shown to the model, never scored.
 
-    Attributes:
+    Args:
+        text: what happened, one line.
         usage: what the call cost all the same.
     """
 
-    usage: Usage = Usage()
+    def __init__(self, text: str = "", usage: Usage = Usage()) -> None:
+        super().__init__(text)
+        self.usage = usage
 
 
 class ReplyUnusable(MlesearchError):
@@ -453,6 +456,11 @@ class ReplyUnusable(MlesearchError):
 
 class ConfigError(MlesearchError):
     """Wrong input by the user: one clear line, exit code 2, nothing run and nothing written."""
+
+
+def printable(text: str) -> str:
+    """A text that can be written: half of a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def did_you_mean(name: str, known: Iterable[str], *, clause: bool = False) -> str:

@@ -32,7 +32,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")  # before any helper is imported
 
-from mlesearch.models.live import client  # noqa: E402
+from mlesearch.models.live import library  # noqa: E402
 from mlesearch.storage.store import FORMS, Store, open_store  # noqa: E402
 from mlesearch.testing.openai_stub import Answer, OpenAIStub  # noqa: E402
 from tests.support import live_calls  # noqa: E402
@@ -62,7 +62,7 @@ def clock() -> Iterator[Clock]:
 @pytest.fixture(scope="session")
 def litellm_ready() -> None:
     """Litellm is imported and has made its first call's preparations, so that no deadline of a test pays for it."""
-    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
+    library.warm_up(library.load_litellm(), "openai/stub-model", "acompletion")
 
 
 @pytest.fixture

@@ -94,6 +94,51 @@ def test_no_module_imports_itself_through_others():
         pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
 
 
+SHARED_NAMES: dict[str, str] = {}
+"""Names of several public classes, and why each of them has to be so."""
+
+
+def public_names() -> Iterator[tuple[str, str]]:
+    """Public classes and type aliases of all modules, each with its module."""
+    for module, path in modules().items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                name = node.name
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id  # an alias reads like a class
+            else:
+                continue
+            if name[0].isupper() and not name.isupper():
+                yield name, module
+
+
+def test_no_public_class_name_twice():
+    places: dict[str, list[str]] = {}
+    for name, module in public_names():
+        places.setdefault(name, []).append(module)
+    assert {name: where for name, where in places.items() if len(where) > 1 and name not in SHARED_NAMES} == {}
+    assert [name for name in SHARED_NAMES if len(places.get(name, ())) < 2] == []
+
+
+MODELS = {
+    "simulated": "",
+    "recorded": "",
+    "limits": "",
+    "live": "limits",
+}
+"""What each package of `mlesearch.models` may import of the others; modules beside them, all of these."""
+
+
+def test_imports_between_the_packages_of_models_run_one_way():
+    found: dict[str, set[str]] = {name: set() for name in MODELS}
+    for module in modules():
+        parts = module.split(".")
+        if parts[1:2] == ["models"] and parts[2:3] and parts[2] in MODELS:
+            targets = {name.split(".")[2] for name in imported(module) if name.startswith("mlesearch.models.")}
+            found[parts[2]] |= targets & MODELS.keys() - {parts[2]}
+    assert {p: sorted(names) for p, names in found.items()} == {p: names.split() for p, names in MODELS.items()}
+
+
 def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
     inside = {m for m in modules() if m.startswith("mlesearch.sandbox.inside.")}
     assert inside

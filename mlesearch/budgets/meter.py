@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlesearch.models.protocol import OVERHEAD_TOKENS, Price
+from mlesearch.models.price import WorstCase
 from mlesearch.types import MICROSECONDS, NANODOLLARS, Usage
 
 JUDGEMENTS_PER_STEP = 6
@@ -50,14 +50,6 @@ class Budget:
     def cost_nusd(self) -> int | None:
         """The limit in nano-dollars."""
         return None if self.cost_usd is None else round(self.cost_usd * NANODOLLARS)
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """The worst case of one call in flight."""
-
-    tokens: int
-    cost_nusd: int
 
 
 class Meter:
@@ -119,30 +111,24 @@ class Meter:
             or (b.cost_nusd is not None and self.spent_nusd >= b.cost_nusd)
         )
 
-    @staticmethod
-    def worst_case(prompt_bytes: int, max_tokens: int, price: Price | None) -> Reservation:
-        """The most that one call can cost; without a known price it reserves no money."""
-        tokens_in = prompt_bytes + OVERHEAD_TOKENS
-        return Reservation(tokens_in + max_tokens, price.most_nusd(tokens_in, max_tokens) if price else 0)
-
-    def reserve(self, r: Reservation, charged_us: int) -> bool:
+    def reserve(self, worst: WorstCase, charged_us: int) -> bool:
         """Reserve a call's worst case; False when it fits no more into tokens, USD or time."""
         b = self.budget
-        if b.tokens is not None and self.usage.tokens + self._reserved_tokens + r.tokens > b.tokens:
+        if b.tokens is not None and self.usage.tokens + self._reserved_tokens + worst.tokens > b.tokens:
             return False
         spent = self.spent_nusd + self._reserved_nusd
-        if b.cost_nusd is not None and spent + r.cost_nusd > b.cost_nusd:
+        if b.cost_nusd is not None and spent + worst.cost_nusd > b.cost_nusd:
             return False
         if self.time_left_us(charged_us) == 0:
             return False
-        self._reserved_tokens += r.tokens
-        self._reserved_nusd += r.cost_nusd
+        self._reserved_tokens += worst.tokens
+        self._reserved_nusd += worst.cost_nusd
         return True
 
-    def release(self, r: Reservation) -> None:
-        """Give a reservation back: its call ended."""
-        self._reserved_tokens -= r.tokens
-        self._reserved_nusd -= r.cost_nusd
+    def release(self, worst: WorstCase) -> None:
+        """Give back what was reserved for a call that has ended."""
+        self._reserved_tokens -= worst.tokens
+        self._reserved_nusd -= worst.cost_nusd
 
     def settle(self, usage: Usage, worst_nusd: int = 0) -> int:
         """Add what a call really cost, or its worst case where that is not known; returns what was charged.

@@ -48,8 +48,8 @@ class BudgetPlace:
         """The shared budget, which begins with what was spent before it was made."""
         if self.part is None:
             return SharedBudget(self.path, self.caps, partial(spent_before, self.folder))
-        told = partial(_write_part, self.part)
-        return SharedBudget(self.path, self.caps, partial(_read_part, self.folder, self.part), told)
+        on_change = partial(_write_part, self.part)
+        return SharedBudget(self.path, self.caps, partial(_read_part, self.folder, self.part), on_change)
 
 
 def whole_budget(folder: Path, caps: SpendingCaps) -> BudgetPlace:

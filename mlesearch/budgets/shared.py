@@ -1,8 +1,8 @@
 """Money that several processes spend together: what a study and each of its cells may cost.
 
-Before a call its worst case is held, after it the hold gives way to what it cost, each in one transaction of a small
-SQLite database. So the sum can't pass a limit, however many processes spend at once. A call whose process was killed
-counts at its worst case: the provider may have billed it, and nobody can say how much.
+Before a call its worst case is reserved, after it the reservation gives way to what it cost, each in one transaction of
+a small SQLite database. So the sum can't pass a limit, however many processes spend at once. A call whose process was
+killed counts at its worst case: the provider may have billed it, and nobody can say how much.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ POLL_S = 0.05
 """How often a call looks again whether others have settled."""
 
 GRACE_S = 60.0
-"""How much longer than its own limit a call may hold money, where its process can't be looked up."""
+"""How much longer than its own limit a call may keep its reservation, where its process can't be looked up."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cells(cell TEXT PRIMARY KEY, spent INTEGER NOT NULL, lost INTEGER NOT NULL);
@@ -54,11 +54,11 @@ class SpendingCaps:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was spent, nano-dollars: `lost` of it for calls that were cut off; and what is held for calls in flight."""
+    """What was spent, nano-dollars: `lost` of it for calls that were cut off; and what is reserved for others."""
 
     spent_nusd: int
     lost_nusd: int
-    held_nusd: int
+    reserved_nusd: int
 
 
 class SharedBudget:
@@ -67,21 +67,21 @@ class SharedBudget:
     Args:
         path: of the database; made at the first use.
         limits: of the study, and of each cell.
-        before: what each cell has spent already; asked once, when the database is made.
-        told: is told what each cell has spent, whenever that grows; raises OSError where it can't be.
+        spent_before: what each cell has spent already; asked once, when the database is made.
+        on_change: is told what each cell has spent, whenever that grows; raises OSError where it can't be.
     """
 
     def __init__(
         self,
         path: Path,
         limits: SpendingCaps,
-        before: Callable[[], Mapping[str, int]] = dict,
-        told: Callable[[Mapping[str, int]], None] | None = None,
+        spent_before: Callable[[], Mapping[str, int]] = dict,
+        on_change: Callable[[Mapping[str, int]], None] | None = None,
     ) -> None:
         self.path = path
         self.limits = limits
-        self._before = before
-        self._told = told
+        self._spent_before = spent_before
+        self._on_change = on_change
         self._trouble: SharedBudgetError | None = None  # of a settlement; the next call must not be made over it
         self._database = Database(
             path,
@@ -90,8 +90,8 @@ class SharedBudget:
             failed=lambda why: SharedBudgetError(f"budget: {path} can't be used: {why}"),
         )
 
-    def hold(self, cell: str, nusd: int, call_s: float) -> int:
-        """Hold the worst case of a call; waits where it will fit once others have settled.
+    def reserve(self, cell: str, nusd: int, call_s: float) -> int:
+        """Reserve the worst case of a call; waits where it will fit once others have settled.
 
         Args:
             cell: whose call.
@@ -99,7 +99,7 @@ class SharedBudget:
             call_s: the call has ended after so long.
 
         Returns:
-            What `settle` asks for.
+            The reservation, which `extend` and `settle` ask for.
 
         Raises:
             SharedBudgetSpent: it does not fit, and will not.
@@ -118,39 +118,39 @@ class SharedBudget:
                     return int(done.lastrowid or 0)
             time.sleep(POLL_S)
 
-    def extend(self, hold: int, nusd: int) -> None:
-        """Hold so much more for a call of which an attempt was cut off, before the next one.
+    def extend(self, reservation: int, nusd: int) -> None:
+        """Reserve so much more for a call of which an attempt was cut off, before the next one.
 
         It does not wait for others: they might wait for this one.
 
         Raises:
-            SharedBudgetSpent: it does not fit beside what is spent and held.
+            SharedBudgetSpent: it does not fit beside what is spent and reserved.
         """
         with self._database.transaction() as db:
-            row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
+            row = db.execute("SELECT cell FROM holds WHERE id = ?", (reservation,)).fetchone()
             if row is None:
                 return  # it took longer than it could, and counts as cut off already
             for name, cell, limit in self._budgets_of(row[0]):
                 found = _account(db, cell)
-                if found.spent_nusd + found.held_nusd + nusd > limit:
+                if found.spent_nusd + found.reserved_nusd + nusd > limit:
                     raise SharedBudgetSpent(
-                        f"{name}: {usd(found.spent_nusd)} of {usd(limit)} are spent and {usd(found.held_nusd)} held "
-                        f"for calls in flight; one of them was cut off, and to try it again may cost {usd(nusd)}; "
-                        f"raise {name} and run again to go on"
+                        f"{name}: {usd(found.spent_nusd)} of {usd(limit)} are spent and "
+                        f"{usd(found.reserved_nusd)} held for calls in flight; one of them was cut off, and to try it "
+                        f"again may cost {usd(nusd)}; raise {name} and run again to go on"
                     )
-            db.execute("UPDATE holds SET nusd = nusd + ? WHERE id = ?", (nusd, hold))
+            db.execute("UPDATE holds SET nusd = nusd + ? WHERE id = ?", (nusd, reservation))
 
-    def settle(self, hold: int, nusd: int) -> None:
+    def settle(self, reservation: int, nusd: int) -> None:
         """A call has ended and cost so much.
 
-        Never raises: its reply is paid for. Where this can't be written the hold stays, at the worst case, and the next
-        `hold` says why.
+        Never raises: its reply is paid for. Where this can't be written the reservation stays, at the worst case, and
+        the next `reserve` says why.
         """
         try:
             with self._database.transaction() as db:
-                row = db.execute("SELECT cell FROM holds WHERE id = ?", (hold,)).fetchone()
+                row = db.execute("SELECT cell FROM holds WHERE id = ?", (reservation,)).fetchone()
                 if row is not None:  # else it took longer than it could, and counts as cut off already
-                    db.execute("DELETE FROM holds WHERE id = ?", (hold,))
+                    db.execute("DELETE FROM holds WHERE id = ?", (reservation,))
                     _add(db, row[0], nusd, 0)
             self._tell()
         except SharedBudgetError as error:
@@ -158,12 +158,12 @@ class SharedBudget:
 
     def _tell(self) -> None:
         """Under the lock, so that an older sum never comes after a newer one."""
-        if self._told is None:
+        if self._on_change is None:
             return
         with self._database.transaction() as db:
             spent = dict(db.execute("SELECT cell, spent FROM cells"))
             try:
-                self._told(spent)
+                self._on_change(spent)
             except OSError as error:
                 raise SharedBudgetError(f"budget: what was spent can't be written: {error}") from error
 
@@ -175,7 +175,7 @@ class SharedBudget:
             return dict(db.execute("SELECT cell, spent FROM cells"))
 
     def account(self, cell: str | None = None) -> Account:
-        """What the study (or one cell) has spent and holds; nothing where there is no database yet."""
+        """What the study (or one cell) has spent and reserved; nothing where there is no database yet."""
         if not self.path.exists():
             return Account(0, 0, 0)
         with self._database.transaction() as db:
@@ -201,7 +201,7 @@ class SharedBudget:
                 f"{name}: {usd(found.spent_nusd)} of {usd(limit)}{of} are spent{cut}, and the next call may cost "
                 f"{usd(nusd)}; raise {name} and run again to go on"
             )
-        return found.spent_nusd + found.held_nusd + nusd <= limit
+        return found.spent_nusd + found.reserved_nusd + nusd <= limit
 
     @staticmethod
     def _settle_dead(db: sqlite3.Connection) -> None:
@@ -215,7 +215,7 @@ class SharedBudget:
         """Make the tables, with what the journals say was spent before."""
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'holds'").fetchone():
             return
-        spent = self._before()
+        spent = self._spent_before()
         db.execute("BEGIN IMMEDIATE")
         for statement in filter(str.strip, _SCHEMA.split(";")):
             db.execute(statement)
@@ -227,8 +227,8 @@ class SharedBudget:
 def _account(db: sqlite3.Connection, cell: str | None) -> Account:
     where, values = ("", ()) if cell is None else (" WHERE cell = ?", (cell,))
     spent, lost = db.execute(f"SELECT total(spent), total(lost) FROM cells{where}", values).fetchone()
-    (held,) = db.execute(f"SELECT total(nusd) FROM holds{where}", values).fetchone()
-    return Account(int(spent), int(lost), int(held))
+    (reserved,) = db.execute(f"SELECT total(nusd) FROM holds{where}", values).fetchone()
+    return Account(int(spent), int(lost), int(reserved))
 
 
 def _add(db: sqlite3.Connection, cell: str, nusd: int, lost: int) -> None:

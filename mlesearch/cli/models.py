@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import asdict
 
 from mlesearch.config.settings import ModelSettings
-from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Price, Request, Sampling
+from mlesearch.models.price import Price, price_fields
+from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Request, Sampling
 from mlesearch.types import NANODOLLARS, ConfigError, ModelUnavailable, Op
 
 CHECK_DEADLINE_S = 60.0
@@ -63,7 +63,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
     """
     dates = [m.retires] if m.retires else []
     if m.kind == "litellm":
-        from mlesearch.models.price_map import map_entry
+        from mlesearch.models.live.price_map import map_entry
 
         dates += [str(map_entry(str(m.params.get("model"))).get("deprecation_date") or "")]
     try:
@@ -79,7 +79,7 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
 
 def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
     """Where the price that would be used is unknown, or another than the installed map's."""
-    from mlesearch.models.price_map import map_price, map_version
+    from mlesearch.models.live.price_map import map_price, map_version
 
     if price is None:
         return ["warning: its price is unknown, so no budget in USD can be kept; add a price to model.params"]
@@ -88,8 +88,9 @@ def _against_map(m: ModelSettings, price: Price | None) -> list[str]:
     known = map_price(str(m.params.get("model")))
     if known is None or known == price:
         return []
-    ours, theirs = asdict(price), asdict(known)
-    named = [f"{name} {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+    ours, theirs = price_fields(price), price_fields(known)
+    differ = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+    named = [f"{name} {ours.get(name)} and {theirs.get(name)}" for name in differ]
     told = f"{known.input_usd_per_mtok:g} in and {known.output_usd_per_mtok:g} out"
     return [
         f"warning: its file says USD {price.input_usd_per_mtok:g} in and {price.output_usd_per_mtok:g} out per million "

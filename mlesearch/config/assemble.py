@@ -11,7 +11,6 @@ from mlesearch.config.build import (
     make_model,
     make_operators,
     make_roles,
-    proposal_rng,
     roles_by_op,
     shown_resources,
 )
@@ -20,10 +19,10 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.parts import EngineParts, Execution, Revalidate
+from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.engine.trial import RunContext
-from mlesearch.models.protocol import replicate_entropy
 from mlesearch.operators.scene import brief
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Spec

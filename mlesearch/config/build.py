@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TypeVar
 
-import numpy as np
-
 from mlesearch.budgets.meter import Budget
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings, role_settings
 from mlesearch.engine.trial import Role
 from mlesearch.models.protocol import Embedder, Model, Sampling
-from mlesearch.models.recorded import RecordedEmbedder, RecordedModel
+from mlesearch.models.recorded.models import RecordedEmbedder, RecordedModel
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox
 from mlesearch.tasks.protocol import Task
@@ -79,9 +77,9 @@ def _model(s: Settings, m: ModelSettings, resources: ProcessResources, cell: str
     from mlesearch.models.registry import make_model as make
 
     model: Model = resources.share_limits(s, make(m.name, m.kind, m.params))
-    shared_budget, tape = resources.shared_budget(s) if cell else None, resources.tape(s)
+    shared_budget, cassette = resources.shared_budget(s) if cell else None, resources.cassette(s)
     model = model if shared_budget is None else PaidModel(model, shared_budget, cell)
-    return model if tape is None else _described(RecordedModel(model, tape), cell)
+    return model if cassette is None else _recorded(RecordedModel(model, cassette), cell)
 
 
 def make_roles(s: Settings, resources: ProcessResources, cell: str = "") -> dict[str, Role]:
@@ -104,15 +102,15 @@ def make_embedder(s: Settings, resources: ProcessResources, cell: str = "") -> E
     from mlesearch.models.embed import make_embedder as make
 
     embedder: Embedder = resources.share_limits(s, make({"kind": s.embedder.kind, **s.embedder.params}))
-    shared_budget, tape = resources.shared_budget(s) if cell else None, resources.tape(s)
+    shared_budget, cassette = resources.shared_budget(s) if cell else None, resources.cassette(s)
     embedder = embedder if shared_budget is None or not embedder.live else PaidEmbedder(embedder, shared_budget, cell)
-    return embedder if tape is None or not embedder.live else _described(RecordedEmbedder(embedder, tape), cell)
+    return embedder if cassette is None or not embedder.live else _recorded(RecordedEmbedder(embedder, cassette), cell)
 
 
-def _described(made: D, cell: str) -> D:
+def _recorded(made: D, cell: str) -> D:
     """Of what a run is made of, called or not, the cassette must know; a plan writes nothing."""
     if cell:
-        made.describe()
+        made.record_metadata()
     return made
 
 
@@ -167,14 +165,3 @@ def make_operators(s: Settings, direction: Direction) -> tuple[Operators, Scope]
         operator_set=s.run.operators,
         context_tokens=s.run.context_tokens,
     )
-
-
-def proposal_rng(entropy: int, proposal: int) -> np.random.Generator:
-    """A strategy's randomness for one proposal: `default_rng([entropy, proposal])`.
-
-    The seed sequence gets the same 32-bit words in an array, which it takes as they are: from a list of integers it
-    makes them in three times the time.
-    """
-    high = entropy >> 32
-    words = np.array([entropy & 0xFFFF_FFFF, high, proposal] if high else [entropy, proposal], dtype=np.uint32)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))

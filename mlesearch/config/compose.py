@@ -120,11 +120,10 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
         with open_dict(whole):  # so that it is as if Hydra had composed it by what it is handed
             for k in replaced:
                 del whole.hydra.sweeper.params[k]
+            whole.hydra.overrides.hydra.extend(taken_out)
             if whole.hydra.mode is None:
-                whole.hydra.mode, mode = RunMode.MULTIRUN, ["hydra.mode=MULTIRUN"]
-            else:
-                mode = []
-            whole.hydra.overrides.hydra.extend([*taken_out, *mode])
+                whole.hydra.mode = RunMode.MULTIRUN
+                whole.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
         made = [Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells]
         return _launch((*overrides, *taken_out), made, whole, multirun=True)
 

@@ -20,7 +20,6 @@ from mlesearch.config.build import (
     make_limits,
     make_model,
     make_roles,
-    proposal_rng,
 )
 from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
 from mlesearch.config.groups import names
@@ -29,6 +28,7 @@ from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.sandboxes import sandbox_request
 from mlesearch.config.settings import Settings
+from mlesearch.engine.randomness import proposal_rng
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.claim import OUTCOMES, Claim

@@ -21,9 +21,12 @@ from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
 from mlesearch.config.settings import Settings, check_mode
 from mlesearch.models.limits.counters import CallCounters
-from mlesearch.models.limits.gate import NETWORK, Limited, Shared, file_system_of, gate, share
-from mlesearch.models.recorded import MODES, SingleFlight, Tape
+from mlesearch.models.limits.gate import gate
+from mlesearch.models.limits.place import CountersPlace, Limited, place_of
+from mlesearch.models.recorded.cassette import MODES, Cassette
+from mlesearch.models.recorded.single_flight import SingleFlight
 from mlesearch.sandbox.protocol import Sandbox
+from mlesearch.storage import file_systems
 from mlesearch.storage.store import open_store
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import NANODOLLARS, ConfigError
@@ -43,7 +46,7 @@ T_co = TypeVar("T_co", bound=Closable, covariant=True)
 T = TypeVar("T", bound=Closable)
 
 
-class Request(Protocol[T_co]):
+class ResourceRequest(Protocol[T_co]):
     """What is asked for: a frozen value, by which what it opens is found again."""
 
     def __hash__(self) -> int: ...
@@ -54,21 +57,21 @@ class Request(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class TapeRequest:
+class CassetteRequest:
     """A cassette: record or replay, where it is, and in which form."""
 
     mode: str
     path: Path
     form: str
 
-    def open(self) -> Tape:
+    def open(self) -> Cassette:
         """The cassette.
 
         Raises:
             ConfigError: unknown form, or nothing to replay from.
         """
         store = open_store(self.path, self.form, must_exist=self.mode == "replay")
-        return Tape(store, self.mode, SingleFlight(self.path.with_name(f"{self.path.name}-flights")))
+        return Cassette(store, self.mode, SingleFlight(self.path.with_name(f"{self.path.name}-flights")))
 
 
 class ProcessResources:
@@ -87,7 +90,7 @@ class ProcessResources:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._opened: dict[object, Closable] = {}
-        self._limits: set[Shared] = set()
+        self._limits: set[CountersPlace] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +120,7 @@ class ProcessResources:
         if self._pid != os.getpid():
             self.after_fork()
 
-    def _get(self, request: Request[T]) -> T:
+    def _get(self, request: ResourceRequest[T]) -> T:
         """What is asked for, opened once."""
         self._leave_to_the_parent()
         with self._lock:
@@ -137,7 +140,7 @@ class ProcessResources:
             self._tasks[name] = load(name)
         return self._tasks[name]
 
-    def tape(self, s: Settings) -> Tape | None:
+    def cassette(self, s: Settings) -> Cassette | None:
         """The cassette of a cell; None for live.
 
         Raises:
@@ -149,7 +152,7 @@ class ProcessResources:
         form = s.cassette_form or ("files" if on_network(s) else "sqlite")
         name = "cassette.db" if form == "sqlite" else "cassette"
         path = Path(s.cassette_path or Path(s.study.dir) / name).absolute()
-        return self._get(TapeRequest(s.cassette, path, form))
+        return self._get(CassetteRequest(s.cassette, path, form))
 
     def sandbox(self, s: Settings) -> Sandbox:
         """The sandbox of a cell, tried once, with its store of executions where one is kept.
@@ -187,8 +190,8 @@ class ProcessResources:
             ConfigError: the study is on a network file system, and nobody said how many machines there are.
         """
         if isinstance(made, Limited) and s.cassette != "replay":
-            place = _limits_place(s, limited=made.params.caps.any)
-            made.share(place)
+            place = _limits_place(s, limited=made.caps.any)
+            made.use_place(place)
             if place.path is not None:
                 self._leave_to_the_parent()
                 self._limits.add(place)
@@ -206,7 +209,7 @@ def caps_of(s: Settings) -> SpendingCaps:
 
 def on_network(s: Settings) -> bool:
     """Whether the study's folder is on a network file system."""
-    return file_system_of(Path(s.study.dir)) in NETWORK if s.limits.network is None else s.limits.network
+    return file_systems.on_network(Path(s.study.dir)) if s.limits.network is None else s.limits.network
 
 
 def check_shared(s: Settings) -> None:
@@ -241,6 +244,6 @@ def reset_breakers(s: Settings) -> None:
         counters.close()
 
 
-def _limits_place(s: Settings, limited: bool) -> Shared:
+def _limits_place(s: Settings, limited: bool) -> CountersPlace:
     folder = Path(s.study.dir).absolute()
-    return share(folder, s.limits.partition, network=s.limits.network, limited=limited)
+    return place_of(folder, s.limits.partition, network=s.limits.network, limited=limited)

@@ -17,10 +17,10 @@ from mlesearch.engine.proposals import check_proposal
 from mlesearch.engine.resume import Fold
 from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.search import InFlight, Search
-from mlesearch.engine.trial import UNANSWERED, printable, unanswered
+from mlesearch.engine.trial import unanswered, with_printable_text
 from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, charged_us, expect
 from mlesearch.engine.workers import Done
-from mlesearch.models.protocol import EmbedReply, Reply
+from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
 from mlesearch.types import ExecResult, Node
 
@@ -159,9 +159,9 @@ class Engine:
         work, folder, run = begun.work, self._p.folder, self._p.context.run_id
         if isinstance(work, Call):
             try:
-                return printable(work.model.complete(work.request))
-            except tuple(UNANSWERED) as e:
-                return printable(unanswered(e, work.model.name))
+                return with_printable_text(work.model.complete(work.request))
+            except PromptFailure as e:
+                return with_printable_text(unanswered(e, work.model.name))
         if isinstance(work, Embed):
             return expect(EmbedReply, self._p.context.embedder.embed(work.request))
         if isinstance(work, Execute):

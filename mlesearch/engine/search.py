@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlesearch.budgets.meter import Meter, Reservation
+from mlesearch.budgets.meter import Meter
 from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import Trial, TrialEnd
-from mlesearch.engine.work import BudgetSpent, Call, Embed, Execute, Result, TrialWork, Work
+from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, TrialWork, Work
+from mlesearch.models.price import WorstCase
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
 
-NOTHING = Reservation(0, 0)
+NOTHING = WorstCase(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class InFlight:
     work: Work
     order: tuple[int, int]
     trial: Trial | None = None
-    reservation: Reservation = NOTHING
+    reservation: WorstCase = NOTHING
     deadline_s: float = 0.0
 
 
@@ -169,19 +170,12 @@ class Search:
             if deadline_s <= 0:
                 return None
         else:
-            reservation = self._worst_case(work)
+            price = work.model.price if isinstance(work, Call) else self.parts.context.embedder.price
+            reservation = work.request.worst_case(price)
             if not self.meter.reserve(reservation, self.time.furthest):
                 return None
         trial.stages += 1
         return InFlight(work, (trial.proposal.id, trial.stages), trial, reservation, deadline_s)
-
-    def _worst_case(self, work: Call | Embed) -> Reservation:
-        """The most that paid work can cost."""
-        if isinstance(work, Call):
-            prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in work.request.messages)
-            return self.meter.worst_case(prompt_bytes, work.request.sampling.max_tokens, work.model.price)
-        text_bytes = sum(len(t.encode(errors="replace")) for t in work.request.texts)
-        return self.meter.worst_case(text_bytes, 0, self.parts.context.embedder.price)
 
     def _deadline_s(self, worker: int) -> float:
         """What a program may take: its limit, or what is left."""

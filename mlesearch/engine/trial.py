@@ -14,15 +14,15 @@ from typing import TypeVar
 from mlesearch.engine.scoring import Scorer, judge, output_text
 from mlesearch.engine.work import BudgetSpent, Call, Embed, Execute, Result, TrialWork, expect
 from mlesearch.models.protocol import (
+    PROMPT_FAILURES,
     Address,
-    ContentFilter,
     ContextOverflow,
     Embedder,
     EmbedReply,
     EmbedRequest,
-    EmptyReply,
     Message,
     Model,
+    PromptFailure,
     Reply,
     Request,
     Sampling,
@@ -34,7 +34,6 @@ from mlesearch.types import (
     ExecResult,
     GuidanceKind,
     Hypothesis,
-    ModelUnavailable,
     Node,
     Op,
     Outcome,
@@ -42,28 +41,25 @@ from mlesearch.types import (
     ReplyUnusable,
     Status,
     Usage,
+    printable,
 )
 
 REVIEW_ATTEMPTS = 100
 """Attempts of a review are numbered from here, so that they can't meet those of the proposal's own calls."""
 
 
-UNANSWERED: Mapping[type[ModelUnavailable], str] = {
-    ContextOverflow: "context_overflow",
-    ContentFilter: "content_filter",
-    EmptyReply: "empty",
-}
-"""Failures that belong to the prompt, as the finish reason of the reply that stands for them in the journal."""
+UNANSWERED = frozenset(kind.finish for kind in PROMPT_FAILURES)
+"""Finish reasons of replies that hold no answer to their prompt."""
 
 
-def unanswered(error: ModelUnavailable, model: str) -> Reply:
-    """The reply that stands for such a failure: what was billed for it is kept, its text says what happened."""
-    return Reply(str(error), UNANSWERED[type(error)], error.usage, model)
+def unanswered(error: PromptFailure, model: str) -> Reply:
+    """The reply that stands for a prompt's failure: what was billed for it is kept, its text says what happened."""
+    return Reply(str(error), error.finish, error.usage, model)
 
 
-def printable(reply: Reply) -> Reply:
-    """A reply whose text can be written: half of a surrogate pair becomes a question mark."""
-    text = reply.text.encode(errors="replace").decode()
+def with_printable_text(reply: Reply) -> Reply:
+    """A reply whose text can be written."""
+    text = printable(reply.text)
     return reply if text == reply.text else replace(reply, text=text)
 
 
@@ -192,12 +188,12 @@ class Trial:
         left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
         while True:
             reply = yield from self._call(kind, op, attempt, messages, sampling, role)
-            if reply.finish == UNANSWERED[ContextOverflow]:
+            if reply.finish == ContextOverflow.finish:
                 if not left["shrink"]:
                     raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
                 left["shrink"] = 0
                 messages = render(replace(scene, context=scene.context[: len(scene.context) // 2]))
-            elif reply.finish in UNANSWERED.values():
+            elif reply.finish in UNANSWERED:
                 if not left["again"]:
                     raise ReplyUnusable(f"the model gave no answer: {reply.text}")
                 left["again"] = 0

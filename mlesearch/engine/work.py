@@ -18,7 +18,7 @@ from mlesearch.types import ExecResult, MlesearchError
 Result = Reply | EmbedReply | ExecResult
 """What work is answered with."""
 
-Stage = tuple[str, int]
+StageKey = tuple[str, int]
 """Which piece of work on a program: the type of the event that ends it, and the attempt."""
 
 R = TypeVar("R", Reply, EmbedReply, ExecResult)
@@ -37,8 +37,8 @@ class Call:
     model: Model
 
     @property
-    def stage(self) -> Stage:
-        """See `Stage`."""
+    def stage(self) -> StageKey:
+        """See `StageKey`."""
         return (self.kind, self.request.address.attempt)
 
 
@@ -49,8 +49,8 @@ class Embed:
     request: EmbedRequest
 
     @property
-    def stage(self) -> Stage:
-        """See `Stage`."""
+    def stage(self) -> StageKey:
+        """See `StageKey`."""
         return ("embedded", 0)
 
 
@@ -62,8 +62,8 @@ class Execute:
     program: str
 
     @property
-    def stage(self) -> Stage:
-        """See `Stage`."""
+    def stage(self) -> StageKey:
+        """See `StageKey`."""
         return ("executed", 0)
 
 
@@ -86,8 +86,8 @@ class Rerun:
     scorer: Scorer
 
     @property
-    def stage(self) -> Stage:
-        """See `Stage`; the attempt is the split."""
+    def stage(self) -> StageKey:
+        """See `StageKey`; the attempt is the split."""
         return ("revalidated", self.split)
 
 

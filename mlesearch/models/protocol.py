@@ -1,28 +1,29 @@
-"""What a model is to the rest of the house: `complete(Request) -> Reply` and `embed(EmbedRequest) -> EmbedReply`.
+"""What a model is to the rest of the package: `complete(Request) -> Reply` and `embed(EmbedRequest) -> EmbedReply`.
 
-Both are blocking and may be called from several threads at once.
+Both are blocking and may be called from several threads at once. A model or embedder that tries a call again by itself
+also has `complete_retrying` or `embed_retrying`, so that whoever pays is asked before an attempt that costs more.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+from mlesearch.models.price import Price, WorstCase, worst_case
 from mlesearch.types import Embedding, ModelUnavailable, Op, Usage
 
-Role = Literal["system", "user", "assistant"]
+ChatRole = Literal["system", "user", "assistant"]
 
-OVERHEAD_TOKENS = 64
-"""What a provider may add to a prompt; beside it, no token stands for less than a byte."""
+BeforeRetry = Callable[[], None]
+"""Called before an attempt that follows one which was cut off, and may be billed; raises where that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
-    role: Role
+    role: ChatRole
     content: str
 
 
@@ -68,8 +69,6 @@ class Request:
         address: of the call.
         entropy: the replicate seed, the same for all strategies on one (task, seed).
         deadline_s: hard wall-clock limit, waiting and retries included.
-        before_another: called before an attempt that follows one which was cut off, and may be billed; raises where
-            that is too much.
     """
 
     messages: tuple[Message, ...]
@@ -77,7 +76,17 @@ class Request:
     address: Address
     entropy: int
     deadline_s: float
-    before_another: Callable[[], None] | None = field(default=None, compare=False)
+
+    def worst_case(self, price: Price | None, ceiling: int | None = None) -> WorstCase:
+        """The most that one attempt can use.
+
+        Args:
+            price: of the model; None: not known.
+            ceiling: the most that the model answers with, tokens; None: as much as is asked for.
+        """
+        asked = self.sampling.max_tokens
+        prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in self.messages)
+        return worst_case(prompt_bytes, asked if ceiling is None else min(asked, ceiling), price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,63 +106,6 @@ class Reply:
     usage: Usage
     model: str
     dropped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens. An unknown price is None in `Model.price`, never zero.
-
-    Attributes:
-        input_usd_per_mtok: of prompts.
-        output_usd_per_mtok: of answers, reasoning included.
-        cached_usd_per_mtok: of the part of a prompt that the provider had cached; None: as any other part.
-        long_above_tokens: a call whose prompt is longer costs the prices below, all of it; None: there is no such tier.
-        long_input_usd_per_mtok: of such a prompt.
-        long_output_usd_per_mtok: of the answer to it.
-        long_cached_usd_per_mtok: of its cached part.
-        cache_write_usd_per_mtok: of the part that the provider puts into its cache; None: as any other part.
-        long_cache_write_usd_per_mtok: of such a part of a longer prompt.
-    """
-
-    input_usd_per_mtok: float
-    output_usd_per_mtok: float
-    cached_usd_per_mtok: float | None = None
-    long_above_tokens: int | None = None
-    long_input_usd_per_mtok: float | None = None
-    long_output_usd_per_mtok: float | None = None
-    long_cached_usd_per_mtok: float | None = None
-    cache_write_usd_per_mtok: float | None = None
-    long_cache_write_usd_per_mtok: float | None = None
-
-    def cost_nusd(
-        self, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_write_tokens: int = 0
-    ) -> int:
-        """Cost in nano-dollars, rounded up (1 USD per million tokens is 1,000 nano-dollars a token).
-
-        Args:
-            input_tokens: of the prompt, all of it.
-            output_tokens: of the answer.
-            cached_tokens: of the prompt, those that were read from the provider's cache.
-            cache_write_tokens: of the prompt, those that were put into it.
-        """
-        usd_in, usd_out, usd_cached = self.input_usd_per_mtok, self.output_usd_per_mtok, self.cached_usd_per_mtok
-        usd_write = self.cache_write_usd_per_mtok
-        if self.long_above_tokens is not None and input_tokens > self.long_above_tokens:
-            usd_in = usd_in if self.long_input_usd_per_mtok is None else self.long_input_usd_per_mtok
-            usd_out = usd_out if self.long_output_usd_per_mtok is None else self.long_output_usd_per_mtok
-            usd_cached, usd_write = self.long_cached_usd_per_mtok, self.long_cache_write_usd_per_mtok
-        nusd = (
-            (input_tokens - cached_tokens - cache_write_tokens) * usd_in
-            + cached_tokens * (usd_in if usd_cached is None else usd_cached)
-            + cache_write_tokens * (usd_in if usd_write is None else usd_write)
-            + output_tokens * usd_out
-        ) * 1000
-        return -int(-nusd // 1)
-
-    def most_nusd(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that a call can cost: nothing of its prompt is in the provider's cache, all may be put into it."""
-        written = self.cost_nusd(input_tokens, output_tokens, cache_write_tokens=input_tokens)
-        return max(self.cost_nusd(input_tokens, output_tokens), written)
 
 
 class Model(Protocol):
@@ -200,13 +152,30 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class RetryingModel(Protocol):
+    """A model that may send one call several times, each of which may be billed."""
+
+    def complete_retrying(self, request: Request, before_retry: BeforeRetry) -> Reply:
+        """As `Model.complete`.
+
+        Raises:
+            ModelUnavailable: as `Model.complete`.
+            MlesearchError: what `before_retry` raised.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts to embed, with the address of the proposal they belong to; `before_another` as in `Request`."""
+    """Texts to embed, with the address of the proposal they belong to."""
 
     texts: tuple[str, ...]
     address: Address
-    before_another: Callable[[], None] | None = field(default=None, compare=False)
+
+    def worst_case(self, price: Price | None) -> WorstCase:
+        """The most that one attempt can use, with an embedder of such a price."""
+        return worst_case(sum(len(text.encode(errors="replace")) for text in self.texts), 0, price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,20 +222,53 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class RetryingEmbedder(Protocol):
+    """An embedder that may send one request several times, each of which may be billed."""
+
+    def embed_retrying(self, request: EmbedRequest, before_retry: BeforeRetry) -> EmbedReply:
+        """As `Embedder.embed`.
+
+        Raises:
+            ModelUnavailable: as the embedder does.
+            MlesearchError: what `before_retry` raised.
+        """
+        ...
+
+
 class RetriesExhausted(ModelUnavailable):
     """Rate limits, server errors, timeouts or connections failed until the deadline."""
 
 
-class ContextOverflow(ModelUnavailable):
+class PromptFailure(ModelUnavailable):
+    """A failure that belongs to the prompt: the same one fails the same way. It is one of `PROMPT_FAILURES`.
+
+    Attributes:
+        finish: the finish reason of the reply that stands for it in the journal.
+    """
+
+    finish: ClassVar[str]
+
+
+class ContextOverflow(PromptFailure):
     """The prompt is longer than the model takes."""
 
+    finish = "context_overflow"
 
-class ContentFilter(ModelUnavailable):
+
+class ContentFilter(PromptFailure):
     """The provider refused to answer this prompt, or withheld its answer."""
 
+    finish = "content_filter"
 
-class EmptyReply(ModelUnavailable):
+
+class EmptyReply(PromptFailure):
     """The provider answered with no text, or with too few vectors."""
+
+    finish = "empty"
+
+
+PROMPT_FAILURES: tuple[type[PromptFailure], ...] = (ContextOverflow, ContentFilter, EmptyReply)
 
 
 class BadRequest(ModelUnavailable):
@@ -283,16 +285,3 @@ class AuthFailed(FatalModelError):
 
 class QuotaExhausted(FatalModelError):
     """The account has no credit left."""
-
-
-def replicate_entropy(task: str, seed: int) -> int:
-    """The randomness of one (task, seed), the same for every strategy and model: 63 bits of a sha256."""
-    return int.from_bytes(hashlib.sha256(f"{task}\x00{seed}".encode()).digest()[:8], "big") >> 1
-
-
-def total_usage(parts: Sequence[Usage]) -> Usage:
-    """The sum of several usages; of none, all zero."""
-    total = Usage()
-    for part in parts:
-        total = total + part
-    return total

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlesearch.models.params import Reader, read_price
-from mlesearch.models.protocol import Price, Reply, Request
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Reply, Request
 from mlesearch.types import MICROSECONDS, ConfigError, ModelUnavailable, Op, Usage
 
 Scripted = str | Reply | BaseException
@@ -30,7 +31,7 @@ class ScriptedModel:
     Args:
         replies: the script. A list that has run out raises `ModelUnavailable`.
         name: logical name.
-        usage: of every call; its cost is reckoned from `price`.
+        usage: of every call; its cost is computed from `price`.
         price: None: unknown.
         live: what `live` says, for tests of what is done for paid replies.
         simulated: what `simulated` says.

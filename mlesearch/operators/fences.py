@@ -19,7 +19,7 @@ _PYTHON = frozenset({"python", "py", "python3", "python2", "ipython"})
 _CODE_START = re.compile(r"^(?:import|from)[ \t]+[A-Za-z_]", re.MULTILINE)
 _BLANKS = re.compile(r"\n{3,}")
 _WARNINGS = threading.Lock()
-Result = TypeVar("Result")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def syntax_fault(code: str) -> str:
     return ""
 
 
-def quietly(work: Callable[[], Result]) -> Result:
+def quietly(work: Callable[[], R]) -> R:
     """Without the warnings that odd escapes in strings and the like give: they are no errors."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from mlesearch.operators.fences import fences, quietly
-from mlesearch.types import ReplyUnusable
+from mlesearch.types import ReplyUnusable, printable
 
 Object = dict[str, object]
 
@@ -199,11 +199,6 @@ def choice(item: Object, key: str, where: str, allowed: Sequence[str]) -> str:
             if word.removesuffix("s") == name.removesuffix("s"):
                 return name
     raise ReplyUnusable(f'"{key}" of {where} must be one of {_quoted(allowed)}, not {_shown(value)}.')
-
-
-def printable(text: str) -> str:
-    """A text that can be stored: lone surrogates are replaced."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,16 @@ from mlesearch.operators import loose_json
 from mlesearch.operators.base import Parsed
 from mlesearch.operators.fences import program
 from mlesearch.operators.loose_json import Object, choice, flag, maybe_flag, number, require, words
-from mlesearch.types import Component, Diagnosis, Hypothesis, HypothesisScores, Op, ProblemKind, ReplyUnusable
+from mlesearch.types import (
+    Component,
+    Diagnosis,
+    Hypothesis,
+    HypothesisScores,
+    Op,
+    ProblemKind,
+    ReplyUnusable,
+    printable,
+)
 
 MAX_HYPOTHESES = 5
 """Of more hypotheses in one reply only the first ones are kept."""
@@ -52,7 +61,7 @@ def parse(op: Op, text: str) -> Parsed:
 
 def _answer(text: str) -> str:
     """The reply without what a reasoning model wrote to itself first, with plain line ends."""
-    text = loose_json.printable(text).replace("\r\n", "\n").replace("\r", "\n")
+    text = printable(text).replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith(_THINK):
         text = text.partition(_THOUGHT)[2]
     return text.strip("\ufeff \t\n")

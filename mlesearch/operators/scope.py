@@ -26,7 +26,7 @@ _SIBLING_OPS = frozenset({Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT})
 """Operators that look for something new; the two judgements see what an improvement of their base would see."""
 
 
-Entry = tuple[bool, float, int, int]
+_Entry = tuple[bool, float, int, int]
 """Whether it failed, a key (valid: -sign * score; failed: -id), id, tokens: in ascending order the best come first,
 ties go to the earlier node, and the failed ones come last, the newest first."""
 
@@ -42,8 +42,8 @@ class Ranked:
     def __init__(self, sign: int) -> None:
         """Args: sign: +1 where higher is better, -1 where lower is better."""
         self._sign = sign
-        self._best: list[Entry] = []
-        self._arrived: list[Entry] = []
+        self._best: list[_Entry] = []
+        self._arrived: list[_Entry] = []
 
     def __len__(self) -> int:
         """How many nodes."""
@@ -69,7 +69,7 @@ class Ranked:
             Ids, the best first.
         """
         in_turn = chain.from_iterable(zip(self._best, reversed(self._arrived), strict=False))
-        kept: dict[int, Entry] = {}
+        kept: dict[int, _Entry] = {}
         for entry in chain(in_turn, islice(reversed(self._arrived), len(self._best), None)):
             id = entry[2]
             if id in kept:

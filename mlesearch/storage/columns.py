@@ -20,8 +20,8 @@ RowStatus = Literal["ok", "failed", "timeout", "missing"]
 """What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet."""
 
 RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
-Medal = Literal["gold", "silver", "bronze"]
-MEDALS: tuple[Medal, ...] = get_args(Medal)
+MedalName = Literal["gold", "silver", "bronze"]
+MEDALS: tuple[MedalName, ...] = get_args(MedalName)
 
 
 @dataclass(frozen=True, slots=True)

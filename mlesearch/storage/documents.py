@@ -205,7 +205,7 @@ class BestFile(TypedDict):
     validation_score: float | None
 
 
-class Failure(TypedDict):
+class RunFailure(TypedDict):
     """result.json of a run that failed and goes on when it is launched again."""
 
     status: Literal["failed"]
@@ -240,14 +240,14 @@ def write_run(run: Path, content: RunFile, durable: bool = True) -> None:
     _write(run / RUN, content, durable)
 
 
-def read_result(run: Path) -> RunRow | Failure | None:
+def read_result(run: Path) -> RunRow | RunFailure | None:
     """What became of a run; None while it is not known.
 
     Raises:
         ConfigError: it can't be read, or lacks something.
     """
     path = run / RESULT
-    return cast("RunRow | Failure", _checked(path, {"status": str})) if path.exists() else None
+    return cast("RunRow | RunFailure", _checked(path, {"status": str})) if path.exists() else None
 
 
 def finished_row(run: Path) -> RunRow | None:
@@ -256,7 +256,7 @@ def finished_row(run: Path) -> RunRow | None:
     return None if result is None or result["status"] == "failed" else result
 
 
-def write_result(run: Path, content: RunRow | Failure, durable: bool = True) -> None:
+def write_result(run: Path, content: RunRow | RunFailure, durable: bool = True) -> None:
     """Say what became of a run."""
     _write(run / RESULT, content, durable)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlesearch.storage.columns import CALLS, MEDALS, NODES, RUNS, TABLES, Column, Kind, RunRow
-from mlesearch.storage.documents import STUDY, Failure, Labels, read_result, read_run
+from mlesearch.storage.documents import STUDY, Labels, RunFailure, read_result, read_run
 from mlesearch.storage.journal import JOURNAL, JournalError
 from mlesearch.storage.layout import RunKey, declared, run_folders
 from mlesearch.study.fold import fold
@@ -49,7 +49,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     rows: list[Rows] = []
     labels: dict[str, Labels] = {}
-    unfinished: dict[RunKey, tuple[Path, Failure | RunRow | None]] = {}
+    unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     for folder in run_folders(study):
         run = read_run(folder)
         labels[run["key"]["model"]] = run["labels"]
@@ -70,7 +70,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 
 def _without_result(
-    key: RunKey, labels: Labels | None, folder: Path | None, result: Failure | RunRow | None
+    key: RunKey, labels: Labels | None, folder: Path | None, result: RunFailure | RunRow | None
 ) -> Mapping[str, object]:
     """The row of a run that failed, or that has not ended (or not begun) yet."""
     row: dict[str, object] = dict.fromkeys(RUNS)

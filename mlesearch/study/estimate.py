@@ -15,7 +15,7 @@ from mlesearch.config.build import make_model, make_roles
 from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
-from mlesearch.models.protocol import Price
+from mlesearch.models.price import Price
 from mlesearch.study.profiles import PastRuns, Profile, default_profile
 from mlesearch.types import ConfigError
 

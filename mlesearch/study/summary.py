@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlesearch.models.protocol import total_usage
 from mlesearch.sandbox.gpu import devices
 from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.columns import CallRow, NodeRow, RowStatus, RunRow
@@ -52,7 +51,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         raise JournalError(f"{f.folder}/{GRADES}: no grade of the selected node {selected}; restore the file")
     grade = f.grades[selected] if selected is not None else None
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
-    usage = total_usage([usage_from_json(c["usage"]) for c in f.calls])
+    usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
     oracle = _oracle(f, direction)
     return {
         "run_id": run["id"],
@@ -115,7 +114,7 @@ def node_rows(f: FoldedRun, run_id: str, direction: Direction) -> list[NodeRow]:
     total = Usage()
     best: float | None = None
     for id, e in f.told.items():
-        total = total + total_usage(usage.get(id, []))
+        total = sum(usage.get(id, []), total)
         o, p = e["outcome"], f.asked[id]["p"]
         if o["op"] not in PROGRAMS:
             continue

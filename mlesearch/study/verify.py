@@ -14,10 +14,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.build import proposal_rng
 from mlesearch.config.resources import ProcessResources
+from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.strategy_fold import StrategyFold, verify
-from mlesearch.models.protocol import replicate_entropy
 from mlesearch.optimizers.base import factory
 from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.documents import RUN, STUDY, read_run

@@ -30,7 +30,8 @@ from typing import ClassVar
 
 import pytest
 
-from mlesearch.models.protocol import Address, Message, Model, Price, Reply, Request, Sampling
+from mlesearch.models.price import Price, price_to_json
+from mlesearch.models.protocol import Address, Message, Model, Reply, Request, RetryingModel, Sampling
 from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage
 
 FINISHES = ("stop", "length", "content_filter")
@@ -154,9 +155,8 @@ class ModelContract(ABC):
         assert type(model.simulated) is bool
         price = model.price
         assert price is None or isinstance(price, Price), f"{price!r} is no Price"
-        for name, value in (dataclasses.asdict(price) if price is not None else {}).items():
-            if isinstance(value, int | float):
-                assert 0 <= value < math.inf, f"price.{name} is {value}"
+        for name, value in (price_to_json(price) if price is not None else {}).items():
+            assert 0 <= value < math.inf, f"price.{name} is {value}"
         self.answered(model, self.request())
         assert declared() == before
 
@@ -204,6 +204,14 @@ class ModelContract(ABC):
     def test_a_call_is_answered(self) -> None:
         """A Reply, with what it cost in whole numbers."""
         self.answered(self.make(), self.request())
+
+    def test_one_that_retries_asks_before_it_does(self) -> None:
+        """A call that needs one attempt is answered by `complete_retrying` as by `complete`, and nothing is asked."""
+        model, asked = self.make(), list[str]()
+        if not isinstance(model, RetryingModel):
+            pytest.skip("it sends each call once")
+        check_reply(model.complete_retrying(self.request(), lambda: asked.append("again")), model.price)
+        assert asked == []
 
     def test_a_request_is_not_changed(self) -> None:
         """It is what the cassette's key is made of, before and after."""

@@ -14,7 +14,9 @@ import pytest
 
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.models.protocol import Address, Message, Request, Sampling
-from mlesearch.models.recorded import RecordedModel, SingleFlight, Tape
+from mlesearch.models.recorded.cassette import Cassette
+from mlesearch.models.recorded.models import RecordedModel
+from mlesearch.models.recorded.single_flight import SingleFlight
 from mlesearch.storage.store import FORMS, open_store
 from mlesearch.types import Op
 from tests.support.toy_run import ToyModel, answer
@@ -47,12 +49,12 @@ def test_a_model_that_costs_nothing(benchmark) -> None:
 def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
     store, request = open_store(tmp_path / "store", form), _requests()
     made = RecordedModel(
-        ToyModel(keep=False, reply=lambda r: REPLY), Tape(store, "record", SingleFlight(tmp_path / "flights"))
+        ToyModel(keep=False, reply=lambda r: REPLY), Cassette(store, "record", SingleFlight(tmp_path / "flights"))
     )
     for _ in range(CALLS):
         made.complete(request())
     replayed = RecordedModel(
-        ToyModel(reply=lambda r: "never"), Tape(store, "replay", SingleFlight(tmp_path / "flights"))
+        ToyModel(reply=lambda r: "never"), Cassette(store, "replay", SingleFlight(tmp_path / "flights"))
     )
     reply = benchmark.pedantic(lambda: replayed.complete(request()), rounds=CALLS, warmup_rounds=20)
     assert reply.text == REPLY
@@ -64,8 +66,8 @@ def test_a_shared_budget(benchmark, tmp_path: Path) -> None:
     budget = SharedBudget(tmp_path / "budgets.db", SpendingCaps(10**15, 10**15))
 
     def pay() -> None:
-        budget.settle(budget.hold("cell", 1_000, 60.0), 10)
+        budget.settle(budget.reserve("cell", 1_000, 60.0), 10)
 
     benchmark.pedantic(pay, rounds=CALLS, warmup_rounds=20)
-    assert budget.account().held_nusd == 0
+    assert budget.account().reserved_nusd == 0
     budget.close()

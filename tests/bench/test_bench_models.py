@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
-from mlesearch.models.limits.gate import Shared
-from mlesearch.models.live import client
+from mlesearch.models.limits.place import CountersPlace
+from mlesearch.models.live import library
 from mlesearch.models.live import litellm as live
 from mlesearch.models.live.loop import background_loop
 from mlesearch.models.protocol import Address, Message, Request, Sampling
@@ -70,7 +70,7 @@ def server(case: Case) -> Iterator[str]:
 
 
 def _plain(url: str, case: Case) -> Callable[[], float]:
-    litellm = client.load_litellm()
+    litellm = library.load_litellm()
     sent: dict[str, Any] = {"model": "openai/x", "messages": [{"role": "user", "content": PROMPT}], "api_base": url}
 
     async def one() -> None:
@@ -101,7 +101,7 @@ def _ours(url: str, case: Case, ledger: Path | None, pool: ThreadPoolExecutor) -
         params["limits"] = {"requests_per_minute": 10**7, "tokens_per_minute": 10**12, "in_flight": 64}
     model = live.make("m", params)
     if ledger is not None:
-        model.share(Shared(ledger))
+        model.use_place(CountersPlace(ledger))
     request = Request((Message("user", PROMPT),), Sampling(), Address("r", 0, 0, Op.DRAFT), 1, 600.0)
 
     def in_turn(_thread: int) -> float:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.budgets.meter import Budget, Meter, Reservation
-from mlesearch.models.protocol import Price
+from mlesearch.budgets.meter import Budget, Meter
+from mlesearch.models.price import Price, WorstCase, worst_case
 from mlesearch.storage import codec
 from mlesearch.types import (
     Usage,
@@ -31,7 +31,7 @@ def test_the_reserve_is_kept_back():
 
 def test_calls_are_reserved_at_their_worst_case():
     m = Meter(Budget(tokens=1300))
-    r = m.worst_case(500, 300, None)
+    r = worst_case(500, 300, None)
     assert r.tokens == 500 + 64 + 300
     assert r.cost_nusd == 0
     assert m.reserve(r, 0)
@@ -45,15 +45,15 @@ def test_calls_are_reserved_at_their_worst_case():
 
 def test_the_worst_case_of_a_prompt_is_that_it_is_put_into_the_cache():
     dearer, cheaper = (Price(1.0, 2.0, 0.1, cache_write_usd_per_mtok=usd) for usd in (1.25, 0.5))
-    assert Meter.worst_case(936, 10, dearer).cost_nusd == 1000 * 1250 + 10 * 2000
-    assert Meter.worst_case(936, 10, cheaper).cost_nusd == 1000 * 1000 + 10 * 2000
+    assert worst_case(936, 10, dearer).cost_nusd == 1000 * 1250 + 10 * 2000
+    assert worst_case(936, 10, cheaper).cost_nusd == 1000 * 1000 + 10 * 2000
 
 
 def test_attempts_that_were_cut_off_are_spent_at_their_worst_case():
     m = Meter(Budget(cost_usd=1.0))
     assert m.settle(Usage(cost_nusd=100_000_000, lost_nusd=600_000_000)) == 100_000_000
     assert (m.spent_nusd, m.used(0), m.usage.cost_nusd) == (700_000_000, 0.7, 100_000_000)
-    assert not m.reserve(Reservation(0, 300_000_001), 0)
+    assert not m.reserve(WorstCase(0, 300_000_001), 0)
     assert codec.usage_from_json(codec.usage_to_json(m.usage + m.usage)).lost_nusd == 1_200_000_000
 
 
@@ -63,7 +63,7 @@ def test_dollars_are_kept_under_the_limit_for_any_sequence_of_calls():
         price = Price(3.0, 15.0)
         m = Meter(Budget(cost_usd=0.05))
         for prompt_bytes, max_tokens, share, unknown in calls:
-            r = m.worst_case(prompt_bytes, max_tokens, price)
+            r = worst_case(prompt_bytes, max_tokens, price)
             if m.reserve(r, 0):
                 m.release(r)
                 spent_in, spent_out = prompt_bytes, int(max_tokens * share)

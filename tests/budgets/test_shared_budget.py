@@ -25,9 +25,10 @@ from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetError, S
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.live import litellm as live
-from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, Price, RetriesExhausted
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import ContentFilter, EmbedReply, EmbedRequest, EmptyReply, RetriesExhausted
 from mlesearch.testing.openai_stub import Fault, OpenAIStub
-from mlesearch.types import ModelUnavailable, Usage
+from mlesearch.types import Usage
 from tests.support.counted_calls import REQUEST, Counting
 
 
@@ -38,13 +39,13 @@ def budget(tmp_path: Path) -> Iterator[SharedBudget]:
 
 
 def test_a_call_that_fits_no_more_is_refused_by_the_right_limit(budget: SharedBudget) -> None:
-    budget.settle(budget.hold("a", 500_000, 1), 400_000)
+    budget.settle(budget.reserve("a", 500_000, 1), 400_000)
     with pytest.raises(SharedBudgetSpent, match=r"budget.cell_usd: \$0.0004 of \$0.0006 of the cell a are spent"):
-        budget.hold("a", 201_000, 1)
-    budget.settle(budget.hold("b", 600_000, 1), 500_000)
+        budget.reserve("a", 201_000, 1)
+    budget.settle(budget.reserve("b", 600_000, 1), 500_000)
     with pytest.raises(SharedBudgetSpent, match=r"budget.study_usd: .* raise budget.study_usd and run again"):
-        budget.hold("c", 101_000, 1)
-    budget.settle(budget.hold("c", 100_000, 1), 100_000)
+        budget.reserve("c", 101_000, 1)
+    budget.settle(budget.reserve("c", 100_000, 1), 100_000)
     assert budget.account().spent_nusd == 1_000_000
     assert budget.account("b").spent_nusd == 500_000
 
@@ -56,20 +57,20 @@ def test_the_sum_never_passes_a_limit(tmp_path_factory: pytest.TempPathFactory, 
         for cell, worst, percent in calls:
             before = made.account(cell).spent_nusd, made.account().spent_nusd
             try:
-                hold = made.hold(cell, worst, 1)
+                hold = made.reserve(cell, worst, 1)
             except SharedBudgetSpent:
                 assert before[0] + worst > 600_000 or before[1] + worst > 1_000_000
                 continue
             made.settle(hold, worst * percent // 100)
             assert made.account(cell).spent_nusd <= 600_000
             assert made.account().spent_nusd <= 1_000_000
-            assert made.account().held_nusd == 0
+            assert made.account().reserved_nusd == 0
 
 
 def test_a_call_waits_for_others_to_settle(budget: SharedBudget) -> None:
-    first = budget.hold("a", 600_000, 60)
+    first = budget.reserve("a", 600_000, 60)
     got: list[int] = []
-    waiting = threading.Thread(target=lambda: got.append(budget.hold("b", 600_000, 60)))
+    waiting = threading.Thread(target=lambda: got.append(budget.reserve("b", 600_000, 60)))
     waiting.start()
     time.sleep(0.2)
     assert got == []
@@ -82,19 +83,19 @@ def test_a_killed_process_leaves_its_worst_case_behind(budget: SharedBudget, tmp
     code = f"""
 from pathlib import Path
 from mlesearch.budgets.shared import SpendingCaps, SharedBudget
-SharedBudget(Path({str(tmp_path / "b.db")!r}), SpendingCaps(1_000_000, 600_000)).hold("a", 300_000, 60)
+SharedBudget(Path({str(tmp_path / "b.db")!r}), SpendingCaps(1_000_000, 600_000)).reserve("a", 300_000, 60)
 print("held", flush=True)
 import time; time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    assert budget.account().held_nusd == 300_000
+    assert budget.account().reserved_nusd == 300_000
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     with pytest.raises(SharedBudgetSpent, match=r"\$0.0003 of them for calls that were cut off"):
-        budget.hold("a", 301_000, 1)
+        budget.reserve("a", 301_000, 1)
     assert budget.account("a") == budget.account("a").__class__(300_000, 300_000, 0)
 
 
@@ -106,7 +107,7 @@ budget, moments = SharedBudget(Path(sys.argv[1]), SpendingCaps(20_000, None)), r
 total = 0
 try:
     while True:
-        hold = budget.hold("a", 100, 60)
+        hold = budget.reserve("a", 100, 60)
         cost = moments.randrange(101)
         budget.settle(hold, cost)
         total += cost
@@ -138,16 +139,11 @@ def test_processes_spend_together_and_some_are_killed(tmp_path: Path) -> None:
         totals.append(max((int(line) for line in lines if line.endswith("\n")), default=0))
     with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(20_000, None))) as budget:
         with pytest.raises(SharedBudgetSpent):
-            budget.hold("a", 100, 1)
+            budget.reserve("a", 100, 1)
         account = budget.account()
     assert sum(totals) <= account.spent_nusd <= 20_000
     assert account.spent_nusd > 20_000 - 100
     assert account.spent_nusd - account.lost_nusd - sum(totals) <= 2 * 100  # settled, and killed before it was said
-
-
-def _cost(error: ModelUnavailable, usage: Usage) -> ModelUnavailable:
-    error.usage = usage
-    return error
 
 
 @pytest.mark.parametrize(
@@ -155,10 +151,10 @@ def _cost(error: ModelUnavailable, usage: Usage) -> ModelUnavailable:
     [
         (None, 700 + 300),
         (RetriesExhausted("down"), 0),
-        (_cost(RetriesExhausted("silent"), Usage(lost_nusd=5_000)), 5_000),
+        (RetriesExhausted("silent", Usage(lost_nusd=5_000)), 5_000),
         (ContentFilter("no"), 0),
-        (_cost(ContentFilter("no"), Usage(cost_nusd=300, lost_nusd=5_000)), 5_300),
-        (_cost(EmptyReply("nothing"), Usage(cost_nusd=None)), "worst"),
+        (ContentFilter("no", Usage(cost_nusd=300, lost_nusd=5_000)), 5_300),
+        (EmptyReply("nothing", Usage(cost_nusd=None)), "worst"),
         (CallCountersError("not sent"), 0),
         (ValueError("an answer that nobody understands"), "worst"),
         (KeyboardInterrupt(), "worst"),
@@ -244,7 +240,7 @@ def test_each_attempt_of_a_call_that_is_cut_off_fits_or_is_not_made(
             account = budget.account()
         assert min(cut, calls) * worst <= account.spent_nusd <= worst_cases * worst
         assert account.spent_nusd < (min(cut, calls) + 1) * worst
-        assert account.held_nusd == 0
+        assert account.reserved_nusd == 0
 
 
 def test_money_in_words() -> None:
@@ -258,7 +254,7 @@ def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path)
         if full[0]:
             raise OSError(28, "No space left on device")
 
-    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None), told=told)) as budget:
+    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None), on_change=told)) as budget:
         model = PaidModel(Counting(None), budget, "a")  # type: ignore[arg-type]
         assert model.complete(REQUEST).text == "reply 1"
         for _ in range(2):
@@ -271,7 +267,7 @@ def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path)
 
 def test_a_hold_stays_where_the_database_is_lost_during_a_call(tmp_path: Path) -> None:
     with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None))) as budget:
-        hold = budget.hold("a", 700, 60)
+        hold = budget.reserve("a", 700, 60)
         with closing(sqlite3.connect(tmp_path / "b.db")) as db:
             db.execute("ALTER TABLE cells RENAME TO gone")
         budget.settle(hold, 5)

@@ -10,8 +10,9 @@ import pytest
 from mlesearch.cli import models as checking
 from mlesearch.config import compose
 from mlesearch.config.settings import ModelSettings
-from mlesearch.models.price_map import map_price
-from mlesearch.models.protocol import Model, Price
+from mlesearch.models.live.price_map import map_price
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Model
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Fault, OpenAIStub
 from mlesearch.types import ConfigError
@@ -85,7 +86,7 @@ def test_a_model_that_retires_is_warned_of() -> None:
 
 
 def test_the_map_s_own_date_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlesearch.models.price_map.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
+    monkeypatch.setattr("mlesearch.models.live.price_map.map_entry", lambda _id: {"deprecation_date": "2026-11-05"})
     m = ModelSettings("x", "litellm", params={"model": "gpt-5"}, retires="2027-01-01")
     assert "retired on 2026-11-05, in 4 days" in checking.retirement(m, TODAY)
 

@@ -6,13 +6,13 @@ import datetime
 
 import pytest
 
-from mlesearch.budgets.meter import Meter
 from mlesearch.config import compose
 from mlesearch.config.settings import ModelSettings
-from mlesearch.models.live.client import load_litellm
-from mlesearch.models.params import read_live
-from mlesearch.models.price_map import map_cost_nusd, map_entry, map_price, map_version
-from mlesearch.models.protocol import Address, Message, Price, Request, Sampling
+from mlesearch.models.live.library import load_litellm
+from mlesearch.models.live.params import read_live
+from mlesearch.models.live.price_map import map_cost_nusd, map_entry, map_price, map_version
+from mlesearch.models.price import Price, PriceTier, worst_case
+from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from mlesearch.types import ConfigError, Op
@@ -59,7 +59,7 @@ def test_every_file_can_be_asked_for_by_its_name() -> None:
 
 
 def test_long_prompts_have_their_own_price() -> None:
-    price = Price(1.0, 2.0, 0.1, 1000, 10.0, 20.0, 0.5)
+    price = Price(1.0, 2.0, 0.1, tiers=(PriceTier(10.0, 20.0, 0.5, above_tokens=1000),))
     assert price.cost_nusd(1000, 10, 100) == 900 * 1000 + 100 * 100 + 10 * 2000
     assert price.cost_nusd(1001, 10, 100) == 901 * 10_000 + 100 * 500 + 10 * 20_000
     given = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2, "cached_usd_per_mtok": 0.1}
@@ -102,4 +102,4 @@ def test_a_call_with_a_cache_costs_what_the_map_reckons(
     told = {"prompt_tokens": prompt, "completion_tokens": 10, "prompt_tokens_details": details}
     response = load_litellm().ModelResponse(model=id, usage=told)
     assert usage.cost_nusd == map_cost_nusd(response, id)
-    assert usage.cost_nusd <= Meter.worst_case(prompt, 10, read_live(m.name, m.params).price).cost_nusd
+    assert usage.cost_nusd <= worst_case(prompt, 10, read_live(m.name, m.params).price).cost_nusd

@@ -49,7 +49,7 @@ def resources() -> Iterator[ProcessResources]:
 def spend(resources: ProcessResources, s: Settings, usd_: float) -> None:
     made = resources.shared_budget(s)
     assert made is not None
-    made.settle(made.hold("m/greedy/base", round(usd_ * 1e9), 1), round(usd_ * 1e9))
+    made.settle(made.reserve("m/greedy/base", round(usd_ * 1e9), 1), round(usd_ * 1e9))
 
 
 def test_a_launch_without_a_limit_is_counted_where_an_earlier_one_had_one(

@@ -11,7 +11,8 @@ from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.proposals import BadProposal
 from mlesearch.engine.strategy_fold import ReplayMismatch
-from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, Price, RetriesExhausted
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import AuthFailed, ContentFilter, ContextOverflow, EmptyReply, RetriesExhausted
 from mlesearch.storage.files import read_lines
 from mlesearch.types import (
     Direction,

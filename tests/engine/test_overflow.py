@@ -17,9 +17,8 @@ def test_what_others_found_meanwhile_is_not_in_the_shorter_prompt(tmp_path):
     def overflow(request):
         if (request.address.proposal, request.address.op, request.address.attempt) != (4, Op.DRAFT, 0):
             return None
-        error = ContextOverflow("too long")
-        error.usage = Usage(service_us=1_000_000)  # the other worker's program ends, and scores best, before that
-        return error
+        usage = Usage(service_us=1_000_000)  # the other worker's program ends, and scores best, before that
+        return ContextOverflow("too long", usage)
 
     model = ToyModel(fail=overflow)
     toy_run.run(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.config.build import proposal_rng
+from mlesearch.engine.randomness import proposal_rng
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1))

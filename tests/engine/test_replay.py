@@ -20,7 +20,7 @@ from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts, Revalidate, RunStatus
 from mlesearch.engine.replay import Recording, ReplayDiffers
 from mlesearch.models.protocol import Reply, Request
-from mlesearch.models.recorded import prompt_digest
+from mlesearch.models.recorded.keys import prompt_digest
 from mlesearch.sandbox.protocol import Job, Slot
 from mlesearch.storage.journal import read
 from mlesearch.types import ExecResult, ModelUnavailable

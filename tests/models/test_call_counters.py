@@ -21,7 +21,7 @@ from tests.support.call_limits import Clock, busiest, moved_clock
 
 
 def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | None = None) -> Admitted | Wait | Refused:
-    return counters.admit("key", "model", caps, tokens, ticket, 30.0)
+    return counters.reserve("key", "model", caps, tokens, ticket, 30.0)
 
 
 # windows
@@ -142,8 +142,8 @@ def test_a_call_keeps_to_all_limits_of_its_key_whichever_model_declares_them(clo
         assert isinstance(wait, Wait)
         assert "requests a minute" in wait.why
         assert wait.ticket is not None
-        counters.leave(wait.ticket)
-    assert isinstance(counters.admit("another key", "model", Caps(), 1, None, 30.0), Admitted)
+        counters.release(wait.ticket)
+    assert isinstance(counters.reserve("another key", "model", Caps(), 1, None, 30.0), Admitted)
     assert counters.totals("another key") == (0, 0)
     clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
     assert isinstance(admit(counters, Caps(), 4), Admitted)
@@ -186,8 +186,8 @@ def test_one_statement_decides_as_all_of_them_do(events, declares) -> None:
             elif kind == "ask":
                 model, n, tokens = how
                 asked = ("key", model, declares[n], tokens)
-                said = quick.admit_at_once(*asked, 9.0) or quick.admit(*asked, None, 9.0)
-                meant = thorough.admit(*asked, None, 9.0)
+                said = quick.reserve_at_once(*asked, 9.0) or quick.reserve(*asked, None, 9.0)
+                meant = thorough.reserve(*asked, None, 9.0)
                 assert type(said) is type(meant)
                 if isinstance(said, Admitted) and isinstance(meant, Admitted):
                     assert (said.call is None) == (meant.call is None)
@@ -203,8 +203,8 @@ def test_one_statement_decides_as_all_of_them_do(events, declares) -> None:
                 thorough.settle(other, how[1])
             elif kind == "give up" and tickets:
                 one, other = tickets.pop(how[0] % len(tickets))
-                quick.leave(one)
-                thorough.leave(other)
+                quick.release(one)
+                thorough.release(other)
             elif kind == "fail":
                 quick.failed(how[0], clock.now_s, how[1])
                 thorough.failed(how[0], clock.now_s, how[1])
@@ -225,10 +225,10 @@ def test_calls_that_ask_together_are_answered_as_one_after_the_other(caps, befor
     for counters in (together, in_turn):
         assert isinstance(admit(counters, caps), Admitted)
         for each in before:
-            counters.admit_at_once("key", "model", caps, each, 30.0)
+            counters.reserve_at_once("key", "model", caps, each, 30.0)
     asking = [counters_module._Entering("key", "model", caps, each, 30.0) for each in tokens]
     together._do_together(asking)
-    one_by_one = [in_turn.admit_at_once("key", "model", caps, each, 30.0) for each in tokens]
+    one_by_one = [in_turn.reserve_at_once("key", "model", caps, each, 30.0) for each in tokens]
     assert [call.admitted is None for call in asking] == [answer is None for answer in one_by_one]
     ids = [call.admitted.call for call in asking if call.admitted is not None]
     assert ids == [answer.call for answer in one_by_one if answer is not None]
@@ -244,7 +244,7 @@ def test_nothing_goes_at_once_past_a_limit_or_one_that_waits_for_it(clock: Clock
     counters, caps = CallCounters(None), Caps(requests=3, tokens=100)
 
     def at_once(own: Caps, tokens: int) -> Admitted | None:
-        return counters.admit_at_once("key", "model", own, tokens, 600.0)
+        return counters.reserve_at_once("key", "model", own, tokens, 600.0)
 
     assert at_once(Caps(), 60) == Admitted(None, clock.now_s)
     assert at_once(caps, 60) is None  # its limits are not declared yet
@@ -254,7 +254,7 @@ def test_nothing_goes_at_once_past_a_limit_or_one_that_waits_for_it(clock: Clock
     assert isinstance(waiting, Wait)
     assert waiting.ticket is not None
     assert at_once(caps, 5) is None  # it would fit, but the large one would wait for ever behind such
-    counters.leave(waiting.ticket)
+    counters.release(waiting.ticket)
     assert at_once(caps, 5) == Admitted(3, clock.now_s)
     assert at_once(caps, 5) is None
     clock.now_s += 60 + MARGIN_S - 2 * SLOT_S
@@ -267,11 +267,11 @@ def test_minutes_of_calls_keep_to_their_windows_and_leave_nothing_behind(clock: 
     counters, caps = CallCounters(None), Caps(requests=100, tokens=900)
     times: list[float] = []
     while clock.now_s < 1_300.0:
-        answer = counters.admit_at_once("key", "model", caps, 7, 30.0) or admit(counters, caps, 7)
+        answer = counters.reserve_at_once("key", "model", caps, 7, 30.0) or admit(counters, caps, 7)
         if isinstance(answer, Admitted):
             times.append(clock.now_s)
         elif isinstance(answer, Wait) and answer.ticket is not None:
-            counters.leave(answer.ticket)
+            counters.release(answer.ticket)
         clock.now_s += 0.55
     assert 390 < len(times) <= 500
     assert busiest(times, [1] * len(times), 60.0) == 100
@@ -283,7 +283,7 @@ def test_minutes_of_calls_keep_to_their_windows_and_leave_nothing_behind(clock: 
 
 def test_a_call_that_takes_longer_than_a_window_counts_with_what_it_used(clock: Clock) -> None:
     counters, caps = CallCounters(None), Caps(requests=9)
-    first = counters.admit("key", "model", caps, 1000, None, 600.0)
+    first = counters.reserve("key", "model", caps, 1000, None, 600.0)
     clock.now_s += 100.0
     assert isinstance(admit(counters, caps, 7), Admitted)
     assert counters.totals("key") == (2, 1007)
@@ -299,9 +299,9 @@ def test_one_that_waited_and_died_holds_up_nothing(clock: Clock) -> None:
     counters, caps = CallCounters(None), Caps(tokens=100)
     assert isinstance(admit(counters, caps, 60), Admitted)
     assert isinstance(admit(counters, caps, 90), Wait)
-    assert counters.admit_at_once("key", "model", caps, 5, 30.0) is None
+    assert counters.reserve_at_once("key", "model", caps, 5, 30.0) is None
     clock.now_s += SILENT_S + 0.1
-    assert counters.admit_at_once("key", "model", caps, 5, 30.0) is not None
+    assert counters.reserve_at_once("key", "model", caps, 5, 30.0) is not None
     counters.reset_breakers()
     with counters._database.reading() as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)
@@ -335,15 +335,15 @@ def test_what_other_processes_learn_is_heard_of_soon(clock: Clock, tmp_path: Pat
     ours, theirs = CallCounters(tmp_path / "limits.db"), CallCounters(tmp_path / "limits.db")
 
     def ask() -> Admitted | None:
-        return ours.admit_at_once("key", "model", Caps(), 1, 30.0)
+        return ours.reserve_at_once("key", "model", Caps(), 1, 30.0)
 
     assert ask() == Admitted(None, clock.now_s)
     theirs.failed("model", clock.now_s, 5.0)
     clock.now_s += 0.001 + counters_module.KNOWN_S
     assert ask() is None
-    assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) is None
+    assert theirs.reserve_at_once("key", "model", Caps(), 1, 30.0) is None
     theirs.succeeded("key", "model")
-    assert theirs.admit_at_once("key", "model", Caps(), 1, 30.0) == Admitted(None, clock.now_s)
+    assert theirs.reserve_at_once("key", "model", Caps(), 1, 30.0) == Admitted(None, clock.now_s)
     clock.now_s += 0.001 + counters_module.KNOWN_S
     assert ask() == Admitted(None, clock.now_s)
     assert isinstance(admit(theirs, Caps(requests=1)), Admitted)
@@ -366,7 +366,7 @@ def test_a_call_that_waited_for_the_database_counts_from_then_on(tmp_path: Path)
     timer = threading.Timer(0.5, lambda: other.execute("COMMIT"))
     timer.start()
     asked_at = time.monotonic()
-    answer = counters.admit_at_once("key", "model", caps, 7, 30.0)
+    answer = counters.reserve_at_once("key", "model", caps, 7, 30.0)
     timer.join()
     assert answer is not None
     assert answer.call is not None
@@ -396,10 +396,10 @@ def test_a_call_whose_thread_is_interrupted_takes_no_place(when: str, monkeypatc
 
     monkeypatch.setattr(counters._together, "do", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        counters.admit_at_once("key", "model", caps, 9, 600.0)
+        counters.reserve_at_once("key", "model", caps, 9, 600.0)
     monkeypatch.undo()
-    assert isinstance(counters.admit_at_once("key", "model", caps, 1, 600.0), Admitted)
-    assert counters.admit_at_once("key", "model", caps, 1, 600.0) is None
+    assert isinstance(counters.reserve_at_once("key", "model", caps, 1, 600.0), Admitted)
+    assert counters.reserve_at_once("key", "model", caps, 1, 600.0) is None
 
 
 # failing models
@@ -411,7 +411,7 @@ def test_a_model_that_fails_is_left_alone_and_tried_by_one_call(clock: Clock) ->
         at = admit(counters, Caps())
         assert isinstance(at, Admitted), n
         counters.failed("model", at.at, None)
-    assert isinstance(counters.admit("key", "another model", Caps(), 1, None, 30.0), Admitted)
+    assert isinstance(counters.reserve("key", "another model", Caps(), 1, None, 30.0), Admitted)
     cool_off_s = COOL_OFF_S
     for _ in range(8):
         wait = admit(counters, Caps())
@@ -461,13 +461,13 @@ def test_a_call_whose_model_begins_to_fail_gives_its_turn_up(clock: Clock) -> No
     assert isinstance(admit(counters, caps), Admitted)
     first = admit(counters, caps)
     assert isinstance(first, Wait)
-    behind = counters.admit("key", "healthy", caps, 1, None, 30.0)
+    behind = counters.reserve("key", "healthy", caps, 1, None, 30.0)
     assert isinstance(behind, Wait)
     counters.failed("model", clock.now_s, 90.0)
     paused = admit(counters, caps, ticket=first.ticket)
     assert isinstance(paused, Wait)
     assert (paused.seconds, paused.ticket) == (90.0, None)
     clock.now_s += 60 + MARGIN_S + 2 * SLOT_S
-    assert isinstance(counters.admit("key", "healthy", caps, 1, behind.ticket, 30.0), Admitted)
+    assert isinstance(counters.reserve("key", "healthy", caps, 1, behind.ticket, 30.0), Admitted)
     with counters._database.reading() as db:
         assert db.execute("SELECT count(*) FROM queue").fetchone() == (0,)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     ContentFilter,
     ContextOverflow,
     EmptyReply,
     Model,
-    Price,
     Reply,
     Request,
     RetriesExhausted,

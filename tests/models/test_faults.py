@@ -13,7 +13,7 @@ from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunEnd
 from mlesearch.engine.trial import Role
-from mlesearch.models.live import client
+from mlesearch.models.live import library
 from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import (
     AuthFailed,
@@ -109,7 +109,7 @@ def test_the_table_covers_every_fault() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    client.warm_up(client.load_litellm(), "openai/stub-model", "acompletion")
+    library.warm_up(library.load_litellm(), "openai/stub-model", "acompletion")
 
 
 def _run(folder: Path, stub: OpenAIStub, *, tries: int = TRIES, attempt_s: float = 10.0) -> RunEnd:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.models.attempt import Failure, Success
 from mlesearch.models.limits.breakers import COOL_OFF_S, REFUSED_S, TRIP
 from mlesearch.models.limits.counters import CallCountersError
-from mlesearch.models.limits.gate import ALONE, Channel, Gate, Pass, Shared, file_system_of, gate, part_of, share
+from mlesearch.models.limits.gate import Channel, Gate, Pass, gate
+from mlesearch.models.limits.place import THIS_PROCESS, CountersPlace, part_of, place_of
 from mlesearch.models.limits.windows import Caps, Wait
-from mlesearch.models.params import read_live
+from mlesearch.models.live.params import read_live
 from mlesearch.models.protocol import AuthFailed, ContextOverflow, QuotaExhausted, RetriesExhausted
-from mlesearch.models.retry import Failure, Success
+from mlesearch.storage.file_systems import file_system_of
 from mlesearch.types import ConfigError
 from tests.support.call_limits import Clock
 
@@ -38,20 +40,21 @@ def _open_breaker(standing: Gate, channel: Channel, clock: Clock) -> Pass:
     clock.now_s += COOL_OFF_S
     trying = standing.enter(channel, 1, 1.0, 600.0)
     assert isinstance(trying, Pass)
-    assert isinstance(standing.counters.admit(channel.bucket, channel.model, channel.caps, 1, 1, 600.0), Wait)
+    assert isinstance(standing.counters.reserve(channel.bucket, channel.model, channel.caps, 1, 1, 600.0), Wait)
     return trying
 
 
 @pytest.mark.parametrize("result", [None, Failure(ContextOverflow, False, "the prompt is too long"), REFUSED])
 def test_a_try_that_says_nothing_of_the_model_holds_nobody(clock: Clock, result: Failure | None) -> None:
-    standing, channel = Gate(ALONE), Channel("key", "model")
+    standing, channel = Gate(THIS_PROCESS), Channel("key", "model")
     standing.leave(_open_breaker(standing, channel, clock), 0, result)
     assert isinstance(standing.enter(channel, 1, 1.0, 600.0), Pass)
 
 
 def test_a_refused_key_answers_for_all_calls_of_a_study_for_a_while(clock: Clock, tmp_path: Path) -> None:
     channel = Channel("KEY", "model")
-    ours, theirs, alone = Gate(Shared(tmp_path / "l.db")), Gate(Shared(tmp_path / "l.db")), Gate(ALONE)
+    place = CountersPlace(tmp_path / "l.db")
+    ours, theirs, alone = Gate(place), Gate(place), Gate(THIS_PROCESS)
     for standing in (ours, alone):
         entered = standing.enter(channel, 1, 1.0, 1.0)
         assert isinstance(entered, Pass)
@@ -74,7 +77,7 @@ def test_a_refused_key_answers_for_all_calls_of_a_study_for_a_while(clock: Clock
 
 
 def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
-    standing, channel = Gate(ALONE), Channel("key", "model", Caps(requests=1))
+    standing, channel = Gate(THIS_PROCESS), Channel("key", "model", Caps(requests=1))
     assert isinstance(standing.enter(channel, 1, 1.0, 1.0), Pass)
     said = standing.enter(channel, 1, 0.1, 1.0)
     assert isinstance(said, Failure)
@@ -87,7 +90,7 @@ def test_a_wait_ends_at_the_deadline_and_gives_the_turn_up() -> None:
 @pytest.mark.parametrize("limits", [Caps(requests=100), Caps()], ids=["own limits", "those of its key"])
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_model_that_fails_holds_up_no_other_of_its_key(processes: int, limits: Caps, tmp_path: Path) -> None:
-    gates = [Gate(Shared(tmp_path / "limits.db")) for _ in range(processes)]
+    gates = [Gate(CountersPlace(tmp_path / "limits.db")) for _ in range(processes)]
     failing, healthy = Channel("key", "failing", limits), Channel("key", "healthy", Caps(requests=100))
     assert isinstance(gates[0].enter(healthy, 1, 1.0, 1.0), Pass)
     gates[0].counters.failed(failing.model, time.monotonic(), 60.0)  # it asks for a pause of a minute
@@ -105,7 +108,7 @@ def test_a_model_that_fails_holds_up_no_other_of_its_key(processes: int, limits:
 
 def test_a_model_that_comes_back_takes_its_place_among_the_others() -> None:
     """Many calls of a healthy model under a limit: one whose model was paused for a moment goes all the same."""
-    standing, caps = Gate(ALONE), Caps(requests=10, in_flight=2, window_s=0.5)
+    standing, caps = Gate(THIS_PROCESS), Caps(requests=10, in_flight=2, window_s=0.5)
     paused, healthy = Channel("key", "paused", caps), Channel("key", "healthy", caps)
     standing.counters.failed(paused.model, time.monotonic(), 0.5)
     done: list[str] = []
@@ -124,7 +127,7 @@ def test_a_model_that_comes_back_takes_its_place_among_the_others() -> None:
 
 
 def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
-    standing, free = Gate(ALONE), Channel("key", "without")
+    standing, free = Gate(THIS_PROCESS), Channel("key", "without")
     for _ in range(3):
         assert isinstance(standing.enter(free, 1, 1.0, 1.0), Pass)
     assert standing.counters.totals("key") == (0, 0)
@@ -140,7 +143,7 @@ def test_a_model_without_limits_waits_for_those_of_its_key() -> None:
 
 
 def test_a_call_that_ends_lets_the_next_one_in() -> None:
-    standing, channel = Gate(ALONE), Channel("key", "model", Caps(in_flight=2))
+    standing, channel = Gate(THIS_PROCESS), Channel("key", "model", Caps(in_flight=2))
     at_once, most, lock = 0, 0, threading.Lock()
 
     def call(_n: int) -> None:
@@ -165,13 +168,14 @@ def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from mlesearch.models.limits.gate import Gate, Channel, Shared\n"
+        "from mlesearch.models.limits.gate import Gate, Channel\n"
+        "from mlesearch.models.limits.place import CountersPlace\n"
         "from mlesearch.models.limits.windows import Caps\n"
-        f"Gate(Shared(Path({str(path)!r}))).enter(Channel('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
+        f"Gate(CountersPlace(Path({str(path)!r}))).enter(Channel('key', 'm', Caps(in_flight=1)), 1, 1.0, 600.0)\n"
         "os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
-    standing = Gate(Shared(path))
+    standing = Gate(CountersPlace(path))
     assert isinstance(standing.enter(Channel("key", "m", Caps(in_flight=1)), 1, 5.0, 600.0), Pass)
     assert isinstance(standing.enter(Channel("key", "m", Caps(in_flight=1)), 1, 0.1, 600.0), Failure)
     assert standing.counters.totals("key") == (2, 2)
@@ -179,7 +183,7 @@ def test_a_killed_process_gives_its_place_back(tmp_path: Path) -> None:
 
 
 def test_a_fork_has_a_gate_of_its_own(tmp_path: Path) -> None:
-    shared = Shared(tmp_path / "limits.db")
+    shared = CountersPlace(tmp_path / "limits.db")
     channel = Channel("key", "m", Caps(in_flight=8))
     mine = gate(shared)
     assert mine is gate(shared)
@@ -200,26 +204,26 @@ def test_a_database_that_can_not_be_used_is_named(tmp_path: Path) -> None:
     path = tmp_path / "limits.db"
     path.write_bytes(b"no database" * 100)
     with pytest.raises(CallCountersError, match=r"limits\.db can't be used"):
-        Gate(Shared(path)).enter(Channel("key", "m"), 1, 1.0, 1.0)
+        Gate(CountersPlace(path)).enter(Channel("key", "m"), 1, 1.0, 1.0)
 
 
 # where it lies
 
 
 def test_on_a_network_file_system_nothing_is_shared(tmp_path: Path) -> None:
-    assert share(tmp_path, None) == Shared(tmp_path / "limits.db")
-    assert share(tmp_path, None, network=True, limited=False) == ALONE
+    assert place_of(tmp_path, None) == CountersPlace(tmp_path / "limits.db")
+    assert place_of(tmp_path, None, network=True, limited=False) == THIS_PROCESS
     with pytest.raises(ConfigError, match=r"limits\.partition: .* network file system") as caught:
-        share(tmp_path, None, network=True)
+        place_of(tmp_path, None, network=True)
     assert "\n" not in str(caught.value)
-    apart = share(tmp_path, 4, network=True)
+    apart = place_of(tmp_path, 4, network=True)
     assert apart.parts == 4
     assert apart.path is not None
     assert not apart.path.is_relative_to(tmp_path)
-    assert apart == share(tmp_path, 4)
-    assert apart != share(tmp_path / "other", 4)
+    assert apart == place_of(tmp_path, 4)
+    assert apart != place_of(tmp_path / "other", 4)
     with pytest.raises(ConfigError, match=r"limits\.partition: 0; at least 1"):
-        share(tmp_path, 0)
+        place_of(tmp_path, 0)
 
 
 def test_the_parts_together_keep_to_the_limits() -> None:

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlesearch.models import price_map
-from mlesearch.models.live import client
+from mlesearch.models.live import library, price_map
 from mlesearch.models.live import litellm as live
 from mlesearch.models.live.loop import MAX_IN_FLIGHT
+from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -23,7 +23,6 @@ from mlesearch.models.protocol import (
     EmptyReply,
     FatalModelError,
     Message,
-    Price,
     QuotaExhausted,
     Request,
     RetriesExhausted,
@@ -261,7 +260,7 @@ def test_no_deadline_is_too_long(stub: OpenAIStub) -> None:
 
 def test_no_global_flag_is_set_for_dropping(stub: OpenAIStub) -> None:
     model(stub).complete(request())
-    assert not client.load_litellm().drop_params
+    assert not library.load_litellm().drop_params
 
 
 def test_declared_sampling_fills_what_a_request_leaves_open(stub: OpenAIStub) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlesearch.models.embed import LitellmEmbedder, make_embedder
+from mlesearch.models.embed import make_embedder
+from mlesearch.models.live.embedder import LitellmEmbedder
 from mlesearch.models.protocol import (
     AuthFailed,
     EmbedRequest,

@@ -16,24 +16,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlesearch.models.attempt import Failure, Success
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.live import loop as loop_module
 from mlesearch.models.live.errors import classify, clean, retry_after_s
+from mlesearch.models.live.keys import Key, provider_of
 from mlesearch.models.live.loop import BackgroundLoop, background_loop
-from mlesearch.models.params import Key, provider_of, read_live
+from mlesearch.models.live.params import read_live
+from mlesearch.models.live.retry import Backoff, persist
+from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
     ContentFilter,
     ContextOverflow,
     FatalModelError,
-    Price,
     QuotaExhausted,
     RetriesExhausted,
 )
 from mlesearch.models.registry import make_model
-from mlesearch.models.retry import Backoff, Failure, Success, persist
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, Usage
 
 FULL = {
     "model": "openai/local-model",
@@ -293,10 +295,41 @@ def test_persist_counts_only_the_last_attempt_as_service(monkeypatch: pytest.Mon
         clock.now_ns += 2_000_000_000
         return results.pop(0)
 
-    success, wait_us = persist(attempt, owner="m", deadline_s=100.0, max_retries=2, backoff=Backoff(1.0, 8.0))
-    assert success.value == "done"
+    success, wait_us, lost_nusd = persist(
+        attempt, owner="m", deadline_s=100.0, max_retries=2, backoff=Backoff(1.0, 8.0)
+    )
+    assert (success.value, lost_nusd) == ("done", 0)
     assert clock.slept[0] >= 5.0
     assert wait_us == pytest.approx(4_000_000 + sum(clock.slept) * 1e6, abs=2)
+
+
+def test_persist_asks_before_a_try_that_follows_one_which_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    Sleeper(monkeypatch)
+    busy, cut = (Failure(RetriesExhausted, True, "busy", cut_off=cut_off) for cut_off in (False, True))
+    script: list[Success[str] | Failure] = [cut, busy, cut, cut, Success("done", 1)]
+    happened: list[str] = []
+
+    def attempt(left_s: float) -> Success[str] | Failure:
+        happened.append("try")
+        return script.pop(0)
+
+    def call(max_retries: int) -> tuple[Success[str], int, int]:
+        return persist(
+            attempt,
+            owner="m",
+            deadline_s=1e6,
+            max_retries=max_retries,
+            backoff=Backoff(0.0, 0.0),
+            worst_nusd=7,
+            before_retry=lambda: happened.append("ask"),
+        )
+
+    assert call(4)[2] == 3 * 7
+    assert happened == ["try", "ask", "try", "try", "ask", "try", "ask", "try"]
+    script[:] = [cut, cut]
+    with pytest.raises(RetriesExhausted) as raised:
+        call(1)
+    assert raised.value.usage == Usage(lost_nusd=2 * 7)
 
 
 def test_persist_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

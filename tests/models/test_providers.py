@@ -7,9 +7,9 @@ import importlib
 import pytest
 
 from mlesearch.models.embed import make_embedder
-from mlesearch.models.live import client
+from mlesearch.models.live import client, library
 from mlesearch.models.live import litellm as live
-from mlesearch.models.params import KEY_VARIABLES, KEYLESS
+from mlesearch.models.live.keys import KEY_VARIABLES, KEYLESS
 from mlesearch.models.protocol import (
     Address,
     AuthFailed,
@@ -76,7 +76,7 @@ def test_an_attempt_to_embed_is_one_request(provider: str) -> None:
 
 def test_retries_of_others_in_this_process_are_left_alone() -> None:
     """Somebody who has a client of the same kind keeps what it was made with."""
-    client.load_litellm()
+    library.load_litellm()
     openai = importlib.import_module("openai")
     with OpenAIStub() as stub:
         stub.faults += [Fault.SERVER_ERROR, None]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.models.protocol import Address, EmptyReply, Message, Price, Reply, Request, Sampling
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Address, EmptyReply, Message, Reply, Request, Sampling
 from mlesearch.models.registry import make_model
 from mlesearch.models.scripted import ScriptedModel
 from mlesearch.types import ConfigError, ModelUnavailable, Op, Usage

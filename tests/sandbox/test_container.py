@@ -47,7 +47,7 @@ def in_a_container(*words: str, timeout_s: float = 240) -> str:
 
 def contract(expression: str, timeout_s: float = 240) -> str:
     """Tests of the local rung, in a container; the last line of pytest's output."""
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests/test_sandbox_local.py")
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests/sandbox/test_local.py")
     return in_a_container(*words, "-k", expression, timeout_s=timeout_s).strip().splitlines()[-1]
 
 
@@ -80,5 +80,5 @@ def test_the_whole_contract_inside_a_container():
 
 
 def test_unsafe_inside_a_container():
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_sandbox_ladder.py", "-k", "unsafe")
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/sandbox/test_ladder.py", "-k", "unsafe")
     assert in_a_container(*words).strip().splitlines()[-1].startswith("2 passed, 1 skipped")

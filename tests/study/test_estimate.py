@@ -12,7 +12,7 @@ from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
-from mlesearch.models.protocol import Price
+from mlesearch.models.price import Price
 from mlesearch.study.estimate import Estimate, estimate
 from mlesearch.study.profiles import DEFAULT, PastRuns, Profile
 

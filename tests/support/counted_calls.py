@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlesearch.models.protocol import (
-    Address,
-    Message,
-    Price,
-    Reply,
-    Request,
-    Sampling,
-)
-from mlesearch.models.recorded import SingleFlight, Tape
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
+from mlesearch.models.recorded.cassette import Cassette
+from mlesearch.models.recorded.single_flight import SingleFlight
 from mlesearch.storage.store import Store
 from mlesearch.types import ModelUnavailable, Op, Usage
 
@@ -49,5 +44,5 @@ class Counting:
         return Reply(f"reply {self.calls}", "length", USAGE, "c-1-0613", ("top_p",))
 
 
-def tape(store: Store, mode: str, tmp_path: Path) -> Tape:
-    return Tape(store, mode, SingleFlight(tmp_path / "flights"))
+def cassette(store: Store, mode: str, tmp_path: Path) -> Cassette:
+    return Cassette(store, mode, SingleFlight(tmp_path / "flights"))

@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from mlesearch.models.limits.gate import Shared
+from mlesearch.models.limits.place import CountersPlace
 from mlesearch.models.live.litellm import LitellmModel, make
 from mlesearch.models.protocol import Address, Message, Request, Sampling
 from mlesearch.types import ModelUnavailable, Op
@@ -29,7 +29,7 @@ def main(url: str, counters: str, threads: int, calls: int, limits: str) -> None
     params = {"model": "openai/x", "api_base": url, "limits": json.loads(limits), "timeout_s": 60}
     model = make("m", {**params, "price": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}, "max_retries": 0})
     assert isinstance(model, LitellmModel)
-    model.share(Shared(Path(counters)))
+    model.use_place(CountersPlace(Path(counters)))
     lock = threading.Lock()
     counts: Counter[str] = Counter()
     marks: list[dict[str, int]] = []

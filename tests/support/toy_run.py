@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.build import proposal_rng
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts, Execution, RunEnd
+from mlesearch.engine.randomness import proposal_rng
 from mlesearch.engine.trial import Role, RunContext
 from mlesearch.models.embed import make_embedder
-from mlesearch.models.protocol import Message, Price, Reply, Request, Sampling
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Message, Reply, Request, Sampling
 from mlesearch.operators import make as make_operators
 from mlesearch.operators.base import Brief, Resources
 from mlesearch.optimizers.base import Factory, factory

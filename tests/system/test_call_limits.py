@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlesearch.models.limits.counters import CallCounters
-from mlesearch.models.limits.gate import share
+from mlesearch.models.limits.place import place_of
 from mlesearch.models.live.client import endpoint_bucket
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
@@ -31,7 +31,7 @@ def test_a_study_on_a_network_file_system_holds_no_database(tmp_path: Path) -> N
         assert done.returncode == 0, done.stderr
         calls, bucket = stub.calls, endpoint_bucket(stub.base_url)
     assert list(tmp_path.rglob("*.db*")) == []
-    place = share(tmp_path / "studies/main", 2)
+    place = place_of(tmp_path / "studies/main", 2)
     assert place.path is not None
     counters = CallCounters(place.path)
     assert counters.totals(bucket)[0] == calls > 0

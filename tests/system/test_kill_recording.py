@@ -43,7 +43,7 @@ import json, os, sys
 from mlesearch.cli import commands, launches
 from mlesearch.analysis import report
 from mlesearch.cli.main import main
-from mlesearch.models.live.client import ENVIRONMENT
+from mlesearch.models.live.library import ENVIRONMENT
 os.environ.update(ENVIRONMENT)
 import hydra, litellm
 print("ready", flush=True)
@@ -175,7 +175,7 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
             code = zygote.ended()
             with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as budget:
                 account = budget.account()
-            assert paying.nusd <= account.spent_nusd + account.held_nusd <= limit_usd * 1e9
+            assert paying.nusd <= account.spent_nusd + account.reserved_nusd <= limit_usd * 1e9
             if code == 1:
                 said = (tmp_path / "out.txt").read_text()
                 assert "stopped: budget.study_usd: $" in said[-2000:]

@@ -30,8 +30,7 @@ import importlib.abc, socket, sys
 class Guard(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("litellm", "hydra") or name in (
-            "mlesearch.sandbox.rungs.local", "mlesearch.sandbox.inside.supervisor",
-            "mlesearch.models.live.client.load_litellm"
+            "mlesearch.sandbox.rungs.local", "mlesearch.sandbox.inside.supervisor"
         ):
             raise ImportError(f"{name} was imported")
 sys.meta_path.insert(0, Guard())

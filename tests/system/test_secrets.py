@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlesearch.models.params import KEY_VARIABLES
+from mlesearch.models.live.keys import KEY_VARIABLES
 from mlesearch.storage.journal import read
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
 from tests.support.command import cli

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-Job = TypeVar("Job")
+J = TypeVar("J")
 
 IDLE_S = 1.0
 """After so long without a job the thread ends; the next job starts another one."""
@@ -29,22 +29,22 @@ FINISH_S = 5.0
 """The end of the process waits so long for what has been handed in."""
 
 
-class Combining(Generic[Job]):
+class Combining(Generic[J]):
     """Has jobs done, several together. Nothing is started before the first one.
 
     Args:
         work: does jobs, in the order in which they were handed in; never called by two threads at once.
     """
 
-    def __init__(self, work: Callable[[Sequence[Job]], None]) -> None:
+    def __init__(self, work: Callable[[Sequence[J]], None]) -> None:
         self._work = work
-        self._handed_in: deque[_Entry[Job]] = deque()
+        self._handed_in: deque[_Entry[J]] = deque()
         self._at_work = threading.Lock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def do(self, job: Job) -> None:
+    def do(self, job: J) -> None:
         """Have a job done, and come back when it is; a thread that is interrupted here leaves it to be done.
 
         Raises:
@@ -63,7 +63,7 @@ class Combining(Generic[Job]):
         if entry.error is not None:
             raise copy.copy(entry.error) from entry.error  # other threads raise it too
 
-    def hand_in(self, job: Job) -> None:
+    def hand_in(self, job: J) -> None:
         """Have a job done soon, by another thread; no error of it is heard of."""
         self._handed_in.append(_Entry(job))
         self._ring()
@@ -71,7 +71,7 @@ class Combining(Generic[Job]):
     def finish(self, longest_s: float | None = None) -> None:
         """Wait until all is done that has been handed in before."""
         if self._handed_in or self._at_work.locked():
-            last: _Entry[Job] = _Entry(None)
+            last: _Entry[J] = _Entry(None)
             self._handed_in.append(last)
             self._ring()
             last.wait(longest_s)
@@ -126,12 +126,12 @@ class Combining(Generic[Job]):
             entry.end(error)
 
 
-class _Entry(Generic[Job]):
+class _Entry(Generic[J]):
     """A job, and what its thread waits for."""
 
     __slots__ = ("_ended", "error", "job")
 
-    def __init__(self, job: Job | None) -> None:
+    def __init__(self, job: J | None) -> None:
         self.job = job
         self.error: BaseException | None = None
         self._ended = threading.Lock()

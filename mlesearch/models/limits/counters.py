@@ -79,8 +79,8 @@ class CallCounters:
         self._together: Combining[_Job] = Combining(self._do_together)
         self._knows: dict[tuple[str, str], _Known] = {}
 
-    def admit_at_once(self, bucket: str, model: str, caps: Caps, tokens: int, call_s: float) -> Admitted | None:
-        """Let a call through that nothing holds up; None: something may, and `admit` tells.
+    def reserve_at_once(self, bucket: str, model: str, caps: Caps, tokens: int, call_s: float) -> Admitted | None:
+        """Let a call through that nothing holds up; None: something may, and `reserve` tells.
 
         Several threads that ask at the same time are answered together. A model that declares no limits hears within
         `KNOWN_S` of those that another process declared for its bucket, and of failures that another one met with.
@@ -100,7 +100,7 @@ class CallCounters:
             raise
         return entering.admitted
 
-    def admit(
+    def reserve(
         self, bucket: str, model: str, caps: Caps, tokens: int, ticket: int | None, call_s: float
     ) -> Admitted | Wait | Refused:
         """Let a call through, and count it; or say how long to wait.
@@ -141,7 +141,7 @@ class CallCounters:
         with self._database.reading() as db:
             return breakers.held(db, model, time.monotonic(), call_s)
 
-    def leave(self, ticket: int) -> None:
+    def release(self, ticket: int) -> None:
         """Give a turn up."""
         with self._database.transaction() as db:
             windows.give_up_turn(db, ticket)

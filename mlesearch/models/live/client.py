@@ -1,127 +1,32 @@
-"""One way to call litellm: lazily imported, on the background loop, with our deadline, retries and errors.
+"""One way to call litellm: on the background loop, behind the gate, with our deadline, retries and errors.
 
-The chat model and the embedder both stand on it. litellm takes seconds and some 160 MB to import, so nothing
-here imports it before the first call.
+The chat model and the embedder both stand on it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.metadata
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from mlesearch.models.attempt import Failure, Success
 from mlesearch.models.limits.counters import CallCountersError
-from mlesearch.models.limits.gate import ALONE, Channel, Shared, gate
+from mlesearch.models.limits.gate import Channel, gate
+from mlesearch.models.limits.place import THIS_PROCESS, CountersPlace
 from mlesearch.models.live.errors import classify
+from mlesearch.models.live.keys import KEY_VARIABLES, KEYLESS, provider_of
+from mlesearch.models.live.library import NO_KEY, load_litellm, send, warm_up
 from mlesearch.models.live.loop import GRACE_S, background_loop
-from mlesearch.models.params import KEY_VARIABLES, KEYLESS, LiveParams, provider_of
-from mlesearch.models.protocol import AuthFailed
-from mlesearch.models.retry import Failure, Success, persist
-from mlesearch.types import ModelUnavailable, Usage
-
-ENVIRONMENT: Mapping[str, str] = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
-    "LITELLM_MODE": "PRODUCTION",
-}
-"""Set in this process's environment before litellm is imported, and left there, since it reads some of them later.
-
-Without them its import fetches a price map from the network and loads a `.env` file of the working directory, so
-prices and keys would depend on the day and the place.
-"""
-
-NO_KEY = "no-key-needed"
-"""Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
-
-WARM_UP_S = 30.0
-
-_prepared_in: int | None = None  # process id
-_inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
-
-
-def load_litellm() -> Any:
-    """litellm, imported at the first call and prepared once per process."""
-    global _prepared_in  # noqa: PLW0603  a forked child must notice that its parent's clients are not its own
-    if _prepared_in == os.getpid():
-        return importlib.import_module("litellm")
-    os.environ.update(ENVIRONMENT)
-    litellm: Any = importlib.import_module("litellm")
-    litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
-    _leave_retries_to_us()
-    if _prepared_in is not None:
-        _inherited.append(litellm.in_memory_llm_clients_cache)
-        litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
-    background_loop().at_close(litellm.close_litellm_async_clients)
-    _prepared_in = os.getpid()
-    return litellm
-
-
-_ours: ContextVar[bool] = ContextVar("a call of ours", default=False)
-
-
-def _leave_retries_to_us() -> None:
-    """Have the client below litellm make one request for each of our attempts.
-
-    litellm loses `max_retries=0` on the way to some providers (chat of zai and deepinfra, embeddings of several), and
-    OpenAI's client then tries three times: two requests that no limit counts, and waiting that counts as service. Calls
-    that others make in this process keep their retries.
-    """
-    openai: Any = importlib.import_module("openai")
-
-    def read(client: Any) -> int:
-        return 0 if _ours.get() else vars(client)["max_retries"]
-
-    def write(client: Any, retries: int) -> None:
-        vars(client)["max_retries"] = retries
-
-    for kind in (openai.OpenAI, openai.AsyncOpenAI):
-        kind.max_retries = property(read, write)
-
-
-async def _send(litellm: Any, function: str, **arguments: object) -> Any:
-    """One attempt, which is one request."""
-    _ours.set(True)  # for this task and what it starts
-    return await getattr(litellm, function)(**arguments, num_retries=0, max_retries=0)
-
-
-_warmed: set[tuple[int, str | None, str]] = set()
-_warming: dict[int, threading.Lock] = {}  # by process: a forked child must not wait for a thread of its parent
-
-
-def warm_up(litellm: Any, model: str, function: str) -> None:
-    """Have litellm import what its first call of a provider needs: up to a second that no run should be charged for.
-
-    It makes that call, without a key, to a port of this machine where nobody listens.
-    """
-    key = (os.getpid(), provider_of(model), function)
-    if key in _warmed:
-        return
-    with _warming.setdefault(os.getpid(), threading.Lock()), socket.socket() as nobody:
-        if key in _warmed:
-            return
-        nobody.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
-        if function == "acompletion":
-            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
-        else:
-            asked = {"input": ["hello"]}
-
-        async def call() -> None:
-            await _send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)
-
-        with contextlib.suppress(Exception):  # it is meant to fail
-            background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
-        _warmed.add(key)
+from mlesearch.models.live.params import LiveParams
+from mlesearch.models.live.retry import persist
+from mlesearch.models.price import WorstCase
+from mlesearch.models.protocol import AuthFailed, BeforeRetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +63,15 @@ class LiteLLMClient:
         self._function = function
         self._supported: frozenset[str] | None = None
         self._refused: frozenset[str] = frozenset()  # learned from the provider's own errors
-        self.shared: Shared = ALONE
+        self.place: CountersPlace = THIS_PROCESS
 
     def call(
         self,
         fixed: Mapping[str, object],
         optional: Mapping[str, object],
         deadline_s: float,
-        tokens: int,
-        worst_nusd: int,
-        before_another: Callable[[], None] | None = None,
+        worst: WorstCase,
+        before_retry: BeforeRetry | None = None,
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
@@ -177,9 +81,8 @@ class LiteLLMClient:
             fixed: arguments that must be sent.
             optional: arguments that are dropped where the model does not take them.
             deadline_s: wall-clock limit, waiting and retries included.
-            tokens: the most that an attempt can use, of prompt and answer together.
-            worst_nusd: the most that an attempt can cost; 0 where no price is known.
-            before_another: see `Request`.
+            worst: the most that an attempt can use.
+            before_retry: called before an attempt that follows one which was cut off.
 
         Raises:
             ModelUnavailable: a subclass that says why, with what its attempts may have cost.
@@ -191,36 +94,27 @@ class LiteLLMClient:
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
-        lost_nusd, cut_off = 0, False
 
         def attempt(left_s: float) -> Success[Any] | Failure:
-            nonlocal lost_nusd, cut_off
-            if cut_off and before_another is not None:
-                before_another()
-            cut_off = False
             while True:
                 left.clear()
                 left.update(self._sendable(optional, takes))
                 begun = time.monotonic()
-                result = self._attempt(litellm, {**fixed, **left}, left, left_s, tokens)
-                if isinstance(result, Failure) and result.cut_off:
-                    lost_nusd, cut_off = lost_nusd + worst_nusd, True
+                result = self._attempt(litellm, {**fixed, **left}, left, left_s, worst.tokens)
                 if not isinstance(result, Failure) or result.unsupported is None:
                     return result
                 self._refused |= {result.unsupported}
                 left_s -= time.monotonic() - begun
 
-        try:
-            success, wait_us = persist(
-                attempt,
-                owner=self.owner,
-                deadline_s=deadline_s,
-                max_retries=self.params.max_retries,
-                backoff=self.params.backoff,
-            )
-        except ModelUnavailable as error:
-            error.usage = Usage(lost_nusd=lost_nusd)
-            raise
+        success, wait_us, lost_nusd = persist(
+            attempt,
+            owner=self.owner,
+            deadline_s=deadline_s,
+            max_retries=self.params.max_retries,
+            backoff=self.params.backoff,
+            worst_nusd=worst.cost_nusd,
+            before_retry=before_retry,
+        )
         sent = set(left) | ({"max_tokens"} if "max_completion_tokens" in left else set())
         dropped = tuple(sorted(set(optional) - sent))
         return Answered(success.value, success.service_us, wait_us + import_us, dropped, lost_nusd)
@@ -254,7 +148,7 @@ class LiteLLMClient:
         if key.variables and key.read() is None:
             text = f"no API key: the environment variable {' or '.join(key.variables)} is not set"
             return Failure(AuthFailed, False, text)
-        entrance = gate(self.shared)
+        entrance = gate(self.place)
         begun = time.monotonic()
         entered = entrance.enter(self._channel(), tokens, left_s, min(left_s, self.params.timeout_s) + GRACE_S)
         if isinstance(entered, Failure):
@@ -278,13 +172,13 @@ class LiteLLMClient:
         self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
     ) -> Success[Any] | Failure:
         key = self.params.key
-        sent = threading.Event()
+        begun = threading.Event()
 
-        async def send() -> Success[Any]:
-            sent.set()
+        async def one() -> Success[Any]:
+            begun.set()
             start_ns = time.monotonic_ns()
             # timeout stays the same at every call: litellm keeps one client with its connections for each value
-            response = await _send(
+            response = await send(
                 litellm,
                 self._function,
                 model=self.params.model,
@@ -295,7 +189,7 @@ class LiteLLMClient:
             return Success(response, (time.monotonic_ns() - start_ns) // 1000)
 
         try:
-            return background_loop().run(send, limit_s=self.params.timeout_s, deadline_s=left_s)
+            return background_loop().run(one, limit_s=self.params.timeout_s, deadline_s=left_s)
         except Exception as error:  # litellm raises what it likes; every kind is classified
             return classify(
                 error,
@@ -304,7 +198,7 @@ class LiteLLMClient:
                 droppable=droppable,
                 secrets=filter(None, (key.read(),)),
                 urls=self._own_urls(),
-                sent=sent.is_set(),
+                sent=begun.is_set(),
             )
 
     def _own_urls(self) -> list[str]:
@@ -327,7 +221,7 @@ class LiteLLMClient:
 
 @lru_cache(maxsize=256)
 def endpoint_bucket(url: str) -> str:
-    """What an own endpoint is called in the counters, which lie in the study's folder: by a digest."""
+    """What an own endpoint is called in the counters, which are in the study's folder: by a digest."""
     return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from mlesearch.models.attempt import Failure
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -23,7 +24,6 @@ from mlesearch.models.protocol import (
     QuotaExhausted,
     RetriesExhausted,
 )
-from mlesearch.models.retry import Failure
 
 MESSAGE_CHARACTERS = 300
 RETRYABLE_4XX = frozenset({408, 409, 425, 429, 499})

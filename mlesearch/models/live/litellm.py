@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from mlesearch.models.limits.gate import Shared
+from mlesearch.models.limits.place import CountersPlace
+from mlesearch.models.limits.windows import Caps
 from mlesearch.models.live.client import Answered, LiteLLMClient
-from mlesearch.models.params import LiveParams, read_live
-from mlesearch.models.price_map import map_cost_nusd, map_price
-from mlesearch.models.protocol import OVERHEAD_TOKENS, ContentFilter, EmptyReply, Price, Reply, Request, Sampling
+from mlesearch.models.live.params import LiveParams, read_live
+from mlesearch.models.live.price_map import map_cost_nusd, map_price
+from mlesearch.models.price import Price, price_to_json
+from mlesearch.models.protocol import BeforeRetry, ContentFilter, EmptyReply, Reply, Request, Sampling
 from mlesearch.types import Usage
 
 KIND = "litellm"
@@ -31,7 +32,7 @@ class LitellmModel:
         self.name = name
         self.params = params
         self._client = LiteLLMClient(f"model {name!r}", params, "acompletion")
-        self._free = params.price is not None and not any(_declared(params.price).values())
+        self._free = params.price is not None and not any(price_to_json(params.price).values())
         self._map_price: Price | None = None
         self._map_asked = False
 
@@ -68,12 +69,17 @@ class LitellmModel:
             },
             "max_output_tokens": self.params.max_output_tokens,
             "context_window": self.params.context_window,
-            "price": _declared(self.params.price) if self.params.price else None,
+            "price": price_to_json(self.params.price) if self.params.price else None,
         }
 
-    def share(self, shared: Shared) -> None:
+    @property
+    def caps(self) -> Caps:
+        """The limits that it declares."""
+        return self.params.caps
+
+    def use_place(self, place: CountersPlace) -> None:
         """Keep to the limits together with other processes."""
-        self._client.shared = shared
+        self._client.place = place
 
     def check(self) -> None:
         """See that there is a key, and ask for the price where none is declared.
@@ -92,18 +98,25 @@ class LitellmModel:
         Raises:
             ModelUnavailable: a subclass that says why.
         """
+        return self._complete(request, None)
+
+    def complete_retrying(self, request: Request, before_retry: BeforeRetry) -> Reply:
+        """As `complete`; `before_retry` is called before an attempt that follows one which was cut off.
+
+        Raises:
+            ModelUnavailable: a subclass that says why.
+            MlesearchError: what `before_retry` raised.
+        """
+        return self._complete(request, before_retry)
+
+    def _complete(self, request: Request, before_retry: BeforeRetry | None) -> Reply:
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        sampling = self._sampling(request.sampling)
-        prompt = OVERHEAD_TOKENS + sum(len(m.content.encode(errors="replace")) for m in request.messages)
-        answer = int(str(sampling["max_tokens"]))
-        worst_nusd = 0 if self.price is None else self.price.most_nusd(prompt, answer)
         answered = self._client.call(
             {"messages": messages},
-            sampling,
+            self._sampling(request.sampling),
             request.deadline_s,
-            prompt + answer,
-            worst_nusd,
-            request.before_another,
+            request.worst_case(self.price, self.params.max_output_tokens),
+            before_retry,
         )
         return self._reply(answered)
 
@@ -123,16 +136,14 @@ class LitellmModel:
         usage = self._usage(answered)
         choices = getattr(response, "choices", None) or []
         if not choices:
-            raise _with_usage(EmptyReply(f"model {self.name!r}: the answer holds no choices"), usage)
+            raise EmptyReply(f"model {self.name!r}: the answer holds no choices", usage)
         finish = str(choices[0].finish_reason or "stop")
         message = choices[0].message
         text = message.content if isinstance(message.content, str) else ""
         if not text.strip() and finish != "length":
             if finish == "content_filter" or _refusal(message):
-                raise _with_usage(ContentFilter(f"model {self.name!r}: the provider withheld the answer"), usage)
-            raise _with_usage(
-                EmptyReply(f"model {self.name!r}: the answer holds no text (finish reason {finish!r})"), usage
-            )
+                raise ContentFilter(f"model {self.name!r}: the provider withheld the answer", usage)
+            raise EmptyReply(f"model {self.name!r}: the answer holds no text (finish reason {finish!r})", usage)
         return Reply(
             text=text,
             finish=finish if finish in ("length", "content_filter") else "stop",
@@ -185,15 +196,6 @@ def make(name: str, params: Mapping[str, object]) -> LitellmModel:
         ConfigError: an unknown parameter or a wrong value.
     """
     return LitellmModel(name, read_live(f"model {name!r}", params))
-
-
-def _declared(price: Price) -> dict[str, float]:
-    return {name: value for name, value in asdict(price).items() if value is not None}
-
-
-def _with_usage(error: EmptyReply | ContentFilter, usage: Usage) -> EmptyReply | ContentFilter:
-    error.usage = usage
-    return error
 
 
 def _refusal(message: Any) -> bool:

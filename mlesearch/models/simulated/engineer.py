@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from mlesearch.models.protocol import FatalModelError, Price, Reply, Request
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import FatalModelError, Reply, Request
 from mlesearch.models.simulated import beliefs
 from mlesearch.models.simulated.beliefs import Mind, World
 from mlesearch.models.simulated.chance import Stream

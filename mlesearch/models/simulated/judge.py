@@ -8,7 +8,7 @@ import re
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.chance import Stream
-from mlesearch.models.simulated.reading import Prompt, Shown, refused, tried
+from mlesearch.models.simulated.reading import Prompt, ShownProgram, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply
 from mlesearch.types import ProblemKind, Status
 
@@ -35,7 +35,7 @@ class Judge:
         self._prompt, self._mind, self._skill, self._stream = prompt, mind, debug_skill, stream
         self._space = mind.space
 
-    def _known(self, shown: Shown | None) -> Recognised | None:
+    def _known(self, shown: ShownProgram | None) -> Recognised | None:
         known = shown.known if shown else None
         return known if known and known.task == self._space.task else None
 

@@ -14,7 +14,7 @@ LESSON_MARK = "\nLesson: "
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownProgram:
     """A program that the prompt shows: how it ended, and what it is (None where the engineer can't read it)."""
 
     status: str
@@ -49,9 +49,9 @@ class Prompt:
 
     op: Op | None = None
     task: str = ""
-    base: Shown | None = None
-    subject: Shown | None = None
-    others: tuple[Shown, ...] = ()
+    base: ShownProgram | None = None
+    subject: ShownProgram | None = None
+    others: tuple[ShownProgram, ...] = ()
     attempts: tuple[str, ...] = ()
     outputs: dict[str, str] = field(default_factory=dict)
     guidance: dict[str, tuple[Hint, ...]] = field(default_factory=dict)
@@ -62,10 +62,10 @@ class Prompt:
         return self.guidance.get(kind, ())
 
 
-def _program(block: markup.Block) -> Shown:
+def _program(block: markup.Block) -> ShownProgram:
     codes = markup.fenced_python(block.body)
     known = recognise(codes[0].rstrip()) if codes else None
-    return Shown(block.attrs.get("status", ""), block.attrs.get("score", ""), known)
+    return ShownProgram(block.attrs.get("status", ""), block.attrs.get("score", ""), known)
 
 
 def read(messages: Sequence[Message]) -> Prompt:
@@ -79,7 +79,7 @@ def read(messages: Sequence[Message]) -> Prompt:
 def _read(text: str) -> Prompt:
     op: Op | None = None
     task = cue = ""
-    programs: dict[str, list[Shown]] = {}
+    programs: dict[str, list[ShownProgram]] = {}
     attempts: list[str] = []
     outputs: dict[str, str] = {}
     guidance: dict[str, tuple[Hint, ...]] = {}

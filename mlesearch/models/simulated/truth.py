@@ -22,7 +22,7 @@ ROUNDING = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PipelineScores:
     """One executed pipeline: its scores in the metric's own units and its run time in seconds."""
 
     validation: float
@@ -51,7 +51,7 @@ def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
 class Truth:
     """What steps are worth in one task."""
 
-    def __init__(self, task: str, rows: Mapping[Pipeline, Row]) -> None:
+    def __init__(self, task: str, rows: Mapping[Pipeline, PipelineScores]) -> None:
         """Take a table.
 
         Raises:
@@ -104,7 +104,9 @@ def load(task: str) -> Truth:
     where = space(task)
     names = [c.name for c in where.choices]
     rows = {
-        tuple(line[name] for name in names): Row(float(line["validation"]), float(line["test"]), float(line["seconds"]))
+        tuple(line[name] for name in names): PipelineScores(
+            *(float(line[c]) for c in ("validation", "test", "seconds"))
+        )
         for line in csv.DictReader(_text(task).splitlines())
     }
     return Truth(task, rows)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mlesearch.types import Component, Direction, Embedding
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
-Draws = Callable[[], np.random.Generator]
+LazyRng = Callable[[], np.random.Generator]
 """The randomness of one proposal, made when it is first needed."""
 
 CLIP = 2.0
@@ -27,7 +27,7 @@ KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MemoryEntry:
     """An accepted experiment that improved its trace, or was its first.
 
     Attributes:
@@ -52,11 +52,11 @@ class Memory:
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
-        self.entries: list[Entry] = []
-        self.best: Entry | None = None
-        self._vectors: Floats = np.zeros((0, 0))
-        self._scores: Floats = np.zeros(0)
-        self._best_two: dict[int, list[Entry]] = {}
+        self.entries: list[MemoryEntry] = []
+        self.best: MemoryEntry | None = None
+        self._vectors: FloatArray = np.zeros((0, 0))
+        self._scores: FloatArray = np.zeros(0)
+        self._best_two: dict[int, list[MemoryEntry]] = {}
 
     def add(
         self,
@@ -64,11 +64,11 @@ class Memory:
         score: float,
         trace: int,
         node: int,
-        embedding: Embedding | Floats | None,
+        embedding: Embedding | FloatArray | None,
         component: Component | None = None,
     ) -> None:
         """Remember an experiment; without an embedding it is similar to nothing."""
-        entry = Entry(len(self.entries), text, score, trace, node, component)
+        entry = MemoryEntry(len(self.entries), text, score, trace, node, component)
         self.entries.append(entry)
         if self.best is None or self._direction.better(score, self.best.score):
             self.best = entry
@@ -81,7 +81,7 @@ class Memory:
         if vector is not None and vector.size == self._vectors.shape[1]:
             self._vectors[entry.index] = vector
 
-    def similarity(self, candidates: Sequence[Embedding | None]) -> Floats:
+    def similarity(self, candidates: Sequence[Embedding | None]) -> FloatArray:
         """Cosines, shape (candidates, entries); 0 where either has no embedding."""
         n, dim = len(self.entries), self._vectors.shape[1]
         rows = np.zeros((len(candidates), dim))
@@ -91,7 +91,7 @@ class Memory:
                 rows[i] = vector
         return rows @ self._vectors[:n].T
 
-    def gains(self, reference: float | None, scale: float | None) -> Floats:
+    def gains(self, reference: float | None, scale: float | None) -> FloatArray:
         """Score differences Delta_j to a reference in the task's direction, divided by `scale`; shape (entries,).
 
         Zeros where the reference or the scale is None or the scale is 0.
@@ -102,7 +102,7 @@ class Memory:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.nan_to_num(self._direction.sign * (scores - reference) / scale, nan=0.0)
 
-    def best_of_others(self, trace: int, count: int) -> list[Entry]:
+    def best_of_others(self, trace: int, count: int) -> list[MemoryEntry]:
         """The best entries of all traces but one, best first; at most two of each trace."""
         found = [e for t, two in self._best_two.items() if t != trace for e in two]
         found.sort(key=lambda e: (-self._direction.sign * e.score, e.index))
@@ -121,7 +121,7 @@ class Memory:
             self._vectors, self._scores = vectors, scores
 
 
-def unit(embedding: Embedding | Floats | None) -> Floats | None:
+def unit(embedding: Embedding | FloatArray | None) -> FloatArray | None:
     """An embedding as a unit vector; None where there is none or it is zero."""
     if embedding is None:
         return None
@@ -131,8 +131,8 @@ def unit(embedding: Embedding | Floats | None) -> Floats | None:
 
 
 def probabilities(
-    similarity: Floats, gains: Floats, length: int, alpha: float, beta: float, half_life: float
-) -> Floats:
+    similarity: FloatArray, gains: FloatArray, length: int, alpha: float, beta: float, half_life: float
+) -> FloatArray:
     """p_ij = softmax over j of clip(U_ij), U_ij = alpha cos(e_i, e_j) exp(-gamma L) + beta tanh(Delta_j).
 
     Args:
@@ -149,11 +149,11 @@ def probabilities(
     decay = math.exp(-math.log(2.0) / half_life * length)
     u = np.clip(alpha * similarity * decay + beta * np.tanh(gains), -CLIP, CLIP)
     weights = np.exp(u)
-    p: Floats = weights / weights.sum(axis=1, keepdims=True)
+    p: FloatArray = weights / weights.sum(axis=1, keepdims=True)
     return p
 
 
-def draw(p: Floats, draws: Draws, count: int = DRAWN) -> list[int]:
+def draw(p: FloatArray, draws: LazyRng, count: int = DRAWN) -> list[int]:
     """Draw `count` distinct entries for each candidate, one after another in proportion to p; the distinct ones of all.
 
     The smallest of exponential variables divided by their weights are such a draw (Efraimidis and Spirakis 2006).
@@ -168,7 +168,7 @@ def draw(p: Floats, draws: Draws, count: int = DRAWN) -> list[int]:
     return [int(j) for j in np.unique(drawn)]
 
 
-def keep(pooled: Sequence[int], p: Floats, pool: str, count: int = KEPT) -> list[int]:
+def keep(pooled: Sequence[int], p: FloatArray, pool: str, count: int = KEPT) -> list[int]:
     """The entries of the pool that are used: those of largest summed p, or `as_released` the oldest."""
     if pool == "as_released":
         return sorted(pooled)[:count]

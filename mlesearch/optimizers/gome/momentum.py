@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from mlesearch.optimizers.gome import propose
 from mlesearch.optimizers.gome.accept import Scores
-from mlesearch.optimizers.gome.memory import Draws, Entry, Floats, Memory, draw, keep, probabilities
+from mlesearch.optimizers.gome.memory import FloatArray, LazyRng, Memory, MemoryEntry, draw, keep, probabilities
 from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.gome.traces import Stage, Step, Trace
 from mlesearch.types import Op, Rng
@@ -37,9 +37,9 @@ class Momentum:
                 step.chosen = (propose.rank(step.candidates, used, draws),)
                 trace.current = tuple(propose.avoided(h) for h in step.chosen)
 
-    def retrieve(self, trace: Trace, step: Step, draws: Draws) -> tuple[Entry, ...]:
+    def retrieve(self, trace: Trace, step: Step, draws: LazyRng) -> tuple[MemoryEntry, ...]:
         """The global best, then what the kernel draws for the candidates."""
-        kept: list[Entry] = []
+        kept: list[MemoryEntry] = []
         if not self._s.diagnosis:
             kept = self._memory.best_of_others(trace.index, WITHOUT_KERNEL)
         elif step.candidates and self._memory.entries:
@@ -48,7 +48,7 @@ class Momentum:
         trace.recalled = tuple(kept)
         return self._with_best(trace.recalled)
 
-    def kernel(self, trace: Trace, step: Step) -> Floats:
+    def kernel(self, trace: Trace, step: Step) -> FloatArray:
         """Probabilities of the memory entries for the candidates of a step, shape (candidates, entries)."""
         scale = 1.0 if self._s.scale == "raw" else self._scores.interquartile_range
         gains = self._memory.gains(trace.best_score, scale)
@@ -59,6 +59,6 @@ class Momentum:
         """Whether a trace is shown the success memory: not while it is told to differ from the others."""
         return self._s.momentum and (trace.accepted is not None or not self._s.diversify)
 
-    def _with_best(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def _with_best(self, entries: tuple[MemoryEntry, ...]) -> tuple[MemoryEntry, ...]:
         best = self._memory.best
         return entries if best is None else (best, *(e for e in entries if e is not best))

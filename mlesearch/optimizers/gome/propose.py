@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mlesearch.optimizers.gome.accept import Decision
-from mlesearch.optimizers.gome.memory import Draws, Entry
+from mlesearch.optimizers.gome.memory import LazyRng, MemoryEntry
 from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.gome.traces import Stage, Step, Trace
 from mlesearch.types import Component, Diagnosis, Guidance, GuidanceKind, Hypothesis, Op, Proposal, VerdictKind
@@ -38,7 +38,7 @@ def scenario_weight(accepted: int, failed: int) -> int:
     return max(0, PROBLEMS - ((3 * accepted + 2 * failed) // 2) // 4)
 
 
-def rank(candidates: Sequence[Hypothesis], used: float, draws: Draws) -> Hypothesis:
+def rank(candidates: Sequence[Hypothesis], used: float, draws: LazyRng) -> Hypothesis:
     """Sample one of the five best hypotheses in proportion to the weighted sum of their five scores."""
     favour = ENSEMBLE_FAVOUR if stage_of(used) == "ensemble" else 1.0
     weights = [h.scores.weighted * (favour if h.component is Component.ENSEMBLE else 1.0) for h in candidates]
@@ -112,7 +112,7 @@ def avoided(h: Hypothesis) -> Guidance:
     return Guidance(GuidanceKind.AVOID, h.text, component=h.component)
 
 
-def memory(e: Entry) -> Guidance:
+def memory(e: MemoryEntry) -> Guidance:
     """An experiment that was accepted, with its score."""
     return Guidance(GuidanceKind.MEMORY, e.text, e.node, e.score, e.component, VerdictKind.ACCEPTED)
 

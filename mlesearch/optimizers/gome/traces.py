@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlesearch.optimizers.gome.memory import Entry, Floats, unit
+from mlesearch.optimizers.gome.memory import FloatArray, MemoryEntry, unit
 from mlesearch.types import Component, Embedding, Guidance, Hypothesis, Op, Outcome, VerdictKind
 
 
@@ -57,7 +57,7 @@ class Step:
     in_flight: bool = False
     candidates: tuple[Hypothesis, ...] = ()
     chosen: tuple[Hypothesis, ...] = ()
-    retrieved: tuple[Entry, ...] = ()
+    retrieved: tuple[MemoryEntry, ...] = ()
     retrieval_done: bool = False
     node: int | None = None
     score: float | None = None
@@ -87,7 +87,7 @@ class Step:
         return self.chosen[0].component if len(self.chosen) == 1 else None
 
     @property
-    def embedding(self) -> Embedding | Floats | None:
+    def embedding(self) -> Embedding | FloatArray | None:
         """The embedding of what it tried: the direction of the sum where there are several hypotheses."""
         if len(self.chosen) == 1:
             return self.chosen[0].embedding
@@ -132,7 +132,7 @@ class Trace:
     diagnosis: Guidance | None = None
     approach: tuple[Guidance, ...] = ()
     current: tuple[Guidance, ...] = ()
-    recalled: tuple[Entry, ...] = ()
+    recalled: tuple[MemoryEntry, ...] = ()
     step: Step | None = None
 
     def __post_init__(self) -> None:

@@ -6,11 +6,10 @@ import importlib.metadata
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from mlesearch.models.live.client import load_litellm
-from mlesearch.models.protocol import Price
+from mlesearch.models.live.library import load_litellm
+from mlesearch.models.price import Price, PriceTier
 
 
 def map_entry(model: str) -> Mapping[str, Any]:
@@ -41,32 +40,28 @@ def map_price(model: str) -> Price | None:
         return None
     if not all(isinstance(usd, int | float) and usd > 0 for usd in per_token):
         return None
-    usual = Price(
+    return Price(
         _per_mtok(per_token[0]),
         _per_mtok(per_token[1]),
-        cached_usd_per_mtok=_per_mtok(cached) if cached else None,
-        cache_write_usd_per_mtok=_per_mtok(written) if written else None,
+        _per_mtok(cached) if cached else None,
+        _per_mtok(written) if written else None,
+        tiers=_tiers(map_entry(model)),
     )
-    entry = map_entry(model)
-    tiers = [
-        int(found[1]) for key in entry if (found := re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key))
-    ]
-    if not tiers:
-        return usual
-    tier = f"_above_{min(tiers)}k_tokens"
+
+
+def _tiers(entry: Mapping[str, Any]) -> tuple[PriceTier, ...]:
+    """The lowest tier for long prompts, where there is one."""
+    found = (re.fullmatch(r"input_cost_per_token_above_(\d+)k_tokens", key) for key in entry)
+    above_k = min((int(match[1]) for match in found if match), default=None)
+    if above_k is None:
+        return ()
     kinds = (
         *("input_cost_per_token", "output_cost_per_token"),
         *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
     )
-    usd = [entry.get(kind + tier, entry.get(kind)) for kind in kinds]
-    return replace(
-        usual,
-        long_above_tokens=1000 * min(tiers),
-        long_input_usd_per_mtok=_per_mtok(usd[0]),
-        long_output_usd_per_mtok=_per_mtok(usd[1]),
-        long_cached_usd_per_mtok=_per_mtok(usd[2]) if usd[2] else None,
-        long_cache_write_usd_per_mtok=_per_mtok(usd[3]) if usd[3] else None,
-    )
+    usd = [entry.get(f"{kind}_above_{above_k}k_tokens", entry.get(kind)) for kind in kinds]
+    cached, written = (_per_mtok(usd_per_token) if usd_per_token else None for usd_per_token in usd[2:])
+    return (PriceTier(_per_mtok(usd[0]), _per_mtok(usd[1]), cached, written, above_tokens=1000 * above_k),)
 
 
 def _per_mtok(usd_per_token: float) -> float:

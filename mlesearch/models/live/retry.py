@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from mlesearch.models.protocol import RetriesExhausted
-from mlesearch.types import ModelUnavailable
+from mlesearch.models.attempt import Failure, Success
+from mlesearch.models.protocol import BeforeRetry, RetriesExhausted
+from mlesearch.types import Usage
 
 T = TypeVar("T")
 
@@ -38,37 +39,6 @@ class Backoff:
         return retry_after_s + min(spread, self.base_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One failed attempt.
-
-    Attributes:
-        error: what to raise where trying again is no use (and `RetriesExhausted` where it is, after the last try).
-        retryable: whether the same request may succeed later.
-        text: what happened, one line, free of secrets.
-        retry_after_s: what the server asked for.
-        unsupported: the parameter that the provider does not take; the request may be sent again without it.
-        turned_away: the provider did not begin to answer; else nobody knows whether it counts the tokens.
-        cut_off: an answer may have been begun, and may be billed: none came in time, or the connection broke.
-    """
-
-    error: type[ModelUnavailable]
-    retryable: bool
-    text: str
-    retry_after_s: float | None = None
-    unsupported: str | None = None
-    turned_away: bool = False
-    cut_off: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Success(Generic[T]):
-    """One attempt that worked, with its own duration in microseconds."""
-
-    value: T
-    service_us: int
-
-
 def persist(
     attempt: Callable[[float], Success[T] | Failure],
     *,
@@ -76,38 +46,54 @@ def persist(
     deadline_s: float,
     max_retries: int,
     backoff: Backoff,
-) -> tuple[Success[T], int]:
+    worst_nusd: int = 0,
+    before_retry: BeforeRetry | None = None,
+) -> tuple[Success[T], int, int]:
     """Call `attempt(seconds left)` until it succeeds, can't succeed, or time or tries run out.
 
+    Args:
+        attempt: one try.
+        owner: the start of every error.
+        deadline_s: for all of it.
+        max_retries: tries after the first.
+        backoff: how long to wait between them.
+        worst_nusd: the most that one try can cost.
+        before_retry: called before a try that follows one which was cut off.
+
     Returns:
-        The success, and the microseconds that went into everything else (waiting, backoff, failed attempts).
+        The success; the microseconds that went into everything else (waiting, backoff, failed attempts); and the most
+        that attempts which were cut off may have cost, nano-dollars.
 
     Raises:
-        ModelUnavailable: the failure's own class where trying again is no use.
+        ModelUnavailable: the failure's own class where trying again is no use; its usage is what was lost.
         RetriesExhausted: after the last try, or where the next one would begin after the deadline.
     """
     start_ns = time.monotonic_ns()
-    failures = 0
+    failures = lost_nusd = 0
     while True:
         result = attempt(deadline_s - _elapsed_s(start_ns))
         if isinstance(result, Success):
             wait_us = (time.monotonic_ns() - start_ns) // 1000 - result.service_us
-            return result, max(0, wait_us)
+            return result, max(0, wait_us), lost_nusd
+        if result.cut_off:
+            lost_nusd += worst_nusd
+        lost = Usage(lost_nusd=lost_nusd)
         if not result.retryable:
-            raise result.error(f"{owner}: {result.text}")
+            raise result.error(f"{owner}: {result.text}", lost)
         failures += 1
         wait_s = backoff.wait_s(failures, result.retry_after_s)
         elapsed_s = _elapsed_s(start_ns)
         tries = f"{failures} {'try' if failures == 1 else 'tries'} in {elapsed_s:.1f} s"
         if failures > max_retries:
-            raise RetriesExhausted(f"{owner}: {result.text}; gave up after {tries}, the most that max_retries allows")
+            why = f"gave up after {tries}, the most that max_retries allows"
+            raise RetriesExhausted(f"{owner}: {result.text}; {why}", lost)
         if elapsed_s + wait_s >= deadline_s - LEAST_LEFT_S:
             asked = f" (the server asks to wait {result.retry_after_s:.0f} s)" if result.retry_after_s else ""
-            raise RetriesExhausted(
-                f"{owner}: {result.text}{asked}; gave up after {tries}: no time for another before the deadline "
-                f"of {deadline_s:.1f} s"
-            )
+            why = f"gave up after {tries}: no time for another before the deadline of {deadline_s:.1f} s"
+            raise RetriesExhausted(f"{owner}: {result.text}{asked}; {why}", lost)
         time.sleep(wait_s)
+        if result.cut_off and before_retry is not None:
+            before_retry()
 
 
 def _elapsed_s(start_ns: int) -> float:

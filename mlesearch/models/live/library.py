@@ -1,0 +1,112 @@
+"""litellm itself: imported at the first call, prepared once per process, and asked for one request an attempt.
+
+It takes seconds and some 160 MB to import, so nothing here imports it before it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from mlesearch.models.live.keys import provider_of
+from mlesearch.models.live.loop import background_loop
+
+ENVIRONMENT: Mapping[str, str] = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_MODE": "PRODUCTION",
+}
+"""Set in this process's environment before litellm is imported, and left there, since it reads some of them later.
+
+Without them its import fetches a price map from the network and loads a `.env` file of the working directory, so
+prices and keys would depend on the day and the place.
+"""
+
+NO_KEY = "no-key-needed"
+"""Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
+
+WARM_UP_S = 30.0
+
+_prepared_in: int | None = None  # process id
+_inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
+
+
+def load_litellm() -> Any:
+    """litellm, imported at the first call and prepared once per process."""
+    global _prepared_in  # noqa: PLW0603  a forked child must notice that its parent's clients are not its own
+    if _prepared_in == os.getpid():
+        return importlib.import_module("litellm")
+    os.environ.update(ENVIRONMENT)
+    litellm: Any = importlib.import_module("litellm")
+    litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
+    _leave_retries_to_us()
+    if _prepared_in is not None:
+        _inherited.append(litellm.in_memory_llm_clients_cache)
+        litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
+    background_loop().at_close(litellm.close_litellm_async_clients)
+    _prepared_in = os.getpid()
+    return litellm
+
+
+_ours: ContextVar[bool] = ContextVar("a call of ours", default=False)
+
+
+def _leave_retries_to_us() -> None:
+    """Have the client below litellm make one request for each of our attempts.
+
+    litellm loses `max_retries=0` on the way to some providers (chat of zai and deepinfra, embeddings of several), and
+    OpenAI's client then tries three times: two requests that no limit counts, and waiting that counts as service. Calls
+    that others make in this process keep their retries.
+    """
+    openai: Any = importlib.import_module("openai")
+
+    def read(client: Any) -> int:
+        return 0 if _ours.get() else vars(client)["max_retries"]
+
+    def write(client: Any, retries: int) -> None:
+        vars(client)["max_retries"] = retries
+
+    for kind in (openai.OpenAI, openai.AsyncOpenAI):
+        kind.max_retries = property(read, write)
+
+
+async def send(litellm: Any, function: str, **arguments: object) -> Any:
+    """One attempt, which is one request."""
+    _ours.set(True)  # for this task and what it starts
+    return await getattr(litellm, function)(**arguments, num_retries=0, max_retries=0)
+
+
+_warmed: set[tuple[int, str | None, str]] = set()
+_warming: dict[int, threading.Lock] = {}  # by process: a forked child must not wait for a thread of its parent
+
+
+def warm_up(litellm: Any, model: str, function: str) -> None:
+    """Have litellm import what its first call of a provider needs: up to a second that no run should be charged for.
+
+    It makes that call, without a key, to a port of this machine where nobody listens.
+    """
+    key = (os.getpid(), provider_of(model), function)
+    if key in _warmed:
+        return
+    with _warming.setdefault(os.getpid(), threading.Lock()), socket.socket() as nobody:
+        if key in _warmed:
+            return
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        if function == "acompletion":
+            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+        else:
+            asked = {"input": ["hello"]}
+
+        async def call() -> None:
+            await send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)
+
+        with contextlib.suppress(Exception):  # it is meant to fail
+            background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
+        _warmed.add(key)

@@ -1,0 +1,47 @@
+"""What a cassette stores of an answer: a reply, a failure that belongs to the prompt, vectors."""
+
+from __future__ import annotations
+
+from mlesearch.models.protocol import PROMPT_FAILURES, EmbedReply, PromptFailure, Reply
+from mlesearch.storage.codec import Json, usage_from_json, usage_to_json
+
+_BY_NAME = {kind.__name__: kind for kind in PROMPT_FAILURES}
+
+
+def reply_to_json(reply: Reply) -> Json:
+    """A reply."""
+    return {
+        "text": reply.text,
+        "finish": reply.finish,
+        "usage": usage_to_json(reply.usage),
+        "model": reply.model,
+        "dropped": list(reply.dropped),
+    }
+
+
+def failure_to_json(error: PromptFailure) -> Json:
+    """A failure, which is kept like a reply: the same prompt fails the same way."""
+    name = next(name for name, kind in _BY_NAME.items() if isinstance(error, kind))
+    return {"failure": name, "text": str(error), "usage": usage_to_json(error.usage)}
+
+
+def reply_from_json(value: Json) -> Reply:
+    """A stored reply.
+
+    Raises:
+        PromptFailure: a failure was stored.
+    """
+    usage = usage_from_json(value.get("usage", {}))
+    if "failure" in value:
+        raise _BY_NAME[value["failure"]](value["text"], usage)
+    return Reply(value["text"], value["finish"], usage, value["model"], tuple(value["dropped"]))
+
+
+def vectors_to_json(reply: EmbedReply) -> Json:
+    """Vectors and what they cost."""
+    return {"vectors": [list(v) for v in reply.vectors], "usage": usage_to_json(reply.usage)}
+
+
+def vectors_from_json(value: Json) -> EmbedReply:
+    """Inverse of `vectors_to_json`."""
+    return EmbedReply(tuple(map(tuple, value["vectors"])), usage_from_json(value["usage"]))
