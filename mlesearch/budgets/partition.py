@@ -23,7 +23,7 @@ from pathlib import Path
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
 from mlesearch.storage.files import read_json, write_atomically
-from mlesearch.storage.journal import read
+from mlesearch.storage.journal import JOURNAL, read
 from mlesearch.storage.layout import run_folders
 from mlesearch.types import ConfigError
 
@@ -81,7 +81,7 @@ def spent_before(folder: Path) -> Mapping[str, int]:
     """What each cell has spent by the journals of a study, nano-dollars."""
     found: Counter[str] = Counter()
     for run in run_folders(folder):
-        journal = run / "journal.jsonl"
+        journal = run / JOURNAL
         if journal.exists() and journal.stat().st_size:  # one that is being made has no first line yet
             cell = "/".join(run.relative_to(folder).parts[:3])
             found[cell] += sum(map(_cost, calls_of(read(journal)[1])))

@@ -14,7 +14,7 @@ from mlesearch.cli.terminal import shown, table
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
-from mlesearch.storage.files import read_json
+from mlesearch.storage.documents import finished_row
 from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.execute import RunReport
@@ -162,5 +162,5 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 
 
 def _say_run(folder: Path) -> None:
-    if (folder / "result.json").exists() and read_json(folder / "result.json")["status"] != "failed":
+    if finished_row(folder) is not None:
         print(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")

@@ -27,6 +27,7 @@ from mlesearch.operators.scene import brief
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.storage.events import HeaderFields
+from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
 from mlesearch.tasks.preview import preview
 from mlesearch.types import Context, Problem
@@ -44,7 +45,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         JournalBusy: another process is writing the run.
     """
     s, cell, task = run.settings, run.key.cell, resources.task(run.task)
-    recording = None if run.recorded is None else Recording(run.recorded / "journal.jsonl")
+    recording = None if run.recorded is None else Recording(run.recorded / JOURNAL)
     budget = run.budget
     if recording is not None:
         budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it

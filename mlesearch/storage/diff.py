@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 
 _ABSENT = object()
-_SHOWN_CHARS = 80
+_ONE_SHOWN_CHARS = 80
+"""Of a value, where one difference is named."""
+_EACH_SHOWN_CHARS = 60
+"""Of a value, where all differences are."""
 
 
 def _differing(old: object, new: object, path: str) -> Iterator[tuple[str, object, object]]:
@@ -21,18 +24,21 @@ def _differing(old: object, new: object, path: str) -> Iterator[tuple[str, objec
 def first_difference(old: object, new: object, path: str = "") -> str:
     """The first field in which two JSON values differ, in words; empty when they are equal."""
     for at, there, here in _differing(old, new, path):
-        return f"{at} is {_shown(here)} here and {_shown(there)} there"
+        shown = ["absent" if x is _ABSENT else _short(x, _ONE_SHOWN_CHARS) for x in (here, there)]
+        return f"{at} is {shown[0]} here and {shown[1]} there"
     return ""
 
 
 def differences(stored: object, asked: object) -> list[str]:
     """Every field in which what is stored differs from what is asked for, in words."""
     plain = json.loads(json.dumps(asked))
-    return [f"{at} (stored {_shown(s)}, asked for {_shown(a)})" for at, s, a in _differing(stored, plain, "")]
+    found = []
+    for at, *values in _differing(stored, plain, ""):
+        old, new = (_short("(absent)" if x is _ABSENT else x, _EACH_SHOWN_CHARS) for x in values)
+        found.append(f"{at} (stored {old}, asked for {new})")
+    return found
 
 
-def _shown(value: object) -> str:
-    if value is _ABSENT:
-        return "absent"
+def _short(value: object, most_chars: int) -> str:
     text = json.dumps(value)
-    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 3] + "..."
+    return text if len(text) <= most_chars else text[: most_chars - 3] + "..."

@@ -17,7 +17,7 @@ from mlesearch.config.plain import Given, cells
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
-from mlesearch.storage.files import read_json
+from mlesearch.storage.documents import read_study
 from mlesearch.study import replay as replays
 from mlesearch.study.collect import collect, tables
 from mlesearch.study.estimate import Estimate, estimate_plan, spends
@@ -156,7 +156,7 @@ def read(study: str | Path) -> StudyTables:
     """
     folder = Path(study)
     runs, nodes, calls = tables(folder)
-    return StudyTables(folder, read_json(folder / "study.json"), runs, nodes, calls)
+    return StudyTables(folder, read_study(folder), runs, nodes, calls)
 
 
 def report(study: str | Path, out: str | Path | None = None) -> Path:

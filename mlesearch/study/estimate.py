@@ -16,6 +16,7 @@ from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.models.price import Price
+from mlesearch.storage.documents import STUDY
 from mlesearch.study.profiles import PastRuns, Profile, default_profile
 from mlesearch.types import ConfigError
 
@@ -91,7 +92,7 @@ def estimate_plan(planned: StudyPlan, resources: ProcessResources, like: Sequenc
         ConfigError: what was named is no study.
     """
     for path in like:
-        if not (path / "study.json").exists():
+        if not (path / STUDY).exists():
             raise ConfigError(f"--like: {path} is no study (no study.json); name the folder that a launch wrote")
     runs = [r for r in planned.runs if planned.states[r.key] != "finished"]
     return estimate(runs, PastRuns([*like, planned.folder]), partial(_dearest_price, resources))

@@ -13,6 +13,7 @@ from mlesearch.config.compose import Launch, sweep
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
+from mlesearch.storage.documents import RESULT
 from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.pool import in_forks, in_workers
@@ -27,7 +28,7 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> None:
     note_launch(planned.folder, [r.key for r in planned.runs])
     for r in planned.runs:
         if planned.states[r.key] == "failed":
-            (r.folder / "result.json").unlink(missing_ok=True)
+            (r.folder / RESULT).unlink(missing_ok=True)
 
 
 def run_all(launch: Launch, planned: StudyPlan, stop_file: Path, resources: ProcessResources) -> list[RunReport]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.config.settings import Settings
-from mlesearch.storage.files import read_json
+from mlesearch.storage.documents import finished_row, read_run
 from mlesearch.storage.layout import run_folders
 
 DEFAULT = "default"
@@ -83,7 +83,7 @@ class PastRuns:
             for folder in run_folders(study):
                 profile = _measured(folder)
                 if profile is not None:
-                    key = read_json(folder / "run.json")["key"]
+                    key = read_run(folder)["key"]
                     self._rows.append((key["model"], key["strategy"], key["task"], profile))
 
     def profile_of(self, model: str, strategy: str, task: str) -> Profile | None:
@@ -108,9 +108,8 @@ class PastRuns:
 
 def _measured(folder: Path) -> Profile | None:
     """One step of a finished run; None where it is not finished or made no step."""
-    result = folder / "result.json"
-    row = read_json(result) if result.exists() else {}
-    if row.get("status", "failed") == "failed" or not row["steps"]:
+    row = finished_row(folder)
+    if row is None or not row["steps"]:
         return None
     steps = row["steps"]
     disk = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
@@ -120,15 +119,10 @@ def _measured(folder: Path) -> Profile | None:
         row["n_calls"] / steps,
         row["tokens_in"] / steps,
         row["tokens_out"] / steps,
-        max(0.0, row["charged_s"] * _workers(folder) - row["program_s"]) * waits / steps,
+        max(0.0, row["charged_s"] * read_run(folder)["identity"]["workers"] - row["program_s"]) * waits / steps,
         row["program_s"] / steps,
         disk / steps,
     )
-
-
-def _workers(folder: Path) -> int:
-    workers: int = read_json(folder / "run.json")["identity"]["workers"]
-    return workers
 
 
 def _mean(found: Sequence[Profile], source: str) -> Profile:

@@ -16,7 +16,7 @@ from mlesearch.config.plan import RunPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.documents import RunFile, finished_row, read_run, read_study
+from mlesearch.storage.documents import STUDY, RunFile, finished_row, read_run, read_study
 from mlesearch.storage.layout import open_study, run_folders
 from mlesearch.types import ConfigError
 
@@ -62,7 +62,7 @@ def plan_replay(
         ConfigError: there is no study, it was not recorded, or its runs would be other runs here.
         JournalError: a journal is corrupt.
     """
-    if not (study / "study.json").exists():
+    if not (study / STUDY).exists():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     if out.absolute() == study.absolute():
         raise ConfigError(f"--out: {out} is the recorded study itself; name another folder")
