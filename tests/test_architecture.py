@@ -85,6 +85,14 @@ def test_imports_run_one_way():
     assert next(iter(TopologicalSorter(found).static_order())) == "types"
 
 
+@pytest.mark.parametrize("package", sorted(ALLOWED.keys() - {"types", "analysis"}))
+def test_a_package_says_what_it_is_for_and_where_to_begin(package):
+    said = ast.get_docstring(ast.parse((ROOT / "mlesearch" / package / "__init__.py").read_text())) or ""
+    assert len(said.splitlines()) >= 4, f"mlesearch/{package}/__init__.py says too little"
+    assert "egin" in said, "say where to begin reading"
+    assert "mport" in said, "say what it may import"
+
+
 def test_no_module_imports_itself_through_others():
     """But for the package itself, which hands out what others define and of which they import the version alone."""
     graph = {m: {name for name in imported(m) if name in modules()} - {"mlesearch"} for m in modules()}

@@ -1,4 +1,9 @@
-"""Operators: they turn a scene into messages and a reply into a program or a judgement. No I/O, no clock."""
+"""Operators: they turn a scene into messages and a reply into a program or a judgement. No I/O, no clock.
+
+May import the nouns, the text format of prompts (`mlesearch.models.markup`) and what a task says of itself. Begin with
+`base`; `prompts` holds the operator sets, `scope` the one rule for what a prompt shows, `library` reads the prompt
+files, `parse`, `fences` and `loose_json` read replies.
+"""
 
 from __future__ import annotations
 

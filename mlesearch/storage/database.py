@@ -1,6 +1,6 @@
 """A small SQLite database that the processes of one machine use at once: opened safely, forked safely.
 
-What it holds and means belongs to the rooms above: the store of entries, the shared budget, the call counters.
+What it holds and means belongs to the modules above: the store of entries, the shared budget, the call counters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a task is to the rest of the house: a folder in the layout of a prepared MLE-bench competition, loaded."""
+"""What a task is to the rest of the package: a folder in the layout of a prepared MLE-bench competition, loaded."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The suites are `optimizer_contract`, `model_contract` and `sandbox_contract` (`mlesearch sandbox check` makes the last
 one's checks, by `contract_run`). The stand-ins are `openai_stub` and `serve` for a provider and `scripted_sandbox`
-for a rung. It imports optimizers, models and sandbox; only the command line imports it, and the suites need
-`mlesearch[test]`.
+for a rung. Begin with the suite of what you write. It may import optimizers, models and sandbox; only the command
+line imports it, and the suites need `mlesearch[test]`.
 """
 
 import sys
