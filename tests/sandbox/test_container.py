@@ -81,4 +81,4 @@ def test_the_whole_contract_inside_a_container():
 
 def test_unsafe_inside_a_container():
     words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/sandbox/test_ladder.py", "-k", "unsafe")
-    assert in_a_container(*words).strip().splitlines()[-1].startswith("2 passed, 1 skipped")
+    assert in_a_container(*words).strip().splitlines()[-1].startswith("1 passed, 1 skipped")
