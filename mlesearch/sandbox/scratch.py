@@ -24,6 +24,7 @@ from mlesearch.sandbox.protocol import MIB
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
+"""Whose folders are removed once their owner has died: all that are built in."""
 _OWNED = re.compile(rf"(\.?)({'|'.join(RUNGS)})-[0-9a-f]{{16}}")
 """With a dot before it: one that is being made, and not locked yet."""
 _MAKING_S = 60.0

@@ -103,7 +103,7 @@ def test_the_page_follows_its_order(page):
     assert [name for name in page.ids if name in order] == order
 
 
-def test_csv_hold_the_numbers_unrounded(demo):
+def test_csv_hold_the_numbers_unrounded(demo, page):
     rates = pd.read_csv(demo / "report_tables" / "rates.csv")
     results = analyse(synthetic(name="a <demo> & more"))
     own = rates[rates["outcome"] == "any_medal"]

@@ -9,7 +9,7 @@ import pytest
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.models.markup import blocks
-from mlesearch.operators import make
+from mlesearch.operators import OPERATOR_SETS, make
 from mlesearch.operators.base import Scene
 from mlesearch.storage import codec
 from mlesearch.storage.journal import read
@@ -45,7 +45,7 @@ def treated(messages, without):
     return system.content, [b for b in blocks(user.content) if b.tag not in without]
 
 
-@pytest.mark.parametrize("operators", ["aide", "aira"])
+@pytest.mark.parametrize("operators", OPERATOR_SETS.builtin)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_prompt_is_what_operator_program_and_history_say(tmp_path, preset, operators):
     """Each prompt of a real run against one made for nobody, from the history alone."""

@@ -135,7 +135,7 @@ def test_the_first_variable_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_unknown_kinds() -> None:
-    with pytest.raises(ConfigError, match="there are: litellm, scripted, simulated"):
+    with pytest.raises(ConfigError, match=r"'litelm' \(did you mean 'litellm'\?\); there are: litellm, "):
         make_model("m", "litelm", {})
     with pytest.raises(ConfigError, match="known kinds: hashed, litellm"):
         make_embedder({"kind": "hash"})

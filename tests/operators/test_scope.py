@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch.models.protocol import Message
-from mlesearch.operators import Brief, Resources, Scene, make
+from mlesearch.operators import OPERATOR_SETS, Brief, Resources, Scene, make
 from mlesearch.operators.attempts import attempt_block, program_block, tokens
 from mlesearch.operators.scope import MAX_ATTEMPTS
 from mlesearch.types import Direction, Node, Op, Proposal, Status
@@ -107,7 +107,7 @@ def test_aira_cue_counts_children():
 # explicit contexts and merges
 
 
-@pytest.mark.parametrize("operators", ["aide", "aira"])
+@pytest.mark.parametrize("operators", OPERATOR_SETS.builtin)
 def test_an_explicit_context_is_kept_in_its_order(operators):
     scope, nodes = scope_of([node(i, float(i)) for i in range(5)], operator_set=operators)
     for op in (Op.IMPROVE, Op.DEBUG, Op.HYPOTHESIZE, Op.MERGE):
@@ -147,7 +147,7 @@ def shown(messages: tuple[Message, ...]) -> list[str]:
 @given(
     plans=st.lists(st.text(st.sampled_from("ab ß漢\n"), max_size=300), max_size=30),
     budget=st.integers(0, 600),
-    operators=st.sampled_from(["aide", "aira"]),
+    operators=st.sampled_from(list(OPERATOR_SETS.builtin)),
     explicit=st.booleans(),
     direction=st.sampled_from([UP, DOWN]),
 )
