@@ -6,19 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mlesearch.models.limits.place import CountersPlace
-from mlesearch.models.limits.windows import Caps
-from mlesearch.models.live.client import LiteLLMClient
+from mlesearch.models.live.base import LiveCaller
 from mlesearch.models.live.keys import read_key
 from mlesearch.models.live.params import COMMON, LiveParams, read_api_base, read_backoff, read_caps, read_model_id
-from mlesearch.models.live.price_map import map_cost_nusd, map_price
+from mlesearch.models.live.price_map import map_cost_nusd
 from mlesearch.models.params import Reader
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import BeforeRetry, EmbedReply, EmbedRequest, EmptyReply
 from mlesearch.types import ConfigError, Embedding, Usage
 
 
-class LitellmEmbedder:
+class LitellmEmbedder(LiveCaller):
     """An embedding model that is paid for, through litellm, with the same limits and errors as a chat model.
 
     Args:
@@ -27,41 +25,14 @@ class LitellmEmbedder:
         deadline_s: of one request, retries included.
     """
 
-    live = True
-
     def __init__(self, params: LiveParams, dimensions: int | None = None, deadline_s: float = 600.0) -> None:
-        self.params = params
         self.dimensions = dimensions
         self.deadline_s = deadline_s
         self.name = params.model if dimensions is None else f"{params.model}@{dimensions}"
-        self._client = LiteLLMClient(f"embedder {self.name!r}", params, "aembedding")
+        super().__init__(f"embedder {self.name!r}", params, "aembedding")
 
     def __repr__(self) -> str:
         return f"LitellmEmbedder({self.name!r})"
-
-    @property
-    def price(self) -> Price | None:
-        """Declared price, else that of litellm's map; an own endpoint has none but the declared one."""
-        if self.params.price is not None or self.params.api_base is not None:
-            return self.params.price
-        return map_price(self.params.model)
-
-    @property
-    def caps(self) -> Caps:
-        """The limits that it declares."""
-        return self.params.caps
-
-    def use_place(self, place: CountersPlace) -> None:
-        """Keep to the limits together with other processes."""
-        self._client.place = place
-
-    def check(self) -> None:
-        """See that there is a key.
-
-        Raises:
-            ConfigError: no key; says which variable to export.
-        """
-        self.params.key.check(f"embedder {self.name!r}")
 
     def embed(self, request: EmbedRequest) -> EmbedReply:
         """Embed all texts of a request in one call; of no texts, in none.

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlesearch.models.limits.place import CountersPlace
-from mlesearch.models.limits.windows import Caps
-from mlesearch.models.live.client import Answered, LiteLLMClient
+from mlesearch.models.live.base import LiveCaller
+from mlesearch.models.live.client import Answered
 from mlesearch.models.live.params import LiveParams, read_live
-from mlesearch.models.live.price_map import map_cost_nusd, map_price
-from mlesearch.models.price import Price, price_to_json
+from mlesearch.models.live.price_map import map_cost_nusd
+from mlesearch.models.price import price_to_json
 from mlesearch.models.protocol import BeforeRetry, ContentFilter, EmptyReply, Reply, Request, Sampling
 from mlesearch.types import Usage
 
 KIND = "litellm"
 
 
-class LitellmModel:
+class LitellmModel(LiveCaller):
     """A model that is paid for.
 
     Args:
@@ -25,16 +24,12 @@ class LitellmModel:
         params: as `read_live` gives them.
     """
 
-    live = True
     simulated = False
 
     def __init__(self, name: str, params: LiveParams) -> None:
         self.name = name
-        self.params = params
-        self._client = LiteLLMClient(f"model {name!r}", params, "acompletion")
+        super().__init__(f"model {name!r}", params, "acompletion")
         self._free = params.price is not None and not any(price_to_json(params.price).values())
-        self._map_price: Price | None = None
-        self._map_asked = False
 
     def __repr__(self) -> str:
         return f"LitellmModel({self.name!r}, {self.params.model!r})"
@@ -43,19 +38,6 @@ class LitellmModel:
     def context_window(self) -> int | None:
         """Tokens of prompt and answer together; None: not declared."""
         return self.params.context_window
-
-    @property
-    def price(self) -> Price | None:
-        """Declared price, else that of litellm's map; an own endpoint has none but the declared one.
-
-        The map is asked at the first reading, which imports litellm.
-        """
-        if self.params.price is not None or self.params.api_base is not None:
-            return self.params.price
-        if not self._map_asked:
-            self._map_price = map_price(self.params.model)
-            self._map_asked = True
-        return self._map_price
 
     def identity(self) -> Mapping[str, object]:
         """All that changes its replies or what they count for: no key, URL, time limit or retry setting."""
@@ -72,22 +54,13 @@ class LitellmModel:
             "price": price_to_json(self.params.price) if self.params.price else None,
         }
 
-    @property
-    def caps(self) -> Caps:
-        """The limits that it declares."""
-        return self.params.caps
-
-    def use_place(self, place: CountersPlace) -> None:
-        """Keep to the limits together with other processes."""
-        self._client.place = place
-
     def check(self) -> None:
         """See that there is a key, and ask for the price where none is declared.
 
         Raises:
             ConfigError: no key; says which variable to export.
         """
-        self.params.key.check(f"model {self.name!r}")
+        super().check()
         _ = self.price
 
     def complete(self, request: Request) -> Reply:
