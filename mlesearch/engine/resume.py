@@ -1,8 +1,9 @@
 """The fold of a killed run's journal: the search as it stood, event by event.
 
-Every proposal is asked for again and compared, every outcome is told again. What was under way is begun anew at the
-moment at which it was begun then, so that its prompts are those that were sent, and is answered from the journal as
-far as the journal goes: no stage that was written is ever repeated.
+Every proposal is asked for again and compared, every outcome is told again. What was under way, reruns on fresh splits
+too, is begun anew at the moment and by the worker at which it was begun then, so that its prompts are those that were
+sent and a replay of the whole goes the same way; and is answered from the journal as far as the journal goes: no stage
+that was written is ever repeated.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Fold:
             else:
                 self._work_ended(event)
         events.clear()
+        self._revalidation.go_on()
         if search.selection.best is None:
             folder.drop_best()
         search.write_best(search.selection.best)

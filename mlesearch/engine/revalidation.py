@@ -71,6 +71,7 @@ class Revalidation:
         self._rule = search.parts.revalidate if search.selection.revalidates else None
         self._rounds: Rounds | None = None
         self._left: Iterator[NodeOnSplit] = iter(())
+        self._under_way: dict[int, NodeOnSplit] = {}  # by worker, while the journal of an earlier process is read
         if search.selection.revalidates and self._rule is None:
             raise ValueError("selection is revalidate, and there are no fresh splits to run on")
 
@@ -89,14 +90,19 @@ class Revalidation:
 
     def next(self, worker: int) -> InFlight | None:
         """What an idle worker runs next, within what is left of the time budget; None where there is nothing."""
-        deadline_s = self._deadline_s(worker)
-        left = next(self._left, None) if deadline_s > 0 else None
-        if self._rule is None or left is None:
-            return None
-        node, split = left
+        left = self._take(worker)
+        return None if left is None else self._in_flight(worker, left)
+
+    def _take(self, worker: int) -> NodeOnSplit | None:
+        return next(self._left, None) if self._deadline_s(worker) > 0 else None
+
+    def _in_flight(self, worker: int, rerun: NodeOnSplit) -> InFlight:
+        if self._rule is None:
+            raise ValueError("nothing is run again where selection is not revalidate")
+        node, split = rerun
         spec, scorer = self._rule.source.make(split)
-        rerun = Rerun(node, split, self._search.nodes[node].code, spec, scorer)
-        return InFlight(rerun, (split, node), deadline_s=deadline_s)
+        work = Rerun(node, split, self._search.nodes[node].code, spec, scorer)
+        return InFlight(work, (split, node), deadline_s=self._deadline_s(worker))
 
     def ended(self, rerun: Rerun, worker: int, t: int, result: ExecResult) -> None:
         """Score a rerun that has ended, and journal it."""
@@ -112,12 +118,32 @@ class Revalidation:
     def recall_closing(self, event: Closing) -> RunStatus:
         """An earlier process had chosen the candidates; returns how its search had ended."""
         self._open(event["candidates"], event["t"])
+        self._begin_as_then()
         return RunStatus(event["status"])
 
     def recall_rerun(self, event: Revalidated) -> None:
         """An earlier process had run a candidate again."""
-        self._search.time.restore(event["worker"], event["t"])
-        self._add((event["id"], event["split"]), event["score"])
+        worker, rerun = event["worker"], (event["id"], event["split"])
+        self._search.time.restore(worker, event["t"])
+        self._add(rerun, event["score"])
+        if self._under_way.pop(worker, None) != rerun and self._rounds is not None:
+            self._under_way.clear()  # it was begun by a version that shared them out in another way
+            self._left = self._rounds.left()
+        self._begin_as_then()
+
+    def _begin_as_then(self) -> None:
+        """Every idle worker began a rerun at this moment, and which one follows from the journal so far."""
+        while (worker := self._search.time.next_idle(self._under_way)) is not None:
+            rerun = self._take(worker)
+            if rerun is None:
+                return
+            self._under_way[worker] = rerun
+
+    def go_on(self) -> None:
+        """The journal ends here: what is under way is to be done, by the workers that had begun it."""
+        for worker, rerun in self._under_way.items():
+            self._search.in_flight[worker] = self._in_flight(worker, rerun)
+        self._under_way = {}
 
     def close(self) -> None:
         """Remove the fresh splits."""

@@ -15,13 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
+from mlesearch.engine.clock import Timelines
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.loop import Engine
-from mlesearch.engine.parts import EngineParts, Revalidate, RunStatus
+from mlesearch.engine.parts import EngineParts, Execution, Revalidate, RunStatus
 from mlesearch.engine.replay import Recording, ReplayDiffers
+from mlesearch.engine.work import Result
+from mlesearch.engine.workers import FollowingWorkers, Workers
 from mlesearch.models.protocol import Reply, Request
 from mlesearch.models.recorded.keys import prompt_digest
 from mlesearch.sandbox.protocol import Job, Slot
+from mlesearch.storage.codec import dumps
 from mlesearch.storage.journal import read
 from mlesearch.types import ExecResult, ModelUnavailable
 from tests.support import toy_run
@@ -166,6 +170,59 @@ def test_a_replay_writes_the_recorded_journal(
     assert _replay(folder / "replayed", kept, folder / "recorded", **options) is status
     journals = [(folder / name / "journal.jsonl").read_bytes() for name in ("recorded", "replayed")]
     assert journals[0] == journals[1]
+
+
+class AnyOrder(Execution):
+    """Work ends in an order that is drawn, whatever time it is charged: as with threads, and the same every time."""
+
+    def make_workers(self, time: Timelines) -> Workers[Result]:
+        drawn = random.Random(self.workers)
+        return FollowingWorkers(lambda waiting: drawn.choice(sorted(waiting)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_reruns_that_were_cut_off_are_begun_by_the_same_workers_again(tmp_path: Path, seed: int) -> None:
+    """Killed at every event of the final choice: a replay, which knows nothing of the kill, comes to the same."""
+
+    def run(folder: Path, kept: Kept, dies_after: int | None = None) -> None:
+        made = replace(_parts(folder, kept, **options), execution=AnyOrder(3))
+        if dies_after is not None:
+            _kill_after(made, dies_after)
+        try:
+            Engine(made).run()
+        except Killed:
+            pass
+        finally:
+            made.folder.close()
+
+    options = {"workers": 3, "budget": Budget(steps=9), "selection": "revalidate"}
+    run(tmp_path / "whole", Kept(seed, False))
+    events = (tmp_path / "whole/journal.jsonl").read_text().splitlines()
+    closing = next(i for i, line in enumerate(events) if line.startswith('{"type":"closing"'))
+    assert len(events) - closing >= 2 + 2 * 2  # with the end, and two candidates or more on two splits
+    for dies_after in range(closing, len(events)):
+        folder, kept = tmp_path / str(dies_after), Kept(seed, False)
+        run(folder / "recorded", kept, dies_after)
+        run(folder / "recorded", kept)
+        _replay(folder / "replayed", kept, folder / "recorded", **options)
+        journals = [(folder / name / "journal.jsonl").read_bytes() for name in ("recorded", "replayed")]
+        assert journals[0] == journals[1], dies_after
+
+
+def test_reruns_that_another_version_shared_out_are_still_done_once_each(tmp_path: Path) -> None:
+    options = {"workers": 3, "budget": Budget(steps=9), "selection": "revalidate", "virtual": True}
+    kept = Kept(0, False)
+    _record(tmp_path, kept, [], **options)
+    journal = tmp_path / "journal.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    first = next(i for i, e in enumerate(events) if e["type"] == "revalidated")
+    events[first]["worker"] = (events[first]["worker"] + 1) % 3
+    journal.write_text("".join(dumps(e) + "\n" for e in events[: first + 1]))
+    _record(tmp_path, kept, [], **options)
+    again = [json.loads(line) for line in journal.read_text().splitlines()]
+    done = [sorted((e["id"], e["split"]) for e in run if e["type"] == "revalidated") for run in (events, again)]
+    assert done[0] == done[1]
+    assert again[-1]["type"] == "ended"
 
 
 def test_a_run_that_the_wall_clock_ended_ends_there_again(tmp_path: Path) -> None:
