@@ -3,7 +3,7 @@
 | folder | what is in it |
 |---|---|
 | `optimizers/`, `operators/`, `models/`, … | the package of the same name, part by part |
-| `system/` | whole launches, and what else takes long in processes: the command line, kill, stop, replay, the wheel |
+| `system/` | whole launches and what else takes long: the command line, kill, stop, replay, the wheel, real rungs |
 | `bench/` | benchmarks, and the bars that they have to keep |
 | `support/` | what several tests share: toy runs, scripted parts, makers, clocks, the command line, worker processes |
 | `data/` | stored prompts; mle-bench's own medals, row by row |
