@@ -66,6 +66,7 @@ STRATEGIES = Registry(
         "greedy": "mlesearch.optimizers.greedy:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",
+        "mcgs": "mlesearch.optimizers.mcgs:make",
         "gome": "mlesearch.optimizers.gome:make",
     },
 )
