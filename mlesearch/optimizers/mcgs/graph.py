@@ -62,8 +62,7 @@ class GraphNode:
         goes_on: the flag "continue improving": while set, selection descends to its children, though it has room.
         best: the program whose score its descendants have to better; None before the first valid one.
         failures: how often a program whose `best` is this one gained too little, since the last back-up through it.
-        spare: programs of its subtree, itself included, that have room for a child.
-        flying: proposals in flight below it.
+        live: children in whose subtree a program has room.
         shown: its finished children, with the native context only.
     """
 
@@ -82,14 +81,23 @@ class GraphNode:
     goes_on: bool = False
     best: GraphNode | None = None
     failures: int = 0
-    spare: int = 0
-    flying: int = 0
+    live: int = 0
     shown: Shown | None = None
 
     @property
     def room(self) -> bool:
         """Whether it may have another regular child. A terminal one never had any."""
         return self.regular < self.limit
+
+    @property
+    def open(self) -> bool:
+        """Whether a program of its subtree, itself included, has room."""
+        return self.regular < self.limit or self.live > 0
+
+    @property
+    def flying(self) -> bool:
+        """Whether a child of it is in flight."""
+        return self.asked > len(self.children)
 
     def path(self) -> Iterator[GraphNode]:
         """This node, its parent, and so on up to the root."""
@@ -100,33 +108,31 @@ class GraphNode:
 
     def set_limit(self, limit: int) -> None:
         """Set how many regular children it may have."""
-        self._change(limit - self.limit, 0, 0)
+        was_open = self.open
+        self.limit = limit
+        self._tell_ancestors(was_open)
 
     def ask_child(self, count: int, *, regular: bool) -> None:
         """One more child in flight; -1 takes one back, as if it had never been asked for."""
+        was_open = self.open
         self.asked += count
-        self._change(0, count if regular else 0, count)
+        self.regular += count if regular else 0
+        self._tell_ancestors(was_open)
 
-    def child_told(self, child: GraphNode) -> None:
-        """A child in flight has finished."""
-        self.children.append(child)
-        self._change(0, 0, -1)
-
-    def _change(self, limit: int, regular: int, flying: int) -> None:
-        had_room = self.room
-        self.limit += limit
-        self.regular += regular
-        spare = self.room - had_room
-        for above in self.path():
-            above.spare += spare
-            above.flying += flying
+    def _tell_ancestors(self, was_open: bool) -> None:
+        """Tell them, as far as it changes what is open."""
+        node, parent = self, self.parent
+        while parent is not None and node.open != was_open:
+            above_was_open = parent.open
+            parent.live += 1 if node.open else -1
+            node, parent, was_open = parent, parent.parent, above_was_open
 
     def back_up(self, value: float, visits: int = 1) -> None:
         """Count a visit with its value up to the root, copy the flag to all on the way, and forget their failures.
 
         Its branch is free for other workers then. `visits` 0 does all but count.
         """
-        flag = self.goes_on and self.spare > 0
+        flag = self.goes_on and self.open
         for above in self.path():
             above.visits += visits
             above.total += value

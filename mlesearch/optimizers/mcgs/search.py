@@ -106,7 +106,7 @@ class GraphSearch:
                 insort(self._successful, branch, key=lambda b: b.id)
             branch.add(node)
             self._selection.learn(node)
-        parent.child_told(node)
+        parent.children.append(node)
         if self._native:
             parent.shown = parent.shown or Shown(self._direction)
             parent.shown.add(node.id, outcome.score if outcome.valid else None)

@@ -38,7 +38,7 @@ class Selection:
 
     def possible(self) -> bool:
         """Whether UCT can select: the root has room, or a branch without a worker has."""
-        return self._root.room or any(draft.spare for draft in self._free())
+        return self._root.room or any(draft.open for draft in self._free())
 
     def select(
         self, nodes: int, used: float, draws: np.random.Generator, *, aggregates: bool
@@ -97,11 +97,11 @@ class Selection:
     def _descend(self, node: GraphNode, c: float, *, pass_terminal: bool = False) -> GraphNode:
         """By UCT to a program with room, or to a terminal one. Ties go to the earlier one.
 
-        One below which nothing has room is passed over where something is in flight there, or with `pass_terminal`.
+        One below which nothing has room is passed over while a child of it is in flight, or with `pass_terminal`.
         """
         while True:
             children = self._free() if node is self._root else node.children
-            children = [child for child in children if child.spare or not (pass_terminal or child.flying)]
+            children = [child for child in children if child.open or not (pass_terminal or child.flying)]
             if not children or (node.room and (node is self._root or not node.goes_on)):
                 return node
             best, highest = children[0], -math.inf
