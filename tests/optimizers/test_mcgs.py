@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.optimizers.mcgs.graph import Branch, Elite, GraphNode
+from mlesearch.optimizers.mcgs.graph import GraphBranch, Elite, GraphNode
 from mlesearch.optimizers.mcgs.settings import MCGSSettings
 from mlesearch.testing.optimizer_contract import Ask, Scenario, simulate
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, Status
@@ -462,7 +462,7 @@ def test_the_best_programs_of_any_history_are_those_of_the_whole():
         scenario = Scenario(seed, scores=("smooth", "ties")[seed % 2])
         kept, everything = Elite(5, 2), []
         for i in range(60):
-            node = GraphNode(i, None, Branch(int(scenario.rng(i).integers(4))), valid=True)
+            node = GraphNode(i, None, GraphBranch(int(scenario.rng(i).integers(4))), valid=True)
             node.score = scenario.outcome(Proposal(i, Op.DRAFT)).score or 0.0
             kept.add(node)
             everything.append(node)

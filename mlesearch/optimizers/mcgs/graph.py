@@ -15,7 +15,7 @@ BEST_KEPT = 2
 
 
 @dataclass(slots=True, eq=False)
-class Branch:
+class GraphBranch:
     """A child of the root and all that descends from it.
 
     Attributes:
@@ -68,7 +68,7 @@ class GraphNode:
 
     id: int
     parent: GraphNode | None
-    branch: Branch | None
+    branch: GraphBranch | None
     valid: bool
     score: float = 0.0
     debug_depth: int = 0

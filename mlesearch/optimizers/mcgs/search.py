@@ -16,8 +16,8 @@ from itertools import islice
 import numpy as np
 
 from mlesearch.optimizers.base import made_program
-from mlesearch.optimizers.mcgs.graph import Branch, GraphNode, rank
-from mlesearch.optimizers.mcgs.selection import Selection
+from mlesearch.optimizers.mcgs.graph import GraphBranch, GraphNode, rank
+from mlesearch.optimizers.mcgs.selector import Selector
 from mlesearch.optimizers.mcgs.settings import MCGSSettings
 from mlesearch.optimizers.mcts.tree import ROOT
 from mlesearch.optimizers.native import MOST_SHOWN, Shown
@@ -62,10 +62,10 @@ class GraphSearch:
         self._pending: dict[int, Flight] = {}
         self._due: deque[GraphNode | None] = deque()
         self._recent: deque[float] = deque(maxlen=settings.recent_best_window)  # scores, -inf of a bug
-        self._successful: list[Branch] = []  # branches with a valid program, the oldest first
+        self._successful: list[GraphBranch] = []  # branches with a valid program, the oldest first
         self.root = GraphNode(ROOT, None, None, valid=True)
         self.root.set_limit(settings.num_drafts)
-        self._selection = Selection(settings, problem.steps, self.root)
+        self._selector = Selector(settings, problem.steps, self.root)
 
     def ask(self, used: float) -> Proposal | None:
         """See `Optimizer.ask`. Entries of `due` wait only while nothing can be selected for them."""
@@ -73,7 +73,7 @@ class GraphSearch:
         if self._asked < min(self._s.initial_drafts, self._s.num_drafts):
             return self._expand(self.root, False, used, draws)
         aggregates = self._may_aggregate(used)
-        able = aggregates or self._selection.possible()
+        able = aggregates or self._selector.possible()
         ready = [node for node in self._due if able or _goes_on(node)]
         if not ready and not able:
             if self._pending:
@@ -84,7 +84,7 @@ class GraphSearch:
         if self._due:
             self._due.remove(node)
         if node is None or not _goes_on(node):
-            node, picked = self._selection.select(self._finished + 1, used, draws, aggregates=aggregates)
+            node, picked = self._selector.select(self._finished + 1, used, draws, aggregates=aggregates)
         return self._expand(node, picked, used, draws)
 
     def tell(self, outcome: Outcome) -> Sequence[Verdict]:
@@ -97,7 +97,7 @@ class GraphSearch:
             parent.back_up(0.0, visits=0)
             self._due.append(None)
             return ()
-        branch = Branch(outcome.id) if parent.branch is None else parent.branch
+        branch = GraphBranch(outcome.id) if parent.branch is None else parent.branch
         node = GraphNode(outcome.id, parent, branch, outcome.valid, best=parent.best)
         node.debug_depth = 0 if parent.valid else parent.debug_depth + 1
         if outcome.valid and outcome.score is not None:
@@ -105,7 +105,7 @@ class GraphSearch:
             if not branch.valid:
                 insort(self._successful, branch, key=lambda b: b.id)
             branch.add(node)
-            self._selection.learn(node)
+            self._selector.learn(node)
         parent.children.append(node)
         if self._native:
             parent.shown = parent.shown or Shown(self._direction)
@@ -120,7 +120,7 @@ class GraphSearch:
         self._recent.append(node.score if node.valid else -math.inf)
         return ()
 
-    def _judge(self, node: GraphNode, parent: GraphNode, branch: Branch, modulo: int) -> tuple[bool, bool]:
+    def _judge(self, node: GraphNode, parent: GraphNode, branch: GraphBranch, modulo: int) -> tuple[bool, bool]:
         """Whether a program is terminal, and whether its branch is backed up; sets its flag, and its best."""
         s, best = self._s, parent.best
         gain = math.inf if best is None else node.score - best.score
@@ -177,7 +177,7 @@ class GraphSearch:
         self._pending[proposal.id] = Flight(node, regular, modulo)
         return proposal
 
-    def _references(self, node: GraphNode, branch: Branch) -> list[int]:
+    def _references(self, node: GraphNode, branch: GraphBranch) -> list[int]:
         """The best programs of the other branches, or without any those of its own."""
         others = (best.id for other in self._successful if other is not branch for best in other.best)
         return list(islice(others, MOST_REFERENCES)) or [best.id for best in branch.best if best is not node]

@@ -19,7 +19,7 @@ MOST_TERMINAL = 100
 """Terminal programs selected in a row before one selection passes them over."""
 
 
-class Selection:
+class Selector:
     """Selects a program of the graph below a root, and keeps what it needs for it."""
 
     def __init__(self, settings: MCGSSettings, steps: int | None, root: GraphNode) -> None:
