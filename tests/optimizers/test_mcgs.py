@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.optimizers.mcgs.graph import GraphBranch, Elite, GraphNode
+from mlesearch.optimizers.mcgs.graph import Elite, GraphBranch, GraphNode
 from mlesearch.optimizers.mcgs.settings import MCGSSettings
 from mlesearch.testing.optimizer_contract import Ask, Scenario, simulate
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, Status
