@@ -184,7 +184,22 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """One typed text that a strategy wants the prompt to show."""
+    """One typed text that a strategy wants the prompt to show.
+
+    Attributes:
+        kind: what it is.
+        text: the hypothesis, or whatever else its kind says.
+        node: the program that it is about.
+        score: validation score of that program.
+        component: the part of the solution that the hypothesis changes.
+        verdict: what the strategy decided about the node.
+        problem: the problem behind the hypothesis.
+        problem_kind: where that problem was seen.
+        ratings: the model's five scores of the hypothesis.
+        gain: the node's score against that of the program it edited, in the task's direction: positive is better.
+        changes: what the node's program changed.
+        finding: what was learned from it.
+    """
 
     kind: GuidanceKind
     text: str
@@ -192,6 +207,12 @@ class Guidance:
     score: float | None = None
     component: Component | None = None
     verdict: VerdictKind | None = None
+    problem: str = ""
+    problem_kind: ProblemKind | None = None
+    ratings: HypothesisScores | None = None
+    gain: float | None = None
+    changes: str = ""
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +336,13 @@ class Problem:
         steps: the declared step budget; None where none is declared.
         context: SHARED: one rule for all strategies fills the context of their prompts. NATIVE: a strategy names in
             `Proposal.context` what its published system shows; one that has no such rule leaves it at None as ever.
+        trial_runs: whether a program runs on a sample first, so that most bugs cost little.
     """
 
     direction: Direction
     steps: int | None = None
     context: Context = Context.SHARED
+    trial_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

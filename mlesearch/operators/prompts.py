@@ -9,6 +9,7 @@ each node's attempt block.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 from mlesearch.models.markup import block
 from mlesearch.models.protocol import Message
@@ -111,8 +112,7 @@ class PromptOperators:
             parts += self._diagnosed(base, subject, shown)
         elif base is not None:
             parts.append(program_block(base, "base"))
-            if p.op is not Op.SELECT:
-                parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
+            parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
         if p.op is Op.MERGE:
             parts += [program_block(node, "other") for node in shown if node is not base]
         parts += [_guidance_block(g) for g in _guidance(scene, subject)]
@@ -200,15 +200,27 @@ def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
 
 
 def _guidance_block(g: Guidance) -> str:
+    ratings = {} if g.ratings is None else {f.name: f"{getattr(g.ratings, f.name):g}" for f in fields(g.ratings)}
     return block(
         "guidance",
-        g.text,
+        _guidance_text(g),
         kind=g.kind.value,
         node=g.node,
         score=score_text(g.score),
+        gain=None if g.gain is None else f"{g.gain:+.6g}",
         component=g.component.value if g.component is not None else None,
+        problem_kind=g.problem_kind.value if g.problem_kind is not None else None,
+        **ratings,
         verdict=g.verdict.value if g.verdict is not None else None,
     )
+
+
+def _guidance_text(g: Guidance) -> str:
+    """The text alone, or, where more is known of an idea, each part on lines of its own under its name."""
+    if not (g.problem or g.changes or g.finding):
+        return g.text
+    named = (("Problem", g.problem), ("Hypothesis", g.text), ("Changes", g.changes), ("Finding", g.finding))
+    return "\n".join(f"{name}: {text.strip()}" for name, text in named if text.strip())
 
 
 def aide(direction: Direction, context_tokens: int) -> tuple[PromptOperators, AideScope]:
