@@ -57,7 +57,7 @@ ALL = (CANDIDATE, MEMORY, HISTORY, DIAGNOSIS, AVOID, STAGE)
 
 
 def prompt(guidance: tuple[Guidance, ...] = ALL, base: int | None = 2) -> str:
-    operators, _ = make("aide", Direction.MINIMIZE, 4000)
+    operators, _ = make(direction=Direction.MINIMIZE)
     scene = Scene(BRIEF, RESOURCES, Proposal(7, Op.SELECT, base, guidance=guidance), NODES)
     return operators.render(scene)[1].content
 
