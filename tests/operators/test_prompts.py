@@ -16,7 +16,8 @@ from mlesearch.models import markup
 from mlesearch.models.protocol import Message
 from mlesearch.operators import Scene, brief, library, make
 from mlesearch.operators.attempts import LESSON_CHARS, OUTPUT_CHARS, PLAN_CHARS, clip, shorten, unified_diff
-from mlesearch.operators.scene import duration, memory
+from mlesearch.operators.durations import duration
+from mlesearch.operators.scene import memory
 from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Op, Proposal, Status
 from tests.support import prompt_scenes as scenes
 from tests.support.prompt_scenes import BRIEF, NODES, RESOURCES, node
@@ -54,7 +55,7 @@ def found(messages: tuple[Message, ...]) -> list[markup.Block]:
 def test_prompt_is_the_stored_one(name, text):
     stored = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
     assert text == stored, (
-        "if this change is wanted: python tests/golden_prompts/scenes.py write; "
+        "if this change is wanted: python tests/support/prompt_scenes.py write; "
         "and raise library.LAYOUT where no prompt file changed"
     )
 
@@ -123,7 +124,13 @@ def test_program_blocks_hold_the_programs_verbatim():
         "base": [NODES[0].code],
         "subject": [NODES[2].code],
     }
-    assert programs["subject"].attrs == {"role": "subject", "node": "2", "status": "ok", "score": "0.291235"}
+    assert programs["subject"].attrs == {
+        "role": "subject",
+        "node": "2",
+        "status": "ok",
+        "score": "0.291235",
+        "run_time": "under 45 s of 60 s",
+    }
     diff = next(b for b in blocks if b.attrs.get("role") == "diff")
     assert "-TREES = 100\n+TREES = 102" in diff.body
     assert [b.body for b in blocks if b.tag == "guidance"] == ["More trees lower the error."]  # what it tested
@@ -139,8 +146,8 @@ def test_guidance_carries_its_attributes():
     blocks = found(render(scenes.PROPOSALS["improve"]))
     assert [b.attrs for b in blocks if b.tag == "guidance"] == [
         {"kind": "hypothesis", "component": "features"},
-        {"kind": "memory", "node": "2", "score": "0.291235"},
-        {"kind": "history", "node": "3", "verdict": "rejected"},
+        {"kind": "memory", "node": "2", "score": "0.291235", "run_time": "under 45 s of 60 s"},
+        {"kind": "history", "node": "3", "verdict": "rejected", "run_time": "all of 60 s"},
     ]
 
 
