@@ -276,9 +276,7 @@ class Trial:
         return parsed.lesson or node.lesson
 
 
-def make_node(
-    p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult, limit_s: float
-) -> Node:
+def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult, limit_s: float) -> Node:
     """The node of a program proposal that was executed.
 
     Args:

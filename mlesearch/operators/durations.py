@@ -1,9 +1,9 @@
 """Times in words: limits exactly, measured times coarsely.
 
 Two equal runs measure times that differ a little. A prompt that named them to the second would differ in each of them,
-and a recorded reply to it would not be found again. So measured times stand between the marks of one scale, whose steps
-are a third to a half apart and begin at ten seconds: enough to judge what a further model or fold costs, and the prompt
-of an equal state differs only where a time comes to lie on the other side of a mark.
+and a recorded reply to it would not be found again. So measured times are told by the marks of one scale, which begins
+at ten seconds and has steps of a third to two thirds: enough to judge what a further model or fold costs, and two
+equal runs send equal prompts but where a time comes to lie on the other side of a mark.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Findings about a tabular task's data, for its `eda.md`: target, drift from train to test, lengths of texts, first rows.
+"""Findings about a task's tables, for its `eda.md`: target, drift from train to test, lengths of texts, first rows.
 
 Made once by whoever prepares a task (`mlesearch tasks eda TASK > FOLDER/eda.md`), read by every strategy. It reads the
 public folder alone, never an answer, and gives the same text for the same files.
@@ -54,7 +54,7 @@ def describe(task: Task, max_chars: int = EDA_CHARS) -> str:
     for name in task.target_columns:
         if name in train:
             lines += _target(name, train[name])
-    features = [c for c in train if c != task.id_column and c not in task.target_columns]
+    features = [str(c) for c in train if c != task.id_column and c not in task.target_columns]
     if test is not None:
         lines += _drift(train, test, [c for c in features if c in test])
     lines += _texts(train, features)
@@ -100,9 +100,10 @@ def _target(name: str, values: pd.Series[Any]) -> list[str]:
         return [f"Target {name}, share of each value: {shares}{more}{missing}."]
     figures = ", ".join(f"{value:.5g}" for value in present.quantile(list(_QUANTILES)))
     marks = ", ".join(f"{q:.0%}" for q in _QUANTILES)
+    mean, spread, zeros = float(present.mean()), float(present.std()), float((present == 0).mean())
     return [
-        f"Target {name}, quantiles at {marks}: {figures}; mean {present.mean():.5g}, standard deviation "
-        f"{present.std():.5g}, skewness {present.skew():.3g}, zeros {(present == 0).mean():.1%}{missing}."
+        f"Target {name}, quantiles at {marks}: {figures}; mean {mean:.5g}, standard deviation {spread:.5g}, "
+        f"zeros {zeros:.1%}{missing}."
     ]
 
 
@@ -146,7 +147,7 @@ def _texts(train: pd.DataFrame, columns: Sequence[str]) -> list[str]:
         texts = present.astype(str)
         if float(texts.str.len().mean()) < LONG_TEXT_CHARS:
             continue
-        words = texts.str.split().str.len()
+        words = texts.map(lambda text: len(text.split()))
         lines.append(
             f"Text {name}, words a row: median {words.median():.0f}, 95 % at most {words.quantile(0.95):.0f}, "
             f"longest {words.max():.0f}; {texts.duplicated().mean():.1%} of the rows repeat an earlier one."
@@ -156,7 +157,7 @@ def _texts(train: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 def _rows(train: pd.DataFrame) -> list[str]:
     """The first rows, one line each; of many columns the first and the last."""
-    columns = list(train.columns)
+    columns = [str(c) for c in train.columns]
     shown = columns if len(columns) <= 2 * ENDS else [*columns[:ENDS], *columns[-ENDS:]]
     left_out = "" if shown == columns else f" ({len(columns) - len(shown)} columns in the middle are left out)"
     first = [", ".join(f"{c}={_cell(train[c].iloc[i])}" for c in shown) for i in range(min(ROWS, len(train)))]

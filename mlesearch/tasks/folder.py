@@ -190,10 +190,13 @@ def _eda(folder: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not readable as UTF-8 text ({error.reason}); write it anew, or remove it") from error
+        raise ConfigError(
+            f"{path}: not readable as UTF-8 text ({error.reason}); write it anew, or remove it"
+        ) from error
     if len(text) > EDA_CHARS:
         raise ConfigError(
-            f"{path}: {len(text):,} characters; at most {EDA_CHARS:,} are allowed, as it stands in every prompt: shorten it"
+            f"{path}: {len(text):,} characters; at most {EDA_CHARS:,} are allowed, since it stands in every prompt: "
+            "shorten it"
         )
     return text
 
@@ -220,7 +223,9 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
 
 def _digest(folder: Path, board: Path | None) -> str:
     """Eight hex digits over all files that a result depends on; large public files by name and size."""
-    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py", folder / EDA] + ([board] if board else [])
+    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py", folder / EDA] + (
+        [board] if board else []
+    )
     whole += sorted((folder / "private").rglob("*"))
     digest = hashlib.sha256()
     for path in whole + sorted((folder / "public").rglob("*")):

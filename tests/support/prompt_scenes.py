@@ -80,7 +80,13 @@ NODES = {
     n.id: n
     for n in (
         node(0, Op.DRAFT, score=0.31, lesson="A forest with 100 trees reaches 0.31."),
-        node(1, Op.DRAFT, status=Status.ERROR, output="Traceback (most recent call last):\nKeyError: 'widht'", run_time_s=1.4),
+        node(
+            1,
+            Op.DRAFT,
+            status=Status.ERROR,
+            output="Traceback (most recent call last):\nKeyError: 'widht'",
+            run_time_s=1.4,
+        ),
         node(2, Op.IMPROVE, 0, score=0.2912345678, lesson="More trees help.", hypothesis="More trees lower the error."),
         node(3, Op.IMPROVE, 0, status=Status.TIMEOUT, plan="", lesson="Too many trees.", run_time_s=60.0),
     )
