@@ -352,6 +352,8 @@ class Node:
     Attributes:
         output: head and tail of what the program printed, bounded, without paths of the host.
         hypothesis: the text of the hypothesis that it implements; empty where none was given.
+        run_time_s: wall-clock seconds for which its program ran; None where that is not known.
+        time_limit_s: the limit that it ran under, seconds; None where that is not known.
     """
 
     id: int
@@ -366,6 +368,8 @@ class Node:
     lesson: str
     output: str
     hypothesis: str = ""
+    run_time_s: float | None = None
+    time_limit_s: float | None = None
 
     @property
     def valid(self) -> bool:

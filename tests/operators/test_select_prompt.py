@@ -85,11 +85,13 @@ def block(kind: str, text: str) -> str:
         ("memory", ' score="0.291235"'),
         ("memory", ' gain="+0.0187654"'),
         ("memory", ' component="data"'),
+        ("memory", ' run_time="under 45 s of 60 s"'),
         ("history", "\nProblem: Trees extrapolate badly.\n"),
         ("history", "\nHypothesis: Use a neural network.\n"),
         ("history", "\nChanges: The forest became a network.\n"),
         ("history", "\nFinding: It diverged."),
         ("history", ' gain="-0.5"'),
+        ("history", ' run_time="under 10 s of 60 s"'),
         ("history", ' verdict="rejected"'),
         ("diagnosis", "The folds differ by 0.02."),
         ("avoid", "Kernel ridge."),
@@ -98,6 +100,16 @@ def block(kind: str, text: str) -> str:
 )
 def test_every_field_is_shown(kind, shown):
     assert shown in block(kind, prompt())
+
+
+def test_the_limit_in_force_and_the_time_left_are_shown():
+    operators, _ = make(direction=Direction.MINIMIZE)
+    proposal = Proposal(7, Op.SELECT, 2, guidance=ALL)
+    scene = Scene(BRIEF, RESOURCES, proposal, NODES, budget_left=1, limit_s=45.0, time_left_s=130.0)
+    text = operators.render(scene)[1].content
+    assert "Time limit of one program: 45 s" in text
+    assert "Time of the whole search still left: more than 2 min" in text
+    assert "still left: more" not in prompt()  # no time budget is declared
 
 
 def test_the_accepted_program_is_shown_with_its_output():
