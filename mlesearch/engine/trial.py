@@ -30,6 +30,7 @@ from mlesearch.models.protocol import (
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.storage.events import CallKind
 from mlesearch.types import (
+    MICROSECONDS,
     Diagnosis,
     ExecResult,
     GuidanceKind,
@@ -113,6 +114,21 @@ class RunContext:
     call_timeout_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """What a proposal's prompts say of the budget: as it was when the proposal began.
+
+    Attributes:
+        used: fraction that the strategy was told of.
+        limit_s: time limit of the proposal's program.
+        time_left_s: of the search on the timeline of its worker; None where no time budget is declared.
+    """
+
+    used: float
+    limit_s: float
+    time_left_s: float | None = None
+
+
 NO_USAGE = Usage()
 
 T = TypeVar("T")
@@ -123,21 +139,22 @@ Flow = Generator[TrialWork, Result | None, T]
 class Trial:
     """One proposal under way."""
 
-    def __init__(self, context: RunContext, proposal: Proposal, nodes: Mapping[int, Node], used: float) -> None:
+    def __init__(self, context: RunContext, proposal: Proposal, nodes: Mapping[int, Node], view: BudgetView) -> None:
         """Nothing happens before the first `send` to `flow`.
 
         Args:
             context: what all proposals share.
             proposal: what the strategy wants.
             nodes: every finished program; it grows while the proposal is under way.
-            used: fraction of the budget that the strategy was told of.
+            view: what its prompts say of the budget; its program runs under the limit in it.
         """
         self.proposal = proposal
+        self.limit_s = view.limit_s
         self.stages = 0  # pieces of work handed to a worker
         self.flow: Flow[TrialEnd] = self._run()
         self._c = context
         self._nodes = nodes
-        self._budget_left = 10 - int(10 * used)
+        self._view = view
         self._usage = NO_USAGE
 
     def _run(self) -> Flow[TrialEnd]:
@@ -155,8 +172,11 @@ class Trial:
         return TrialEnd(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
 
     def _scene(self, context: tuple[int, ...], cue: str) -> Scene:
-        c = self._c
-        return Scene(c.brief, c.resources, self.proposal, self._nodes, context, cue, self._budget_left)
+        c, view = self._c, self._view
+        left = 10 - int(10 * view.used)
+        return Scene(
+            c.brief, c.resources, self.proposal, self._nodes, context, cue, left, view.limit_s, view.time_left_s
+        )
 
     def _outcome(
         self,
@@ -236,7 +256,7 @@ class Trial:
         result = expect(ExecResult, (yield Execute(self.proposal.id, parsed.code)))
         judged = judge(result, self._c.scorer)
         outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
-        node = make_node(self.proposal, outcome, parsed.code, judged.problem, result)
+        node = make_node(self.proposal, outcome, parsed.code, judged.problem, result, self.limit_s)
         if self._c.review:
             lesson = yield from self._review(node)
             outcome = replace(outcome, lesson=lesson, usage=self._usage)
@@ -256,8 +276,17 @@ class Trial:
         return parsed.lesson or node.lesson
 
 
-def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult) -> Node:
-    """The node of a program proposal that was executed; `problem` is what its output opens with."""
+def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult, limit_s: float) -> Node:
+    """The node of a program proposal that was executed.
+
+    Args:
+        p: the proposal.
+        outcome: what the strategy was told.
+        code: the program.
+        problem: what its output opens with.
+        result: the execution.
+        limit_s: the time limit that it ran under.
+    """
     return Node(
         p.id,
         p.op,
@@ -271,4 +300,6 @@ def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: Ex
         outcome.lesson,
         output_text(result, problem),
         "\n".join(g.text for g in p.guidance if g.kind is GuidanceKind.HYPOTHESIS),
+        result.wall_us / MICROSECONDS,
+        limit_s,
     )

@@ -8,6 +8,7 @@ one proposal: 0.2 ms, and 0.4 ms for ml_master, mcgs and gome, so 2 and 4 ms a r
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,7 +71,8 @@ def outcome(p: Proposal) -> Outcome:
     if p.op is Op.DIAGNOSE:
         return Outcome(p.id, p.op, Status.OK, diagnosis=DIAGNOSES[i])
     if not p.op.makes_program:
-        return Outcome(p.id, p.op, Status.OK, hypotheses=HYPOTHESES[i])
+        made = tuple(replace(h, text=f"{h.text} {p.id}") for h in HYPOTHESES[i])  # no two texts are the same
+        return Outcome(p.id, p.op, Status.OK, hypotheses=made)
     status, score = PROGRAMS[i]
     return Outcome(p.id, p.op, status, score, "a plan", "a lesson")
 

@@ -64,7 +64,7 @@ def test_a_prompt_is_what_operator_program_and_history_say(tmp_path, preset, ope
         left = 10 - int(10 * event["used"])
         scene = Scene(
             context.brief, context.resources, nobody, known, scope.context(nobody, known), scope.cue(nobody), left
-        )
+        )  # steps alone are limited: no time is named but the declared limit
         plain = neutral.render(scene)
         if p.context is None:
             shared += 1

@@ -57,14 +57,18 @@ PRESETS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "mcgs_tree": ("mcgs", {"evolution": "off", "fusion": "off", "aggregation": "off"}),
     "gome": ("gome", {}),
-    "gome_released": ("gome", {"acceptance": "llm", "selection": "llm", "scale": "raw", "pool": "as_released"}),
+    "gome_robust": ("gome", {"acceptance": "numeric", "scale": "robust", "pool": "by_probability", "merge": True}),
+    "gome_rank": ("gome", {"selection": "rank", "acceptance": "numeric"}),
     "gome_no_momentum": ("gome", {"momentum": "off"}),
     "gome_no_diagnosis": ("gome", {"diagnosis": "off"}),
     "gome_bare": ("gome", {"momentum": "off", "diagnosis": "off", "merge": "off", "diversify": "off"}),
     "gome_one_trace": ("gome", {"n_traces": 1, "max_debug": 0}),
-    "gome_no_merge": ("gome", {"merge": "off"}),
-    "gome_eight_traces": ("gome", {"n_traces": 8, "acceptance": "llm"}),
-    "gome_merging": ("gome", {"n_traces": 4, "merge_window": 0.8, "diversify": False, "history": 2}),
+    "gome_raw_merge": ("gome", {"merge": "on", "acceptance": "numeric"}),
+    "gome_eight_traces": ("gome", {"n_traces": 8}),
+    "gome_merging": (
+        "gome",
+        {"n_traces": 4, "merge": True, "merge_window": 0.8, "diversify": False, "history": 2, "selection": "rank"},
+    ),
 }
 
 
