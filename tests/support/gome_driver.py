@@ -58,7 +58,8 @@ def published(direction: Direction = MAX, steps: int = 100, trial_runs: bool = F
 
 def gome(direction: Direction = MAX, steps: int = 100, **params: object) -> Optimizer:
     """The strategy as the numbers decide it, but for the given parameters."""
-    return published(direction, steps, **{**BY_NUMBERS, **params})
+    problem = Problem(direction, steps)
+    return factory("gome")({**BY_NUMBERS, **params}, problem, lambda id: np.random.default_rng([5, id]))
 
 
 class Driver:

@@ -106,7 +106,10 @@ class Memory:
             vector = unit(embedding)
             if vector is not None and vector.size == dim:
                 rows[i] = vector
-        return np.einsum("ij,kj->ik", rows, self._vectors[:n])  # no BLAS: its threads cost more than this takes
+        cosines: FloatArray = np.einsum(
+            "ij,kj->ik", rows, self._vectors[:n]
+        )  # no BLAS: its threads cost more than this
+        return cosines
 
     def gains(self, reference: float | None, scale: float | None) -> FloatArray:
         """Score differences Delta_j to a reference in the task's direction, divided by `scale`; shape (entries,).
