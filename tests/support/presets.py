@@ -12,7 +12,7 @@ PRESETS: dict[str, tuple[str, dict[str, object]]] = {
     "random": ("random", {}),
     "best_of_n": ("random", {"p_draft": 1.0}),
     "greedy": ("greedy", {}),
-    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
+    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20, "native_context": "scope"}),
     "aira": ("mcts", {"preset": "aira"}),
     "ml_master": ("mcts", {"preset": "ml_master"}),
     "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published"}),
