@@ -42,6 +42,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "validation": (str,),
     "id_column": (str,),
     "target_columns": (list,),
+    "group_column": (str,),
     "program_time_s": (int, float),
     "max_submission_mb": (int, float),
     "rows": (dict,),
@@ -157,6 +158,20 @@ def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, 
     return id_column, targets
 
 
+def _group_column(folder: Path, content: Mapping[str, Any]) -> str | None:
+    """The declared column of groups, which a CSV file of the public folder must have."""
+    column: str | None = content.get("group_column")
+    if column is None:
+        return None
+    tables = sorted((folder / "public").glob("*.csv"))
+    if not any(column in header(path) for path in tables):
+        raise ConfigError(
+            f"{folder / DECLARED}: group_column is {column!r}, which no CSV file of public/ has; name a column of the "
+            f"training data, or leave it out"
+        )
+    return column
+
+
 def _submission_limit(folder: Path, content: Mapping[str, Any]) -> int:
     """Declared, else enough for eight sample submissions and 16 MiB: what is read also has to fit into memory."""
     if "max_submission_mb" in content:
@@ -258,4 +273,5 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         board=board_file,
         grader=grader,
         max_submission_bytes=_submission_limit(folder, content),
+        group_column=_group_column(folder, content),
     )

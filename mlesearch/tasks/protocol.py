@@ -64,6 +64,7 @@ class Task:
         board: file that the thresholds came from; None where the board was left out on purpose.
         grader: the folder's own `grade.py`; None where `metric` is one of the named metrics.
         max_submission_bytes: a larger submission is refused unread.
+        group_column: rows of the training data with one value here belong together; None where none is declared.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Task:
     board: Path | None = None
     grader: Path | None = None
     max_submission_bytes: int = 64 * 2**20
+    group_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
