@@ -14,7 +14,7 @@ from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import Trial, TrialEnd
-from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, TrialWork, Work
+from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, SampleRun, TrialWork, Work
 from mlesearch.models.price import WorstCase
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
 
@@ -165,8 +165,10 @@ class Search:
     def _afford(self, worker: int, trial: Trial, work: TrialWork) -> InFlight | None:
         """Reserve the worst case of paid work, set the deadline of a program; None where it fits no more."""
         reservation, deadline_s = NOTHING, 0.0
-        if isinstance(work, Execute):
+        if isinstance(work, Execute | SampleRun):
             deadline_s = self._deadline_s(worker)
+            if isinstance(work, SampleRun):
+                deadline_s = min(deadline_s, work.limit_s)
             if deadline_s <= 0:
                 return None
         else:
