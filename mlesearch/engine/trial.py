@@ -280,7 +280,7 @@ class Trial:
         return TrialEnd(outcome, node, result, "" if judged.problem == result.reason else judged.problem)
 
     def _review(self, node: Node) -> Flow[Parsed | None]:
-        """What the model says of an executed program; None where that can't be had: unusable, or nothing left to pay."""
+        """What the model says of an executed program; None where that is unusable, or fits no more into the budget."""
 
         def render(scene: Scene) -> tuple[Message, ...]:
             return self._c.operators.render_review(scene, node)

@@ -1,7 +1,7 @@
 """The kinds of blocking work that an engine hands to its workers, and what each of them is answered with.
 
-A proposal needs calls, embeddings, sample runs and executions; the choice at the end of a run may need reruns. What becomes of an
-answer (what it charges, which event of the journal it is) is the engine's business, not the work's.
+A proposal needs calls, embeddings, sample runs and executions; the choice at the end of a run may need reruns. What
+becomes of an answer (what it charges, which event of the journal it is) is the engine's business, not the work's.
 """
 
 from __future__ import annotations

@@ -188,12 +188,10 @@ def _kept(task: Task, path: Path, rule: SampleRule) -> npt.NDArray[np.bool_]:
     group = task.group_column if task.group_column in columns else None
     frame = _read(path, list(dict.fromkeys([*targets, *([group] if group else []), columns[0]])))
     n = len(frame)
-    labels = np.zeros(n, dtype=np.intp)
-    if targets:
-        labels = frame.groupby(targets, sort=False).ngroup().to_numpy(dtype=np.intp)
+    labels = _numbers(frame, targets) if targets else np.zeros(n, dtype=np.intp)
     number = int(labels.max()) + 1 if n else 0
     classes = 1 < number <= min(MOST_CLASSES, n // ROWS_PER_CLASS)
-    groups = None if group is None else frame.groupby(group, sort=False).ngroup().to_numpy(dtype=np.intp)
+    groups = None if group is None else _numbers(frame, [group])
     kept = draw(labels, groups, rule, classes=classes)
     if kept.all():
         whole = f"{n} rows" + (f" in {int(groups.max()) + 1} groups" if groups is not None and n else "")
@@ -202,6 +200,11 @@ def _kept(task: Task, path: Path, rule: SampleRule) -> npt.NDArray[np.bool_]:
             f"{rule.rows}) or run.trial.share (now {rule.share:g}), or set run.trial.share=0"
         )
     return kept
+
+
+def _numbers(frame: pd.DataFrame, columns: list[str]) -> npt.NDArray[np.intp]:
+    """Of each row the number of the values that it has in some columns, from 0, in the order in which they appear."""
+    return np.asarray(frame.groupby(columns, sort=False).ngroup(), dtype=np.intp)
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
