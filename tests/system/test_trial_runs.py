@@ -133,7 +133,15 @@ def test_off_a_journal_knows_nothing_of_them(tmp_path):
 
 def test_an_audited_run_of_simulated_engineers_makes_sense(tmp_path):
     """Able engineers find the leaks that they made, and little else; the tables and the report say which."""
-    words = ["run", "-m", "model=sim_09", "strategy=best_of_n,gome", "tasks=[tickets]", "seeds=[0,1]", "sandbox=local"]
+    words = [
+        "run",
+        "-m",
+        "model=sim_09",
+        "strategy=best_of_n,gome",
+        "tasks=[tickets]",
+        "seeds=[0,1,2,3]",
+        "sandbox=local",
+    ]
     words += ["budget.steps=10", "run.audit=always", "study.name=s", "model.params.bug_rate=0.6", "launcher.n_jobs=2"]
     done = cli(tmp_path, *words)
     assert done.returncode == 0, done.stderr
