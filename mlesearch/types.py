@@ -185,7 +185,22 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """One typed text that a strategy wants the prompt to show."""
+    """One typed text that a strategy wants the prompt to show.
+
+    Attributes:
+        kind: what it is.
+        text: the hypothesis, or whatever else its kind says.
+        node: the program that it is about.
+        score: validation score of that program.
+        component: the part of the solution that the hypothesis changes.
+        verdict: what the strategy decided about the node.
+        problem: the problem behind the hypothesis.
+        problem_kind: where that problem was seen.
+        ratings: the model's five scores of the hypothesis.
+        gain: the node's score against that of the program it edited, in the task's direction: positive is better.
+        changes: what the node's program changed.
+        finding: what was learned from it.
+    """
 
     kind: GuidanceKind
     text: str
@@ -193,6 +208,12 @@ class Guidance:
     score: float | None = None
     component: Component | None = None
     verdict: VerdictKind | None = None
+    problem: str = ""
+    problem_kind: ProblemKind | None = None
+    ratings: HypothesisScores | None = None
+    gain: float | None = None
+    changes: str = ""
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +337,13 @@ class Problem:
         steps: the declared step budget; None where none is declared.
         context: SHARED: one rule for all strategies fills the context of their prompts. NATIVE: a strategy names in
             `Proposal.context` what its published system shows; one that has no such rule leaves it at None as ever.
+        trial_runs: whether a program runs on a sample first, so that most bugs cost little.
     """
 
     direction: Direction
     steps: int | None = None
     context: Context = Context.SHARED
+    trial_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +353,8 @@ class Node:
     Attributes:
         output: head and tail of what the program printed, bounded, without paths of the host.
         hypothesis: the text of the hypothesis that it implements; empty where none was given.
+        run_time_s: wall-clock seconds for which its program ran; None where that is not known.
+        time_limit_s: the limit that it ran under, seconds; None where that is not known.
     """
 
     id: int
@@ -344,6 +369,8 @@ class Node:
     lesson: str
     output: str
     hypothesis: str = ""
+    run_time_s: float | None = None
+    time_limit_s: float | None = None
 
     @property
     def valid(self) -> bool:

@@ -102,6 +102,22 @@ class Meter:
         left = [us for us in (time_us, None if gpu_us is None else max(0, gpu_us - self.gpu_us)) if us is not None]
         return min(left, default=None)
 
+    def program_limit_s(self, declared_s: float, charged_us: int) -> float:
+        """The time limit of a program whose proposal begins now, in seconds: what is declared, or what is left.
+
+        What is left is rounded down to two significant digits (59 s, 3500 s), so that the limit is short to name and
+        loses less than a tenth.
+
+        Args:
+            declared_s: limit of every program.
+            charged_us: where the timeline of the proposal's worker stands.
+        """
+        left_us = self.program_left_us(charged_us)
+        if left_us is None or left_us >= declared_s * MICROSECONDS:
+            return declared_s
+        unit_us: int = 10 ** max(0, len(str(left_us)) - 2)
+        return left_us // unit_us * unit_us / MICROSECONDS
+
     def spent(self, charged_us: int) -> bool:
         """Whether time, GPU time, USD or tokens are spent."""
         b = self.budget

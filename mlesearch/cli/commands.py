@@ -173,6 +173,15 @@ def check_task(args: Namespace) -> int:
     return 1 if any(f.level is Level.ERROR for f in findings) else 0
 
 
+def describe_task(args: Namespace) -> int:
+    """Findings about a task's tables, for its `eda.md`."""
+    from mlesearch.tasks.eda import describe
+    from mlesearch.tasks.folder import load
+
+    print(describe(load(args.task)))
+    return 0
+
+
 def grade_submission(args: Namespace) -> int:
     """Grade a submission to a task."""
     from mlesearch.tasks.folder import load
@@ -253,6 +262,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("cassette", "verify"): verify_study,
     ("tasks", "list"): list_tasks,
     ("tasks", "check"): check_task,
+    ("tasks", "eda"): describe_task,
     ("tasks", "grade"): grade_submission,
     ("models",): list_models,
     ("models", "list"): list_models,

@@ -111,12 +111,14 @@ def parser() -> argparse.ArgumentParser:
     check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
     check_all.add_argument("path", metavar="PATH")
 
-    tasks = sub.add_parser("tasks", help="list, check and grade tasks").add_subparsers(
+    tasks = sub.add_parser("tasks", help="list, check, describe and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     tasks.add_parser("list", help="the tasks that can be asked for by name")
     check = tasks.add_parser("check", help="preflight of a task, by name or folder")
     check.add_argument("task", metavar="TASK")
+    eda = tasks.add_parser("eda", help="findings about a task's tables, to be kept as its eda.md")
+    eda.add_argument("task", metavar="TASK")
     grade = tasks.add_parser("grade", help="grade a submission")
     grade.add_argument("task", metavar="TASK")
     grade.add_argument("submission", metavar="FILE")

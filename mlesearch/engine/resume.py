@@ -30,7 +30,7 @@ class Fold:
         self._revalidation = revalidation
         journal = self._folder.journal
         self._strategy = StrategyFold(search.parts.optimizer, journal.path, journal.header)
-        self._admitted: dict[int, tuple[int, Proposal]] = {}  # by proposal: its worker too
+        self._admitted: dict[int, tuple[int, Proposal, float]] = {}  # by proposal: its worker and time limit too
         self._embedded: dict[int, Embedded] = {}  # by proposal that was told
         self._ran: dict[int, Executed | SampleRan] = {}  # by proposal that was told: the run that counts, its last
 
@@ -74,13 +74,13 @@ class Fold:
         proposal = self._strategy.asked(event, line)
         self._search.time.restore(event["worker"], event["t"])
         if self._search.admit(proposal):
-            self._admitted[proposal.id] = (event["worker"], proposal)
+            self._admitted[proposal.id] = (event["worker"], proposal, self._search.limit_s(event["worker"]))
             if proposal.id not in told:
                 self._search.begin(event["worker"], proposal, event["used"])
 
     def _work_ended(self, event: StageEvent) -> None:
         """A stage that was finished before the kill: it is charged again, and answers what waits for it."""
-        search, (worker, proposal) = self._search, self._admitted[event["id"]]
+        search, (worker, proposal, _) = self._search, self._admitted[event["id"]]
         search.time.restore(worker, event["t"])
         if event["type"] == "executed" or event["type"] == "sample_run":
             search.meter.gpu_us += event["result"].get("gpu_us", 0)
@@ -100,7 +100,7 @@ class Fold:
     def _told(self, event: Told, line: int) -> None:
         """An outcome that was told before the kill."""
         search, folder, id = self._search, self._folder, event["id"]
-        worker, proposal = self._admitted.pop(id)
+        worker, proposal, limit_s = self._admitted.pop(id)
         embedded, ran = self._embedded.pop(id, None), self._ran.pop(id, None)
         vectors = folder.vectors(embedded).vectors if embedded else ()
         outcome, verdicts = self._strategy.told(event, vectors, line)
@@ -108,7 +108,10 @@ class Fold:
         if ran is not None:
             result = folder.result(ran)
             code = folder.blobs.get(ran["program"])
-            node = make_node(proposal, outcome, code, event.get("problem", result.reason), result)
+            sample_runs = search.parts.context.sample_runs
+            if ran["type"] == "sample_run" and sample_runs is not None:
+                limit_s = sample_runs.limit_s(limit_s)
+            node = make_node(proposal, outcome, code, event.get("problem", result.reason), result, limit_s)
             if outcome.valid and folder.outbox(id).exists():
                 search.grade(id, True, result)  # only where a power cut lost its grade
         search.time.restore(worker, event["t"])

@@ -11,8 +11,8 @@ The loop carries the reruns out like all other work; this module says what is ru
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.scoring import judge
@@ -47,11 +47,11 @@ class Rounds:
     def winner(self) -> int | None:
         """The best mean over the whole rounds, of those that failed in none of them; None where there is none."""
         whole = [s for s in self._seeds if all((n, s) in self._scores for n in self.candidates)]
-        best: tuple[float, int] | None = None
+        best: tuple[Fraction, int] | None = None
         for node in self.candidates:
             scores = [x for s in whole if (x := self._scores[node, s]) is not None]
             if scores and len(scores) == len(whole):
-                value = self._sign * math.fsum(x / len(whole) for x in scores)
+                value = self._sign * sum(map(Fraction, scores), Fraction(0))  # exact: equal means are a tie
                 if best is None or value > best[0]:
                     best = (value, node)
         return None if best is None else best[1]

@@ -82,6 +82,10 @@ class SampleRuns:
         limits = replace(self.full.limits, time_s=self.time_s)
         return replace(self.full, task=task, input_dir=self.input_dir(), limits=limits)
 
+    def limit_s(self, full_s: float) -> float:
+        """The time limit of the sample run of a program whose full run has so many seconds."""
+        return min(self.time_s, full_s)
+
     def failed(self, problem: str) -> str:
         """What a program's output opens with where its sample run did not pass: nothing of it was run in full."""
         rule = self.rule

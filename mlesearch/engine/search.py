@@ -13,7 +13,7 @@ from mlesearch.budgets.meter import Meter
 from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.selection import Selection
-from mlesearch.engine.trial import Trial, TrialEnd
+from mlesearch.engine.trial import BudgetView, Trial, TrialEnd
 from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, SampleRun, TrialWork, Work
 from mlesearch.models.price import WorstCase
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
@@ -102,7 +102,17 @@ class Search:
 
     def begin(self, worker: int, proposal: Proposal, used: float) -> InFlight | None:
         """Begin a proposal; its prompt is rendered now, from what is known now. Returns its first piece of work."""
-        return self.proceed(worker, Trial(self.parts.context, proposal, self.nodes, used), None)
+        left_us = self.meter.time_left_us(self.time.at(worker))
+        left_s = None if left_us is None else left_us / MICROSECONDS
+        view = BudgetView(used, self.limit_s(worker), left_s)
+        return self.proceed(worker, Trial(self.parts.context, proposal, self.nodes, view), None)
+
+    def limit_s(self, worker: int) -> float:
+        """The time limit of the program of a proposal that begins now.
+
+        It is fixed then: the prompt names it, and the program runs under it, however long the calls before it take.
+        """
+        return self.meter.program_limit_s(self.parts.spec.limits.time_s, self.time.at(worker))
 
     def proceed(self, worker: int, trial: Trial, result: Result | None) -> InFlight | None:
         """Send a result into a trial.
@@ -166,11 +176,9 @@ class Search:
         """Reserve the worst case of paid work, set the deadline of a program; None where it fits no more."""
         reservation, deadline_s = NOTHING, 0.0
         if isinstance(work, Execute | SampleRun):
-            deadline_s = self._deadline_s(worker)
-            if isinstance(work, SampleRun):
-                deadline_s = min(deadline_s, work.limit_s)
-            if deadline_s <= 0:
+            if self.meter.program_left_us(self.time.at(worker)) == 0:
                 return None
+            deadline_s = trial.limit_s if isinstance(work, Execute) else work.limit_s
         else:
             price = work.model.price if isinstance(work, Call) else self.parts.context.embedder.price
             reservation = work.request.worst_case(price)
@@ -178,12 +186,6 @@ class Search:
                 return None
         trial.stages += 1
         return InFlight(work, (trial.proposal.id, trial.stages), trial, reservation, deadline_s)
-
-    def _deadline_s(self, worker: int) -> float:
-        """What a program may take: its limit, or what is left."""
-        limit_s = self.parts.spec.limits.time_s
-        left_us = self.meter.program_left_us(self.time.at(worker))
-        return limit_s if left_us is None else min(limit_s, left_us / MICROSECONDS)
 
     def settle(self, ended: InFlight, usage: Usage) -> int:
         """Charge what a call cost in place of what was reserved for it; returns the nano-dollars charged."""

@@ -41,6 +41,7 @@ from mlesearch.models.protocol import (
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.storage.events import CallKind
 from mlesearch.types import (
+    MICROSECONDS,
     Diagnosis,
     ExecResult,
     GuidanceKind,
@@ -129,6 +130,21 @@ class RunContext:
     sample_runs: SampleRuns | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """What a proposal's prompts say of the budget: as it was when the proposal began.
+
+    Attributes:
+        used: fraction that the strategy was told of.
+        limit_s: time limit of the proposal's program.
+        time_left_s: of the search on the timeline of its worker; None where no time budget is declared.
+    """
+
+    used: float
+    limit_s: float
+    time_left_s: float | None = None
+
+
 NO_USAGE = Usage()
 
 T = TypeVar("T")
@@ -139,21 +155,22 @@ Flow = Generator[TrialWork, Result | None, T]
 class Trial:
     """One proposal under way."""
 
-    def __init__(self, context: RunContext, proposal: Proposal, nodes: Mapping[int, Node], used: float) -> None:
+    def __init__(self, context: RunContext, proposal: Proposal, nodes: Mapping[int, Node], view: BudgetView) -> None:
         """Nothing happens before the first `send` to `flow`.
 
         Args:
             context: what all proposals share.
             proposal: what the strategy wants.
             nodes: every finished program; it grows while the proposal is under way.
-            used: fraction of the budget that the strategy was told of.
+            view: what its prompts say of the budget; its program runs under the limit in it.
         """
         self.proposal = proposal
+        self.limit_s = view.limit_s
         self.stages = 0  # pieces of work handed to a worker
         self.flow: Flow[TrialEnd] = self._run()
         self._c = context
         self._nodes = nodes
-        self._budget_left = 10 - int(10 * used)
+        self._view = view
         self._usage = NO_USAGE
 
     def _run(self) -> Flow[TrialEnd]:
@@ -171,8 +188,11 @@ class Trial:
         return TrialEnd(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
 
     def _scene(self, context: tuple[int, ...], cue: str) -> Scene:
-        c = self._c
-        return Scene(c.brief, c.resources, self.proposal, self._nodes, context, cue, self._budget_left)
+        c, view = self._c, self._view
+        left = 10 - int(10 * view.used)
+        return Scene(
+            c.brief, c.resources, self.proposal, self._nodes, context, cue, left, view.limit_s, view.time_left_s
+        )
 
     def _outcome(
         self,
@@ -251,18 +271,19 @@ class Trial:
     def _execute(self, parsed: Parsed) -> Flow[TrialEnd]:
         c, id = self._c, self.proposal.id
         if c.sample_runs is not None:
-            sample = expect(SampleResult, (yield SampleRun(id, parsed.code, c.sample_runs.time_s)))
+            limit_s = c.sample_runs.limit_s(self.limit_s)
+            sample = expect(SampleResult, (yield SampleRun(id, parsed.code, limit_s)))
             if sample.status is not Status.OK:
                 failed = Judged(sample.status, None, c.sample_runs.failed(sample.problem))
-                return (yield from self._executed(parsed, sample.result, failed))
+                return (yield from self._executed(parsed, sample.result, failed, limit_s))
         result = expect(ExecResult, (yield Execute(id, parsed.code)))
-        return (yield from self._executed(parsed, result, judge(result, c.scorer)))
+        return (yield from self._executed(parsed, result, judge(result, c.scorer), self.limit_s))
 
-    def _executed(self, parsed: Parsed, result: ExecResult, judged: Judged) -> Flow[TrialEnd]:
+    def _executed(self, parsed: Parsed, result: ExecResult, judged: Judged, limit_s: float) -> Flow[TrialEnd]:
         """Review what has run; where it is audited, a program that the review calls a bug has failed."""
         c, p = self._c, self.proposal
         outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
-        node = make_node(p, outcome, parsed.code, judged.problem, result)
+        node = make_node(p, outcome, parsed.code, judged.problem, result, limit_s)
         audited = c.audit and outcome.valid
         if c.review or audited:
             review = yield from self._review(node)
@@ -276,7 +297,7 @@ class Trial:
                 lesson=lesson or judged.problem,
                 usage=self._usage,
             )
-            node = make_node(p, outcome, parsed.code, judged.problem, result)
+            node = make_node(p, outcome, parsed.code, judged.problem, result, limit_s)
         return TrialEnd(outcome, node, result, "" if judged.problem == result.reason else judged.problem)
 
     def _review(self, node: Node) -> Flow[Parsed | None]:
@@ -291,8 +312,17 @@ class Trial:
             return None
 
 
-def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult) -> Node:
-    """The node of a program proposal that was executed; `problem` is what its output opens with."""
+def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult, limit_s: float) -> Node:
+    """The node of a program proposal that was executed.
+
+    Args:
+        p: the proposal.
+        outcome: what the strategy was told.
+        code: the program.
+        problem: what its output opens with.
+        result: the execution.
+        limit_s: the time limit that it ran under.
+    """
     return Node(
         p.id,
         p.op,
@@ -306,4 +336,6 @@ def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: Ex
         outcome.lesson,
         output_text(result, problem),
         "\n".join(g.text for g in p.guidance if g.kind is GuidanceKind.HYPOTHESIS),
+        result.wall_us / MICROSECONDS,
+        limit_s,
     )

@@ -25,7 +25,8 @@ TAGS = (
     "reply_format",
 )
 """Every tag in use. `job` carries `op`; `program`, `output` and `attempt` carry `role` or `node`, `status`,
-`score`; `guidance` carries `kind`, and where known `node`, `score`, `component`, `verdict`."""
+`score`, `run_time`; `guidance` carries `kind`, and where known `node`, `score`, `gain`, `component`, `problem_kind`,
+the five scores of a hypothesis by their names, `verdict`, `run_time`."""
 
 _NAMES = "|".join(TAGS)
 _FORGED = re.compile(rf"\n(?=</?(?:{_NAMES})\b)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from mlesearch.models import markup
+from mlesearch.operators.durations import run_time
 from mlesearch.types import Node
 
 PLAN_CHARS = 1200
@@ -58,12 +59,18 @@ def shorten(text: str, limit: int) -> str:
 
 
 def attempt_block(node: Node) -> str:
-    """An earlier attempt: how it ended, its plan, and its lesson if there is any."""
+    """An earlier attempt: how it ended and how long it took, its plan, and its lesson if there is any."""
     plan = shorten(node.plan, PLAN_CHARS) or "(no plan was stated)"
     lesson = shorten(node.lesson, LESSON_CHARS)
     body = f"{plan}\nLesson: {lesson}" if lesson else plan
     return markup.block(
-        "attempt", body, node=node.id, op=node.op.value, status=node.status.value, score=score_text(node.score)
+        "attempt",
+        body,
+        node=node.id,
+        op=node.op.value,
+        status=node.status.value,
+        score=score_text(node.score),
+        run_time=run_time(node),
     )
 
 
@@ -71,14 +78,20 @@ def program_block(node: Node, role: str) -> str:
     """A node's whole program."""
     body = markup.python_fence(node.code) if node.code.strip() else "(there is no program)"
     return markup.block(
-        "program", body, role=role, node=node.id, status=node.status.value, score=score_text(node.score)
+        "program",
+        body,
+        role=role,
+        node=node.id,
+        status=node.status.value,
+        score=score_text(node.score),
+        run_time=run_time(node),
     )
 
 
 def output_block(node: Node, role: str, limit: int) -> str:
     """What a node's program printed, head and tail."""
     body = clip(node.output, limit) or "(nothing was printed)"
-    return markup.block("output", body, role=role, node=node.id, status=node.status.value)
+    return markup.block("output", body, role=role, node=node.id, status=node.status.value, run_time=run_time(node))
 
 
 def diff_block(before: Node, after: Node) -> str:

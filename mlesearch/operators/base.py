@@ -22,6 +22,8 @@ class Brief:
         direction: "maximize" or "minimize".
         preview: of the data: file tree and column statistics, bounded.
         contract: what a program must read, write and print, by the task's validation mode.
+        eda: findings about the data that the task brings; empty where it brings none.
+        modality: of the data: "tabular", "image", "text" or "audio".
     """
 
     task_id: str
@@ -31,11 +33,17 @@ class Brief:
     direction: str
     preview: str
     contract: str
+    eda: str = ""
+    modality: str = "tabular"
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the run declares; nothing else of the host is ever shown to a model."""
+    """What the run declares; nothing else of the host is ever shown to a model.
+
+    Attributes:
+        program_time_s: declared time limit of a program; the one in force is the scene's.
+    """
 
     program_time_s: float
     memory_bytes: int
@@ -57,6 +65,8 @@ class Scene:
         context: ids shown as earlier attempts, in the order shown: the proposal's own, or the scope rule's.
         cue: complexity cue of the scope rule ("simple", "normal", "complex"; empty: none).
         budget_left: coarse, in tenths from 0 to 10.
+        limit_s: time limit in force for the program of this proposal, seconds; None: the declared one.
+        time_left_s: charged seconds left of the search, which are shown coarsely; None: no time budget is declared.
     """
 
     brief: Brief
@@ -66,6 +76,8 @@ class Scene:
     context: tuple[int, ...] = ()
     cue: str = ""
     budget_left: int = 10
+    limit_s: float | None = None
+    time_left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

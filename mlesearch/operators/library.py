@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LAYOUT = "1"
+LAYOUT = "4"
 """Version of everything about a prompt that its files do not say: order and form of the blocks, and the limits of
 texts. Raise it whenever a rendered prompt changes though no file did."""
 

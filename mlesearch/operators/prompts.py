@@ -1,14 +1,16 @@
 """From a scene to messages: the blocks of a prompt in their order, and the operator set that renders and parses.
 
 The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
-resources, and on the base's status, never on guidance or on the strategy, so that two strategies that ask the same
-of the same program send the same prompt. What repeats within a run is rendered once: the head, the instructions and
-each node's attempt block.
+resources (the time limit in force among them), and on how the base ended, never on guidance or on the strategy, so that
+two strategies that ask the same of the same program send the same prompt. What repeats within a run is rendered once:
+the head, the instructions and each node's attempt block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import TypeVar
 
 from mlesearch.models.markup import block
 from mlesearch.models.protocol import Message
@@ -23,62 +25,93 @@ from mlesearch.operators.attempts import (
     score_text,
 )
 from mlesearch.operators.base import Brief, Parsed, Resources, Scene
-from mlesearch.operators.scene import resource_values, resources_text
+from mlesearch.operators.durations import duration, run_time
+from mlesearch.operators.scene import resource_values, resources_text, time_left_text
 from mlesearch.operators.scope import AideScope, AiraScope, Capped
-from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op
+from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op, Status
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 _HEADS = 64
 """How many runs' fixed parts are kept."""
 
+_LIMITS = 1024
+"""How many openings, and how many instructions, of one run are kept: each time limit in force has its own."""
+
 _CUES = frozenset({"simple", "normal", "complex"})
+
+_TIMED = frozenset({GuidanceKind.MEMORY, GuidanceKind.HISTORY, GuidanceKind.DIAGNOSIS, GuidanceKind.CANDIDATE})
+"""Guidance that tells of a program that has run: it shows the run time of the node that it names."""
 
 
 class Head:
-    """What stays the same in all prompts of one run."""
+    """What is the same in prompts of one run, by operator, time limit in force and budget left."""
 
     def __init__(self, brief: Brief, resources: Resources) -> None:
         """Nothing is rendered before it is asked for."""
         self.brief = brief
         self.resources = resources
-        self._values: dict[str, object] = {
-            **resource_values(resources),
-            "metric": brief.metric,
-            "direction": brief.direction,
-        }
-        self._opening: dict[int, str] = {}
-        self._instructions: dict[tuple[Op, bool, str], tuple[Message, str]] = {}
+        self._values = {"metric": brief.metric, "direction": brief.direction, "modality": brief.modality}
+        self._opening: dict[tuple[int, float, str], str] = {}
+        self._instructions: dict[tuple[Op, bool, str, float, str], tuple[Message, str]] = {}
 
-    def opening(self, budget_left: int) -> str:
-        """The blocks task, data, resources and contract."""
-        found = self._opening.get(budget_left)
+    def opening(self, budget_left: int, limit_s: float, left: str) -> str:
+        """The blocks task, data, resources and contract.
+
+        Args:
+            budget_left: of the whole search, in tenths.
+            limit_s: time limit in force.
+            left: time left of the whole search, in words.
+        """
+        key = (budget_left, limit_s, left)
+        found = self._opening.get(key)
         if found is None:
             b = self.brief
+            data = "\n\n".join(text for text in (b.preview, b.eda and f"Findings about the data:\n{b.eda}") if text)
             parts = [
                 block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
-                block("data", b.preview) if b.preview else "",
-                block("resources", resources_text(self.resources, budget_left)),
+                block("data", data) if data else "",
+                block("resources", resources_text(self.resources, budget_left, limit_s, left)),
                 block("contract", b.contract),
             ]
-            found = self._opening[budget_left] = "\n\n".join(p for p in parts if p)
+            found = "\n\n".join(p for p in parts if p)
+            _keep(self._opening, key, found)
         return found
 
-    def instructions(self, op: Op, has_base: bool, status: str) -> tuple[Message, str]:
+    def instructions(self, op: Op, has_base: bool, status: str, limit_s: float, cut_at: str) -> tuple[Message, str]:
         """The system message, and the blocks job and reply_format.
 
         Args:
             op: the operator.
             has_base: whether there is a program to start from or to compare with.
             status: of the program to repair; empty for other operators.
+            limit_s: time limit in force.
+            cut_at: the limit at which the program to repair was killed, in words; empty where it was not.
         """
-        found = self._instructions.get((op, has_base, status))
+        key = (op, has_base, status, limit_s, cut_at)
+        found = self._instructions.get(key)
         if found is None:
-            values = {**self._values, "has_base": has_base, "status": status}
+            values = {
+                **self._values,
+                **resource_values(self.resources, limit_s),
+                "has_base": has_base,
+                "status": status,
+                "cut_at": cut_at,
+            }
             system, job, reply = (
                 library.render_part(op.value, part, values) for part in ("system", "job", "reply_format")
             )
             closing = f"{block('job', job, op=op.value)}\n\n{block('reply_format', reply)}"
-            found = self._instructions[op, has_base, status] = (Message("system", system), closing)
+            found = (Message("system", system), closing)
+            _keep(self._instructions, key, found)
         return found
+
+
+def _keep(store: dict[K, V], key: K, value: V) -> None:
+    if len(store) >= _LIMITS:
+        store.clear()
+    store[key] = value
 
 
 class PromptOperators:
@@ -111,15 +144,13 @@ class PromptOperators:
             parts += self._diagnosed(base, subject, shown)
         elif base is not None:
             parts.append(program_block(base, "base"))
-            if p.op is not Op.SELECT:
-                parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
+            parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
         if p.op is Op.MERGE:
             parts += [program_block(node, "other") for node in shown if node is not base]
-        parts += [_guidance_block(g) for g in _guidance(scene, subject)]
+        parts += [_guidance_block(g, scene.nodes) for g in _guidance(scene, subject)]
         if scene.cue and p.op in {Op.DRAFT, Op.IMPROVE}:
             parts.append(self._cue(scene.cue))
-        status = base.status.value if base is not None and p.op is Op.DEBUG else ""
-        return self._messages(scene, p.op, base is not None, status, parts)
+        return self._messages(scene, p.op, base, parts)
 
     def render_review(self, scene: Scene, subject: Node) -> tuple[Message, ...]:
         """The prompt of the engine's review of an executed program.
@@ -134,7 +165,7 @@ class PromptOperators:
             program_block(subject, "subject"),
             output_block(subject, "subject", OUTPUT_CHARS),
         ]
-        return self._messages(scene, Op.REVIEW, base is not None, "", parts)
+        return self._messages(scene, Op.REVIEW, base, parts)
 
     def parse(self, op: Op, text: str) -> Parsed:
         """Read a reply.
@@ -183,10 +214,15 @@ class PromptOperators:
             head = self._heads[key] = Head(brief, resources)
         return head
 
-    def _messages(self, scene: Scene, op: Op, has_base: bool, status: str, parts: list[str]) -> tuple[Message, ...]:
+    def _messages(self, scene: Scene, op: Op, base: Node | None, parts: list[str]) -> tuple[Message, ...]:
         head = self._head(scene.brief, scene.resources)
-        system, closing = head.instructions(op, has_base, status)
-        return (system, Message("user", "\n\n".join([head.opening(scene.budget_left), *parts, closing])))
+        limit_s = scene.resources.program_time_s if scene.limit_s is None else scene.limit_s
+        status = base.status if base is not None and op is Op.DEBUG else ""
+        cut_at_s = base.time_limit_s if base is not None and status is Status.TIMEOUT else None
+        cut_at = "" if cut_at_s is None else duration(cut_at_s)
+        system, closing = head.instructions(op, base is not None, str(status), limit_s, cut_at)
+        opening = head.opening(scene.budget_left, limit_s, time_left_text(scene.time_left_s))
+        return (system, Message("user", "\n\n".join([opening, *parts, closing])))
 
 
 def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
@@ -199,16 +235,30 @@ def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
     return (Guidance(GuidanceKind.HYPOTHESIS, subject.hypothesis, node=subject.id), *given)
 
 
-def _guidance_block(g: Guidance) -> str:
+def _guidance_block(g: Guidance, nodes: Mapping[int, Node]) -> str:
+    node = nodes.get(g.node) if g.node is not None and g.kind in _TIMED else None
+    ratings = {} if g.ratings is None else {f.name: f"{getattr(g.ratings, f.name):g}" for f in fields(g.ratings)}
     return block(
         "guidance",
-        g.text,
+        _guidance_text(g),
         kind=g.kind.value,
         node=g.node,
         score=score_text(g.score),
+        gain=None if g.gain is None else f"{g.gain:+.6g}",
         component=g.component.value if g.component is not None else None,
+        problem_kind=g.problem_kind.value if g.problem_kind is not None else None,
+        **ratings,
         verdict=g.verdict.value if g.verdict is not None else None,
+        run_time=run_time(node) if node is not None else None,
     )
+
+
+def _guidance_text(g: Guidance) -> str:
+    """The text alone, or, where more is known of an idea, each part on lines of its own under its name."""
+    if not (g.problem or g.changes or g.finding):
+        return g.text
+    named = (("Problem", g.problem), ("Hypothesis", g.text), ("Changes", g.changes), ("Finding", g.finding))
+    return "\n".join(f"{name}: {text.strip()}" for name, text in named if text.strip())
 
 
 def aide(direction: Direction, context_tokens: int) -> tuple[PromptOperators, AideScope]:

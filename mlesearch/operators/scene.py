@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlesearch.operators import library
 from mlesearch.operators.base import Brief, Resources
+from mlesearch.operators.durations import duration, time_left
 from mlesearch.tasks.protocol import Task
 
 _MIB = 1024 * 1024
@@ -25,19 +26,28 @@ def brief(task: Task, preview: str) -> Brief:
         direction=task.direction.value,
         preview=preview.strip(),
         contract=contract(task),
+        eda=task.eda.strip(),
+        modality=task.modality.value,
     )
 
 
 def contract(task: Task) -> str:
     """What a program must read, write and print, by the task's validation mode."""
     columns = ", ".join(f"`{c}`" for c in (task.id_column, *task.target_columns))
-    return library.render(f"contract_{task.validation.value}", {"columns": columns, "metric": task.metric})
+    values = {"columns": columns, "metric": task.metric, "split": task.reported_split}
+    return library.render(f"contract_{task.validation.value}", values)
 
 
-def resource_values(resources: Resources) -> dict[str, object]:
-    """The declared resources in words, as the prompt files name them."""
+def resource_values(resources: Resources, limit_s: float) -> dict[str, object]:
+    """The resources in words, as the prompt files name them.
+
+    Args:
+        resources: declared by the run.
+        limit_s: time limit in force.
+    """
     return {
-        "time_limit": duration(resources.program_time_s),
+        "time_limit": duration(limit_s),
+        "shortened_from": duration(resources.program_time_s) if limit_s < resources.program_time_s else "",
         "memory": memory(resources.memory_bytes),
         "cpu_count": resources.cpu_count,
         "gpu": resources.gpu,
@@ -46,22 +56,22 @@ def resource_values(resources: Resources) -> dict[str, object]:
     }
 
 
-def resources_text(resources: Resources, budget_left: int) -> str:
-    """The declared resources.
+def resources_text(resources: Resources, budget_left: int, limit_s: float, left: str) -> str:
+    """The declared resources, and what is left of them.
 
     Args:
         resources: declared by the run; nothing else of the host is shown.
         budget_left: of the whole search, in tenths from 0 to 10.
+        limit_s: time limit in force.
+        left: time left of the whole search, in words; empty where no time budget is declared.
     """
-    return library.render("resources", {**resource_values(resources), "budget_left": budget_left})
+    values = {**resource_values(resources, limit_s), "budget_left": budget_left, "time_left": left}
+    return library.render("resources", values)
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: "90 s", "3600 s (1 h)"."""
-    text = f"{seconds:.15g} s"
-    if seconds >= 3600:
-        return f"{text} ({seconds / 3600:.3g} h)"
-    return f"{text} ({seconds / 60:.3g} min)" if seconds >= 120 else text
+def time_left_text(seconds: float | None) -> str:
+    """The time left of a search in words; empty where none is declared."""
+    return "" if seconds is None else time_left(seconds)
 
 
 def memory(size_bytes: int) -> str:

@@ -22,6 +22,9 @@ from mlesearch.types import Direction, Node, Op, Proposal
 MAX_ATTEMPTS = 40
 """Most attempts that one prompt shows, however short they are."""
 
+MERGED_AT_LEAST = 3
+"""Programs of other lines of work that a merge shows whatever they cost: without them it would merge nothing."""
+
 _SIBLING_OPS = frozenset({Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT})
 """Operators that look for something new; the two judgements see what an improvement of their base would see."""
 
@@ -111,7 +114,7 @@ class Capped(ABC):
     def cap(self, op: Op, context: Sequence[int], nodes: Mapping[int, Node]) -> tuple[int, ...]:
         """As much of a context as the budget holds: the best and the newest in turn, shown in the given order.
 
-        Nodes of a MERGE are shown with their programs and count as such; at least one of them is always shown.
+        Nodes of a MERGE are shown with their programs and count as such; `MERGED_AT_LEAST` of them are always shown.
         """
         ids = tuple(context)
         cost = _cost_in_merge if op is Op.MERGE else self._attempts.tokens
@@ -121,7 +124,7 @@ class Capped(ABC):
         ranked = Ranked(self._sign)
         for i, size in sorted(zip(ids, costs, strict=True)):
             ranked.add(nodes[i], size)
-        kept = set(ranked.take(self._budget, at_least=1 if op is Op.MERGE else 0))
+        kept = set(ranked.take(self._budget, at_least=MERGED_AT_LEAST if op is Op.MERGE else 0))
         return tuple(i for i in ids if i in kept)
 
     @abstractmethod

@@ -65,6 +65,8 @@ STRATEGIES = Registry(
         "random": "mlesearch.optimizers.random:make",
         "greedy": "mlesearch.optimizers.greedy:make",
         "mcts": "mlesearch.optimizers.mcts:make",
+        "evo": "mlesearch.optimizers.evo:make",
+        "mcgs": "mlesearch.optimizers.mcgs:make",
         "gome": "mlesearch.optimizers.gome:make",
     },
 )

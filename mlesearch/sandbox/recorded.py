@@ -1,8 +1,8 @@
 """Executions kept in a store: done once and found again (record), or found and never done (replay).
 
 The key of an execution is all that decides what its program can do: address, program, task version, split seed,
-nominal limits, what is collected, rung, warm start and environment. The deadline that was in force varies by
-milliseconds with what is left of a time budget, so it stands in the value, and is compared with some slack.
+nominal limits, what is collected, rung, warm start and environment. The deadline that was in force depends on what was
+left of a time budget, so it stands in the value, and is compared with some slack.
 
 The store also holds what the sandbox said of itself, by the settings that asked for it, so that a replayed run has the
 identity and the prompts of the recorded one on a machine that has neither the rung nor the GPU.

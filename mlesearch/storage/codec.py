@@ -97,6 +97,18 @@ def guidance_to_json(g: Guidance) -> GuidanceJson:
         d["component"] = g.component.value
     if g.verdict is not None:
         d["verdict"] = g.verdict.value
+    if g.problem:
+        d["problem"] = g.problem
+    if g.problem_kind is not None:
+        d["problem_kind"] = g.problem_kind.value
+    if g.ratings is not None:
+        d["ratings"] = ratings_to_json(g.ratings)
+    if g.gain is not None:
+        d["gain"] = g.gain
+    if g.changes:
+        d["changes"] = g.changes
+    if g.finding:
+        d["finding"] = g.finding
     return d
 
 
@@ -109,6 +121,12 @@ def guidance_from_json(d: GuidanceJson) -> Guidance:
         d.get("score"),
         Component(d["component"]) if "component" in d else None,
         VerdictKind(d["verdict"]) if "verdict" in d else None,
+        d.get("problem", ""),
+        ProblemKind(d["problem_kind"]) if "problem_kind" in d else None,
+        HypothesisScores(*d["ratings"]) if "ratings" in d else None,
+        d.get("gain"),
+        d.get("changes", ""),
+        d.get("finding", ""),
     )
 
 
@@ -149,15 +167,19 @@ def diagnosis_to_json(x: Diagnosis) -> DiagnosisJson:
     return cast("DiagnosisJson", {name: getattr(x, name) for name in Diagnosis.__dataclass_fields__})
 
 
+def ratings_to_json(s: HypothesisScores) -> list[float]:
+    """The five scores of a hypothesis: alignment, impact, novelty, feasibility, risk."""
+    return [s.alignment, s.impact, s.novelty, s.feasibility, s.risk]
+
+
 def hypothesis_to_json(h: Hypothesis) -> HypothesisJson:
     """A hypothesis without its embedding."""
-    s = h.scores
     return {
         "text": h.text,
         "problem": h.problem,
         "problem_kind": h.problem_kind.value,
         "component": h.component.value,
-        "scores": [s.alignment, s.impact, s.novelty, s.feasibility, s.risk],
+        "scores": ratings_to_json(h.scores),
     }
 
 

@@ -31,7 +31,7 @@ class UsageJson(TypedDict, total=False):
 
 @final
 class GuidanceJson(TypedDict):
-    """One piece of guidance."""
+    """One piece of guidance; `ratings` are in the order of the scores of a hypothesis."""
 
     kind: str
     text: str
@@ -39,6 +39,12 @@ class GuidanceJson(TypedDict):
     score: NotRequired[float]
     component: NotRequired[str]
     verdict: NotRequired[str]
+    problem: NotRequired[str]
+    problem_kind: NotRequired[str]
+    ratings: NotRequired[list[float]]
+    gain: NotRequired[float]
+    changes: NotRequired[str]
+    finding: NotRequired[str]
 
 
 @final

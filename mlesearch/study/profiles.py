@@ -28,7 +28,7 @@ DEFAULT_REPAIRS = 1.1
 SIMULATED_TOKENS_IN, SIMULATED_TOKENS_OUT, SIMULATED_PROGRAM_S = 2_800, 450, 1.0
 """Of a simulated engineer, measured on the task rentals; its calls take no time."""
 
-_CALLS_A_STEP = {"gome": 3.0}
+_CALLS_A_STEP = {"gome": 4.0}
 
 
 @dataclass(frozen=True, slots=True)

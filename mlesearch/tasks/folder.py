@@ -7,6 +7,7 @@ public/           mounted read-only as input/; has sample_submission.csv
 private/          answers: test.csv, and validation.csv with `validation: harness`; id and target columns
 leaderboard.csv   column score, one row a team; or thresholds.csv
 grade.py          optional: grade(submission, answers) -> float
+eda.md            optional: findings about the public data, shown in every prompt
 ```
 """
 
@@ -23,12 +24,16 @@ from typing import Any, cast
 import yaml
 
 from mlesearch.tasks import leaderboard, metrics, sources
-from mlesearch.tasks.protocol import Task, Thresholds, Validation
+from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
 MINI = Path(__file__).parent / "data" / "mini"
 DECLARED = "task.yaml"
 SAMPLE = "sample_submission.csv"
+EDA = "eda.md"
+EDA_CHARS = 4000
+"""A longer `eda.md` is refused: it stands in every prompt of a run."""
+
 DEFAULT_PROGRAM_TIME_S = 3600.0
 
 
@@ -40,6 +45,8 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "metric": (str,),
     "direction": (str,),
     "validation": (str,),
+    "reported_split": (str,),
+    "modality": (str,),
     "id_column": (str,),
     "target_columns": (list,),
     "group_column": (str,),
@@ -179,6 +186,36 @@ def _submission_limit(folder: Path, content: Mapping[str, Any]) -> int:
     return 16 * 2**20 + 8 * (folder / "public" / SAMPLE).stat().st_size
 
 
+def _reported_split(folder: Path, content: Mapping[str, Any], validation: Validation) -> str:
+    """How programs have to validate, in words; only where they report their own score."""
+    text = " ".join(content.get("reported_split", "").split())
+    if text and validation is not Validation.REPORTED:
+        raise ConfigError(
+            f"{folder / DECLARED}: reported_split is declared, but validation is {validation.value!r}; it says how "
+            "programs that report their own score validate: leave it out, or set validation: reported"
+        )
+    return text
+
+
+def _eda(folder: Path) -> str:
+    """What the folder says about its data; empty where it says nothing."""
+    path = folder / EDA
+    if not path.is_file():
+        return ""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not readable as UTF-8 text ({error.reason}); write it anew, or remove it"
+        ) from error
+    if len(text) > EDA_CHARS:
+        raise ConfigError(
+            f"{path}: {len(text):,} characters; at most {EDA_CHARS:,} are allowed, since it stands in every prompt: "
+            "shorten it"
+        )
+    return text
+
+
 def _check_files(folder: Path, validation: Validation) -> None:
     needed = {
         "description.md": "what the agent reads",
@@ -201,7 +238,9 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
 
 def _digest(folder: Path, board: Path | None) -> str:
     """Eight hex digits over all files that a result depends on; large public files by name and size."""
-    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py"] + ([board] if board else [])
+    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py", folder / EDA] + (
+        [board] if board else []
+    )
     whole += sorted((folder / "private").rglob("*"))
     digest = hashlib.sha256()
     for path in whole + sorted((folder / "public").rglob("*")):
@@ -273,5 +312,8 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         board=board_file,
         grader=grader,
         max_submission_bytes=_submission_limit(folder, content),
+        modality=Modality(_one_of(path, "modality", content.get("modality", "tabular"), [m.value for m in Modality])),
+        reported_split=_reported_split(folder, content, validation),
+        eda=_eda(folder),
         group_column=_group_column(folder, content),
     )

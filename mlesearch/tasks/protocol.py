@@ -16,6 +16,15 @@ class Validation(enum.StrEnum):
     REPORTED = "reported"  # the program reports its own
 
 
+class Modality(enum.StrEnum):
+    """What the data are; it decides which advice on deep learning the prompts hold."""
+
+    TABULAR = "tabular"  # none
+    IMAGE = "image"
+    TEXT = "text"
+    AUDIO = "audio"
+
+
 class Medal(enum.StrEnum):
     """The medal a score would have won."""
 
@@ -64,6 +73,9 @@ class Task:
         board: file that the thresholds came from; None where the board was left out on purpose.
         grader: the folder's own `grade.py`; None where `metric` is one of the named metrics.
         max_submission_bytes: a larger submission is refused unread.
+        modality: of the data, declared.
+        reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
+        eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
         group_column: rows of the training data with one value here belong together; None where none is declared.
     """
 
@@ -86,6 +98,9 @@ class Task:
     board: Path | None = None
     grader: Path | None = None
     max_submission_bytes: int = 64 * 2**20
+    modality: Modality = Modality.TABULAR
+    reported_split: str = ""
+    eda: str = ""
     group_column: str | None = None
 
 

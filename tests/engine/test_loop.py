@@ -151,7 +151,7 @@ def test_time_ends_a_run_and_deadlines_shrink(tmp_path):
     end = toy_run.run(tmp_path, budget=Budget(time_s=30.0), model=model, sandbox=sandbox, review=False)
     assert end.status is RunStatus.BUDGET
     assert end.charged_us == 30_000_000
-    assert [j.deadline_s for j in sandbox.jobs] == [28.0, 23.0, 18.0, 13.0, 8.0, 3.0]
+    assert [j.deadline_s for j in sandbox.jobs] == [30.0, 25.0, 20.0, 15.0, 10.0, 5.0]
     assert [e["used"] for e in events(tmp_path, "asked")][:4] == [0.0, 0.166, 0.333, 0.5]
 
 

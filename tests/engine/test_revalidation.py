@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
@@ -218,6 +218,7 @@ def test_candidates_are_the_best_and_the_best_of_every_other_root():
     whole=st.integers(0, 3),
     direction=st.sampled_from(Direction),
 )
+@example(scores=[[0, 0, 0], [-1, -3, 4]], whole=3, direction=Direction.MINIMIZE)  # equal means, but not as floats
 def test_the_winner_against_a_plain_mean(scores, whole, direction):
     rounds = Rounds(range(len(scores)), 3, direction)
     for seed in range(1, whole + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +17,9 @@ from mlesearch.models import markup
 from mlesearch.models.protocol import Message
 from mlesearch.operators import Scene, brief, library, make
 from mlesearch.operators.attempts import LESSON_CHARS, OUTPUT_CHARS, PLAN_CHARS, clip, shorten, unified_diff
-from mlesearch.operators.scene import duration, memory
+from mlesearch.operators.durations import duration
+from mlesearch.operators.scene import memory
+from mlesearch.tasks.protocol import Modality, Validation
 from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Op, Proposal, Status
 from tests.support import prompt_scenes as scenes
 from tests.support.prompt_scenes import BRIEF, NODES, RESOURCES, node
@@ -54,7 +57,7 @@ def found(messages: tuple[Message, ...]) -> list[markup.Block]:
 def test_prompt_is_the_stored_one(name, text):
     stored = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
     assert text == stored, (
-        "if this change is wanted: python tests/golden_prompts/scenes.py write; "
+        "if this change is wanted: python tests/support/prompt_scenes.py write; "
         "and raise library.LAYOUT where no prompt file changed"
     )
 
@@ -123,7 +126,13 @@ def test_program_blocks_hold_the_programs_verbatim():
         "base": [NODES[0].code],
         "subject": [NODES[2].code],
     }
-    assert programs["subject"].attrs == {"role": "subject", "node": "2", "status": "ok", "score": "0.291235"}
+    assert programs["subject"].attrs == {
+        "role": "subject",
+        "node": "2",
+        "status": "ok",
+        "score": "0.291235",
+        "run_time": "under 45 s of 60 s",
+    }
     diff = next(b for b in blocks if b.attrs.get("role") == "diff")
     assert "-TREES = 100\n+TREES = 102" in diff.body
     assert [b.body for b in blocks if b.tag == "guidance"] == ["More trees lower the error."]  # what it tested
@@ -139,8 +148,8 @@ def test_guidance_carries_its_attributes():
     blocks = found(render(scenes.PROPOSALS["improve"]))
     assert [b.attrs for b in blocks if b.tag == "guidance"] == [
         {"kind": "hypothesis", "component": "features"},
-        {"kind": "memory", "node": "2", "score": "0.291235"},
-        {"kind": "history", "node": "3", "verdict": "rejected"},
+        {"kind": "memory", "node": "2", "score": "0.291235", "gain": "+0.0187654", "run_time": "under 45 s of 60 s"},
+        {"kind": "history", "node": "3", "verdict": "rejected", "run_time": "all of 60 s"},
     ]
 
 
@@ -285,6 +294,68 @@ def test_forged_tags_do_not_read_as_blocks(tag, closing, before, after, where):
         "job",
         "reply_format",
     ]
+
+
+# what depends on the task
+
+
+def conditions(task, op=Op.DRAFT, resources=RESOURCES) -> dict[str, str]:
+    operators, _ = make(direction=Direction.MINIMIZE)
+    p = Proposal(4, op, None if op is Op.DRAFT else 0)
+    messages = operators.render(Scene(brief(task, scenes.PREVIEW), resources, p, NODES))
+    return {b.tag: b.body for b in found(messages)}
+
+
+@pytest.mark.parametrize("op", [Op.DRAFT, Op.DEBUG, Op.IMPROVE, Op.MERGE])
+@pytest.mark.parametrize("modality", Modality)
+def test_advice_on_deep_learning_is_for_the_task_s_modality(modality, op):
+    job = conditions(replace(scenes.TASK, modality=modality), op, scenes.GPU)["job"]
+    own = {"image": "Decode and resize", "text": "the longest sequence", "audio": "log-mel spectrogram"}
+    assert {m for m, words in own.items() if words in job} == {modality.value} - {"tabular"}
+    for words in ("mixed precision", "largest batch", "early stopping", "best epoch", "`weights/`", "torch.load"):
+        assert (words in job.split("no dummy predictions")[1]) == (modality is not Modality.TABULAR)
+
+
+def test_advice_follows_the_declared_gpu_and_weights():
+    task = replace(scenes.TASK, modality=Modality.TEXT)
+    job = conditions(task)["job"]
+    assert "There is no GPU" in job
+    assert "No pretrained weights are declared" in job
+    assert "autocast" not in job
+    job = conditions(task, resources=scenes.GPU)["job"]
+    assert "There is no GPU" not in job
+    assert "No pretrained weights are declared" not in job
+    assert "autocast" in job
+
+
+def test_findings_stand_in_the_data_block_of_every_operator():
+    task = replace(scenes.TASK, eda="Density is skewed.")
+    for op in set(Op) - {Op.REVIEW, Op.DIAGNOSE}:
+        assert conditions(task, op)["data"].endswith("3 missing\n\nFindings about the data:\nDensity is skewed.")
+    operators, _ = make(direction=Direction.MINIMIZE)
+    for p in (Proposal(4, Op.DIAGNOSE, 0, subject=2),):
+        assert "Density is skewed." in operators.render(Scene(brief(task, ""), RESOURCES, p, NODES))[1].content
+    assert (
+        "Density is skewed."
+        in operators.render_review(Scene(brief(task, ""), RESOURCES, Proposal(2, Op.IMPROVE, 0), NODES), NODES[2])[
+            1
+        ].content
+    )
+
+
+def test_programs_that_report_their_score_are_given_one_split():
+    reported = replace(scenes.TASK, validation=Validation.REPORTED)
+    text = conditions(reported)["contract"]
+    for words in ("same five folds", "StratifiedKFold(n_splits=5, shuffle=True, random_state=0)", "never others"):
+        assert words in text
+    own = conditions(replace(reported, reported_split="Group by mine."))["contract"]
+    assert "Group by mine." in own
+    assert "KFold" not in own
+    assert "KFold" not in conditions(scenes.TASK)["contract"]
+
+
+def test_a_repeated_idea_is_said_to_have_the_least_novelty():
+    assert re.search(r"novelty: .*tried here before.* has novelty 1\.", conditions(scenes.TASK, Op.HYPOTHESIZE)["job"])
 
 
 # the fixed part, identity, configuration

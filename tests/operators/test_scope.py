@@ -127,13 +127,13 @@ def test_a_merge_without_context_shows_the_other_parents():
     assert ask(scope, nodes, Op.MERGE, 3, parents=(3, 2, 1, 0, 2)) == (2, 0)
 
 
-def test_a_merge_counts_programs_and_always_shows_one():
-    tree = [node(i, float(i), code="x = 1\n" * 100) for i in range(4)]
+def test_a_merge_counts_programs_and_always_shows_three():
+    tree = [node(i, float(i), code="x = 1\n" * 100) for i in range(6)]
     cost = tokens(program_block(tree[0], "other"))
-    scope, nodes = scope_of(tree, context_tokens=2 * cost)
-    assert ask(scope, nodes, Op.MERGE, 3, context=(0, 1, 2)) == (1, 2)
+    scope, nodes = scope_of(tree, context_tokens=4 * cost)
+    assert ask(scope, nodes, Op.MERGE, 5, context=(0, 1, 2, 3, 4)) == (1, 2, 3, 4)
     scope, nodes = scope_of(tree, context_tokens=0)
-    assert ask(scope, nodes, Op.MERGE, 3, context=(0, 1, 2)) == (2,)
+    assert ask(scope, nodes, Op.MERGE, 5, context=(0, 1, 2, 3, 4)) == (2, 3, 4)
 
 
 # the cap holds for what a prompt really shows

@@ -13,13 +13,23 @@ def test_every_built_in_is_documented_with_its_defaults():
         assert callable(factory(kind))
     from dataclasses import fields
 
+    from mlesearch.optimizers.evo.search import EvoSettings
     from mlesearch.optimizers.gome.settings import GomeSettings
     from mlesearch.optimizers.greedy import GreedySettings
+    from mlesearch.optimizers.mcgs.settings import MCGSSettings
     from mlesearch.optimizers.mcts.aira import AiraSettings
     from mlesearch.optimizers.mcts.ml_master import MLMasterSettings
     from mlesearch.optimizers.random import RandomSettings
 
-    for settings in (RandomSettings, GreedySettings, AiraSettings, MLMasterSettings, GomeSettings):
+    for settings in (
+        RandomSettings,
+        GreedySettings,
+        AiraSettings,
+        MLMasterSettings,
+        EvoSettings,
+        MCGSSettings,
+        GomeSettings,
+    ):
         for f in fields(settings):
             if f.name in ("preset", "reward"):
                 assert f.name in text

@@ -98,8 +98,9 @@ def test_a_step_fails_after_max_debug_and_costs_no_diagnosis():
     assert (verdicts[0].node, verdicts[0].kind, verdicts[0].reason) == (p.id, REJ, "not valid after 2 debugs")
     p = d.ask()
     assert p.op is Op.HYPOTHESIZE
-    history = texts(p, GuidanceKind.HISTORY)
-    assert history == ["h0\nResult: not valid after 2 debugs. broke"]
+    (shown,) = [g for g in p.guidance if g.kind is GuidanceKind.HISTORY]
+    assert (shown.text, shown.problem, shown.changes) == ("h0", "p", "")
+    assert (shown.finding, shown.gain) == ("not valid after 2 debugs. broke", None)
 
 
 def test_unusable_judgements_have_a_fallback():
@@ -173,20 +174,42 @@ def test_with_steps_spent_a_pending_diagnosis_goes_first():
     assert d.ask(1.0).op is Op.DEBUG
 
 
-def test_merge_window():
+def test_every_step_of_the_window_is_a_merge_of_the_best_of_all():
     d = Driver(gome(n_traces=3))
     nodes = [d.step(s)[0].id for s in (0.5, 0.9, 0.7)]
+    assert d.ask(0.899).context == ()
+    d = Driver(gome(n_traces=3))
+    assert [d.step(s)[0].id for s in (0.5, 0.9, 0.7)] == nodes
     p = d.ask(0.9)
-    assert (p.op, p.base, p.context, p.trace) == (Op.MERGE, nodes[1], (nodes[0], nodes[2]), 1)
-    assert p.parents == (nodes[1], nodes[0], nodes[2])
-    other = d.ask(0.9)
-    assert other.op is Op.HYPOTHESIZE  # once for each set; the other traces go on
+    others = (nodes[0], nodes[2])
+    assert (p.op, p.base, p.context, p.trace) == (Op.HYPOTHESIZE, nodes[1], others, 0)
+    assert [g.node for g in p.guidance if g.kind is GuidanceKind.HISTORY] == nodes  # of all traces
+    assert texts(p, GuidanceKind.STAGE)[0].startswith("merge")
+    d.ok(p, hypotheses=(hyp("blend"),))
+    p = d.ask(0.9)
+    assert (p.op, p.base, p.context, p.trace) == (Op.MERGE, nodes[1], others, 0)
+    assert p.parents == (nodes[0], nodes[1], nodes[2])  # the trace's own last program first
+    assert texts(p, GuidanceKind.HYPOTHESIS) == ["blend"]
+    assert [g.node for g in p.guidance if g.kind is GuidanceKind.HISTORY] == nodes  # its lessons
+    second = d.ask(0.9)
+    assert (second.op, second.base, second.trace) == (Op.HYPOTHESIZE, nodes[1], 1)  # the next trace merges as well
     d.ok(p, 0.95)
     p = d.ask(0.9)
-    assert (p.op, p.subject, p.base, p.trace) == (Op.DIAGNOSE, p.subject, nodes[1], 1)
+    assert (p.op, p.base, p.trace) == (Op.DIAGNOSE, nodes[1], 0)
     d.ok(p)
-    again = d.ask(0.9)
-    assert (again.op, again.base) == (Op.MERGE, p.subject)  # a new set of accepted programs
+    third = d.ask(0.9)
+    assert (third.op, third.trace) == (Op.HYPOTHESIZE, 2)
+    assert (third.base, third.context) == (p.subject, (nodes[1], nodes[2]))  # from the merged program on
+
+
+def test_nothing_is_merged_before_two_traces_have_an_accepted_program():
+    d = Driver(gome(n_traces=2))
+    first, _ = d.step(0.5, used=0.95)
+    p = d.ask(0.95)
+    assert (p.op, p.base, p.trace) == (Op.HYPOTHESIZE, None, 1)
+    d.ok(p)
+    assert d.ask(0.95).op is Op.DRAFT
+    assert first.op is Op.DRAFT
 
 
 def test_stage_favours_ensembles_late():

@@ -21,6 +21,7 @@ from tests.support.gome_driver import (
     ACC,
     BAD_FORMAT,
     BETTER_CODE,
+    BY_NUMBERS,
     LEAK,
     MAX,
     MIN,
@@ -120,12 +121,12 @@ def test_pool_by_probability_or_as_released():
 def test_retrieval_prepends_the_global_best_and_draws_one_generator():
     calls = []
     search = factory("gome")(
-        {"n_traces": 1}, Problem(MAX, 100), lambda id: calls.append(id) or np.random.default_rng(id)
+        {**BY_NUMBERS, "n_traces": 1}, Problem(MAX, 100), lambda id: calls.append(id) or np.random.default_rng(id)
     )
     d = Driver(search)
     two = (hyp("x", embedding=(1.0, 0.0)), hyp("y", embedding=(0.0, 1.0)))
     for i in range(6):
-        d.step(0.1 * i, hypotheses=two)
+        d.step(0.1 * i, hypotheses=tuple(replace(h, text=f"{h.text}{i}") for h in two))
     assert [e.score for e in search.memory.entries] == pytest.approx([0.1 * i for i in range(6)])
     assert len(calls) == len(set(calls))
     p = d.ask()
@@ -157,6 +158,9 @@ def test_retrieval_prepends_the_global_best_and_draws_one_generator():
         (None, 0.515, 0.5, MAX, False, ACC),
         (REPLACE, 0.1, 0.5, MAX, True, ACC),
         (SOUND, 0.9, 0.5, MAX, True, REJ),
+        (SOUND, 0.9, None, MAX, True, REJ),
+        (REPLACE, 0.1, None, MAX, True, ACC),
+        (None, 0.1, None, MAX, True, ACC),
         (None, 0.9, 0.5, MAX, True, ACC),
     ],
 )

@@ -19,6 +19,7 @@ from tests.support import toy_run
 from tests.support.gome_driver import (
     ACC,
     BETTER_CODE,
+    BY_NUMBERS,
     LEAK,
     MAX,
     REPLACE,
@@ -83,7 +84,7 @@ def test_the_kernel_is_fed_what_the_formula_names(scale, divisor):
     """L counts all closed steps; the gains are against the best accepted; a void score is in no range."""
     d = Driver(gome(n_traces=1, acceptance="llm", alpha=2.0, beta=0.5, half_life=7.0, scale=scale))
     x, y = (1.0, 0.0), (0.0, 1.0)
-    d.step(0.5, hypotheses=(hyp("a", embedding=x),))
+    d.step(0.5, REPLACE, hypotheses=(hyp("a", embedding=x),))
     d.step(0.9, REPLACE, hypotheses=(hyp("b", embedding=y),))
     d.step(0.7, REPLACE, hypotheses=(hyp("accepted, but worse than what it edits", embedding=y),))
     d.step(0.1, SOUND, hypotheses=(hyp("rejected", embedding=y),))
@@ -190,20 +191,12 @@ def test_without_momentum_no_accepted_experiment_is_shown(seed):
     assert others
 
 
-def test_a_rejected_merge_is_not_made_again():
+def test_a_rejected_merge_leaves_the_base_and_is_tried_again():
     d = Driver(gome(n_traces=2))
-    d.step(0.5)
-    d.step(0.9)
-    p = d.ask(0.95)
-    assert p.op is Op.MERGE
-    d.ok(p, 0.1)
-    d.ok(d.ask(0.95))
-    ops = []
-    for _ in range(20):
-        p = d.ask(0.95)
-        ops.append(p.op)
-        d.ok(p, 0.1)
-    assert Op.MERGE not in ops
+    nodes = [d.step(s)[0].id for s in (0.5, 0.9)]
+    for _ in range(3):
+        merge, (verdict,) = d.step(0.1, used=0.95)
+        assert (merge.op, merge.base, verdict.kind) == (Op.MERGE, nodes[1], VerdictKind.REJECTED)
 
 
 def test_a_near_tie_is_a_share_of_the_spread_its_end_included():
@@ -286,7 +279,9 @@ def test_diagnosis_off_removes_the_reasoning_and_nothing_else():
                 return Outcome(p.id, p.op, Status.ERROR, plan="plan", lesson="lesson")
             return Outcome(p.id, p.op, Status.OK, float(draws.normal()), f"plan {len(programs)}")
 
-        search = factory("gome")({"diagnosis": diagnosis}, Problem(MAX, 60), lambda id: np.random.default_rng(id))
+        search = factory("gome")(
+            {**BY_NUMBERS, "diagnosis": diagnosis}, Problem(MAX, 60), lambda id: np.random.default_rng(id)
+        )
         ops = set()
         for p in proposals(simulate(search, outcome, steps=60))[:None]:
             ops.add(p.op)
@@ -306,8 +301,8 @@ def test_diagnosis_off_removes_the_reasoning_and_nothing_else():
         assert [edit for edit, _, _ in on] == [edit for edit, _, _ in off]
         drafts = [(a, b) for a, b in zip(on, off, strict=True) if a[0][0] is Op.DRAFT]
         assert all(a[1] == b[1] for a, b in drafts)  # forced diversity in the same drafts
-        assert all(not a[2] for a in on)
-        assert all(b[2] == set() for b in off)
+        for a, b in zip(on, off, strict=True):  # a merge is shown what led to the programs that it merges
+            assert a[2] == b[2] == ({GuidanceKind.HISTORY} if a[0][0] is Op.MERGE else set())
 
 
 # the prompts of a real engine

@@ -59,7 +59,9 @@ def test_without_diagnosis_there_is_no_structured_reasoning():
     for p in proposals(events):
         assert p.op.makes_program
         kinds = {g.kind for g in p.guidance}
-        assert kinds <= {GuidanceKind.MEMORY, GuidanceKind.AVOID}
+        assert kinds <= {GuidanceKind.MEMORY, GuidanceKind.AVOID} | (
+            {GuidanceKind.HISTORY} if p.op is Op.MERGE else set()
+        )
         if p.op is Op.IMPROVE:
             shown = [g for g in p.guidance if g.kind is GuidanceKind.MEMORY]
             assert 1 <= len(shown) <= 3
@@ -98,7 +100,7 @@ def test_merge_and_diversify_switches_change_only_their_own():
     on, off = proposals(history()), proposals(history(merge="off"))
     assert any(p.op is Op.MERGE for p in on)
     assert all(p.op is not Op.MERGE for p in off)
-    before = next(i for i, p in enumerate(on) if p.op is Op.MERGE)
+    before = next(i for i, p in enumerate(on) if p.op is Op.HYPOTHESIZE and p.context)  # the first step that merges
     assert on[:before] == off[:before]
     assert any(texts(p, GuidanceKind.AVOID) for p in on)
     assert not any(texts(p, GuidanceKind.AVOID) for p in proposals(history(diversify="off")))
@@ -119,7 +121,7 @@ def test_flipping_scores_and_direction_changes_no_decision(scale):
             o = scenario.outcome(p)
             return o if o.score is None else replace(o, score=direction.sign * o.score)
 
-        search = factory("gome")({"scale": scale}, Problem(direction, 80), scenario.rng)
+        search = factory("gome")({"scale": scale, "acceptance": "numeric"}, Problem(direction, 80), scenario.rng)
         shown = []
         for p in proposals(simulate(search, outcome, steps=80)):
             guidance = tuple((g.kind, g.text, g.node, g.verdict) for g in p.guidance)

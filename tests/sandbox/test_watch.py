@@ -199,3 +199,38 @@ def test_what_was_held_before_the_program_began_counts_for_nothing():
         finally:
             process.kill()
     assert memory.held(process.pid) == 0
+
+
+FORKED_FROM_A_SERVER = """
+import os, sys, time
+imported = b"x" * (200 << 20)
+told_read, told_write = os.pipe()
+if (child := os.fork()) == 0:
+    os.read(told_read, 1)
+    kept = b"x" * (int(sys.argv[1]) << 20)
+    print("held", flush=True)
+    time.sleep(60)
+print(child, flush=True)
+sys.stdin.read()
+os.write(told_write, b"!")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("own_mib", "over"), [(70, False), (130, True)])
+def test_what_a_fork_server_has_imported_is_not_taken_for_the_programs_peak(own_mib, over):
+    """However few processes share it: its server alone does, and each of the two has half of it by Pss."""
+    command = [sys.executable, "-S", "-c", FORKED_FROM_A_SERVER, str(own_mib)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as server:
+        try:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            main = int(server.stdout.readline())
+            meter = memory.TreeMemory(100 * MIB, main)
+            server.stdin.close()
+            assert server.stdout.readline() == b"held\n"
+            assert own_mib * MIB <= meter.look([main]) < (own_mib + 10) * MIB
+            assert meter.one_was_over(memory.resident([main])) is over
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,9 +40,26 @@ def hyp(
     return Hypothesis(text, "p", ProblemKind.SCENARIO, component, HypothesisScores(5, impact, 5, 5, 5), embedding)
 
 
+BY_NUMBERS: Mapping[str, object] = {
+    "acceptance": "numeric",
+    "selection": "rank",
+    "scale": "robust",
+    "pool": "by_probability",
+    "merge": True,
+}
+"""Switches with which the numbers decide, so that a few words of a model's reply are enough for a test."""
+
+
+def published(direction: Direction = MAX, steps: int = 100, trial_runs: bool = False, **params: object) -> Optimizer:
+    """The strategy as published, but for the given parameters, with its own randomness."""
+    problem = Problem(direction, steps, trial_runs=trial_runs)
+    return factory("gome")(params, problem, lambda id: np.random.default_rng([5, id]))
+
+
 def gome(direction: Direction = MAX, steps: int = 100, **params: object) -> Optimizer:
-    """A strategy with its own randomness."""
-    return factory("gome")(params, Problem(direction, steps), lambda id: np.random.default_rng([5, id]))
+    """The strategy as the numbers decide it, but for the given parameters."""
+    problem = Problem(direction, steps)
+    return factory("gome")({**BY_NUMBERS, **params}, problem, lambda id: np.random.default_rng([5, id]))
 
 
 class Driver:
@@ -107,7 +124,7 @@ ACC, REJ, VOID = VerdictKind.ACCEPTED, VerdictKind.REJECTED, VerdictKind.VOID
 def history(steps: int = 60, p_fail: float = 0.2, seed: int = 1, workers: int = 1, **params: object) -> list[AskTell]:
     """A whole search with outcomes drawn at random."""
     scenario = Scenario(seed, steps=steps, p_fail=p_fail, workers=workers)
-    search = factory("gome")(params, scenario.problem, scenario.rng)
+    search = factory("gome")({**BY_NUMBERS, **params}, scenario.problem, scenario.rng)
     return simulate(search, scenario.outcome, steps=steps, workers=workers, pick=scenario.pick)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from mlesearch.cli.catalogue import task_rows
 from mlesearch.tasks import folder
-from mlesearch.tasks.protocol import Validation
+from mlesearch.tasks.protocol import Modality, Validation
 from mlesearch.types import ConfigError, Direction
 from tests.support.task_maker import BOARD, make_task, write_csv
 
@@ -75,6 +75,16 @@ def test_a_task_that_reports_needs_no_validation_answers(tmp_path: Path) -> None
     assert folder.load(tmp_path).validation is Validation.REPORTED
 
 
+def test_what_a_task_may_say_beside(tmp_path: Path) -> None:
+    task = folder.load(make_task(tmp_path / "plain"))
+    assert (task.modality, task.reported_split, task.eda) == (Modality.TABULAR, "", "")
+    declared = {"validation": "reported", "modality": "image", "reported_split": "by patient,\n  five folds"}
+    root = make_task(tmp_path / "said", **declared)
+    (root / "eda.md").write_text("\nAll 96 x 96.\n")
+    task = folder.load(root)
+    assert (task.modality, task.reported_split, task.eda) == (Modality.IMAGE, "by patient, five folds", "All 96 x 96.")
+
+
 def test_without_its_board_no_threshold_is_a_number(tmp_path: Path) -> None:
     make_task(tmp_path)
     (tmp_path / "leaderboard.csv").unlink()
@@ -124,6 +134,13 @@ BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] 
     "board nan": ({}, _write("leaderboard.csv", "score\n1\nnan\n"), "line 3: score is 'nan'"),
     "board empty": ({}, _write("leaderboard.csv", "score\n"), "no row below the header"),
     "answer column": ({}, _write("private/test.csv", "id,z\n1,1\n"), "private/test.csv: no column 'y'"),
+    "modality": ({"modality": "images"}, None, "'images'; allowed: tabular, image, text, audio; did you mean 'image'"),
+    "split of the harness": (
+        {"reported_split": "by group"},
+        None,
+        "reported_split is declared, but validation is 'harne",
+    ),
+    "long findings": ({}, _write("eda.md", "x" * 4001), "eda.md: 4,001 characters; at most 4,000 are allowed"),
     "sample empty": ({}, _write("public/sample_submission.csv", ""), "sample_submission.csv: empty"),
 }
 

@@ -22,7 +22,7 @@ from mlesearch.models.simulated.reading import Prompt, read, worth
 from mlesearch.models.simulated.spaces import TASKS
 from mlesearch.types import MICROSECONDS, ConfigError, Op, Usage
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same request would get another reply."""
 
 CHARS_PER_TOKEN = 4

@@ -60,7 +60,10 @@ class Programmer:
         return self._reply("Change the base program in one respect.", steps, pipeline, bugs)
 
     def merge(self) -> str:
-        """The best believed mixture of the programs shown; an improvement where they are all the same."""
+        """The best believed mixture of the programs shown, with the steps that a hypothesis asks for.
+
+        An improvement where they are all the same.
+        """
         base = self._base()
         others = [s.known.pipeline for s in self._prompt.others if s.known and s.known.task == self._space.task]
         if base is None:
@@ -68,6 +71,7 @@ class Programmer:
         merged = self._mind.merge(base.pipeline, others, self._tried) if others else None
         if merged is None:
             return self.improve()
+        merged = apply_all(merged, self._asked())
         steps = [Edit(i, option) for i, option in enumerate(merged) if option != base.pipeline[i]]
         bugs = self._mistake(len(steps), self._left(base))
         return self._reply("Bring together what the programs do well.", steps, merged, bugs)

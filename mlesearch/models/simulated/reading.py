@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space,
 from mlesearch.types import Op, VerdictKind
 
 LESSON_MARK = "\nLesson: "
+
+_IDEAS = frozenset({"hypothesis", "candidate", "memory", "history"})
+_HYPOTHESIS = re.compile(r"^Hypothesis: (.*?)(?=\n(?:Changes|Finding): |\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class ShownProgram:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One piece of guidance; verdict and score are empty where the prompt shows none."""
+    """One piece of guidance: its text, or of an idea the hypothesis alone; verdict and score may be empty."""
 
     text: str
     verdict: str = ""
@@ -68,6 +72,12 @@ def _program(block: markup.Block) -> ShownProgram:
     return ShownProgram(block.attrs.get("status", ""), block.attrs.get("score", ""), known)
 
 
+def _hypothesis(kind: str, body: str) -> str:
+    """The hypothesis of an idea whose problem, changes and finding are shown beside it."""
+    found = _HYPOTHESIS.search(body) if kind in _IDEAS else None
+    return body if found is None else found[1]
+
+
 def read(messages: Sequence[Message]) -> Prompt:
     """Read the newest user message that holds a job (a repair turn after it holds none)."""
     for message in reversed(messages):
@@ -98,7 +108,7 @@ def _read(text: str) -> Prompt:
                 attempts.append(block.body)
             case "guidance":
                 kind = block.attrs.get("kind", "")
-                hint = Hint(block.body, block.attrs.get("verdict", ""), block.attrs.get("score", ""))
+                hint = Hint(_hypothesis(kind, block.body), block.attrs.get("verdict", ""), block.attrs.get("score", ""))
                 guidance[kind] = (*guidance.get(kind, ()), hint)
             case "cue":
                 cue = block.attrs.get("level", "")

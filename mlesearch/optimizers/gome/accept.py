@@ -76,19 +76,21 @@ def decide(
         reference: score of the accepted program that it edits; None for the first valid one of its trace.
         direction: of the score.
         tie: largest change that is a near-tie, in units of the score.
-        by_model: whether the model's `replace` decides once the program is known to be sound.
+        by_model: whether the model's `replace` decides once the program is known to be sound, of a first one too.
     """
     if diagnosis is not None:
         if not diagnosis.format_valid:
             return Decision(VerdictKind.REJECTED, "the submission's format is not valid")
         if diagnosis.severely_misaligned:
             return Decision(VerdictKind.VOID, "its validation is severely misaligned with the task")
-    if reference is None:
-        return Decision(VerdictKind.ACCEPTED, "first valid program of its trace")
     if by_model and diagnosis is not None:
         if diagnosis.replace:
-            return Decision(VerdictKind.ACCEPTED, "the diagnosis replaces the accepted program")
-        return Decision(VerdictKind.REJECTED, "the diagnosis keeps the accepted program")
+            what = "accepts the first program of its trace" if reference is None else "replaces the accepted program"
+            return Decision(VerdictKind.ACCEPTED, f"the diagnosis {what}")
+        what = "accepts no program yet" if reference is None else "keeps the accepted program"
+        return Decision(VerdictKind.REJECTED, f"the diagnosis {what}")
+    if reference is None:
+        return Decision(VerdictKind.ACCEPTED, "first valid program of its trace")
     if score != reference and abs(score - reference) > tie:
         if direction.better(score, reference):
             return Decision(VerdictKind.ACCEPTED, "clearly better score")

@@ -37,6 +37,8 @@ class MemoryEntry:
         trace: where it was made.
         node: its program.
         component: that the hypothesis changed; None where there were several or none.
+        gain: the score against that of the program it edited, positive where better; None for a trace's first.
+        finding: what the diagnosis said about it.
     """
 
     index: int
@@ -45,10 +47,12 @@ class MemoryEntry:
     trace: int
     node: int
     component: Component | None = None
+    gain: float | None = None
+    finding: str = ""
 
 
 class Memory:
-    """All entries in the order they came, their embeddings as one array, and the running best."""
+    """The entries in the order they came, no text twice, their embeddings as one array, and the running best."""
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
@@ -57,6 +61,7 @@ class Memory:
         self._vectors: FloatArray = np.zeros((0, 0))
         self._scores: FloatArray = np.zeros(0)
         self._best_two: dict[int, list[MemoryEntry]] = {}
+        self._by_text: dict[str, int] = {}
 
     def add(
         self,
@@ -66,20 +71,32 @@ class Memory:
         node: int,
         embedding: Embedding | FloatArray | None,
         component: Component | None = None,
+        gain: float | None = None,
+        finding: str = "",
     ) -> None:
-        """Remember an experiment; without an embedding it is similar to nothing."""
-        entry = MemoryEntry(len(self.entries), text, score, trace, node, component)
-        self.entries.append(entry)
-        if self.best is None or self._direction.better(score, self.best.score):
-            self.best = entry
-        two = [*self._best_two.get(trace, []), entry]
-        two.sort(key=lambda e: (-self._direction.sign * e.score, e.index))
-        self._best_two[trace] = two[:2]
+        """Remember an experiment; without an embedding it is similar to nothing.
+
+        An experiment whose text is remembered already takes the place of the earlier one if its score is better, and is
+        passed over if not.
+        """
+        index = self._by_text.setdefault(text, len(self.entries))
+        entry = MemoryEntry(index, text, score, trace, node, component, gain, finding)
         vector = unit(embedding)
-        self._grow(0 if vector is None else vector.size)
-        self._scores[entry.index] = score
+        if index == len(self.entries):
+            self.entries.append(entry)
+            self._grow(0 if vector is None else vector.size)
+            self._best_two[trace] = self._two_best([*self._best_two.get(trace, []), entry])
+        elif self._direction.better(score, self.entries[index].score):
+            before, self.entries[index] = self.entries[index].trace, entry
+            for changed in {before, trace}:
+                self._best_two[changed] = self._two_best([e for e in self.entries if e.trace == changed])
+        else:
+            return
+        if self.best is None or self.best.index == index or self._direction.better(score, self.best.score):
+            self.best = entry
+        self._scores[index] = score
         if vector is not None and vector.size == self._vectors.shape[1]:
-            self._vectors[entry.index] = vector
+            self._vectors[index] = vector
 
     def similarity(self, candidates: Sequence[Embedding | None]) -> FloatArray:
         """Cosines, shape (candidates, entries); 0 where either has no embedding."""
@@ -89,7 +106,10 @@ class Memory:
             vector = unit(embedding)
             if vector is not None and vector.size == dim:
                 rows[i] = vector
-        return rows @ self._vectors[:n].T
+        cosines: FloatArray = np.einsum(
+            "ij,kj->ik", rows, self._vectors[:n]
+        )  # no BLAS: its threads cost more than this
+        return cosines
 
     def gains(self, reference: float | None, scale: float | None) -> FloatArray:
         """Score differences Delta_j to a reference in the task's direction, divided by `scale`; shape (entries,).
@@ -107,6 +127,9 @@ class Memory:
         found = [e for t, two in self._best_two.items() if t != trace for e in two]
         found.sort(key=lambda e: (-self._direction.sign * e.score, e.index))
         return found[:count]
+
+    def _two_best(self, entries: list[MemoryEntry]) -> list[MemoryEntry]:
+        return sorted(entries, key=lambda e: (-self._direction.sign * e.score, e.index))[:2]
 
     def _grow(self, dim: int) -> None:
         """Make room for one more entry, doubling, and for the first embedding's dimension."""

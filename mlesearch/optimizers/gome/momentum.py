@@ -9,7 +9,7 @@ from mlesearch.optimizers.gome.accept import Scores
 from mlesearch.optimizers.gome.memory import FloatArray, LazyRng, Memory, MemoryEntry, draw, keep, probabilities
 from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.gome.traces import Stage, Step, Trace
-from mlesearch.types import Op, Rng
+from mlesearch.types import Rng
 
 WITHOUT_KERNEL = 2
 """Entries of other traces that are shown beside the global best where there are no hypotheses to compare."""
@@ -27,11 +27,12 @@ class Momentum:
     def prepare(self, trace: Trace, step: Step, used: float, id: int) -> None:
         """Retrieve and choose, as far as the stage of a step needs it, before its proposal `id` is made."""
         if step.stage is Stage.HYPOTHESIZE:
-            step.retrieved = self._with_best(trace.recalled) if self._remembers(trace) else ()
-        elif step.op is not Op.MERGE and step.stage in (Stage.SELECT, Stage.IMPLEMENT):
+            if self._s.selection == "rank" and self._remembers(step):
+                step.retrieved = self._with_best(trace.recalled)
+        elif step.stage in (Stage.SELECT, Stage.IMPLEMENT):
             draws = cache(partial(self._rng, id))
             if not step.retrieval_done:
-                step.retrieved = self.retrieve(trace, step, draws) if self._remembers(trace) else ()
+                step.retrieved = self.retrieve(trace, step, draws) if self._remembers(step) else ()
                 step.retrieval_done = True
             if step.stage is Stage.IMPLEMENT and step.candidates and not step.chosen:
                 step.chosen = (propose.rank(step.candidates, used, draws),)
@@ -55,9 +56,9 @@ class Momentum:
         similarity = self._memory.similarity([h.embedding for h in step.candidates])
         return probabilities(similarity, gains, trace.length, self._s.alpha, self._s.beta, self._s.half_life)
 
-    def _remembers(self, trace: Trace) -> bool:
-        """Whether a trace is shown the success memory: not while it is told to differ from the others."""
-        return self._s.momentum and (trace.accepted is not None or not self._s.diversify)
+    def _remembers(self, step: Step) -> bool:
+        """Whether a step is shown the success memory: not while its trace is told to differ from the others."""
+        return self._s.momentum and (step.base is not None or not self._s.diversify)
 
     def _with_best(self, entries: tuple[MemoryEntry, ...]) -> tuple[MemoryEntry, ...]:
         best = self._memory.best

@@ -22,15 +22,31 @@ ENSEMBLE_FAVOUR = 2.0
 """Factor on the weight of an ensemble hypothesis in the last stage."""
 
 _STAGES = {
-    "draft": "draft: the search has just begun; a sound and complete approach matters most",
-    "improve": "improve: a single strong change to the accepted program",
-    "ensemble": "ensemble: most of the budget is used; prefer to combine what has worked",
+    "draft": "draft: a sound and complete first program matters most. Settle the split (it mirrors how the test rows "
+    "differ from the training rows), the loss that fits the metric, and one strong model family with settings near its "
+    "defaults. Validate on one holdout or on two to three folds, so that the program ends early. Leave searches over "
+    "settings and ensembles for later.",
+    "improve": "improve: one strong change to the accepted program. Look first for information in the data that is not "
+    "used yet, then at the loss and the target, then at the model family, and last at its settings. Use about five "
+    "folds where the run times shown leave room for them, fewer where they do not. Do not repeat what has failed.",
+    "ensemble": "ensemble: more than seven tenths of the budget are used. The next hypothesis has to be of the "
+    "component ensemble: combine models that err differently and have been seen to work here (average, weights found "
+    "out of fold, a simple stack; several seeds or the models of all folds count as well). Spend the run time that is "
+    "left under the limit on more members, and begin no new line of work.",
+    "merge": "merge: the lines of work are brought together. History holds what each of them has had accepted. The "
+    "base program is the best of all; propose what of the others' changes it should take over, or how to combine its "
+    "predictions with theirs, so that the run times still fit under the limit.",
 }
 
 
 def stage_of(used: float) -> str:
     """The stage of the search: draft below 10 % of the budget, ensemble above 70 %, else improve."""
     return "draft" if used < 0.1 else "ensemble" if used > 0.7 else "improve"
+
+
+def step_stage(step: Step, used: float) -> str:
+    """The stage that a step is told: a first program is a draft and a merge a merge whenever it is made."""
+    return "draft" if step.op is Op.DRAFT else "merge" if step.op is Op.MERGE else stage_of(used)
 
 
 def scenario_weight(accepted: int, failed: int) -> int:
@@ -66,34 +82,38 @@ def proposal(
     tested = tuple(hypothesis(h) for h in step.chosen)
     recalled = tuple(memory(e) for e in step.retrieved)
     diagnosis = () if trace.diagnosis is None or not settings.diagnosis else (trace.diagnosis,)
-    stage = (Guidance(GuidanceKind.STAGE, _STAGES[stage_of(used)]),) if settings.diagnosis else ()
+    stage = (Guidance(GuidanceKind.STAGE, _STAGES[step_stage(step, used)]),) if settings.diagnosis else ()
+    history = step.lessons or _history(trace, settings)
     op, base, subject, parents = step.op, step.base, None, step.parents
     context: tuple[int, ...] | None = ()
     match step.stage:
         case Stage.HYPOTHESIZE:
-            op, parents = Op.HYPOTHESIZE, ()
-            history = (*trace.successes, *trace.failures) if settings.momentum else tuple(trace.failures)
+            op, parents, context = Op.HYPOTHESIZE, (), step.others
             guidance = (problem_mix(trace), *diagnosis, *history, *recalled, *avoid, *stage)
         case Stage.SELECT:
-            op, parents = Op.SELECT, ()
-            candidates = (Guidance(GuidanceKind.CANDIDATE, h.text, component=h.component) for h in step.candidates)
-            guidance = (*candidates, *recalled, *stage)
+            op, parents, context = Op.SELECT, (), step.others
+            guidance = (*(candidate(h) for h in step.candidates), *diagnosis, *history, *recalled, *avoid, *stage)
         case Stage.DIAGNOSE:
             op, parents, subject = Op.DIAGNOSE, (), step.node
-            guidance = (*tested, *diagnosis)
+            guidance = (*tested, *diagnosis, *stage)
         case Stage.DEBUG:
             op, base, parents = Op.DEBUG, step.buggy[-1], (step.buggy[-1],)
             context = tuple(step.buggy[:-1])
             guidance = tested
         case Stage.IMPLEMENT if step.op is Op.MERGE:
-            context, guidance = step.others, ()
+            context, guidance = step.others, (*tested, *history)
         case Stage.IMPLEMENT:
-            shown = (*trace.successes, *trace.failures) if settings.momentum else tuple(trace.failures)
-            context = tuple(g.node for g in shown if g.node is not None and g.node != base)
-            guidance = (*tested, *diagnosis, *recalled, *avoid, *(() if tested else stage))
+            context = tuple(g.node for g in history if g.node is not None and g.node != base)
+            seen_by_select = () if step.selected else recalled
+            guidance = (*tested, *diagnosis, *seen_by_select, *avoid, *(() if tested else stage))
     if not settings.momentum and not settings.diagnosis and op is not Op.MERGE:
         context = None
     return Proposal(id, op, base, subject, parents, context, guidance, trace.index)
+
+
+def _history(trace: Trace, settings: GomeSettings) -> tuple[Guidance, ...]:
+    """A trace's experiments: the accepted ones, unless momentum is off, and the failures since the last of them."""
+    return (*trace.successes, *trace.failures) if settings.momentum else tuple(trace.failures)
 
 
 def problem_mix(trace: Trace) -> Guidance:
@@ -104,7 +124,19 @@ def problem_mix(trace: Trace) -> Guidance:
 
 def hypothesis(h: Hypothesis) -> Guidance:
     """Implement this (or, for a diagnosis: this was tested)."""
-    return Guidance(GuidanceKind.HYPOTHESIS, h.text, component=h.component)
+    return Guidance(GuidanceKind.HYPOTHESIS, h.text, component=h.component, problem=h.problem)
+
+
+def candidate(h: Hypothesis) -> Guidance:
+    """One of the options of SELECT, with all that HYPOTHESIZE said of it."""
+    return Guidance(
+        GuidanceKind.CANDIDATE,
+        h.text,
+        component=h.component,
+        problem=h.problem,
+        problem_kind=h.problem_kind,
+        ratings=h.scores,
+    )
 
 
 def avoided(h: Hypothesis) -> Guidance:
@@ -113,8 +145,9 @@ def avoided(h: Hypothesis) -> Guidance:
 
 
 def memory(e: MemoryEntry) -> Guidance:
-    """An experiment that was accepted, with its score."""
-    return Guidance(GuidanceKind.MEMORY, e.text, e.node, e.score, e.component, VerdictKind.ACCEPTED)
+    """An experiment that was accepted, with its score, its gain and what was learned from it."""
+    kind, verdict = GuidanceKind.MEMORY, VerdictKind.ACCEPTED
+    return Guidance(kind, e.text, e.node, e.score, e.component, verdict, gain=e.gain, finding=e.finding)
 
 
 def diagnosed(d: Diagnosis, step: Step, kind: VerdictKind) -> Guidance:
@@ -124,12 +157,26 @@ def diagnosed(d: Diagnosis, step: Step, kind: VerdictKind) -> Guidance:
     return Guidance(GuidanceKind.DIAGNOSIS, text, step.node, counted(step, kind), step.component, kind)
 
 
-def experiment(step: Step, decision: Decision, diagnosis: Diagnosis | None) -> Guidance:
+def experiment(step: Step, decision: Decision, diagnosis: Diagnosis | None, gain: float | None) -> Guidance:
     """An earlier experiment of a trace and its verdict."""
-    learned = diagnosis.observations if diagnosis is not None else step.lesson
-    text = f"{step.text}\nResult: {decision.reason}" + (f". {learned}" if learned else "")
     kind = decision.kind
-    return Guidance(GuidanceKind.HISTORY, text, step.node, counted(step, kind), step.component, kind)
+    return Guidance(
+        GuidanceKind.HISTORY,
+        step.text,
+        step.node,
+        counted(step, kind),
+        step.component,
+        kind,
+        problem=step.problem,
+        gain=None if kind is VerdictKind.VOID else gain,
+        changes=diagnosis.changes if diagnosis is not None else "",
+        finding=". ".join(part for part in (decision.reason, learned(step, diagnosis)) if part),
+    )
+
+
+def learned(step: Step, diagnosis: Diagnosis | None) -> str:
+    """What a step's program taught: the diagnosis' observations and reason, or without one the program's lesson."""
+    return step.lesson if diagnosis is None else f"{diagnosis.observations} {diagnosis.reason}".strip()
 
 
 def counted(step: Step, kind: VerdictKind) -> float | None:

@@ -13,6 +13,7 @@ from mlesearch.optimizers.base import made_program
 from mlesearch.optimizers.gome import propose
 from mlesearch.optimizers.gome.accept import Decision, Scores, decide
 from mlesearch.optimizers.gome.memory import Memory
+from mlesearch.optimizers.gome.merge import merged
 from mlesearch.optimizers.gome.momentum import Momentum
 from mlesearch.optimizers.gome.settings import GomeSettings
 from mlesearch.optimizers.gome.traces import Stage, Step, Trace
@@ -25,29 +26,29 @@ _ROUNDING = 1e-9
 
 
 class Gome:
-    """The oldest started step moves first; else a new step starts: a merge near the end, or the next idle trace's."""
+    """The oldest started step moves first; else the next idle trace starts one: its own, or a merge near the end."""
 
     def __init__(self, settings: GomeSettings, problem: Problem, rng: Rng) -> None:
         self._s = settings
         self._direction = problem.direction
+        self._max_debug = settings.max_debug_in_trial_runs if problem.trial_runs else settings.max_debug
         self._asked = 0
         self._started = 0
         self._next = 0
         self._traces = [Trace(i, settings.history) for i in range(settings.n_traces)]
         self._pending: dict[int, Trace] = {}
-        self._merged: set[tuple[int, ...]] = set()
         self.scores = Scores()
         self.memory = Memory(problem.direction)
         self._momentum = Momentum(settings, self.memory, self.scores, rng)
 
     def ask(self, used: float) -> Proposal | None:
         """See `Optimizer.ask`."""
-        trace = self._due(used) or self._merge(used) or self._round_robin()
+        trace = self._due(used) or self._round_robin(used)
         if trace is None or trace.step is None:
             return None
         step = trace.step
         self._momentum.prepare(trace, step, used, self._asked)
-        proposal = propose.proposal(self._asked, trace, step, self._s, used, self._avoid(trace))
+        proposal = propose.proposal(self._asked, trace, step, self._s, used, self._avoid(trace, step))
         self._asked += 1
         step.in_flight = True
         step.debugs += proposal.op is Op.DEBUG
@@ -81,53 +82,44 @@ class Gome:
                     best, found = key, trace
         return found
 
-    def _merge(self, used: float) -> Trace | None:
-        """Start a MERGE in the trace of the best accepted program, once for each set of best accepted programs."""
-        if not self._s.merge or used < 1.0 - self._s.merge_window - _ROUNDING:
-            return None
-        ready = [t for t in self._traces if t.best is not None]
-        key = tuple(t.best for t in ready if t.best is not None)
-        if len(ready) < 2 or key in self._merged:
-            return None
-        owner = ready[0]
-        for t in ready[1:]:
-            if self._beats(t, owner):
-                owner = t
-        if owner.step is not None:
-            return None
-        self._merged.add(key)
-        lineage = tuple(t.last for t in (owner, *(t for t in ready if t is not owner)) if t.last is not None)
-        others = tuple(node for node in key if node != owner.best)
-        step = Step(self._started, Op.MERGE, Stage.IMPLEMENT, owner.best, owner.best_score, lineage, others)
-        return self._begin(owner, step)
-
-    def _round_robin(self) -> Trace | None:
-        """Start a step in the next idle trace."""
+    def _round_robin(self, used: float) -> Trace | None:
+        """Start a step in the next idle trace: a merge near the end, else the trace's own next one."""
         for k in range(len(self._traces)):
             trace = self._traces[(self._next + k) % len(self._traces)]
             if trace.step is None:
                 self._next = (trace.index + 1) % len(self._traces)
-                op = Op.DRAFT if trace.accepted is None else Op.IMPROVE
-                stage = Stage.HYPOTHESIZE if self._s.diagnosis else Stage.IMPLEMENT
-                lineage = () if trace.last is None else (trace.last,)
-                step = Step(self._started, op, stage, trace.accepted, trace.accepted_score, lineage)
-                return self._begin(trace, step)
+                return self._begin(trace, self._merge(trace, used) or self._own(trace))
         return None
+
+    def _own(self, trace: Trace) -> Step:
+        """The next step of a trace: from its accepted program, or a draft."""
+        op = Op.DRAFT if trace.accepted is None else Op.IMPROVE
+        lineage = () if trace.last is None else (trace.last,)
+        return Step(self._started, op, self._first_stage, trace.accepted, trace.accepted_score, lineage)
+
+    def _merge(self, trace: Trace, used: float) -> Step | None:
+        """A step that brings the traces together, in the window at the end of the budget; None outside of it."""
+        if not self._s.merge or used < 1.0 - self._s.merge_window - _ROUNDING:
+            return None
+        found = merged(self._traces, self._direction, self._s.history if self._s.momentum else 0)
+        if found is None:
+            return None
+        lineage = tuple(dict.fromkeys(n for n in (trace.last, found.base, *found.others) if n is not None))
+        stage, others, lessons = self._first_stage, found.others, found.lessons
+        return Step(self._started, Op.MERGE, stage, found.base, found.score, lineage, others, lessons)
+
+    @property
+    def _first_stage(self) -> Stage:
+        return Stage.HYPOTHESIZE if self._s.diagnosis else Stage.IMPLEMENT
 
     def _begin(self, trace: Trace, step: Step) -> Trace:
         trace.step = step
         self._started += 1
         return trace
 
-    def _beats(self, a: Trace, b: Trace) -> bool:
-        """Whether the best program of trace a betters that of b; ties go to the earlier node."""
-        if a.best is None or a.best_score is None or b.best is None or b.best_score is None:
-            return False
-        return self._direction.better(a.best_score, b.best_score) or (a.best_score == b.best_score and a.best < b.best)
-
-    def _avoid(self, trace: Trace) -> tuple[Guidance, ...]:
-        """What the other traces follow, in flight included, for a trace with nothing accepted."""
-        if not self._s.diversify or trace.accepted is not None:
+    def _avoid(self, trace: Trace, step: Step) -> tuple[Guidance, ...]:
+        """What the other traces follow, in flight included, for a step that starts from no program."""
+        if not self._s.diversify or step.base is not None:
             return ()
         found = {g.text: g for t in self._traces if t is not trace for g in (*t.approach, *t.current)}
         return tuple(found.values())
@@ -144,7 +136,7 @@ class Gome:
             step.stage = Stage.SELECT
 
     def _choice_told(self, trace: Trace, step: Step, outcome: Outcome) -> None:
-        step.chosen = outcome.hypotheses[:1]
+        step.chosen, step.selected = outcome.hypotheses[:1], bool(outcome.hypotheses)
         step.stage = Stage.IMPLEMENT
         trace.current = tuple(propose.avoided(h) for h in step.chosen)
 
@@ -160,7 +152,7 @@ class Gome:
             if not self._s.diagnosis:
                 return self._close(trace, step, self._decide(step, None), None)
             step.stage = Stage.DIAGNOSE
-        elif step.buggy and step.debugs < self._s.max_debug:
+        elif step.buggy and step.debugs < self._max_debug:
             step.stage = Stage.DEBUG
         else:
             reason = f"not valid after {step.debugs} debugs" if step.buggy else "no usable program"
@@ -182,17 +174,27 @@ class Gome:
         if kind is VerdictKind.VOID and step.score is not None:
             self.scores.discard(step.score)
         if kind is VerdictKind.ACCEPTED:
-            self._remember(trace, step)
-        trace.close(kind, propose.experiment(step, decision, diagnosis), self._betters(step.score, trace.best_score))
+            self._remember(trace, step, diagnosis)
+        experiment = propose.experiment(step, decision, diagnosis, step.gain(self._direction))
+        trace.close(kind, experiment, self._betters(step.score, trace.best_score))
         return () if step.node is None else (Verdict(step.node, kind, decision.reason),)
 
-    def _remember(self, trace: Trace, step: Step) -> None:
+    def _remember(self, trace: Trace, step: Step, diagnosis: Diagnosis | None) -> None:
         """An accepted score counts for the spread; where it improved, or is its trace's first, the memory keeps it."""
         if step.score is None or step.node is None:
             return
         self.scores.accept(step.score)
         if self._betters(step.score, step.reference):
-            self.memory.add(step.text, step.score, trace.index, step.node, step.embedding, step.component)
+            self.memory.add(
+                step.text,
+                step.score,
+                trace.index,
+                step.node,
+                step.embedding,
+                step.component,
+                step.gain(self._direction),
+                propose.learned(step, diagnosis),
+            )
 
     def _betters(self, score: float | None, reference: float | None) -> bool:
         return score is not None and (reference is None or self._direction.better(score, reference))

@@ -6,13 +6,14 @@ propose (HYPOTHESIZE) -> (SELECT) -> implement (DRAFT, IMPROVE, MERGE) -> (DEBUG
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mlesearch.optimizers.gome.memory import FloatArray, MemoryEntry, unit
-from mlesearch.types import Component, Embedding, Guidance, Hypothesis, Op, Outcome, VerdictKind
+from mlesearch.types import Component, Direction, Embedding, Guidance, Hypothesis, Op, Outcome, VerdictKind
 
 
 class Stage(enum.StrEnum):
@@ -35,10 +36,11 @@ class Step:
         stage: what it asks next, or has asked while `in_flight`.
         base: the accepted program that is edited; None for a draft.
         reference: the score of `base`.
-        others: for a MERGE, the best accepted programs of the other traces.
+        others: for a MERGE, the best accepted programs of the other traces; `lessons` are the experiments behind all.
         parents: lineage of its program.
         candidates: of HYPOTHESIZE.
         chosen: what the program implements: one hypothesis, all of them in a draft, none without reasoning.
+        selected: whether SELECT chose, who has seen the memory entries.
         retrieved: memory entries that its prompts show; final once `retrieval_done`.
         node: the latest program; `score` once it is valid.
         plan: of the first program.
@@ -54,9 +56,11 @@ class Step:
     reference: float | None
     parents: tuple[int, ...]
     others: tuple[int, ...] = ()
+    lessons: tuple[Guidance, ...] = ()
     in_flight: bool = False
     candidates: tuple[Hypothesis, ...] = ()
     chosen: tuple[Hypothesis, ...] = ()
+    selected: bool = False
     retrieved: tuple[MemoryEntry, ...] = ()
     retrieval_done: bool = False
     node: int | None = None
@@ -76,6 +80,13 @@ class Step:
         else:
             self.buggy.append(outcome.id)
 
+    def gain(self, direction: Direction) -> float | None:
+        """The score of its program against that of `base`, positive where better; None without both."""
+        if self.score is None or self.reference is None:
+            return None
+        gain = direction.sign * (self.score - self.reference)
+        return gain if math.isfinite(gain) else None  # the difference of two finite floats may not be one
+
     @property
     def text(self) -> str:
         """What it tried: its hypotheses, or else its plan."""
@@ -85,6 +96,11 @@ class Step:
     def component(self) -> Component | None:
         """The part of the solution that it changed, where that is one."""
         return self.chosen[0].component if len(self.chosen) == 1 else None
+
+    @property
+    def problem(self) -> str:
+        """The problem behind what it tried; empty where there were several or none."""
+        return self.chosen[0].problem if len(self.chosen) == 1 else ""
 
     @property
     def embedding(self) -> Embedding | FloatArray | None:

@@ -60,16 +60,18 @@ class TreeMemory:
     Args:
         limit: in bytes.
         main: the first process of the tree, before its program begins.
-        before: what that one holds of its own by then, in bytes; it counts for nothing.
+        before: what that one holds of its own by then, in bytes; it counts for nothing. With 0, what it holds by then
+            is shared with the server that it was forked from, and its share of that counts for nothing.
     """
 
     def __init__(self, limit: int, main: int, before: int = 0) -> None:
         self._limit, self._before = limit, before
-        self._shared = self._held = self._of_files = 0
+        self._shared = self._share = self._held = self._of_files = 0
         with contextlib.suppress(OSError):
             self._held, self._of_files = _held(main)
             if before == 0:
-                self._shared = max(0, _resident(main) - sum(_fields(main, "smaps_rollup", b"Pss")))
+                clean, dirty, own = _fields(main, "smaps_rollup", b"Shared_Clean", b"Shared_Dirty", b"Private_Dirty")
+                self._shared, self._share = clean + dirty, max(0, _proportional(main) - own)
         self._most_held, self._most_of_files = self._held, self._of_files
 
     def look(self, pids: list[int], exact: bool = True) -> int:
@@ -86,7 +88,7 @@ class TreeMemory:
         if total > self._limit * 0.5:
             total = _sum(self._look_at, pids) - self._before
         if exact and total > self._limit * 0.8:
-            total = (_sum(_proportional, pids) or total + self._before) - self._before
+            total = (_sum(_proportional, pids) or total + self._before) - self._before - self._share
         return max(0, total)
 
     def _look_at(self, pid: int) -> int:
