@@ -56,7 +56,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     sandbox = resources.sandbox(s)
     operators, scope = make_operators(s, task.direction)
     entropy = replicate_entropy(task.id, run.key.seed)
-    problem = Problem(task.direction, budget.steps, Context(s.run.context))
+    problem = Problem(task.direction, budget.steps, Context(s.run.context), trial_runs=s.run.trial.share > 0)
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
     roles = roles_by_op(s, model, make_roles(s, resources, cell))
     live = any(role.model.live for role in roles.values())

@@ -48,7 +48,8 @@ def verify_run(folder: Path) -> int:
     blobs = Blobs(folder / "blobs")
     identity = run["identity"]
     entropy = replicate_entropy(identity["task"]["id"], identity["seed"])
-    problem = Problem(direction_of(run), identity["budget"]["steps"], Context(identity["context"]["rule"]))
+    rule = Context(identity["context"]["rule"])
+    problem = Problem(direction_of(run), identity["budget"]["steps"], rule, trial_runs="trial" in identity)
     strategy = identity["strategy"]
     optimizer = factory(strategy["kind"])(strategy["params"], problem, partial(proposal_rng, entropy))
     fold = StrategyFold(optimizer, folder / JOURNAL, header)

@@ -10,7 +10,7 @@ from mlesearch.config.assemble import assemble
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, Op, Outcome, Status
 from tests.support.task_maker import make_task, write_csv
 
 
@@ -100,3 +100,17 @@ def test_a_task_without_labelled_rows_in_a_table_is_refused(tmp_path):
     words = (f"tasks=[{tmp_path / 'own'}]", "model=local", "model.params.api_base=http://localhost:1/v1")
     with pytest.raises(ConfigError, match="'small' has no CSV file of labelled rows"):
         planned(tmp_path, *words, "run.trial.share=0.1")
+
+
+@pytest.mark.parametrize(("words", "debugs"), [([], 3), (["run.trial.share=0.1"], 10)])
+def test_a_strategy_is_told_whether_programs_run_on_a_sample_first(tmp_path, words, debugs):
+    """Gome then debugs more often, since a bug costs little."""
+    with ProcessResources() as resources:
+        parts = assemble(planned(tmp_path, "strategy=gome", *words), resources)
+        parts.folder.close()
+    optimizer, asked = parts.optimizer, []
+    while (proposal := optimizer.ask(0.5)).trace == 0 or not asked:
+        asked.append(proposal.op)
+        status = Status.ERROR if proposal.op.makes_program else Status.REPLY_UNUSABLE
+        optimizer.tell(Outcome(proposal.id, proposal.op, status))
+    assert asked.count(Op.DEBUG) == debugs
