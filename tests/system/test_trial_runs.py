@@ -178,3 +178,18 @@ def test_no_trace_of_a_sample_is_left_in_the_scratch_folder(tmp_path):
     assert left == []
     (run,) = tmp_path.rglob("run.json")
     assert json.loads(run.read_text())["identity"]["trial"]["share"] == 0.1
+
+
+@pytest.mark.parametrize("rung", ["bubblewrap", "docker"])
+def test_every_rung_shows_the_sample(tmp_path, rung):
+    """`local` has it in the tests above."""
+    words = [w for w in WORDS if not w.startswith("sandbox=")] + [f"sandbox={rung}", "strategy=best_of_n", "seeds=[0]"]
+    words += ["sandbox.params.image=host"] if rung == "docker" else []
+    done = cli(tmp_path, *dict.fromkeys(words), *TRIAL, "budget.steps=4")
+    if done.returncode == 2 and f"sandbox={rung}" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    (folder,) = [p.parent for p in tmp_path.rglob("run.json")]
+    passed = {e["id"] for e in events(folder, "sample_run") if not not_passed(e)}
+    assert passed == {e["id"] for e in events(folder, "executed")}
+    assert passed
