@@ -93,7 +93,11 @@ def test_only_drafts_are_shown_a_sample():
 
 
 def test_off_by_default_and_the_other_draws_stay_the_same():
-    plain, zero, sampled = factory("random")({}, Problem(Direction.MAXIMIZE), np.random.default_rng), make(0, 0.2), make(2, 0.2)
+    plain, zero, sampled = (
+        factory("random")({}, Problem(Direction.MAXIMIZE), np.random.default_rng),
+        make(0, 0.2),
+        make(2, 0.2),
+    )
     for _ in range(60):
         p, q, r = plain.ask(0), zero.ask(0), sampled.ask(0)
         assert p == q
