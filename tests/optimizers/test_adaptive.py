@@ -7,7 +7,7 @@ import pytest
 
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import FAILURES, Scenario, simulate
-from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
+from mlesearch.types import ConfigError, Context, Direction, Op, Problem, Status
 from tests.optimizers.test_hillclimb import Drive
 
 DRAFT, IMPROVE, DEBUG = Op.DRAFT, Op.IMPROVE, Op.DEBUG
