@@ -42,7 +42,8 @@ class AdaptiveSettings:
 class Adaptive:
     """One `Climb`, which becomes the first of several when its gain is small; these take turns, one proposal each.
 
-    The test is made after each finished step until it is met for the first time, and never again.
+    The gain is looked at after each finished step, from `window` steps after the first valid program on, until it is
+    small for the first time, and never again.
     """
 
     def __init__(self, settings: AdaptiveSettings, problem: Problem) -> None:
@@ -54,9 +55,11 @@ class Adaptive:
         self._told = 0
         self._pending: dict[int, Proposal] = {}
         self._met = False
-        self._first: float | None = None  # score of the first kept program
+        self._first = 0.0  # score of the first kept program, once there is one
         self._kept: deque[tuple[float, int]] = deque(maxlen=settings.branches)  # of the first phase, the best last
-        self._curve: deque[float | None] = deque(maxlen=settings.window + 1)  # the kept score after each step
+        self._curve: deque[float] = deque(
+            maxlen=settings.window + 1
+        )  # the kept score after each step, once there is one
         self._log = self._new_log()
 
     def ask(self, used: float) -> Proposal | None:
@@ -79,12 +82,13 @@ class Adaptive:
         kept = climb.settle(proposal, outcome)
         self._told += 1
         if self._log is not None and made_program(outcome):
-            self._log.add(outcome.id, outcome.score if outcome.valid else None)
-        if not self._met:
-            if kept and climb.kept is not None:
+            self._log.add(outcome.id, outcome.score)
+        if not self._met and climb.kept is not None:
+            if kept:
                 self._kept.append(climb.kept)
-                self._first = climb.kept[0] if self._first is None else self._first
-            self._curve.append(None if climb.kept is None else climb.kept[0])
+            if not self._curve:
+                self._first = climb.kept[0]
+            self._curve.append(climb.kept[0])
             if self._stagnant():
                 self._met = True
                 self._branch()
@@ -92,11 +96,10 @@ class Adaptive:
 
     def _stagnant(self) -> bool:
         """Whether the slope of the improvement curve over the window is at most epsilon."""
-        now, first = self._curve[-1], self._first
-        if len(self._curve) <= self._s.window or now is None or first is None:
+        if len(self._curve) <= self._s.window:
             return False
-        then = first if self._curve[0] is None else self._curve[0]
-        gained, total = abs(now / 2 - then / 2), abs(now / 2 - first / 2)  # halves: a difference may overflow
+        then, now = self._curve[0], self._curve[-1]
+        gained, total = abs(now / 2 - then / 2), abs(now / 2 - self._first / 2)  # halves: a difference may overflow
         return gained <= self._s.epsilon * self._s.window * total
 
     def _branch(self) -> None:

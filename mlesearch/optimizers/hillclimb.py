@@ -89,7 +89,7 @@ class Hillclimb:
         """See `Optimizer.tell`; it never has a verdict: the kept program is the best by its score."""
         self._climb.settle(self._pending.pop(outcome.id), outcome)
         if self._log is not None and made_program(outcome):
-            self._log.add(outcome.id, outcome.score if outcome.valid else None)
+            self._log.add(outcome.id, outcome.score)
         return ()
 
 

@@ -116,6 +116,21 @@ def test_with_too_few_steps_left_it_never_branches_and_it_never_branches_twice()
     assert {trace for *_, trace in feed(twin, [0.5] * 9)} == {0, 1, 2}  # nor does it branch twice
 
 
+def test_the_window_begins_with_the_first_valid_program():
+    d = make(window=2)
+    feed(d, [None, None, None, Status.REPLY_UNUSABLE, None, 0.3, 0.5])
+    assert {trace for *_, trace in feed(d, [0.4, 0.4])} == {0}  # the gain of 0.5 is in the window, and then is not
+    assert {trace for *_, trace in feed(d, [0.4, 0.4])} == {0, 1}
+
+
+def test_failed_steps_are_spent_like_others():
+    for status in (Status.ERROR, Status.REPLY_UNUSABLE):
+        d = make(11, window=2, steps_per_branch=5, min_remaining=2)
+        feed(d, [status] * 3)
+        feed(d, [0.5, status, status])  # 5 steps are left of 11
+        assert {trace for *_, trace in feed(d, [0.5] * 3)} == {0}, status
+
+
 @pytest.mark.parametrize("status", FAILURES)
 def test_all_buggy_is_hill_climbing(status):
     d = make(window=2, max_debug=2)
