@@ -64,6 +64,8 @@ STRATEGIES = Registry(
     builtin={
         "random": "mlesearch.optimizers.random:make",
         "greedy": "mlesearch.optimizers.greedy:make",
+        "hillclimb": "mlesearch.optimizers.hillclimb:make",
+        "adaptive": "mlesearch.optimizers.adaptive:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",
         "mcgs": "mlesearch.optimizers.mcgs:make",

@@ -1,6 +1,7 @@
 """The null model: draft now and then, else change a program chosen at random.
 
-With `p_draft = 1` it is best-of-N, independent drafts.
+With `p_draft = 1` it is best-of-N, independent drafts. With `context_sample` too it is sequential conditioned sampling
+(Gideoni, Risi and Gal 2026, "Simple Baselines are Competitive with Code Evolution", arXiv:2602.16805).
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.native import MOST_SHOWN
 from mlesearch.types import Op, Outcome, Problem, Proposal, Rng, Verdict
 
 
@@ -18,9 +22,12 @@ class RandomSettings:
 
     Attributes:
         p_draft: probability of a draft.
+        context_sample: valid programs that a draft is shown, drawn uniformly from all earlier ones; 0: the draft's
+            context is filled by the shared rule.
     """
 
     p_draft: float = param(0.2, low=0.0, high=1.0)
+    context_sample: int = param(0, low=0, high=MOST_SHOWN)
 
 
 class Random:
@@ -31,19 +38,22 @@ class Random:
 
     def __init__(self, settings: RandomSettings, rng: Rng) -> None:
         self._p_draft = settings.p_draft
+        self._context_sample = settings.context_sample
         self._rng = rng
         self._asked = 0
         self._nodes: list[tuple[int, bool]] = []  # (id, valid) in the order told
+        self._valid: list[int] = []  # ids of the valid ones, in the order told
 
     def ask(self, used: float) -> Proposal:
         """See `Optimizer.ask`."""
         id = self._asked
         self._asked += 1
-        if not self._nodes or self._p_draft == 1.0:
-            return Proposal(id, Op.DRAFT)
+        drafts_only = self._p_draft == 1.0
+        if not self._nodes or (drafts_only and not self._context_sample):
+            return Proposal(id, Op.DRAFT, context=() if self._context_sample else None)
         draws = self._rng(id)
-        if draws.random() < self._p_draft:
-            return Proposal(id, Op.DRAFT)
+        if drafts_only or draws.random() < self._p_draft:
+            return Proposal(id, Op.DRAFT, context=self._sample(draws) if self._context_sample else None)
         node, valid = self._nodes[int(draws.integers(len(self._nodes)))]
         return Proposal(id, Op.IMPROVE if valid else Op.DEBUG, base=node, parents=(node,))
 
@@ -51,7 +61,18 @@ class Random:
         """See `Optimizer.tell`; it never has a verdict."""
         if made_program(outcome):
             self._nodes.append((outcome.id, outcome.valid))
+            if outcome.valid:
+                self._valid.append(outcome.id)
         return ()
+
+    def _sample(self, draws: np.random.Generator) -> tuple[int, ...]:
+        """Valid programs, uniformly without replacement: Floyd's algorithm, one draw for each, none for the rest."""
+        count = len(self._valid)
+        places: set[int] = set()
+        for last in range(max(0, count - self._context_sample), count):
+            place = int(draws.integers(last + 1))
+            places.add(last if place in places else place)
+        return tuple(sorted(self._valid[place] for place in places))
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Random:

@@ -11,8 +11,18 @@ from mlesearch.types import Context
 PRESETS: dict[str, tuple[str, dict[str, object]]] = {
     "random": ("random", {}),
     "best_of_n": ("random", {"p_draft": 1.0}),
+    "sequential": ("random", {"p_draft": 1.0, "context_sample": 3}),
+    "random_sampled": ("random", {"p_draft": 0.5, "context_sample": 5}),
     "greedy": ("greedy", {}),
     "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20, "native_context": "scope"}),
+    "hillclimb": ("hillclimb", {}),
+    "hillclimb_no_debug": ("hillclimb", {"max_debug": 0}),
+    "adaptive": ("adaptive", {}),
+    "adaptive_short": ("adaptive", {"window": 6, "steps_per_branch": 4, "min_remaining": 1}),
+    "adaptive_eager": (
+        "adaptive",
+        {"window": 1, "epsilon": 0.5, "branches": 5, "steps_per_branch": 1, "min_remaining": 0, "max_debug": 1},
+    ),
     "aira": ("mcts", {"preset": "aira"}),
     "ml_master": ("mcts", {"preset": "ml_master"}),
     "ml_master_published": ("mcts", {"preset": "ml_master", "reward": "as_published"}),
