@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from mlesearch.config.groups import describe, names
 from mlesearch.config.settings import ModelSettings
+from mlesearch.config.strategies import ListedStrategy, strategies, strategy
 from mlesearch.models.registry import MODEL_KINDS
 from mlesearch.tasks import folder, sources
+
+WIDTH = 118
+"""Characters of a line of text on a terminal."""
 
 
 def task_rows() -> list[dict[str, object]]:
@@ -53,5 +58,62 @@ def _model_row(m: ModelSettings, package: str | None) -> dict[str, object]:
 
 
 def name_lines(group: str) -> list[str]:
-    """One line a name of a group (strategy or experiments), plug-ins included."""
+    """One line a name of a group of files, its plug-ins included."""
     return [f"{name:14} {describe(group, name)}" for name in names(group)]
+
+
+def strategy_lines() -> Iterator[str]:
+    """Every strategy: its idea and source in a line each, its parameters with defaults and ranges, its presets."""
+    for s in strategies():
+        yield _head(s)
+        if s.source:
+            yield f"  source: {s.source}"
+        if s.parameters:
+            yield from _wrapped("  params: ", [f"{p.name}={p.default} ({_short(p.allowed)})," for p in s.parameters])
+        yield from (f"  {preset.name:14} {preset.line}" for preset in s.presets)
+        yield ""
+    yield "`mlesearch strategies NAME` says what each parameter of a strategy or preset means."
+
+
+def full_strategy_lines(name: str) -> Iterator[str]:
+    """One strategy, or preset, in full: what each of its parameters is, may be and means.
+
+    Raises:
+        ConfigError: no strategy or preset has this name, or it can't be imported.
+    """
+    s, preset = strategy(name)
+    yield _head(s)
+    if s.source:
+        yield f"  source: {s.source}"
+    if preset is not None:
+        yield f"  preset {preset.name}: {preset.line}"
+    for p in s.parameters:
+        value = p.default if preset is None else preset.params.get(p.name, p.default)
+        usual = "" if value == p.default else f", by default {p.default}"
+        yield f"  strategy.params.{p.name}={value}: {p.allowed}{usual}"
+        yield from _wrapped("      ", p.meaning.split())
+    if not s.parameters:
+        yield "  It does not say what parameters it has; see the documentation of its package."
+    yield from (f"  preset {other.name}: {other.line}" for other in s.presets if other != preset)
+
+
+def _head(s: ListedStrategy) -> str:
+    """Name and idea; of a plug-in also its package."""
+    variant = ", ".join(f"{key}: {value}" for key, value in (s.given or {}).items())
+    plug_in = "" if s.package is None else f"plug-in of {s.package}"
+    return f"{s.kind}{f' ({variant})' if variant else ''}  {'; '.join(filter(None, (s.idea, plug_in)))}"
+
+
+def _short(allowed: str) -> str:
+    """What a parameter may be, without "a number"."""
+    return re.sub(r"^a (whole )?number( from| of)? ?", "", allowed) or allowed
+
+
+def _wrapped(start: str, items: Sequence[str]) -> list[str]:
+    """Items one after the other, none of them cut; further lines are indented as far as the first."""
+    lines = [start]
+    for item in items:
+        if len(lines[-1]) > len(start) and len(lines[-1]) + len(item) > WIDTH:
+            lines.append(" " * len(start))
+        lines[-1] += f"{item} "
+    return [line.rstrip(" ,") if line is lines[-1] else line.rstrip() for line in lines]

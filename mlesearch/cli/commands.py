@@ -228,19 +228,19 @@ def check_models(args: Namespace) -> int:
 
 
 def list_strategies(args: Namespace) -> int:
-    """List strategies, plug-ins included."""
-    return _list("strategy")
+    """Describe the strategies that there are, plug-ins included, or those that are named."""
+    from mlesearch.cli.catalogue import full_strategy_lines, strategy_lines
+
+    blocks = [full_strategy_lines(name) for name in args.names] or [strategy_lines()]
+    print("\n\n".join("\n".join(lines) for lines in blocks))
+    return 0
 
 
 def list_experiments(args: Namespace) -> int:
     """List experiments."""
-    return _list("experiments")
-
-
-def _list(group: str) -> int:
     from mlesearch.cli.catalogue import name_lines
 
-    for line in name_lines(group):
+    for line in name_lines("experiments"):
         print(line)
     return 0
 

@@ -130,11 +130,9 @@ def parser() -> argparse.ArgumentParser:
     check_model.add_argument("name", nargs="?", metavar="NAME", help="one model (default: every live one)")
     check_model.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. model.params.api_base=...")
 
-    for name, what in (
-        ("strategies", "strategies that can be asked for by name"),
-        ("experiments", "experiments that can be run by name"),
-    ):
-        sub.add_parser(name, help=what)
+    strategies = sub.add_parser("strategies", help="the strategies: idea, source, parameters, presets")
+    strategies.add_argument("names", nargs="*", metavar="NAME", help="a strategy or preset, to be told in full")
+    sub.add_parser("experiments", help="experiments that can be run by name")
     return p
 
 

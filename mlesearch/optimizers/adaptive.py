@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.hillclimb import Climb, a_proposal
 from mlesearch.optimizers.native import Shown
 from mlesearch.types import Context, Outcome, Problem, Proposal, Rng, Verdict
@@ -119,6 +120,15 @@ class Adaptive:
     def _new_log(self) -> Shown | None:
         """Natively, the programs that prompts show: those of the phase."""
         return Shown(self._problem.direction) if self._problem.context is Context.NATIVE else None
+
+
+DESCRIPTIONS = (
+    Description(
+        idea="climb until the gains dry up, then climb from the best kept programs in turn",
+        source="FML-bench: arXiv:2605.17373, and its released agents/adaptivesearch",
+        settings=AdaptiveSettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Adaptive:

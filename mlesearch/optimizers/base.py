@@ -135,29 +135,40 @@ def read_params(kind: str, settings: type[T], params: Params) -> T:
     return settings(**{key: _checked(kind, key, value, known[key]) for key, value in params.items()})
 
 
+def allowed_text(spec: Any) -> str:
+    """The values that a parameter may have, in words.
+
+    Args:
+        spec: the field of a settings class, made by `param`.
+    """
+    if isinstance(spec.default, bool):
+        return "on or off"
+    if isinstance(spec.default, str):
+        return " or ".join(spec.metadata["choices"])
+    number = "a whole number" if isinstance(spec.default, int) else "a number"
+    return number + _range_text(spec.metadata["low"], spec.metadata["high"])
+
+
 def _checked(kind: str, key: str, value: object, spec: Any) -> object:
     """A parameter's value in the type of its default."""
-    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
     if isinstance(spec.default, bool):
-        allowed = "on or off"
         switch = value.lower() if isinstance(value, str) else value
         if isinstance(switch, bool):
             return switch
         if switch in ("on", "off", "true", "false"):
             return switch in ("on", "true")
     elif isinstance(spec.default, str):
-        allowed = " or ".join(choices)
+        choices = spec.metadata["choices"]
         if isinstance(value, str) and value in choices:
             return value
         if value is False and "off" in choices:  # YAML reads a bare off as a bool
             return "off"
     else:
-        whole = isinstance(spec.default, int)
-        allowed = ("a whole number" if whole else "a number") + _range_text(low, high)
+        low, high, whole = spec.metadata["low"], spec.metadata["high"], isinstance(spec.default, int)
         number = not isinstance(value, bool) and isinstance(value, int if whole else int | float)
         if number and math.isfinite(value) and not _outside(value, low, high):  # type: ignore[arg-type]  # a number, as just asked
             return value if whole else float(value)  # type: ignore[arg-type]  # a number, as just asked
-    raise ConfigError(f"strategy.params.{key}: {kind} takes {allowed} here, not {value!r}")
+    raise ConfigError(f"strategy.params.{key}: {kind} takes {allowed_text(spec)} here, not {value!r}")
 
 
 def _outside(value: float, low: float | None, high: float | None) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.native import Shown, Siblings, failing_ancestors
 from mlesearch.types import Context, Op, Outcome, Problem, Proposal, Rng, Verdict
 
@@ -167,6 +168,15 @@ class Greedy:
         if self._all_valid is not None:
             return () if op is Op.DEBUG else self._all_valid.ids
         return None
+
+
+DESCRIPTIONS = (
+    Description(
+        idea="a few drafts, then debug a buggy leaf now and then, else improve the best program",
+        source="AIDE: Jiang et al. 2025, arXiv:2502.13138; aira_greedy: Toledo et al. 2025, arXiv:2507.02554",
+        settings=GreedySettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Greedy:

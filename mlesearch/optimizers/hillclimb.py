@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.native import Shown
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, Rng, Verdict
 
@@ -105,6 +106,15 @@ def a_proposal(id: int, decided: tuple[Op, int | None], log: Shown | None, trace
     op, base = decided
     context = None if log is None else () if op is Op.DEBUG else log.ids
     return Proposal(id, op, base=base, parents=() if base is None else (base,), context=context, trace=trace)
+
+
+DESCRIPTIONS = (
+    Description(
+        idea="one draft, then change the kept program, and keep the change where the score is better",
+        source="Karpathy 2026, autoresearch (github.com/karpathy/autoresearch)",
+        settings=HillclimbSettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Hillclimb:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.native import MOST_SHOWN
 from mlesearch.types import Op, Outcome, Problem, Proposal, Rng, Verdict
 
@@ -73,6 +74,15 @@ class Random:
             place = int(draws.integers(last + 1))
             places.add(last if place in places else place)
         return tuple(sorted(self._valid[place] for place in places))
+
+
+DESCRIPTIONS = (
+    Description(
+        idea="draft now and then, else change a program chosen at random; or drafts only",
+        source="none for random; sequential: Gideoni, Risi and Gal 2026, arXiv:2602.16805",
+        settings=RandomSettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Random:

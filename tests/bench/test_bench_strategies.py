@@ -4,7 +4,7 @@ No engine, journal, model or program: outcomes are made beforehand. A round is t
 several kinds (a branch goes on, a node is selected, a hypothesis is chosen) that cost differently. Each group is one
 preset with one number of workers: the ratio in brackets is the figure that must stay flat. `no-op` decides nothing; its
 time is the loop's own. On a machine that others use, only repeated runs tell a slope from a neighbour. The bars, for
-one proposal: 0.2 ms, and 0.4 ms for ml_master, mcgs and gome, so 2 and 4 ms a round.
+one proposal: 0.2 ms, and 0.4 ms for mcgs and gome, so 2 and 4 ms a round.
 """
 
 import itertools

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mlesearch.cli import doctor
+from mlesearch.cli import catalogue, doctor
 from mlesearch.config import compose, groups
 from mlesearch.config.plan import plan
 from mlesearch.config.plugins import REGISTRIES
@@ -211,3 +211,49 @@ def test_the_doctor_finds_what_does_not_load(install):
     assert found["good"].text == "operator set, plug-in of theirs 1.0"
     assert found["mine"].todo == "install what it needs, or another version of it"
     assert all(f.todo for f in found.values() if f.level is Level.ERROR)
+
+
+SAYS = """
+from dataclasses import dataclass
+from mlesearch.optimizers.base import param
+from mlesearch.optimizers.describe import Description
+
+@dataclass(frozen=True)
+class Settings:
+    '''Parameters.
+
+    Attributes:
+        speed: how fast.
+    '''
+
+    speed: float = param(0.5, low=0.0, high=2.0)
+
+DESCRIPTIONS = (Description("runs away", "nowhere", Settings),)
+
+def make(params, problem, rng):
+    return None
+"""
+
+
+def test_a_strategy_of_a_package_is_listed_unloaded_and_told_in_full_as_far_as_it_says(install):
+    install("quick", {"hare": "mlesearch.optimizers"}, SAYS)
+    install("mute", {"snail": "mlesearch.optimizers"})
+    install("torn", {"wreck": "mlesearch.optimizers"}, "def make(")
+    lines = list(catalogue.strategy_lines())
+    assert [ln for ln in lines if "plug-in" in ln] == [
+        "hare  plug-in of quick 1.0", "snail  plug-in of mute 1.0", "wreck  plug-in of torn 1.0",
+    ]  # fmt: skip
+    assert not {"quick_module", "mute_module"} & set(sys.modules)
+    assert list(catalogue.full_strategy_lines("hare")) == [
+        "hare  runs away; plug-in of quick 1.0",
+        "  source: nowhere",
+        "  strategy.params.speed=0.5: a number from 0 to 2",
+        "      how fast.",
+    ]
+    assert list(catalogue.full_strategy_lines("snail")) == [
+        "snail  plug-in of mute 1.0",
+        "  It does not say what parameters it has; see the documentation of its package.",
+    ]
+    with pytest.raises(ConfigError) as e:
+        list(catalogue.full_strategy_lines("wreck"))
+    assert "can't be imported" in one_line(e)

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from mlesearch.optimizers.base import Params, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.evo.search import Evo, EvoSettings
 from mlesearch.types import Problem, Rng
+
+DESCRIPTIONS = (
+    Description(
+        idea="improve or cross over programs drawn by score; a child joins if it is no worse than the average",
+        source="AIRA-dojo: Toledo et al. 2025, arXiv:2507.02554; the steady state: arXiv:2603.26499",
+        settings=EvoSettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Evo:

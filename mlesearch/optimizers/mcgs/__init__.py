@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from mlesearch.optimizers.base import Params, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.mcgs.search import GraphSearch
 from mlesearch.optimizers.mcgs.settings import MCGSSettings
 from mlesearch.types import Problem, Rng
+
+DESCRIPTIONS = (
+    Description(
+        idea="tree search whose stagnant branches learn from the others; UCT gives way to the best programs",
+        source="MLEvolve: Du et al. 2026, arXiv:2606.06473",
+        settings=MCGSSettings,
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> GraphSearch:

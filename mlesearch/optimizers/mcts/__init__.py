@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from mlesearch.optimizers.base import Params, read_params
+from mlesearch.optimizers.describe import Description
 from mlesearch.optimizers.mcts.aira import Aira, AiraSettings
 from mlesearch.optimizers.mcts.ml_master import MLMaster, MLMasterSettings
 from mlesearch.types import Problem, Rng
+
+DESCRIPTIONS = (
+    Description(
+        idea="tree search by UCT over normalised scores; a buggy child is debugged at once, in a chain",
+        source="AIRA-dojo: Toledo et al. 2025, arXiv:2507.02554",
+        settings=AiraSettings,
+        given={"preset": "aira"},
+    ),
+    Description(
+        idea="tree search by UCT with an annealed constant over rewards; a branch goes on until it gains too little",
+        source="ML-Master: Liu et al. 2025, arXiv:2506.16499",
+        settings=MLMasterSettings,
+        given={"preset": "ml_master"},
+    ),
+)
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Aira | MLMaster:

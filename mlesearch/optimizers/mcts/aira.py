@@ -21,6 +21,7 @@ class AiraSettings:
     """Parameters of `preset: aira`.
 
     Attributes:
+        preset: which of the two searches it is.
         num_children: children that one expansion makes.
         c: exploration constant of UCT.
         max_debug_depth: debugs in a row before a buggy child is given up.

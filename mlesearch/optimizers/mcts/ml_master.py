@@ -7,13 +7,12 @@ released code.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
 
 from mlesearch.optimizers.base import param
 from mlesearch.optimizers.mcts.annealing import Annealing
 from mlesearch.optimizers.mcts.search import TreeSearch
-from mlesearch.optimizers.mcts.tree import TreeNode, set_room, uct
+from mlesearch.optimizers.mcts.tree import BranchNode, set_room, uct
 from mlesearch.types import Op, Problem, Proposal
 
 MOST_TERMINAL = 100
@@ -25,6 +24,7 @@ class MLMasterSettings:
     """Parameters of `preset: ml_master`.
 
     Attributes:
+        preset: which of the two searches it is.
         drafts: children of the root.
         improves: children of a valid node (a buggy one has one).
         c: exploration constant of UCT at first.
@@ -48,29 +48,6 @@ class MLMasterSettings:
     min_gain: float = param(1e-4, low=0.0)
     max_no_gains: int = param(3, low=0)
     reward: str = param("as_released", choices=("as_released", "as_published"))
-
-
-@dataclass(slots=True, eq=False)
-class BranchNode(TreeNode):
-    """A node of this search. One whose subtree is not open is terminal, or leads to terminal nodes only.
-
-    Attributes:
-        total: sum of the values backed up through it.
-        children: finished ones, in the order told.
-        goes_on: the flag "continue improving": while set, selection descends to its children, though it has room.
-        best: the node whose score its branch has to better; None before the first valid one.
-        no_gains: how often a node whose `best` is this one gained too little since the last back-up through it.
-        draft: the child of the root above it; None for the root.
-        locked: of a draft: a worker is in its branch.
-    """
-
-    total: float = 0.0
-    children: list[Self] = field(default_factory=list)
-    goes_on: bool = False
-    best: Self | None = None
-    no_gains: int = 0
-    draft: Self | None = None
-    locked: bool = False
 
 
 class MLMaster(TreeSearch[BranchNode]):
@@ -162,7 +139,7 @@ class MLMaster(TreeSearch[BranchNode]):
 
     def back_up(self, node: BranchNode, value: float) -> None:
         """Count a visit with its value up to the root; copy the flag of the node, and forget small gains."""
-        flag = node.goes_on and node.open
+        flag = node.goes_on
         for above in node.path():
             above.visits += 1
             above.total += value

@@ -77,6 +77,29 @@ class ScoredNode(TreeNode):
         self.order = self.id
 
 
+@dataclass(slots=True, eq=False)
+class BranchNode(TreeNode):
+    """A node of ML-Master's search. One whose subtree is not open is terminal, or leads to terminal nodes only.
+
+    Attributes:
+        total: sum of the values backed up through it.
+        children: finished ones, in the order told.
+        goes_on: the flag "continue improving": while set, selection descends to its children, though it has room.
+        best: the node whose score its branch has to better; None before the first valid one.
+        no_gains: how often a node whose `best` is this one gained too little since the last back-up through it.
+        draft: the child of the root above it; None for the root.
+        locked: of a draft: a worker is in its branch.
+    """
+
+    total: float = 0.0
+    children: list[Self] = field(default_factory=list)
+    goes_on: bool = False
+    best: Self | None = None
+    no_gains: int = 0
+    draft: Self | None = None
+    locked: bool = False
+
+
 class MinMax:
     """Min-max normalisation of scores over all scores seen so far, sign flipped when lower is better."""
 
