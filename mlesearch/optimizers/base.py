@@ -63,7 +63,9 @@ STRATEGIES = Registry(
     group="mlesearch.optimizers",
     builtin={
         "random": "mlesearch.optimizers.random:make",
+        "hillclimb": "mlesearch.optimizers.hillclimb:make",
         "greedy": "mlesearch.optimizers.greedy:make",
+        "adaptive": "mlesearch.optimizers.adaptive:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",
         "mcgs": "mlesearch.optimizers.mcgs:make",
