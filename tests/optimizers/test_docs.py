@@ -13,9 +13,11 @@ def test_every_built_in_is_documented_with_its_defaults():
         assert callable(factory(kind))
     from dataclasses import fields
 
+    from mlesearch.optimizers.adaptive import AdaptiveSettings
     from mlesearch.optimizers.evo.search import EvoSettings
     from mlesearch.optimizers.gome.settings import GomeSettings
     from mlesearch.optimizers.greedy import GreedySettings
+    from mlesearch.optimizers.hillclimb import HillClimbSettings
     from mlesearch.optimizers.mcgs.settings import MCGSSettings
     from mlesearch.optimizers.mcts.aira import AiraSettings
     from mlesearch.optimizers.mcts.ml_master import MLMasterSettings
@@ -23,6 +25,8 @@ def test_every_built_in_is_documented_with_its_defaults():
 
     for settings in (
         RandomSettings,
+        HillClimbSettings,
+        AdaptiveSettings,
         GreedySettings,
         AiraSettings,
         MLMasterSettings,
