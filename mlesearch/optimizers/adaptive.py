@@ -1,115 +1,125 @@
-"""Adaptive search: climb one hill until the gains stall, then the best programs kept so far in turn, each by itself.
+"""FML-bench's adaptive search: hill climbing until its gains dry up, then branches from the best kept programs in turn.
 
-AdaptiveSearch of FML-bench (arXiv:2605.17373; agents/adaptivesearch/agent.py of its released code).
+FML-bench (arXiv:2605.17373) and its released agent `agents/adaptivesearch` (github.com/qrzou/FML-bench d336651), of
+which this is the search without its code embeddings. Both phases are made of the hill climbing of autoresearch.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlesearch.optimizers.base import Params, param, read_params
-from mlesearch.optimizers.hillclimb import Change, Climb, propose, show
+from mlesearch.optimizers.base import Params, made_program, param, read_params
+from mlesearch.optimizers.hillclimb import Climb, a_proposal
 from mlesearch.optimizers.native import Shown
 from mlesearch.types import Context, Outcome, Problem, Proposal, Rng, Verdict
-
-RELEASED_STEPS = 100
-"""Step budget of the released configuration, in the place of one that is not declared."""
-
-SKIP = 0.03
-"""With less of the step budget left than this, nothing is branched any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveSettings:
-    """Parameters. Shares are of the step budget.
+    """Parameters.
 
     Attributes:
-        window: share over which the gain is measured.
-        epsilon: a window that holds at most this share of all gain since the first valid program has stalled.
-        branches: programs that are climbed in turn at most, the best kept ones.
-        steps_per_branch: share that has to be left for each branch.
-        max_debug: debugs in a row of one buggy program before it is given up.
+        window: steps over which the gain of the kept score is measured.
+        epsilon: the search branches when the gain per step over the window, as a share of all that was gained since
+            the first valid program, is at most this.
+        branches: most branches.
+        steps_per_branch: one branch for each of so many steps that are left, the last one begun counted whole.
+        min_remaining: with no more steps left than this, the search does not branch.
+        max_debug: debugs in a row of one buggy change, or draft, before it is given up.
     """
 
-    window: float = param(0.5, low=0.0, high=1.0)
-    epsilon: float = param(0.025, low=0.0, high=1.0)
-    branches: int = param(3, low=1, high=64)
-    steps_per_branch: float = param(0.15, low=0.0, high=1.0)
-    max_debug: int = param(3, low=0)
+    window: int = param(50, low=1)
+    epsilon: float = param(5e-4, low=0.0)
+    branches: int = param(3, low=1)
+    steps_per_branch: int = param(15, low=1)
+    min_remaining: int = param(3, low=0)
+    max_debug: int = param(2, low=0)
 
 
 class Adaptive:
-    """One climb; once it has stalled, the climbs of the best programs that it kept, round robin. It switches once."""
+    """One `Climb`, which becomes the first of several when its gain is small; these take turns, one proposal each.
+
+    The test is made after each finished step until it is met for the first time, and never again.
+    """
 
     def __init__(self, settings: AdaptiveSettings, problem: Problem) -> None:
         self._s = settings
-        self._direction = problem.direction
-        self._steps = problem.steps or RELEASED_STEPS
+        self._problem = problem
         self._climbs = [Climb(problem.direction, settings.max_debug)]
-        self._next = 0
-        self._branched = False
-        self._kept: list[tuple[int, float]] = []  # of the first climb, each better than the one before
-        self._best: list[float | None] = []  # best score after each finished program of the first climb
+        self._turn = 0  # the climb that is asked first
         self._asked = 0
-        self._pending: dict[int, tuple[int, Change]] = {}
-        self._shown = Shown(problem.direction) if problem.context is Context.NATIVE else None
+        self._told = 0
+        self._pending: dict[int, Proposal] = {}
+        self._met = False
+        self._first: float | None = None  # score of the first kept program
+        self._kept: deque[tuple[float, int]] = deque(maxlen=settings.branches)  # of the first phase, the best last
+        self._curve: deque[float | None] = deque(maxlen=settings.window + 1)  # the kept score after each step
+        self._log = self._new_log()
 
     def ask(self, used: float) -> Proposal | None:
-        """See `Optimizer.ask`."""
-        if not self._branched and self._stalled():
-            self._branch()
-        climb = self._climbs[self._next]
-        change = climb.next()
-        if change is None:
-            return None
-        proposal = propose(self._asked, change, self._shown, self._next)
-        self._asked += 1
-        self._pending[proposal.id] = (self._next, change)
-        self._next = (self._next + 1) % len(self._climbs)
-        return proposal
+        """See `Optimizer.ask`; None while every climb waits for its first program."""
+        count = len(self._climbs)
+        for trace in ((self._turn + i) % count for i in range(count)):
+            decided = self._climbs[trace].next(self._asked)
+            if decided is not None:
+                proposal = a_proposal(self._asked, decided, self._log, trace)
+                self._pending[proposal.id] = proposal
+                self._asked += 1
+                self._turn = (trace + 1) % count
+                return proposal
+        return None
 
     def tell(self, outcome: Outcome) -> Sequence[Verdict]:
-        """See `Optimizer.tell`; it never has a verdict."""
-        place, change = self._pending.pop(outcome.id)
-        climb = self._climbs[place]
-        kept = climb.learn(change, outcome)
-        show(outcome, self._shown)
-        if not self._branched:
-            if kept and outcome.score is not None:
-                self._kept.append((outcome.id, outcome.score))
-            self._best.append(climb.score)
+        """See `Optimizer.tell`; it never has a verdict: the best program by its score is the result."""
+        proposal = self._pending.pop(outcome.id)
+        climb = self._climbs[proposal.trace]
+        kept = climb.settle(proposal, outcome)
+        self._told += 1
+        if self._log is not None and made_program(outcome):
+            self._log.add(outcome.id, outcome.score if outcome.valid else None)
+        if not self._met:
+            if kept and climb.kept is not None:
+                self._kept.append(climb.kept)
+                self._first = climb.kept[0] if self._first is None else self._first
+            self._curve.append(None if climb.kept is None else climb.kept[0])
+            if self._stagnant():
+                self._met = True
+                self._branch()
         return ()
 
-    def _stalled(self) -> bool:
-        """Whether the last window holds next to none of all gain since the first valid program."""
-        window = max(1, round(self._s.window * self._steps))
-        if len(self._best) <= window or self._best[-1] is None:
+    def _stagnant(self) -> bool:
+        """Whether the slope of the improvement curve over the window is at most epsilon."""
+        now, first = self._curve[-1], self._first
+        if len(self._curve) <= self._s.window or now is None or first is None:
             return False
-        before, now, first = self._best[-1 - window], self._best[-1], self._kept[0][1]
-        if before is None:
-            return False
-        # halves, because the difference of two finite floats may not be one
-        return abs(now / 2 - before / 2) <= self._s.epsilon * abs(now / 2 - first / 2)
+        then = first if self._curve[0] is None else self._curve[0]
+        gained, total = abs(now / 2 - then / 2), abs(now / 2 - first / 2)  # halves: a difference may overflow
+        return gained <= self._s.epsilon * self._s.window * total
 
     def _branch(self) -> None:
-        """Climb from the best kept programs in turn, as many as what is left allows; the first climb goes on as one.
+        """Start the branches: the climb goes on as the first, the others fork from the next best or begin anew."""
+        count = self._s.branches
+        if self._problem.steps is not None:
+            left = self._problem.steps - self._told
+            if left <= self._s.min_remaining:
+                return
+            count = min(count, math.ceil(left / self._s.steps_per_branch))
+        forks = list(self._kept)[-2::-1]  # the best is the first climb's own
+        for i in range(count - 1):
+            kept = forks[i] if i < len(forks) else None
+            self._climbs.append(Climb(self._problem.direction, self._s.max_debug, kept))
+        self._log = self._new_log()
 
-        Where fewer were kept, the rest climb from the first valid program, each by itself.
-        """
-        left = self._steps - len(self._best)
-        if left <= SKIP * self._steps:
-            return
-        per_branch = max(1, round(self._s.steps_per_branch * self._steps))
-        count = min(self._s.branches, 1 + (left - 1) // per_branch)
-        others = self._kept[-2 : -1 - count : -1]
-        for node, score in [*others, *[self._kept[0]] * (count - 1 - len(others))]:
-            self._climbs.append(Climb(self._direction, self._s.max_debug, node, score))
-        self._branched = True
+    def _new_log(self) -> Shown | None:
+        """Natively, the programs that prompts show: those of the phase."""
+        return Shown(self._problem.direction) if self._problem.context is Context.NATIVE else None
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Adaptive:
-    """The factory; parameters: `AdaptiveSettings`. It draws nothing.
+    """The factory; parameters: `AdaptiveSettings`.
 
     Raises:
         ConfigError: an unknown parameter or a wrong value.

@@ -65,6 +65,7 @@ STRATEGIES = Registry(
         "random": "mlesearch.optimizers.random:make",
         "hillclimb": "mlesearch.optimizers.hillclimb:make",
         "greedy": "mlesearch.optimizers.greedy:make",
+        "hillclimb": "mlesearch.optimizers.hillclimb:make",
         "adaptive": "mlesearch.optimizers.adaptive:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",

@@ -1,13 +1,13 @@
-"""Hill climbing: one draft, then change the program that is kept, and keep the change if it is better.
+"""Hill climbing as in autoresearch: one draft, then one change after another of the kept program, kept if it is better.
 
-The loop of Karpathy's autoresearch (github.com/karpathy/autoresearch, program.md).
+A. Karpathy 2026, `autoresearch` (github.com/karpathy/autoresearch, `program.md`, "The experiment loop").
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
 from mlesearch.optimizers.native import Shown
@@ -15,118 +15,102 @@ from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, 
 
 
 @dataclass(frozen=True, slots=True)
-class HillClimbSettings:
+class HillclimbSettings:
     """Parameters.
 
     Attributes:
-        max_debug: debugs in a row of one buggy program before it is given up.
+        max_debug: debugs in a row of one buggy change, or draft, before it is given up.
     """
 
     max_debug: int = param(3, low=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A program that was asked for: how, of which, and how many debugs in a row it is."""
-
-    op: Op
-    base: int | None = None
-    debugs: int = 0
-
-
-@dataclass(slots=True, eq=False)
 class Climb:
-    """One line of work: the program that is kept, and what is done about it next.
+    """One kept program, the changes of it in flight, and those that are buggy and may be debugged.
 
-    Attributes:
-        direction: of the score.
-        max_debug: see `HillClimbSettings`.
-        kept: the program that is changed next; None before the first valid one.
-        score: of `kept`.
-        due: debugs that come before anything else.
-        in_flight: changes that were asked and not told.
+    What is decided next: debug a buggy candidate, the one waiting longest first; without a kept program, draft, one
+    candidate at a time; else change the kept program. A valid candidate replaces the kept program if it is strictly
+    better than the one kept when it is told; else it is discarded.
     """
 
-    direction: Direction
-    max_debug: int
-    kept: int | None = None
-    score: float | None = None
-    due: deque[Change] = field(default_factory=deque)
-    in_flight: int = 0
+    def __init__(self, direction: Direction, max_debug: int, kept: tuple[float, int] | None = None) -> None:
+        """`kept` is the score and the id of the program to start from."""
+        self.kept = kept
+        self._direction = direction
+        self._max_debug = max_debug
+        self._buggy: deque[tuple[int, int]] = deque()  # (program, debugs spent on it)
+        self._spent: dict[int, int] = {}  # of each proposal in flight: debugs spent on its candidate, itself included
 
-    def next(self) -> Change | None:
-        """The next change; None where a first program is in flight, which there is one of at a time."""
-        if self.due:
-            change = self.due.popleft()
-        elif self.kept is not None:
-            change = Change(Op.IMPROVE, self.kept)
-        elif self.in_flight:
+    def next(self, id: int) -> tuple[Op, int | None] | None:
+        """The operator and the base of proposal `id`; None, without any effect, if all it can do is to wait."""
+        if self._buggy:
+            node, spent = self._buggy.popleft()
+            self._spent[id] = spent + 1
+            return Op.DEBUG, node
+        if self.kept is None and self._spent:
             return None
-        else:
-            change = Change(Op.DRAFT)
-        self.in_flight += 1
-        return change
+        self._spent[id] = 0
+        return (Op.DRAFT, None) if self.kept is None else (Op.IMPROVE, self.kept[1])
 
-    def learn(self, change: Change, outcome: Outcome) -> bool:
-        """Keep a strictly better program, debug a buggy one; returns whether it is kept.
-
-        A debug whose reply held no program leaves the program that it was to repair, with one debug spent.
-        """
-        self.in_flight -= 1
+    def settle(self, proposal: Proposal, outcome: Outcome) -> bool:
+        """Learn what became of a proposal of this climb; whether its program is kept."""
+        spent = self._spent.pop(proposal.id)
         if outcome.valid and outcome.score is not None:
-            if self.score is not None and not self.direction.better(outcome.score, self.score):
-                return False
-            self.kept, self.score = outcome.id, outcome.score
-            return True
-        buggy = outcome.id if made_program(outcome) else change.base if change.op is Op.DEBUG else None
-        if buggy is not None and change.debugs < self.max_debug:
-            self.due.append(Change(Op.DEBUG, buggy, change.debugs + 1))
+            better = self.kept is None or self._direction.better(outcome.score, self.kept[0])
+            if better:
+                self.kept = (outcome.score, outcome.id)
+            return better
+        buggy = outcome.id if made_program(outcome) else proposal.base if proposal.op is Op.DEBUG else None
+        if buggy is not None and spent < self._max_debug:
+            self._buggy.append((buggy, spent))
         return False
 
 
-class HillClimb:
-    """A single climb. Several improvements of the kept program may be in flight; each is judged when it is told."""
+class Hillclimb:
+    """One `Climb`, to the end of the budget."""
 
-    def __init__(self, settings: HillClimbSettings, problem: Problem) -> None:
+    def __init__(self, settings: HillclimbSettings, problem: Problem) -> None:
         self._climb = Climb(problem.direction, settings.max_debug)
+        self._log = Shown(problem.direction) if problem.context is Context.NATIVE else None
         self._asked = 0
-        self._pending: dict[int, Change] = {}
-        self._shown = Shown(problem.direction) if problem.context is Context.NATIVE else None
+        self._pending: dict[int, Proposal] = {}
 
     def ask(self, used: float) -> Proposal | None:
-        """See `Optimizer.ask`."""
-        change = self._climb.next()
-        if change is None:
+        """See `Optimizer.ask`; None while the only candidate for a first program is in flight."""
+        decided = self._climb.next(self._asked)
+        if decided is None:
             return None
-        proposal = propose(self._asked, change, self._shown)
+        proposal = a_proposal(self._asked, decided, self._log)
+        self._pending[proposal.id] = proposal
         self._asked += 1
-        self._pending[proposal.id] = change
         return proposal
 
     def tell(self, outcome: Outcome) -> Sequence[Verdict]:
-        """See `Optimizer.tell`; it never has a verdict."""
-        self._climb.learn(self._pending.pop(outcome.id), outcome)
-        show(outcome, self._shown)
+        """See `Optimizer.tell`; it never has a verdict: the kept program is the best by its score."""
+        self._climb.settle(self._pending.pop(outcome.id), outcome)
+        if self._log is not None and made_program(outcome):
+            self._log.add(outcome.id, outcome.score if outcome.valid else None)
         return ()
 
 
-def propose(id: int, change: Change, shown: Shown | None, trace: int = 0) -> Proposal:
-    """The proposal of a change; natively it shows all programs so far, kept or not, and to a debug none."""
-    context = None if shown is None else () if change.op is Op.DEBUG else shown.ids
-    parents = () if change.base is None else (change.base,)
-    return Proposal(id, change.op, base=change.base, parents=parents, context=context, trace=trace)
+def a_proposal(id: int, decided: tuple[Op, int | None], log: Shown | None, trace: int = 0) -> Proposal:
+    """A climb's decision as a proposal; natively it shows the log of experiments, but to a debug nothing.
+
+    Args:
+        id: of the proposal.
+        decided: by `Climb.next`.
+        log: natively, the programs to show; None for the shared rule.
+        trace: of the proposal.
+    """
+    op, base = decided
+    context = None if log is None else () if op is Op.DEBUG else log.ids
+    return Proposal(id, op, base=base, parents=() if base is None else (base,), context=context, trace=trace)
 
 
-def show(outcome: Outcome, shown: Shown | None) -> None:
-    """Let a finished program be shown by a native context."""
-    if shown is not None and made_program(outcome):
-        shown.add(outcome.id, outcome.score if outcome.valid else None)
-
-
-def make(params: Params, problem: Problem, rng: Rng) -> HillClimb:
-    """The factory; parameters: `HillClimbSettings`. It draws nothing.
+def make(params: Params, problem: Problem, rng: Rng) -> Hillclimb:
+    """The factory; parameters: `HillclimbSettings`.
 
     Raises:
         ConfigError: an unknown parameter or a wrong value.
     """
-    return HillClimb(read_params("hillclimb", HillClimbSettings, params), problem)
+    return Hillclimb(read_params("hillclimb", HillclimbSettings, params), problem)

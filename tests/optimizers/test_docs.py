@@ -17,7 +17,7 @@ def test_every_built_in_is_documented_with_its_defaults():
     from mlesearch.optimizers.evo.search import EvoSettings
     from mlesearch.optimizers.gome.settings import GomeSettings
     from mlesearch.optimizers.greedy import GreedySettings
-    from mlesearch.optimizers.hillclimb import HillClimbSettings
+    from mlesearch.optimizers.hillclimb import HillclimbSettings
     from mlesearch.optimizers.mcgs.settings import MCGSSettings
     from mlesearch.optimizers.mcts.aira import AiraSettings
     from mlesearch.optimizers.mcts.ml_master import MLMasterSettings
@@ -25,9 +25,9 @@ def test_every_built_in_is_documented_with_its_defaults():
 
     for settings in (
         RandomSettings,
-        HillClimbSettings,
-        AdaptiveSettings,
+        HillclimbSettings,
         GreedySettings,
+        AdaptiveSettings,
         AiraSettings,
         MLMasterSettings,
         EvoSettings,

@@ -1,168 +1,164 @@
-"""Hill climbing and adaptive search by hand."""
+"""Hill climbing by hand: what is drafted, debugged, kept and discarded, and what workers wait for."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mlesearch.optimizers.base import factory
-from mlesearch.types import Context, Direction, Op, Outcome, Problem, Status
-
-BOTH = pytest.mark.parametrize("direction", list(Direction))
-
-
-def search(kind="hillclimb", direction=Direction.MAXIMIZE, steps=None, context=Context.SHARED, **params):
-    problem = Problem(direction, steps, context)
-    return factory(kind)(params, problem, lambda id: pytest.fail("it draws nothing"))
+from mlesearch.testing.optimizer_contract import FAILURES, Ask, Scenario, simulate
+from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
 
 
-def tell(s, p, score, status=Status.ERROR):
-    s.tell(Outcome(p.id, p.op, Status.OK if score is not None else status, score))
+def make(direction=Direction.MAXIMIZE, steps=60, context=Context.SHARED, **params):
+    return factory("hillclimb")(params, Problem(direction, steps, context), np.random.default_rng)
 
 
-def step(s, score=None, status=Status.ERROR):
-    """One proposal, answered; what was asked."""
-    p = s.ask(0.5)
-    tell(s, p, score, status)
-    return p.op, p.base
+class Drive:
+    """Asks and tells, every proposal kept by its id."""
+
+    def __init__(self, search):
+        self.search, self.asked = search, {}
+
+    def ask(self):
+        """Operator and base of the next proposal; None where there is none."""
+        p = self.search.ask(0)
+        if p is None:
+            return None
+        self.asked[p.id] = p
+        assert p.parents == (() if p.base is None else (p.base,))
+        return p.op, p.base
+
+    def tell(self, id, score=None, status=Status.ERROR):
+        status = status if score is None else Status.OK
+        assert not self.search.tell(Outcome(id, self.asked[id].op, status, score))
 
 
-@BOTH
-def test_a_better_program_is_kept_and_any_other_discarded(direction):
-    s, sign = search(direction=direction), direction.sign
-    assert step(s, sign * 0.5) == (Op.DRAFT, None)
-    assert step(s, sign * 0.4) == (Op.IMPROVE, 0)
-    assert step(s, sign * 0.5) == (Op.IMPROVE, 0)  # equal is not better
-    assert step(s, sign * 0.6) == (Op.IMPROVE, 0)
-    assert step(s, sign * 0.1) == (Op.IMPROVE, 3)
-    assert step(s, sign * 0.7) == (Op.IMPROVE, 3)
-    assert step(s) == (Op.IMPROVE, 5)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("steps", [60, None])
+def test_a_worked_sequence(sign, steps):
+    d = Drive(make(Direction.MAXIMIZE if sign == 1 else Direction.MINIMIZE, steps, max_debug=2))
+    story = [
+        ((Op.DRAFT, None), 0.5),
+        ((Op.IMPROVE, 0), 0.4),  # worse: discarded
+        ((Op.IMPROVE, 0), 0.5),  # equal: discarded
+        ((Op.IMPROVE, 0), 0.6),  # better: kept
+        ((Op.IMPROVE, 3), 0.55),  # better than the first, not than the kept one
+        ((Op.IMPROVE, 3), None),
+        ((Op.DEBUG, 5), None),
+        ((Op.DEBUG, 6), 0.7),  # the debugged change is compared with the kept program
+        ((Op.IMPROVE, 7), None),
+        ((Op.DEBUG, 8), 0.65),  # repaired, but no better
+        ((Op.IMPROVE, 7), None),
+        ((Op.DEBUG, 10), None),
+        ((Op.DEBUG, 11), None),  # two debugs: given up
+        ((Op.IMPROVE, 7), None),  # a new change has debugs of its own
+        ((Op.DEBUG, 13), 0.8),
+        ((Op.IMPROVE, 14), 0.9),
+    ]
+    for id, (expected, score) in enumerate(story):
+        assert d.ask() == expected, id
+        d.tell(id, None if score is None else sign * score)
+    assert d.ask() == (Op.IMPROVE, 15)
 
 
-def test_a_buggy_program_is_debugged_a_few_times_and_given_up():
-    s = search(max_debug=2)
-    assert [step(s), step(s), step(s)] == [(Op.DRAFT, None), (Op.DEBUG, 0), (Op.DEBUG, 1)]
-    assert step(s, 0.5) == (Op.DRAFT, None)  # nothing is valid yet
-    assert [step(s), step(s), step(s)] == [(Op.IMPROVE, 3), (Op.DEBUG, 4), (Op.DEBUG, 5)]
-    assert step(s) == (Op.IMPROVE, 3)
-    assert step(s, 0.9) == (Op.DEBUG, 7)  # a debug that succeeded is judged like any other
-    assert step(s) == (Op.IMPROVE, 8)
+def test_a_draft_is_debugged_and_then_drafted_anew():
+    d = Drive(make(max_debug=1))
+    for id, expected in enumerate([(Op.DRAFT, None), (Op.DEBUG, 0), (Op.DRAFT, None), (Op.DEBUG, 2)]):
+        assert d.ask() == expected
+        if id < 3:
+            d.tell(id)
+    d.tell(3, 0.1)
+    assert d.ask() == (Op.IMPROVE, 3)
 
 
-def test_without_debugs_a_buggy_program_is_dropped_at_once():
-    s = search(max_debug=0)
-    assert [step(s), step(s), step(s, 0.5), step(s), step(s)] == [
-        (Op.DRAFT, None), (Op.DRAFT, None), (Op.DRAFT, None), (Op.IMPROVE, 2), (Op.IMPROVE, 2),
-    ]  # fmt: skip
+@pytest.mark.parametrize("status", [s for s in FAILURES if s is not Status.REPLY_UNUSABLE])
+def test_all_buggy(status):
+    d = Drive(make())
+    for id in range(40):
+        assert d.ask() == ((Op.DRAFT, None) if id % 4 == 0 else (Op.DEBUG, id - 1))
+        d.tell(id, status=status)
 
 
-def test_an_unusable_reply_spends_a_debug_of_the_same_program():
-    s = search(max_debug=2)
-    assert step(s, status=Status.REPLY_UNUSABLE) == (Op.DRAFT, None)
-    assert step(s) == (Op.DRAFT, None)
-    assert step(s, status=Status.REPLY_UNUSABLE) == (Op.DEBUG, 1)
-    assert step(s, status=Status.REPLY_UNUSABLE) == (Op.DEBUG, 1)
-    assert step(s) == (Op.DRAFT, None)
+def test_unusable_replies_leave_nothing_and_spend_a_debug():
+    unusable = Status.REPLY_UNUSABLE
+    d = Drive(make(max_debug=2))
+    for id in range(3):
+        assert d.ask() == (Op.DRAFT, None)
+        d.tell(id, status=unusable)
+    assert d.ask() == (Op.DRAFT, None)
+    d.tell(3)
+    for id in (4, 5):
+        assert d.ask() == (Op.DEBUG, 3)
+        d.tell(id, status=unusable)
+    assert d.ask() == (Op.DRAFT, None)  # two debugs of 3 are spent
+    d.tell(6, 1.0)
+    assert d.ask() == (Op.IMPROVE, 6)
+    d.tell(7, status=unusable)
+    assert d.ask() == (Op.IMPROVE, 6)
 
 
-def test_one_first_program_at_a_time_and_several_changes():
-    s = search()
-    first = s.ask(0.0)
-    assert s.ask(0.0) is None
-    tell(s, first, None)
-    debug = s.ask(0.0)
-    assert (debug.op, debug.base) == (Op.DEBUG, 0)
-    assert s.ask(0.0) is None
-    tell(s, debug, 0.5)
-    a, b = s.ask(0.0), s.ask(0.0)
-    assert [(p.op, p.base) for p in (a, b)] == [(Op.IMPROVE, 1)] * 2
-    tell(s, b, 0.7)
-    tell(s, a, 0.6)  # better than what it changed, but not than what is kept by now
-    assert s.ask(0.0).base == b.id
+def test_no_debug_at_all():
+    d = Drive(make(max_debug=0))
+    for id in range(3):
+        assert d.ask() == (Op.DRAFT, None)
+        d.tell(id)
+    assert d.ask() == (Op.DRAFT, None)
+    d.tell(3, 1.0)
+    for id in (4, 5):
+        assert d.ask() == (Op.IMPROVE, 3)
+        d.tell(id)
 
 
-def test_native_context_is_every_program_so_far_and_none_for_a_debug():
-    s = search(context=Context.NATIVE)
-    contexts = []
-    for score in (0.5, 0.4, None, None, 0.6):
-        p = s.ask(0.5)
-        contexts.append((p.op, p.context))
-        tell(s, p, score)
-    assert contexts == [
-        (Op.DRAFT, ()), (Op.IMPROVE, (0,)), (Op.IMPROVE, (0, 1)), (Op.DEBUG, ()), (Op.DEBUG, ()),
-    ]  # fmt: skip
+def test_workers_wait_for_the_first_program_only():
+    d = Drive(make(max_debug=1))
+    assert d.ask() == (Op.DRAFT, None)
+    assert d.ask() is None  # one draft
+    d.tell(0)
+    assert d.ask() == (Op.DEBUG, 0)
+    assert d.ask() is None
+    d.tell(1, 0.5)
+    assert [d.ask() for _ in range(4)] == [(Op.IMPROVE, 1)] * 4  # ids 2 to 5
+    d.tell(4, 0.7)
+    assert d.ask() == (Op.IMPROVE, 4)  # 6
+    d.tell(2, 0.6)  # better than the program that it changed, not than the kept one
+    d.tell(3)
+    d.tell(5)
+    assert [d.ask() for _ in range(3)] == [(Op.DEBUG, 3), (Op.DEBUG, 5), (Op.IMPROVE, 4)]  # 7 to 9: as they failed
+    d.tell(8, 0.8)
+    d.tell(7, 0.8)  # equal to the one kept meanwhile
+    assert d.ask() == (Op.IMPROVE, 8)
 
 
-# Adaptive, 20 steps: a window of 5 programs, a branch for each 3 that are left, none with fewer than 2.
-ADAPTIVE = {"window": 0.25, "epsilon": 0.1, "steps_per_branch": 0.15, "branches": 3}
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("scores", ["ties", "smooth", "wide", "equal"])
+def test_what_is_changed_is_always_the_first_told_of_the_best(direction, scores):
+    for seed in range(10):
+        scenario = Scenario(seed, direction, steps=40, workers=4, scores=scores)
+        search, best, improved = factory("hillclimb")({}, scenario.problem, scenario.rng), None, 0
+        for e in simulate(search, scenario.outcome, workers=4, steps=40, pick=scenario.pick):
+            if isinstance(e, Ask):
+                if e.proposal.op is Op.IMPROVE:
+                    assert e.proposal.base == best[1]
+                    improved += 1
+            elif e.outcome.valid and (best is None or direction.better(e.outcome.score, best[0])):
+                best = e.outcome.score, e.outcome.id
+        assert improved > 5
 
 
-def adaptive(direction=Direction.MAXIMIZE, **params):
-    return search("adaptive", direction, 20, **{**ADAPTIVE, **params})
+def test_native_context_is_the_log_of_experiments_and_none_for_a_debug():
+    d = Drive(make(context=Context.NATIVE))
+    for id, score in enumerate([None, 0.5, None, None, 0.4]):
+        d.ask()
+        d.tell(id, score, Status.REPLY_UNUSABLE if id == 2 else Status.ERROR)
+    d.ask()
+    assert [d.asked[i].op for i in range(6)] == [Op.DRAFT, Op.DEBUG, *[Op.IMPROVE] * 2, Op.DEBUG, Op.IMPROVE]
+    assert [d.asked[i].context for i in range(6)] == [(), (), (0, 1), (0, 1), (), (0, 1, 3, 4)]
+    shared = Drive(make())
+    shared.ask()
+    assert shared.asked[0].context is None
 
 
-@BOTH
-def test_it_climbs_one_hill_until_a_window_holds_too_little_gain(direction):
-    s, sign = adaptive(direction), direction.sign
-    for score, base in [(0.0, None), (0.4, 0), (0.5, 1), (0.9, 2), (1.0, 3), (0.2, 4), (0.2, 4)]:
-        assert step(s, sign * score)[1] == base
-    # after 7 programs the best is 1.0, and was 0.4 five before: a gain of 0.6 of 1.0 in all
-    for _ in range(2):
-        assert step(s, sign * 0.1) == (Op.IMPROVE, 4)
-    # after 9: 1.0 against 0.9, 0.1 of 1.0 in all, no more than epsilon: 11 are left, so three branches
-    p = [s.ask(0.5) for _ in range(4)]
-    assert [(x.base, x.trace) for x in p] == [(4, 0), (3, 1), (2, 2), (4, 0)]  # the best kept, in turn
-    tell(s, p[1], sign * 0.95)  # better than what its branch keeps, though not than the best of all
-    tell(s, p[2], sign * 0.3)
-    assert [(x.base, x.trace) for x in (s.ask(0.5), s.ask(0.5))] == [(p[1].id, 1), (2, 2)]
-
-
-def test_branches_without_a_kept_program_climb_from_the_first_one():
-    s = adaptive()
-    assert step(s, 0.5) == (Op.DRAFT, None)
-    for _ in range(5):
-        assert step(s, 0.1) == (Op.IMPROVE, 0)
-    p = [s.ask(0.5) for _ in range(3)]
-    assert [(x.base, x.trace) for x in p] == [(0, 0), (0, 1), (0, 2)]
-    tell(s, p[2], 0.7)
-    assert [s.ask(0.5).base for _ in range(3)] == [0, 0, p[2].id]  # each by itself
-
-
-@pytest.mark.parametrize(("told", "branches"), [(12, 3), (13, 2), (15, 2), (16, 1)])
-def test_fewer_branches_where_little_is_left(told, branches):
-    s = adaptive(window=0.05, epsilon=0.0)
-    for i in range(told):
-        step(s, float(i))  # always a gain
-    step(s, -1.0)  # none: of 20 steps 20 - told - 1 are left
-    assert len({s.ask(0.5).trace for _ in range(6)}) == branches
-
-
-def test_nothing_stalls_before_a_program_is_valid():
-    s = adaptive(max_debug=0)
-    assert [step(s) for _ in range(12)] == [(Op.DRAFT, None)] * 12
-    assert step(s, 0.5) == (Op.DRAFT, None)
-    for _ in range(5):
-        assert step(s, 0.1) == (Op.IMPROVE, 12)
-    assert {s.ask(0.5).trace for _ in range(4)} == {0}  # 2 steps are left
-
-
-def test_a_branch_debugs_in_its_own_turn():
-    s = adaptive()
-    step(s, 0.5)
-    for _ in range(5):
-        step(s, 0.1)
-    p = [s.ask(0.5) for _ in range(3)]
-    for each in p:
-        tell(s, each, None if each.trace == 1 else 0.0)
-    assert [(x.op, x.base, x.trace) for x in (s.ask(0.5), s.ask(0.5))] == [(Op.IMPROVE, 0, 0), (Op.DEBUG, p[1].id, 1)]
-
-
-def test_what_was_in_flight_at_the_switch_counts_for_the_first_climb():
-    s = adaptive()
-    step(s, 0.5)
-    early = s.ask(0.5)
-    for _ in range(5):
-        step(s, 0.1)
-    branched = [s.ask(0.5) for _ in range(3)]
-    assert [x.trace for x in branched] == [0, 1, 2]
-    tell(s, early, 0.9)
-    assert [s.ask(0.5).base for _ in range(3)] == [early.id, 0, 0]
+def test_a_wrong_parameter_is_refused():
+    with pytest.raises(ConfigError, match="max_debug: hillclimb takes a whole number of at least 0 here, not -1"):
+        make(max_debug=-1)

@@ -39,7 +39,16 @@ def test_the_named_ones_are_shown_as_all_would_be(scores, direction, budget, shu
 
 
 def test_a_proposal_stays_small_however_long_the_run():
-    tried = (("greedy", {}), ("mcts", {}), ("mcts", {"preset": "ml_master"}), ("evo", {}), ("mcgs", {}))
+    tried = (
+        ("random", {"p_draft": 1.0, "context_sample": MOST_SHOWN}),
+        ("hillclimb", {}),
+        ("greedy", {}),
+        ("adaptive", {}),
+        ("mcts", {}),
+        ("mcts", {"preset": "ml_master"}),
+        ("evo", {}),
+        ("mcgs", {}),
+    )
     for kind, params in tried:
         longest = 0
 
