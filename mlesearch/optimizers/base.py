@@ -65,7 +65,6 @@ STRATEGIES = Registry(
         "random": "mlesearch.optimizers.random:make",
         "hillclimb": "mlesearch.optimizers.hillclimb:make",
         "greedy": "mlesearch.optimizers.greedy:make",
-        "hillclimb": "mlesearch.optimizers.hillclimb:make",
         "adaptive": "mlesearch.optimizers.adaptive:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",

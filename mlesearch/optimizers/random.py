@@ -57,13 +57,6 @@ class Random:
         node, valid = self._nodes[int(draws.integers(len(self._nodes)))]
         return Proposal(id, Op.IMPROVE if valid else Op.DEBUG, base=node, parents=(node,))
 
-    def _sample(self, draws: np.random.Generator) -> tuple[int, ...] | None:
-        """The programs that a draft is shown, drawn uniformly without replacement, in the order of creation."""
-        if not self._shown:
-            return None
-        places = draws.choice(len(self._nodes), min(self._shown, len(self._nodes)), replace=False, shuffle=False)
-        return tuple(sorted(self._nodes[int(i)][0] for i in places))
-
     def tell(self, outcome: Outcome) -> Sequence[Verdict]:
         """See `Optimizer.tell`; it never has a verdict."""
         if made_program(outcome):

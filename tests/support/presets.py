@@ -14,7 +14,7 @@ PRESETS: dict[str, tuple[str, dict[str, object]]] = {
     "sequential": ("random", {"p_draft": 1.0, "context_sample": 3}),
     "random_sampled": ("random", {"p_draft": 0.5, "context_sample": 5}),
     "greedy": ("greedy", {}),
-    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
+    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20, "native_context": "scope"}),
     "hillclimb": ("hillclimb", {}),
     "hillclimb_no_debug": ("hillclimb", {"max_debug": 0}),
     "adaptive": ("adaptive", {}),
