@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, views, wording
+from mlesearch.analysis import dynamics, figures, programs, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -69,7 +69,7 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     results = analyse(read(folder), missing)
     curves = dynamics.all_curves(results)
     page = render(results, curves)
-    csv = views.frames(results) | {"dynamics": dynamics.frame(curves)}
+    csv = views.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
     try:
         beside = target.parent / TABLES_FOLDER
         beside.mkdir(parents=True, exist_ok=True)
@@ -177,6 +177,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
     failed = views.failures(results)
+    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
     moving = figures_of_dynamics(results, curves)
     return (
         moving,
@@ -201,7 +202,8 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             "Failures",
             figure=_ink(figures.failures(results)),
             caption="Share of program proposals that did not yield a valid score, by kind.",
-            tables=(failed,),
+            tables=(failed, tried) if tried else (failed,),
+            folded=(judged,) if judged else (),
         )
         if failed
         else None,

@@ -81,6 +81,7 @@ class Status(enum.StrEnum):
     INVALID_SUBMISSION = "invalid_submission"
     NO_SCORE = "no_score"
     REPLY_UNUSABLE = "reply_unusable"
+    JUDGED_BUG = "judged_bug"  # it ran and has a score, which the review found not to count (`run.audit`)
 
 
 class ExecStatus(enum.StrEnum):

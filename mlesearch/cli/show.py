@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlesearch.storage.blobs import Blobs, output_of
 from mlesearch.storage.documents import best_so_far, read_run
+from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
 from mlesearch.study.fold import PROGRAMS, FoldedRun, check_run_folder, fold
 from mlesearch.types import ConfigError
@@ -55,30 +56,33 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
         id = _selected(f)
         if id is None:
             raise ConfigError(f"{folder}: no node is valid yet; see them all with: mlesearch show {folder}")
-    if id not in f.executed:
+    ran = f.last_run(id)
+    if ran is None:
         programs = [i for i in f.told if f.told[i]["outcome"]["op"] in PROGRAMS]
         raise ConfigError(
             f"--node {id}: no such program in this run; there are: {', '.join(map(str, programs)) or 'none'}"
         )
     blobs = Blobs(folder / "blobs")
-    code = blobs.get(f.executed[id]["program"])
+    code = blobs.get(ran["program"])
     if code_only:
         return code
     o = f.told[id]["outcome"] if id in f.told else None
-    p, grade, result = f.asked[id]["p"], f.grades.get(id), f.executed[id]["result"]
+    p, grade, result = f.asked[id]["p"], f.grades.get(id), ran["result"]
     validation, test = o.get("score") if o else None, grade["score"] if grade else None
+    problem = (f.told[id].get("problem") if o else None) or result.get("reason", "")
     parts = [
         _title(folder),
         f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o['status'] if o else 'not told yet'}",
         f"verdict: {f.verdicts.get(id, 'none')}",
         f"validation {_number(validation)}, test {_number(test)}, medal {grade['medal'] if grade else 'none'}",
-        f"ran {result['wall_us'] / 1e6:.2f} s, peak {result['peak_bytes'] / 2**20:.0f} MiB{_gpu(result)}",
-        *([result["reason"]] if "reason" in result else []),
+        *([_sample_run(f.sample_runs[id])] if id in f.sample_runs else []),
+        *([_ran(result)] if id in f.executed else []),
+        *([problem] if problem else []),
     ]
     for title, text in (("plan", o.get("plan")), ("lesson", o.get("lesson"))) if o else ():
         if text:
             parts.append(f"\n{title}\n{text.strip()}")
-    streams = output_of(f.executed[id], blobs)
+    streams = output_of(ran, blobs)
     if streams:
         for name, stream in (("stdout", streams["stdout"]), ("stderr", streams["stderr"])):
             printed = (stream["head"] + stream["tail"]).strip()
@@ -110,6 +114,15 @@ def _first_line(o: OutcomeJson) -> str:
         text = o.get("plan", "") if o["status"] == "ok" else o.get("lesson", "")
     line = text.strip().split("\n")[0]
     return line if len(line) <= 90 else line[:87] + "..."
+
+
+def _ran(result: ResultJson) -> str:
+    return f"ran {result['wall_us'] / 1e6:.2f} s, peak {result['peak_bytes'] / 2**20:.0f} MiB{_gpu(result)}"
+
+
+def _sample_run(event: SampleRan) -> str:
+    """A trial run in a line; a score that was reported there counts for nothing, and is not shown as one."""
+    return f"trial run on a sample {'not passed' if not_passed(event) else 'passed'}: {_ran(event['result'])}"
 
 
 def _gpu(result: ResultJson) -> str:

@@ -7,10 +7,12 @@ from functools import partial
 
 from mlesearch import __version__
 from mlesearch.config.build import (
+    is_audited,
     make_embedder,
     make_model,
     make_operators,
     make_roles,
+    make_sample_rule,
     roles_by_op,
     shown_resources,
 )
@@ -21,6 +23,7 @@ from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.parts import EngineParts, Execution, Revalidate
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
+from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.engine.trial import RunContext
 from mlesearch.operators.scene import brief
@@ -53,10 +56,12 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     sandbox = resources.sandbox(s)
     operators, scope = make_operators(s, task.direction)
     entropy = replicate_entropy(task.id, run.key.seed)
-    problem = Problem(task.direction, budget.steps, Context(s.run.context))
+    problem = Problem(task.direction, budget.steps, Context(s.run.context), trial_runs=s.run.trial.share > 0)
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
     roles = roles_by_op(s, model, make_roles(s, resources, cell))
     live = any(role.model.live for role in roles.values())
+    name = f"{task.id}@{task.version}"
+    spec = Spec(name, task.public_dir, (task.private_dir,), 0, run.limits, gpus=s.sandbox.gpus)
     context = RunContext(
         run_id=run.key.id,
         entropy=entropy,
@@ -69,6 +74,8 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         scorer=TaskScorer(task),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
+        audit=is_audited(s, task),
+        sample_runs=_sample_runs(run, spec, resources),
     )
     revalidate = None
     if s.run.selection == "revalidate":
@@ -82,9 +89,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         optimizer=optimizer,
         context=context,
         sandbox=sandbox,
-        spec=Spec(
-            f"{task.id}@{task.version}", task.public_dir, (task.private_dir,), 0, run.limits, gpus=s.sandbox.gpus
-        ),
+        spec=spec,
         folder=folder,
         budget=budget,
         direction=task.direction,
@@ -93,3 +98,14 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
         keep_submissions=s.run.keep_submissions,
     )
+
+
+def _sample_runs(run: RunPlan, spec: Spec, resources: ProcessResources) -> SampleRuns | None:
+    """The trial runs of a run's programs; what is replayed from a store needs no sample on the disk."""
+    s, rule = run.settings, make_sample_rule(run.settings)
+    if rule is None:
+        return None
+    time_s = min(s.run.trial.time_s, run.limits.time_s)
+    if s.sandbox.exec_store == "replay":
+        return SampleRuns(rule, time_s, spec, lambda: spec.input_dir)
+    return SampleRuns(rule, time_s, spec, resources.sample(run.task, rule).path)

@@ -16,7 +16,8 @@ from mlesearch.models.protocol import Embedder, Model, Sampling
 from mlesearch.models.recorded.models import RecordedEmbedder, RecordedModel
 from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox
-from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.protocol import Task, Validation
+from mlesearch.tasks.row_sample import SampleRule
 from mlesearch.types import ConfigError, Context, Direction, Op
 
 D = TypeVar("D", RecordedModel, RecordedEmbedder)
@@ -125,6 +126,16 @@ def make_limits(s: Settings, task: Task) -> Limits:
         file_bytes=round(b.disk_gib * GIB),
         processes=b.processes,
     )
+
+
+def make_sample_rule(s: Settings) -> SampleRule | None:
+    """What programs run on before they run in full; None where there are no trial runs."""
+    return SampleRule(s.run.trial.share, s.run.trial.rows) if s.run.trial.share else None
+
+
+def is_audited(s: Settings, task: Task) -> bool:
+    """Whether a valid program that its review calls a bug counts as failed."""
+    return s.run.audit == "always" or (s.run.audit == "reported" and task.validation is Validation.REPORTED)
 
 
 def shown_resources(limits: Limits, sandbox: Sandbox) -> Resources:

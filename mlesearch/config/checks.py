@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 
-from mlesearch.config.build import CellParts, make_operators
-from mlesearch.config.settings import ModelSettings, Settings, check_mode, role_settings
+from mlesearch.config.build import CellParts, make_operators, make_sample_rule
+from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, check_mode, role_settings
 from mlesearch.engine.selection import check_rule
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.recorded import MODES
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.resplit import check_resplit
+from mlesearch.tasks.row_sample import check_sample
 from mlesearch.types import ConfigError, Direction
 
 MIN_MEMORY_GIB = 0.25
+AUDITS = ("reported", "always", "off")
+"""Where `run.audit` has the review's word on bugs count."""
 
 
 def check_grid(s: Settings) -> None:
@@ -43,13 +46,25 @@ def check_task(s: Settings, task: Task) -> None:
     """A task that a cell's models and its rule of selection can do.
 
     Raises:
-        ConfigError: a simulated engineer knows nothing of it, or it can't be split anew.
+        ConfigError: a simulated engineer knows nothing of it, it can't be split anew, or no sample of it can be drawn.
     """
     for m in (s.model, *map(role_settings, s.model.roles.values())):
         if m.kind == "simulated":
             _check_simulated(m, task)
     if s.run.selection == "revalidate":
         check_resplit(task)
+    rule = make_sample_rule(s)
+    if rule is not None:
+        check_sample(task, rule)
+
+
+def _check_trial_runs(t: TrialRunSettings) -> None:
+    if not 0 <= t.share < 1:
+        raise ConfigError(f"run.trial.share: {t.share}; a share of the labelled rows below 1, or 0 for no trial runs")
+    if t.rows < 1:
+        raise ConfigError(f"run.trial.rows: {t.rows}; at least 1 is needed")
+    if not (math.isfinite(t.time_s) and t.time_s > 0):
+        raise ConfigError(f"run.trial.time_s: {t.time_s}; a number above 0 is needed")
 
 
 def _check_simulated(m: ModelSettings, task: Task) -> None:
@@ -103,6 +118,9 @@ def check_run_settings(s: Settings) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ConfigError(f"run.{name}: {count}; at least 1 is needed")
+    if r.audit not in AUDITS:
+        raise ConfigError(f"run.audit: {r.audit!r}; there are: {', '.join(AUDITS)}")
+    _check_trial_runs(r.trial)
     if r.keep_submissions not in ("best", "all"):
         raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: best, all")
     if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import cast
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.build import CellParts, make_operators
+from mlesearch.config.build import CellParts, is_audited, make_operators, make_sample_rule
 from mlesearch.config.plugins import name_packages
 from mlesearch.config.settings import Settings
 from mlesearch.sandbox.protocol import Limits, Sandbox
@@ -20,6 +20,7 @@ from mlesearch.storage.documents import (
     SelectionIdentity,
 )
 from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.row_sample import RULE_VERSION
 from mlesearch.types import Direction
 
 
@@ -41,6 +42,12 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
         "limits": cast("LimitsIdentity", asdict(limits)),
         "sandbox": _sandbox_identity(cell.sandbox),
     }
+    rule = make_sample_rule(s)
+    if rule is not None:
+        time_s = s.run.trial.time_s
+        identity["trial"] = {"share": rule.share, "rows": rule.rows, "time_s": time_s, "version": RULE_VERSION}
+    if is_audited(s, task):
+        identity["audit"] = True
     if cell.roles:
         identity["roles"] = {
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}

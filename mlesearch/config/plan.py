@@ -149,7 +149,7 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
         for each in (model, *(role.model for role in roles.values())):
             each.check()
         embedder.check()
-    problem = Problem(Direction.MAXIMIZE, budget.steps, make_context(s))
+    problem = Problem(Direction.MAXIMIZE, budget.steps, make_context(s), trial_runs=s.run.trial.share > 0)
     factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, 0))
     s, why = _with_rung(s)
     cell = CellParts(s, budget, model, roles, embedder, resources.sandbox(s))

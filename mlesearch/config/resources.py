@@ -20,6 +20,7 @@ from mlesearch.budgets.partition import part_of_budget, partition_of, whole_budg
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
 from mlesearch.config.settings import Settings, check_mode
+from mlesearch.engine.sample_runs import SampleFolder
 from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.gate import gate
 from mlesearch.models.limits.place import CountersPlace, Limited, place_of
@@ -29,6 +30,7 @@ from mlesearch.sandbox.protocol import Sandbox
 from mlesearch.storage import file_systems
 from mlesearch.storage.store import open_store
 from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.row_sample import SampleRule
 from mlesearch.types import NANODOLLARS, ConfigError
 
 M = TypeVar("M")
@@ -72,6 +74,18 @@ class CassetteRequest:
         """
         store = open_store(self.path, self.form, must_exist=self.mode == "replay")
         return Cassette(store, self.mode, SingleFlight(self.path.with_name(f"{self.path.name}-flights")))
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """A sample of a task's labelled rows, for trial runs."""
+
+    task: Task
+    rule: SampleRule
+
+    def open(self) -> SampleFolder:
+        """The sample; it is written when it is needed first."""
+        return SampleFolder(self.task, self.rule)
 
 
 class ProcessResources:
@@ -139,6 +153,14 @@ class ProcessResources:
         if name not in self._tasks:
             self._tasks[name] = load(name)
         return self._tasks[name]
+
+    def sample(self, name: str, rule: SampleRule) -> SampleFolder:
+        """The sample of a task on which its programs run before they run in full.
+
+        Raises:
+            ConfigError: as `task`.
+        """
+        return self._get(SampleRequest(self.task(name), rule))
 
     def cassette(self, s: Settings) -> Cassette | None:
         """The cassette of a cell; None for live.

@@ -126,8 +126,23 @@ class BudgetSettings:
 
 
 @dataclass
+class TrialRunSettings:
+    """The trial run of each program on a sample of the labelled rows, before it runs in full (docs/budgets.md).
+
+    share: of the labelled rows, from 0 (no trial runs) to below 1. rows: at least so many. time_s: limit of one.
+    """
+
+    share: float = 0.0
+    rows: int = 500
+    time_s: float = 60.0
+
+
+@dataclass
 class RunSettings:
     """How a run is carried out; all of it is part of its identity, keep_* excepted.
+
+    trial: see `TrialRunSettings`. audit: where a valid program that its review calls a bug counts as failed: reported
+    (on tasks whose programs report their own score), always or off.
 
     revalidate_k, revalidate_splits: how many of the best nodes `selection: revalidate` runs again, on how many splits.
 
@@ -141,6 +156,8 @@ class RunSettings:
     selection: str = "best_validation"
     revalidate_k: int = 3
     revalidate_splits: int = 2
+    trial: TrialRunSettings = field(default_factory=TrialRunSettings)
+    audit: str = "reported"
     keep_submissions: str = "best"
     keep_prompts: bool | None = None
 

@@ -16,13 +16,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
+from mlesearch.engine.work import Result, SampleResult
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
 from mlesearch.storage.blobs import Blobs, output_of
 from mlesearch.storage.documents import BEST, GRADES, BestFile, GradeLine, read_grades
-from mlesearch.storage.events import CallKind, Embedded, Executed, HeaderFields, Replied, Revalidated, StageEvent, Told
+from mlesearch.storage.events import (
+    CallKind,
+    Embedded,
+    Executed,
+    HeaderFields,
+    Replied,
+    Revalidated,
+    SampleRan,
+    StageEvent,
+    Told,
+)
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, Journal
+from mlesearch.storage.nouns import OutputJson
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
@@ -131,16 +143,40 @@ class RunFolder:
             "program": self.blobs.put(program, self._durable),
             "result": codec.result_to_json(result),
         }
-        output = codec.output_to_json(result)
+        output = self._output(result)
         if output is not None:
-            short = result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_CHARS
-            event["output"] = output if short else self.blobs.put(codec.dumps(output), self._durable)
+            event["output"] = output
         self.journal.append(event, self._durable)
+
+    def sample_ran(self, id: int, t: int, program: str, sample: SampleResult) -> None:
+        """A program ended its run on a sample; what it submitted there is of no further use."""
+        result = sample.result
+        event: SampleRan = {
+            "type": "sample_run",
+            "id": id,
+            "t": t,
+            "program": self.blobs.put(program, self._durable),
+            "result": codec.result_to_json(result),
+        }
+        output = self._output(result)
+        if output is not None:
+            event["output"] = output
+        if sample.problem != result.reason:
+            event["problem"] = sample.problem
+        self.journal.append(event, self._durable)
+        shutil.rmtree(self.sample_outbox(id), ignore_errors=True)
+
+    def _output(self, result: ExecResult) -> OutputJson | str | None:
+        """What a program printed, or where that is: a short output stands in its event, a longer one in a blob."""
+        output = codec.output_to_json(result)
+        if output is None or result.stdout.bytes_seen + result.stderr.bytes_seen <= INLINE_CHARS:
+            return output
+        return self.blobs.put(codec.dumps(output), self._durable)
 
     def told(self, outcome: Outcome, verdicts: Sequence[Verdict], t: int, real_us: int, problem: str = "") -> None:
         """The strategy learned; `real_us` is wall-clock time of this process on the run.
 
-        `problem` is what was wrong with the submission of a program that ended well.
+        `problem` is why its program counts as failed, where that is not what ended it.
         """
         event: Told = {
             "type": "told",
@@ -185,8 +221,11 @@ class RunFolder:
 
     # reading events back
 
-    def recall(self, event: StageEvent) -> Reply | EmbedReply | ExecResult:
+    def recall(self, event: StageEvent) -> Result:
         """The result of a stage, from its event."""
+        if event["type"] == "sample_run":
+            result = self.result(event)
+            return SampleResult(result, event.get("problem", result.reason))
         if event["type"] == "executed":
             return self.result(event)
         return self.vectors(event) if event["type"] == "embedded" else self.reply(event)
@@ -206,8 +245,8 @@ class RunFolder:
         rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
         return EmbedReply(rows, codec.usage_from_json(event["usage"]))
 
-    def result(self, event: Executed) -> ExecResult:
-        """The result of an *executed* event."""
+    def result(self, event: Executed | SampleRan) -> ExecResult:
+        """The result of an *executed* or *sample_run* event."""
         return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
 
     # submissions, grades, best
@@ -215,6 +254,10 @@ class RunFolder:
     def outbox(self, id: int) -> Path:
         """Where a node's artefacts are copied to."""
         return self._outboxes / str(id)
+
+    def sample_outbox(self, id: int) -> Path:
+        """Where the artefacts of a program's run on a sample are copied to."""
+        return self._outboxes / f"{id}-sample"
 
     def rerun_outbox(self, id: int, split: int) -> Path:
         """Where the artefacts of a candidate's rerun on a fresh split are copied to."""

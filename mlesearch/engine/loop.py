@@ -16,9 +16,10 @@ from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.engine.proposals import check_proposal
 from mlesearch.engine.resume import Fold
 from mlesearch.engine.revalidation import Revalidation
+from mlesearch.engine.scoring import judge_sample
 from mlesearch.engine.search import InFlight, Search
 from mlesearch.engine.trial import unanswered, with_printable_text
-from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, charged_us, expect
+from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, SampleResult, SampleRun, charged_us, expect
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
@@ -167,9 +168,21 @@ class Engine:
         if isinstance(work, Execute):
             job = Job(f"{run}/{work.proposal}", work.program, begun.deadline_s, folder.outbox(work.proposal))
             return expect(ExecResult, execute(self._p.sandbox, self._p.spec, job))
+        if isinstance(work, SampleRun):
+            return self._try_on_sample(work, begun.deadline_s)
         outbox = folder.rerun_outbox(work.node, work.split)
         job = Job(f"{run}/{work.node}/split-{work.split}", work.program, begun.deadline_s, outbox)
         return expect(ExecResult, execute(self._p.sandbox, work.spec, job))
+
+    def _try_on_sample(self, work: SampleRun, deadline_s: float) -> SampleResult:
+        """Blocking, as `_do`."""
+        context = self._p.context
+        if context.sample_runs is None:
+            raise ValueError("a sample run was begun, and there is no sample")
+        outbox = self._p.folder.sample_outbox(work.proposal)
+        job = Job(f"{context.run_id}/{work.proposal}/sample", work.program, deadline_s, outbox)
+        result = expect(ExecResult, execute(self._p.sandbox, context.sample_runs.spec(), job))
+        return SampleResult(result, judge_sample(result, context.scorer))
 
     def _finish(self, done: Done[Result]) -> None:
         """A worker finished: charge, journal, go on. A failure stops the run once all others are done."""
@@ -193,6 +206,9 @@ class Engine:
         elif isinstance(work, Execute) and isinstance(result, ExecResult):
             search.meter.gpu_us += result.gpu_us
             folder.executed(work.proposal, t, work.program, result)
+        elif isinstance(work, SampleRun) and isinstance(result, SampleResult):
+            search.meter.gpu_us += result.result.gpu_us
+            folder.sample_ran(work.proposal, t, work.program, result)
         elif isinstance(work, Embed) and isinstance(result, EmbedReply):
             id, live = work.request.address.proposal, self._p.context.embedder.live
             folder.embedded(id, t, result, live, search.settle(ended, result.usage))

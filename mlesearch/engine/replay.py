@@ -73,7 +73,7 @@ class Recording:
         match event["type"]:
             case "revalidated":
                 return event["worker"]
-            case "reply" | "review" | "embedded" | "executed":
+            case "reply" | "review" | "embedded" | "executed" | "sample_run":
                 return self._workers[event["id"]]
         return None
 

@@ -16,7 +16,7 @@ from mlesearch.engine.search import Search
 from mlesearch.engine.strategy_fold import StrategyFold
 from mlesearch.engine.trial import make_node
 from mlesearch.storage.codec import usage_from_json
-from mlesearch.storage.events import Asked, Embedded, Executed, StageEvent, Told, stage_of
+from mlesearch.storage.events import Asked, Embedded, Executed, SampleRan, StageEvent, Told, stage_of
 from mlesearch.types import Proposal
 
 
@@ -32,7 +32,7 @@ class Fold:
         self._strategy = StrategyFold(search.parts.optimizer, journal.path, journal.header)
         self._admitted: dict[int, tuple[int, Proposal, float]] = {}  # by proposal: its worker and time limit too
         self._embedded: dict[int, Embedded] = {}  # by proposal that was told
-        self._executed: dict[int, Executed] = {}  # by proposal that was told
+        self._ran: dict[int, Executed | SampleRan] = {}  # by proposal that was told: the run that counts, its last
 
     def read(self) -> RunEnd | None:
         """Fold the journal, and let go of its events.
@@ -82,14 +82,14 @@ class Fold:
         """A stage that was finished before the kill: it is charged again, and answers what waits for it."""
         search, (worker, proposal, _) = self._search, self._admitted[event["id"]]
         search.time.restore(worker, event["t"])
-        if event["type"] == "executed":
+        if event["type"] == "executed" or event["type"] == "sample_run":
             search.meter.gpu_us += event["result"].get("gpu_us", 0)
         else:
             search.meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
         waiting = search.in_flight.get(worker)
         if waiting is None or waiting.trial is None or waiting.trial.proposal is not proposal:
-            if event["type"] == "executed":
-                self._executed[event["id"]] = event
+            if event["type"] == "executed" or event["type"] == "sample_run":
+                self._ran[event["id"]] = event
             elif event["type"] == "embedded":
                 self._embedded[event["id"]] = event
         elif waiting.work.stage == stage_of(event):
@@ -101,13 +101,16 @@ class Fold:
         """An outcome that was told before the kill."""
         search, folder, id = self._search, self._folder, event["id"]
         worker, proposal, limit_s = self._admitted.pop(id)
-        embedded, executed = self._embedded.pop(id, None), self._executed.pop(id, None)
+        embedded, ran = self._embedded.pop(id, None), self._ran.pop(id, None)
         vectors = folder.vectors(embedded).vectors if embedded else ()
         outcome, verdicts = self._strategy.told(event, vectors, line)
         node = None
-        if executed is not None:
-            result = folder.result(executed)
-            code = folder.blobs.get(executed["program"])
+        if ran is not None:
+            result = folder.result(ran)
+            code = folder.blobs.get(ran["program"])
+            sample_runs = search.parts.context.sample_runs
+            if ran["type"] == "sample_run" and sample_runs is not None:
+                limit_s = sample_runs.limit_s(limit_s)
             node = make_node(proposal, outcome, code, event.get("problem", result.reason), result, limit_s)
             if outcome.valid and folder.outbox(id).exists():
                 search.grade(id, True, result)  # only where a power cut lost its grade

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from mlesearch.tasks.grading import grade_test, score_validation
+from mlesearch.tasks.grading import grade_test, read_submission, score_validation
 from mlesearch.tasks.protocol import Grade, Scored, Task
 from mlesearch.types import ExecResult, ExecStatus, Status
 
@@ -23,6 +24,10 @@ class Scorer(Protocol):
         """The validation score of an execution that ended well, or what was wrong with what it left."""
         ...
 
+    def submission_problem(self, result: ExecResult) -> str:
+        """What is wrong with the form of the submission of an execution that ended well; empty where nothing is."""
+        ...
+
     def test(self, result: ExecResult) -> Grade:
         """The test grade of a valid node; the engine writes it down and never looks at it."""
         ...
@@ -36,16 +41,18 @@ class TaskScorer:
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`."""
-        submission = result.artefacts.get(SUBMISSION)
-        if submission is None or submission.path is None:
-            why = submission.problem if submission else "absent"
-            if why == "absent":
-                why = "the program wrote no submission.csv in its working directory"
-            return Scored(None, why)
+        submission, problem = _submission(result)
+        if submission is None:
+            return Scored(None, problem)
         metrics = result.artefacts.get(METRICS)
         return score_validation(
-            self.task, submission.path, stdout=result.stdout.text, metrics_path=metrics.path if metrics else None
+            self.task, submission, stdout=result.stdout.text, metrics_path=metrics.path if metrics else None
         )
+
+    def submission_problem(self, result: ExecResult) -> str:
+        """See `Scorer`."""
+        submission, problem = _submission(result)
+        return problem if submission is None else read_submission(submission, self.task).problem
 
     def test(self, result: ExecResult) -> Grade:
         """See `Scorer`."""
@@ -53,6 +60,15 @@ class TaskScorer:
         if path is None:
             raise ValueError("only a valid node is graded")
         return grade_test(self.task, path)
+
+
+def _submission(result: ExecResult) -> tuple[Path | None, str]:
+    """The submission that an execution left, or why there is none."""
+    submission = result.artefacts.get(SUBMISSION)
+    if submission is not None and submission.path is not None:
+        return submission.path, ""
+    why = submission.problem if submission else "absent"
+    return None, "the program wrote no submission.csv in its working directory" if why == "absent" else why
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,11 @@ def judge(result: ExecResult, scorer: Scorer) -> Judged:
         status = Status.NO_SCORE if scored.unreported else Status.INVALID_SUBMISSION
         return Judged(status, None, scored.problem or "the validation score is missing or not finite")
     return Judged(Status.OK, float(scored.score), "")
+
+
+def judge_sample(result: ExecResult, scorer: Scorer) -> str:
+    """Why a sample run is not passed; empty where it ended well and left a submission of the right form."""
+    return scorer.submission_problem(result) if result.status is ExecStatus.OK else result.reason
 
 
 def output_text(result: ExecResult, problem: str) -> str:

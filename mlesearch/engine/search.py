@@ -14,7 +14,7 @@ from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import BudgetView, Trial, TrialEnd
-from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, TrialWork, Work
+from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, SampleRun, TrialWork, Work
 from mlesearch.models.price import WorstCase
 from mlesearch.types import MICROSECONDS, ExecResult, Node, Op, Proposal, Usage, Verdict
 
@@ -175,10 +175,10 @@ class Search:
     def _afford(self, worker: int, trial: Trial, work: TrialWork) -> InFlight | None:
         """Reserve the worst case of paid work, set the deadline of a program; None where it fits no more."""
         reservation, deadline_s = NOTHING, 0.0
-        if isinstance(work, Execute):
+        if isinstance(work, Execute | SampleRun):
             if self.meter.program_left_us(self.time.at(worker)) == 0:
                 return None
-            deadline_s = trial.limit_s
+            deadline_s = trial.limit_s if isinstance(work, Execute) else work.limit_s
         else:
             price = work.model.price if isinstance(work, Call) else self.parts.context.embedder.price
             reservation = work.request.worst_case(price)

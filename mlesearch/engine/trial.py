@@ -11,8 +11,19 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from mlesearch.engine.scoring import Scorer, judge, output_text
-from mlesearch.engine.work import BudgetSpent, Call, Embed, Execute, Result, TrialWork, expect
+from mlesearch.engine.sample_runs import SampleRuns
+from mlesearch.engine.scoring import Judged, Scorer, judge, output_text
+from mlesearch.engine.work import (
+    BudgetSpent,
+    Call,
+    Embed,
+    Execute,
+    Result,
+    SampleResult,
+    SampleRun,
+    TrialWork,
+    expect,
+)
 from mlesearch.models.protocol import (
     PROMPT_FAILURES,
     Address,
@@ -80,7 +91,8 @@ class TrialEnd:
         outcome: what the strategy is told.
         node: the program it made, if any.
         result: the execution to grade.
-        problem: what was wrong with what a program that ended well left behind.
+        problem: why its program counts as failed, where that is not what ended it: what was wrong with what it left
+            behind, that it failed on a sample, or that the review calls it a bug.
     """
 
     outcome: Outcome
@@ -99,6 +111,8 @@ class RunContext:
         roles: model and sampling of each operator.
         review: whether the model reviews executed programs.
         call_timeout_s: wall-clock limit of one call.
+        audit: whether a valid program that the review calls a bug counts as failed; it is reviewed in any case.
+        sample_runs: what programs must pass before they run in full; None: nothing.
     """
 
     run_id: str
@@ -112,6 +126,8 @@ class RunContext:
     scorer: Scorer
     review: bool
     call_timeout_s: float
+    audit: bool = False
+    sample_runs: SampleRuns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,27 +269,47 @@ class Trial:
     # execution and review
 
     def _execute(self, parsed: Parsed) -> Flow[TrialEnd]:
-        result = expect(ExecResult, (yield Execute(self.proposal.id, parsed.code)))
-        judged = judge(result, self._c.scorer)
-        outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
-        node = make_node(self.proposal, outcome, parsed.code, judged.problem, result, self.limit_s)
-        if self._c.review:
-            lesson = yield from self._review(node)
-            outcome = replace(outcome, lesson=lesson, usage=self._usage)
-            node = replace(node, lesson=lesson)
-        return TrialEnd(outcome, node, result, "" if result.reason else judged.problem)
+        c, id = self._c, self.proposal.id
+        if c.sample_runs is not None:
+            limit_s = c.sample_runs.limit_s(self.limit_s)
+            sample = expect(SampleResult, (yield SampleRun(id, parsed.code, limit_s)))
+            if sample.status is not Status.OK:
+                failed = Judged(sample.status, None, c.sample_runs.failed(sample.problem))
+                return (yield from self._executed(parsed, sample.result, failed, limit_s))
+        result = expect(ExecResult, (yield Execute(id, parsed.code)))
+        return (yield from self._executed(parsed, result, judge(result, c.scorer), self.limit_s))
 
-    def _review(self, node: Node) -> Flow[str]:
-        """The model's lesson; where it can't be had (unusable, or nothing left to pay it), the error's last frame."""
+    def _executed(self, parsed: Parsed, result: ExecResult, judged: Judged, limit_s: float) -> Flow[TrialEnd]:
+        """Review what has run; where it is audited, a program that the review calls a bug has failed."""
+        c, p = self._c, self.proposal
+        outcome = self._outcome(judged.status, score=judged.score, plan=parsed.plan, lesson=judged.problem)
+        node = make_node(p, outcome, parsed.code, judged.problem, result, limit_s)
+        audited = c.audit and outcome.valid
+        if c.review or audited:
+            review = yield from self._review(node)
+            lesson = review.lesson if review is not None and c.review else ""
+            if audited and review is not None and review.is_bug:
+                judged = Judged(Status.JUDGED_BUG, None, f"its review calls it a bug: {review.lesson}")
+            outcome = replace(
+                outcome,
+                status=judged.status,
+                score=judged.score,
+                lesson=lesson or judged.problem,
+                usage=self._usage,
+            )
+            node = make_node(p, outcome, parsed.code, judged.problem, result, limit_s)
+        return TrialEnd(outcome, node, result, "" if judged.problem == result.reason else judged.problem)
+
+    def _review(self, node: Node) -> Flow[Parsed | None]:
+        """What the model says of an executed program; None where that is unusable, or fits no more into the budget."""
 
         def render(scene: Scene) -> tuple[Message, ...]:
             return self._c.operators.render_review(scene, node)
 
         try:
-            parsed = yield from self._converse(Op.REVIEW, "review", REVIEW_ATTEMPTS, self._scene((), ""), render)
+            return (yield from self._converse(Op.REVIEW, "review", REVIEW_ATTEMPTS, self._scene((), ""), render))
         except (ReplyUnusable, BudgetSpent):
-            return node.lesson
-        return parsed.lesson or node.lesson
+            return None
 
 
 def make_node(p: Proposal, outcome: Outcome, code: str, problem: str, result: ExecResult, limit_s: float) -> Node:

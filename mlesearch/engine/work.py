@@ -1,7 +1,7 @@
-"""The four kinds of blocking work that an engine hands to its workers, and what each of them is answered with.
+"""The kinds of blocking work that an engine hands to its workers, and what each of them is answered with.
 
-A proposal needs calls, embeddings and executions; the choice at the end of a run may need reruns. What becomes of an
-answer (what it charges, which event of the journal it is) is the engine's business, not the work's.
+A proposal needs calls, embeddings, sample runs and executions; the choice at the end of a run may need reruns. What
+becomes of an answer (what it charges, which event of the journal it is) is the engine's business, not the work's.
 """
 
 from __future__ import annotations
@@ -13,15 +13,37 @@ from mlesearch.engine.scoring import Scorer
 from mlesearch.models.protocol import EmbedReply, EmbedRequest, Model, Reply, Request
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.storage.events import CallKind
-from mlesearch.types import ExecResult, MlesearchError
+from mlesearch.types import ExecResult, ExecStatus, MlesearchError, Status
 
-Result = Reply | EmbedReply | ExecResult
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """What a sample run did.
+
+    Attributes:
+        result: of the execution; what its submission is worth counts for nothing.
+        problem: why it is not passed: what ended it, or what is wrong with the form of its submission; empty where it
+            is passed.
+    """
+
+    result: ExecResult
+    problem: str = ""
+
+    @property
+    def status(self) -> Status:
+        """OK where it is passed; else how it failed, and with it the proposal."""
+        if self.result.status is not ExecStatus.OK:
+            return Status(self.result.status.value)
+        return Status.INVALID_SUBMISSION if self.problem else Status.OK
+
+
+Result = Reply | EmbedReply | ExecResult | SampleResult
 """What work is answered with."""
 
 StageKey = tuple[str, int]
 """Which piece of work on a program: the type of the event that ends it, and the attempt."""
 
-R = TypeVar("R", Reply, EmbedReply, ExecResult)
+R = TypeVar("R", Reply, EmbedReply, ExecResult, SampleResult)
 
 
 class BudgetSpent(MlesearchError):
@@ -68,6 +90,26 @@ class Execute:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleRun:
+    """The program of a proposal on a sample of the data, before it runs in full; answered with a `SampleResult`.
+
+    Attributes:
+        proposal: whose program it is.
+        program: its text.
+        limit_s: what it may take.
+    """
+
+    proposal: int
+    program: str
+    limit_s: float
+
+    @property
+    def stage(self) -> StageKey:
+        """See `StageKey`."""
+        return ("sample_run", 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Rerun:
     """A finished program once more, on a fresh validation split; answered with an `ExecResult`.
 
@@ -91,7 +133,7 @@ class Rerun:
         return ("revalidated", self.split)
 
 
-TrialWork = Call | Embed | Execute
+TrialWork = Call | Embed | Execute | SampleRun
 """What a proposal needs."""
 
 Work = TrialWork | Rerun
@@ -111,4 +153,6 @@ def expect(kind: type[R], answer: object) -> R:
 
 def charged_us(result: Result) -> int:
     """What a piece of work charges to its worker's timeline, microseconds."""
+    if isinstance(result, SampleResult):
+        return result.result.charged_us
     return result.charged_us if isinstance(result, ExecResult) else result.usage.service_us

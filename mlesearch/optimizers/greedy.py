@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from mlesearch.optimizers.base import Params, made_program, param, read_params
-from mlesearch.optimizers.native import Shown
+from mlesearch.optimizers.native import Shown, Siblings, failing_ancestors
 from mlesearch.types import Context, Op, Outcome, Problem, Proposal, Rng, Verdict
 
 
@@ -56,11 +56,14 @@ class GreedySettings:
         num_drafts: roots made before anything else.
         debug_prob: probability of looking for a buggy leaf.
         max_debug_depth: a buggy leaf is debugged while its depth is at most this (3: four debugs in a row).
+        native_context: what `run.context=native` shows: "all_valid" programs, as AIDE does (a debug: none), or those in
+            "scope", as AIRA-dojo's paper does: siblings (a debug: what failed since the last valid program).
     """
 
     num_drafts: int = param(5, low=1)
     debug_prob: float = param(0.5, low=0.0, high=1.0)
     max_debug_depth: int = param(3, low=0)
+    native_context: str = param("all_valid", choices=("all_valid", "scope"))
 
 
 class Greedy:
@@ -75,7 +78,10 @@ class Greedy:
         """`draws(id)` is the randomness of proposal `id`; it is called at most once per proposal."""
         self._s = settings
         self._direction = problem.direction
-        self._native = problem.context is Context.NATIVE
+        native = problem.context is Context.NATIVE
+        self._all_valid = Shown(problem.direction) if native and settings.native_context == "all_valid" else None
+        self._siblings = Siblings(problem.direction) if native and settings.native_context == "scope" else None
+        self._debugged: dict[int, int] = {}  # a debug that failed: the buggy program that it was made from
         self._draws = draws
         self._asked = 0
         self._roots = 0
@@ -83,14 +89,12 @@ class Greedy:
         self._depth: dict[int, int] = {}  # of a buggy node
         self._buggy_leaves: list[int] = []  # those that may be debugged, in the order of creation
         self._best: tuple[float, int] | None = None
-        self._valid = Shown(problem.direction)
 
     def ask(self, used: float) -> Proposal:
         """See `Optimizer.ask`."""
         op, base = self._policy()
-        proposal = Proposal(
-            self._asked, op, base=base, parents=() if base is None else (base,), context=self._context(op)
-        )
+        parents = () if base is None else (base,)
+        proposal = Proposal(self._asked, op, base=base, parents=parents, context=self._context(op, base))
         self._asked += 1
         self._pending[proposal.id] = proposal
         if base is None:
@@ -104,9 +108,9 @@ class Greedy:
         proposal = self._pending.pop(outcome.id)
         if not made_program(outcome):
             self._forget(proposal)
-        elif outcome.valid and outcome.score is not None:
-            if self._native:
-                self._valid.add(outcome.id, outcome.score)
+            return ()
+        self._show(proposal, outcome)
+        if outcome.valid and outcome.score is not None:
             best = self._best
             if (
                 best is None
@@ -142,11 +146,27 @@ class Greedy:
         elif proposal.op is Op.DEBUG:
             self._add_leaf(proposal.base, self._depth[proposal.base] + 1)
 
-    def _context(self, op: Op) -> tuple[int, ...] | None:
-        """None, or natively what AIDE shows: all valid nodes to a draft or an improvement, none to a debug."""
-        if not self._native:
-            return None
-        return () if op is Op.DEBUG else self._valid.ids
+    def _show(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Learn of a program that a native context may show."""
+        score = outcome.score if outcome.valid else None
+        if self._all_valid is not None and score is not None:
+            self._all_valid.add(outcome.id, score)
+        if self._siblings is not None:
+            self._siblings.add(proposal.base, outcome.id, score)
+            if proposal.op is Op.DEBUG and proposal.base is not None and score is None:
+                self._debugged[outcome.id] = proposal.base
+
+    def _context(self, op: Op, base: int | None) -> tuple[int, ...] | None:
+        """The native context of a proposal; None with the shared one."""
+        if self._siblings is not None:
+            return (
+                failing_ancestors(base, self._debugged)
+                if op is Op.DEBUG and base is not None
+                else self._siblings.of(base)
+            )
+        if self._all_valid is not None:
+            return () if op is Op.DEBUG else self._all_valid.ids
+        return None
 
 
 def make(params: Params, problem: Problem, rng: Rng) -> Greedy:

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from mlesearch.storage.events import Executed
+from mlesearch.storage.events import Executed, SampleRan
 from mlesearch.storage.journal import JournalError
 from mlesearch.storage.nouns import OutputJson
 
@@ -71,8 +71,8 @@ class Blobs:
         return data.decode()
 
 
-def output_of(event: Executed, blobs: Blobs) -> OutputJson | None:
-    """Both streams of an *executed* event; None when the program printed nothing."""
+def output_of(event: Executed | SampleRan, blobs: Blobs) -> OutputJson | None:
+    """Both streams of an *executed* or *sample_run* event; None when the program printed nothing."""
     output = event.get("output")
     if isinstance(output, str):
         loaded: OutputJson = json.loads(blobs.get(output))

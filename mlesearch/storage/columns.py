@@ -111,7 +111,15 @@ class RunRow(TypedDict):
     tokens_in: Annotated[int, Column("input tokens", nullable=True)]
     tokens_out: Annotated[int, Column("output tokens", nullable=True)]
     n_calls: Annotated[int, Column("model calls", nullable=True)]
-    n_executions: Annotated[int, Column("programs executed", nullable=True)]
+    n_executions: Annotated[int, Column("executions, trial runs and reruns on fresh splits included", nullable=True)]
+    n_sample_runs: Annotated[int, Column("trial runs on a sample of the data", nullable=True, optional=True)]
+    n_sample_failures: Annotated[
+        int, Column("trial runs that were not passed, so that there was no full run", nullable=True, optional=True)
+    ]
+    sample_run_s: Annotated[
+        float,
+        Column("run time of all trial runs, part of program_s", "seconds", nullable=True, optional=True, measured=True),
+    ]
     steps: Annotated[int, Column("program proposals, executed or not", nullable=True)]
     validation: Annotated[str, Column("harness or reported", nullable=True)]
     promises: Annotated[str, Column("promises of the sandbox that were in force", nullable=True)]
@@ -132,6 +140,10 @@ class NodeRow(TypedDict):
     base: Annotated[int | None, Column("program that was edited")]
     parents: Annotated[str, Column("lineage: proposal ids, separated by commas", nullable=True)]
     status: Annotated[str, Column("ok, or how it failed")]
+    failed_on_sample: Annotated[
+        bool, Column("whether it failed in its trial run, and was not run in full", nullable=True, optional=True)
+    ]
+    reason: Annotated[str, Column("why it failed, in words; empty unless it did", nullable=True, optional=True)]
     verdict: Annotated[str, Column("accepted, rejected, void, or empty", nullable=True)]
     t_charged_s: Annotated[float, Column("charged time at which it was finished", "seconds", measured=True)]
     cum_tokens: Annotated[int, Column("tokens spent by the run so far", nullable=True)]

@@ -94,6 +94,15 @@ class SelectionIdentity(TypedDict):
     splits: int
 
 
+class TrialRunIdentity(TypedDict):
+    """What programs run on before they run in full: `mlesearch.tasks.row_sample.SampleRule`, its version, the limit."""
+
+    share: float
+    rows: int
+    time_s: float
+    version: int
+
+
 class BudgetIdentity(TypedDict):
     """What a run may spend; null: not limited. Fields of `mlesearch.budgets.meter.Budget`."""
 
@@ -129,7 +138,10 @@ class SandboxIdentity(TypedDict, total=False):
 
 
 class CellIdentity(TypedDict):
-    """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling."""
+    """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling.
+
+    trial: where there are trial runs. audit: where a valid program that its review calls a bug counts as failed.
+    """
 
     task: TaskIdentity
     model: dict[str, Any]
@@ -144,6 +156,8 @@ class CellIdentity(TypedDict):
     limits: LimitsIdentity
     sandbox: SandboxIdentity
     roles: NotRequired[dict[str, dict[str, Any]]]
+    trial: NotRequired[TrialRunIdentity]
+    audit: NotRequired[bool]
 
 
 class Identity(CellIdentity):

@@ -30,6 +30,7 @@ from mlesearch.storage.nouns import (
     UsageJson,
     VerdictJson,
 )
+from mlesearch.types import ExecStatus
 
 CallKind = Literal["reply", "review"]
 """What a call was made for: a proposal's own reply, or the review of its program."""
@@ -114,10 +115,28 @@ class Executed(TypedDict):
 
 
 @final
+class SampleRan(TypedDict):
+    """A program ended its run on a sample of the data, which it must pass before it runs in full (`run.trial`).
+
+    `problem` is what was wrong with the form of its submission, where it ended well. One that did not end well, or has
+    a problem, is not run in full: it ended like this.
+    """
+
+    type: Literal["sample_run"]
+    id: int
+    t: Measured
+    program: str
+    result: ResultJson
+    output: NotRequired[OutputJson | str]
+    problem: NotRequired[str]
+
+
+@final
 class Told(TypedDict):
     """A strategy was told the outcome of a proposal, and decided.
 
-    `problem` is what was wrong with the submission of a program that ended well.
+    `problem` is why its program counts as failed, where that is not what ended it: what was wrong with its submission,
+    that it failed on a sample, or what its review found (status `judged_bug`).
     """
 
     type: Literal["told"]
@@ -164,20 +183,20 @@ class Ended(TypedDict):
     real_us: Measured
 
 
-Event = Asked | Replied | Embedded | Executed | Told | Closing | Revalidated | Ended
+Event = Asked | Replied | Embedded | SampleRan | Executed | Told | Closing | Revalidated | Ended
 """Any line of a journal after its first."""
 
 CallEvent = Replied | Embedded
 """What a model or an embedder answered: it has a usage."""
 
 
-StageEvent = CallEvent | Executed
+StageEvent = CallEvent | SampleRan | Executed
 """The end of one stage of a proposal, which a resumed run need not do again."""
 
 
 def stage_of(event: StageEvent) -> tuple[str, int]:
     """Which stage of its proposal ended: the type of its event, and the attempt of a call."""
-    if event["type"] == "embedded" or event["type"] == "executed":
+    if event["type"] == "embedded" or event["type"] == "sample_run" or event["type"] == "executed":
         return event["type"], 0
     return event["type"], event["attempt"]
 
@@ -187,6 +206,11 @@ def calls_of(events: Iterable[Event]) -> Iterator[CallEvent]:
     for event in events:
         if event["type"] in ("reply", "review", "embedded"):
             yield event
+
+
+def not_passed(event: SampleRan) -> bool:
+    """Whether a run on a sample failed, so that its program was not run in full."""
+    return event["result"]["status"] != ExecStatus.OK.value or bool(event.get("problem"))
 
 
 def _is_measured(hint: object) -> bool:

@@ -162,7 +162,7 @@ def _run(run: RunPlan, past: PastRuns, price: Price | None) -> RunsEstimate:
     """One run: as many steps as its tightest limit allows."""
     s = run.settings
     profile = past.profile_of(run.key.model, run.key.strategy, run.key.task) or default_profile(
-        s, run.identity["limits"]["time_s"]
+        s, run.identity["limits"]["time_s"], run.identity.get("audit", False)
     )
     replays = s.cassette == "replay"
     step_usd = 0.0 if replays else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, assert_never
 
 from mlesearch.storage.documents import GradeLine, finished_row, read_grades
-from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, Header, Revalidated, Told
+from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, Header, Revalidated, SampleRan, Told
 from mlesearch.storage.journal import JOURNAL, read
 from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
 
@@ -26,7 +26,8 @@ class FoldedRun:
         grades: test grades of its valid nodes.
         asked: what was proposed, in the order of asking.
         calls: what models and embedders answered, in the order of completion.
-        executed: programs that ended.
+        sample_runs: trial runs of programs on a sample that ended.
+        executed: programs that ended, on the full data.
         revalidated: reruns on fresh splits.
         told: outcomes, in the order of telling.
         verdicts: the latest of each node; void stays void.
@@ -40,6 +41,7 @@ class FoldedRun:
     grades: dict[int, GradeLine]
     asked: dict[int, Asked] = field(default_factory=dict)
     calls: list[CallEvent] = field(default_factory=list)
+    sample_runs: dict[int, SampleRan] = field(default_factory=dict)
     executed: dict[int, Executed] = field(default_factory=dict)
     revalidated: list[Revalidated] = field(default_factory=list)
     told: dict[int, Told] = field(default_factory=dict)
@@ -49,13 +51,18 @@ class FoldedRun:
     real_us: int = 0
 
     def seconds(self, duration: Literal["wall_us", "cpu_us", "gpu_us", "gpu_wait_us"]) -> float:
-        """A duration of all its executions, reruns on fresh splits included."""
-        return sum(e["result"].get(duration, 0) for e in (*self.executed.values(), *self.revalidated)) / MICROSECONDS
+        """A duration of all its executions, trial runs and reruns on fresh splits included."""
+        ran = (*self.sample_runs.values(), *self.executed.values(), *self.revalidated)
+        return sum(e["result"].get(duration, 0) for e in ran) / MICROSECONDS
 
     @property
     def n_executions(self) -> int:
-        """How many programs ended, reruns on fresh splits included."""
-        return len(self.executed) + len(self.revalidated)
+        """How many executions ended, trial runs and reruns on fresh splits included."""
+        return len(self.sample_runs) + len(self.executed) + len(self.revalidated)
+
+    def last_run(self, id: int) -> Executed | SampleRan | None:
+        """The run that a program proposal ended with: in full, else on a sample; None where there was none yet."""
+        return self.executed.get(id) or self.sample_runs.get(id)
 
 
 def check_run_folder(folder: Path) -> None:
@@ -87,6 +94,8 @@ def fold(folder: Path) -> FoldedRun:
                 f.asked[e["p"]["id"]] = e
             case "reply" | "review" | "embedded":
                 f.calls.append(e)
+            case "sample_run":
+                f.sample_runs[e["id"]] = e
             case "executed":
                 f.executed[e["id"]] = e
             case "told":

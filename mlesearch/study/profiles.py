@@ -54,14 +54,17 @@ class Profile:
     disk_bytes: float
 
 
-def default_profile(s: Settings, limit_s: float) -> Profile:
+def default_profile(s: Settings, limit_s: float, audited: bool = False) -> Profile:
     """The guess for a strategy that nothing was measured of.
 
     Args:
         s: of the cell.
         limit_s: of a program.
+        audited: whether every valid program is reviewed, whatever the strategy says.
     """
     calls = _CALLS_A_STEP.get(s.strategy.kind, 2.0 if s.strategy.review else 1.0)
+    if audited and not s.strategy.review:
+        calls += 1.0
     if s.model.kind == "simulated":
         tokens_in, tokens_out = calls * SIMULATED_TOKENS_IN, calls * SIMULATED_TOKENS_OUT
         source = "simulated engineers on the mini suite"

@@ -11,7 +11,7 @@ from types import TracebackType
 from mlesearch.config.plan import RunPlan
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import RESULT, read_result
-from mlesearch.storage.events import Event
+from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS
 from mlesearch.types import ConfigError, Status
@@ -41,9 +41,11 @@ class Watched:
 
 
 def _ends_step(event: Event) -> bool:
-    """Whether a program ended, or a reply that should have held one was given up."""
+    """Whether a program ended, or was given up: in its trial run, or for want of a usable reply."""
     if event["type"] == "told":
         return event["outcome"]["status"] == Status.REPLY_UNUSABLE and event["outcome"]["op"] in PROGRAMS
+    if event["type"] == "sample_run":
+        return not_passed(event)
     return event["type"] == "executed"
 
 

@@ -8,10 +8,11 @@ from mlesearch.sandbox.gpu import devices
 from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.columns import CallRow, NodeRow, RowStatus, RunRow
 from mlesearch.storage.documents import GRADES, GradeLine, Identity, RunFile
+from mlesearch.storage.events import not_passed
 from mlesearch.storage.journal import JournalError
 from mlesearch.study.fold import PROGRAMS, FoldedRun
 from mlesearch.study.mechanism import direction_accuracy, improvement_rate, valid_score
-from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Usage
+from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Status, Usage
 
 _STATUS: dict[str, RowStatus] = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
 """Ends of the engine as statuses of the tables."""
@@ -95,6 +96,9 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "tokens_out": usage.output_tokens,
         "n_calls": usage.calls,
         "n_executions": f.n_executions,
+        "n_sample_runs": len(f.sample_runs),
+        "n_sample_failures": sum(map(not_passed, f.sample_runs.values())),
+        "sample_run_s": sum(e["result"]["wall_us"] for e in f.sample_runs.values()) / MICROSECONDS,
         "steps": sum(e["outcome"]["op"] in PROGRAMS for e in f.told.values()),
         "validation": labels["validation"],
         "promises": ",".join(sandbox.get("promises", ())),
@@ -133,6 +137,8 @@ def node_rows(f: FoldedRun, run_id: str, direction: Direction) -> list[NodeRow]:
                 "base": p.get("base"),
                 "parents": ",".join(map(str, p.get("parents", ()))),
                 "status": o["status"],
+                "failed_on_sample": id in f.sample_runs and not_passed(f.sample_runs[id]),
+                "reason": _why_failed(f, id),
                 "verdict": verdict,
                 "t_charged_s": e["t"] / MICROSECONDS,
                 "cum_tokens": total.tokens,
@@ -145,6 +151,16 @@ def node_rows(f: FoldedRun, run_id: str, direction: Direction) -> list[NodeRow]:
             }
         )
     return rows
+
+
+def _why_failed(f: FoldedRun, id: int) -> str:
+    """Why a program counts as failed: what its telling says, else what ended it, else what its reply lacked."""
+    told, ran = f.told[id], f.last_run(id)
+    if told["outcome"]["status"] == Status.OK.value:
+        return ""
+    if "problem" in told:
+        return told["problem"]
+    return told["outcome"].get("lesson", "") if ran is None else ran["result"].get("reason", "")
 
 
 def call_rows(f: FoldedRun, run_id: str) -> list[CallRow]:

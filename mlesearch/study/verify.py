@@ -48,7 +48,8 @@ def verify_run(folder: Path) -> int:
     blobs = Blobs(folder / "blobs")
     identity = run["identity"]
     entropy = replicate_entropy(identity["task"]["id"], identity["seed"])
-    problem = Problem(direction_of(run), identity["budget"]["steps"], Context(identity["context"]["rule"]))
+    rule = Context(identity["context"]["rule"])
+    problem = Problem(direction_of(run), identity["budget"]["steps"], rule, trial_runs="trial" in identity)
     strategy = identity["strategy"]
     optimizer = factory(strategy["kind"])(strategy["params"], problem, partial(proposal_rng, entropy))
     fold = StrategyFold(optimizer, folder / JOURNAL, header)
@@ -149,8 +150,9 @@ def _missing(id: str, events: Sequence[Event], kept: dict[str, Kept]) -> Iterato
                 address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
                 if ("embedding", address, None) not in kept[CALLS]:
                     yield f"{id}: the embedding {address} is in the journal and not in the cassette"
-            case "executed" | "revalidated" if EXECUTIONS in kept:
-                split = f"/split-{e['split']}" if e["type"] == "revalidated" else ""
-                program = e["program"] if e["type"] == "executed" else None
-                if ("execution", f"{id}/{e['id']}{split}", program) not in kept[EXECUTIONS]:
-                    yield f"{id}: the execution {id}/{e['id']}{split} is in the journal and not in the store"
+            case "sample_run" | "executed" | "revalidated" if EXECUTIONS in kept:
+                address, program = f"{id}/{e['id']}", None if e["type"] == "revalidated" else e["program"]
+                if e["type"] != "executed":
+                    address += "/sample" if e["type"] == "sample_run" else f"/split-{e['split']}"
+                if ("execution", address, program) not in kept[EXECUTIONS]:
+                    yield f"{id}: the execution {address} is in the journal and not in the store"

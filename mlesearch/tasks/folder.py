@@ -49,6 +49,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "modality": (str,),
     "id_column": (str,),
     "target_columns": (list,),
+    "group_column": (str,),
     "program_time_s": (int, float),
     "max_submission_mb": (int, float),
     "rows": (dict,),
@@ -162,6 +163,20 @@ def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, 
             f"public/{SAMPLE}: {found}"
         )
     return id_column, targets
+
+
+def _group_column(folder: Path, content: Mapping[str, Any]) -> str | None:
+    """The declared column of groups, which a CSV file of the public folder must have."""
+    column: str | None = content.get("group_column")
+    if column is None:
+        return None
+    tables = sorted((folder / "public").glob("*.csv"))
+    if not any(column in header(path) for path in tables):
+        raise ConfigError(
+            f"{folder / DECLARED}: group_column is {column!r}, which no CSV file of public/ has; name a column of the "
+            f"training data, or leave it out"
+        )
+    return column
 
 
 def _submission_limit(folder: Path, content: Mapping[str, Any]) -> int:
@@ -300,4 +315,5 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         modality=Modality(_one_of(path, "modality", content.get("modality", "tabular"), [m.value for m in Modality])),
         reported_split=_reported_split(folder, content, validation),
         eda=_eda(folder),
+        group_column=_group_column(folder, content),
     )

@@ -76,6 +76,7 @@ class Task:
         modality: of the data, declared.
         reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
         eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
+        group_column: rows of the training data with one value here belong together; None where none is declared.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Task:
     modality: Modality = Modality.TABULAR
     reported_split: str = ""
     eda: str = ""
+    group_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,6 @@ whose own split is not random (by time, by group) is not served by this: its fre
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +14,7 @@ import numpy as np
 
 from mlesearch.tasks.folder import SAMPLE, header
 from mlesearch.tasks.protocol import Task, Validation
+from mlesearch.tasks.public_copy import copy_public
 from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +80,7 @@ def resplit(task: Task, seed: int, folder: Path) -> Task:
 
     public, private = folder / "public", folder / "private"
     private.mkdir(mode=0o700)
-    shutil.copytree(task.public_dir, public, copy_function=_link, ignore=_left_out(task.public_dir))
+    copy_public(task.public_dir, public, _WRITTEN)
     (private / "test.csv").write_bytes((task.private_dir / "test.csv").read_bytes())
     train, old = _read(task.public_dir / TRAIN), _read(task.public_dir / VALIDATION)
     answers = _read(task.private_dir / VALIDATION)[[task.id_column, *task.target_columns]]
@@ -96,7 +94,6 @@ def resplit(task: Task, seed: int, folder: Path) -> Task:
     fresh[list(old.columns)].to_csv(public / VALIDATION, index=False)
     fresh[[task.id_column, *task.target_columns]].to_csv(private / VALIDATION, index=False)
     _sample(task, set(old[task.id_column]), list(fresh[task.id_column])).to_csv(public / SAMPLE, index=False)
-    public.chmod(0o755)
     for name in _WRITTEN:
         (public / name).chmod(0o644)
     return replace(task, public_dir=public, private_dir=private, version=f"{task.version}+split{seed}")
@@ -115,20 +112,3 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-
-
-def _left_out(root: Path) -> Callable[[str, list[str]], set[str]]:
-    """What `copytree` leaves out: the files that are written anew."""
-
-    def ignore(folder: str, names: list[str]) -> set[str]:
-        return _WRITTEN & set(names) if Path(folder) == root else set()
-
-    return ignore
-
-
-def _link(source: str, target: str) -> None:
-    """A hard link where the file system allows one: the other files of a task may be large."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

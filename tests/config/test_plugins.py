@@ -68,7 +68,7 @@ def test_what_is_built_in_is_found_without_a_look_at_packages(monkeypatch):
 def test_a_plug_in_is_imported_when_it_is_asked_for_and_not_before(install):
     install("own", {"mine": "mlesearch.optimizers"})
     assert STRATEGIES.plugins()["mine"] == "own 1.0"
-    assert STRATEGIES.names()[:4] == ["random", "greedy", "mcts", "gome"]
+    assert {"random", "greedy", "mcts", "gome"} < set(STRATEGIES.names())
     assert "mine" in STRATEGIES.names()
     STRATEGIES.check(["mine", "greedy"])
     assert STRATEGIES.package("mine") == "own 1.0"

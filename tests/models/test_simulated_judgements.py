@@ -15,7 +15,7 @@ from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import apply, space
 from mlesearch.types import Direction, Op
-from tests.support.simulated_prompts import call, engineer, program
+from tests.support.simulated_prompts import call, engineer, program, written
 
 
 def diagnosis(model, task, subject, base=None, status="ok", bugs=(), hint="", **address):
@@ -130,3 +130,32 @@ def test_a_review_says_whether_it_failed(status, bugs):
     assert ("0.4" in told["lesson"]) is (status == "ok")
     if bugs:
         assert BUGS[bugs[0]].symptom in told["lesson"]
+
+
+def review(model, task, pipeline, bugs=(), **address):
+    p = program(task, pipeline, "subject", "ok", "0.4", bugs)
+    return json.loads(call(model, task, Op.REVIEW, p, **address).text)
+
+
+def test_a_review_calls_a_leak_a_bug_by_capability_and_seldom_a_sound_program():
+    p = space("canvas").pipelines[4]
+    rates = [
+        np.mean([review(engineer(c), "canvas", p, ("leak",), proposal=i)["is_bug"] for i in range(200)])
+        for c in (0.0, 0.5, 1.0)
+    ]
+    assert rates[0] < rates[1] < rates[2] == 1.0
+    assert BUGS["leak"].symptom in review(engineer(1.0), "canvas", p, ("leak",))["lesson"]
+    sound = [np.mean([review(engineer(c), "canvas", p, proposal=i)["is_bug"] for i in range(400)]) for c in (0.0, 1.0)]
+    assert 0.005 < sound[0] < 0.12
+    assert sound[1] == 0.0
+
+
+@pytest.mark.parametrize("status", ["judged_bug", "error"])
+def test_a_leak_is_repaired_where_the_review_has_found_it(status):
+    """What nobody has found stays where it is: a debug looks for what ended the program."""
+    p = space("canvas").pipelines[4]
+    bugs = ("leak",) if status == "judged_bug" else ("name", "leak")
+    shown = program("canvas", p, "base", status, "", bugs)
+    made = written(call(engineer(1.0, debug_skill=1.0), "canvas", Op.DEBUG, shown))
+    assert made.pipeline == p
+    assert made.bugs == (() if status == "judged_bug" else ("leak",))

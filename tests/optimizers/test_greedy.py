@@ -220,3 +220,26 @@ def test_every_status_but_ok_is_buggy():
         p = g.ask(0)
         g.tell(Outcome(p.id, p.op, status, score=0.5 if status is Status.TIMEOUT else None))
         assert g.ask(0).op is (Op.DRAFT if status is Status.REPLY_UNUSABLE else Op.DEBUG)
+
+
+def test_native_context_of_aira_is_siblings_and_for_a_debug_what_failed_since():
+    params = {"num_drafts": 2, "debug_prob": 1.0, "max_debug_depth": 20, "native_context": "scope"}
+    problem = Problem(Direction.MAXIMIZE, 100, Context.NATIVE)
+    search = factory("greedy")(params, problem, lambda id: np.random.default_rng(id))
+    told = []
+    for score in (0.5, 0.4, None, None, None, 0.6, 0.7, 0.65):
+        p = search.ask(0.5)
+        told.append((p.op, p.base, p.context))
+        search.tell(Outcome(p.id, p.op, Status.OK if score else Status.ERROR, score))
+    assert told == [
+        (Op.DRAFT, None, ()),
+        (Op.DRAFT, None, (0,)),
+        (Op.IMPROVE, 0, ()),
+        (Op.DEBUG, 2, ()),
+        (Op.DEBUG, 3, (2,)),
+        (Op.DEBUG, 4, (2, 3)),
+        (Op.IMPROVE, 5, ()),
+        (Op.IMPROVE, 6, ()),
+    ]
+    p = search.ask(0.5)
+    assert (p.op, p.base, p.context) == (Op.IMPROVE, 6, (7,))  # a sibling

@@ -14,7 +14,7 @@ PRESETS: dict[str, tuple[str, dict[str, object]]] = {
     "sequential": ("random", {"p_draft": 1.0, "context_sample": 3}),
     "random_sampled": ("random", {"p_draft": 0.5, "context_sample": 5}),
     "greedy": ("greedy", {}),
-    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20}),
+    "aira_greedy": ("greedy", {"debug_prob": 1.0, "max_debug_depth": 20, "native_context": "scope"}),
     "hillclimb": ("hillclimb", {}),
     "hillclimb_no_debug": ("hillclimb", {"max_debug": 0}),
     "adaptive": ("adaptive", {}),
@@ -83,11 +83,16 @@ PRESETS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def digest(preset: str) -> str:
-    """Of all events of three runs."""
+    """Of all events of four runs."""
     kind, params = PRESETS[preset]
     text = ""
-    for workers, context in ((1, Context.SHARED), (1, Context.NATIVE), (5, Context.SHARED)):
-        scenario = Scenario(17, steps=150, workers=workers, context=context, p_fail=0.5)
+    for seed, workers, context in (
+        (17, 1, Context.SHARED),
+        (17, 1, Context.NATIVE),
+        (17, 5, Context.SHARED),
+        (18, 1, Context.SHARED),
+    ):
+        scenario = Scenario(seed, steps=150, workers=workers, context=context, p_fail=0.5)
         search = factory(kind)(params, scenario.problem, scenario.rng)
         text += repr(simulate(search, scenario.outcome, workers=workers, steps=scenario.steps, pick=scenario.pick))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -10,6 +10,7 @@ from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
 from mlesearch.models.simulated.chance import Stream
 from mlesearch.models.simulated.reading import Prompt, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render
+from mlesearch.types import Status
 
 DRAFT_STEPS = {"simple": 2, "normal": 3, "complex": 4}
 IMPROVE_STEPS = {"simple": 1, "normal": 1, "complex": 2}
@@ -80,10 +81,11 @@ class Programmer:
         base = self._base()
         if base is None:
             return self.draft()
-        faults = [name for name in base.bugs if not BUGS[name].silent]
+        judged = self._prompt.base is not None and self._prompt.base.status == Status.JUDGED_BUG.value
+        faults = [name for name in base.bugs if judged or not BUGS[name].silent]
         if not faults:  # it failed by itself, for instance by taking too long: do something else
             return self.improve()
-        silent = tuple(name for name in base.bugs if BUGS[name].silent)
+        silent = tuple(name for name in base.bugs if name not in faults)
         if self._stream.uniform() < self._habits.debug_skill:
             symptoms = " ".join(BUGS[name].symptom for name in faults)
             return self._reply(f"{symptoms} Repair exactly that.", [], base.pipeline, silent)

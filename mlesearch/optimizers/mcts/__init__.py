@@ -5,11 +5,10 @@ from __future__ import annotations
 from mlesearch.optimizers.base import Params, read_params
 from mlesearch.optimizers.mcts.aira import Aira, AiraSettings
 from mlesearch.optimizers.mcts.ml_master import MLMaster, MLMasterSettings
-from mlesearch.optimizers.mcts.search import TreeSearch
 from mlesearch.types import Problem, Rng
 
 
-def make(params: Params, problem: Problem, rng: Rng) -> TreeSearch:
+def make(params: Params, problem: Problem, rng: Rng) -> Aira | MLMaster:
     """The factory; parameters: `AiraSettings` or, with `preset: ml_master`, `MLMasterSettings`. It draws nothing.
 
     Raises:

@@ -6,12 +6,14 @@ Toledo et al. 2025, "AI Research Agents for Machine Learning: Search, Exploratio
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 
 from mlesearch.optimizers.base import param
-from mlesearch.optimizers.mcts.search import TreeSearch, take_room
-from mlesearch.optimizers.mcts.tree import MinMax, TreeNode, back_up, set_room
-from mlesearch.types import Op, Problem
+from mlesearch.optimizers.mcts.search import TreeSearch
+from mlesearch.optimizers.mcts.tree import MinMax, ScoredNode, add_virtual, back_up, bypass, set_room, uct
+from mlesearch.types import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,61 +32,80 @@ class AiraSettings:
     max_debug_depth: int = param(20, low=0)
 
 
-class Aira(TreeSearch):
+class Aira(TreeSearch[ScoredNode]):
     """Descend to a leaf, make all its children, debug each buggy one at once, back up the scores of valid ones.
 
-    A child that stays buggy is never selected and backs nothing up.
+    A child that stays buggy is never selected and backs nothing up. `rest` holds the expansion that is under way; a
+    visit in flight goes on with a chain of debugs.
     """
 
     def __init__(self, settings: AiraSettings, problem: Problem) -> None:
-        super().__init__(problem)
+        super().__init__(ScoredNode, problem)
         self._s = settings
+        self._rest: deque[ScoredNode] = deque()
         self.normalise = MinMax(problem.direction)
-        self.reopen()
+        set_room(self.root, settings.num_children)
 
-    def exploration(self, used: float) -> float:
-        """Constant."""
-        return self._s.c
+    def choose(self, used: float) -> ScoredNode | None:
+        """The rest of an expansion, else all children of a selected leaf: the first now, the others before any other.
 
-    def value(self, node: TreeNode) -> float:
+        With nothing left to select, the root is expanded again.
+        """
+        if not self._rest:
+            if not self.root.open:
+                if self._pending:
+                    return None
+                set_room(self.root, self._s.num_children)
+            leaf = self.select()
+            self._rest.extend([leaf] * leaf.room)
+            set_room(leaf, 0)
+        node = self._rest.popleft()
+        add_virtual(node, 1)
+        return node
+
+    def select(self) -> ScoredNode:
+        """Descend from the root by UCT to a node that has room for a child. Ties go to the earlier node."""
+        node = self.root
+        while not node.room:
+            if len(node.live) > 1:
+                node = self.best_child(node)
+                continue
+            child = node.live[0]
+            if child.virtual == node.virtual:
+                bypass(node, child)
+            node = child
+        return node
+
+    def best_child(self, parent: ScoredNode) -> ScoredNode:
+        """The child of highest priority among those that can be selected."""
+        best, highest = parent.live[0], -math.inf
+        for child in parent.live:
+            priority = self.priority(child, parent)
+            if priority > highest or (priority == highest and child.order < best.order):
+                best, highest = child, priority
+        return best
+
+    def priority(self, child: ScoredNode, parent: ScoredNode) -> float:
+        """UCT of a child, visits in flight counted on both levels."""
+        visits = parent.visits - parent.bypassed + parent.virtual
+        return uct(self.value(child), self._s.c, visits, child.visits + child.virtual)
+
+    def value(self, node: ScoredNode) -> float:
         """Mean backed-up score, normalised; 0.5 for a node with visits in flight only."""
         return self.normalise(node.mean) if node.visits else 0.5
 
-    def expand(self, node: TreeNode) -> TreeNode:
-        """All children of the leaf at once: the first now, the others before anything else is selected."""
-        self._rest.extend([node] * (node.room - 1))
-        take_room(node, node.room)
-        return node
-
-    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
+    def evaluate(self, child: ScoredNode, parent: ScoredNode, has_program: bool) -> ScoredNode | None:
         """A valid child is backed up and becomes a leaf; a buggy one is debugged next, until the chain is too long."""
         if child.valid and child.score is not None:
             self.normalise.add(child.score)
             back_up(child, child.score)
             set_room(child, self._s.num_children)
         elif has_program and child.debug_depth < self._s.max_debug_depth:
+            child.virtual += 1  # its ancestors have counted it already
             return child
-        elif not has_program and child.parent is not None and not child.parent.valid:
-            buggy = child.parent  # the debug's reply was unusable: the same program once more, one debug spent
-            buggy.debug_depth += 1
-            if buggy.debug_depth < self._s.max_debug_depth:
-                return buggy
+        elif not has_program and not parent.valid:
+            parent.debug_depth += 1  # the debug's reply was unusable: the same program once more, one debug spent
+            if parent.debug_depth < self._s.max_debug_depth:
+                return parent
+        add_virtual(parent, -1)
         return None
-
-    def reopen(self) -> None:
-        """Another expansion of the root."""
-        set_room(self.root, self._s.num_children)
-
-    def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
-        """Siblings; for a debug the ancestors up to the last valid one."""
-        if op is not Op.DEBUG:
-            return self.children(node)
-        chain: list[int] = []
-        for ancestor in node.path():
-            if ancestor.parent is None:
-                break
-            if ancestor is not node:
-                chain.append(ancestor.id)
-            if ancestor.valid:
-                break
-        return tuple(reversed(chain))

@@ -7,18 +7,17 @@ released code.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 from mlesearch.optimizers.base import param
-from mlesearch.optimizers.mcts.search import TreeSearch, take_room
-from mlesearch.optimizers.mcts.tree import TreeNode, back_up, set_room, uct
+from mlesearch.optimizers.mcts.annealing import Annealing
+from mlesearch.optimizers.mcts.search import TreeSearch
+from mlesearch.optimizers.mcts.tree import TreeNode, set_room, uct
 from mlesearch.types import Op, Problem, Proposal
 
-HOLD_USED = 0.3
-"""Share of the budget after which the exploration constant no longer holds."""
-
-FLOOR_USED = 0.7
-"""Share of the budget after which it is at its floor."""
+MOST_TERMINAL = 100
+"""Terminal nodes selected in a row before one selection passes them over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,85 +50,126 @@ class MLMasterSettings:
     reward: str = param("as_released", choices=("as_released", "as_published"))
 
 
-@dataclass(slots=True)
-class Branch:
-    """The best score of a branch, and how often a node after it brought no gain."""
+@dataclass(slots=True, eq=False)
+class BranchNode(TreeNode):
+    """A node of this search. One whose subtree is not open is terminal, or leads to terminal nodes only.
 
-    best: float
+    Attributes:
+        total: sum of the values backed up through it.
+        children: finished ones, in the order told.
+        goes_on: the flag "continue improving": while set, selection descends to its children, though it has room.
+        best: the node whose score its branch has to better; None before the first valid one.
+        no_gains: how often a node whose `best` is this one gained too little since the last back-up through it.
+        draft: the child of the root above it; None for the root.
+        locked: of a draft: a worker is in its branch.
+    """
+
+    total: float = 0.0
+    children: list[Self] = field(default_factory=list)
+    goes_on: bool = False
+    best: Self | None = None
     no_gains: int = 0
+    draft: Self | None = None
+    locked: bool = False
 
 
-class MLMaster(TreeSearch):
-    """A branch goes on, without being backed up, until a debug succeeds, debugs go too deep, or it gains too little."""
+class MLMaster(TreeSearch[BranchNode]):
+    """A branch goes on, without being backed up, until a debug succeeds, debugs go too deep, or it gains too little.
+
+    What is selected after that follows four rules of the released code (agent/mcts_agent.py):
+
+    1. The last node's flag "continue improving" is copied to all its ancestors but the root. A flagged node that has a
+       child is not widened: selection descends.
+    2. A back-up sets the counters of small gains on its path to zero.
+    3. A terminal node can be selected. That costs no program, but backs up a visit of value 0, so that it sinks.
+    4. The number of nodes that anneals C counts the root.
+
+    One worker is in a branch at a time, as released.
+    """
 
     def __init__(self, settings: MLMasterSettings, problem: Problem) -> None:
-        super().__init__(problem)
+        super().__init__(BranchNode, problem)
         self._s = settings
         self._best: float | None = None
-        self._branch: dict[int, Branch] = {}  # by node id
-        self._decay_from: int | None = None  # set once `used` passes HOLD_USED, when no step budget is declared
-        self.reopen()
+        held = settings.drafts * settings.improves**2
+        self.annealing = Annealing(settings.c, settings.c_decay, settings.c_floor, held, problem.steps)
+        set_room(self.root, settings.drafts)
 
     def ask(self, used: float) -> Proposal | None:
         """See `Optimizer.ask`."""
-        told = self._told
         proposal = super().ask(used)
-        if proposal is not None and self._decay_from is None and used >= HOLD_USED:
-            self._decay_from = told
+        if proposal is not None:
+            self.annealing.asked(self._told + 1, used)
         return proposal
 
-    def exploration(self, used: float) -> float:
-        """The annealed constant now."""
-        return self.constant(self._told, used)
-
-    def constant(self, nodes: int, used: float) -> float:
-        """C after `nodes` finished proposals: held, then falling by `c_decay` a node, then at the floor.
-
-        It holds until min(drafts * improves^2, 0.3 * steps) nodes and is at the floor from 0.7 * steps on. Without a
-        step budget, `used` takes the place of the shares.
-        """
-        s, steps = self._s, self._problem.steps
-        floor = min(s.c, s.c_floor)
-        held: float = s.drafts * s.improves**2
-        if steps is not None:
-            held = min(held, HOLD_USED * steps)
-            late = nodes >= FLOOR_USED * steps
-        else:
-            if self._decay_from is not None:
-                held = min(held, self._decay_from)
-            elif used >= HOLD_USED:
-                held = min(held, nodes)
-            late = used >= FLOOR_USED
-        return floor if late else max(floor, s.c - s.c_decay * max(0.0, nodes - held))
-
-    def value(self, node: TreeNode) -> float:
-        """Mean reward; 0.5 for a node with visits in flight only."""
-        return node.mean if node.visits else 0.5
-
-    def priority(self, child: TreeNode, parent: TreeNode, c: float) -> float:
-        """UCT, infinite for a child that was never visited."""
-        visits = child.visits + child.virtual
-        if not visits:
-            return math.inf
-        return uct(self.value(child), c, parent.visits - parent.bypassed + parent.virtual, visits)
-
-    def expand(self, node: TreeNode) -> TreeNode:
-        """One child."""
-        take_room(node, 1)
+    def choose(self, used: float) -> BranchNode | None:
+        """A selected node, its branch locked. With nothing left to select, the root gets room for new drafts."""
+        if not self.root.room and not any(draft.open for draft in self._free()):
+            if self._pending:
+                return None
+            self.root.children.clear()  # all terminal, where the released search selects them for ever
+            set_room(self.root, self._s.drafts)
+        node = self.select(self.annealing.c(self._told + 1, used))
+        set_room(node, node.room - 1)
+        if node.draft is not None:
+            node.draft.locked = True
         return node
 
-    def evaluate(self, child: TreeNode, has_program: bool) -> TreeNode | None:
+    def select(self, c: float) -> BranchNode:
+        """Select until a node that is not terminal is met; each terminal one is backed up with the value 0."""
+        for _ in range(MOST_TERMINAL):
+            node = self.descend(c)
+            if node.open:
+                return node
+            self.back_up(node, 0.0)
+        return self.descend(c, pass_terminal=True)
+
+    def descend(self, c: float, *, pass_terminal: bool = False) -> BranchNode:
+        """From the root by UCT to a node that may be widened, or to one below which everything is terminal.
+
+        Which terminal node below it would be selected makes no difference to anything that can still be selected.
+        """
+        node = self.root
+        while node.open:
+            children = self._free() if node is self.root else node.children
+            if pass_terminal:
+                children = [child for child in children if child.open]
+            if node.room and not (node.goes_on and children):
+                break
+            node = max(children, key=lambda child: (self.priority(child, c), -child.id))
+        return node
+
+    def priority(self, child: BranchNode, c: float) -> float:
+        """UCT with the mean reward, infinite for a child that was never visited."""
+        if child.parent is None or not child.visits:
+            return math.inf
+        return uct(child.total / child.visits, c, child.parent.visits, child.visits)
+
+    def evaluate(self, child: BranchNode, parent: BranchNode, has_program: bool) -> BranchNode | None:
         """Decide whether the branch goes on; if not, back the child's reward up to the root."""
+        parent.children.append(child)
+        child.draft = child if parent is self.root else parent.draft
         reward = self._reward(child)
-        terminal, goes_on = self._judge(child) if has_program else (True, False)
+        terminal, ends = self._judge(child, parent) if has_program else (True, True)
         if not terminal:
-            set_room(child, (self._s.improves if child.valid else 1) - goes_on)
-        if goes_on:
+            set_room(child, (self._s.improves if child.valid else 1) - (not ends))
+        if child.draft is not None:
+            child.draft.locked = not ends
+        if not ends:
             return child
-        back_up(child, reward)
+        self.back_up(child, reward)
         return None
 
-    def _reward(self, child: TreeNode) -> float:
+    def back_up(self, node: BranchNode, value: float) -> None:
+        """Count a visit with its value up to the root; copy the flag of the node, and forget small gains."""
+        flag = node.goes_on and node.open
+        for above in node.path():
+            above.visits += 1
+            above.total += value
+            above.no_gains = 0
+            above.goes_on = flag and above.parent is not None
+
+    def _reward(self, child: BranchNode) -> float:
         """-1 for a bug, +1 for a valid node, and as published +1 more for a new global best."""
         if child.score is None:
             return -1.0
@@ -138,29 +178,32 @@ class MLMaster(TreeSearch):
             self._best = child.score
         return 2.0 if new_best and self._s.reward == "as_published" else 1.0
 
-    def _judge(self, child: TreeNode) -> tuple[bool, bool]:
-        """Whether a child is terminal, and whether its branch goes on."""
-        parent = child.parent
-        above = None if parent is None else self._branch.get(parent.id)
+    def _judge(self, child: BranchNode, parent: BranchNode) -> tuple[bool, bool]:
+        """Whether a child is terminal, and whether its branch ends here for now; its flag and best node are set."""
+        s, best = self._s, parent.best
+        child.best = best
         if child.score is None:
-            if above is not None:
-                self._branch[child.id] = above
-            terminal = child.debug_depth >= self._s.max_debug_depth
-            return terminal, not terminal and child.debug_depth < self._s.chain_debug_depth
-        gain = math.inf if above is None else self._problem.direction.sign * (child.score - above.best)
-        if above is None or gain >= self._s.min_gain:
-            self._branch[child.id] = Branch(child.score)
+            ends = child.debug_depth >= s.chain_debug_depth
+            return ends and child.debug_depth >= s.max_debug_depth, ends
+        child.goes_on = True
+        ends = not parent.valid  # a debug that succeeded
+        if (
+            best is None
+            or best.score is None
+            or self._problem.direction.sign * (child.score - best.score) >= s.min_gain
+        ):
+            child.best = child
+        elif best.no_gains < s.max_no_gains:
+            best.no_gains += 1
         else:
-            self._branch[child.id] = above
-            above.no_gains += 1
-            if above.no_gains > self._s.max_no_gains:
-                return True, False
-        return False, parent is None or parent.valid  # a debug that succeeded ends the chain
+            child.goes_on = False
+            return True, True
+        return False, ends
 
-    def reopen(self) -> None:
-        """Room for another round of drafts."""
-        set_room(self.root, self._s.drafts)
-
-    def context(self, op: Op, node: TreeNode) -> tuple[int, ...]:
+    def context(self, op: Op, node: BranchNode) -> tuple[int, ...]:
         """Siblings of an improvement, earlier drafts of a draft."""
-        return () if op is Op.DEBUG else self.children(node)
+        return () if op is Op.DEBUG else super().context(op, node)
+
+    def _free(self) -> list[BranchNode]:
+        """The drafts in whose branch no worker is."""
+        return [draft for draft in self.root.children if not draft.locked]

@@ -1,7 +1,7 @@
-"""What both tree searches share: the tree, UCT, descent, back-up and visits in flight.
+"""What the tree searches share: a tree, UCT, and the bookkeeping of what can still be selected.
 
-No operation looks at the whole tree. Selection and back-up walk one path, which is kept short: a node at which there is
-nothing left to choose is bypassed.
+No operation looks at the whole tree. Selection and back-up walk one path, which `bypass` keeps short where that changes
+no decision.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self, TypeVar
 
 from mlesearch.types import Direction
 
@@ -27,41 +28,53 @@ class TreeNode:
         score: its validation score; None when it has none.
         debug_depth: how many debugs in a row led here without success.
         visits: values backed up through it.
-        mean: of those values.
-        virtual: proposals in flight below it, and those due at once.
-        bypassed: visits among these that only ancestors counted, which it has taken the place of.
-        order: its own id, or that of the oldest ancestor which it has taken the place of: what ties go by.
         room: children that may still be asked of it; a node with room can be selected.
         live: children whose subtree can be selected.
     """
 
     id: int
-    parent: TreeNode | None
+    parent: Self | None
     valid: bool
     score: float | None = None
     debug_depth: int = 0
     visits: int = 0
-    mean: float = 0.0
-    virtual: int = 0
     room: int = 0
-    bypassed: int = 0
-    order: int = field(init=False)
-    live: list[TreeNode] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.order = self.id
+    live: list[Self] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
         """Whether a node of its subtree, itself included, can be selected."""
         return self.room > 0 or bool(self.live)
 
-    def path(self) -> Iterator[TreeNode]:
+    def path(self) -> Iterator[Self]:
         """This node, its parent, and so on up to the root."""
-        node: TreeNode | None = self
+        node: Self | None = self
         while node is not None:
             yield node
             node = node.parent
+
+
+N = TypeVar("N", bound=TreeNode)
+
+
+@dataclass(slots=True, eq=False)
+class ScoredNode(TreeNode):
+    """A node whose value is the mean of scores, and which several workers may visit at once.
+
+    Attributes:
+        mean: of the values backed up through it.
+        virtual: proposals in flight below it, and those due at once.
+        bypassed: visits among its own that only ancestors counted, which it has taken the place of.
+        order: its own id, or that of the oldest ancestor which it has taken the place of: what ties go by.
+    """
+
+    mean: float = 0.0
+    virtual: int = 0
+    bypassed: int = 0
+    order: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.order = self.id
 
 
 class MinMax:
@@ -98,7 +111,7 @@ def uct(q: float, c: float, parent_visits: int, visits: int) -> float:
     return q + c * math.sqrt(math.log(parent_visits) / visits)
 
 
-def set_room(node: TreeNode, room: int) -> None:
+def set_room(node: N, room: int) -> None:
     """Set how many children may still be asked of a node.
 
     Ancestors are told only as far as it changes whether their subtree can be selected.
@@ -115,7 +128,7 @@ def set_room(node: TreeNode, room: int) -> None:
         child, parent, was_open = parent, parent.parent, parent_was_open
 
 
-def bypass(node: TreeNode, child: TreeNode) -> None:
+def bypass(node: ScoredNode, child: ScoredNode) -> None:
     """Let a child take the place of its parent below the grandparent, so that paths stay short in a deep tree.
 
     The node has no room, no other child of it can be selected, and nothing is in flight beside the child: whatever
@@ -130,17 +143,17 @@ def bypass(node: TreeNode, child: TreeNode) -> None:
         above.live[above.live.index(node)] = child
 
 
-def add_virtual(node: TreeNode, change: int) -> None:
+def add_virtual(node: ScoredNode, change: int) -> None:
     """Add visits in flight (or take them away) from a node up to the root."""
-    above: TreeNode | None = node
+    above: ScoredNode | None = node
     while above is not None:
         above.virtual += change
         above = above.parent
 
 
-def back_up(node: TreeNode, value: float) -> None:
+def back_up(node: ScoredNode, value: float) -> None:
     """Count one visit with its value for every node from here to the root."""
-    above: TreeNode | None = node
+    above: ScoredNode | None = node
     while above is not None:
         above.visits += 1
         if above.visits == 1:
