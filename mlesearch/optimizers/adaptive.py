@@ -58,9 +58,7 @@ class Adaptive:
         self._met = False
         self._first = 0.0  # score of the first kept program, once there is one
         self._kept: deque[tuple[float, int]] = deque(maxlen=settings.branches)  # of the first phase, the best last
-        self._curve: deque[float] = deque(
-            maxlen=settings.window + 1
-        )  # the kept score after each step, once there is one
+        self._curve: deque[float] = deque(maxlen=settings.window + 1)  # the kept score after each step that has one
         self._log = self._new_log()
 
     def ask(self, used: float) -> Proposal | None:

@@ -63,8 +63,8 @@ STRATEGIES = Registry(
     group="mlesearch.optimizers",
     builtin={
         "random": "mlesearch.optimizers.random:make",
-        "greedy": "mlesearch.optimizers.greedy:make",
         "hillclimb": "mlesearch.optimizers.hillclimb:make",
+        "greedy": "mlesearch.optimizers.greedy:make",
         "adaptive": "mlesearch.optimizers.adaptive:make",
         "mcts": "mlesearch.optimizers.mcts:make",
         "evo": "mlesearch.optimizers.evo:make",

@@ -139,9 +139,9 @@ def test_an_empty_folder_and_a_home_are_refused(tmp_path):
 
 
 def test_prompts_name_it_only_where_there_is_one():
-    plain = resources_text(Resources(60.0, 1 << 30, 1), 10)
+    plain = resources_text(Resources(60.0, 1 << 30, 1), 10, 60.0, "")
     assert "weights" not in plain
-    named = resources_text(Resources(60.0, 1 << 30, 1, weights="a.bin (3 MiB)"), 10)
+    named = resources_text(Resources(60.0, 1 << 30, 1, weights="a.bin (3 MiB)"), 10, 60.0, "")
     assert "a.bin (3 MiB)" in named
     assert [line for line in named.splitlines() if "weights" not in line] == plain.splitlines()
 

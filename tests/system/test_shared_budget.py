@@ -23,7 +23,7 @@ WORDS = [*RUN, "strategy.review=false", PRICED, "model.sampling.max_tokens=500",
 def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: Path) -> None:
     with OpenAIStub(PROGRAM) as stub:  # 120 tokens a call: $0.00012
         where = f"model.params.api_base={stub.base_url}"
-        limit_usd = 0.0102  # the worst case of one call, with a prompt of some 9,000 bytes, and little more
+        limit_usd = 0.0107  # the worst case of one call, with a prompt of some 10,000 bytes, and little more
         stopped = cli(tmp_path, *WORDS, where, f"budget.study_usd={limit_usd}")
         assert stopped.returncode == 1, stopped.stderr
         first = [line for line in stopped.stderr.splitlines() if line.startswith(("stopped: ", "missing: "))]
