@@ -51,7 +51,7 @@ class Random:
         self._asked += 1
         drafts_only = self._p_draft == 1.0
         if not self._nodes or (drafts_only and not self._context_sample):
-            return Proposal(id, Op.DRAFT, context=() if self._context_sample else None)
+            return Proposal(id, Op.DRAFT, context=() if drafts_only or self._context_sample else None)
         draws = self._rng(id)
         if drafts_only or draws.random() < self._p_draft:
             return Proposal(id, Op.DRAFT, context=self._sample(draws) if self._context_sample else None)

@@ -8,13 +8,13 @@ import pytest
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import FAILURES, Scenario, simulate
 from mlesearch.types import ConfigError, Context, Direction, Op, Problem, Status
-from tests.optimizers.test_hillclimb import Drive
+from tests.support.climb_driver import ClimbDriver
 
 DRAFT, IMPROVE, DEBUG = Op.DRAFT, Op.IMPROVE, Op.DEBUG
 
 
 def make(steps=None, direction=Direction.MAXIMIZE, context=Context.SHARED, **params):
-    return Drive(factory("adaptive")(params, Problem(direction, steps, context), np.random.default_rng))
+    return ClimbDriver(factory("adaptive")(params, Problem(direction, steps, context), np.random.default_rng))
 
 
 def feed(d, scores, sign=1):

@@ -183,7 +183,7 @@ def test_random_frequencies_and_best_of_n():
     best_of = make({"p_draft": 1}, MAX, lambda id: pytest.fail("best of n draws nothing"))
     for _ in range(50):
         p = best_of.ask(0)
-        assert p.op is Op.DRAFT
+        assert (p.op, p.context) == (Op.DRAFT, ())  # independent: not even what the shared rule would show
         best_of.tell(told(p, 0.5))
 
 

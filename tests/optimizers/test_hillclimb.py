@@ -7,37 +7,18 @@ import pytest
 
 from mlesearch.optimizers.base import factory
 from mlesearch.testing.optimizer_contract import FAILURES, Ask, Scenario, simulate
-from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
+from mlesearch.types import ConfigError, Context, Direction, Op, Problem, Status
+from tests.support.climb_driver import ClimbDriver
 
 
 def make(direction=Direction.MAXIMIZE, steps=60, context=Context.SHARED, **params):
     return factory("hillclimb")(params, Problem(direction, steps, context), np.random.default_rng)
 
 
-class Drive:
-    """Asks and tells, every proposal kept by its id."""
-
-    def __init__(self, search):
-        self.search, self.asked = search, {}
-
-    def ask(self):
-        """Operator and base of the next proposal; None where there is none."""
-        p = self.search.ask(0)
-        if p is None:
-            return None
-        self.asked[p.id] = p
-        assert p.parents == (() if p.base is None else (p.base,))
-        return p.op, p.base
-
-    def tell(self, id, score=None, status=Status.ERROR):
-        status = status if score is None else Status.OK
-        assert not self.search.tell(Outcome(id, self.asked[id].op, status, score))
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("steps", [60, None])
 def test_a_worked_sequence(sign, steps):
-    d = Drive(make(Direction.MAXIMIZE if sign == 1 else Direction.MINIMIZE, steps, max_debug=2))
+    d = ClimbDriver(make(Direction.MAXIMIZE if sign == 1 else Direction.MINIMIZE, steps, max_debug=2))
     story = [
         ((Op.DRAFT, None), 0.5),
         ((Op.IMPROVE, 0), 0.4),  # worse: discarded
@@ -63,7 +44,7 @@ def test_a_worked_sequence(sign, steps):
 
 
 def test_a_draft_is_debugged_and_then_drafted_anew():
-    d = Drive(make(max_debug=1))
+    d = ClimbDriver(make(max_debug=1))
     for id, expected in enumerate([(Op.DRAFT, None), (Op.DEBUG, 0), (Op.DRAFT, None), (Op.DEBUG, 2)]):
         assert d.ask() == expected
         if id < 3:
@@ -74,7 +55,7 @@ def test_a_draft_is_debugged_and_then_drafted_anew():
 
 @pytest.mark.parametrize("status", [s for s in FAILURES if s is not Status.REPLY_UNUSABLE])
 def test_all_buggy(status):
-    d = Drive(make())
+    d = ClimbDriver(make())
     for id in range(40):
         assert d.ask() == ((Op.DRAFT, None) if id % 4 == 0 else (Op.DEBUG, id - 1))
         d.tell(id, status=status)
@@ -82,7 +63,7 @@ def test_all_buggy(status):
 
 def test_unusable_replies_leave_nothing_and_spend_a_debug():
     unusable = Status.REPLY_UNUSABLE
-    d = Drive(make(max_debug=2))
+    d = ClimbDriver(make(max_debug=2))
     for id in range(3):
         assert d.ask() == (Op.DRAFT, None)
         d.tell(id, status=unusable)
@@ -99,7 +80,7 @@ def test_unusable_replies_leave_nothing_and_spend_a_debug():
 
 
 def test_no_debug_at_all():
-    d = Drive(make(max_debug=0))
+    d = ClimbDriver(make(max_debug=0))
     for id in range(3):
         assert d.ask() == (Op.DRAFT, None)
         d.tell(id)
@@ -111,7 +92,7 @@ def test_no_debug_at_all():
 
 
 def test_workers_wait_for_the_first_program_only():
-    d = Drive(make(max_debug=1))
+    d = ClimbDriver(make(max_debug=1))
     assert d.ask() == (Op.DRAFT, None)
     assert d.ask() is None  # one draft
     d.tell(0)
@@ -147,14 +128,14 @@ def test_what_is_changed_is_always_the_first_told_of_the_best(direction, scores)
 
 
 def test_native_context_is_the_log_of_experiments_and_none_for_a_debug():
-    d = Drive(make(context=Context.NATIVE))
+    d = ClimbDriver(make(context=Context.NATIVE))
     for id, score in enumerate([None, 0.5, None, None, 0.4]):
         d.ask()
         d.tell(id, score, Status.REPLY_UNUSABLE if id == 2 else Status.ERROR)
     d.ask()
     assert [d.asked[i].op for i in range(6)] == [Op.DRAFT, Op.DEBUG, *[Op.IMPROVE] * 2, Op.DEBUG, Op.IMPROVE]
     assert [d.asked[i].context for i in range(6)] == [(), (), (0, 1), (0, 1), (), (0, 1, 3, 4)]
-    shared = Drive(make())
+    shared = ClimbDriver(make())
     shared.ask()
     assert shared.asked[0].context is None
 
