@@ -78,7 +78,8 @@ def test_a_prompt_is_what_operator_program_and_history_say(tmp_path, preset, ope
             shown = [b for b in blocks(prompts[p.id][1].content) if b.tag == "attempt"]
             assert {int(b.attrs["node"]) for b in shown} <= {*p.context, p.subject}
     assert shared + explicit == len(prompts) >= STEPS
-    assert explicit == 0 or kind in ("gome", "evo", "mcgs") or "context_sample" in params
+    own = kind in ("gome", "evo", "mcgs") or "context_sample" in params or preset == "best_of_n"
+    assert explicit == 0 or own
     assert shared == 0 or kind != "gome" or preset in ("gome_bare", "gome_no_diagnosis"), (shared, explicit)
 
 
