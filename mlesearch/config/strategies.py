@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from mlesearch.config.groups import describe, names, text_of
+from mlesearch.config.groups import contents, describe, names
 from mlesearch.optimizers.base import STRATEGIES
 from mlesearch.optimizers.describe import Description, Parameter, described, parameters, written
 from mlesearch.types import ConfigError, did_you_mean
@@ -66,9 +66,10 @@ def presets() -> list[Preset]:
     """The shipped files, in the order of their names."""
     found = []
     for name in names("strategy"):
-        if name in STRATEGIES.plugins():
+        text = contents("strategy", name)
+        if not isinstance(text, str):  # a plug-in that has no file
             continue
-        content: dict[str, Any] = yaml.safe_load(text_of("strategy", name))
+        content: dict[str, Any] = yaml.safe_load(text)
         params = {key: written(value) for key, value in (content.get("params") or {}).items()}
         found.append(Preset(name, content["kind"], describe("strategy", name), params))
     return found

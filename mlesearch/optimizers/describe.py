@@ -10,7 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from mlesearch.optimizers.base import allowed_text
@@ -62,17 +62,29 @@ def parameters(settings: type) -> list[Parameter]:
     """The parameters of a strategy, in the order in which its settings declare them.
 
     Args:
-        settings: a dataclass whose fields are made by `param`.
+        settings: a dataclass whose fields are made by `param`. Of a field that is not, the range stays empty, and so
+            does the default where it has none. Of anything else nothing is known.
     """
-    meanings = _attributes(inspect.getdoc(settings) or "")
-    return [Parameter(f.name, written(f.default), allowed_text(f), meanings.get(f.name, "")) for f in fields(settings)]
+    if not is_dataclass(settings):
+        return []
+    meanings = _attributes(inspect.getdoc(settings) or "")  # without docstrings (python -OO) there are none
+    return [
+        Parameter(
+            f.name,
+            "" if f.default is MISSING else written(f.default),
+            allowed_text(f) if "choices" in f.metadata else "",
+            meanings.get(f.name, ""),
+        )
+        for f in fields(settings)
+    ]
 
 
 def written(value: Any) -> str:
     """A parameter's value as a user would write it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    short = f"{value:g}" if isinstance(value, float) else ""
+    return short if short and float(short) == value else str(value)
 
 
 def _attributes(docstring: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from mlesearch.config.plan import plan
 from mlesearch.config.plugins import REGISTRIES
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
+from mlesearch.config.strategies import strategy
 from mlesearch.models.registry import make_model
 from mlesearch.optimizers.base import STRATEGIES, factory
 from mlesearch.tasks import folder, metrics
@@ -257,3 +258,13 @@ def test_a_strategy_of_a_package_is_listed_unloaded_and_told_in_full_as_far_as_i
     with pytest.raises(ConfigError) as e:
         list(catalogue.full_strategy_lines("wreck"))
     assert "can't be imported" in one_line(e)
+
+
+def test_a_strategy_of_a_package_hides_no_file_of_its_name(install):
+    """As in a launch, where `strategy=best_of_n` is the file."""
+    install("taken", {"best_of_n": "mlesearch.optimizers"})
+    assert settings("strategy=best_of_n").strategy.kind == "random"
+    found, preset = strategy("best_of_n")
+    assert found.kind == "random"
+    assert preset is not None
+    assert preset in found.presets

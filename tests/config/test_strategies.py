@@ -134,6 +134,28 @@ def test_an_unknown_name_is_one_line():
     assert "\n" not in str(e.value)
 
 
+@dataclass
+class Own:
+    """Parameters.
+
+    Attributes:
+        needed: what it must be told.
+    """
+
+    needed: int
+    plain: float = 1234567.0
+    names: list[str] = dataclasses.field(default_factory=list)
+
+
+def test_settings_that_are_not_made_by_param_are_listed_as_far_as_they_say():
+    assert parameters(Own) == [
+        Parameter("needed", "", "", "what it must be told."),
+        Parameter("plain", "1234567.0", "", ""),
+        Parameter("names", "", "", ""),
+    ]
+    assert parameters(int) == []
+
+
 def test_the_list_loads_no_heavy_package():
     code = (
         "import sys\nfrom mlesearch.cli.main import main\nmain(['strategies'])\nmain(['strategies', 'gome'])\n"
