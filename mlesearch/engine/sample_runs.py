@@ -86,10 +86,15 @@ class SampleRuns:
         """The time limit of the sample run of a program whose full run has so many seconds."""
         return min(self.time_s, full_s)
 
-    def failed(self, problem: str) -> str:
-        """What a program's output opens with where its sample run did not pass: nothing of it was run in full."""
+    def failed(self, problem: str, limit_s: float) -> str:
+        """What a program's output opens with where its sample run did not pass: nothing of it was run in full.
+
+        Args:
+            problem: why it did not pass.
+            limit_s: the time limit that it ran under.
+        """
         rule = self.rule
         return (
             f"Trial run on a sample of the labelled rows (share {rule.share:g}, at least {rule.rows} rows; time limit "
-            f"{self.time_s:g} s), not passed, so there was no full run: {problem}"
+            f"{limit_s:g} s), not passed, so there was no full run: {problem}"
         )

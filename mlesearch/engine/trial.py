@@ -274,7 +274,7 @@ class Trial:
             limit_s = c.sample_runs.limit_s(self.limit_s)
             sample = expect(SampleResult, (yield SampleRun(id, parsed.code, limit_s)))
             if sample.status is not Status.OK:
-                failed = Judged(sample.status, None, c.sample_runs.failed(sample.problem))
+                failed = Judged(sample.status, None, c.sample_runs.failed(sample.problem, limit_s))
                 return (yield from self._executed(parsed, sample.result, failed, limit_s))
         result = expect(ExecResult, (yield Execute(id, parsed.code)))
         return (yield from self._executed(parsed, result, judge(result, c.scorer), self.limit_s))

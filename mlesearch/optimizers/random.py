@@ -23,8 +23,8 @@ class RandomSettings:
 
     Attributes:
         p_draft: probability of a draft.
-        context_sample: valid programs that a draft is shown, drawn uniformly from all earlier ones; 0: the draft's
-            context is filled by the shared rule.
+        context_sample: valid programs that a draft is shown, drawn uniformly from all earlier ones; 0: none where
+            `p_draft` is 1, else what the shared rule shows.
     """
 
     p_draft: float = param(0.2, low=0.0, high=1.0)

@@ -117,7 +117,10 @@ def test_a_failure_costs_at_most_the_short_limit(tmp_path):
     assert [j.deadline_s for j in sandbox.jobs[:2]] == [LIMIT_S, LIMIT_S]
     assert sandbox.jobs[2].deadline_s == 1.9  # what is left of the run, as the prompt names it
     assert end.charged_us <= 12_000_000 + 1000  # a call that was under way is let finish
-    assert {e["outcome"]["status"] for e in events(tmp_path, "told")} == {"timeout"}
+    told = list(events(tmp_path, "told"))
+    assert {e["outcome"]["status"] for e in told} == {"timeout"}
+    assert ["time limit 5 s" in e["problem"] for e in told[:3]] == [True, True, False]
+    assert "time limit 1.9 s" in told[2]["problem"]  # the one that was enforced
 
 
 def test_a_program_that_passed_as_the_time_ran_out_is_never_told(tmp_path):

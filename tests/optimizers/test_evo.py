@@ -13,6 +13,7 @@ from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.evo.islands import Islands
 from mlesearch.testing.optimizer_contract import Ask, Scenario, simulate
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, Status
+from tests.support.fixed_draws import FixedDraws
 
 MAX = Problem(Direction.MAXIMIZE, 100)
 DEFAULTS = {
@@ -181,23 +182,6 @@ def test_every_decision_is_that_of_the_published_rules(params):
     assert seen[Op.DEBUG] > 50 or params.get("max_debug_depth") == 0, seen
 
 
-class Fixed:
-    """Draws that are written down, the same for every proposal."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-
-    def __call__(self, id):
-        return self
-
-    def random(self):
-        return self.values.pop(0)
-
-    def integers(self, count):
-        assert count == 1
-        return 0
-
-
 def told(p, score=None, status=Status.ERROR):
     return Outcome(p.id, p.op, status if score is None else Status.OK, score)
 
@@ -206,7 +190,7 @@ def told(p, score=None, status=Status.ERROR):
 # 3.718 in all, so the first program is drawn below 1 / 3.718 = 0.2690.
 @pytest.mark.parametrize("direction", list(Direction))
 def test_by_hand(direction):
-    draws, sign = Fixed(), direction.sign
+    draws, sign = FixedDraws(), direction.sign
     params = {"individuals_per_generation": 2, "num_generations_till_crossover": 1, "max_debug_depth": 2}
     evo = factory("evo")(params, Problem(direction), draws)
     zero, one = evo.ask(0), evo.ask(0)
@@ -250,7 +234,7 @@ def test_a_child_below_the_mean_does_not_join_and_the_worst_leaves_a_full_island
 
 
 def test_steady_state_never_waits_and_a_child_joins_at_once():
-    draws = Fixed()
+    draws = FixedDraws()
     params = {"replacement": "steady_state", "individuals_per_generation": 2, "crossover_prob": 0.0}
     evo = factory("evo")(params, MAX, draws)
     zero, one, two = (evo.ask(0) for _ in range(3))
@@ -273,9 +257,9 @@ def test_weaker_islands_keep_their_best_and_get_another():
         islands.admit(place, node, score, tested=False)
     # of island 1, without its best: 0.5 -> (0.5 - 0.1) / 0.8 = 0.5, 0.2 -> 0.125; weights 1.6487, 1.1331 of 2.7819,
     # so the first is drawn below 0.5927
-    islands.reset(Fixed(0.592))
+    islands.reset(FixedDraws(0.592))
     assert [island.nodes for island in islands.all] == [[1, 2], [3, 4]]
-    islands.reset(Fixed(0.0))
+    islands.reset(FixedDraws(0.0))
     assert [island.nodes for island in islands.all] == [[2, 4], [3]]
 
 

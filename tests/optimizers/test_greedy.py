@@ -11,6 +11,7 @@ from mlesearch.optimizers.base import factory
 from mlesearch.optimizers.greedy import Greedy, GreedySettings, NumpyDraws
 from mlesearch.testing.optimizer_contract import FAILURES, Ask, Scenario, simulate
 from mlesearch.types import ConfigError, Context, Direction, Op, Outcome, Problem, Status
+from tests.support.fixed_draws import FixedDraws
 
 MAX = Problem(Direction.MAXIMIZE, 60)
 
@@ -19,24 +20,8 @@ def told(p, score=None):
     return Outcome(p.id, p.op, Status.OK if score is not None else Status.ERROR, score)
 
 
-class Fixed:
-    """Draws that are written down."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-
-    def __call__(self, id):
-        return self
-
-    def random(self):
-        return self.values.pop(0)
-
-    def choice(self, seq):
-        return seq[self.values.pop(0)]
-
-
 def test_rules_by_hand():
-    draws = Fixed()
+    draws = FixedDraws()
     g = Greedy(GreedySettings(num_drafts=2, max_debug_depth=1), MAX, draws)
     p0, p1 = g.ask(0), g.ask(0)  # 1: two roots, the first in flight counts
     assert [(p.op, p.base) for p in (p0, p1)] == [(Op.DRAFT, None)] * 2
@@ -68,7 +53,7 @@ def test_rules_by_hand():
 
 @pytest.mark.parametrize(("direction", "expected"), [(Direction.MAXIMIZE, 1), (Direction.MINIMIZE, 0)])
 def test_best_in_the_direction_and_the_earlier_on_ties(direction, expected):
-    g = Greedy(GreedySettings(num_drafts=3, debug_prob=0), Problem(direction), Fixed(0.9))
+    g = Greedy(GreedySettings(num_drafts=3, debug_prob=0), Problem(direction), FixedDraws(0.9))
     first = [g.ask(0) for _ in range(3)]
     for p, score in reversed(list(zip(first, (1, 2, {0: 1, 1: 2}[expected]), strict=True))):
         g.tell(told(p, score))

@@ -13,6 +13,7 @@ from mlesearch.optimizers.mcgs.graph import Elite, GraphBranch, GraphNode
 from mlesearch.optimizers.mcgs.settings import MCGSSettings
 from mlesearch.testing.optimizer_contract import Ask, Scenario, simulate
 from mlesearch.types import Context, Direction, Op, Outcome, Problem, Proposal, Status
+from tests.support.fixed_draws import FixedDraws
 
 MAX = Problem(Direction.MAXIMIZE, 100)
 
@@ -368,19 +369,6 @@ def test_every_decision_is_that_of_the_published_rules(params):
         assert (seen["evolution"] > 20) is s.evolution
 
 
-class Fixed:
-    """Draws that are written down, the same for every proposal."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-
-    def __call__(self, id):
-        return self
-
-    def random(self):
-        return self.values.pop(0)
-
-
 def step(search, score=None, used=0.0, status=Status.ERROR):
     p = search.ask(used)
     search.tell(Outcome(p.id, p.op, Status.OK if score is not None else status, score))
@@ -391,7 +379,7 @@ def step(search, score=None, used=0.0, status=Status.ERROR):
 # that 3 is improved with its path in view. 4 gains nothing either: terminal, +1 for it and all above.
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_branch_by_hand(direction):
-    draws, sign = Fixed(), direction.sign
+    draws, sign = FixedDraws(), direction.sign
     search = factory("mcgs")({"initial_drafts": 1, "num_drafts": 1}, Problem(direction, 100), draws)
     assert step(search, 0.5 * sign) == (Op.DRAFT, None, (), None)
     assert [step(search, x * sign) for x in (0.4, 0.3, 0.2)] == [(Op.IMPROVE, i, (), None) for i in range(3)]
@@ -411,7 +399,7 @@ def test_a_branch_by_hand(direction):
 
 
 def test_fusion_and_the_best_programs_by_hand():
-    draws = Fixed()
+    draws = FixedDraws()
     search = factory("mcgs")({"initial_drafts": 2, "num_drafts": 2, "aggregation": "off"}, MAX, draws)
     for score in (0.5, 0.8, 0.4, 0.9, 0.3, 0.85, 0.2):  # 0, 2, 4, 6 and 1, 3, 5 in turn
         step(search, score)
@@ -429,7 +417,7 @@ def test_fusion_and_the_best_programs_by_hand():
 
 
 def test_drafts_from_the_best_of_all_branches():
-    draws = Fixed()
+    draws = FixedDraws()
     params = {"initial_drafts": 2, "num_drafts": 2, "max_improve_failure": 0, "fusion_start": 1.0}
     search = factory("mcgs")(params, MAX, draws)
     for score in (0.5, 0.8, 0.5, 0.8):  # both branches end at once, with two valid programs each
@@ -448,7 +436,7 @@ def test_drafts_from_the_best_of_all_branches():
 
 
 def test_one_worker_a_branch():
-    search = factory("mcgs")({"initial_drafts": 1, "num_drafts": 2}, MAX, Fixed(*[0.0] * 9))
+    search = factory("mcgs")({"initial_drafts": 1, "num_drafts": 2}, MAX, FixedDraws(*[0.0] * 9))
     first, second = search.ask(0), search.ask(0)
     assert search.ask(0) is None
     search.tell(Outcome(second.id, second.op, Status.OK, 0.5))
