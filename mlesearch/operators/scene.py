@@ -34,7 +34,12 @@ def brief(task: Task, preview: str) -> Brief:
 def contract(task: Task) -> str:
     """What a program must read, write and print, by the task's validation mode."""
     columns = ", ".join(f"`{c}`" for c in (task.id_column, *task.target_columns))
-    values = {"columns": columns, "metric": task.metric, "split": task.reported_split}
+    values = {
+        "columns": columns,
+        "metric": task.metric,
+        "split": task.reported_split,
+        "group": task.group_column,
+    }
     return library.render(f"contract_{task.validation.value}", values)
 
 

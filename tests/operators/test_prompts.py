@@ -351,6 +351,9 @@ def test_programs_that_report_their_score_are_given_one_split():
     own = conditions(replace(reported, reported_split="Group by mine."))["contract"]
     assert "Group by mine." in own
     assert "KFold" not in own
+    grouped = conditions(replace(reported, group_column="mine"))["contract"]
+    assert "`GroupKFold(n_splits=5)` by the column `mine`" in grouped
+    assert "StratifiedKFold" not in grouped
     assert "KFold" not in conditions(scenes.TASK)["contract"]
 
 
