@@ -50,9 +50,10 @@ class LiveCaller:
         self._client.place = place
 
     def check(self) -> None:
-        """See that there is a key.
+        """See that there is a key, and the value of every secret header.
 
         Raises:
-            ConfigError: no key; says which variable to export.
+            ConfigError: there is none; says which variable to export.
         """
         self.params.key.check(self._client.owner)
+        self.params.extras.check(self._client.owner)
