@@ -27,6 +27,7 @@ from mlesearch.models.protocol import (
     Request,
     RetriesExhausted,
     Sampling,
+    ToolCallReply,
 )
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
@@ -76,7 +77,7 @@ TABLE = [
     (Fault.CONTENT_FILTER_FINISH, ContentFilter, 1, False),
     (Fault.EMPTY_CHOICES, EmptyReply, 1, False),
     (Fault.EMPTY_TEXT, EmptyReply, 1, False),
-    (Fault.TOOL_CALLS, EmptyReply, 1, False),
+    (Fault.TOOL_CALLS, ToolCallReply, 1, False),
 ]
 ANSWERED = {
     Fault.UNSUPPORTED_TEMPERATURE,
@@ -123,7 +124,7 @@ def test_fault(
     out, err = capfd.readouterr()
     assert KEY not in shown + out + err
     assert out == ""
-    if error in (ContentFilter, EmptyReply) and fault is not Fault.CONTENT_FILTER:
+    if error in (ContentFilter, EmptyReply, ToolCallReply) and fault is not Fault.CONTENT_FILTER:
         assert caught.value.usage.cost_nusd == 4_920_000  # type: ignore[attr-defined]  # all of ours carry it
     assert caught.value.usage.lost_nusd == calls * lost_nusd  # type: ignore[attr-defined]
     stub.always = None

@@ -155,7 +155,7 @@ def joined(parts: Iterable[object], *, thinking: bool | None) -> str:
             text = joined(raw, thinking=None) if isinstance(raw, list) else raw if isinstance(raw, str) else ""
         else:
             continue
-        if thinking is None or (kind in ("thinking", "reasoning")) == thinking and (thinking or kind in _TEXT):
+        if thinking is None or ((kind in ("thinking", "reasoning")) == thinking and (thinking or kind in _TEXT)):
             texts.append(text)
     return "".join(texts)
 

@@ -30,7 +30,6 @@ from mlesearch.models.live.wire import Wire
 from mlesearch.models.price import WorstCase
 from mlesearch.models.protocol import AuthFailed, BeforeRetry
 
-
 MOST_CHANGES = 8
 """So often one attempt may be altered and sent again."""
 MOST_COUNTED = 2**40

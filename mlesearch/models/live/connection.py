@@ -20,11 +20,13 @@ class Fault:
     """What happened.
 
     Attributes:
-        text: in a few words, with what to do.
+        text: in a few words.
+        advice: what to do.
         lasting: whether trying again is no use: what is wrong is the address.
     """
 
     text: str
+    advice: str = ""
     lasting: bool = False
 
 
@@ -45,24 +47,23 @@ def connection_fault(error: BaseException) -> Fault | None:
     text = " ".join(str(cause) for cause in chain).lower()
     for cause in chain:
         if isinstance(cause, socket.gaierror):
-            return Fault(
-                "unknown host: its name has no address; correct the URL, or see whether this machine is online"
-            )
+            return Fault("unknown host", "correct the name in the URL, or see whether this machine is online")
         if isinstance(cause, ConnectionRefusedError):
-            return Fault("connection refused: nothing listens there; start the server, or correct host and port")
+            return Fault("connection refused", "start the server, or correct host and port")
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = cause.verify_message or "it can't be verified"
-            return Fault(f"the certificate of the server is not trusted ({reason}); see SSL_CERT_FILE", lasting=True)
+            advice = "correct the host's name, or name its authority's file in SSL_CERT_FILE"
+            return Fault(f"the server's certificate is not trusted ({reason})", advice, lasting=True)
     if "wrong_version_number" in text or "wrong version number" in text or "record layer failure" in text:
-        return Fault("https was spoken to a server that speaks plain http; write http:// in the URL", lasting=True)
+        return Fault("https was spoken to a server that speaks plain http", "write http:// in the URL", lasting=True)
     if any(isinstance(cause, ssl.SSLError) for cause in chain):
-        return Fault("the TLS handshake failed", lasting=True)
+        return Fault("the TLS handshake failed", "correct the port, or write http:// in the URL", lasting=True)
     if names & {"ConnectTimeout", "ConnectionTimeoutError"}:
-        return Fault("no connection within the time limit: the host does not answer")
+        return Fault("no connection within the time limit", "see host, port, VPN and firewall")
     if names & {"ConnectError", "ClientConnectorError"}:
-        return Fault("no connection: the host does not answer; see host, port, VPN and firewall")
+        return Fault("no connection", "see host, port, VPN and firewall")
     if names & _CUT or any(isinstance(cause, ConnectionError) for cause in chain):
-        return Fault("the server closed the connection in the middle of an answer")
+        return Fault("the server closed the connection before its answer was complete")
     return None
 
 
@@ -72,15 +73,15 @@ def answer_fault(answer: Answer) -> Fault | None:
         return None
     body = answer.body.lstrip()
     said = f"HTTP {answer.status}"
+    url = "correct the URL (it ends with /v1 for most servers)"
     if not body:
         return Fault(f"{said} with an empty body")
     if body[:1] == b"<" or "html" in answer.content_type:
-        return Fault(
-            f"{said} with a web page (HTML) in place of an answer; correct the URL (it ends with /v1 for most servers)",
-            lasting=True,
-        )
+        return Fault(f"{said} with a web page (HTML) in place of an answer", url, lasting=True)
     if body[:5] == b"data:" or "event-stream" in answer.content_type:
-        return Fault(f"{said} with a stream of events that holds no text")
+        return Fault(f"{said} with a stream of events that holds no whole answer")
+    if answer.mended is not None:
+        return Fault(f"{said} with JSON that holds no answer", url)
     if body[:1] in b"{[":
-        return Fault(f"{said} with JSON that is cut off, or none")
-    return Fault(f"{said} with something that is no JSON", lasting="json" not in answer.content_type)
+        return Fault(f"{said} with JSON that is cut off")
+    return Fault(f"{said} with something that is no JSON", url, lasting="json" not in answer.content_type)

@@ -135,7 +135,11 @@ def _failure(
         return _of_fault(fault, asked)
     codes, name = _codes(error, body), type(error).__name__
     text = f"{full} {clean(json.dumps(body, ensure_ascii=False), asked.secrets, asked.urls)}"[:READ_CHARACTERS]
-    said = f"{_label(status, name)}: {shortened(full)}"
+    if answer is not None and answer.status < 300:  # an error, sent with a status of success
+        full = clean(f"HTTP {answer.status}: {_said(body)}", asked.secrets, asked.urls)
+        said = shortened(full)
+    else:
+        said = f"{_label(status, name)}: {shortened(full)}"
     lasting = _lasting(text, status, codes, name, said, asked, body)
     if lasting is not None:
         return lasting
@@ -147,9 +151,8 @@ def _failure(
 
 
 def _of_fault(fault: Fault, asked: Asked) -> Failure:
-    if fault.lasting:
-        return Failure(FatalModelError, False, f"{fault.text}{asked.at}")
-    return Failure(RetriesExhausted, True, f"{fault.text}{asked.at}")
+    text = f"{fault.text}{asked.at}{f': {fault.advice}' if fault.advice else ''}"
+    return Failure(FatalModelError, False, text) if fault.lasting else Failure(RetriesExhausted, True, text)
 
 
 def _lasting(
@@ -314,6 +317,13 @@ def _fields(answer: Answer) -> Mapping[str, object]:
 def _inner(body: Mapping[str, object]) -> Mapping[str, object]:
     inner = body.get("error", body)
     return inner if isinstance(inner, Mapping) else {}
+
+
+def _said(body: Mapping[str, object]) -> str:
+    """The message of a body, else all of it."""
+    inner = body.get("error", body)
+    message = inner.get("message") if isinstance(inner, Mapping) else inner
+    return message if isinstance(message, str) else json.dumps(body, ensure_ascii=False)
 
 
 def _codes(error: BaseException, seen: Mapping[str, object]) -> frozenset[str]:

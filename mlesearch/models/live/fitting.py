@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mlesearch.models.live.refusals import LEAST_ANSWER_TOKENS
 from mlesearch.models.token_count import careful_count, typical_count
 
-
 WINDOW = "context_window"
 
 

@@ -98,7 +98,7 @@ def warm_up(litellm: Any, model: str, function: str) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
         if function == "acompletion":
-            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+            asked: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
         else:
             asked = {"input": ["hello"]}
 

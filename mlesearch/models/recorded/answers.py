@@ -30,19 +30,27 @@ def failure_to_json(error: PromptFailure) -> Json:
     return {"failure": name, "text": str(error), "usage": usage_to_json(error.usage)}
 
 
+def _refuse(value: Json) -> None:
+    """Raise a stored failure.
+
+    Raises:
+        PromptFailure: there is one.
+    """
+    if "failure" in value:
+        raise _BY_NAME[value["failure"]](value["text"], usage_from_json(value.get("usage", {})))
+
+
 def reply_from_json(value: Json) -> Reply:
     """A stored reply.
 
     Raises:
         PromptFailure: a failure was stored.
     """
-    usage = usage_from_json(value.get("usage", {}))
-    if "failure" in value:
-        raise _BY_NAME[value["failure"]](value["text"], usage)
+    _refuse(value)
     return Reply(
         value["text"],
         value["finish"],
-        usage,
+        usage_from_json(value.get("usage", {})),
         value["model"],
         tuple(value["dropped"]),
         tuple(value.get("notes", ())),
@@ -56,5 +64,10 @@ def vectors_to_json(reply: EmbedReply) -> Json:
 
 
 def vectors_from_json(value: Json) -> EmbedReply:
-    """Inverse of `vectors_to_json`."""
+    """Inverse of `vectors_to_json`.
+
+    Raises:
+        PromptFailure: a failure was stored.
+    """
+    _refuse(value)
     return EmbedReply(tuple(map(tuple, value["vectors"])), usage_from_json(value["usage"]))

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class StubState:
         retry_after_s: float = 1.0,
         dimensions: int = 8,
         port: int = 0,
+        models: Sequence[str] | None = None,
     ) -> None:
         self.reply: ReplyFunction = (lambda _body: reply) if isinstance(reply, str) else reply
         self.model = model
@@ -45,6 +46,7 @@ class StubState:
         self.retry_after_s = retry_after_s
         self.dimensions = dimensions
         self.port = port
+        self.models = models
         self.faults: deque[Fault | Canned | None] = deque()
         self.always: Fault | Canned | None = None
         self.choose: Callable[[Mapping[str, Any]], Fault | Canned | None] = lambda _body: None
