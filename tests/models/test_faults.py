@@ -88,6 +88,7 @@ TABLE = {
     Fault.EMPTY_CHOICES: Expected(2, journal=("empty", "empty", "reply_unusable"), billed=2),
     Fault.EMPTY_TEXT: Expected(2, journal=("empty", "empty", "reply_unusable"), billed=2),
     Fault.TOOL_CALLS: Expected(2, journal=("tool_calls", "tool_calls", "reply_unusable"), billed=2),
+    Fault.REASONING_ONLY: Expected(2, journal=("reasoning_only", "reasoning_only", "reply_unusable"), billed=2),
     # a reply all the same
     Fault.LENGTH: Expected(1, journal=("length", "ok"), billed=1),
     Fault.LENGTH_EMPTY: Expected(3, journal=("length", "length", "length", "reply_unusable"), billed=3),

@@ -24,6 +24,7 @@ from mlesearch.models.protocol import (
     FatalModelError,
     Message,
     QuotaExhausted,
+    ReasoningReply,
     Request,
     RetriesExhausted,
     Sampling,
@@ -78,6 +79,7 @@ TABLE = [
     (Fault.EMPTY_CHOICES, EmptyReply, 1, False),
     (Fault.EMPTY_TEXT, EmptyReply, 1, False),
     (Fault.TOOL_CALLS, ToolCallReply, 1, False),
+    (Fault.REASONING_ONLY, ReasoningReply, 1, False),
 ]
 ANSWERED = {
     Fault.UNSUPPORTED_TEMPERATURE,
@@ -124,7 +126,7 @@ def test_fault(
     out, err = capfd.readouterr()
     assert KEY not in shown + out + err
     assert out == ""
-    if error in (ContentFilter, EmptyReply, ToolCallReply) and fault is not Fault.CONTENT_FILTER:
+    if error in (ContentFilter, EmptyReply, ToolCallReply, ReasoningReply) and fault is not Fault.CONTENT_FILTER:
         assert caught.value.usage.cost_nusd == 4_920_000  # type: ignore[attr-defined]  # all of ours carry it
     assert caught.value.usage.lost_nusd == calls * lost_nusd  # type: ignore[attr-defined]
     stub.always = None

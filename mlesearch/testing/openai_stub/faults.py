@@ -38,6 +38,7 @@ class Fault(enum.StrEnum):
     NO_USAGE = "200 without a usage block"
     LENGTH = "200 with finish reason length"
     LENGTH_EMPTY = "200 with finish reason length and no text: all went into reasoning"
+    REASONING_ONLY = "200 with reasoning and no text"
     REASONING = "200 with the reasoning beside the text, its tokens among those of the answer"
 
 
