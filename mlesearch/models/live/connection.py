@@ -62,6 +62,12 @@ def connection_fault(error: BaseException) -> Fault | None:
         return Fault("no connection within the time limit", "see host, port, VPN and firewall")
     if names & {"ConnectError", "ClientConnectorError"}:
         return Fault("no connection", "see host, port, VPN and firewall")
+    if names & {"BadStatusLine", "BadHttpMessage", "LocalProtocolError"}:
+        if "\\x15\\x03" in text or "\\x16\\x03" in text:
+            return Fault(
+                "plain http was spoken to a server that speaks https", "write https:// in the URL", lasting=True
+            )
+        return Fault("what answers there does not speak HTTP", "correct host and port", lasting=True)
     if names & _CUT or any(isinstance(cause, ConnectionError) for cause in chain):
         return Fault("the server closed the connection before its answer was complete")
     return None

@@ -74,6 +74,15 @@ def _leave_retries_to_us() -> None:
         kind.max_retries = property(read, write)
 
 
+def knows_provider(model: str) -> bool:
+    """Whether litellm can tell whose model an id is."""
+    try:
+        load_litellm().get_llm_provider(model=model)
+    except Exception:  # it raises a BadRequest of its own for an id that it doesn't know
+        return False
+    return True
+
+
 async def send(litellm: Any, function: str, seen: wire.Wire | None = None, **arguments: object) -> Any:
     """One attempt, which is one request; `seen` is told what came over the wire."""
     wire.current.set(wire.Wire() if seen is None else seen)  # for this task and what it starts

@@ -79,7 +79,13 @@ def read_api_base(reader: Reader) -> str | None:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise reader.fail("api_base", "a URL like http://localhost:8000/v1")
-    return url.rstrip("/")
+    found = url.rstrip("/")
+    for path in ("/chat/completions", "/completions", "/embeddings", "/models"):
+        if found.endswith(path):
+            raise ConfigError(
+                f"{reader.owner}: api_base must end before {path}, which is added: {found.removesuffix(path)}"
+            )
+    return found
 
 
 def read_backoff(reader: Reader) -> Backoff:

@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """What costs nothing: the list of models."""
         stub = self.server.stub
-        fault = stub.arrived(Seen(self.path, {}, self.headers.get("Authorization", ""), time.monotonic()))
+        fault = stub.arrived(self._seen({}))
         try:
             if isinstance(fault, Canned):
                 self._body(fault.status, fault.data, fault.headers, fault.kind)
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         stub = self.server.stub
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        fault = stub.arrived(Seen(self.path, body, self.headers.get("Authorization", ""), time.monotonic()))
+        fault = stub.arrived(self._seen(body))
         try:
             if stub.latency_s and stub.wait(stub.latency_s):
                 return
@@ -101,6 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._error(404, f"no such path: {self.path}", "invalid_request_error", None, None)
         finally:
             stub.left()
+
+    def _seen(self, body: Mapping[str, Any]) -> Seen:
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        return Seen(self.path, body, headers.get("authorization", ""), time.monotonic(), headers)
 
     def _complete(self, body: Mapping[str, Any], fault: Fault | None) -> None:
         stub = self.server.stub

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlesearch.testing.openai_stub.answers import ReplyFunction
@@ -16,12 +16,13 @@ from mlesearch.testing.openai_stub.faults import UNLESS_ABSENT, Canned, Fault
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock."""
+    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock, names of headers in lower case."""
 
     path: str
     body: Mapping[str, Any]
     authorization: str
     at_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class StubState:
