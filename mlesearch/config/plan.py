@@ -28,6 +28,7 @@ from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.sandboxes import sandbox_request
 from mlesearch.config.settings import Settings
+from mlesearch.config.windows import check_window
 from mlesearch.engine.randomness import proposal_rng
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
@@ -160,6 +161,7 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
         task = resources.task(name)
         check_task(s, task)
         limits = make_limits(s, task)
+        check_window(cell, task, limits)
         identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
         name_source(labels, name)
         for seed in s.seeds:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from mlesearch.storage.events import (
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, Journal
 from mlesearch.storage.nouns import OutputJson
+from mlesearch.storage.under_way import PieceOfWork, end_under_way, write_under_way
 from mlesearch.tasks.protocol import Grade
 from mlesearch.types import Embedding, ExecResult, Node, Outcome, Proposal, Verdict
 
@@ -82,13 +84,27 @@ class RunFolder:
         self._grades = _open_lines(folder / GRADES)
         self._durable = durable
         self._keep_prompts = keep_prompts
+        self._under_way: dict[int, PieceOfWork] = {}
 
     def close(self) -> None:
         """Give the journal's lock back."""
+        if self._durable:
+            end_under_way(self.folder)
         self.journal.close()
         if self._grades >= 0:
             os.close(self._grades)
             self._grades = -1
+
+    def begun(self, worker: int, proposal: int, kind: str, limit_s: float) -> None:
+        """A worker began a piece of work; said for whoever watches a live model's run, and of no other."""
+        if self._durable:
+            self._under_way[worker] = PieceOfWork(worker, proposal, kind, time.time(), limit_s)
+            write_under_way(self.folder, self._under_way.values())
+
+    def finished(self, worker: int) -> None:
+        """It ended."""
+        if self._under_way.pop(worker, None) is not None:
+            write_under_way(self.folder, self._under_way.values())
 
     # events, in the order of a proposal's life
 

@@ -51,8 +51,8 @@ class Engine:
         Raises:
             ReplayMismatch: the journal was written by another strategy or version.
             BadProposal: the strategy breaks the contract.
-            ModelUnavailable, SandboxUnavailable: not the program's fault; run again to go on. Among them `OnlyRefusals`:
-                the model has refused all that it was asked so far.
+            ModelUnavailable, SandboxUnavailable: not the program's fault; run again to go on. Among them is
+                `OnlyRefusals`: the model has refused all that it was asked so far.
         """
         try:
             end = Fold(self._search, self._revalidation).read() or self._go_on()
@@ -159,6 +159,15 @@ class Engine:
     def _submit(self, worker: int, begun: InFlight | None) -> None:
         """Hand a worker its next piece of work, if there is one."""
         if begun is not None:
+            work = begun.work
+            if isinstance(work, Call):
+                self._p.folder.begun(worker, work.request.address.proposal, "call", work.request.deadline_s)
+            elif isinstance(work, Embed):
+                deadline_s = self._p.context.embedder.deadline_s
+                self._p.folder.begun(worker, work.request.address.proposal, "embedding", deadline_s)
+            else:
+                proposal = work.node if isinstance(work, Rerun) else work.proposal
+                self._p.folder.begun(worker, proposal, "program", begun.deadline_s)
             self._workers.submit(worker, partial(self._do, begun), begun.order)
 
     def _do(self, begun: InFlight) -> Result:
@@ -197,6 +206,7 @@ class Engine:
         """A worker finished: charge, journal, go on. A failure stops the run once all others are done."""
         search, worker = self._search, done.worker
         ended = search.in_flight.pop(worker)
+        self._p.folder.finished(worker)
         if done.result is None:
             search.meter.release(ended.reservation)
             search.closing = RunStatus.INTERRUPTED

@@ -1,7 +1,7 @@
 """Our own count of tokens, by bytes alone: for what no provider has counted, or has counted wrongly.
 
-No tokenizer is asked: each model has its own. Three bounds are kept apart. Prompts of ours (prose, Python, tables) take a
-token for three to four bytes with current tokenizers, figures fewer bytes; an eighth is less than any of them needs.
+No tokenizer is asked: each model has its own. Three bounds are kept apart. Prompts of ours (prose, Python, tables) take
+a token for three to four bytes with current tokenizers, figures fewer bytes; an eighth is less than any of them needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The second try of a prompt that got no answer: the same prompt, and, where that helps, what kind of answer is meant."""
+"""The second try of a prompt that got no answer: the same, and what kind of answer is meant where that helps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NOTES = {
         "Your last answer was a call of a tool. There are no tools here: answer in text, in the form asked for above."
     ),
     ReasoningReply.finish: (
-        "Your last answer held reasoning alone, and no text after it. Keep the reasoning short, and answer in text, in the "
-        "form asked for above."
+        "Your last answer held reasoning alone, and no text after it. Keep the reasoning short, and answer in text, in "
+        "the form asked for above."
     ),
 }
-"""By the finish reason of the reply. It stands in code and not in a prompt file, whose digests are part of identities."""
+"""By the finish reason of the reply. In code, since the digests of prompt files are part of identities."""
 
 
 def in_text(messages: Sequence[Message], finish: str) -> tuple[Message, ...]:

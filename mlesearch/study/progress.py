@@ -14,6 +14,7 @@ from mlesearch.storage.documents import RESULT, read_result
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS
+from mlesearch.study.waiting import CallsUnderWay
 from mlesearch.types import ConfigError, Status
 
 POLL_S = 0.5
@@ -80,12 +81,14 @@ class Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *left)
         with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
             runs = bars.add_task("runs", total=total)
+            waiting = CallsUnderWay([w.run.folder for w in self._watched])
             programs = bars.add_task("programs", total=self._programs_planned())
             while True:
                 stopped = self._stop.wait(POLL_S)
                 for w in self._watched:
                     if w.poll():
                         console.print(self._line(w), highlight=False, markup=False, soft_wrap=True)
+                waiting.say(bars, runs, console)
                 bars.update(runs, completed=sum(w.finished for w in self._watched))
                 bars.update(programs, completed=sum(w.steps for w in self._watched))
                 if stopped:

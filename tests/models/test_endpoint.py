@@ -64,7 +64,7 @@ def test_the_key_goes_to_an_own_endpoint_only_where_it_is_named(monkeypatch: pyt
 @pytest.mark.parametrize("model", ["qwen3-coder", "Qwen/Qwen3-Coder", "my-finetune"])
 def test_an_id_without_a_provider_is_refused_and_the_prefix_named(model: str) -> None:
     tested = live.make("m", {"model": model, "api_base": "http://localhost:9/v1"})
-    with pytest.raises(ConfigError, match=f"write openai/{model} for an OpenAI-compatible endpoint") as caught:
+    with pytest.raises(ConfigError, match=rf"write openai/{model} for an OpenAI-compatible endpoint") as caught:
         tested.check()
     assert "\n" not in str(caught.value)
 
@@ -78,5 +78,5 @@ def test_an_id_with_one_is_taken(model: str) -> None:
 
 @pytest.mark.parametrize("path", ["/chat/completions", "/models", "/chat/completions/"])
 def test_an_api_base_that_goes_on_too_far_is_refused(path: str) -> None:
-    with pytest.raises(ConfigError, match="must end before .*: http://localhost:8000/v1"):
+    with pytest.raises(ConfigError, match=r"must end before .*: http://localhost:8000/v1"):
         live.make("m", {"model": "openai/x", "api_base": f"http://localhost:8000/v1{path}"})

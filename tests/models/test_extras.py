@@ -83,7 +83,7 @@ def test_a_secret_header_is_blotted_out_like_a_key() -> None:
 
 def test_a_secret_header_without_a_value_is_refused_before_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEAM_TOKEN")
-    with pytest.raises(ConfigError, match="headers_env: the environment variable TEAM_TOKEN .*export TEAM_TOKEN="):
+    with pytest.raises(ConfigError, match=r"headers_env: the environment variable TEAM_TOKEN .*export TEAM_TOKEN="):
         make(headers_env={"X-Auth": "TEAM_TOKEN"}).check()
 
 

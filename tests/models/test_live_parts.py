@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from mlesearch.models.attempt import Failure, LeaveOut, Success
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.live import loop as loop_module
-from mlesearch.models.live.errors import Asked, classify, clean, retry_after_s
+from mlesearch.models.live.errors import Attempted, classify, clean, retry_after_s
 from mlesearch.models.live.keys import Key, provider_of
 from mlesearch.models.live.loop import BackgroundLoop, background_loop
 from mlesearch.models.live.params import read_live
@@ -217,19 +217,21 @@ def test_own_endpoints_are_redacted_in_all_spellings() -> None:
         "[Errno 111] Connect call failed ('::1', 8000, 0, 0); http://GPU-box.internal:8000/v1/chat is not "
         "gpu-box.internal"
     )
-    failure = classify(Raised(message, status_code=500), Asked(own_endpoint=True, urls=(url,)))
+    failure = classify(Raised(message, status_code=500), Attempted(own_endpoint=True, urls=(url,)))
     assert failure.text == (
         "HTTP 500: Cannot connect to host [api_base] ssl:default [Connect call failed (an address)], [Errno 111] "
         "Connect call failed (an address); [api_base]/chat is not [api_base] at its api_base"
     )
-    kept = classify(Raised("the hosts of a host", status_code=500), Asked(own_endpoint=True, urls=("http://host/v1",)))
+    kept = classify(
+        Raised("the hosts of a host", status_code=500), Attempted(own_endpoint=True, urls=("http://host/v1",))
+    )
     assert kept.text.startswith("HTTP 500: the hosts of a [api_base]")
 
 
 def test_an_unsupported_parameter_is_named_only_if_it_can_be_dropped() -> None:
     error = Raised("'top_p' is not supported", status_code=400, code="unsupported_parameter", param="top_p")
-    assert classify(error, Asked(droppable={"top_p": 0.9, "temperature": 0.5})).change == LeaveOut("top_p")
-    assert classify(error, Asked(droppable={"temperature": 0.5})).change is None
+    assert classify(error, Attempted(droppable={"top_p": 0.9, "temperature": 0.5})).change == LeaveOut("top_p")
+    assert classify(error, Attempted(droppable={"temperature": 0.5})).change is None
     assert classify(error).error is BadRequest
 
 

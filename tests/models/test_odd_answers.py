@@ -181,7 +181,7 @@ def test_an_unknown_host_is_called_one() -> None:
 
 
 def test_https_to_a_server_that_speaks_http_is_called_that() -> None:
-    with OpenAIStub() as stub, pytest.raises(FatalModelError, match="https was spoken.*write http://"):
+    with OpenAIStub() as stub, pytest.raises(FatalModelError, match=r"https was spoken.*write http://"):
         make(stub.base_url.replace("http:", "https:")).complete(request())
 
 

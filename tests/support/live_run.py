@@ -42,6 +42,7 @@ def run(
     max_tokens: int = 500,
     sampling: Sampling | None = None,
     strategy: str = "greedy",
+    durable: bool = False,
     **params: object,
 ) -> RunEnd:
     """From wherever the run in the folder stands to its end."""
@@ -54,7 +55,9 @@ def run(
         "timeout_s": 10.0,
         **params,
     }
-    made = toy_run.parts(folder, strategy=strategy, budget=Budget(steps=steps), review=False, keep_prompts=True)
+    made = toy_run.parts(
+        folder, strategy=strategy, budget=Budget(steps=steps), review=False, keep_prompts=True, durable=durable
+    )
     role = Role(live.make("stubbed", settings), sampling or Sampling(temperature=0.5, max_tokens=max_tokens))
     context = replace(made.context, roles=dict.fromkeys(Op, role), call_timeout_s=20.0)
     try:

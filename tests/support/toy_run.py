@@ -194,6 +194,7 @@ def parts(
     sandbox: ToySandbox | None = None,
     selection: str = "best_validation",
     keep_prompts: bool = False,
+    durable: bool = False,
     entropy: int = 7,
 ) -> EngineParts:
     """All that an engine needs, in `folder`."""
@@ -216,7 +217,7 @@ def parts(
         review=review,
         call_timeout_s=60.0,
     )
-    record = RunFolder(folder, {"mlesearch": "test", "run": "toy/run"}, durable=False, keep_prompts=keep_prompts)
+    record = RunFolder(folder, {"mlesearch": "test", "run": "toy/run"}, durable=durable, keep_prompts=keep_prompts)
     return EngineParts(
         optimizer=optimizer,
         context=context,

@@ -19,7 +19,7 @@ from mlesearch.models.attempt import Change, Failure, LowerLimit, Success
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.limits.gate import Channel, gate
 from mlesearch.models.limits.place import THIS_PROCESS, CountersPlace
-from mlesearch.models.live.errors import Asked, classify
+from mlesearch.models.live.errors import Attempted, classify
 from mlesearch.models.live.keys import KEY_VARIABLES, KEYLESS, provider_of
 from mlesearch.models.live.library import NO_KEY, load_litellm, send, warm_up
 from mlesearch.models.live.loop import GRACE_S, background_loop
@@ -193,9 +193,9 @@ class LiteLLMClient:
             self._supported = frozenset(names or ())
         return self._supported
 
-    def _asked(self, droppable: Mapping[str, object], prompt_tokens: int, system: bool) -> Asked:
+    def _asked(self, droppable: Mapping[str, object], prompt_tokens: int, system: bool) -> Attempted:
         key = self.params.key
-        return Asked(
+        return Attempted(
             key_variable=key.found_in,
             own_endpoint=self.params.api_base is not None,
             droppable=dict(droppable),
@@ -209,7 +209,7 @@ class LiteLLMClient:
         self,
         litellm: Any,
         arguments: Mapping[str, object],
-        asked: Asked,
+        asked: Attempted,
         left_s: float,
         deadline: Deadline,
         tokens: int,
@@ -240,7 +240,7 @@ class LiteLLMClient:
         return Channel(bucket, f"{bucket} {self.params.model}", self.params.caps)
 
     def _send(
-        self, litellm: Any, arguments: Mapping[str, object], asked: Asked, left_s: float, deadline: Deadline
+        self, litellm: Any, arguments: Mapping[str, object], asked: Attempted, left_s: float, deadline: Deadline
     ) -> Success[Sent] | Failure:
         begun = threading.Event()
         wire = Wire()

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlesearch.models.live.bodies import mend
-from mlesearch.models.live.connection import Fault, answer_fault, connection_fault
+from mlesearch.models.live.connection import NoAnswer, answer_fault, connection_fault
 from mlesearch.models.live.errors import clean, shortened
 from mlesearch.models.live.keys import provider_of
 from mlesearch.models.live.params import LiveParams
-from mlesearch.models.live.wire import Answer
+from mlesearch.models.live.wire import HttpAnswer
 
 TIMEOUT_S = 10.0
 READ_BYTES = 4_000_000
@@ -64,7 +64,7 @@ def ask(params: LiveParams, timeout_s: float = TIMEOUT_S) -> Heard | None:
         return Heard(False, f"no answer within {timeout_s:g} s{at}")
     except OSError as error:
         reason = getattr(error, "reason", None)
-        fault = connection_fault(reason if isinstance(reason, BaseException) else error) or Fault("no connection")
+        fault = connection_fault(reason if isinstance(reason, BaseException) else error) or NoAnswer("no connection")
         advice = f": {fault.advice}" if fault.advice else ""
         return Heard(False, f"{fault.text}{at}{advice}")
     except ValueError as error:  # of the standard library: an answer that is no HTTP
@@ -96,17 +96,17 @@ def _headers(params: LiveParams) -> dict[str, str]:
     return {**headers, **extra} if isinstance(extra, dict) else headers
 
 
-def _get(url: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
+def _get(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpAnswer:
     request = urllib.request.Request(url, headers=dict(headers))
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             status, body, kind = response.status, response.read(READ_BYTES), response.headers.get("Content-Type", "")
     except urllib.error.HTTPError as error:
         status, body, kind = error.code, error.read(READ_BYTES), error.headers.get("Content-Type", "")
-    return Answer(status, str(kind).lower(), body, mend(body, ok=200 <= status < 300))
+    return HttpAnswer(status, str(kind).lower(), body, mend(body, ok=200 <= status < 300))
 
 
-def _read(answer: Answer, params: LiveParams, at: str) -> Heard:
+def _read(answer: HttpAnswer, params: LiveParams, at: str) -> Heard:
     said = clean(answer.body.decode(errors="replace"), params.secrets(), filter(None, [params.api_base]))
     if answer.status in (401, 403):
         by = params.key.found_in

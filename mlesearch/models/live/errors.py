@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 
 from mlesearch.models.attempt import Failure
 from mlesearch.models.live.blot import blot
-from mlesearch.models.live.connection import NEVER_SENT, Fault, answer_fault, causes, connection_fault
+from mlesearch.models.live.connection import NEVER_SENT, NoAnswer, answer_fault, causes, connection_fault
 from mlesearch.models.live.refusals import change_for
-from mlesearch.models.live.wire import Answer
+from mlesearch.models.live.wire import HttpAnswer
 from mlesearch.models.live.words import (
     CONTEXT,
     CONTEXT_CODES,
@@ -62,7 +62,7 @@ _PREFIX = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception|Timeout)\b(?:: | 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Attempted:
     """What an attempt sent, and whose it is.
 
     Attributes:
@@ -93,10 +93,10 @@ class Asked:
         return " at its api_base" if self.own_endpoint else ""
 
 
-NOTHING_ASKED = Asked()
+NOTHING_ATTEMPTED = Attempted()
 
 
-def classify(error: BaseException, asked: Asked = NOTHING_ASKED, answer: Answer | None = None) -> Failure:
+def classify(error: BaseException, asked: Attempted = NOTHING_ATTEMPTED, answer: HttpAnswer | None = None) -> Failure:
     """Read an exception that a call raised.
 
     Args:
@@ -113,7 +113,7 @@ def classify(error: BaseException, asked: Asked = NOTHING_ASKED, answer: Answer 
     return replace(failure, turned_away=turned_away, cut_off=cut_off)
 
 
-def _cut_off(error: BaseException, status: int | None, answer: Answer | None, failure: Failure) -> bool:
+def _cut_off(error: BaseException, status: int | None, answer: HttpAnswer | None, failure: Failure) -> bool:
     """Whether an answer may have been begun: no error status came, or one that says that it was given up."""
     kinds = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
     if kinds & NEVER_SENT:
@@ -126,7 +126,12 @@ def _cut_off(error: BaseException, status: int | None, answer: Answer | None, fa
 
 
 def _failure(
-    error: BaseException, full: str, status: int | None, body: Mapping[str, object], asked: Asked, answer: Answer | None
+    error: BaseException,
+    full: str,
+    status: int | None,
+    body: Mapping[str, object],
+    asked: Attempted,
+    answer: HttpAnswer | None,
 ) -> Failure:
     if isinstance(error, TimeoutError) or (answer is None and type(error).__name__ == "Timeout"):
         return Failure(RetriesExhausted, True, f"no answer within {asked.time_limit or 'the time limit'}{asked.at}")
@@ -150,7 +155,7 @@ def _failure(
     return _of_prompt(text, status, codes, name, said, error, body, asked)
 
 
-def _of_fault(fault: Fault, asked: Asked) -> Failure:
+def _of_fault(fault: NoAnswer, asked: Attempted) -> Failure:
     text = f"{fault.text}{asked.at}{f': {fault.advice}' if fault.advice else ''}"
     return Failure(FatalModelError, False, text) if fault.lasting else Failure(RetriesExhausted, True, text)
 
@@ -161,7 +166,7 @@ def _lasting(
     codes: frozenset[str],
     name: str,
     said: str,
-    asked: Asked,
+    asked: Attempted,
     body: Mapping[str, object],
 ) -> Failure | None:
     """A fault of key, quota, model or URL, which ends the model's runs."""
@@ -202,7 +207,7 @@ def _of_prompt(
     said: str,
     error: BaseException,
     body: Mapping[str, object],
-    asked: Asked,
+    asked: Attempted,
 ) -> Failure:
     """A refusal of this request: what to alter in it; else it costs the step."""
     named = getattr(error, "param", None) or _inner(body).get("param")
@@ -219,9 +224,9 @@ def _of_prompt(
 
 
 def _of_prompt_after_all(
-    text: str, status: int | None, codes: frozenset[str], said: str, error: BaseException, asked: Asked
+    text: str, status: int | None, codes: frozenset[str], said: str, error: BaseException, asked: Attempted
 ) -> Failure | None:
-    """What is worded as something to wait for, and never passes: this very request is too large, or has no such role."""
+    """What is worded as something to wait for, and never passes: this very request is too large, or ill-formed."""
     if TOO_LARGE_FOR_RATE.search(text) or (codes & CONTEXT_CODES and status != 429):
         return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
     if status == 500:  # llama.cpp and others answer so where a template or the context is at fault
@@ -235,7 +240,9 @@ def _of_prompt_after_all(
     return None
 
 
-def _to_wait_for(text: str, status: int | None, said: str, error: BaseException, full: str, asked: Asked) -> Failure:
+def _to_wait_for(
+    text: str, status: int | None, said: str, error: BaseException, full: str, asked: Attempted
+) -> Failure:
     asks_s = retry_after_s(error, f"{full} {text}")
     # a status of 4xx other than a rate limit, at every try, is about this request: it costs the step, not the run
     kind = BadRequest if status in RETRYABLE_4XX - {429} else RetriesExhausted
@@ -303,7 +310,7 @@ def _status(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def _fields(answer: Answer) -> Mapping[str, object]:
+def _fields(answer: HttpAnswer) -> Mapping[str, object]:
     """The body of an error as a mapping; Google sends a list of one, some a text."""
     value = answer.value
     if isinstance(value, list) and value:

@@ -115,8 +115,8 @@ def _provider(reader: Reader, model: str) -> dict[str, object]:
         return {}
     if not model.startswith("openrouter/"):
         raise ConfigError(
-            f"{reader.owner}: provider pins who answers at OpenRouter, and {model!r} is not asked there; its ids begin with "
-            "openrouter/ (other gateways: extra_body)"
+            f"{reader.owner}: provider pins who answers at OpenRouter, and {model!r} is not asked there; its ids begin "
+            "with openrouter/ (other gateways: extra_body)"
         )
     inner = Reader(f"{reader.owner}: provider", raw, _PROVIDER_KEYS)
     for name in ("order", "only", "ignore", "quantizations"):
@@ -141,8 +141,8 @@ def _headers(reader: Reader) -> dict[str, str]:
             raise ConfigError(f"{reader.owner}: headers: the value of {name} must be one line of plain ASCII text")
         if _SECRET_HEADERS.search(str(name)) or has_key_shape(text) or text.lower().startswith(("bearer ", "basic ")):
             raise ConfigError(  # never echoed: it may be a secret
-                f"{reader.owner}: headers: the value of {name} may be a secret, and would be kept in every run's folder; "
-                f"export it as a variable and name that: headers_env: {{{name}: MY_VARIABLE}}"
+                f"{reader.owner}: headers: the value of {name} may be a secret, and would be kept in every run's folder"
+                f"; export it as a variable and name that: headers_env: {{{name}: MY_VARIABLE}}"
             )
         found[str(name)] = text
     return found

@@ -1,4 +1,4 @@
-"""What can be done about a request that a provider refuses: leave out a parameter, lower the limit, move the system text.
+"""What can be done about a refused request: leave out a parameter, lower the limit, move the system text.
 
 Only words and numbers are read here; who sends the request again is `mlesearch.models.live.client`.
 """
@@ -13,7 +13,7 @@ from mlesearch.models.attempt import Change, LeaveOut, LowerLimit, MoveSystem
 from mlesearch.models.live.words import REFUSES, SYSTEM
 
 LEAST_ANSWER_TOKENS = 256
-"""A limit below this (or below what was asked for, if that is less) holds no program: the prompt is too long instead."""
+"""A limit below this (or below what was asked for, if that is less) holds no program: the prompt is too long."""
 
 UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "parameter_unknown"})
 
@@ -62,7 +62,8 @@ _CEILINGS = (
     rf"supports at most {_N} completion tokens",  # OpenAI
     rf"max_tokens: [\d,]+ > {_N}",  # Anthropic
     rf"valid range of max_tokens is \[\d+, ?{_N}\]",  # DeepSeek
-    rf"(?:{_LIMIT}).{{0,80}}?(?:less than or equal to|at most|<=|cannot exceed|not exceed|model limit of|up to)[^\d]{{0,12}}{_N}",
+    rf"(?:{_LIMIT}).{{0,80}}?(?:less than or equal to|at most|<=|(?:can)?not exceed|model limit of|up to)"
+    rf"[^\d]{{0,12}}{_N}",
     rf"(?:{_LIMIT}).{{0,80}}?(?:between|in|range of|range)[^\d]{{0,12}}\d+ ?(?:,|and|to|-) ?{_N}",
 )
 _BELOW = rf"(?:{_LIMIT}) value of [\d,]+ .{{0,60}}?to {_N} \(exclusive\)"  # Gemini
@@ -146,7 +147,7 @@ def change_for(
 
 
 def _places(text: str, droppable: Iterable[str], *, limits: bool) -> Iterator[tuple[str, int]]:
-    """Parameters that a text names, each with where it does; a limit, which keeps costs low, only where it has to go."""
+    """Parameters that a text names, each with where it does; a limit, which bounds the cost, only where it must go."""
     for name in droppable:
         if name.startswith("max_") and not limits:
             continue

@@ -17,7 +17,7 @@ from mlesearch.models.live.bodies import Mended, mend
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """The last response to a call.
 
     Attributes:
@@ -47,7 +47,7 @@ class Answer:
 class Wire:
     """What one attempt saw; `answer` is None where no response came."""
 
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -83,7 +83,7 @@ def see(httpx: Any, wire: Wire, response: Any) -> Any:
     body: bytes = response.content
     mended = mend(body, ok=200 <= response.status_code < 300)
     content_type = str(response.headers.get("content-type", "")).lower()
-    wire.answer = Answer(response.status_code, content_type, body, mended)
+    wire.answer = HttpAnswer(response.status_code, content_type, body, mended)
     if mended is None or mended.body is None:
         return response
     wire.notes = mended.notes

@@ -27,7 +27,8 @@ QUOTA = _any(
 )
 
 KEY = _any(
-    r"api[_ ]key[_ ](?:not[_ ]valid|invalid|expired|not found)|(?:invalid|incorrect|missing|no|expired) (?:x-)?api[- _]key",
+    r"api[_ ]key[_ ](?:not[_ ]valid|invalid|expired|not found)",
+    r"(?:invalid|incorrect|missing|no|expired) (?:x-)?api[- _]key",
     r"invalid proxy server token|authentication (?:error|failed|fails)|no auth credentials|missing authentication",
     r"invalid authentication|invalid (?:bearer|access|auth\w*) token|token (?:is invalid|(?:has )?expired)",
 )
@@ -84,7 +85,8 @@ FILTER = _any(
 
 SYSTEM = _any(
     r"system role (?:is )?not supported|does not support 'system'|'system' (?:is not|role)",
-    r"developer instruction is not enabled|system (?:messages?|prompts?|instructions?|roles?) (?:is|are) not (?:supported|enabled|allowed)",
+    r"developer instruction is not enabled",
+    r"system (?:messages?|prompts?|instructions?|roles?) (?:is|are) not (?:supported|enabled|allowed)",
     r"only user(?:,| and) .{0,20}(?:assistant|model).{0,30}roles? are supported|got system|unexpected role '?system",
     r"role '?\"?system'?\"? .{0,30}not (?:supported|allowed)|does not support system (?:messages?|prompts?|role)",
     r"unknown role:? '?\"?system|system instruction is not (?:supported|enabled)",

@@ -16,7 +16,7 @@ from mlesearch.testing.openai_stub.faults import UNLESS_ABSENT, Canned, Fault
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock, names of headers in lower case."""
+    """One request as it arrived, at `at_s` of the monotonic clock; names of headers are in lower case."""
 
     path: str
     body: Mapping[str, Any]
