@@ -14,7 +14,7 @@ from mlesearch.storage.documents import RESULT, read_result
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS
-from mlesearch.study.waiting import CallsUnderWay
+from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.types import ConfigError, Status
 
 POLL_S = 0.5
@@ -28,6 +28,7 @@ class Watched:
         self.run = run
         self.steps = 0
         self.finished = False
+        self.notes: list[str] = []  # of replies, since they were last taken
         self._offset = 0
 
     def poll(self) -> bool:
@@ -35,6 +36,7 @@ class Watched:
         with contextlib.suppress(FileNotFoundError, JournalError):  # a corrupt journal ends its own run, which says so
             events, self._offset = follow(self.run.folder / JOURNAL, self._offset)
             self.steps += sum(map(_ends_step, events))
+            self.notes += notes_of(events)
         if not self.finished and (self.run.folder / RESULT).exists():
             self.finished = True
             return True
@@ -81,6 +83,7 @@ class Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *left)
         with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
             runs = bars.add_task("runs", total=total)
+            notes = NotesOnce()
             waiting = CallsUnderWay([w.run.folder for w in self._watched])
             programs = bars.add_task("programs", total=self._programs_planned())
             while True:
@@ -88,6 +91,8 @@ class Progress:
                 for w in self._watched:
                     if w.poll():
                         console.print(self._line(w), highlight=False, markup=False, soft_wrap=True)
+                    for line in notes.new(w.run.key.id, w.notes):
+                        console.print(line, highlight=False, markup=False, soft_wrap=True)
                 waiting.say(bars, runs, console)
                 bars.update(runs, completed=sum(w.finished for w in self._watched))
                 bars.update(programs, completed=sum(w.steps for w in self._watched))

@@ -1,12 +1,14 @@
-"""Calls under way, as the progress of a launch shows them: beside the bar, or in a line now and then."""
+"""What the progress of a launch says of calls: those under way, and once what is odd about their answers."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlesearch.storage.events import Event
 from mlesearch.storage.under_way import calls_line
 
 EVERY_S = 60.0
@@ -42,3 +44,27 @@ class CallsUnderWay:
             line = calls_line(self._folders, time.time())
             if line:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def notes_of(events: Iterable[Event]) -> Iterator[str]:
+    """What replies of a journal note: what was altered in a request, or does not add up in an answer."""
+    for event in events:
+        if event["type"] in ("reply", "review"):
+            yield from event.get("notes", ())
+
+
+class NotesOnce:
+    """One warning for each kind of note in a launch: notes that differ in their numbers are of one kind."""
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self._said: set[str] = set()
+
+    def new(self, run_id: str, notes: list[str]) -> Iterator[str]:
+        """Warnings for notes of kinds that were not met before; the notes are taken off the list."""
+        for note in notes:
+            kind = re.sub(r"\d+", "#", note)
+            if kind not in self._said:
+                self._said.add(kind)
+                yield f"warning: {run_id}: {note} (said once; its journal has each reply's `notes`)"
+        notes.clear()

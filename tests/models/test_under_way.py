@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from mlesearch.storage.under_way import UNDER_WAY, PieceOfWork, calls_line, read_under_way, write_under_way
 from mlesearch.study import waiting
-from mlesearch.study.waiting import CallsUnderWay
+from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from tests.support import live_run
 
@@ -68,3 +68,17 @@ def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(tmp_path: Path
     with file.capture() as captured:
         CallsUnderWay([tmp_path]).say(bars, task, file)
     assert captured.get().startswith("1 call under way, the longest for 100 s of at most 600 s")
+
+
+def test_what_is_odd_about_answers_is_one_warning_a_kind(tmp_path: Path) -> None:
+    reports = iter(range(30, 60))
+    with OpenAIStub(lambda body: Answer(live_run.programs()(body).text, next(reports), 20)) as stub:
+        live_run.run(tmp_path, stub, steps=3)
+    found = list(notes_of(live_run.events(tmp_path)))
+    assert len(found) == len(set(found)) == 3
+    once = NotesOnce()
+    (line,) = once.new("m/greedy/base/toy/seed-0", found)
+    assert line.startswith("warning: m/greedy/base/toy/seed-0: the server reports 30 tokens for a prompt of about")
+    assert found == []
+    assert list(once.new("another", ["the server reports 7 tokens for a prompt of about 9"])) != []
+    assert list(once.new("another", ["the server reports 8 tokens for a prompt of about 10"])) == []
