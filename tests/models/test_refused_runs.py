@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.refusals import FIRST, OnlyRefusals
 from mlesearch.models.live import library
-from mlesearch.models.protocol import FatalModelError, RetriesExhausted, Sampling
+from mlesearch.models.protocol import Address, FatalModelError, Message, Request, RetriesExhausted, Sampling
+from mlesearch.models.recorded.keys import call_fields
 from mlesearch.storage.blobs import Blobs
 from mlesearch.testing.openai_stub import Answer, Canned, Fault, OpenAIStub
-from mlesearch.types import ModelUnavailable
+from mlesearch.types import ModelUnavailable, Op
 from tests.support import live_run
 from tests.support.paths import ROOT
 
@@ -230,3 +231,10 @@ def test_a_prompt_that_the_server_cuts_silently_is_noticed(tmp_path: Path) -> No
     prompt = json.loads(Blobs(tmp_path / "blobs").get(reply["prompt"]))
     own = -(-sum(len(text.encode()) for _, text in prompt) // 4)
     assert reply["usage"]["input_tokens"] == own
+
+
+def test_a_limit_that_the_window_lowers_is_in_the_key_of_a_recorded_call() -> None:
+    address = Address("run", 0, 0, Op.DRAFT)
+    asked = Request((Message("user", "x" * 3000),), Sampling(max_tokens=8000), address, 1, 20.0)
+    keys = [call_fields({"context_window": window}, asked)["parameters"]["max_tokens"] for window in (None, 9000, 5000)]
+    assert keys == [8000, 8000, 4000]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mlesearch.models.fitting import WINDOW, Fit, fit
 from mlesearch.models.live.answers import said
 from mlesearch.models.live.base import LiveCaller
 from mlesearch.models.live.blot import blot
 from mlesearch.models.live.client import Answered, Deadline
-from mlesearch.models.live.fitting import WINDOW, Fit, fit
 from mlesearch.models.live.params import LiveParams, read_live
 from mlesearch.models.live.price_map import map_cost_nusd
 from mlesearch.models.live.usage import Counted, Exchange, counted

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mlesearch.models.attempt import Change, LeaveOut, LowerLimit, MoveSystem
+from mlesearch.models.fitting import LEAST_ANSWER_TOKENS
 from mlesearch.models.live.words import REFUSES, SYSTEM
-
-LEAST_ANSWER_TOKENS = 256
-"""A limit below this (or below what was asked for, if that is less) holds no program: the prompt is too long."""
 
 UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "parameter_unknown"})
 

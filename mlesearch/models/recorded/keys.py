@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from mlesearch.models.fitting import WINDOW, fit
 from mlesearch.models.protocol import EmbedRequest, Message, Request, Sampling
+from mlesearch.models.token_count import prompt_bytes
 from mlesearch.storage.codec import Json, dumps
 
 _NOT_SENT = ("defaults", "max_output_tokens", "context_window", "price")
@@ -41,12 +43,17 @@ def sent(identity: Mapping[str, object], asked: Sampling) -> Json:
 
 def call_fields(identity: Mapping[str, object], request: Request) -> Json:
     """What makes the key of a call."""
+    parameters, window = sent(identity, request.sampling), identity.get("context_window")
+    if isinstance(window, int):  # it may lower the limit on the answer
+        fitted = fit(parameters["max_tokens"], prompt_bytes(request.messages), None, window)
+        if fitted.why == WINDOW:
+            parameters["max_tokens"] = fitted.limit_tokens
     return {
         "kind": "call",
         "address": str(request.address),
         "entropy": request.entropy,
         "model": answers_as(identity),
-        "parameters": sent(identity, request.sampling),
+        "parameters": parameters,
         "prompt": prompt_digest(request.messages),
     }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlesearch.models.live.refusals import LEAST_ANSWER_TOKENS
 from mlesearch.models.token_count import careful_count, typical_count
 
 WINDOW = "context_window"
+LEAST_ANSWER_TOKENS = 256
+"""A limit below this (or below what was asked for, if that is less) holds no program: the prompt is too long."""
 
 
 @dataclass(frozen=True, slots=True)
