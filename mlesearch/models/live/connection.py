@@ -62,7 +62,7 @@ def connection_fault(error: BaseException) -> NoAnswer | None:
         return NoAnswer("no connection within the time limit", "see host, port, VPN and firewall")
     if names & {"ConnectError", "ClientConnectorError"}:
         return NoAnswer("no connection", "see host, port, VPN and firewall")
-    if names & {"BadStatusLine", "BadHttpMessage", "LocalProtocolError"}:
+    if "BadStatusLine" in names:
         if "\\x15\\x03" in text or "\\x16\\x03" in text:
             return NoAnswer(
                 "plain http was spoken to a server that speaks https", "write https:// in the URL", lasting=True
