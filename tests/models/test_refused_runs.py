@@ -238,3 +238,13 @@ def test_a_limit_that_the_window_lowers_is_in_the_key_of_a_recorded_call() -> No
     asked = Request((Message("user", "x" * 3000),), Sampling(max_tokens=8000), address, 1, 20.0)
     keys = [call_fields({"context_window": window}, asked)["parameters"]["max_tokens"] for window in (None, 9000, 5000)]
     assert keys == [8000, 8000, 4000]
+
+
+def test_words_of_the_prompt_that_a_refusal_repeats_say_nothing_of_it(tmp_path: Path) -> None:
+    """As FastAPI does: a task about unpaid bills or missing models must not end its run."""
+    repeated = "Insufficient balance. Invalid API key. The model `x` does not exist."
+    detail = [{"type": "value_error", "loc": ["body", "messages"], "msg": "Value error", "input": repeated}]
+    with OpenAIStub(live_run.programs()) as stub:
+        stub.choose = live_run.refusing(Canned(422, {"detail": detail}), 1, 2)
+        assert live_run.run(tmp_path, stub).status is RunStatus.COMPLETED
+    assert _statuses(tmp_path).count("reply_unusable") == 1

@@ -15,7 +15,7 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -54,6 +54,9 @@ MESSAGE_CHARACTERS = 300
 READ_CHARACTERS = 65_536
 """So much of a message is read."""
 RETRYABLE_4XX = frozenset({408, 409, 423, 424, 425, 429, 499})
+
+_REPEATED = frozenset({"input", "inputs", "prompt", "messages", "content", "flagged_input", "ctx", "url"})
+"""Fields of an error in which servers repeat what they were sent."""
 
 _ADDRESS = re.compile(r"\('[0-9A-Fa-f.:]+', \d+[^)]*\)")  # of a socket, as the system's errors name it
 _ERROR_STATUS = frozenset({"HTTPStatusError"})  # httpx, below all others: the provider answered with an error
@@ -139,7 +142,8 @@ def _failure(
     if fault is not None:
         return _of_fault(fault, asked)
     codes, name = _codes(error, body), type(error).__name__
-    text = f"{full} {clean(json.dumps(body, ensure_ascii=False), asked.secrets, asked.urls)}"[:READ_CHARACTERS]
+    # what a body repeats of the prompt says nothing of the refusal, and may hold any word
+    text = clean(" ".join(_words(body)), asked.secrets, asked.urls) if body else full
     if answer is not None and answer.status < 300:  # an error, sent with a status of success
         full = clean(f"HTTP {answer.status}: {_said(body)}", asked.secrets, asked.urls)
         said = shortened(full)
@@ -175,7 +179,7 @@ def _lasting(
         return Failure(QuotaExhausted, False, f"no credit left ({said}); add credit to the account{where}, then resume")
     if status == 403 and (codes & FILTER_CODES or FILTER.search(text)):
         return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
-    if status == 403 and body and (FIREWALL.search(text) or not KEY_OR_RIGHTS.search(json.dumps(body))):
+    if status == 403 and body and (FIREWALL.search(text) or not KEY_OR_RIGHTS.search(text)):
         return Failure(BadRequest, False, f"something in front of the provider refused the request ({said})")
     if status in (401, 403) or name == "AuthenticationError" or (_refused(status) and KEY.search(text)):
         by = asked.key_variable
@@ -324,6 +328,19 @@ def _fields(answer: HttpAnswer) -> Mapping[str, object]:
 def _inner(body: Mapping[str, object]) -> Mapping[str, object]:
     inner = body.get("error", body)
     return inner if isinstance(inner, Mapping) else {}
+
+
+def _words(value: object) -> Iterator[str]:
+    """The texts in a body, but for those that repeat the request."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name not in _REPEATED:
+                yield from _words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner)
+    elif value is not None:
+        yield str(value)
 
 
 def _said(body: Mapping[str, object]) -> str:
