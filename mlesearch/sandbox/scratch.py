@@ -9,7 +9,6 @@ fixed length, so that a path in a program's output always takes the same number 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from mlesearch.sandbox.inside import files
 from mlesearch.sandbox.protocol import MIB
+from mlesearch.storage.locks import try_lock
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
@@ -62,7 +62,7 @@ class Owned:
         making = self.path.with_name(f".{self.path.name}")
         making.mkdir(mode=0o711)
         self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(self._lock, self.path)
         os.rename(making, self.path)
 
     def slot(self) -> Path:
@@ -123,9 +123,6 @@ def _locked(path: Path) -> bool:
     except OSError:
         return True  # not made here
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(lock, path)
     finally:
         os.close(lock)
-    return False
