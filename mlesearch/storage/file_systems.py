@@ -65,7 +65,7 @@ def mount_of(path: Path) -> MountedAt:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return MountedAt("", nearest)
-    mounts = [(Path(_unescaped(words[1])), words[2]) for words in map(str.split, lines)]
+    mounts = [(Path(unescaped(words[1])), words[2]) for words in map(str.split, lines)]
     covering = [(len(place.parts), n, kind) for n, (place, kind) in enumerate(mounts) if nearest.is_relative_to(place)]
     if not covering:
         return MountedAt("", nearest)
@@ -86,8 +86,8 @@ def _nearest(path: Path) -> Path:
     return Path("/")
 
 
-def _unescaped(text: str) -> str:
-    """A path as /proc/self/mounts writes it: blanks, tabs, newlines and backslashes as octal numbers."""
+def unescaped(text: str) -> str:
+    """A path as /proc/self/mounts and mountinfo write it: blanks, tabs, newlines and backslashes as octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 

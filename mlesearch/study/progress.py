@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from mlesearch.config.plan import RunPlan
 from mlesearch.storage.columns import MEDALS
@@ -14,7 +15,11 @@ from mlesearch.storage.documents import RESULT, read_result
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS
+from mlesearch.study.output import one_line, say
 from mlesearch.types import ConfigError, Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 POLL_S = 0.5
 
@@ -69,6 +74,14 @@ class Progress:
         self._stop.set()
         self._thread.join(timeout=5)
 
+    def _tell(self, console: Console, ended: Watched) -> None:
+        """One line; above the bars, where there are any."""
+        line = one_line(self._line(ended))
+        if console.is_terminal:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            say(line)
+
     def _watch(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -85,7 +98,7 @@ class Progress:
                 stopped = self._stop.wait(POLL_S)
                 for w in self._watched:
                     if w.poll():
-                        console.print(self._line(w), highlight=False, markup=False, soft_wrap=True)
+                        self._tell(console, w)
                 bars.update(runs, completed=sum(w.finished for w in self._watched))
                 bars.update(programs, completed=sum(w.steps for w in self._watched))
                 if stopped:

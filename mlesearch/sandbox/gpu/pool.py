@@ -110,7 +110,7 @@ class GpuPool:
                 continue
             taken.add(int(number))
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                most = min(most, int(json.loads(path.read_text())["slots"]))
+                most = min(most, int(json.loads(path.read_text(encoding="utf-8"))["slots"]))
         return taken, most
 
     @contextlib.contextmanager

@@ -114,7 +114,7 @@ def _brief(error: Exception) -> str:
     return (text[0] if text else type(error).__name__)[:200]
 
 
-def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | None = None) -> str:
+def build(cuda: bool = False, say: Callable[[str], None] = lambda _line: None, base: str | None = None) -> str:
     """Build the image of this version of mlesearch, where the daemon does not have it yet.
 
     Args:
