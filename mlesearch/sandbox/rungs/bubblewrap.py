@@ -71,8 +71,6 @@ class _Wrapped:
     def last_words(self) -> str:
         said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         lines = said.strip().splitlines()
-            self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._log.exists() else []
-        )
         return lines[-1] if lines else ""
 
 
