@@ -36,6 +36,9 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
 }
 """Errors that are the file system's, not the path's: what each means, and the way out."""
 
+_OF_ONE_FILE = frozenset({errno.EFBIG, errno.EIO, errno.ESTALE})
+_FULL_BELOW_BYTES = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class MountedAt:
@@ -97,7 +100,9 @@ def is_fault(error: BaseException) -> bool:
 
 
 def in_words(error: OSError, path: Path | None = None) -> str:
-    """An error of a file in one line: the path, what is wrong; of a file system also its kind, place, and the way out.
+    """An error of a file in one line: the path, what is wrong; of a file system its kind, its place, and the way out.
+
+    What is wrong with all of a file system is said in the same words whichever file met it.
 
     Args:
         error: as it was raised.
@@ -105,7 +110,8 @@ def in_words(error: OSError, path: Path | None = None) -> str:
     """
     named = path or error.filename2 or error.filename
     where = "a file" if named is None or isinstance(named, int) else os.fsdecode(named)
-    return f"{where}: {_reason(error, None if where == 'a file' else Path(where))}"
+    reason = _reason(error, None if where == "a file" else Path(where))
+    return reason if error.errno in _FAULTS and error.errno not in _OF_ONE_FILE else f"{where}: {reason}"
 
 
 def _reason(error: OSError, path: Path | None) -> str:
@@ -121,7 +127,7 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
     if isinstance(error, OSError):
         return _reason(error, path)
     name: str = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _full(path)):
         return _reason(OSError(errno.ENOSPC, str(error)), path)
     if name.startswith(("SQLITE_IOERR", "SQLITE_PROTOCOL", "SQLITE_NOLFS")):
         why = f"{error}, {name}"
@@ -130,6 +136,15 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
     if name.startswith("SQLITE_READONLY"):
         return f"it can only be read ({mount_of(path)}: {error}): make it writable, or {_ELSEWHERE}"
     return str(error)
+
+
+def _full(path: Path) -> bool:
+    """Whether the file system of a path has no space left worth naming."""
+    try:
+        status = os.statvfs(_nearest(path))
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < _FULL_BELOW_BYTES
 
 
 @contextlib.contextmanager
