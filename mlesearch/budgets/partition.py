@@ -23,7 +23,7 @@ from pathlib import Path
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
 from mlesearch.storage.files import make_folder, open_file, read_json, write_atomically, write_whole
-from mlesearch.storage.journal import JOURNAL, read
+from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.storage.layout import run_folders
 from mlesearch.types import ConfigError
 
@@ -82,7 +82,7 @@ def spent_before(folder: Path) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for run in run_folders(folder):
         journal = run / JOURNAL
-        if journal.exists() and journal.stat().st_size:  # one that is being made has no first line yet
+        if begun(journal):  # one that is being made has no first line yet
             cell = "/".join(run.relative_to(folder).parts[:3])
             found[cell] += sum(map(_cost, calls_of(read(journal)[1])))
     return found

@@ -25,6 +25,8 @@ from mlesearch.types import MlesearchError
 FORMAT = 1
 JOURNAL = "journal.jsonl"
 """Its name in the run's folder."""
+_HEADER_BYTES = 1 << 16
+"""More than any first line has."""
 
 
 class JournalError(MlesearchError):
@@ -33,6 +35,18 @@ class JournalError(MlesearchError):
 
 class JournalBusy(JournalError):
     """Another process is writing it."""
+
+
+def begun(path: Path) -> bool:
+    """Whether a journal has its first line; one that a full disk or a kill has left without holds nothing."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return b"\n" in os.read(fd, _HEADER_BYTES)
+    finally:
+        os.close(fd)
 
 
 def read(path: Path) -> tuple[Header, list[Event]]:
@@ -150,6 +164,8 @@ class Journal:
         try:
             _lock(self._fd, path, lock_wait_s)
             self._end = os.fstat(self._fd).st_size
+            if self._end and not begun(path):
+                self._cut(0)
             if self._end:
                 self.header, self.events = self._recover()
             else:
@@ -162,11 +178,14 @@ class Journal:
     def _recover(self) -> tuple[Header, list[Event]]:
         header, events, sound = _whole(self.path)
         if self._end != sound:
-            self._end = sound
-            with naming(self.path):
-                os.ftruncate(self._fd, sound)
-                os.fsync(self._fd)
+            self._cut(sound)
         return header, events
+
+    def _cut(self, sound: int) -> None:
+        with naming(self.path):
+            os.ftruncate(self._fd, sound)
+            os.fsync(self._fd)
+        self._end = sound
 
     def append(self, event: Event, durable: bool = False) -> None:
         """Write one event; `durable` makes it survive a power cut.

@@ -43,4 +43,4 @@ def lock(fd: int, path: Path) -> None:
 def _named(error: OSError, path: Path) -> OSError:
     """What is said of a file system without locks is the same whichever of its errors it gives."""
     number = errno.ENOLCK if error.errno in _NO_LOCKS else error.errno or errno.EIO
-    return OSError(number, os.strerror(error.errno or number), str(path))
+    return OSError(number, os.strerror(number), str(path))

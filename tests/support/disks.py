@@ -63,14 +63,19 @@ class FailingWrites:
 
     def write(self, fd: int, data: bytes) -> int:
         """As `os.write`."""
+        if not self._is_below(fd):
+            return self._write(fd, data)
+        self.writes += 1
+        if self.after is None or self.writes < self.after:
+            return self._write(fd, data)
+        if self.writes == self.after:
+            return self._write(fd, data[: len(data) // 2])
+        raise self._error()
+
+    def _is_below(self, fd: int) -> bool:
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{fd}").startswith(self._below):
-                self.writes += 1
-                if self.after is not None and self.writes > self.after:
-                    raise self._error()
-                if self.after is not None and self.writes == self.after:
-                    return self._write(fd, data[: max(1, len(data) // 2)])
-        return self._write(fd, data)
+            return os.readlink(f"/proc/self/fd/{fd}").startswith(self._below)
+        return False
 
     def open(self, path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         """As `os.open`; a full disk makes no new file."""
