@@ -78,7 +78,9 @@ def test_a_study_goes_on_after_a_full_disk(whole, tmp_path, capsys):
 @pytest.mark.timeout(3600)
 def test_a_study_goes_on_after_a_disk_was_full_at_a_hundred_moments(whole, tmp_path, capsys):
     sizes = moments(whole, tmp_path / "sized", 100, seed=2)
-    full = [fill_at(size, whole, tmp_path / str(n), capsys) for n, size in enumerate(sizes)]
-    with capsys.disabled():
-        print(f"full at {sum(full)} of {len(full)} moments; all ended with the tables of an undisturbed study")
+    full: list[bool] = []
+    for n, size in enumerate(sizes):
+        full.append(fill_at(size, whole, tmp_path / str(n), capsys))
+        with capsys.disabled():
+            print(f"full at {sum(full)} of {len(full)} moments; all ended with the tables of an undisturbed study")
     assert sum(full) >= 90
