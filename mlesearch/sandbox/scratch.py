@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mlesearch.sandbox.inside import files
 from mlesearch.sandbox.protocol import MIB
+from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.locks import try_lock
 from mlesearch.types import SandboxUnavailable
 
@@ -58,12 +59,20 @@ class Owned:
     """One sandbox object's folder. The lock is held as long as this process lives and `remove` was not called."""
 
     def __init__(self, rung: str = "local") -> None:
+        """Make and lock it.
+
+        Raises:
+            SandboxUnavailable: its file system is full, can only be read, or has no locks.
+        """
         self.path = root() / f"{rung}-{secrets.token_hex(8)}"
         making = self.path.with_name(f".{self.path.name}")
-        making.mkdir(mode=0o711)
-        self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try_lock(self._lock, self.path)
-        os.rename(making, self.path)
+        try:
+            making.mkdir(mode=0o711)
+            self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try_lock(self._lock, self.path)
+            os.rename(making, self.path)
+        except OSError as error:
+            raise SandboxUnavailable(f"sandbox: no scratch folder can be made: {in_words(error, making)}") from error
 
     def slot(self) -> Path:
         """A fresh folder for one program, with `work`, `tmp` and `home` in it."""

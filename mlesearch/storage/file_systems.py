@@ -38,6 +38,8 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
 
 _OF_ONE_FILE = frozenset({errno.EFBIG, errno.EIO, errno.ESTALE})
 _FULL_BELOW_BYTES = 1 << 16
+PAID_BYTES = 4 << 20
+"""So much is free before a live model is called: its reply and prompt, beside those of other runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,24 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
 def _full(path: Path) -> bool:
     """Whether the file system of a path has no space left worth naming."""
     try:
-        status = os.statvfs(_nearest(path))
+        return _free_bytes(_nearest(path)) < _FULL_BELOW_BYTES
     except OSError:
         return False
-    return status.f_bavail * status.f_frsize < _FULL_BELOW_BYTES
+
+
+def _free_bytes(path: Path) -> int:
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize
+
+
+def check_space(folder: Path) -> None:
+    """Refuse to begin what is paid for where it could not be written down.
+
+    Raises:
+        OSError: less than a few replies and prompts take is free there.
+    """
+    if _free_bytes(folder) < PAID_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 @contextlib.contextmanager
