@@ -117,7 +117,7 @@ def in_words(error: OSError, path: Path | None = None) -> str:
 
 
 def _reason(error: OSError, path: Path | None) -> str:
-    if error.errno not in _FAULTS:
+    if error.errno is None or error.errno not in _FAULTS:
         return error.strerror or str(error)
     what, way_out = _FAULTS[error.errno]
     where = "" if path is None else f"{mount_of(path)}: "
