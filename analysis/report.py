@@ -17,6 +17,8 @@ from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.tables import Policy, read
+from mlesearch.storage.file_systems import is_fault
+from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,11 +74,14 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     csv = views.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
     try:
         beside = target.parent / TABLES_FOLDER
-        beside.mkdir(parents=True, exist_ok=True)
+        make_folder(beside)
         for name, frame in csv.items():
-            frame.to_csv(beside / f"{name}.csv", index=False, lineterminator="\n")
-        target.write_text(page, encoding="utf-8", newline="\n")
+            text = frame.to_csv(index=False, lineterminator="\n")
+            write_atomically(beside / f"{name}.csv", text, durable=False)
+        write_atomically(target, page, durable=False)
     except OSError as error:
+        if is_fault(error):
+            raise
         raise ConfigError(f"the report cannot be written to {target} ({error}); name another place") from None
     return target
 

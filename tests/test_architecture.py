@@ -221,3 +221,72 @@ def test_help_needs_no_configuration(words, tmp_path):
     ).stdout
     assert "mlesearch" in out
     assert list(tmp_path.iterdir()) == []
+
+
+def calls(module: str) -> Iterator[tuple[ast.Call, str]]:
+    """Every call in a module, with the last part of the name of what is called."""
+    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield node, node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+
+
+def in_text(call: ast.Call, name: str) -> bool:
+    """Whether a call reads or writes text, and so needs an encoding; `os.open` and `open()` of our own do not."""
+    if name in ("read_text", "write_text"):
+        return True
+    given = {k.arg: k.value for k in call.keywords}
+    if name in ("run", "Popen", "check_output", "check_call", "call"):
+        return any(
+            isinstance(v, ast.Constant) and v.value is True
+            for k in ("text", "universal_newlines")
+            if (v := given.get(k))
+        )
+    if name == "TextIOWrapper":
+        return True
+    if name not in ("open", "fdopen", "NamedTemporaryFile", "TemporaryFile"):
+        return False
+    owner = call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
+    if owner in ("os", "tarfile", "zipfile") or (isinstance(call.func, ast.Attribute) and not call.args and not given):
+        return False
+    method = isinstance(call.func, ast.Attribute) and name == "open"
+    mode = given.get("mode") or (call.args[0] if method and call.args else call.args[1] if len(call.args) > 1 else None)
+    if mode is None:
+        return True
+    text = mode.value if isinstance(mode, ast.Constant) and isinstance(mode.value, str) else ""
+    return "b" not in text and (not method or (bool(text) and set(text) <= set("rwaxt+")))
+
+
+@pytest.mark.parametrize("folder", ["mlesearch", "mlesearch.analysis"])
+def test_whatever_reads_or_writes_text_names_its_encoding(folder):
+    """The locale's is ASCII in many a container and batch system."""
+    bare = [
+        f"{module} line {call.lineno}: {name}"
+        for module in modules()
+        if module.startswith(folder) and not module.startswith("mlesearch.testing.sandbox_contract")
+        for call, name in calls(module)
+        if in_text(call, name) and "encoding" not in {k.arg for k in call.keywords}
+    ]
+    assert bare == []
+
+
+PRINTS = {
+    "mlesearch.study.output": "is where all else goes through",
+    "mlesearch.storage.column_reference": "writes a page of the documentation, of our own words",
+    "mlesearch.testing.serve": "prints the address of its own server",
+    "mlesearch.sandbox.inside.program": "runs inside the sandbox: its streams are those of the program",
+    "mlesearch.cli.main": "gives argparse its stream for the usage, of our own words",
+    "mlesearch.cli.confirm": "asks whether there is a terminal",
+}
+"""Modules that use a standard stream themselves, and why each of them may."""
+
+
+def test_all_that_is_printed_goes_through_one_module():
+    """Text of programs and models comes up to terminals; only `study/output.py` knows what one would obey."""
+    found = set()
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Name) and node.id == "print"
+            stream = isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__")
+            if named or (stream and isinstance(node.value, ast.Name) and node.value.id == "sys"):
+                found.add(module)
+    assert found == PRINTS.keys()

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
-from mlesearch.storage.files import read_json, write_atomically
-from mlesearch.storage.journal import JOURNAL, read
+from mlesearch.storage.files import make_folder, open_file, read_json, write_atomically, write_whole
+from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.storage.layout import run_folders
 from mlesearch.types import ConfigError
 
@@ -82,7 +82,7 @@ def spent_before(folder: Path) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for run in run_folders(folder):
         journal = run / JOURNAL
-        if journal.exists() and journal.stat().st_size:  # one that is being made has no first line yet
+        if begun(journal):  # one that is being made has no first line yet
             cell = "/".join(run.relative_to(folder).parts[:3])
             found[cell] += sum(map(_cost, calls_of(read(journal)[1])))
     return found
@@ -132,7 +132,7 @@ def take_part(folder: Path, parts: int, machine: str) -> Path:
         ConfigError: all are taken by other machines; names them.
     """
     place = folder / "budgets"
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     if partition_of(folder) is None:
         with closing(SharedBudget(whole_budget(folder, SpendingCaps()).path, SpendingCaps())) as shared_budget:
             known = shared_budget.spent()
@@ -142,12 +142,12 @@ def take_part(folder: Path, parts: int, machine: str) -> Path:
         _first(place / "split.json", json.dumps(split) + "\n", machine)
     files = [place / f"part-{n + 1}.machine" for n in range(parts)]
     for path in files:
-        if path.exists() and path.read_text() == machine:
+        if path.exists() and path.read_text(encoding="utf-8") == machine:
             return path.with_suffix(".json")
     for path in files:
         if _first(path, machine, machine) == machine:
             return path.with_suffix(".json")
-    taken = ", ".join(sorted(path.read_text() for path in files))
+    taken = ", ".join(sorted(path.read_text(encoding="utf-8") for path in files))
     raise ConfigError(
         f"limits.partition: all {parts} parts of the budget are taken (by {taken}); remove the file of a machine "
         f"that has stopped for good, e.g. {files[0]}; or, with no machine at work, {place} to split anew"
@@ -157,11 +157,15 @@ def take_part(folder: Path, parts: int, machine: str) -> Path:
 def _first(path: Path, text: str, machine: str) -> str:
     """Write a file that only the first one makes, on a network file system too; returns what it holds."""
     temporary = path.with_name(f".{machine}.{os.getpid()}")
-    temporary.write_text(text)
     try:
+        fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
+        try:
+            write_whole(fd, text.encode(), path)
+        finally:
+            os.close(fd)
         os.link(temporary, path)
     except FileExistsError:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     finally:
         temporary.unlink(missing_ok=True)
     return text

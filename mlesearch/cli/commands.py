@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlesearch.cli.terminal import shown, table
+from mlesearch.study.output import complain, hand_over, say
 
 # launches
 
@@ -46,7 +46,10 @@ def show(args: Namespace) -> int:
 
     folder = Path(args.run)
     one = args.best or args.node is not None or args.code
-    print(node(folder, args.node, code_only=args.code) if one else tree(folder), end="")
+    if args.code:
+        hand_over(node(folder, args.node, code_only=True))
+    else:
+        say(node(folder, args.node) if one else tree(folder), end="")
     return 0
 
 
@@ -54,7 +57,7 @@ def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
     from mlesearch.study.verify import verify_run
 
-    print(f"{verify_run(Path(args.run))} decisions, all the same")
+    say(f"{verify_run(Path(args.run))} decisions, all the same")
     return 0
 
 
@@ -63,7 +66,7 @@ def collect(args: Namespace) -> int:
     from mlesearch.study.collect import collect as write
 
     folder = write(Path(args.study))
-    print("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
+    say("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
     return 0
 
 
@@ -71,7 +74,7 @@ def report(args: Namespace) -> int:
     """Write the tables and the report."""
     from mlesearch.cli.report import write_report
 
-    print(write_report(Path(args.study), Path(args.out) if args.out else None))
+    say(write_report(Path(args.study), Path(args.out) if args.out else None))
     return 0
 
 
@@ -79,7 +82,7 @@ def export_study(args: Namespace) -> int:
     """Write a recorded study into one file."""
     from mlesearch.study.archive import export
 
-    print(f"{shown(Path(args.file))}: {export(Path(args.study), Path(args.file), *_stores(args))}")
+    say(f"{shown(Path(args.file))}: {export(Path(args.study), Path(args.file), *_stores(args))}")
     return 0
 
 
@@ -87,7 +90,7 @@ def import_study(args: Namespace) -> int:
     """Make a study's folder from such a file."""
     from mlesearch.study.archive import unpack
 
-    print(f"{shown(Path(args.study))}: {unpack(Path(args.file), Path(args.study), args.form)}")
+    say(f"{shown(Path(args.study))}: {unpack(Path(args.file), Path(args.study), args.form)}")
     return 0
 
 
@@ -96,8 +99,9 @@ def verify_study(args: Namespace) -> int:
     from mlesearch.study.verify import find_damage
 
     contents, wrong = find_damage(Path(args.path))
-    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
-    print(f"{args.path}: {contents}; {len(wrong)} faults")
+    for fault in wrong:
+        complain(fault)
+    say(f"{args.path}: {contents}; {len(wrong)} faults")
     return 1 if wrong else 0
 
 
@@ -115,12 +119,12 @@ def doctor(args: Namespace) -> int:
     from mlesearch.cli.doctor import examine, line, versions
     from mlesearch.types import Level
 
-    print(versions(), flush=True)
+    say(versions())
     lacking = 0
     for finding in examine():
-        print(line(finding), flush=True)
+        say(line(finding))
         lacking += finding.level is Level.ERROR
-    print(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
+    say(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
     return 1 if lacking else 0
 
 
@@ -142,9 +146,9 @@ def build_sandbox(args: Namespace) -> int:
     """Build the docker image."""
     from mlesearch.sandbox.rungs.docker_image import build
 
-    name = build(args.cuda, base=args.base)
+    name = build(args.cuda, say, args.base)
     named = f" sandbox.params.image={name}" if args.cuda or args.base is not None else ""
-    print(f"{name} is ready; use it with: sandbox=docker{named}")
+    say(f"{name} is ready; use it with: sandbox=docker{named}")
     return 0
 
 
@@ -169,7 +173,7 @@ def check_task(args: Namespace) -> int:
     from mlesearch.types import Level
 
     findings = check(args.task)
-    print("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
+    say("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
     return 1 if any(f.level is Level.ERROR for f in findings) else 0
 
 
@@ -178,7 +182,7 @@ def describe_task(args: Namespace) -> int:
     from mlesearch.tasks.eda import describe
     from mlesearch.tasks.folder import load
 
-    print(describe(load(args.task)))
+    hand_over(f"{describe(load(args.task))}\n")
     return 0
 
 
@@ -190,9 +194,9 @@ def grade_submission(args: Namespace) -> int:
 
     task, path = load(args.task), Path(args.submission)
     result = grade_report(task, path)
-    print(json.dumps(result, indent=1, default=str))
+    say(json.dumps(result, indent=1, default=str))
     if not result["valid_submission"]:
-        print(f"not valid: {grade_test(task, path).problem}", file=sys.stderr)
+        complain(f"not valid: {grade_test(task, path).problem}")
         return 1
     return 0
 
@@ -223,7 +227,7 @@ def check_models(args: Namespace) -> int:
     for m in wanted:
         answered, lines = check(m, lambda m: make_model(m.name, m.kind, m.params), datetime.date.today())
         failed += not answered
-        print("\n".join(lines), flush=True)
+        say("\n".join(lines))
     return 1 if failed else 0
 
 
@@ -232,7 +236,7 @@ def list_strategies(args: Namespace) -> int:
     from mlesearch.cli.catalogue import full_strategy_lines, strategy_lines
 
     blocks = [full_strategy_lines(name) for name in args.names] or [strategy_lines()]
-    print("\n\n".join("\n".join(lines) for lines in blocks))
+    say("\n\n".join("\n".join(lines) for lines in blocks))
     return 0
 
 
@@ -241,7 +245,7 @@ def list_experiments(args: Namespace) -> int:
     from mlesearch.cli.catalogue import name_lines
 
     for line in name_lines("experiments"):
-        print(line)
+        say(line)
     return 0
 
 

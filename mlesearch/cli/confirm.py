@@ -8,6 +8,7 @@ from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.study.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.output import complain, say
 from mlesearch.study.profiles import (
     DEFAULT,
     DEFAULT_CALL_S,
@@ -87,7 +88,7 @@ def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
     profiles = "; ".join(sorted({r.profile for r in found.rows}))
     what = f"estimated for {sum(r.runs for r in found.rows)} runs: {_sums(found)} (profile: {profiles})"
     if yes or not found.exceeds(limit):
-        print(what)
+        say(what)
         return True
     if found.usd is None:
         why = f"the price of {', '.join(found.unpriced)} is not known"
@@ -95,6 +96,6 @@ def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
         why = f"that is above budget.confirm_usd ({money(limit)})"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfigError(f"{what}; {why}: add --yes to run it all the same, or see `mlesearch estimate`")
-    print(f"{what}; {why}", file=sys.stderr)
-    print("run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    complain(f"{what}; {why}")
+    complain("run it? [y/N]", end=" ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -16,6 +16,7 @@ from mlesearch.sandbox import ladder, scratch
 from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import GIB
+from mlesearch.storage import machine
 from mlesearch.types import ConfigError, Finding, Level, Registry, SandboxUnavailable
 
 PYTHONS = ((3, 11), (3, 14))
@@ -122,9 +123,8 @@ def disk(free_bytes: int, where: Path) -> Finding:
 
 def memory() -> Finding:
     """Memory and processors."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    text = f"{total / GIB:.1f} GiB of memory, {processors} processors"
+    total = machine.memory_bytes()
+    text = f"{total / GIB:.1f} GiB of memory, {machine.processors()} processors"
     if total < 4 * GIB:
         todo = "a program may use sandbox.memory_gib (4): set less, or run fewer side by side (launcher.n_jobs)"
         return Finding(Level.WARNING, "machine", text, todo)
@@ -208,7 +208,8 @@ def compute(gpu: devices.Gpu) -> str:
         done = subprocess.run(
             [sys.executable, "-c", GPU_PROGRAM],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=GPU_TIMEOUT_S,
             env={**os.environ, **variables},
             check=False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +15,14 @@ from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
+from mlesearch.storage.machine import processors
 from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.execute import RunReport
 from mlesearch.study.fold import ProgramTime, program_time
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_all, run_cell
+from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
 
 SHOWN = 10
@@ -46,42 +46,42 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         planned = plan([cell.settings for cell in launch.jobs], resources)
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
         place = shown(planned.folder)
-        print(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
+        say(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
-            print(f"sandbox: {why}")
+            say(f"sandbox: {why}")
         if check:
             heard = ask_endpoints(
                 (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
             )
             for _, line in heard:
-                _to_stderr(line)
+                complain(line)
             if not all(answers for answers, _ in heard):
-                print("nothing was run or written (--check)")
+                say("nothing was run or written (--check)")
                 return 1
-            print("all of it can run; nothing was run or written (--check)")
+            say("all of it can run; nothing was run or written (--check)")
             return 0
         if not confirm(planned, resources, yes):
-            print("nothing was run or written", file=sys.stderr)
+            complain("nothing was run or written")
             return 1
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
         begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, _to_stderr), Progress(runs, finished):
+        with stoppable(stop_file, complain), Progress(runs, finished):
             reports = run_all(launch, planned, stop_file, resources)
         launch_s = time.monotonic() - began_s
     failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))
     for line in (*_failures(failed), *_unpaid(unpaid, len(runs))):
-        _to_stderr(line)
+        complain(line)
     if len(runs) == 1:
         _say_run(runs[0].folder)
     else:
-        print(write_report(planned.folder, None))
+        say(write_report(planned.folder, None))
     unfinished = [r.folder for r in runs if planned.states[r.key] != "finished"]
     if launch.here and unfinished:
-        print(_own_time(before, program_time(unfinished), launch_s, _side_by_side(planned, len(unfinished))))
+        say(_own_time(before, program_time(unfinished), launch_s, _side_by_side(planned, len(unfinished))))
     if any(r.status == "interrupted" for r in reports):
-        print("stopped; run the same command again to go on", file=sys.stderr)
+        complain("stopped; run the same command again to go on")
         return 130
     return 1 if failed or unpaid else 0
 
@@ -93,10 +93,10 @@ def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], 
         planned = plan([cell.settings for cell in launch.jobs], resources, keys=False)
         found = estimate_plan(planned, resources, like)
     if not found.rows:
-        print("nothing is left to run")
+        say("nothing is left to run")
         return 0
     table(estimate_rows(found))
-    print("\n".join(estimate_lines(found, planned, gpus, _side_by_side(planned, len(planned.runs)))))
+    say("\n".join(estimate_lines(found, planned, gpus, _side_by_side(planned, len(planned.runs)))))
     return 0
 
 
@@ -115,24 +115,20 @@ def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, execut
         planned = replays.plan_replay(study, out, resources, cassette, executions)
         replays.begin(study, out, planned.unfinished)
         stop_file = stop_file_of(out)
-        with stoppable(stop_file, _to_stderr):
+        with stoppable(stop_file, complain):
             reports = run_cell(planned.runs, n_jobs, stop_file, resources)
         took_s = time.monotonic() - began_s
     failed = [r for r in reports if r.status == "failed"]
     for r in failed:
-        print(f"failed: {r.run_id}: {r.reason}", file=sys.stderr)
+        complain(f"failed: {r.run_id}: {r.reason}")
     same = sum(r.status not in ("failed", "interrupted") for r in reports)
-    print(
+    say(
         f"{same} of {len(planned.runs)} runs came out the same, event by event, in {shown(out)}: {planned.calls:,} "
         f"calls and {planned.executions:,} executions from the stores; {len(planned.unfinished)} unfinished runs were "
         f"taken over"
     )
-    print(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
+    say(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
     return 1 if failed else 0 if same == len(planned.runs) else 130
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
@@ -157,7 +153,7 @@ def _failures(failed: Sequence[RunReport]) -> list[str]:
 def _side_by_side(plan: StudyPlan, runs: int) -> int:
     """Programs that a launch of this many runs on this machine may have running at once."""
     settings = plan.runs[0].settings
-    jobs = (os.cpu_count() or 1) if settings.launcher.n_jobs == -1 else settings.launcher.n_jobs
+    jobs = processors() if settings.launcher.n_jobs == -1 else settings.launcher.n_jobs
     return min(runs, jobs) * settings.run.workers
 
 
@@ -173,4 +169,4 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 
 def _say_run(folder: Path) -> None:
     if finished_row(folder) is not None:
-        print(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")
+        say(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mlesearch import __version__
+from mlesearch.storage.file_systems import in_words
+from mlesearch.study.output import complain, prepare_streams
 from mlesearch.types import ConfigError, MlesearchError
 
 USAGE_ERROR = 2
@@ -27,9 +29,19 @@ stood. Overrides follow Hydra's grammar; keys are those of the file conf/config.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in the words of a command line without its control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse does it."""
+        self.print_usage(sys.stderr)
+        complain(f"{self.prog}: error: {message}")
+        self.exit(USAGE_ERROR)
+
+
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="mlesearch",
         description="Compare search paradigms for LLM machine-learning engineers, under one executor.",
     )
@@ -150,6 +162,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
+    prepare_streams()
     args = parse(argv)
     from mlesearch.cli import commands
 
@@ -157,19 +170,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = (args.command, getattr(args, "action", None))
         return commands.COMMANDS[tuple(word for word in words if word is not None)](args)
     except ConfigError as e:
-        print(f"mlesearch: error: {e}", file=sys.stderr)
+        complain(f"mlesearch: error: {e}")
         return USAGE_ERROR
     except MlesearchError as e:
-        print(f"mlesearch: {e}", file=sys.stderr)
+        complain(f"mlesearch: {e}")
         return FAILED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as e:
-        print(f"mlesearch: {e.filename or 'a file'}: {e.strerror or e}", file=sys.stderr)
+        complain(f"mlesearch: {in_words(e)}")
         return FAILED
     except KeyboardInterrupt:
-        print("mlesearch: interrupted; run the same command again to go on", file=sys.stderr)
+        complain("mlesearch: interrupted; run the same command again to go on")
         return INTERRUPTED
 
 

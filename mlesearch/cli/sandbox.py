@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 
 from mlesearch.cli.terminal import table
@@ -10,6 +9,7 @@ from mlesearch.sandbox import bench as timing
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.promises import Degree
 from mlesearch.sandbox.protocol import PROMISES, Sandbox
+from mlesearch.study.output import complain, say
 from mlesearch.testing import contract_run
 
 
@@ -31,7 +31,7 @@ def check(names: Sequence[str], params: Mapping[str, object]) -> int:
     checked: dict[str, contract_run.Checked] = {}
     for rung in rungs:
         if rung.works:
-            print(f"{rung.name}: making the checks of the contract (a minute or more)", file=sys.stderr, flush=True)
+            complain(f"{rung.name}: making the checks of the contract (a minute or more)")
             checked[rung.name] = contract_run.run(rung.name, ladder.known_params(rung.name, params))
     rows = [
         {"promise": name, **{rung.name: _said(rung, name, checked.get(rung.name)) for rung in rungs}}
@@ -41,7 +41,7 @@ def check(names: Sequence[str], params: Mapping[str, object]) -> int:
     for rung in rungs:
         _notes(rung, checked.get(rung.name))
     failed = sum(len(c.failed) for c in checked.values())
-    print(f"{sum(sum(c.passed.values()) for c in checked.values())} checks passed, {failed} failed")
+    say(f"{sum(sum(c.passed.values()) for c in checked.values())} checks passed, {failed} failed")
     return 1 if failed or not checked else 0
 
 
@@ -58,14 +58,14 @@ def _said(rung: ladder.Rung, promise: str, checked: contract_run.Checked | None)
 
 def _notes(rung: ladder.Rung, checked: contract_run.Checked | None) -> None:
     if not rung.works:
-        print(f"{rung.name}: {rung.why}{f'; {rung.todo}' if rung.todo else ''}")
+        say(f"{rung.name}: {rung.why}{f'; {rung.todo}' if rung.todo else ''}")
     for note in rung.notes:
-        print(f"{rung.name}: {note}")
+        say(f"{rung.name}: {note}")
     if checked is not None:
         for _, name, words in checked.failed:
-            print(f"{rung.name}: FAILED {name}: {words}")
+            say(f"{rung.name}: FAILED {name}: {words}")
         for name, words in checked.skipped:
-            print(f"{rung.name}: skipped {name}: {words}")
+            say(f"{rung.name}: skipped {name}: {words}")
 
 
 def bench(names: Sequence[str], params: Mapping[str, object]) -> int:
@@ -81,9 +81,9 @@ def bench(names: Sequence[str], params: Mapping[str, object]) -> int:
     speeds = []
     for rung in _tried(names, params):
         if not rung.works:
-            print(f"{rung.name}: {rung.why}{f'; {rung.todo}' if rung.todo else ''}")
+            say(f"{rung.name}: {rung.why}{f'; {rung.todo}' if rung.todo else ''}")
             continue
-        print(f"{rung.name}: measuring (half a minute)", file=sys.stderr, flush=True)
+        complain(f"{rung.name}: measuring (half a minute)")
         own = ladder.known_params(rung.name, params)
 
         def make(warm: bool, name: str = rung.name, own: Mapping[str, object] = own) -> Sandbox:
@@ -92,7 +92,7 @@ def bench(names: Sequence[str], params: Mapping[str, object]) -> int:
         speeds.append(timing.measure(rung.name, make))
     if speeds:
         table(timing.table(speeds))
-        print(
+        say(
             "cold and warm: from handing over a program to its first line after importing numpy, pandas and "
             "scikit-learn; median (lowest to highest). Programs a second: small ones of scikit-learn, two at a time."
         )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.study.output import say, visible_line
 from mlesearch.types import ConfigError
 
 DAY_S = 86_400.0
@@ -20,9 +21,10 @@ def table(rows: Sequence[Mapping[str, object]]) -> None:
     if not rows:
         raise ConfigError("there is nothing to list")
     columns = list(rows[0])
-    widths = [max(len(c), *(len(str(r[c])) for r in rows)) for c in columns]
-    for cells in [columns, *([str(r[c]) for c in columns] for r in rows)]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+    lines = [columns, *([visible_line(str(r[c])) for c in columns] for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        say("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
 
 
 def number(n: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 from mlesearch.config.build import CellParts, make_operators, make_sample_rule
 from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, check_mode, role_settings
@@ -11,6 +10,7 @@ from mlesearch.engine.selection import check_rule
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.recorded import MODES
+from mlesearch.storage import machine
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.tasks.row_sample import check_sample
@@ -143,9 +143,9 @@ def check_run_settings(s: Settings) -> None:
     if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
         raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
     check_mode("sandbox.exec_store", s.sandbox.exec_store, MODES)
-    processors = os.cpu_count() or 1
+    processors = machine.processors()
     if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
-        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors}")
+        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors} for this process")
     temperature = s.model.sampling.temperature
     if temperature is not None and not 0 <= temperature <= 2:
         raise ConfigError(f"model.sampling.temperature: {temperature}; a number from 0 to 2 is needed, or null")

@@ -16,6 +16,7 @@ from typing import Any
 from mlesearch.config.explain import explain, keys, unknown, unknown_key
 from mlesearch.config.groups import CONFIG_MODULE, EXPERIMENTS, contents, names, plugin_nodes, text_of
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
+from mlesearch.storage.files import make_folder
 from mlesearch.types import ConfigError
 
 
@@ -262,14 +263,14 @@ def _as_hydra_does(launch: Launch, task: Callable[[], None]) -> None:
 
     config, hydra = launch.composed, launch.composed.hydra
     root = Path(hydra.sweep.dir if launch.multirun else hydra.run.dir)
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     if launch.multirun:
         OmegaConf.save(config, root / "multirun.yaml")
     try:
         for n in range(len(launch.jobs)):
             hydra.job.num = n
             folder = root / hydra.sweep.subdir if launch.multirun else root
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             hydra.runtime.output_dir = str(folder.absolute())
             configure_log(hydra.job_logging, hydra.verbose)
             if n == 0:

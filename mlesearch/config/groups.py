@@ -54,12 +54,12 @@ def _plugin_node(group: str, name: str) -> dict[str, str]:
 
 def main_text() -> str:
     """The file that says what is chosen where nothing else is."""
-    return (files(CONFIG_MODULE) / "config.yaml").read_text()
+    return (files(CONFIG_MODULE) / "config.yaml").read_text(encoding="utf-8")
 
 
 def text_of(group: str, name: str) -> str:
     """A shipped file."""
-    return (_folder(group) / f"{name}.yaml").read_text()
+    return (_folder(group) / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _shipped(group: str) -> list[str]:

@@ -33,7 +33,8 @@ from mlesearch.storage.events import (
     StageEvent,
     Told,
 )
-from mlesearch.storage.files import write_atomically
+from mlesearch.storage.file_systems import naming
+from mlesearch.storage.files import make_folder, open_file, write_atomically, write_line
 from mlesearch.storage.journal import JOURNAL, Journal
 from mlesearch.storage.nouns import OutputJson
 from mlesearch.storage.under_way import PieceOfWork, end_under_way, write_under_way
@@ -46,10 +47,14 @@ INLINE_CHARS = 16_384
 
 def _open_lines(path: Path) -> int:
     """A descriptor that appends to a file of JSON lines; a torn last line is closed, to take no other along."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    size = os.fstat(fd).st_size
-    if size and os.pread(fd, 1, size - 1) != b"\n":
-        os.write(fd, b"\n")
+    fd = open_file(path, os.O_RDWR | os.O_APPEND)
+    try:
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            write_line(fd, b"\n", path)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -75,13 +80,18 @@ class RunFolder:
             recording: what the journal must be equal to.
         """
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / JOURNAL
-        self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
-        self.blobs = Blobs(folder / "blobs")
         self._outboxes = folder / "submissions"
         self._prefix = f"{self._outboxes}/"
-        self._grades = _open_lines(folder / GRADES)
+        self._grades = -1
+        self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
+        try:
+            self.blobs = Blobs(folder / "blobs")
+            self._grades = _open_lines(folder / GRADES)
+        except BaseException:
+            self.close()
+            raise
         self._durable = durable
         self._keep_prompts = keep_prompts
         self._under_way: dict[int, PieceOfWork] = {}
@@ -304,7 +314,7 @@ class RunFolder:
             "problem": grade.problem,
             "percentile": grade.percentile,
         }
-        os.write(self._grades, codec.dumps(line).encode() + b"\n")
+        write_line(self._grades, codec.dumps(line).encode() + b"\n", self.folder / GRADES)
 
     def graded_ids(self) -> set[int]:
         """Which nodes have a grade already (not what it is)."""
@@ -313,12 +323,14 @@ class RunFolder:
     def best(self, node: Node) -> None:
         """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
         folder = self.folder / "best"
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         source = self.outbox(node.id) / "submission.csv"
         if source.exists():
             temporary = folder / ".submission.csv"
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, folder / "submission.csv")
+            with naming(folder / "submission.csv"):
+                os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))  # with the folder's rights
+                shutil.copyfile(source, temporary)
+                os.replace(temporary, folder / "submission.csv")
         write_atomically(folder / "solution.py", node.code, durable=False)
         best: BestFile = {"id": node.id, "validation_score": node.score}
         write_atomically(self.folder / BEST, codec.dumps(best) + "\n", durable=False)

@@ -23,6 +23,7 @@ from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, SampleRes
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
+from mlesearch.storage.file_systems import check_space
 from mlesearch.types import ExecResult, Node, printable
 
 
@@ -174,6 +175,8 @@ class Engine:
         """Blocking; runs in a worker, touches neither optimizer nor journal."""
         work, folder, run = begun.work, self._p.folder, self._p.context.run_id
         if isinstance(work, Call):
+            if work.model.live:
+                check_space(folder.folder)
             try:
                 return with_printable_text(work.model.complete(work.request))
             except PromptFailure as e:

@@ -20,6 +20,8 @@ from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
 from mlesearch.storage.codec import Json, output_to_json, result_from_json, result_to_json
 from mlesearch.storage.diff import differences
 from mlesearch.storage.entry import Entry, StoreMiss
+from mlesearch.storage.file_systems import naming
+from mlesearch.storage.files import make_folder
 from mlesearch.storage.store import Store, nearest
 from mlesearch.types import ConfigError, ExecResult, ExecStatus
 
@@ -227,15 +229,19 @@ def restore(entry: Entry, job: Job) -> ExecResult:
     """
     value = entry.value
     result = result_from_json(value["result"], value["output"], job.outbox, tuple(value["promises"]))
-    job.outbox.mkdir(parents=True, exist_ok=True)
+    make_folder(job.outbox)
     for name, artefact in result.artefacts.items():
         if artefact.path is None:
             continue
         if name not in job.collect or Path(name).name != name or name not in entry.blobs:
             raise StoreMiss(f"replay of {job.address}: the entry {entry.key} has no content of {name!r}")
         part = job.outbox / f".{name}.{entry.key[:12]}.part"
-        part.write_bytes(entry.blobs[name])
-        part.replace(artefact.path)
+        try:
+            with naming(artefact.path):
+                part.write_bytes(entry.blobs[name])
+            part.replace(artefact.path)
+        finally:
+            part.unlink(missing_ok=True)
     return result
 
 

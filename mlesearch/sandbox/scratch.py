@@ -9,7 +9,6 @@ fixed length, so that a path in a program's output always takes the same number 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -21,6 +20,8 @@ from pathlib import Path
 
 from mlesearch.sandbox.inside import files
 from mlesearch.sandbox.protocol import MIB
+from mlesearch.storage.file_systems import in_words
+from mlesearch.storage.locks import try_lock
 from mlesearch.types import SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
@@ -58,12 +59,20 @@ class Owned:
     """One sandbox object's folder. The lock is held as long as this process lives and `remove` was not called."""
 
     def __init__(self, rung: str = "local") -> None:
+        """Make and lock it.
+
+        Raises:
+            SandboxUnavailable: its file system is full, can only be read, or has no locks.
+        """
         self.path = root() / f"{rung}-{secrets.token_hex(8)}"
         making = self.path.with_name(f".{self.path.name}")
-        making.mkdir(mode=0o711)
-        self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rename(making, self.path)
+        try:
+            making.mkdir(mode=0o711)
+            self._lock = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try_lock(self._lock, self.path)
+            os.rename(making, self.path)
+        except OSError as error:
+            raise SandboxUnavailable(f"sandbox: no scratch folder can be made: {in_words(error, making)}") from error
 
     def slot(self) -> Path:
         """A fresh folder for one program, with `work`, `tmp` and `home` in it."""
@@ -123,9 +132,6 @@ def _locked(path: Path) -> bool:
     except OSError:
         return True  # not made here
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(lock, path)
     finally:
         os.close(lock)
-    return False

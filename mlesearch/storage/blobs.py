@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 from mlesearch.storage.events import Executed, SampleRan
+from mlesearch.storage.file_systems import naming
+from mlesearch.storage.files import make_folder, rights_of, sync_folder, write_whole
 from mlesearch.storage.journal import JournalError
 from mlesearch.storage.nouns import OutputJson
 
@@ -25,7 +27,8 @@ class Blobs:
         """Use (and make) `folder`."""
         self.folder = folder
         self._known: set[str] = set()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        self._rights = rights_of(folder) & 0o666
         self._prefix = f"{folder}/"
 
     def put(self, text: str, durable: bool = False) -> str:
@@ -36,22 +39,21 @@ class Blobs:
             return digest
         path = self._prefix + digest
         try:
-            fd = os.open(path, _NEW | os.O_EXCL, 0o644)
+            fd = os.open(path, _NEW | os.O_EXCL, self._rights)
         except FileExistsError:
             if Path(path).read_bytes() == data:
                 self._known.add(digest)
                 return digest
-            fd = os.open(path, _NEW | os.O_TRUNC, 0o644)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
-            if durable:
-                os.fdatasync(fd)
-        finally:
-            os.close(fd)
+            fd = os.open(path, _NEW | os.O_TRUNC, self._rights)
+        with naming(Path(path)):
+            try:
+                write_whole(fd, data, Path(path))
+                if durable:
+                    os.fdatasync(fd)
+            finally:
+                os.close(fd)
         if durable:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         self._known.add(digest)
         return digest
 
@@ -78,11 +80,3 @@ def output_of(event: Executed | SampleRan, blobs: Blobs) -> OutputJson | None:
         loaded: OutputJson = json.loads(blobs.get(output))
         return loaded
     return output
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

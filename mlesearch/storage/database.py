@@ -10,11 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from mlesearch.storage.file_systems import database_in_words
+from mlesearch.storage.files import make_folder, make_private, open_file
+from mlesearch.storage.locks import lock
 from mlesearch.types import MlesearchError
 
 BUSY_S = 60.0
@@ -74,7 +76,8 @@ class Database:
             with self._lock:
                 yield self._connection()
         except (sqlite3.Error, OSError) as error:
-            raise self._failed(str(error)) from error
+            why = str(error) if self.path is None else database_in_words(error, self.path)
+            raise self._failed(why) from error
 
     def close(self) -> None:
         """Give the file up; used again, it is opened again."""
@@ -96,12 +99,14 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self.path is None:
             return self._made(":memory:")
-        self.path.parent.mkdir(mode=0o700 if self._private else 0o777, parents=True, exist_ok=True)
+        (make_private if self._private else make_folder)(self.path.parent)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            flock(folder, LOCK_EX)  # two that turn on the WAL at once may fail each other
+            lock(folder, self.path)  # two that turn on the WAL at once may fail each other
             if self.path.exists() and not os.access(self.path, os.W_OK):
                 return self._connect_to_read(self.path)
+            if not self.path.exists():  # else closing it would give up the locks of this process' other connections
+                os.close(open_file(self.path, os.O_RDWR))  # SQLite gives the files beside it the rights of this one
             return self._made(str(self.path))
         finally:
             os.close(folder)

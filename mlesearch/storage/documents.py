@@ -18,7 +18,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from mlesearch.storage.claim import ClaimJson
 from mlesearch.storage.codec import Json
 from mlesearch.storage.columns import RunRow
-from mlesearch.storage.files import read_json, read_lines, write_atomically
+from mlesearch.storage.files import make_folder, read_json, read_lines, write_atomically
 from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
@@ -250,7 +250,7 @@ def read_run(run: Path) -> RunFile:
 
 def write_run(run: Path, content: RunFile, durable: bool = True) -> None:
     """Make a run's folder and say in it what it is."""
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     _write(run / RUN, content, durable)
 
 

@@ -1,15 +1,79 @@
-"""Files that are written whole or not at all, and files of JSON lines that are only added to."""
+"""Files that are written whole or not at all, and files of JSON lines that are only added to.
+
+What is made takes the rights of the folder that it is made in, less the umask. A study's folder is its user's alone
+when it is made, so all in it is; a folder that was opened to a group opens what is made in it likewise.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.file_systems import NO_SUPPORT, in_words, naming
 from mlesearch.types import ConfigError
+
+_PRIVATE = 0o700
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that is its user's alone, where it is absent; what is missing above it is made as usual."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=_PRIVATE, exist_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is absent, and those above it, with the rights of the nearest that is there."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=rights_of(folder.parent), exist_ok=True)
+
+
+def rights_of(folder: Path | str) -> int:
+    """Who may use a folder: its nine bits. A file in it gets those of them that let one read and write."""
+    return os.stat(folder).st_mode & 0o777 | _PRIVATE
+
+
+def open_file(path: Path | str, flags: int) -> int:
+    """A descriptor of a file, made where it is absent with the rights of its folder."""
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, rights_of(os.path.dirname(path) or ".") & 0o666)
+
+
+def write_whole(fd: int, data: bytes, path: Path) -> None:
+    """Write all of it.
+
+    Raises:
+        OSError: the disk took a part of it or nothing; it names the path.
+    """
+    view = memoryview(data)
+    with naming(path):
+        while view:
+            written = os.write(fd, view)
+            if not written:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            view = view[written:]
+
+
+def write_line(fd: int, line: bytes, path: Path) -> None:
+    """Add a line to a file that this process alone writes, opened to append: all of it, by one call, or nothing.
+
+    Raises:
+        OSError: the disk did not take all of it; what it took is cut off again. It names the path.
+    """
+    with naming(path):
+        written = os.write(fd, line)
+    if written < len(line):
+        end = os.fstat(fd).st_size - written
+        try:
+            write_whole(fd, line[written:], path)  # says why it took a part only
+        except OSError:
+            os.ftruncate(fd, end)
+            raise
 
 
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
@@ -17,11 +81,14 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
     data = text.encode() if isinstance(text, str) else text
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "wb") as f:
-            f.write(data)
+        fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
+        try:
+            write_whole(fd, data, path)
             if durable:
-                f.flush()
-                os.fsync(f.fileno())
+                with naming(path):
+                    os.fsync(fd)
+        finally:
+            os.close(fd)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -29,11 +96,32 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
         raise
 
 
-def append_line(path: Path, record: Mapping[str, object]) -> None:
-    """Add one JSON line to a file with one call."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power cut, on file systems that can be told so."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.write(fd, dumps(record).encode() + b"\n")
+        with naming(folder):
+            os.fsync(fd)
+    except OSError as error:
+        if error.errno not in NO_SUPPORT | {errno.EINVAL}:
+            raise
+    finally:
+        os.close(fd)
+
+
+def append_line(path: Path, record: Mapping[str, object]) -> None:
+    """Add one JSON line to a file with one call; after a torn line, which a full disk may leave, it begins a new one.
+
+    Raises:
+        OSError: the disk did not take all of it.
+    """
+    line = dumps(record).encode() + b"\n"
+    fd = open_file(path, os.O_RDWR | os.O_APPEND)
+    try:
+        with naming(path):
+            size = os.fstat(fd).st_size
+            torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        write_whole(fd, b"\n" + line if torn else line, path)
     finally:
         os.close(fd)
 
@@ -54,9 +142,9 @@ def read_json(path: Path) -> Json:
         ConfigError: it is no JSON object.
     """
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_bytes())
     except OSError as e:
-        raise ConfigError(f"{path}: can't be read ({e.strerror})") from None
+        raise ConfigError(f"{in_words(e, path)}; it can't be read") from None
     except ValueError as e:
         raise ConfigError(f"{path}: not JSON ({e}); restore it or remove the folder that holds it") from None
     if not isinstance(value, dict):

@@ -7,7 +7,7 @@ what follows it can't be trusted. Events that hold a paid reply are fsynced toge
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
 import time
@@ -17,11 +17,16 @@ from typing import cast
 
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
+from mlesearch.storage.file_systems import naming
+from mlesearch.storage.files import open_file, write_line
+from mlesearch.storage.locks import try_lock
 from mlesearch.types import MlesearchError
 
 FORMAT = 1
 JOURNAL = "journal.jsonl"
 """Its name in the run's folder."""
+_HEADER_BYTES = 1 << 16
+"""More than any first line has."""
 
 
 class JournalError(MlesearchError):
@@ -30,6 +35,18 @@ class JournalError(MlesearchError):
 
 class JournalBusy(JournalError):
     """Another process is writing it."""
+
+
+def begun(path: Path) -> bool:
+    """Whether a journal has its first line; one that a full disk or a kill has left without holds nothing."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return b"\n" in os.read(fd, _HEADER_BYTES)
+    finally:
+        os.close(fd)
 
 
 def read(path: Path) -> tuple[Header, list[Event]]:
@@ -138,14 +155,18 @@ class Journal:
 
         Raises:
             JournalError: it is corrupt, or another process is writing it.
+            OSError: it can't be written, or its file system has no locks.
         """
         self.path = path
         self.header: Header
         self.events: list[Event] = []
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = open_file(path, os.O_RDWR | os.O_APPEND)
         try:
             _lock(self._fd, path, lock_wait_s)
-            if os.fstat(self._fd).st_size:
+            self._end = os.fstat(self._fd).st_size
+            if self._end and not begun(path):
+                self._cut(0)
+            if self._end:
                 self.header, self.events = self._recover()
             else:
                 self.header = {"type": "journal", "format": FORMAT, **header}
@@ -156,27 +177,33 @@ class Journal:
 
     def _recover(self) -> tuple[Header, list[Event]]:
         header, events, sound = _whole(self.path)
-        if os.fstat(self._fd).st_size != sound:
+        if self._end != sound:
+            self._cut(sound)
+        return header, events
+
+    def _cut(self, sound: int) -> None:
+        with naming(self.path):
             os.ftruncate(self._fd, sound)
             os.fsync(self._fd)
-        return header, events
+        self._end = sound
 
     def append(self, event: Event, durable: bool = False) -> None:
         """Write one event; `durable` makes it survive a power cut.
 
         Raises:
-            JournalError: the disk took only part of the line (which is then cut off again).
+            OSError: the disk did not take all of the line; what it took is cut off again.
         """
         self._write(event, durable)
 
     def _write(self, event: Event | Header, durable: bool) -> None:
         line = dumps(event).encode() + b"\n"
-        written = os.write(self._fd, line)
-        if written != len(line):
-            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-            raise JournalError(f"{self.path}: the disk is full; free some space and run again, nothing is lost")
+        if os.fstat(self._fd).st_size != self._end:
+            raise OSError(errno.EIO, "its last line is torn", str(self.path))  # what is added now would be lost with it
+        write_line(self._fd, line, self.path)
+        self._end += len(line)
         if durable:
-            os.fdatasync(self._fd)
+            with naming(self.path):
+                os.fdatasync(self._fd)
 
     def close(self) -> None:
         """Give the lock back."""
@@ -193,13 +220,7 @@ class Journal:
 
 def _lock(fd: int, path: Path, wait_s: float) -> None:
     until = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError:
-            if time.monotonic() >= until:
-                raise JournalBusy(
-                    f"{path}: another process is writing this run; wait for it to end, or stop it"
-                ) from None
-            time.sleep(0.1)
+    while not try_lock(fd, path):
+        if time.monotonic() >= until:
+            raise JournalBusy(f"{path}: another process is writing this run; wait for it to end, or stop it")
+        time.sleep(0.1)

@@ -30,7 +30,7 @@ from mlesearch.storage.documents import (
     read_result,
     read_run,
 )
-from mlesearch.storage.files import append_line, read_json, read_lines, write_atomically
+from mlesearch.storage.files import append_line, make_private, read_json, read_lines, write_atomically
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
@@ -117,7 +117,7 @@ def _check_writable(folder: Path) -> None:
 
 def open_study(folder: Path, header: StudyFile) -> None:
     """Write study.json unless it is there (checked before)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     path = folder / STUDY
     if not path.exists():
         write_atomically(path, json.dumps(header, indent=1) + "\n")

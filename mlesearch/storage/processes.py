@@ -60,10 +60,10 @@ def _started(pid: int) -> str:
 @lru_cache(maxsize=1)
 def _boot() -> str:
     with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return "0"
 
 
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat after the name, which may hold blanks: the first is the state."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

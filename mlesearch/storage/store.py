@@ -20,6 +20,8 @@ from typing import Protocol
 from mlesearch.storage.database import Database
 from mlesearch.storage.diff import differences
 from mlesearch.storage.entry import Entry, StoreError, decode, encode
+from mlesearch.storage.file_systems import in_words, naming
+from mlesearch.storage.files import make_folder, open_file, write_whole
 from mlesearch.types import ConfigError
 
 FORMS = ("sqlite", "files")
@@ -177,7 +179,7 @@ class FileStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"store: {self._place(key)} can't be read: {error.strerror}") from error
+            raise StoreError(f"store: {in_words(error, self._place(key))}; it can't be read") from error
 
     def put(self, entry: Entry, near: str, *, replace: bool = False) -> Entry:
         """See `Store`."""
@@ -185,13 +187,10 @@ class FileStore:
         place = self._place(key)
         temporary = place.with_name(f".{key}.{os.getpid()}.{threading.get_native_id()}")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (self.path / "near").mkdir(exist_ok=True)
-            self._write(self.path / "near" / key, near.encode(), self.path / "near" / temporary.name)
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            make_folder(place.parent)
+            make_folder(self.path / "near")
+            self._name(self.path / "near" / key, near.encode(), self.path / "near" / temporary.name)
+            self._write(temporary, data, durable=True)
             if replace:
                 os.replace(temporary, place)
                 return entry
@@ -200,22 +199,37 @@ class FileStore:
             except FileExistsError:
                 return decode(place.read_bytes(), key)
         except OSError as error:
-            raise StoreError(f"store: {place} can't be written: {error.strerror or error}") from error
+            raise StoreError(f"store: {in_words(error, place)}; it can't be written") from error
         finally:
             temporary.unlink(missing_ok=True)
         return entry
 
-    @staticmethod
-    def _write(place: Path, data: bytes, temporary: Path) -> None:
-        if not place.exists():
-            temporary.write_bytes(data)
+    @classmethod
+    def _name(cls, place: Path, near: bytes, temporary: Path) -> None:
+        if place.exists():
+            return
+        try:
+            cls._write(temporary, near, durable=False)
             os.replace(temporary, place)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @staticmethod
+    def _write(place: Path, data: bytes, durable: bool) -> None:
+        fd = open_file(place, os.O_WRONLY | os.O_TRUNC)
+        try:
+            write_whole(fd, data, place)
+            if durable:
+                with naming(place):
+                    os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def neighbours(self, near: str) -> list[Entry]:
         """See `Store`."""
         names: dict[str, list[str]] = {}
         for path in self._files("near"):
-            names.setdefault(path.read_text(), []).append(path.name)
+            names.setdefault(path.read_text(encoding="utf-8"), []).append(path.name)
         before = max((n for n in names if n < near), default=None)
         after = min((n for n in names if n > near), default=None)
         chosen = [near] if near in names else [n for n in (before, after) if n is not None]

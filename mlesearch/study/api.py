@@ -5,7 +5,6 @@ It checks, writes and reads what the command line does: a study begun by one is 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mlesearch.study.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.execute import RunReport
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.output import complain
 from mlesearch.study.progress import Progress
 from mlesearch.types import ConfigError
 
@@ -142,7 +142,7 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         begin(planned, resources)
         finished = sum(state == "finished" for state in planned.states.values())
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, _to_stderr), Progress(planned.runs, finished) if progress else nullcontext():
+        with stoppable(stop_file, complain), Progress(planned.runs, finished) if progress else nullcontext():
             reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
     return LaunchReport(planned.folder, tuple(reports))
 
@@ -205,7 +205,7 @@ def replay(
         planned = replays.plan_replay(folder, place, resources, *stores)
         replays.begin(folder, place, planned.unfinished)
         stop_file = stop_file_of(place)
-        with stoppable(stop_file, _to_stderr):
+        with stoppable(stop_file, complain):
             reports = run_cell(planned.runs, n_jobs, stop_file, resources)
     return LaunchReport(place, tuple(reports))
 
@@ -228,7 +228,3 @@ def _check_cost(planned: StudyPlan, resources: ProcessResources) -> None:
             f"budget.confirm_usd: this launch is estimated to cost {cost}, and more than USD {limit_usd:,.2f} needs "
             "consent: give confirmed=True to run it all the same, or see `estimate`"
         )
-
-
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr)

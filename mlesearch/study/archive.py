@@ -28,6 +28,7 @@ from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import GRADES, LAUNCHES, RESULT, RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
+from mlesearch.storage.files import make_private
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
@@ -262,6 +263,7 @@ def unpack(path: Path, study: Path, form: str = "sqlite") -> Contents:
     with opened(path) as file:
         sums = checked(file, path)
         temporary = study.with_name(f".{study.name}.{os.getpid()}")
+        make_private(temporary)
         try:
             for name in sums:
                 if name.startswith("study/"):

@@ -6,13 +6,15 @@ row a program, calls.parquet one row a model call.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlesearch.storage.columns import CALLS, MEDALS, NODES, RUNS, TABLES, Column, Kind, RunRow
 from mlesearch.storage.documents import STUDY, Labels, RunFailure, read_result, read_run
-from mlesearch.storage.journal import JOURNAL, JournalError
+from mlesearch.storage.files import write_atomically
+from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, run_folders
 from mlesearch.study.fold import fold
 from mlesearch.study.summary import Rows, rows_of, summarise
@@ -32,9 +34,9 @@ def collect(folder: Path) -> Path:
         JournalError: a run's journal is corrupt.
     """
     for name, frame in zip(TABLES, tables(folder), strict=True):
-        temporary = folder / f".{name}.parquet"
-        frame.to_parquet(temporary, index=False)
-        temporary.replace(folder / f"{name}.parquet")
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write_atomically(folder / f"{name}.parquet", buffer.getvalue(), durable=False)
     return folder
 
 
@@ -75,7 +77,7 @@ def _without_result(
     """The row of a run that failed, or that has not ended (or not begun) yet."""
     row: dict[str, object] = dict.fromkeys(RUNS)
     reason = result["reason"] if result else ""
-    if folder is not None and result is not None and (folder / JOURNAL).exists():
+    if folder is not None and result is not None and begun(folder / JOURNAL):
         try:
             row |= summarise(read_run(folder), fold(folder))
         except JournalError as e:

@@ -16,7 +16,9 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
+from mlesearch.storage import file_systems
 from mlesearch.storage.documents import RUN, RunFile, read_run, write_result, write_run
+from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JournalBusy
 from mlesearch.storage.layout import identity_digest
 from mlesearch.study.fold import fold
@@ -63,13 +65,20 @@ def execute_run(run: RunPlan, stop_file: Path, resources: ProcessResources) -> R
         return RunReport(run.key.id, "unpaid", str(e))  # not a failure of the run, which can go on later
     except MlesearchError as e:
         return _write_failure(run, str(e), begun_s)
+    except OSError as e:
+        if file_systems.is_fault(e):  # the disk's fault and nobody's error: one line, and the run goes on later
+            return _write_failure(run, file_systems.in_words(e), begun_s)
+        return _unexpected(run, e, begun_s)
     except Exception as e:
-        where = traceback.extract_tb(e.__traceback__)[-1]
-        with contextlib.suppress(OSError):
-            (run.folder / "error.txt").write_text(traceback.format_exc())
-        return _write_failure(
-            run, f"{type(e).__name__}: {e} ({Path(where.filename).name} line {where.lineno}; see error.txt)", begun_s
-        )
+        return _unexpected(run, e, begun_s)
+
+
+def _unexpected(run: RunPlan, error: Exception, begun_s: float) -> RunReport:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    with contextlib.suppress(OSError):
+        write_atomically(run.folder / "error.txt", traceback.format_exc())
+    at = f"{Path(where.filename).name} line {where.lineno}; see error.txt"
+    return _write_failure(run, f"{type(error).__name__}: {error} ({at})", begun_s)
 
 
 def _write_run_json(run: RunPlan) -> None:

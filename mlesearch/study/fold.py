@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 from mlesearch.storage.documents import GradeLine, finished_row, read_grades
 from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, Header, Revalidated, SampleRan, Told
-from mlesearch.storage.journal import JOURNAL, read
+from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
 
 PROGRAMS = frozenset(op.value for op in PROGRAM_OPS)
@@ -71,7 +71,7 @@ def check_run_folder(folder: Path) -> None:
     Raises:
         ConfigError: says so.
     """
-    if not (folder / JOURNAL).exists():
+    if not begun(folder / JOURNAL):
         raise ConfigError(
             f"{folder}: no run here (no {JOURNAL}); name a run's folder: STUDY/MODEL/STRATEGY/VARIANT/TASK/seed-N"
         )
@@ -138,7 +138,7 @@ def program_time(folders: Iterable[Path]) -> ProgramTime:
             programs += row["n_executions"]
             run_s += row["program_s"]
             cpu_s += row["program_cpu_s"]
-        elif (folder / JOURNAL).exists():
+        elif begun(folder / JOURNAL):
             f = fold(folder)
             programs += f.n_executions
             run_s += f.seconds("wall_us")

@@ -5,7 +5,6 @@ A finished run is skipped, a begun or failed one goes on from its journal.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.layout import check_run, note_launch, open_study
+from mlesearch.storage.machine import processors
 from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.pool import in_forks, in_workers
 
@@ -66,7 +66,7 @@ def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path, resources: P
     """
     todo = [r for r in runs if check_run(r.folder, r.identity) != "finished"]
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in runs if r not in todo}
-    jobs = min(len(todo), (os.cpu_count() or 1) if n_jobs == -1 else n_jobs)
+    jobs = min(len(todo), processors() if n_jobs == -1 else n_jobs)
     if jobs <= 1:
         for run in todo:
             done[run.key.id] = execute_run(run, stop_file, resources)

@@ -14,6 +14,7 @@ from mlesearch.storage.documents import RESULT, read_result
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS
+from mlesearch.study.output import above_bars
 from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.types import ConfigError, Status
 
@@ -90,9 +91,9 @@ class Progress:
                 stopped = self._stop.wait(POLL_S)
                 for w in self._watched:
                     if w.poll():
-                        console.print(self._line(w), highlight=False, markup=False, soft_wrap=True)
+                        above_bars(self._line(w), console)
                     for line in notes.new(w.run.key.id, w.notes):
-                        console.print(line, highlight=False, markup=False, soft_wrap=True)
+                        above_bars(line, console)
                 waiting.say(bars, runs, console)
                 bars.update(runs, completed=sum(w.finished for w in self._watched))
                 bars.update(programs, completed=sum(w.steps for w in self._watched))

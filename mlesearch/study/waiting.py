@@ -10,6 +10,7 @@ from typing import Any
 
 from mlesearch.storage.events import Event
 from mlesearch.storage.under_way import calls_line
+from mlesearch.study.output import above_bars
 
 EVERY_S = 60.0
 """How often a launch without a terminal says what it waits for."""
@@ -43,7 +44,7 @@ class CallsUnderWay:
             self._said = now
             line = calls_line(self._folders, time.time())
             if line:
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                above_bars(line, console)
 
 
 def notes_of(events: Iterable[Event]) -> Iterator[str]:

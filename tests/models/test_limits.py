@@ -20,7 +20,7 @@ from mlesearch.models.limits.place import THIS_PROCESS, CountersPlace, part_of, 
 from mlesearch.models.limits.windows import Caps, Wait
 from mlesearch.models.live.params import read_live
 from mlesearch.models.protocol import AuthFailed, ContextOverflow, QuotaExhausted, RetriesExhausted
-from mlesearch.storage.file_systems import file_system_of
+from mlesearch.storage.file_systems import mount_of
 from mlesearch.types import ConfigError
 from tests.support.call_limits import Clock
 
@@ -232,9 +232,9 @@ def test_the_parts_together_keep_to_the_limits() -> None:
 
 
 def test_the_file_system_is_that_of_the_nearest_folder() -> None:
-    assert file_system_of(Path("/proc/self")) == "proc"
-    assert file_system_of(Path("/proc/no/such/folder")) == "proc"
-    assert file_system_of(Path("/")) not in ("", "proc")
+    assert mount_of(Path("/proc/self")).kind == "proc"
+    assert mount_of(Path("/proc/no/such/folder")).kind == "proc"
+    assert mount_of(Path("/")).kind not in ("", "proc")
 
 
 def test_limits_of_a_models_file() -> None:

@@ -153,6 +153,7 @@ def test_it_is_synced_as_was_asked(tmp_path, synced, number):
 
 @pytest.mark.parametrize(("private", "others"), [(True, 0), (False, 0o055)])
 def test_a_folder_that_it_makes_is_private_where_asked(tmp_path, private, others):
+    tmp_path.chmod(0o755)
     mask = os.umask(0o022)
     try:
         add(counter(tmp_path / "of" / "n.db", private=private))

@@ -1,5 +1,6 @@
 """The journal survives what processes and disks do to it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -128,10 +129,18 @@ def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):
     path = tmp_path / "j"
     with Journal(path, HEADER) as j:
         j.append({"type": "asked", "i": 0})
-        real = os.write
-        monkeypatch.setattr(journal.os, "write", lambda fd, data: real(fd, data[:10]))
-        with pytest.raises(JournalError, match="disk is full"):
+        real, given = os.write, []
+
+        def nearly_full(fd: int, data: bytes) -> int:
+            given.append(data)
+            if len(given) > 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(fd, data[:10])
+
+        monkeypatch.setattr(journal.os, "write", nearly_full)
+        with pytest.raises(OSError, match="No space left") as raised:
             j.append({"type": "asked", "i": 1})
+        assert raised.value.filename == str(path)
         monkeypatch.undo()
         j.append({"type": "asked", "i": 2})
     assert [e["i"] for e in read(path)[1]] == [0, 2]

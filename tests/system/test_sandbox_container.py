@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from mlesearch.sandbox.inside import landlock
-from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs import docker_daemon, docker_image
 from mlesearch.types import SandboxUnavailable
 from tests.support.paths import ROOT
 
 try:
-    docker_image.connect()
+    docker_daemon.connect()
 except SandboxUnavailable as lack:
     pytest.skip(f"NO DOCKER: {lack}", allow_module_level=True)
 if landlock.abi() < 1:
@@ -22,7 +22,7 @@ if landlock.abi() < 1:
 
 def in_a_container(*words: str, timeout_s: float = 240) -> str:
     """Run this interpreter in a container, as user 1000, with Docker's own limits and nothing else; its output."""
-    client = docker_image.connect()
+    client = docker_daemon.connect()
     folders = {"/usr", sys.base_prefix, sys.prefix, str(ROOT), "/etc/passwd", "/etc/ld.so.cache"}
     container = client.containers.run(
         docker_image.host_image(client),

@@ -20,7 +20,7 @@ import pytest
 from mlesearch.sandbox import ladder, scratch
 from mlesearch.sandbox.inside import cgroup, contain, memory, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Sandbox, Spec
-from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs import docker_daemon
 from mlesearch.storage import processes
 from mlesearch.types import ExecStatus, SandboxUnavailable
 
@@ -104,7 +104,7 @@ def survivors(known: Sequence[int], within_s: float) -> list[str]:
 def containers() -> list[str]:
     """Of all orchestrators of this machine that have ended or are this process."""
     try:
-        client = docker_image.connect()
+        client = docker_daemon.connect()
     except SandboxUnavailable:
         return []
     try:

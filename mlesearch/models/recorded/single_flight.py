@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mlesearch.storage.files import make_folder, open_file
+from mlesearch.storage.locks import lock
 
 
 class SingleFlight:
@@ -42,12 +44,12 @@ class SingleFlight:
 
     @contextmanager
     def _among_processes(self, key: str) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / key
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = open_file(path, os.O_RDWR)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                lock(fd, path)
             except OSError:
                 break  # no locks here
             try:

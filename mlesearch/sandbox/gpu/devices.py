@@ -66,7 +66,12 @@ def inventory(command: str = "nvidia-smi", visible: str | None = None) -> Invent
         return Inventory(said=f"{command} is not installed")
     try:
         answer = subprocess.run(
-            [path, "-q", "-x"], capture_output=True, text=True, timeout=ANSWER_TIMEOUT_S, check=False
+            [path, "-q", "-x"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=ANSWER_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Inventory(said=f"{command} did not answer within {ANSWER_TIMEOUT_S:g} s; the driver may be broken")

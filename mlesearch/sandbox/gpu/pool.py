@@ -10,7 +10,6 @@ up when the last one is closed, by whatever death. Nothing is ever cleaned up, a
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from mlesearch.sandbox import scratch
 from mlesearch.sandbox.gpu.devices import Gpu, GpuLease
+from mlesearch.storage.locks import lock, try_lock
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 POLL_S = (0.005, 0.1)
@@ -110,7 +110,7 @@ class GpuPool:
                 continue
             taken.add(int(number))
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                most = min(most, int(json.loads(path.read_text())["slots"]))
+                most = min(most, int(json.loads(path.read_text(encoding="utf-8"))["slots"]))
         return taken, most
 
     @contextlib.contextmanager
@@ -118,7 +118,7 @@ class GpuPool:
         """No other process is choosing: counting and taking are one step."""
         fd = os.open(folder / "pool", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            lock(fd, folder / "pool")
             yield
         finally:
             os.close(fd)
@@ -128,11 +128,10 @@ def _lock(path: Path) -> int | None:
     """A fresh descriptor of the locked file; None where somebody holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
+        if try_lock(fd, path):
+            return fd
     except BaseException:
         os.close(fd)
         raise
-    return fd
+    os.close(fd)
+    return None

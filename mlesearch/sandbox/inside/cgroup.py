@@ -133,7 +133,7 @@ def _parents(uid: int) -> tuple[str, ...]:
 
 def _own(controller: str) -> str | None:
     """The path of this process' group in one hierarchy; "" names version 2."""
-    with open("/proc/self/cgroup") as file:
+    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             _, names, path = line.rstrip("\n").split(":", 2)
             if controller in names.split(","):
@@ -148,7 +148,7 @@ def _version_two() -> tuple[str, ...]:
     path = _own("")
     while path is not None:
         folder = f"{_ROOT}{path}".rstrip("/")
-        with contextlib.suppress(OSError), open(f"{folder}/cgroup.subtree_control") as file:
+        with contextlib.suppress(OSError), open(f"{folder}/cgroup.subtree_control", encoding="ascii") as file:
             usable = os.access(folder, os.W_OK) and os.access(f"{folder}/cgroup.procs", os.W_OK)
             if usable and set(_CONTROLLERS) <= set(file.read().split()):
                 return (folder,)
@@ -212,7 +212,7 @@ def _limit_memory(folders: tuple[str, ...], memory_bytes: int) -> None:
 
 def _write(path: str, value: int, must: bool = True) -> None:
     try:
-        with open(path, "w") as file:
+        with open(path, "w", encoding="ascii") as file:
             file.write(str(value))
     except OSError:
         if must:
@@ -225,7 +225,7 @@ def enter(folder: str, pid: int) -> None:
     Raises:
         OSError: it has ended, or may not be moved.
     """
-    with open(f"{folder}/cgroup.procs", "w") as file:
+    with open(f"{folder}/cgroup.procs", "w", encoding="ascii") as file:
         file.write(str(pid))
 
 

@@ -66,7 +66,7 @@ def _own_user_namespace() -> bool:
     if _libc.unshare(ctypes.c_int(_CLONE_NEWNS | _CLONE_NEWUSER)):
         return False
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
     return True
 
@@ -116,7 +116,7 @@ def limit_resources(request: dict[str, Any]) -> None:
 
 def go_first() -> None:
     """When the machine's memory is short, let the kernel end this process and its children before their supervisor."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlesearch.sandbox.inside import files
+from mlesearch.storage.file_systems import naming
+from mlesearch.storage.files import make_folder
 from mlesearch.types import Artefact
 
 _CHUNK = 1 << 20
@@ -32,7 +34,7 @@ def collect(work: Path, names: Iterable[str], outbox: Path, max_bytes: int) -> d
         outbox: takes the copies; made if absent. Each copy appears whole or not at all.
         max_bytes: of one file.
     """
-    outbox.mkdir(parents=True, exist_ok=True)
+    make_folder(outbox)
     with contextlib.suppress(OSError):
         files.open_up(str(work))
     try:
@@ -87,7 +89,7 @@ def _copy(fd: int, name: str, outbox: Path, max_bytes: int) -> Artefact:
     part = outbox / f".{name}.{secrets.token_hex(4)}.part"
     size = 0
     try:
-        with open(part, "xb") as file:
+        with naming(outbox / name), open(part, "xb") as file:
             while chunk := os.read(fd, _CHUNK):
                 size += len(chunk)
                 if size > max_bytes:

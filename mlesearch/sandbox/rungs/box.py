@@ -125,7 +125,7 @@ def memory_at_start(limits: Limits, warm: bool) -> int:
 def sources() -> Mapping[str, str]:
     """The supervisor's modules, as they are sent into a sandbox."""
     folder = Path(init.__file__).parent
-    return {name: (folder / f"{name}.py").read_text() for name in init.MODULES}
+    return {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in init.MODULES}
 
 
 def boot(python: str, address: str) -> list[str]:

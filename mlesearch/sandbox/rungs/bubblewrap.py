@@ -69,7 +69,8 @@ class _Wrapped:
         return self._counters is not None and self._counters.oom_kills() > 0
 
     def last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
+        said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        lines = said.strip().splitlines()
         return lines[-1] if lines else ""
 
 
@@ -221,7 +222,9 @@ def _gpu_binds(gpu: GpuLease) -> list[str]:
 def _version(bwrap: str) -> tuple[int, ...]:
     """Of a bubblewrap; () where it does not say."""
     try:
-        said = subprocess.run([bwrap, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        said = subprocess.run(
+            [bwrap, "--version"], capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
     found = re.search(r"(\d+)\.(\d+)", said)

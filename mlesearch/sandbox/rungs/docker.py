@@ -17,7 +17,7 @@ from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import docker_image, mounts
+from mlesearch.sandbox.rungs import docker_daemon, docker_image, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
 from mlesearch.sandbox.rungs.rung import BoxedRung
@@ -59,7 +59,7 @@ class DockerSandbox(BoxedRung):
         weights_folder: str | None = None,
     ) -> None:
         super().__init__(warm=warm, require=require, min_free_bytes=min_free_bytes, weights_folder=weights_folder)
-        client = docker_image.connect()
+        client = docker_daemon.connect()
         self._clients = {os.getpid(): client}
         self._host = image == docker_image.HOST
         _refuse_a_distant_daemon(client)
@@ -115,7 +115,7 @@ class DockerSandbox(BoxedRung):
     def _client(self) -> Any:
         """Of this process: a fork must not share connections."""
         if os.getpid() not in self._clients:
-            self._clients = {os.getpid(): docker_image.connect()}
+            self._clients = {os.getpid(): docker_daemon.connect()}
         return self._clients[os.getpid()]
 
     def _interpreter(self) -> Interpreter:

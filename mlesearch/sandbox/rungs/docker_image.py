@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import environment
+from mlesearch.sandbox.rungs.docker_daemon import brief, connect
 from mlesearch.types import SandboxUnavailable
 
 NAME = "mlesearch-sandbox"
@@ -66,24 +67,6 @@ def tag(cuda: bool = False, base: str | None = None) -> str:
     return f"{NAME}{'-cuda' if cuda else ''}:{digest.hexdigest()[:12]}"
 
 
-def connect() -> Any:
-    """A client of the daemon that DOCKER_HOST names, or the default one.
-
-    Raises:
-        SandboxUnavailable: none answers; the text says what to do.
-    """
-    import docker
-
-    try:
-        client = docker.from_env(timeout=60)
-        client.ping()
-    except Exception as error:  # docker-py raises errors of requests, urllib3 and its own, by version
-        raise SandboxUnavailable(
-            f"sandbox docker: no daemon answers ({_brief(error)}); start it, or set DOCKER_HOST to its socket"
-        ) from error
-    return client
-
-
 @contextlib.contextmanager
 def daemon() -> Iterator[None]:
     """Turns what docker-py raises when the daemon fails or goes away into `SandboxUnavailable`.
@@ -101,20 +84,7 @@ def daemon() -> Iterator[None]:
         raise SandboxUnavailable(f"sandbox docker: the daemon failed: {error}") from error
 
 
-def _brief(error: Exception) -> str:
-    known = {
-        "FileNotFoundError": "there is no socket",
-        "ConnectionRefused": "refused",
-        "PermissionError": "not allowed",
-    }
-    for name, words in known.items():
-        if name in str(error):
-            return words
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:200]
-
-
-def build(cuda: bool = False, say: Callable[[str], None] = print, base: str | None = None) -> str:
+def build(cuda: bool = False, say: Callable[[str], None] = lambda _line: None, base: str | None = None) -> str:
     """Build the image of this version of mlesearch, where the daemon does not have it yet.
 
     Args:
@@ -161,7 +131,7 @@ def _build(client: Any, name: str, cuda: bool, say: Callable[[str], None], argum
                     last = line.strip()
                     say(last)
     except docker.errors.APIError as error:
-        raise SandboxUnavailable(f"sandbox docker: the image {name} was not built: {_brief(error)}") from error
+        raise SandboxUnavailable(f"sandbox docker: the image {name} was not built: {brief(error)}") from error
     if not has(client, name):
         raise SandboxUnavailable(f"sandbox docker: the image {name} was not built: {last}")
 

@@ -107,5 +107,6 @@ class ForkServer:
             self._process.wait()
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
+        said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        lines = said.strip().splitlines()
         return lines[-1] if lines else f"exit code {self._process.returncode}"

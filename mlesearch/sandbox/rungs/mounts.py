@@ -69,7 +69,7 @@ class Covers:
             # an empty folder would be taken for a package without a file
             part = folder / "part"
             part.mkdir()
-            (part / "__init__.py").write_text(_PACKAGE)
+            (part / "__init__.py").write_text(_PACKAGE, encoding="utf-8")
             part.chmod(0o111)
             part.rename(self._package)
 
