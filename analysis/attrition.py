@@ -8,7 +8,6 @@ reason, nothing can be compared with them.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +15,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models
+from mlesearch.analysis.reasons import UNUSABLE, Reasons, head, of_program, ordered, shortened
 from mlesearch.analysis.tables import has_result
-
-UNUSABLE = "reply_unusable"
-_PLACE = re.compile(r"\s*\(solution\.py line \d+\)")
-_SHOWN = 3
-"""So many reasons are named."""
-
-_LONGEST = 200
-"""Characters of a reason that are shown."""
 
 _ALIKE = 2
 """So many programs at least must have failed for one reason before the reason is looked for outside of them."""
-
-Reasons = tuple[tuple[str, int], ...]
-"""Reasons with their counts, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +80,9 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
     """
     programs = nodes["status"] != UNUSABLE
     why = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
-    by_run = dict(list(nodes.assign(is_program=programs, why=why).groupby("run_id", sort=False)))
-    groups = dict(list(runs.groupby(["model", "strategy", "variant"], sort=False)))
+    marked = nodes.assign(is_program=programs, why=why)
+    by_run = {str(key): part for key, part in marked.groupby("run_id", sort=False)}
+    groups = {tuple(map(str, key)): part for key, part in runs.groupby(["model", "strategy", "variant"], sort=False)}
     found = []
     for model in models.names:
         for arm in arms:
@@ -118,14 +108,14 @@ def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, pd.Data
         if ran is not None and len(ran):
             programs += len(ran)
             any_valid = any_valid or bool(ran["valid"].any())
-            why_failed_programs.update(_shortened(_PLACE.sub("", str(r))) for r in ran["why"])
+            why_failed_programs.update(of_program(str(r)) for r in ran["why"])
             continue
         without += 1
         if own is None:
             why_without[f"ended before its first step ({end or 'unknown end'})"] += 1
             continue
         steps += len(own)
-        why_without.update(_head(str(r)) for r in own["why"])
+        why_without.update(head(str(r)) for r in own["why"])
     alike = ""
     if not any_valid and programs >= _ALIKE and len(why_failed_programs) == 1:
         alike = next(iter(why_failed_programs))
@@ -136,40 +126,11 @@ def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, pd.Data
         len(runs),
         len(failed),
         len(gone) - len(failed),
-        _ordered(Counter(_shortened(str(r)) for r in reasons)),
+        ordered(Counter(shortened(str(r)) for r in reasons)),
         without,
         steps,
-        _ordered(why_without),
+        ordered(why_without),
         programs,
         alike,
         lost_usd,
     )
-
-
-def _head(reason: str) -> str:
-    """What a reply lacked, without the provider's own words and the advice that follow."""
-    return _shortened(re.split(r"[;:\n]", reason, maxsplit=1)[0].strip().rstrip(".")) or "no reason recorded"
-
-
-def _shortened(reason: str) -> str:
-    line = " ".join(reason.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
-
-
-def _ordered(counts: Counter[str]) -> Reasons:
-    return tuple(sorted(((reason, n) for reason, n in counts.items() if reason), key=lambda item: (-item[1], item[0])))
-
-
-def merged(parts: Sequence[Reasons]) -> Reasons:
-    """The reasons of several cells together."""
-    counts: Counter[str] = Counter()
-    for reasons in parts:
-        counts.update(dict(reasons))
-    return _ordered(counts)
-
-
-def reasons_text(reasons: Reasons) -> str:
-    """`prompt too long × 9, no program × 3`, the most frequent first; the rest is counted."""
-    shown = [f"{reason} × {n}" for reason, n in reasons[:_SHOWN]]
-    rest = sum(n for _, n in reasons[_SHOWN:])
-    return ", ".join([*shown, f"{rest} for other reasons"] if rest else shown)

@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from mlesearch.analysis.attrition import reasons_text
 from mlesearch.analysis.capability import Slope
+from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlesearch.analysis.attrition import CellRuns, merged, reasons_text
+from mlesearch.analysis.attrition import CellRuns
+from mlesearch.analysis.reasons import merged, reasons_text
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import ClaimAnswer, listing, plural
 
 
 def runs_verdict(results: Results) -> ClaimAnswer | None:
     """Runs without a result, runs without a program, and programs that all failed alike; None where there are none."""
-    lost, without = (sum(read(c) for c in results.cells) for read in (lambda c: c.lost, lambda c: c.without_program))
+    lost, without = sum(c.lost for c in results.cells), sum(c.without_program for c in results.cells)
     alike = any(c.alike for c in results.cells)
     if not (lost or without or alike):
         return None

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
-from mlesearch.analysis.capability import Slope, slope_test
+from mlesearch.analysis.capability import Alternative, Slope, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
@@ -245,7 +245,7 @@ def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widen
         weak, strong = groups(models)
         verdict = crossover(models.names, by_task, models.capability, weak, strong)
         centred = models.capability - models.capability.mean()
-        side = "greater" if widens else "two-sided"
+        side: Alternative = "greater" if widens else "two-sided"
         if len(models.names) > 1 and np.ptp(models.capability) > 0:
             slope = slope_test(by_task, models.capability, side)
         if slope is not None and lost.any():

@@ -255,8 +255,8 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     Args:
         tables: validated.
         policy: `fail` keeps a missing run as one without success; `drop_task` leaves out, for all models and
-            strategies, every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has fewer seeds
-            in that cell), and the tasks that have no run left in some cell.
+            strategies, every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has
+            fewer seeds in that cell), and the tasks that have no run left in some cell.
 
     Raises:
         ConfigError: the policy is unknown, or leaves no task.

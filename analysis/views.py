@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlesearch.analysis.attrition import reasons_text
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.text import interval, p_text, plural, points
 from mlesearch.analysis.wording import seeds_text
@@ -102,7 +102,8 @@ def medals(results: Results) -> View:
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
     if results.policy.missing:
-        note += " Where runs have no result, the rate is given by its bounds, had they all been without success or all with."
+        note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
+        note += " all with."
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(label for label in OUTCOMES.values()))

@@ -175,7 +175,8 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     text = f"no change of the gap of {a} over {b} with capability is established: {size} ({test})"
     text = f"{_opening(results)}{text}."
     if s.p <= ALPHA:
-        text += f" {plural(c.lost, 'run')} of the two have no result; had they come out against it, the test would not reject."
+        text += f" {plural(c.lost, 'run')} of the two have no result; had they all come out against it, the test would"
+        text += " not reject."
     elif over_tasks:
         text += (
             f" Over these models the gap {'widens' if s.slope > 0 else 'narrows'} ({p_text(s.p_tasks)}, t over tasks), "
