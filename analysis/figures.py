@@ -65,6 +65,8 @@ def bars(results: Results) -> Drawn:
         ax.set_xticks(np.arange(len(models)), [short(m, 16 if len(models) < 8 else 11) for m in models])
         if len(models) > 6:
             ax.tick_params(axis="x", labelrotation=20)
+        if bool(np.isnan(board.e2.rate).any()):
+            ax.set_xlim(-0.5, len(models) - 0.5)
         ax.set_ylim(0, 100)
         ax.set_ylabel(f"{RATES[board.outcome]}, %")
         ax.grid(axis="y")
@@ -241,6 +243,7 @@ def gap_by_capability(results: Results) -> Drawn:
         else:
             ax.set_xlabel(f"capability ({order.source})" if order.source else "capability")
         ax.margins(x=0.08, y=0.18)
+        ax.update_datalim([(float(place), 0.0) for place in x])
         ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
         ax.set_ylabel("gap, percentage points")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))

@@ -125,7 +125,7 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
             sub = "" if g.can_reject() else f"smallest attainable {g.attainable_adjusted:.2g}"
             if not g.held and not g.rejects():
                 sub = f"{plural(g.lost, 'run')} without a result could undo it" if g.p_adjusted <= 0.05 else sub
-            bounds = f"{points(g.least)} to {points(g.most)} with runs without a result" if g.lost else ""
+            bounds = f"bounds {points(g.least)} to {points(g.most)}" if g.lost else ""
             rows.append(
                 (
                     name(model),
@@ -143,11 +143,12 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     confirmatory = bool(comparisons) and comparisons[0].confirmatory
     correction = "Holm over the models" if confirmatory else "Benjamini–Hochberg over all exploratory gaps"
     kind = "Confirmatory" if confirmatory else "Exploratory"
+    lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
     note = (
         f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
         f"(n = {plural(len(results.board.counts.tasks), 'task')}). 95 % t interval over tasks; two-sided test: exact "
         "sign-flip with mid-p where at most 20 tasks differ, else t over tasks. Seeds are not matched. "
-        f"Adjusted: {correction}."
+        f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")
     return View(table, note, heads, tuple(rows))

@@ -47,15 +47,16 @@ def measured(page, folder, width):
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"]
     # a window has a least width, so the page is looked at in a frame of the width that is asked for
     frame = folder / "frame.html"
+    told = "document.title = f.contentDocument.title"
     frame.write_text(
-        f'<iframe id="f" src="page.html" style="width:{width}px;height:3000px;border:0"></iframe><script>'
-        'const f = document.getElementById("f"); f.onload = () => { document.title = f.contentDocument.title };</script>'
+        f'<iframe id="f" src="page.html" style="width:{width}px;height:3000px;border:0"></iframe>'
+        f'<script>const f = document.getElementById("f"); f.onload = () => {{ {told}; }};</script>'
     )
     words = [BROWSER, *flags, "--allow-file-access-from-files", "--dump-dom", frame.as_uri()]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    told = re.search(r"<title>measured (.*?)</title>", done.stdout, re.DOTALL)
-    assert told, done.stderr[-500:]
-    return json.loads(told[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
+    title = re.search(r"<title>measured (.*?)</title>", done.stdout, re.DOTALL)
+    assert title, done.stderr[-500:]
+    return json.loads(title[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
 
 
 def test_no_column_is_cut_in_print(page, tmp_path):
