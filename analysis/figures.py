@@ -18,7 +18,7 @@ from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.gaps import Gap
 from mlesearch.analysis.results import Comparison, Results, groups
-from mlesearch.analysis.text import interval, points
+from mlesearch.analysis.text import interval, percent, points
 
 WIDTH = 9.6
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
@@ -73,18 +73,10 @@ def bars(results: Results) -> Drawn:
         ax.spines["left"].set_visible(False)
         _legend(fig, len(arms))
         alt = f"Bars of the {RATES[board.outcome]} in percent by model and strategy. " + " ".join(
-            f"{m}: " + ", ".join(f"{arm.label} {_rate_text(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
+            f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
             for i, m in enumerate(models)
         )
         return Drawn("rates", svg.render(fig, "rates", alt))
-
-
-def _rate_text(rate: float) -> str:
-    return "no result" if math.isnan(rate) else f"{100 * rate:.1f}"
-
-
-def _gap_text(gap: Gap) -> str:
-    return "not compared" if gap.refused else f"{points(gap.gap)} points"
 
 
 def gap_bars(results: Results) -> Drawn:

@@ -38,6 +38,11 @@ def points(value: float, sign: bool = True) -> str:
     return (MINUS if value < 0 else "+" if sign else "") + text
 
 
+def percent(rate: float) -> str:
+    """A fraction as a percentage; or that there is none, since no run has a result."""
+    return "no result" if math.isnan(rate) else f"{100 * rate:.1f}"
+
+
 def interval(low: float, high: float) -> str:
     """Two limits as percentage points."""
     return "not estimable" if math.isnan(low) else f"{points(low)} to {points(high)}"
