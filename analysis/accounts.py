@@ -47,7 +47,13 @@ def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.Dat
 
 
 def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
-    """What each arm spent in all, its medals, and the ratio of the sums. USD are NaN where a price is unknown."""
+    """What each arm spent in all, its medals, and the ratio of the sums. USD are NaN where a price is unknown.
+
+    Args:
+        runs: those that have a result.
+        calls: model calls; those of other runs are left out.
+        arms: of the study.
+    """
     frame = runs.assign(arm=arm_labels(runs, arms))
     made = calls.join(frame.set_index("run_id")["arm"], on="run_id")
     rows = []
@@ -59,7 +65,7 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
         rows.append(
             {
                 "strategy": arm.label,
-                "runs": int((own["status"] != "missing").sum()),
+                "runs": len(own),
                 "steps": _total(own["steps"]),
                 "executions": _total(own["n_executions"]),
                 "calls": len(asked),

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.rates import Floats, Ints
-from mlesearch.analysis.tables import Tables, declared_names
+from mlesearch.analysis.tables import Tables, declared_names, has_result
 from mlesearch.storage.claim import OUTCOMES
 from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
@@ -91,11 +92,23 @@ class Outcomes:
         tasks: ids, sorted.
         hits: shape (M, A, T): successful runs.
         counts: shape (M, A, T): runs.
+        lost: shape (M, A, T): how many of these runs have no result; they are none of `hits`.
     """
 
     tasks: tuple[str, ...]
     hits: Ints
     counts: Ints
+    lost: Ints
+
+    @property
+    def bare(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether no run has a result, so that there is no rate."""
+        return np.asarray((self.lost == self.counts).all(axis=-1))
+
+    @property
+    def most(self) -> Floats:
+        """Shape (M, A): the rate if all runs without a result had been successful."""
+        return np.asarray(((self.hits + self.lost) / self.counts).mean(axis=-1), dtype=np.float64)
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:
@@ -249,7 +262,8 @@ def outcomes(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: s
     column = np.array([place[key] for key in zip(runs["strategy"], runs["variant"], strict=True)], dtype=np.int64)
     depth = runs["task"].map({name: i for i, name in enumerate(tasks)}).to_numpy(dtype=np.int64)
     shape = (len(models.names), len(arms), len(tasks))
-    hits, counts = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    hits, counts, lost = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     np.add.at(counts, (row, column, depth), 1)
     np.add.at(hits, (row, column, depth), succeeded(runs, outcome).to_numpy(dtype=np.int64))
-    return Outcomes(tasks, hits, counts)
+    np.add.at(lost, (row, column, depth), (~has_result(runs)).to_numpy(dtype=np.int64))
+    return Outcomes(tasks, hits, counts, lost)

@@ -85,7 +85,7 @@ def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value,
 
     Args:
         best: of `best_so_far`; rows of other runs are ignored.
-        runs: the runs to average, missing and failed ones included (they stay at 0).
+        runs: the runs to average, of those that have a result; one without a program stays at 0.
         axis: what `x` counts.
         value: `standing` or `medal`.
         x: increasing, shape (P,).

@@ -14,6 +14,7 @@ from mlesearch.analysis.claim import Models
 from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curve
 from mlesearch.analysis.figures import DASHES, WIDTH, Drawn, short
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.tables import has_result
 
 Panel = tuple[Axis, Value]
 
@@ -63,6 +64,7 @@ def panels(best: pd.DataFrame) -> list[Panel]:
 def all_curves(results: Results) -> list[Line]:
     """Every curve of the figure: column, arm, axis, value, curve."""
     runs = results.tables.runs.assign(arm=arm_labels(results.tables.runs, results.arms))
+    runs = runs[has_result(runs)]
     if results.best.empty:
         return []
     points = {axis: axis_points(results.best, runs, axis) for axis in ("step", "t_charged_s")}
@@ -70,6 +72,8 @@ def all_curves(results: Results) -> list[Line]:
     for title, members in columns(results.models):
         for arm in results.arms:
             cell = runs[runs["model"].isin(members) & (runs["arm"] == arm.label)]
+            if cell.empty:
+                continue
             for axis, value in panels(results.best):
                 curve = mean_curve(results.best, cell, axis, value, points[axis])
                 out.append(Line(title, arm.label, axis, value, curve))

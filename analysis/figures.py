@@ -18,7 +18,7 @@ from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.gaps import Gap
 from mlesearch.analysis.results import Comparison, Results, groups
-from mlesearch.analysis.wording import interval, points
+from mlesearch.analysis.text import interval, percent, points
 
 WIDTH = 9.6
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
@@ -55,7 +55,9 @@ def bars(results: Results) -> Drawn:
             x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * width
             rate = 100 * board.e2.rate[:, a]
             ax.bar(x, rate, width * 0.9, color=_colour(a), label=arm.label, zorder=2)
-            low, high = 100 * board.e2.low[:, a], 100 * board.e2.high[:, a]
+            some_lost = board.counts.lost[:, a].sum(axis=-1) > 0
+            low = np.where(some_lost, rate, 100 * board.e2.low[:, a])
+            high = np.where(some_lost, 100 * board.counts.most[:, a], 100 * board.e2.high[:, a])
             known = ~np.isnan(low)
             ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=3.0, zorder=3)
             ax.vlines(x[known], low[known], high[known], color=svg.INK, lw=1.0, zorder=4)
@@ -63,13 +65,15 @@ def bars(results: Results) -> Drawn:
         ax.set_xticks(np.arange(len(models)), [short(m, 16 if len(models) < 8 else 11) for m in models])
         if len(models) > 6:
             ax.tick_params(axis="x", labelrotation=20)
+        if bool(np.isnan(board.e2.rate).any()):
+            ax.set_xlim(-0.5, len(models) - 0.5)
         ax.set_ylim(0, 100)
         ax.set_ylabel(f"{RATES[board.outcome]}, %")
         ax.grid(axis="y")
         ax.spines["left"].set_visible(False)
         _legend(fig, len(arms))
         alt = f"Bars of the {RATES[board.outcome]} in percent by model and strategy. " + " ".join(
-            f"{m}: " + ", ".join(f"{arm.label} {100 * board.e2.rate[i, a]:.1f}" for a, arm in enumerate(arms)) + "."
+            f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
             for i, m in enumerate(models)
         )
         return Drawn("rates", svg.render(fig, "rates", alt))
@@ -100,7 +104,9 @@ def gap_bars(results: Results) -> Drawn:
         alt = " ".join(
             f"Gap of {c.treatment.label} over {c.baseline.label} in points: "
             + ", ".join(
-                f"{m} {points(g.gap)} ({'test rejects' if g.rejects() else 'test does not reject'})"
+                f"{m} not compared"
+                if g.refused
+                else f"{m} {points(g.gap)} ({'test rejects' if g.rejects() else 'test does not reject'})"
                 for m, g in zip(models, c.gaps, strict=True)
             )
             + "."
@@ -111,13 +117,16 @@ def gap_bars(results: Results) -> Drawn:
 
 def _reach(gap: Gap) -> float:
     """How far from zero a panel must show for this gap."""
-    ends = [abs(gap.gap)] + [abs(v) for v in (gap.low, gap.high) if not math.isnan(v)]
-    return float(100 * max(0.02, *ends))
+    ends = [abs(v) for v in (gap.gap, gap.low, gap.high) if not math.isnan(v)]
+    return float(100 * max([0.02, *ends]))
 
 
 def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, narrow: bool) -> None:
     y = np.arange(len(models))
     for place, gap in zip(y, c.gaps, strict=True):
+        if gap.refused:
+            ax.annotate("not compared", (0, place), va="center", ha="center", fontsize=8, color=svg.MUTED)
+            continue
         colour = svg.PLUS if gap.gap >= 0 else svg.MINUS
         solid = gap.rejects()
         ax.barh(
@@ -188,6 +197,8 @@ def gap_by_capability(results: Results) -> Drawn:
             x[known], low[known], high[known], color=[k for k, s in zip(colours, known, strict=True) if s], lw=1.3
         )
         for place, value, gap, colour in zip(x, y, c.gaps, colours, strict=True):
+            if gap.refused:
+                continue
             face = colour if gap.rejects() else svg.PAPER
             ax.plot(place, value, "o", ms=6.5, mfc=face, mec=colour, mew=1.5, zorder=3)
         verdict = c.crossover
@@ -210,8 +221,8 @@ def gap_by_capability(results: Results) -> Drawn:
                 )
         for place, value, model in zip(x, y, order.names, strict=True):
             ax.annotate(
-                short(model),
-                (place, value),
+                short(model) if not math.isnan(value) else f"{short(model)}: not compared",
+                (place, 0 if math.isnan(value) else value),
                 xytext=(7, 3),
                 textcoords="offset points",
                 fontsize=7.5,
@@ -224,13 +235,17 @@ def gap_by_capability(results: Results) -> Drawn:
         else:
             ax.set_xlabel(f"capability ({order.source})" if order.source else "capability")
         ax.margins(x=0.08, y=0.18)
+        ax.update_datalim([(float(place), 0.0) for place in x])
         ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
         ax.set_ylabel("gap, percentage points")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}".replace("-", "−") if v else "0"))
         ax.grid(axis="y")
         alt = (
             f"Gap of {c.treatment.label} over {c.baseline.label} against capability, weakest model first: "
-            + ", ".join(f"{m} {points(g.gap)} points" for m, g in zip(order.names, c.gaps, strict=True))
+            + ", ".join(
+                f"{m} {'not compared' if g.refused else f'{points(g.gap)} points'}"
+                for m, g in zip(order.names, c.gaps, strict=True)
+            )
         )
         return Drawn("capability", svg.render(fig, "capability", alt + "."))
 

@@ -5,6 +5,7 @@ Seeds are not pairs: seed 3 of one strategy has nothing to do with seed 3 of ano
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -37,6 +38,11 @@ class Gap:
         informative: number of tasks on which the two differ.
         p_adjusted: over the family of models.
         attainable_adjusted: the same adjustment of the smallest attainable p of the family.
+        refused: why the two are not compared; empty where they are. Then there is no gap, and p is 1.
+        lost: runs of the two that have no result.
+        least: the gap if every one of these had spoken against the treatment.
+        most: the gap if every one of them had spoken for it.
+        held: whether the test rejects in the same direction then too; so without such runs.
     """
 
     gap: float
@@ -49,10 +55,15 @@ class Gap:
     informative: int
     p_adjusted: float
     attainable_adjusted: float
+    refused: str = ""
+    lost: int = 0
+    least: float = math.nan
+    most: float = math.nan
+    held: bool = True
 
     def rejects(self, alpha: float = 0.05) -> bool:
-        """Whether the adjusted test rejects a gap of zero."""
-        return self.p_adjusted <= alpha
+        """Whether the adjusted test rejects a gap of zero, however the runs without a result had come out."""
+        return self.p_adjusted <= alpha and self.held
 
     def can_reject(self, alpha: float = 0.05) -> bool:
         """Whether these data could have rejected at all."""
@@ -133,6 +144,17 @@ def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) 
     if np.isnan(reach):
         low = high = float("nan")
     return Gap(gap, low, high, p, attainable, method, tasks, informative, p, attainable)
+
+
+def not_compared(refused: str, tasks: int) -> Gap:
+    """The place of a gap that there is none of.
+
+    Args:
+        refused: why, in words.
+        tasks: number of tasks.
+    """
+    nan = math.nan
+    return Gap(nan, nan, nan, 1.0, 1.0, "none", tasks, 0, 1.0, 1.0, refused)
 
 
 def holm(p: Sequence[float] | Floats) -> Floats:

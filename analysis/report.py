@@ -11,12 +11,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, programs, views, wording
+from mlesearch.analysis import dynamics, figures, frames, programs, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.tables import Policy, read
+from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.types import ConfigError
@@ -71,7 +72,7 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     results = analyse(read(folder), missing)
     curves = dynamics.all_curves(results)
     page = render(results, curves)
-    csv = views.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
+    csv = frames.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
     try:
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
@@ -130,8 +131,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
     """Medals, rates, gaps, capability."""
     board = results.board
     rate = RATES[results.outcome]
-    tasks = wording.plural(len(board.counts.tasks), "task")
+    tasks = plural(len(board.counts.tasks), "task")
     main = results.main
+    lost = views.runs(results)
+    gone = bool(board.counts.lost.any())
     gap_section = trend = None
     if main is not None:
         gap_section = Section(
@@ -164,7 +167,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 tables=(slopes,) if slopes else (),
             )
     return (
-        Section("medals", "Medals", tables=(views.medals(results),)),
+        Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         Section(
             "rates",
             "Rates by model",
@@ -172,6 +175,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
+                + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
         ),
         gap_section,
@@ -228,8 +232,8 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
         caption=(
             "The best program so far by validation, seen through its test result, which no strategy ever sees. "
             "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
-            "a run without a valid program stands at 0, a run that ended keeps its last value. Mean over tasks of the "
-            f"mean over seeds.{band}"
+            "a run without a valid program stands at 0, a run that ended keeps its last value; runs without a result "
+            f"are left out. Mean over tasks of the mean over seeds.{band}"
         ),
     )
 

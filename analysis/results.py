@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis import accounts, curves
-from mlesearch.analysis.capability import Slope, slope_test
+from mlesearch.analysis.attrition import CellRuns, cells
+from mlesearch.analysis.capability import Alternative, Slope, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import Gap, adjust, paired_gap
-from mlesearch.analysis.rates import Floats, Parity, Rates, e1_rates, e2_rates, parity
+from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
+from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
-from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, validate
+from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -27,16 +29,16 @@ class Board:
     Attributes:
         outcome: key of `OUTCOMES`.
         counts: successes and runs by model, arm and task.
-        e2: shape (M, A).
-        e1: shape (M, A).
-        parity: by model, then by arm.
+        e2: shape (M, A); all NaN where no run has a result.
+        e1: shape (M, A); likewise.
+        parity: by model, then by arm; None where no run has a result.
     """
 
     outcome: str
     counts: Outcomes
     e2: Rates
     e1: Rates
-    parity: tuple[tuple[Parity, ...], ...]
+    parity: tuple[tuple[Parity | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ class Comparison:
         confirmatory: whether it is the declared pair (Holm), else exploratory (BH over all such gaps).
         gaps: one per model.
         by_task: shape (M, T): the gap of each model on each task.
-        slope: None where models have no order or there are fewer than two.
+        slope: None where models have no order, there are fewer than two, or some model is not compared.
         crossover: None where the models have no order.
         sandboxes: in what the two sides were not run in the same sandbox.
+        bound: the slope with every run without a result taken against it; None where all have one.
     """
 
     treatment: Arm
@@ -62,6 +65,12 @@ class Comparison:
     slope: Slope | None
     crossover: Crossover | None
     sandboxes: tuple[Difference, ...] = ()
+    bound: Slope | None = None
+
+    @property
+    def lost(self) -> int:
+        """Runs of the two, over all models, that have no result."""
+        return sum(gap.lost for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class Results:
         boards: one per outcome, in the order of `OUTCOMES`.
         main: the claim's comparison; None with a single arm.
         others: the other arms against the same baseline, exploratory.
+        cells: what became of the runs of each model and arm, before any policy.
     """
 
     tables: Tables
@@ -92,6 +102,7 @@ class Results:
     cost: pd.DataFrame
     cost_by_operator: pd.DataFrame
     failures: pd.DataFrame
+    cells: tuple[CellRuns, ...]
 
     @property
     def outcome(self) -> str:
@@ -112,21 +123,25 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     """
     validate(tables)
     claim = claim_of(tables)
+    planned = tables
     tables, note = apply_policy(tables, policy)
     runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
+    became = cells(planned.runs, planned.nodes, models, arms)
     boards = tuple(board(runs, models, arms, name) for name in OUTCOMES)
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
     if claim is not None:
         counts = next(b.counts for b in boards if b.outcome == claim.outcome)
-        main = compare(counts, models, arms, claim.treatment, claim.baseline, claim.declared, claim.capability)
+        grid = Grid(models, arms, counts, outcomes(planned.runs, models, arms, claim.outcome), became)
+        main = compare(grid, claim.treatment, claim.baseline, claim.declared, claim.capability)
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
-        others = tuple(compare(counts, models, arms, arm, claim.baseline, False) for arm in rest)
+        others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = _adjusted(main, others)
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
+    ended = runs[has_result(runs)]
     return Results(
         tables=tables,
         policy=note,
@@ -137,10 +152,11 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         main=main,
         others=others,
         best=curves.best_so_far(tables.nodes, runs),
-        mechanism=accounts.mechanism(runs, models, arms),
-        cost=accounts.cost(runs, tables.calls, arms),
-        cost_by_operator=accounts.cost_by_operator(runs, tables.calls, arms),
-        failures=accounts.failures(runs, tables.nodes, arms),
+        mechanism=accounts.mechanism(ended, models, arms),
+        cost=accounts.cost(ended, tables.calls, arms),
+        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
+        failures=accounts.failures(ended, tables.nodes, arms),
+        cells=became,
     )
 
 
@@ -148,13 +164,22 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     """The rates of one outcome in every cell."""
     counts = outcomes(runs, models, arms, outcome)
     lists = _reports(runs, models, arms, outcome)
+    bare = counts.bare
     return Board(
         outcome=outcome,
         counts=counts,
-        e2=e2_rates(counts.hits, counts.counts),
-        e1=e1_rates(counts.hits, counts.counts),
-        parity=tuple(tuple(parity(lists[model, arm.label]) for arm in arms) for model in models.names),
+        e2=_known(e2_rates(counts.hits, counts.counts), bare),
+        e1=_known(e1_rates(counts.hits, counts.counts), bare),
+        parity=tuple(
+            tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
+            for m, model in enumerate(models.names)
+        ),
     )
+
+
+def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
+    """The same rates, with none where no run has a result."""
+    return Rates(*(np.where(bare, np.nan, getattr(rates, field.name)) for field in fields(rates)))
 
 
 def _reports(
@@ -172,32 +197,101 @@ def _reports(
     return cells
 
 
-def compare(
-    counts: Outcomes,
-    models: Models,
-    arms: Sequence[Arm],
-    treatment: Arm,
-    baseline: Arm,
-    confirmatory: bool,
-    widens: bool = False,
-) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is compared: one outcome over all models, arms and tasks.
+
+    Attributes:
+        models: in their order.
+        arms: in their order.
+        counts: after the missing-run policy.
+        planned: before it, of all runs of the grid.
+        cells: what became of these runs.
+    """
+
+    models: Models
+    arms: tuple[Arm, ...]
+    counts: Outcomes
+    planned: Outcomes
+    cells: tuple[CellRuns, ...]
+
+
+def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool = False) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
-    The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration.
+    The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration. Runs without a
+    result bound every verdict: one that would fall if they had all come out against it is not reached.
     """
-    pair = [arms.index(treatment), arms.index(baseline)]
-    hits, runs = counts.hits[:, pair, :], counts.counts[:, pair, :]
-    gaps = adjust([paired_gap(h, k) for h, k in zip(hits, runs, strict=True)], "holm")
+    models, pair = grid.models, [grid.arms.index(treatment), grid.arms.index(baseline)]
+    hits, runs = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
+    refused = [_refusal(grid.cells, model, (treatment, baseline)) for model in models.names]
+    tasks = len(grid.counts.tasks)
+    gaps = adjust(
+        [not_compared(why, tasks) if why else paired_gap(h, k) for why, h, k in zip(refused, hits, runs, strict=True)],
+        "holm",
+    )
+    least, most = _bounds(grid.planned, pair)
+    lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
+    gaps = _bounded(gaps, lost, least, most)
     rates = hits / runs
     by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
-    slope: Slope | None = None
+    by_task[[bool(why) for why in refused]] = np.nan
+    slope = bound = None
     verdict: Crossover | None = None
-    if models.capability is not None:
-        if len(models.names) > 1 and np.ptp(models.capability) > 0:
-            slope = slope_test(by_task, models.capability, "greater" if widens else "two-sided")
+    if models.capability is not None and any(refused):
+        without = ", ".join(m for m, why in zip(models.names, refused, strict=True) if why)
+        verdict = Crossover(f"{treatment.label} and {baseline.label} are not compared with {without}")
+    elif models.capability is not None:
         weak, strong = groups(models)
         verdict = crossover(models.names, by_task, models.capability, weak, strong)
-    return Comparison(treatment, baseline, confirmatory, gaps, by_task, slope, verdict)
+        centred = models.capability - models.capability.mean()
+        side: Alternative = "greater" if widens else "two-sided"
+        if len(models.names) > 1 and np.ptp(models.capability) > 0:
+            slope = slope_test(by_task, models.capability, side)
+        if slope is not None and lost.any():
+            low, high = least[0] / least[1], most[0] / most[1]
+            rising = np.where(centred[:, None] > 0, low[:, 0] - low[:, 1], high[:, 0] - high[:, 1])
+            falling = np.where(centred[:, None] > 0, high[:, 0] - high[:, 1], low[:, 0] - low[:, 1])
+            bound = slope_test(rising if slope.slope > 0 else falling, models.capability, side)
+            worst = crossover(models.names, rising, models.capability, weak, strong)
+            verdict = replace(
+                verdict,
+                these_models=verdict.these_models and worst.these_models,
+                like_models=verdict.like_models and worst.like_models,
+            )
+    return Comparison(treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound)
+
+
+def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:
+    """Why two arms are not compared with a model, or nothing."""
+    labels = [arm.label for arm in pair]
+    return "; ".join(f"{c.arm}: {c.refused}" for c in cells if c.model == model and c.arm in labels and c.refused)
+
+
+def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Hits and counts, shape (M, 2, T), with runs without a result all against the treatment, and all for it."""
+    hits, counts, lost = planned.hits[:, pair, :], planned.counts[:, pair, :], planned.lost[:, pair, :]
+    against, favour = hits.copy(), hits.copy()
+    against[:, 1] += lost[:, 1]
+    favour[:, 0] += lost[:, 0]
+    return (against, counts), (favour, counts)
+
+
+def _bounded(gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints]) -> tuple[Gap, ...]:
+    """The gaps with what the runs without a result could make of them."""
+    if not lost.any():
+        return gaps
+    low, high = (adjust([paired_gap(h, k) for h, k in zip(*side, strict=True)], "holm") for side in (least, most))
+    return tuple(
+        replace(
+            gap,
+            lost=int(n),
+            least=a.gap,
+            most=b.gap,
+            held=not n or (a.rejects() and a.gap > 0 if gap.gap > 0 else b.rejects() and b.gap < 0),
+        )
+        for gap, n, a, b in zip(gaps, lost, low, high, strict=True)
+    )
 
 
 def groups(models: Models) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -217,8 +311,7 @@ def _adjusted(main: Comparison, others: tuple[Comparison, ...]) -> tuple[Compari
     shared = iter(adjust([gap for c in exploratory for gap in c.gaps], "bh"))
 
     def redone(c: Comparison) -> Comparison:
-        gaps = c.gaps if c.confirmatory else tuple(next(shared) for _ in c.gaps)
-        return Comparison(c.treatment, c.baseline, c.confirmatory, gaps, c.by_task, c.slope, c.crossover)
+        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) for _ in c.gaps))
 
     first = redone(main)
     return first, tuple(redone(c) for c in others)

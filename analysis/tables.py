@@ -24,6 +24,9 @@ Policy = Literal["fail", "drop_task", "drop_seed"]
 """What is done with missing runs; see `apply_policy`."""
 
 POLICIES: tuple[Policy, ...] = ("fail", "drop_task", "drop_seed")
+RESULTS = ("ok", "timeout")
+"""Statuses of runs that have a result. One that failed has none: it is missing, with a reason."""
+
 IDENTITY = tuple(field.name for field in fields(RunKey))
 
 
@@ -55,7 +58,8 @@ class PolicyNote:
 
     Attributes:
         policy: its name.
-        missing: number of missing runs found.
+        missing: number of runs without a result, failed ones included.
+        failed: how many of them failed.
         expected: number of runs that the grid holds.
         dropped_tasks: tasks left out, sorted.
         dropped_runs: rows left out.
@@ -66,15 +70,19 @@ class PolicyNote:
     expected: int
     dropped_tasks: tuple[str, ...]
     dropped_runs: int
+    failed: int = 0
 
     @property
     def words(self) -> str:
         """One sentence for the report."""
         if not self.missing:
             return f"no missing run among {self.expected} (policy: {self.policy})"
-        found = f"{self.missing} of {self.expected} runs are missing (policy: {self.policy}): "
+        failed = f", {self.failed} of them since they failed" if self.failed else ""
+        found = f"{self.missing} of {self.expected} runs are missing{failed} (policy: {self.policy}): "
         if self.policy == "fail":
-            return found + "each counts as a failed run"
+            return (
+                found + "each counts as one without success, and a rate that it could change is given by its two bounds"
+            )
         tasks = f"{len(self.dropped_tasks)} task{'' if len(self.dropped_tasks) == 1 else 's'}"
         if self.policy == "drop_task":
             return found + f"{tasks} left out for all models and strategies, {self.dropped_runs} runs in all"
@@ -111,12 +119,17 @@ def read(study_dir: Path | str) -> Tables:
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study)
 
 
+def has_result(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each run has a result."""
+    return runs["status"].isin(RESULTS)
+
+
 def _told_apart(runs: pd.DataFrame) -> pd.DataFrame:
     """A run that never began does not know whether it would have been simulated: it follows the runs that do."""
     if not {"simulated", "status"} <= set(runs.columns):
         return runs
     known = runs["simulated"].dropna().unique()
-    unknown = runs["simulated"].isna() & (runs["status"] == "missing")
+    unknown = runs["simulated"].isna() & ~has_result(runs)
     return runs.assign(simulated=runs["simulated"].where(~unknown, known[0])) if len(known) == 1 else runs
 
 
@@ -125,8 +138,8 @@ def validate(tables: Tables) -> None:
 
     Raises:
         ConfigError: no run at all; two runs with one identity or one run_id; an unknown status; more than one medal
-            flag on a run; a medal on an invalid run; live and simulated rows together; a hole in the grid with no
-            `missing` row; nodes or calls of an unknown run.
+            flag on a run; a medal on an invalid run; a run without a result that is valid; live and simulated rows
+            together; a hole in the grid with no `missing` row; nodes or calls of an unknown run.
     """
     runs = tables.runs
     if runs.empty:
@@ -147,6 +160,11 @@ def validate(tables: Tables) -> None:
         runs,
         (flags.any(axis=1) | runs["above_median"]) & ~runs["valid"],
         lambda row: "has a medal or stands above the median though its submission is invalid; collect the study again",
+    )
+    _refuse(
+        runs,
+        runs["valid"] & ~has_result(runs),
+        lambda row: f"is {row['status']}, which is no result, and yet valid; collect the study again",
     )
     _refuse_mixture(tables)
     _refuse_holes(tables)
@@ -230,13 +248,15 @@ def _refuse_holes(tables: Tables) -> None:
 
 
 def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, PolicyNote]:
-    """Treats missing runs by the named policy.
+    """Treats missing runs by the named policy; one that failed is missing.
+
+    A strategy that has no result at all with a model costs the others nothing: its rows stay, and it has no rate.
 
     Args:
         tables: validated.
-        policy: `fail` keeps a missing run as a failed one; `drop_task` leaves out, for all models and strategies,
-            every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has fewer seeds
-            in that cell), and the tasks that have no run left in some cell.
+        policy: `fail` keeps a missing run as one without success; `drop_task` leaves out, for all models and
+            strategies, every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has
+            fewer seeds in that cell), and the tasks that have no run left in some cell.
 
     Raises:
         ConfigError: the policy is unknown, or leaves no task.
@@ -244,24 +264,26 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     if policy not in POLICIES:
         raise ConfigError(f"unknown policy for missing runs {policy!r}; allowed: {', '.join(POLICIES)}")
     runs = tables.runs
-    missing = runs["status"] == "missing"
-    count = int(missing.sum())
+    cell = ["model", "strategy", "variant"]
+    without = ~has_result(runs)
+    count, failed = int(without.sum()), int((runs["status"] == "failed").sum())
+    bare = without.groupby([runs[name] for name in cell]).transform("all")
+    missing = without & ~bare
     dropped: tuple[str, ...] = ()
     kept = runs
     if policy == "drop_task":
         dropped = tuple(sorted(set(runs.loc[missing, "task"])))
         kept = runs[~runs["task"].isin(dropped)]
-    elif policy == "drop_seed" and count:
+    elif policy == "drop_seed" and missing.any():
         kept = runs[~missing]
-        cell = ["model", "strategy", "variant"]
         cells = len(runs[cell].drop_duplicates())
         per_task = kept[["task", *cell]].drop_duplicates()["task"].value_counts()
         full = set(per_task.index[per_task == cells])
         dropped = tuple(sorted(set(runs["task"]) - full))
         kept = kept[kept["task"].isin(sorted(full))]
-    if kept.empty:
+    if kept.empty or (policy != "fail" and without[kept.index].all()):
         raise ConfigError(f"policy {policy} leaves no task: every task has a missing run; finish the study or use fail")
-    note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept))
+    note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept), failed)
     if len(kept) == len(runs):
         return tables, note
     ids = set(kept["run_id"])

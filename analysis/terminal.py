@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlesearch.analysis.attrition import cells as cells_of
 from mlesearch.analysis.claim import arms_of, models_of
+from mlesearch.analysis.lost_runs import lost_lines
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import board
 from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
+from mlesearch.analysis.text import plural
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -19,19 +22,34 @@ class MedalRow:
 
     Attributes:
         rate: mean over tasks of the share of seeds with a medal, 0 to 1.
-        parity: mean and SEM over seeds, percent.
+        parity: mean and SEM over seeds, percent; None where no run has a result, so that there is no rate.
         low: lower limit of the E2 interval, 0 to 1; NaN where not estimable.
         high: upper limit.
         runs: number of runs.
+        lost: how many of them have no result.
+        most: the rate if all of these had been successful.
     """
 
     model: str
     strategy: str
     rate: float
-    parity: Parity
+    parity: Parity | None
     low: float
     high: float
     runs: int
+    lost: int
+    most: float
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Rate, SEM and interval; where runs have no result, the bounds of the rate, and how many there are."""
+        if self.parity is None:
+            return "no result", "-", f"of {self.runs} runs"
+        if self.lost:
+            return f"{100 * self.rate:.1f} to {100 * self.most:.1f}", "-", f"{self.lost} of {self.runs} without result"
+        sem = "-" if self.parity.seeds == 1 else f"± {self.parity.sem:.1f}"
+        span = "not estimable" if np.isnan(self.low) else f"{100 * self.low:5.1f} to {100 * self.high:5.1f}"
+        return f"{self.parity.mean:.1f}", sem, span
 
 
 def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str = "any_medal") -> list[MedalRow]:
@@ -58,6 +76,8 @@ def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
             float(cells.e2.low[m, a]),
             float(cells.e2.high[m, a]),
             int(cells.counts.counts[m, a].sum()),
+            int(cells.counts.lost[m, a].sum()),
+            float(cells.counts.most[m, a]),
         )
         for m, model in enumerate(models.names)
         for a, arm in enumerate(arms)
@@ -71,19 +91,11 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
         ConfigError: the tables are refused by `tables.validate`.
     """
     validate(tables)
+    planned = tables
     tables, missing = apply_policy(tables, policy)
     rows = _rows(tables, outcome)
     title = f"{OUTCOMES[outcome]}, %"
-    cells = [
-        (
-            row.model,
-            row.strategy,
-            f"{row.parity.mean:.1f}",
-            "-" if row.parity.seeds == 1 else f"± {row.parity.sem:.1f}",
-            "not estimable" if np.isnan(row.low) else f"{100 * row.low:5.1f} to {100 * row.high:5.1f}",
-        )
-        for row in rows
-    ]
+    cells = [(row.model, row.strategy, *row.words) for row in rows]
     heads = ("model", "strategy", title, "SEM", "E2 95 % interval")
     widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
     right = (False, False, True, True, True)
@@ -97,12 +109,13 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
     for i, cell in enumerate(cells):
         again = i > 0 and cells[i - 1][0] == cell[0]
         out.append(line(("" if again else cell[0], *cell[1:])))
-    seeds = sorted({row.parity.seeds for row in rows})
-    span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    tasks = rows[0].parity.tasks
-    mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
-    note = f"{mean}; E2: Wilson interval over {tasks} task"
-    out.append(note + ("" if tasks == 1 else "s") + " (tasks like these).")
+    whole = [row.parity for row in rows if row.parity is not None and not row.lost]
+    if whole:
+        seeds = sorted({p.seeds for p in whole})
+        span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
+        out.append(f"{mean}; E2: Wilson interval over {plural(whole[0].tasks, 'task')} (tasks like these).")
+    out += lost_lines(cells_of(planned.runs, planned.nodes, models_of(planned), arms_of(planned)))
     if missing.missing:
         out.append(f"{missing.words}.")
     if tables.simulated:

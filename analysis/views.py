@@ -1,4 +1,4 @@
-"""The report's tables: rows of cells for the page, and data frames for the CSV files beside it."""
+"""The report's tables: rows of cells for the page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
-from mlesearch.analysis.wording import interval, p_text, plural, points, seeds_text
+from mlesearch.analysis.text import interval, p_text, plural, points
+from mlesearch.analysis.wording import seeds_text
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -81,6 +81,15 @@ def medals(results: Results) -> View:
             cells = [name(model), name(arm.label)]
             for board in results.boards:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
+                lost, runs = int(board.counts.lost[m, a].sum()), int(board.counts.counts[m, a].sum())
+                if p is None:
+                    cells.append(TableCell("no result", f"of {plural(runs, 'run')}", "-inf", mark="weak"))
+                    continue
+                if lost:
+                    rate, most = 100 * board.e2.rate[m, a], 100 * board.counts.most[m, a]
+                    sub = f"{lost} of {plural(runs, 'run')} without a result"
+                    cells.append(TableCell(f"{rate:.1f} to {most:.1f}", sub, repr(float(board.e2.rate[m, a]))))
+                    continue
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
                 shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
                 cells.append(TableCell(shown, span, repr(float(board.e2.rate[m, a]))))
@@ -92,7 +101,10 @@ def medals(results: Results) -> View:
         "benchmark, 47 to 68 % for tasks like these). In brackets: the E2 95 % interval, Wilson at the effective "
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
-    if results.board.parity[0][0].seeds == 1:
+    if results.policy.missing:
+        note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
+        note += " all with."
+    if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(label for label in OUTCOMES.values()))
     return View("medals", note, heads, tuple(rows))
@@ -103,13 +115,22 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     rows = []
     for c in comparisons:
         for model, g in zip(results.models.names, c.gaps, strict=True):
+            pair = f"{c.treatment.label} − {c.baseline.label}"
+            if g.refused:
+                none = TableCell("–", key="-inf", mark="weak")
+                why = TableCell("not compared", g.refused, kind="text", mark="weak")
+                rows.append((name(model), name(pair), none, none, none, none, none, why))
+                continue
             answer = "rejects" if g.rejects() else "does not reject" if g.can_reject() else "cannot reject"
             sub = "" if g.can_reject() else f"smallest attainable {g.attainable_adjusted:.2g}"
+            if not g.held and not g.rejects():
+                sub = f"{plural(g.lost, 'run')} without a result could undo it" if g.p_adjusted <= 0.05 else sub
+            bounds = f"bounds {points(g.least)} to {points(g.most)}" if g.lost else ""
             rows.append(
                 (
                     name(model),
-                    name(f"{c.treatment.label} − {c.baseline.label}"),
-                    TableCell(points(g.gap), key=repr(g.gap), mark=sign_mark(g.gap)),
+                    name(pair),
+                    TableCell(points(g.gap), bounds, repr(g.gap), mark=sign_mark(g.gap)),
                     TableCell(
                         interval(g.low, g.high), kind="text", key=repr(g.low) if not math.isnan(g.low) else "-inf"
                     ),
@@ -122,11 +143,12 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     confirmatory = bool(comparisons) and comparisons[0].confirmatory
     correction = "Holm over the models" if confirmatory else "Benjamini–Hochberg over all exploratory gaps"
     kind = "Confirmatory" if confirmatory else "Exploratory"
+    lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
     note = (
         f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
         f"(n = {plural(len(results.board.counts.tasks), 'task')}). 95 % t interval over tasks; two-sided test: exact "
         "sign-flip with mid-p where at most 20 tasks differ, else t over tasks. Seeds are not matched. "
-        f"Adjusted: {correction}."
+        f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")
     return View(table, note, heads, tuple(rows))
@@ -264,118 +286,20 @@ def failures(results: Results) -> View | None:
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))
 
 
-def frames(results: Results) -> dict[str, pd.DataFrame]:
-    """The same numbers and more, unrounded, as fractions, for CSV."""
-    out = {"rates": _rates_frame(results)}
-    if results.main is not None:
-        out["gaps"] = _gaps_frame(results)
-        out["gaps_by_task"] = _task_gaps_frame(results)
-        trends = [(c, c.slope) for c in (results.main, *results.others) if c.slope is not None]
-        if trends:
-            columns = Slope.__dataclass_fields__
-            out["capability"] = pd.DataFrame(
-                [
-                    {"treatment": c.treatment.label, "baseline": c.baseline.label}
-                    | {column: getattr(s, column) for column in columns}
-                    for c, s in trends
-                ]
-            )
-        out["crossover"] = _crossover_frame(results)
-    out |= {"mechanism": results.mechanism, "cost": results.cost, "cost_by_operator": results.cost_by_operator}
-    out["failures"] = results.failures
-    return out
-
-
-def _rates_frame(results: Results) -> pd.DataFrame:
+def runs(results: Results) -> View | None:
+    """What became of the runs of each model and strategy; None where every one of them searched and has a result."""
+    lossy = [c for c in results.cells if c.lost or c.without_program or c.alike]
+    if not lossy:
+        return None
     rows = []
-    for board in results.boards:
-        for m, model in enumerate(results.models.names):
-            for a, arm in enumerate(results.arms):
-                p = board.parity[m][a]
-                row: dict[str, object] = {
-                    "outcome": board.outcome,
-                    "model": model,
-                    "strategy": arm.label,
-                    "tasks": len(board.counts.tasks),
-                    "runs": int(board.counts.counts[m, a].sum()),
-                    "successes": int(board.counts.hits[m, a].sum()),
-                    "rate": board.e2.rate[m, a],
-                }
-                for target, rates in (("e2", board.e2), ("e1", board.e1)):
-                    row |= {
-                        f"{target}_low": rates.low[m, a],
-                        f"{target}_high": rates.high[m, a],
-                        f"{target}_n_eff": rates.n_eff[m, a],
-                        f"{target}_df": rates.df[m, a],
-                    }
-                row |= {"parity_mean_pct": p.mean, "parity_sem_pct": p.sem, "parity_seeds": p.seeds}
-                rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _comparisons(results: Results) -> list[Comparison]:
-    return [results.main, *results.others] if results.main is not None else []
-
-
-def _gaps_frame(results: Results) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "treatment": c.treatment.label,
-                "baseline": c.baseline.label,
-                "status": "confirmatory" if c.confirmatory else "exploratory",
-                "outcome": results.outcome,
-                "model": model,
-                "gap": g.gap,
-                "low": g.low,
-                "high": g.high,
-                "p": g.p,
-                "method": g.method,
-                "adjustment": "holm" if c.confirmatory else "bh",
-                "p_adjusted": g.p_adjusted,
-                "attainable_p": g.attainable_p,
-                "attainable_adjusted": g.attainable_adjusted,
-                "rejects": g.rejects(),
-                "tasks": g.tasks,
-                "informative_tasks": g.informative,
-            }
-            for c in _comparisons(results)
-            for model, g in zip(results.models.names, c.gaps, strict=True)
-        ]
+    for c in lossy:
+        counts = (c.planned, c.planned - c.lost, c.failed, c.missing, c.without_program)
+        why = [reasons_text(c.why_failed), reasons_text(c.why_without), f"all programs: {c.alike}" if c.alike else ""]
+        text = TableCell("; ".join(w for w in why if w) or "–", kind="text")
+        rows.append((name(c.model), name(c.arm), *(number(float(n), 0) for n in counts), text))
+    note = (
+        "Runs by what became of them; those of the other models and strategies all have a result and a program. A "
+        "failed or missing run has no result. A run without a program has one: it found nothing."
     )
-
-
-def _task_gaps_frame(results: Results) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"treatment": c.treatment.label, "baseline": c.baseline.label, "model": model, "task": task, "gap": value}
-            for c in _comparisons(results)
-            for model, row in zip(results.models.names, c.by_task, strict=True)
-            for task, value in zip(results.board.counts.tasks, row, strict=True)
-        ]
-    )
-
-
-def _crossover_frame(results: Results) -> pd.DataFrame:
-    rows = []
-    for c in _comparisons(results):
-        x = c.crossover
-        row: dict[str, object] = {"treatment": c.treatment.label, "baseline": c.baseline.label}
-        row["refused"] = "models have no declared order" if x is None else x.refused
-        for side, group in (("low", x.weak if x else None), ("high", x.strong if x else None)):
-            row |= {
-                f"{side}_group": ", ".join(group.models) if group else "",
-                f"{side}_gap": group.gap if group else math.nan,
-                f"{side}_gap_low": group.low if group else math.nan,
-                f"{side}_gap_high": group.high if group else math.nan,
-                f"{side}_p_these": group.p if group else math.nan,
-                f"{side}_p_like": group.p_like if group else math.nan,
-            }
-        row |= {
-            "slope_p_tasks": x.slope.p_tasks if x and x.slope else math.nan,
-            "slope_p_permutation_two_sided": x.slope.p_two_sided if x and x.slope else math.nan,
-            "claimed_these_models": bool(x and x.these_models),
-            "claimed_like_models": bool(x and x.like_models),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
+    heads = ("model", "strategy", "planned", "with a result", "failed", "missing", "without a program", "why")
+    return View("runs", note, heads, tuple(rows))

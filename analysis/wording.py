@@ -6,69 +6,17 @@ No sentence presents simulated results as evidence about language models: each o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlesearch.analysis.claim import RATES, Models
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
+from mlesearch.analysis.lost_runs import place, runs_verdict
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.sandboxes import ASPECTS
+from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
 
-MINUS = "−"
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimAnswer:
-    """One part of the claim box.
-
-    Attributes:
-        title: what it is about.
-        mark: `yes`, `no` or `open`: shown, contradicted, or not established.
-        headline: the short answer.
-        sentence: the whole answer, quotable.
-        status: confirmatory or exploratory.
-    """
-
-    title: str
-    mark: str
-    headline: str
-    sentence: str
-    status: str
-
-
-def points(value: float, sign: bool = True) -> str:
-    """A fraction as percentage points: +4.2, −1.0."""
-    if math.isnan(value):
-        return "–"
-    text = f"{abs(100 * value):.1f}"
-    if float(text) == 0:
-        return text
-    return (MINUS if value < 0 else "+" if sign else "") + text
-
-
-def interval(low: float, high: float) -> str:
-    """Two limits as percentage points."""
-    return "not estimable" if math.isnan(low) else f"{points(low)} to {points(high)}"
-
-
-def p_text(p: float) -> str:
-    """`p = 0.012`, `p < 0.001`, or that there is none."""
-    if math.isnan(p):
-        return "p not estimable"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
-
-
-def plural(count: int, word: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def listing(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
 
 
 def seeds_text(results: Results) -> str:
@@ -85,9 +33,12 @@ def _opening(results: Results) -> str:
 
 def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """Which strategy, with which models."""
-    names = results.models.names
-    better = [(m, g) for m, g in zip(names, c.gaps, strict=True) if g.rejects() and g.gap > 0]
-    worse = [(m, g) for m, g in zip(names, c.gaps, strict=True) if g.rejects() and g.gap < 0]
+    names = [m for m, g in zip(results.models.names, c.gaps, strict=True) if not g.refused]
+    if not names:
+        return _nothing_compared(results, c)
+    gaps = [g for g in c.gaps if not g.refused]
+    better = [(m, g) for m, g in zip(names, gaps, strict=True) if g.rejects() and g.gap > 0]
+    worse = [(m, g) for m, g in zip(names, gaps, strict=True) if g.rejects() and g.gap < 0]
     rest = len(names) - len(better) - len(worse)
     a, b, rate = c.treatment.label, c.baseline.label, RATES[results.outcome]
     correction = "Holm" if c.confirmatory else "Benjamini–Hochberg"
@@ -97,7 +48,9 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         if found
     ]
     n = f"({plural(c.gaps[0].tasks, 'task')}, {seeds_text(results)} each, {correction}-adjusted over "
-    n += f"{plural(len(names) if c.confirmatory else len(names) * (1 + len(results.others)), 'test')})"
+    tests = len(c.gaps) * (1 if c.confirmatory else 1 + len(results.others))
+    n += f"{plural(tests, 'test')})"
+    beside = f"{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
         text = " and ".join(parts) + (
             f"; with the other {plural(rest, 'model')} no difference is established" if rest else ""
@@ -108,15 +61,50 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             headline = f"{a} ahead with {len(better)} of {plural(len(names), 'model')}"
         elif not better:
             headline = f"{a} behind with {len(worse)} of {plural(len(names), 'model')}"
-        return ClaimAnswer("The gap", mark, headline, f"{_opening(results)}{text} {n}.", _status(c))
-    ranges = f"the observed gaps run from {points(min(g.gap for g in c.gaps))} to "
-    ranges += f"{points(max(g.gap for g in c.gaps))} points" if len(c.gaps) > 1 else ""
-    if len(c.gaps) == 1:
-        ranges = f"the observed gap is {points(c.gaps[0].gap)} points [{interval(c.gaps[0].low, c.gaps[0].high)}]"
+        return ClaimAnswer("The gap", mark, headline, f"{_opening(results)}{text} {n}.{beside}", _status(c))
+    ranges = f"the observed gaps run from {points(min(g.gap for g in gaps))} to "
+    ranges += f"{points(max(g.gap for g in gaps))} points" if len(gaps) > 1 else ""
+    if len(gaps) == 1:
+        ranges = f"the observed gap is {points(gaps[0].gap)} points [{interval(gaps[0].low, gaps[0].high)}]"
     whom = "any model" if len(names) > 1 else names[0]
     text = f"no difference in {rate} between {a} and {b} is established with {whom}: {ranges} {n}"
-    text = f"{_opening(results)}{text}.{_unreachable(c.gaps)}"
+    text = f"{_opening(results)}{text}.{_unreachable(gaps)}{beside}"
     return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, _status(c))
+
+
+def _nothing_compared(results: Results, c: Comparison) -> ClaimAnswer:
+    """That no model has anything to compare, and why."""
+    a, b = c.treatment.label, c.baseline.label
+    reasons = {g.refused for g in c.gaps}
+    why = reasons.pop() if len(reasons) == 1 else _reasons_by_model(results, c)
+    text = f"{place(results)}nothing is said about {a} and {b}: {why}."
+    return ClaimAnswer("The gap", "open", f"{a} and {b} are not compared", text, _status(c))
+
+
+def _reasons_by_model(results: Results, c: Comparison) -> str:
+    """Why models are not compared, each with its reason."""
+    found = [f"{m} ({g.refused})" for m, g in zip(results.models.names, c.gaps, strict=True) if g.refused]
+    return listing(found)
+
+
+def _left_out(results: Results, c: Comparison) -> str:
+    """The models that are not compared, as a sentence of its own."""
+    why = _reasons_by_model(results, c)
+    return f" Not compared with {why}." if any(g.refused for g in c.gaps) else ""
+
+
+def _not_held(results: Results, c: Comparison) -> str:
+    """The models with which runs without a result could undo, or hide, a difference."""
+    found = [
+        f"with {m} between {points(g.least)} and {points(g.most)} points ({plural(g.lost, 'run')})"
+        for m, g in zip(results.models.names, c.gaps, strict=True)
+        if g.lost and not g.refused
+    ]
+    if not found:
+        return ""
+    undone = any(g.p_adjusted <= ALPHA and not g.held for g in c.gaps)
+    fell = " A difference that they could undo is not counted as established." if undone else ""
+    return f" Depending on the runs without a result, the gap lies {listing(found)}.{fell}"
 
 
 def _with_gaps(found: Sequence[tuple[str, Gap]]) -> str:
@@ -159,8 +147,11 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     status = "confirmatory" if declared else "exploratory"
     s = c.slope
     if s is None:
+        apart = c.crossover is not None and any(g.refused for g in c.gaps)
         why = (
-            "all models have the same place in the declared order"
+            f"not all models can be compared: {_reasons_by_model(results, c)}"
+            if apart
+            else "all models have the same place in the declared order"
             if results.models.capability is not None
             else "no capability figures cover all models and no tier order was declared"
         )
@@ -168,7 +159,8 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             why = "one model alone has no trend"
         return ClaimAnswer(title, "open", "Not tested", f"A trend over capability is not tested: {why}.", status)
     a, b = c.treatment.label, c.baseline.label
-    rejected = s.p <= ALPHA
+    rejected = s.p <= ALPHA and (c.bound is None or c.bound.p <= ALPHA)
+    over_tasks = s.p_tasks <= ALPHA and (c.bound is None or c.bound.p_tasks <= ALPHA)
     side = "one-sided as declared" if s.alternative == "greater" else "two-sided"
     test = f"{p_text(s.p)}, permutation over {plural(s.models, 'model')}, {side}"
     size = f"{points(s.slope)} points per {_unit(results.models)}"
@@ -182,7 +174,10 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         )
     text = f"no change of the gap of {a} over {b} with capability is established: {size} ({test})"
     text = f"{_opening(results)}{text}."
-    if s.p_tasks <= ALPHA:
+    if s.p <= ALPHA:
+        text += f" {plural(c.lost, 'run')} of the two have no result; had they all come out against it, the test would"
+        text += " not reject."
+    elif over_tasks:
         text += (
             f" Over these models the gap {'widens' if s.slope > 0 else 'narrows'} ({p_text(s.p_tasks)}, t over tasks), "
             "but which model has which capability may still be chance."
@@ -209,9 +204,11 @@ def crossover_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     if x.these_models:
         return _established(results, c, x, status)
     trend = "the gap widens with capability over these models"
-    if not _rises(x):
+    if not _rises(x) or (c.bound is not None and not (c.bound.slope > 0 and c.bound.p_tasks <= ALPHA)):
         trend = "the gap is not shown to widen with capability even over these models"
     text = f"{trend} ({p_text(x.slope.p_tasks)}, t over tasks), no crossover established: {_halves(x)}"
+    if c.lost:
+        text += f"; {plural(c.lost, 'run')} of the two have no result, and are counted against a crossover"
     return ClaimAnswer(title, "open", "None established", f"{_opening(results)}{text}.", status)
 
 
@@ -276,12 +273,14 @@ def sandbox_sentence(c: Comparison) -> str:
 
 
 def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
-    """The parts of the claim box; none with a single arm."""
+    """The parts of the claim box: runs that were lost first, then the claim; no claim with a single arm."""
+    lost = runs_verdict(results)
+    first = () if lost is None else (lost,)
     if results.main is None:
-        return ()
+        return first
     c = results.main
     found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
-    return (*found, sandbox_verdict(c)) if c.sandboxes else found
+    return (*first, *found, sandbox_verdict(c)) if c.sandboxes else (*first, *found)
 
 
 def title(results: Results) -> str:

@@ -225,8 +225,10 @@ class Proposal:
         op: the operator.
         base: the program that is edited; for a judgement, the one compared against.
         subject: the node that a judgement is about.
-        parents: lineage only: the drawn tree, the path of a back-up.
-        context: nodes whose plan, score and lesson the prompt shows; None: the shared scope rule.
+        parents: lineage: the drawn tree, the path of a back-up. No prompt shows it, except that of a MERGE without a
+            context, which combines the base with those of them that are valid.
+        context: nodes whose plan, score and lesson the prompt shows; None: the shared scope rule. For a MERGE, the
+            programs that its base is combined with; name them here where they are not the lineage.
         guidance: typed text for the prompt.
         trace: which parallel trace it belongs to.
     """

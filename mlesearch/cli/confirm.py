@@ -56,9 +56,21 @@ def estimate_lines(found: Estimate, planned: StudyPlan, gpus: int | None, side_b
             f"{DEFAULT_CALL_S:g} s a call, programs that take {DEFAULT_PROGRAM_SHARE:.0%} of their limit: a guess; "
             f"measure in a small study and name it with --like"
         )
+    if guarded := _guarded(found):
+        lines.append(guarded)
     if found.unpriced:
         lines.append(f"the price of {', '.join(found.unpriced)} is not known; declare it in model.params.price")
     return lines
+
+
+def _guarded(found: Estimate) -> str:
+    """Where figures are from runs of others: what the guard of money takes instead."""
+    if found.usd is None or found.most_usd is None or found.most_usd <= found.usd:
+        return ""
+    return (
+        f"not all of it was measured with this model, strategy and task, so what `run` asks by is "
+        f"{money(found.most_usd)}, by the default profile"
+    )
 
 
 def _sums(found: Estimate) -> str:
@@ -83,10 +95,12 @@ def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
         return True
     found = estimate_plan(planned, resources)
     limit = planned.runs[0].settings.budget.confirm_usd
-    if not found.rows or (found.usd == 0.0):
+    if not found.rows or found.most_usd == 0.0:
         return True
     profiles = "; ".join(sorted({r.profile for r in found.rows}))
     what = f"estimated for {sum(r.runs for r in found.rows)} runs: {_sums(found)} (profile: {profiles})"
+    if guarded := _guarded(found):
+        what += f"; {guarded}"
     if yes or not found.exceeds(limit):
         say(what)
         return True

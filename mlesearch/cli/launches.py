@@ -79,7 +79,9 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         say(write_report(planned.folder, None))
     unfinished = [r.folder for r in runs if planned.states[r.key] != "finished"]
     if launch.here and unfinished:
-        say(_own_time(before, program_time(unfinished), launch_s, _side_by_side(planned, len(unfinished))))
+        live = any(not r.labels["simulated"] for r in runs)
+        jobs_at_once = _side_by_side(planned, len(unfinished))
+        say(_own_time(before, program_time(unfinished), launch_s, jobs_at_once, live=live))
     if any(r.status == "interrupted" for r in reports):
         complain("stopped; run the same command again to go on")
         return 130
@@ -157,12 +159,15 @@ def _side_by_side(plan: StudyPlan, runs: int) -> int:
     return min(runs, jobs) * settings.run.workers
 
 
-def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_side: int) -> str:
-    """What the programs of a launch took themselves, against what the launch took."""
+def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_side: int, *, live: bool) -> str:
+    """What the programs of a launch took themselves, against what the launch took.
+
+    The ratio of the two is the harness's own time, unless it waited for a live model: then it says nothing.
+    """
     programs, run_s = after.programs - before.programs, after.run_s - before.run_s
     text = f"{programs:,} programs ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
     text += f", at most {side_by_side} at a time; the launch took {launch_s:,.1f} s"
-    if run_s <= 0:
+    if run_s <= 0 or live:
         return text
     return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
 

@@ -6,7 +6,8 @@ The contract, as worked cases (the conformance suite in `mlesearch.testing` chec
    (`base`, `subject` and `parents` empty).
 2. *Dense ids.* The proposal returned by an ask has `id` equal to the number of proposals returned before.
 3. *Only finished nodes.* `base`, `subject`, `parents` and `context` name proposals that were told and that made a
-   program. A proposal still in flight, or a judgement, is never named.
+   program, by plain ints. A proposal still in flight, or a judgement, is never named. DEBUG edits a program that
+   failed, IMPROVE and MERGE a valid one; MERGE names other valid programs in `context`, or else in `parents`.
 4. *Asking with work in flight.* With proposal 7 told to nobody yet, ask may return proposal 8. It counts 7 as work
    in flight (a draft in flight is a root already; an expansion in flight is not picked twice), or returns None.
 5. *None is free.* An ask that returns None changes no state: asked again it returns None, until a tell. With

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import STUDY
-from mlesearch.study.profiles import PastRuns, Profile, default_profile
+from mlesearch.study.profiles import PastRuns, Profile, default_profile, kind_of
 from mlesearch.types import ConfigError
 
 _NEVER_PAID = ("scripted", "simulated")
@@ -39,6 +39,8 @@ class RunsEstimate:
         usd: None where a price is not known.
         virtual: whether no real money is spent.
         profile: where the numbers are from.
+        most_usd: what is to be agreed to: `usd`, or by the default profile where that is more and `usd` is from runs
+            of another model, strategy or task.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RunsEstimate:
     gpu_h: float
     disk_bytes: float
     profile: str = ""
+    most_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,14 @@ class Estimate:
     Attributes:
         rows: one a cell.
         usd: real money of all cells; None where a price is not known.
+        most_usd: likewise, what is to be agreed to.
         unpriced: models whose price is not known.
     """
 
     rows: tuple[RunsEstimate, ...]
     usd: float | None
     unpriced: tuple[str, ...]
+    most_usd: float | None
 
     def total(self, read: Callable[[RunsEstimate], float]) -> float:
         """A sum over the cells."""
@@ -75,9 +80,9 @@ class Estimate:
 
     def exceeds(self, limit_usd: float | None) -> bool:
         """Whether it costs more real money than a limit, or may; None: there is no limit."""
-        if not self.rows or self.usd == 0.0 or limit_usd is None:
+        if not self.rows or self.most_usd == 0.0 or limit_usd is None:
             return False
-        return self.usd is None or self.usd > limit_usd
+        return self.most_usd is None or self.most_usd > limit_usd
 
     def wall_s(self, gpus: int, slots: int, side_by_side: int) -> float:
         """Wall-clock seconds with so many GPUs, of so many slots each, and so many timelines at once."""
@@ -124,20 +129,25 @@ def estimate(runs: Sequence[RunPlan], past: PastRuns, price_of: Callable[[Settin
         if row.usd is None:
             unpriced.add(s.model.name)
         rows.append(row)
-    paid = [r.usd for r in rows if not r.virtual and r.usd is not None]
-    usd = None if any(r.usd is None and not r.virtual for r in rows) else math.fsum(paid)
     limit = runs[0].settings.budget.study_usd if runs else None
-    if usd is not None and limit is not None:
-        usd = min(usd, limit)
-    return Estimate(tuple(rows), usd, tuple(sorted(unpriced)))
+    paid = [r for r in rows if not r.virtual]
+    usd, most = _sum_within([r.usd for r in paid], limit), _sum_within([r.most_usd for r in paid], limit)
+    return Estimate(tuple(rows), usd, tuple(sorted(unpriced)), most)
+
+
+def _sum_within(amounts: Sequence[float | None], limit: float | None) -> float | None:
+    """A sum of money, no more than a limit; None where a part is not known."""
+    known = [a for a in amounts if a is not None]
+    if len(known) < len(amounts):
+        return None
+    return math.fsum(known) if limit is None else min(math.fsum(known), limit)
 
 
 def _cell(name: str, runs: Sequence[RunPlan], past: PastRuns, price: Price | None) -> RunsEstimate:
     s = runs[0].settings
     found = [_run(run, past, price) for run in runs]
-    usd = None if any(r.usd is None for r in found) else math.fsum(r.usd for r in found if r.usd is not None)
-    if usd is not None and s.budget.cell_usd is not None:
-        usd = min(usd, s.budget.cell_usd)
+    usd = _sum_within([r.usd for r in found], s.budget.cell_usd)
+    most = _sum_within([r.most_usd for r in found], s.budget.cell_usd)
 
     def total(read: Callable[[RunsEstimate], float]) -> float:
         return math.fsum(map(read, found))
@@ -155,23 +165,25 @@ def _cell(name: str, runs: Sequence[RunPlan], past: PastRuns, price: Price | Non
         total(lambda r: r.gpu_h),
         total(lambda r: r.disk_bytes),
         "; ".join(sorted({r.profile for r in found})),
+        most,
     )
 
 
 def _run(run: RunPlan, past: PastRuns, price: Price | None) -> RunsEstimate:
     """One run: as many steps as its tightest limit allows."""
     s = run.settings
-    profile = past.profile_of(run.key.model, run.key.strategy, run.key.task) or default_profile(
-        s, run.identity["limits"]["time_s"], run.identity.get("audit", False)
-    )
+    kind = kind_of(not spends(s), price is not None and price.most_nusd(1_000_000, 1_000_000) == 0)
+    guess = default_profile(s, run.identity["limits"]["time_s"], run.identity.get("audit", False))
+    beside = past.kinds_beside(kind)
+    if beside:
+        guess = replace(guess, source=f"{guess.source} (recorded runs are of {' and '.join(beside)} models alone)")
+    profile = past.profile_of(run, kind) or guess
     replays = s.cassette == "replay"
-    step_usd = 0.0 if replays else None
-    if price is not None:
-        step_usd = price.most_nusd(round(profile.tokens_in), round(profile.tokens_out)) / 1e9
-    steps = _steps(s, profile, step_usd)
-    usd = None if step_usd is None else steps * step_usd
-    if usd is not None and s.budget.cost_usd is not None:
-        usd = min(usd, s.budget.cost_usd)
+    steps, usd = _steps_and_usd(s, profile, price)
+    most = usd
+    if not profile.trusted:
+        by_guess = _steps_and_usd(s, guess, price)[1]
+        most = None if usd is None or by_guess is None else max(usd, by_guess)
     executed = s.sandbox.exec_store != "replay"
     return RunsEstimate(
         run.key.id,
@@ -186,7 +198,20 @@ def _run(run: RunPlan, past: PastRuns, price: Price | None) -> RunsEstimate:
         steps * profile.program_s * executed / 3600 if s.sandbox.gpus else 0.0,
         steps * profile.disk_bytes,
         profile.source,
+        most,
     )
+
+
+def _steps_and_usd(s: Settings, profile: Profile, price: Price | None) -> tuple[float, float | None]:
+    """How many steps a run's limits allow by a profile, and what they cost; None where no price is known."""
+    step_usd = 0.0 if s.cassette == "replay" else None
+    if price is not None:
+        step_usd = price.most_nusd(round(profile.tokens_in), round(profile.tokens_out)) / 1e9
+    steps = _steps(s, profile, step_usd)
+    if step_usd is None:
+        return steps, None
+    usd = steps * step_usd
+    return steps, usd if s.budget.cost_usd is None else min(usd, s.budget.cost_usd)
 
 
 def _steps(s: Settings, profile: Profile, step_usd: float | None) -> float:

@@ -1,18 +1,22 @@
 """What one step of a run takes: measured in finished runs, or guessed.
 
-A profile is that of the closest runs that are at hand: best of the same model and strategy, else of the same strategy,
-else of any. Without any, it is the default one, which stands below and is a guess.
+A profile is that of the closest runs of the same kind of model that are at hand: best of the same model, strategy and
+task. Without any, it is the default one, which stands below and is a guess. Where money is spent, only a profile of the
+same model, strategy and task is trusted to be less than the default one.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from mlesearch.config.plan import RunPlan
 from mlesearch.config.settings import Settings
-from mlesearch.storage.documents import finished_row, read_run
+from mlesearch.storage.documents import CellIdentity, finished_row, read_run
 from mlesearch.storage.layout import run_folders
 
 DEFAULT = "default"
@@ -27,6 +31,12 @@ DEFAULT_REPAIRS = 1.1
 
 SIMULATED_TOKENS_IN, SIMULATED_TOKENS_OUT, SIMULATED_PROGRAM_S = 2_800, 450, 1.0
 """Of a simulated engineer, measured on the task rentals; its calls take no time."""
+
+OWN = "this model, strategy and task"
+"""Of recorded runs that are trusted where money is spent."""
+
+ModelKind = Literal["simulated", "free", "paid"]
+"""Whether models are simulated, live at no price, or live at a price (or at one that is not known)."""
 
 _CALLS_A_STEP = {"gome": 4.0}
 
@@ -53,6 +63,11 @@ class Profile:
     program_s: float
     disk_bytes: float
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it was measured in runs of the same model, strategy and task."""
+        return OWN in self.source
+
 
 def default_profile(s: Settings, limit_s: float, audited: bool = False) -> Profile:
     """The guess for a strategy that nothing was measured of.
@@ -76,56 +91,132 @@ def default_profile(s: Settings, limit_s: float, audited: bool = False) -> Profi
     return Profile(DEFAULT, calls, calls * DEFAULT_TOKENS_IN, tokens_out, *times, DEFAULT_STEP_BYTES)
 
 
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """What one step of a finished run took, and what it was a run of.
+
+    Attributes:
+        model: its name.
+        models: all that answered in it, with their parameters, as text.
+        strategy: its name.
+        search: the strategy with its parameters and reviews, as text.
+        task: its name.
+        kind: of the models.
+        steps: that it made.
+        profile: measured.
+    """
+
+    model: str
+    models: str
+    strategy: str
+    search: str
+    task: str
+    kind: ModelKind
+    steps: float
+    profile: Profile
+
+
+def kind_of(simulated: bool, free: bool) -> ModelKind:
+    """The kind of a cell's models."""
+    return "simulated" if simulated else "free" if free else "paid"
+
+
+def models_text(identity: CellIdentity) -> str:
+    """All that answers in a cell, with its parameters."""
+    return json.dumps([identity["model"], identity.get("roles", {})], sort_keys=True)
+
+
+def search_text(identity: CellIdentity) -> str:
+    """The strategy of a cell with all that decides how many calls a step makes, and how long they are."""
+    parts = [identity["strategy"], identity["review"], identity.get("audit", False), identity["context"]]
+    return json.dumps(parts, sort_keys=True)
+
+
 class PastRuns:
     """Profiles measured in the finished runs of some studies."""
 
-    def __init__(self, studies: Iterable[Path]) -> None:
-        """Folders that hold no study count nothing."""
-        self._rows: list[tuple[str, str, str, Profile]] = []  # model, strategy, task
-        for study in studies:
-            for folder in run_folders(study):
-                profile = _measured(folder)
-                if profile is not None:
-                    key = read_run(folder)["key"]
-                    self._rows.append((key["model"], key["strategy"], key["task"], profile))
+    def __init__(self, studies: Iterable[Path] = (), runs: Iterable[PastRun] = ()) -> None:
+        """Folders that hold no study count nothing; `runs` are added as they are."""
+        found = (_measured(folder) for study in studies for folder in run_folders(study))
+        self._runs = [*(run for run in found if run is not None), *runs]
 
-    def profile_of(self, model: str, strategy: str, task: str) -> Profile | None:
-        """The mean of the closest runs; None where there are none."""
-        for words, wanted in (
-            ("this model, strategy and task", (model, strategy, task)),
-            ("this model and strategy", (model, strategy, None)),
-            ("this strategy and task", (None, strategy, task)),
-            ("this strategy", (None, strategy, None)),
-            ("this model", (model, None, None)),
-            ("other runs", (None, None, None)),
-        ):
-            found = [
-                profile
-                for *key, profile in self._rows
-                if all(w is None or w == k for w, k in zip(wanted, key, strict=True))
-            ]
+    def profile_of(self, run: RunPlan, kind: ModelKind) -> Profile | None:
+        """The mean of the closest runs of models of the same kind, scaled to the steps of this one; None without any.
+
+        What a simulated engineer was sent says nothing of a language model, nor what a model that is free wrote of
+        one that is paid.
+
+        Args:
+            run: the planned one.
+            kind: of its models.
+        """
+        alike = [r for r in self._runs if r.kind == kind]
+        model, strategy, task = run.key.model, run.key.strategy, run.key.task
+        models, search = models_text(run.identity), search_text(run.identity)
+        ladder: tuple[tuple[str, Callable[[PastRun], bool]], ...] = (
+            (OWN, lambda r: (r.models, r.search, r.task) == (models, search, task)),
+            ("this model and strategy", lambda r: (r.models, r.search) == (models, search)),
+            ("this strategy and task", lambda r: (r.strategy, r.task) == (strategy, task)),
+            ("this strategy", lambda r: r.strategy == strategy),
+            ("this model", lambda r: r.model == model),
+            ("other runs", lambda r: True),
+        )
+        for words, close in ladder:
+            found = [r for r in alike if close(r)]
             if found:
-                return _mean(found, f"recorded: {len(found)} of {words}")
+                return _scaled(found, f"recorded: {len(found)} of {words}", run, kind)
         return None
 
+    def kinds_beside(self, kind: ModelKind) -> tuple[ModelKind, ...]:
+        """Kinds of models that runs are recorded of, other than this one."""
+        return tuple(sorted({r.kind for r in self._runs} - {kind}))
 
-def _measured(folder: Path) -> Profile | None:
-    """One step of a finished run; None where it is not finished or made no step."""
+
+def _measured(folder: Path) -> PastRun | None:
+    """One step of a finished run; None where it is not finished, or never had a program."""
     row = finished_row(folder)
-    if row is None or not row["steps"]:
+    if row is None or not row["steps"] or not row["n_executions"]:
         return None
-    steps = row["steps"]
+    run, steps = read_run(folder), row["steps"]
+    identity = run["identity"]
     disk = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
     waits = not row["simulated"]  # the calls of a simulated engineer take no time of ours
-    return Profile(
+    profile = Profile(
         "",
         row["n_calls"] / steps,
         row["tokens_in"] / steps,
         row["tokens_out"] / steps,
-        max(0.0, row["charged_s"] * read_run(folder)["identity"]["workers"] - row["program_s"]) * waits / steps,
+        max(0.0, row["charged_s"] * identity["workers"] - row["program_s"]) * waits / steps,
         row["program_s"] / steps,
         disk / steps,
     )
+    key = run["key"]
+    return PastRun(
+        key["model"],
+        models_text(identity),
+        key["strategy"],
+        search_text(identity),
+        key["task"],
+        kind_of(row["simulated"], row["cost_usd"] == 0.0),
+        steps,
+        profile,
+    )
+
+
+def _scaled(found: Sequence[PastRun], source: str, run: RunPlan, kind: ModelKind) -> Profile:
+    """The mean of these runs.
+
+    Prompts grow with what a search has tried: for a longer run of a live model they are taken to grow in proportion,
+    up to those of the default profile.
+    """
+    mean = _mean([r.profile for r in found], source)
+    steps, wanted = math.fsum(r.steps for r in found) / len(found), run.settings.budget.steps
+    if kind == "simulated" or (wanted is not None and wanted <= steps):
+        return mean
+    grown = mean.tokens_in * wanted / steps if wanted is not None else math.inf
+    tokens_in = max(mean.tokens_in, min(grown, mean.calls * DEFAULT_TOKENS_IN))
+    longer = f"{wanted} steps" if wanted is not None else "any number of steps"
+    return replace(mean, source=f"{source}, scaled from {steps:g} to {longer}", tokens_in=tokens_in)
 
 
 def _mean(found: Sequence[Profile], source: str) -> Profile:

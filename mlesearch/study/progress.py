@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from mlesearch.analysis.reasons import UNUSABLE, head, of_program, ordered, reasons_text
 from mlesearch.config.plan import RunPlan
 from mlesearch.storage.columns import MEDALS
-from mlesearch.storage.documents import RESULT, read_result
+from mlesearch.storage.documents import RESULT, read_result, read_run
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
-from mlesearch.study.fold import PROGRAMS
+from mlesearch.study.fold import PROGRAMS, fold
 from mlesearch.study.output import above_bars
+from mlesearch.study.summary import direction_of, node_rows
 from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.types import ConfigError, Status
 
@@ -118,6 +121,22 @@ def describe(folder: Path) -> str:
         return f"failed: {result['reason']}"
     score, validation = result["score"], result["val_selected"]
     if not result["valid"] or score is None or validation is None:
-        return "no valid program"
+        return why_nothing(folder)
     medal = next((m for m in MEDALS if result[m]), "no medal")
     return f"{medal}, test {score:.5g}, validation {validation:.5g}"
+
+
+def why_nothing(folder: Path) -> str:
+    """Why a run that ended has no valid program: it never had one, or all of them failed; with counts by reason."""
+    f = fold(folder)
+    rows = node_rows(f, "", direction_of(read_run(folder)))
+    if not rows:
+        return f"no program: it ended before its first step ({f.ended['status'] if f.ended else 'not ended'})"
+    programs = [row for row in rows if row["status"] != UNUSABLE]
+    if not programs:
+        why = reasons_text(ordered(Counter(head(row["reason"]) for row in rows)))
+        return f"no program: 0 of {len(rows)} steps gave one, {why}"
+    failed = ordered(Counter(of_program(row["reason"] or row["status"]) for row in programs if not row["valid"]))
+    none = len(rows) - len(programs)
+    beside = f"; {none} of {len(rows)} steps gave none" if none else ""
+    return f"no valid program, {len(programs)} failed: {reasons_text(failed)}{beside}"

@@ -10,7 +10,7 @@ import pytest
 
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.wording import p_text, points
+from mlesearch.analysis.text import p_text, points
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.synthetic_study import synthetic, write

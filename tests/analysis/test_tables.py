@@ -154,7 +154,7 @@ def test_missing_runs_follow_the_named_policy(study):
 
     kept, note, counts = cell("fail")
     assert (note.missing, note.expected, note.dropped_runs, len(kept.runs)) == (1, 48, 0, 48)
-    assert "1 of 48 runs are missing (policy: fail): each counts as a failed run" in note.words
+    assert "1 of 48 runs are missing (policy: fail): each counts as one without success" in note.words
     assert (counts.counts == 2).all()
 
     kept, note, counts = cell("drop_task")

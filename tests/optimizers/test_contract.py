@@ -33,7 +33,7 @@ class Built(OptimizerContract):
 
 for _preset in PRESETS:
     _name = "Test" + "".join(word.title() for word in _preset.split("_"))
-    globals()[_name] = type(_name, (Built,), {"preset": _preset})
+    globals()[_name] = type(_name, (Built,), {"preset": _preset, "__module__": __name__})
 
 
 def test_the_contract_is_checked_for_every_preset_and_every_switch():

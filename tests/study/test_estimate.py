@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.models.price import Price
+from mlesearch.storage.documents import read_result
+from mlesearch.storage.layout import run_folders
 from mlesearch.study.estimate import Estimate, estimate
-from mlesearch.study.profiles import DEFAULT, PastRuns, Profile
+from mlesearch.study.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
@@ -23,16 +28,31 @@ STEP_USD = 2.2 * (12_000 * 1.0 + 4_000 * 10.0) / 1e6
 
 
 def planned(folder: Path, *words: str) -> StudyPlan:
-    launch = jobs(expand([*LIVE, PRICED, f"study.dir={folder}/s", *words]), False)
+    price = [] if any(word.startswith("model=sim") for word in words) else [PRICED]
+    launch = jobs(expand([*LIVE, *price, f"study.dir={folder}/s", *words]), False)
     with ProcessResources() as resources:
         return plan([j.settings for j in launch.jobs], resources, keys=False)
 
 
 def of(folder: Path, *words: str, price: Price | None = Price(1.0, 10.0), profile: Profile | None = None) -> Estimate:  # noqa: B008  a frozen value
-    past = PastRuns([])
-    if profile is not None:
-        past._rows.append(("local", "random", "rentals", profile))
-    return estimate(planned(folder, *words).runs, past, lambda s: price)
+    runs = planned(folder, *words).runs
+    past = PastRuns(runs=[past_run(runs[0], profile)] if profile is not None else [])
+    return estimate(runs, past, lambda s: price)
+
+
+def past_run(run: RunPlan, profile: Profile, **changed: Any) -> PastRun:
+    """As if a planned run had been made, and had taken that."""
+    own = PastRun(
+        run.key.model,
+        models_text(run.identity),
+        run.key.strategy,
+        search_text(run.identity),
+        run.key.task,
+        "paid",
+        10,
+        profile,
+    )
+    return replace(own, **changed)
 
 
 def test_the_default_profile_by_hand(tmp_path: Path) -> None:
@@ -84,8 +104,7 @@ def test_gpus_are_counted_where_programs_get_one(tmp_path: Path) -> None:
     measured = Profile("x", 2, 100, 10, 5.0, 3600.0, 10)
     runs = planned(tmp_path).runs
     gpu = [replace(r, settings=replace(r.settings, sandbox=replace(r.settings.sandbox, gpus=1))) for r in runs]
-    past = PastRuns([])
-    past._rows.append(("other", "random", "other", measured))
+    past = PastRuns(runs=[past_run(runs[0], measured, model="other", models="other", task="other", kind="free")])
     found = estimate(gpu, past, lambda s: Price(0.0, 0.0))
     assert found.rows[0].gpu_h == pytest.approx(20)
     assert found.usd == 0
@@ -113,26 +132,101 @@ def test_recorded_runs_are_measured_and_the_closest_count(
         words = ["model=sim_05", f"strategy={strategy}", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
         assert main(["run", *words]) == 0
     past = PastRuns([tmp_path / "like"])
-    exact = past.profile_of("sim_05", "greedy", "rentals")
+    sim = ["model=sim_05", "strategy=greedy", "seeds=[0]", "budget.steps=2"]
+    exact = past.profile_of(planned(tmp_path, *sim).runs[0], "simulated")
     assert exact is not None
+    assert exact.trusted
     assert exact.source == "recorded: 1 of this model, strategy and task"
     assert exact.calls >= 2
     assert exact.call_s == 0  # simulated calls take no time
     assert 0 < exact.program_s < 60
-    other = past.profile_of("gpt-5", "gome", "canvas")
+    other = past.profile_of(planned(tmp_path, "model=sim_09", "strategy=gome", "tasks=[canvas]").runs[0], "simulated")
     assert other is not None
     assert other.source == "recorded: 2 of other runs"
+    assert not other.trusted
     capsys.readouterr()
     assert main(["estimate", *LIVE, PRICED, "--like", "like"]) == 0
     said = capsys.readouterr().out
-    assert "recorded: 1 of this strategy and task" in said
-    assert "default profile" not in said
+    assert "recorded runs are of simulated models alone" in said
+    assert "default profile: 12,000 tokens in" in said
     assert main(["estimate", "model=gpt-5", "strategy=gome", "budget.steps=3"]) == 0  # no key is needed
     said = capsys.readouterr().out
     assert "default profile: 12,000 tokens in" in said
     assert not (tmp_path / "studies").exists()
     assert main(["estimate", *LIVE, "--like", "nowhere"]) == 2
     assert "nowhere is no study" in capsys.readouterr().err
+
+
+MEASURED = Profile("x", 2.0, 1_000, 100, 5.0, 3.0, 10)
+
+
+@pytest.mark.parametrize("kind", ["simulated", "free"])
+def test_runs_of_another_kind_of_model_are_no_profile(kind: str, tmp_path: Path) -> None:
+    runs = planned(tmp_path).runs
+    past = PastRuns(runs=[past_run(runs[0], MEASURED, kind=kind)])
+    found = estimate(runs, past, lambda s: Price(1.0, 10.0))
+    assert found.rows[0].profile == f"default (recorded runs are of {kind} models alone)"
+    assert found.most_usd == found.usd == pytest.approx(20 * STEP_USD)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"models": "other"}, {"search": "other"}, {"task": "other"}, {"strategy": "gome", "search": "gome"}],
+    ids=["model", "parameters", "task", "strategy"],
+)
+def test_runs_of_others_never_disarm_the_guard(changed: dict[str, str], tmp_path: Path) -> None:
+    """They may say what is likely; what is asked by is the default profile where that is more."""
+    runs = planned(tmp_path).runs
+    cheap = estimate(runs, PastRuns(runs=[past_run(runs[0], MEASURED, **changed)]), lambda s: Price(1.0, 10.0))
+    assert cheap.usd == pytest.approx(20 * (1_000 + 10 * 100) / 1e6)
+    assert cheap.most_usd == pytest.approx(20 * STEP_USD)
+    assert cheap.exceeds(1.0)
+    dear = Profile("x", 9.0, 100_000, 50_000, 5.0, 3.0, 10)
+    found = estimate(runs, PastRuns(runs=[past_run(runs[0], dear, **changed)]), lambda s: Price(1.0, 10.0))
+    assert found.most_usd == found.usd == pytest.approx(20 * 0.6)
+
+
+def test_the_same_model_strategy_and_task_are_trusted_and_scaled_to_longer_runs(tmp_path: Path) -> None:
+    own = of(tmp_path, profile=MEASURED)
+    assert own.most_usd == own.usd == pytest.approx(20 * 2_000 / 1e6)
+    assert not own.exceeds(1.0)
+    longer = of(tmp_path, "budget.steps=50", profile=MEASURED)  # prompts five times as long
+    assert longer.rows[0].tokens_in == pytest.approx(2 * 50 * 5_000)
+    assert "scaled from 10 to 50 steps" in longer.rows[0].profile
+    longest = of(tmp_path, "budget.steps=5000", profile=MEASURED)  # and never longer than the default ones
+    assert longest.rows[0].tokens_in == pytest.approx(2 * 5000 * 2.0 * 12_000)
+    shorter = of(tmp_path, "budget.steps=3", profile=MEASURED)
+    assert shorter.rows[0].tokens_in == pytest.approx(2 * 3 * 1_000)
+
+
+def test_a_run_of_unusable_replies_is_no_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["model=sim_05", "strategy=random", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
+    assert main(["run", *words]) == 0
+    (run,) = run_folders(tmp_path / "like")
+    row = read_result(run)
+    assert row is not None
+    run_of_sim = planned(tmp_path, "model=sim_05").runs[0]
+    assert PastRuns([tmp_path / "like"]).profile_of(run_of_sim, "simulated") is not None
+    (run / "result.json").write_text(json.dumps({**row, "n_executions": 0}))
+    assert PastRuns([tmp_path / "like"]).profile_of(run_of_sim, "simulated") is None
+
+
+def test_what_a_simulated_study_measured_never_starts_a_paid_one_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The study's own folder holds simulated runs; then a paid model is launched in it."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "study.name=g1", "model=sim_05", "strategy=gome", "budget.steps=3"]) == 0
+    paid = ["study.name=g1", "model=gpt-5", "strategy=gome", "seeds=[1,2,3,4,5,6,7,8,9]", "budget.steps=50"]
+    capsys.readouterr()
+    assert main(["estimate", *paid]) == 0
+    said = capsys.readouterr().out
+    assert "recorded runs are of simulated models alone" in said
+    assert float(re.search(r"out, \$([\d.]+)", said)[1]) > 80  # type: ignore[index]  # it is there, or the test fails
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    assert main(["run", *paid]) == 2
+    assert "above budget.confirm_usd" in capsys.readouterr().err
 
 
 def test_words() -> None:

@@ -37,6 +37,7 @@ class Scenario:
         workers: 1 to 8.
         p_fail: probability that a proposal fails, with any failure status.
         context: the rule that fills the context of prompts.
+        mirrored: whether every score has the other sign; with the other direction, the same programs are better.
         scores: "smooth", "ties" (few values, whole numbers), "wide" (hundreds of magnitudes) or "equal".
     """
 
@@ -48,6 +49,7 @@ class Scenario:
     p_fail: float = 0.3
     scores: str = "smooth"
     context: Context = Context.SHARED
+    mirrored: bool = False
 
     @property
     def problem(self) -> Problem:
@@ -73,7 +75,10 @@ class Scenario:
         if not p.op.makes_program:
             count = 1 if p.op is Op.SELECT else int(draws.integers(1, 6))
             return Outcome(p.id, p.op, Status.OK, hypotheses=tuple(a_hypothesis(p.id, i, draws) for i in range(count)))
-        return Outcome(p.id, p.op, Status.OK, self._score(draws), f"plan {p.id}", f"lesson {p.id}")
+        return Outcome(p.id, p.op, Status.OK, self._signed(draws), f"plan {p.id}", f"lesson {p.id}")
+
+    def _signed(self, draws: np.random.Generator) -> float:
+        return -self._score(draws) if self.mirrored else self._score(draws)
 
     def _score(self, draws: np.random.Generator) -> float:
         match self.scores:
