@@ -168,10 +168,12 @@ def choose(every: Sequence[Candidate], text: str, judge: SyntaxJudge) -> Chosen:
     good = [c for c in every if not c.fault and not (len(every) > 1 and c.facts is not None and c.facts.only_values)]
     if not good:
         return _in_pieces(every, judge)
+    if len(good) < len(every) and (pieces := _joined_as_they_stand(every, judge)):
+        return Chosen(pieces, False)
     pool = [c for c in good if c.writes] or [c for c in good if not c.inert] or good
     chosen = _meant(pool, good, text)
     _refuse_a_later_failure(chosen, every)
-    return _whole(chosen, good, every, judge)
+    return _whole(chosen, good, judge)
 
 
 def _meant(pool: Sequence[Candidate], good: Sequence[Candidate], text: str) -> Candidate:
@@ -277,15 +279,22 @@ def _in_pieces(every: Sequence[Candidate], judge: SyntaxJudge) -> Chosen:
     Raises:
         ReplyUnusable: they are none; says what is wrong with the longest.
     """
-    if 1 < len(every) <= _PARTS:
-        joined = "\n".join(c.fence.body for c in every)
-        found = None if judge(joined) else facts(joined)
-        if found is not None and not found.needs and not found.inert and not every[-1].open:
-            return Chosen(joined, False)
+    pieces = _joined_as_they_stand(every, judge)
+    if pieces:
+        return Chosen(pieces, False)
     raise ReplyUnusable(problem(max(every, key=lambda c: (c.open, len(c.code)))))
 
 
-def _whole(chosen: Candidate, good: Sequence[Candidate], every: Sequence[Candidate], judge: SyntaxJudge) -> Chosen:
+def _joined_as_they_stand(every: Sequence[Candidate], judge: SyntaxJudge) -> str:
+    """All blocks as one program, where some of them are none by themselves; empty where they are no program."""
+    if not 1 < len(every) <= _PARTS or every[-1].open:
+        return ""
+    joined = "\n".join(c.fence.body for c in every)
+    found = None if judge(joined) else facts(joined)
+    return joined if found is not None and not found.needs and not found.inert else ""
+
+
+def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> Chosen:
     """The program with the blocks that it needs.
 
     Raises:
@@ -293,11 +302,6 @@ def _whole(chosen: Candidate, good: Sequence[Candidate], every: Sequence[Candida
     """
     parts = _parts(chosen, good)
     if parts == [chosen]:
-        if chosen.needs and len(every) > len(good) and len(every) <= _PARTS:
-            joined = "\n".join(c.fence.body for c in every if c.fence.first <= chosen.fence.first)
-            found = None if judge(joined) else facts(joined)
-            if found is not None and not found.needs:
-                return _checked(joined, [chosen])
         return _checked(chosen.code, parts)
     joined = "\n\n".join(c.code.strip("\n") for c in parts) + "\n"
     fault = judge(joined)

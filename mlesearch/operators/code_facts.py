@@ -99,7 +99,7 @@ def _facts(tree: ast.Module) -> CodeFacts:
     return CodeFacts(
         binds=top,
         defines=frozenset(s.name for s in tree.body if isinstance(s, _Definition)),
-        needs=frozenset() if hidden else frozenset(loads - bound - _BUILTIN),
+        needs=frozenset() if hidden else frozenset((loads - bound) | _early(tree.body, set())) - _BUILTIN,
         inert=all(_is_inert(s) for s in tree.body),
         only_values=all(isinstance(s, ast.Expr) and not isinstance(s.value, ast.Call | ast.Await) for s in tree.body),
         gaps=_gaps(tree, loads | attributes),
@@ -138,6 +138,67 @@ def _top_level(body: Sequence[ast.stmt]) -> Iterator[str]:
                 yield node.id
             else:
                 yield from _bound_by(node)
+
+
+def _early(body: Sequence[ast.stmt], bound: set[str]) -> set[str]:
+    """Names that are read at the top level before any statement above binds them; adds to `bound` what is bound."""
+    found: set[str] = set()
+    for s in body:
+        own = {n for node in _here(s) for n in _bound_by(node)}
+        if isinstance(s, ast.For | ast.AsyncFor | ast.While | ast.If | ast.With | ast.AsyncWith | ast.Try | ast.Match):
+            bound |= {name for node in _heads(s) for name in _targets(node)} | own
+            found |= {n for node in _heads(s) for n in _read(node)} - bound
+            for block in _blocks(s):
+                found |= _early(block, bound)
+            continue
+        found |= _read(s) - bound - own
+        bound |= own | set(_targets(s))
+    return found
+
+
+def _heads(s: ast.stmt) -> list[ast.AST]:
+    """The parts of a compound statement that are no blocks."""
+    return [n for n in ast.iter_child_nodes(s) if not isinstance(n, ast.stmt | ast.ExceptHandler | ast.match_case)]
+
+
+def _blocks(s: ast.stmt) -> list[list[ast.stmt]]:
+    found = [getattr(s, name, []) for name in ("body", "handlers", "cases", "orelse", "finalbody")]
+    return [b for block in found for b in ([each.body for each in block] if _is_nested(block) else [block])]
+
+
+def _is_nested(block: Sequence[ast.AST]) -> bool:
+    return bool(block) and not isinstance(block[0], ast.stmt)
+
+
+def _here(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and what is below it, but for the bodies of functions and classes, which run later or bind elsewhere."""
+    yield node
+    if isinstance(node, _Definition):
+        for part in (*node.decorator_list, *getattr(node, "bases", ())):
+            yield from _here(part)
+        return
+    if isinstance(node, ast.Lambda):
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _here(child)
+
+
+def _read(node: ast.AST) -> set[str]:
+    """Names that a statement reads when it runs, without those that its comprehensions bind."""
+    names = {n.id for n in _here(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    inner = {
+        n.id
+        for each in _here(node)
+        if isinstance(each, ast.comprehension | ast.NamedExpr)
+        for n in ast.walk(each.target)
+        if isinstance(n, ast.Name)
+    }
+    return names - inner
+
+
+def _targets(node: ast.AST) -> Iterator[str]:
+    """Names that a statement sets when it runs."""
+    return (n.id for n in _here(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load))
 
 
 def _is_inert(s: ast.stmt) -> bool:

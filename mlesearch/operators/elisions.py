@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from difflib import get_close_matches
 
 from mlesearch.operators.code_facts import CodeFacts, facts, writes
 
@@ -46,6 +47,27 @@ _SOFT = re.compile(
 _EMPTY_BODY = re.compile(
     r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
 )
+_ALIASES = frozenset(
+    {
+        "np",
+        "pd",
+        "plt",
+        "sns",
+        "os",
+        "sys",
+        "re",
+        "json",
+        "math",
+        "time",
+        "gc",
+        "random",
+        "Path",
+        "tqdm",
+        "torch",
+        "nn",
+        "F",
+    }
+)
 _DOTS = ("...", "…", "..")
 _JOINING = ("and", "then", "but", "or", "so", "which", "because", "with")
 _PAIRS = ("[]", "()", "<>", "{}")
@@ -60,8 +82,6 @@ def elision(code: str) -> str:
     """
     suspicious = _SUSPICIOUS.search(code) is not None
     silent = not writes(code) and "submission" not in code.lower()
-    if not suspicious and not silent:
-        return ""
     found = facts(code)
     if found is not None and suspicious and found.gaps:
         return f"the program leaves code out: {found.gaps}; {_WRITE_OUT}."
@@ -73,8 +93,10 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
-    if missing and silent:
-        return f"it is a part of a program: {missing}, and no submission is written; {_WRITE_OUT}."
+    if found is not None and missing and (silent or len(_unknown(found)) > 1):
+        missing = missing if silent else f"{listed(_unknown(found))} used and never defined"
+        silence = ", and no submission is written" if silent else ""
+        return f"it is a part of a program: {missing}{silence}; {_WRITE_OUT}."
     return ""
 
 
@@ -82,6 +104,17 @@ def _missing(found: CodeFacts | None) -> str:
     if found is None or not found.needs:
         return ""
     return f"{listed(sorted(found.needs))} used and never defined"
+
+
+def _unknown(found: CodeFacts) -> list[str]:
+    """Names that are used and never bound, but for those that are misspelt, or that an import was forgotten for."""
+    return [
+        n for n in sorted(found.needs - _ALIASES) if not get_close_matches(n.lower(), _folded(found.binds), 1, 0.75)
+    ]
+
+
+def _folded(names: frozenset[str]) -> list[str]:
+    return sorted({n.lower() for n in names})
 
 
 def listed(names: list[str]) -> str:

@@ -182,7 +182,7 @@ def _review(text: str) -> Parsed:
 
 
 def _hypotheses(text: str, *, exactly_one: bool) -> tuple[Hypothesis, ...]:
-    items = _hypothesis_items(text)
+    items = _hypothesis_items(text, exactly_one)
     if not items:
         raise ReplyUnusable('"hypotheses" is an empty list; give at least one.')
     if exactly_one and len(items) != 1:
@@ -190,7 +190,7 @@ def _hypotheses(text: str, *, exactly_one: bool) -> tuple[Hypothesis, ...]:
     return tuple(_hypothesis(item, f"hypothesis {n}") for n, item in enumerate(items[:MAX_HYPOTHESES], 1))
 
 
-def _hypothesis_items(text: str) -> list[object]:
+def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
     """The list under "hypotheses", a bare list, a bare hypothesis, or what is whole of a list that was cut off.
 
     Raises:
@@ -200,7 +200,7 @@ def _hypothesis_items(text: str) -> list[object]:
     try:
         found = loose_json.find(text, _has_list if listed else _is_answer, _is_whole_answer)
     except ReplyUnusable:
-        kept = _of_a_cut_list(text)
+        kept = [] if exactly_one else _of_a_cut_list(text)
         if not kept:
             raise
         return kept

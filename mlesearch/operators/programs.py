@@ -51,6 +51,7 @@ _CODE_KEYS = (
     "final_code",
     "input",
 )
+_CODE_KEY = re.compile(rf"""["'](?:{"|".join(_CODE_KEYS)}|cells)\\*["']""", re.IGNORECASE)
 _PLAN_KEYS = ("plan", "explanation", "description", "rationale", "thought", "summary", "approach")
 _PATCH = re.compile(
     r"^(?:<{5,} ?(?:SEARCH|ORIGINAL|HEAD)|@@ -\d|--- a/|\*\*\* (?:Begin Patch|Update File))", re.MULTILINE
@@ -162,6 +163,11 @@ def _bare(text: str, judge: SyntaxJudge) -> tuple[str, Chosen]:
         right, fault = mended(rest, judge)
         found = None if fault else facts(right)
         if not fault and (found is None or looks_like_a_program(found)):
+            if not writes_near_its_end(right):
+                raise ReplyUnusable(
+                    f"its program may be cut off: it stands in no block, and ends without writing a submission; "
+                    f"{ONE_BLOCK}."
+                )
             return text[:start].strip(), Chosen(right, True)
         if fault and start == starts[-1]:
             cut = _before_closing_prose(rest)
@@ -195,7 +201,7 @@ def _tagged(text: str) -> Iterator[tuple[str, str]]:
 
 def _in_json(text: str) -> Iterator[tuple[str, str]]:
     """Code in a field of a JSON object, as calls of tools and answers in JSON have it."""
-    if "{" not in text or not any(f'"{key}"' in text or f"'{key}'" in text for key in (*_CODE_KEYS, "cells")):
+    if "{" not in text or not _CODE_KEY.search(text):
         return
     for value in reversed(loose_json.values(text)):
         for item in loose_json.objects(value, _DEPTH):
