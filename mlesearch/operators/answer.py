@@ -142,6 +142,8 @@ def _outside(marks: re.Pattern[str], text: str, judge: SyntaxJudge) -> list[re.M
     Blocks are looked for from the last mark that counts on, since fences before it need not be whole.
     """
     found: list[re.Match[str]] = []
+    if marks.search(text) is None:
+        return found
     spans = _program_spans(text, 0, judge)
     looks = 1
     for mark in marks.finditer(text):

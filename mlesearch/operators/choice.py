@@ -98,8 +98,8 @@ class Candidate:
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names that it uses and binds nowhere."""
-        return frozenset() if self.facts is None else self.facts.needs
+        """Names that it uses and does not bind, or not before."""
+        return frozenset() if self.facts is None else self.facts.lacks
 
     @cached_property
     def writes(self) -> bool:
@@ -165,6 +165,8 @@ def choose(every: Sequence[Candidate], text: str, judge: SyntaxJudge) -> Chosen:
     Raises:
         ReplyUnusable: there is none that is surely meant and whole; the text says why.
     """
+    if len(every) == 1 and not every[0].fault:
+        return _checked(every[0].code, every)
     good = [c for c in every if not c.fault and not (len(every) > 1 and c.facts is not None and c.facts.only_values)]
     if not good:
         return _in_pieces(every, judge)
@@ -291,7 +293,7 @@ def _joined_as_they_stand(every: Sequence[Candidate], judge: SyntaxJudge) -> str
         return ""
     joined = "\n".join(c.fence.body for c in every)
     found = None if judge(joined) else facts(joined)
-    return joined if found is not None and not found.needs and not found.inert else ""
+    return joined if found is not None and not found.lacks and not found.inert else ""
 
 
 def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> Chosen:
@@ -311,9 +313,9 @@ def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> 
             f"{ONE_BLOCK}."
         )
     found = facts(joined)
-    if found is not None and found.needs:
+    if found is not None and found.lacks:
         raise ReplyUnusable(
-            f"its {len(parts)} blocks are no whole program: {listed(sorted(found.needs))} used and never defined; "
+            f"its {len(parts)} blocks are no whole program: {listed(sorted(found.lacks))} used and never defined; "
             f"{ONE_BLOCK}."
         )
     return _checked(joined, parts)

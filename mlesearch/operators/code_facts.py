@@ -1,7 +1,7 @@
-"""What can be seen of a piece of code without running it: what it binds, what it lacks, what it leaves out.
+"""What can be seen of a piece of code without running it: what it binds, what it lacks, whether it does anything.
 
-Read from the syntax tree of this process' Python. Of code that only a newer interpreter can read nothing is known, and
-nothing is held against it.
+Read from the symbol table and the syntax tree of this process' Python. Of code that only a newer interpreter can read
+nothing is known, and nothing is held against it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import symtable
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+from mlesearch.operators.gaps import gap
 from mlesearch.operators.syntax import quietly
 
 _BUILTIN = frozenset(dir(builtins)) | {
@@ -26,35 +27,71 @@ _BUILTIN = frozenset(dir(builtins)) | {
     "WindowsError",
 }
 _DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "__import__"})
+_STAR = re.compile(r"^[ \t]*from[ \t]+\S+[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
 _WRITES = re.compile(
     r"to_csv|write_csv|sink_csv|savetxt|writerow|DictWriter|csv\.writer|\.write\(|write_text|writelines|"
     r"\b(?:make|save|write|create|build|export|dump)_\w*sub\w*\(|copyfile|shutil\.(?:copy|move)|os\.(?:rename|replace)"
 )
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_SENTINELS = frozenset({"Field", "Option", "Argument", "Query", "Body", "Param", "Path", "Header", "Form", "Depends"})
-_STUB_BASES = frozenset({"Protocol", "ABC", "TypedDict", "NamedTuple", "Enum"})
-_STUB_DECORATORS = frozenset({"overload", "abstractmethod", "abstractproperty"})
 
 
-@dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """What a piece of code is made of.
+    """What a piece of code is made of; each fact is found out when it is asked for.
 
-    Attributes:
-        binds: names that it binds at its top level: imports, definitions, variables.
-        defines: those of functions and classes.
-        needs: names that it reads and binds nowhere; empty where it binds names in ways that can't be seen.
-        inert: whether it only imports, defines and sets constants: run by itself it does nothing.
-        only_values: whether it is made of bare values alone, as prose and outputs can be.
-        gaps: where it has "..." in place of code, in words; empty where it has not.
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: this process' Python can't read the code.
     """
 
-    binds: frozenset[str]
-    defines: frozenset[str]
-    needs: frozenset[str]
-    inert: bool
-    only_values: bool
-    gaps: str
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self._table = quietly(lambda: symtable.symtable(code, "<program>", "exec"))
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return quietly(lambda: ast.parse(self._code))
+
+    @cached_property
+    def binds(self) -> frozenset[str]:
+        """Names that it binds at its top level: imports, definitions, variables."""
+        return frozenset(name for name, bound in _globals(self._table) if bound)
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """Names that it reads and binds nowhere; empty where it may bind names in ways that can't be seen."""
+        read = {name for name, bound in _globals(self._table) if not bound}
+        if read & _DYNAMIC or _STAR.search(self._code):
+            return frozenset()
+        return frozenset(read) - self.binds - _BUILTIN
+
+    @cached_property
+    def lacks(self) -> frozenset[str]:
+        """`needs`, and names that its top level reads before it binds them."""
+        return self.needs if _STAR.search(self._code) else self.needs | (_early(self._tree.body, set()) - _BUILTIN)
+
+    @cached_property
+    def inert(self) -> bool:
+        """Whether it only imports, defines and sets constants: run by itself it does nothing."""
+        return all(_is_inert(s) for s in self._tree.body)
+
+    @cached_property
+    def only_values(self) -> bool:
+        """Whether it is made of bare values alone, as prose and outputs can be."""
+        body = self._tree.body
+        return all(isinstance(s, ast.Expr) and not isinstance(s.value, ast.Call | ast.Await) for s in body)
+
+    @cached_property
+    def gap(self) -> str:
+        """Where it has "..." in place of code, in words; empty where it has not."""
+        return gap(self._tree) if "..." in self._code else ""
+
+
+@lru_cache(maxsize=256)
+def facts(code: str) -> CodeFacts | None:
+    """The facts about a piece of code; None where this process' Python can't read it."""
+    try:
+        return CodeFacts(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def writes(code: str) -> bool:
@@ -68,42 +105,17 @@ def writes_near_its_end(code: str, lines: int = 15) -> bool:
     return writes("\n".join(last))
 
 
-@lru_cache(maxsize=256)
-def facts(code: str) -> CodeFacts | None:
-    """The facts about a piece of code; None where this process' Python can't read it."""
-    try:
-        tree = quietly(lambda: ast.parse(code))
-        return _facts(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _facts(tree: ast.Module) -> CodeFacts:
-    loads: set[str] = set()
-    bound: set[str] = set()
-    attributes: set[str] = set()
-    hidden = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                loads.add(node.id)
-                hidden = hidden or node.id in _DYNAMIC
-            else:
-                bound.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            attributes.add(node.attr)
-        else:
-            hidden = hidden or (isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names))
-            bound.update(_bound_by(node))
-    top = frozenset(_top_level(tree.body))
-    return CodeFacts(
-        binds=top,
-        defines=frozenset(s.name for s in tree.body if isinstance(s, _Definition)),
-        needs=frozenset() if hidden else frozenset((loads - bound) | _early(tree.body, set())) - _BUILTIN,
-        inert=all(_is_inert(s) for s in tree.body),
-        only_values=all(isinstance(s, ast.Expr) and not isinstance(s.value, ast.Call | ast.Await) for s in tree.body),
-        gaps=_gaps(tree, loads | attributes),
-    )
+def _globals(table: symtable.SymbolTable) -> Iterator[tuple[str, bool]]:
+    """Global names that a scope and those within it use, each with whether it is bound there."""
+    module = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        bound = symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+        if module or (symbol.is_global() and bound):
+            yield symbol.get_name(), bound
+        if symbol.is_referenced() and (module or symbol.is_global()):
+            yield symbol.get_name(), False
+    for child in table.get_children():
+        yield from _globals(child)
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
@@ -125,19 +137,6 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
         yield from node.names
     elif type(node).__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
         yield str(getattr(node, "name", ""))
-
-
-def _top_level(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """Names bound at the top level, within its ifs, loops and tries too."""
-    for statement in body:
-        if isinstance(statement, _Definition):
-            yield statement.name
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                yield node.id
-            else:
-                yield from _bound_by(node)
 
 
 def _early(body: Sequence[ast.stmt], bound: set[str]) -> set[str]:
@@ -214,68 +213,3 @@ def _is_inert(s: ast.stmt) -> bool:
             parts += [*s.finalbody, *(each for h in s.handlers for each in h.body)]
         return all(_is_inert(each) for each in parts)
     return False
-
-
-def _gaps(tree: ast.Module, used: set[str]) -> str:
-    """The first place where "..." stands for code that was left out."""
-    kept = _kept_stubs(tree)
-    for node in ast.walk(tree):
-        where = _gap(node, kept, used)
-        if where:
-            return where
-    return ""
-
-
-def _kept_stubs(tree: ast.Module) -> set[int]:
-    """Functions whose body may well be "...": methods of protocols, overloads, abstract ones."""
-    found: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(_last_name(b) in _STUB_BASES for b in node.bases):
-            found.update(id(s) for s in node.body)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
-            _last_name(d) in _STUB_DECORATORS for d in node.decorator_list
-        ):
-            found.add(id(node))
-    return found
-
-
-def _gap(node: ast.AST, kept: set[int], used: set[str]) -> str:
-    line = f"line {getattr(node, 'lineno', 0)}"
-    if isinstance(node, ast.Module) and any(_is_dots(s) for s in node.body):
-        return f'line {next(s.lineno for s in node.body if _is_dots(s))} is "..."'
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and id(node) not in kept:
-        said = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-        if any(_is_dots(s) for s in node.body) and (said or node.name in used):
-            return f'the body of `{node.name}` ({line}) has "..."'
-    if isinstance(node, ast.For | ast.While | ast.With) and any(_is_dots(s) for s in node.body):
-        return f'the block of {line} has "..."'
-    if isinstance(node, ast.If) and len(node.body) > 1 and any(_is_dots(s) for s in node.body):
-        return f'the block of {line} has "..."'
-    if (
-        isinstance(node, ast.Call)
-        and len(node.args) == 1
-        and _is_ellipsis(node.args[0])
-        and _last_name(node.func) not in _SENTINELS
-    ):
-        return f"the call on {line} has ... for its arguments"
-    if isinstance(node, ast.List | ast.Set) and any(_is_ellipsis(e) for e in node.elts):
-        return f"the list on {line} has ... for some of its values"
-    if isinstance(node, ast.Assign) and _is_ellipsis(node.value):
-        return f'{line} sets a name to "..."'
-    return ""
-
-
-def _is_ellipsis(node: ast.AST) -> bool:
-    if isinstance(node, ast.Starred):
-        return _is_ellipsis(node.value)
-    return isinstance(node, ast.Constant) and node.value is ...
-
-
-def _is_dots(s: ast.stmt) -> bool:
-    return isinstance(s, ast.Expr) and _is_ellipsis(s.value)
-
-
-def _last_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Call | ast.Subscript):
-        return _last_name(node.func if isinstance(node, ast.Call) else node.value)
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -80,15 +80,15 @@ def elision(code: str) -> str:
     Args:
         code: the program.
     """
-    suspicious = _SUSPICIOUS.search(code) is not None
+    suspicious = ("#" in code or "..." in code or "…" in code) and _SUSPICIOUS.search(code) is not None
     silent = not writes(code) and "submission" not in code.lower()
     found = facts(code)
-    if found is not None and suspicious and found.gaps:
-        return f"the program leaves code out: {found.gaps}; {_WRITE_OUT}."
+    if found is not None and found.gap:
+        return f"the program leaves code out: {found.gap}; {_WRITE_OUT}."
     hard, soft = _comments(code) if suspicious else ("", "")
     if hard:
         return f"the program leaves code out: {hard}; {_WRITE_OUT}."
-    missing = _missing(found)
+    missing = "" if found is None else _missing(found.lacks if soft or silent else found.needs)
     if soft and missing:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
@@ -100,10 +100,8 @@ def elision(code: str) -> str:
     return ""
 
 
-def _missing(found: CodeFacts | None) -> str:
-    if found is None or not found.needs:
-        return ""
-    return f"{listed(sorted(found.needs))} used and never defined"
+def _missing(names: frozenset[str]) -> str:
+    return f"{listed(sorted(names))} used and never defined" if names else ""
 
 
 def _unknown(found: CodeFacts) -> list[str]:
