@@ -7,7 +7,9 @@ inside a fenced block that compiles as a whole is left alone.
 
 from __future__ import annotations
 
+import json
 import re
+from itertools import islice
 
 from mlesearch.operators.fences import End, scan
 from mlesearch.operators.syntax import SyntaxJudge, fault_here
@@ -44,6 +46,8 @@ _TAG_LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 
+_OBJECT = re.compile(r"^[ \t]*\{", re.MULTILINE)
+_DECODER = json.JSONDecoder(strict=False)
 _LOOKS = 8
 """How often programs are looked for anew after a mark: a bound on the work for texts made of marks alone."""
 
@@ -156,9 +160,22 @@ def _outside(marks: re.Pattern[str], text: str, judge: SyntaxJudge) -> list[re.M
     return found
 
 
+def _ended(text: str, m: re.Match[str]) -> int:
+    """Where a JSON object ends that begins at a line's first brace; 0 where there is none."""
+    try:
+        return _DECODER.raw_decode(text, m.end() - 1)[1]
+    except (ValueError, RecursionError):
+        return 0
+
+
 def _program_spans(text: str, start: int, judge: SyntaxJudge) -> list[tuple[int, int]]:
-    """Where programs stand in a text from some place on, without the lines of their marks: (first, last) offsets."""
+    """Where programs, or objects of JSON, stand in a text from some place on: (first, last) offsets between marks."""
     rest = text[start:]
+    values = [
+        (start + m.start(), start + end) for m in islice(_OBJECT.finditer(rest), _LOOKS) if (end := _ended(rest, m))
+    ]
+    if values:
+        return values
     if "```" not in rest and "~~~" not in rest:
         return [(start, len(text))] if "\n" in rest.strip() and not judge(rest) else []
     offsets = [start]

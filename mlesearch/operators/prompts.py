@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TypeVar
 
-from mlesearch.models.markup import block
+from mlesearch.models.markup import block, plain
 from mlesearch.models.protocol import Message
 from mlesearch.operators import library, parse
 from mlesearch.operators.attempts import (
@@ -183,8 +183,8 @@ class PromptOperators:
 
     def repair(self, messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
         """The conversation that asks for the same answer in a usable form."""
-        said = reply if reply.strip() else "(an empty reply)"
-        request = library.render("repair", {"problem": problem.strip()})
+        said = plain(reply) if reply.strip() else "(an empty reply)"
+        request = plain(library.render("repair", {"problem": problem.strip()}))
         return (*messages, Message("assistant", said), Message("user", request))
 
     def digests(self) -> Mapping[str, str]:
