@@ -302,6 +302,7 @@ def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> 
     Raises:
         ReplyUnusable: they do not make a whole; says what is missing.
     """
+    _refuse_files(chosen, good)
     parts = _parts(chosen, good)
     if parts == [chosen]:
         return _checked(chosen.code, parts)
@@ -319,6 +320,23 @@ def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> 
             f"{ONE_BLOCK}."
         )
     return _checked(joined, parts)
+
+
+def _refuse_files(chosen: Candidate, good: Sequence[Candidate]) -> None:
+    """A program in several files can't be run.
+
+    Raises:
+        ReplyUnusable: a module that it imports stands in another block.
+    """
+    for other in good:
+        if chosen.facts is None or other.facts is None or other is chosen:
+            continue
+        for module, names in chosen.facts.imports:
+            if names <= other.facts.defines:
+                raise ReplyUnusable(
+                    f"its program imports from `{module}`, which is another block of the reply, but one file is run; "
+                    f"{ONE_BLOCK}."
+                )
 
 
 def _parts(chosen: Candidate, good: Sequence[Candidate]) -> list[Candidate]:

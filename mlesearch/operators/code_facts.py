@@ -56,6 +56,17 @@ class CodeFacts:
         return frozenset(name for name, bound in _globals(self._table) if bound)
 
     @cached_property
+    def defines(self) -> frozenset[str]:
+        """Functions and classes of its top level."""
+        return frozenset(s.name for s in self._tree.body if isinstance(s, _Definition))
+
+    @cached_property
+    def imports(self) -> frozenset[tuple[str, frozenset[str]]]:
+        """Modules that it imports names from, each with the names."""
+        found = (n for n in ast.walk(self._tree) if isinstance(n, ast.ImportFrom) and n.module and not n.level)
+        return frozenset((str(n.module), frozenset(a.name for a in n.names)) for n in found)
+
+    @cached_property
     def needs(self) -> frozenset[str]:
         """Names that it reads and binds nowhere; empty where it may bind names in ways that can't be seen."""
         read = {name for name, bound in _globals(self._table) if not bound}

@@ -26,10 +26,13 @@ def gap(tree: ast.Module) -> str:
 
 
 def _kept_stubs(tree: ast.Module) -> set[int]:
-    """Functions whose body may well be "...": methods of protocols, overloads, abstract ones."""
+    """Functions whose body may well be "...": methods of protocols and base classes, overloads, abstract ones."""
     found: set[int] = set()
+    bases = {_last_name(b) for n in ast.walk(tree) if isinstance(n, ast.ClassDef) for b in n.bases}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(_last_name(b) in _STUB_BASES for b in node.bases):
+        if isinstance(node, ast.ClassDef) and (
+            node.name in bases or any(_last_name(b) in _STUB_BASES for b in node.bases)
+        ):
             found.update(id(s) for s in node.body)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
             _last_name(d) in _STUB_DECORATORS for d in node.decorator_list

@@ -41,6 +41,7 @@ _HYPOTHESIS = ("problem", "problem_kind", "hypothesis", "component", "scores")
 _SCORES = ("alignment", "impact", "novelty", "feasibility", "risk")
 _REVIEW = ("is_bug", "lesson")
 _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
+_ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
 _COMPONENTS = {
     **dict.fromkeys(
         (
@@ -197,6 +198,9 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
         ReplyUnusable: there is none, or it is no list.
     """
     listed = _LIST_KEY.search(text) is not None
+    if not listed and _ADJACENT.search(text):
+        first, last = text.index("{"), text.rindex("}")
+        text = f"[{_ADJACENT.sub('},{', text[first : last + 1])}]"
     try:
         found = loose_json.find(text, _has_list if listed else _is_answer, _is_whole_answer)
     except ReplyUnusable:
@@ -207,7 +211,8 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
     if isinstance(found, dict):
         found = found.get("hypotheses", [found])
     if isinstance(found, dict):
-        found = [found]
+        named = list(found.values())
+        found = named if named and all(isinstance(v, dict) and _is_hypothesis(v) for v in named) else [found]
     if not isinstance(found, list):
         raise ReplyUnusable('"hypotheses" must be a list of objects.')
     return found

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.support.replies import blocks, cuts, elisions, judgements, mending, reasoning, wrappers
+from tests.support.replies import blind, blocks, cuts, elisions, judgements, mending, reasoning, wrappers
 from tests.support.replies.case import Case
 
 CORPUS: list[Case] = [
@@ -16,4 +16,5 @@ CORPUS: list[Case] = [
     *elisions.CASES,
     *cuts.CASES,
     *judgements.CASES,
+    *blind.BLIND,
 ]
