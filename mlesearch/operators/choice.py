@@ -189,6 +189,12 @@ def _meant(pool: Sequence[Candidate], good: Sequence[Candidate], text: str) -> C
     if later and _replaces(later[-1]):
         return later[-1]
     whole = [c for c in pool if not c.needs]
+    if whole and last.needs and last.writes and "import" not in last.code:
+        if set(last.code.split("\n")) <= set(whole[-1].code.split("\n")):
+            return whole[-1]  # a part of it, explained
+        raise ReplyUnusable(
+            f"its last block is a part of a program, and another one before it is whole; {ONE_BLOCK}, every line."
+        )
     if len(whole) < 2:
         return last
     labels = [_label(c.lead) for c in whole]

@@ -129,7 +129,7 @@ class _Scanner:
             opening = _opening(self._lines[i])
             if opening is None:
                 continue
-            if opening.info in _WRAPPER and self._wraps(at):
+            if self._wraps(at, opening):
                 wrapped = True
                 continue
             block = self._block(i, at, opening)
@@ -139,12 +139,12 @@ class _Scanner:
             free = block.last + 1
         return found
 
-    def _wraps(self, at: int) -> bool:
-        """Whether the next mark opens a block: then this one is around it."""
-        for i in self._marked[at + 1 : at + 2]:
-            inner = _opening(self._lines[i])
-            return inner is not None and bool(inner.info)
-        return False
+    def _wraps(self, at: int, opening: _Opening) -> bool:
+        """Whether a block is around the next one: it is said to be markdown, or its mark is the longer one."""
+        inner = _opening(self._lines[self._marked[at + 1]]) if at + 1 < len(self._marked) else None
+        if inner is None or not inner.info:
+            return False
+        return opening.info in _WRAPPER or (not opening.info and len(inner.mark) < len(opening.mark))
 
     def _block(self, i: int, at: int, opening: _Opening) -> Fence:
         if opening.language is not Language.OTHER:

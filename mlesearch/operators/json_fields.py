@@ -81,7 +81,8 @@ def words(item: Object, key: str, where: str, *, empty: bool = False) -> str:
         value = str(value)
     elif value is None and empty:
         value = ""
-    if not isinstance(value, str) or not (empty or value.strip()):
+    dots = isinstance(value, str) and value.strip() in ("...", "…")
+    if not isinstance(value, str) or dots or not (empty or value.strip()):
         raise ReplyUnusable(f'"{key}" of {where} must be a text, not {_shown(value)}.')
     return printable(value).strip()
 

@@ -52,16 +52,19 @@ def find(text: str, wanted: Callable[[object], bool], whole: Callable[[object], 
         whole: tells a value of those that lacks nothing; None: each of them.
 
     Raises:
-        ReplyUnusable: there is no JSON, none that is wanted, or the last one contradicts a whole one before it.
+        ReplyUnusable: there is no JSON, none that is wanted, several in one, or the last contradicts a whole one.
     """
     seen = values(text)
-    found = [v for value in seen for v in _wanted(value, wanted)]
+    by_value = [each for value in seen if (each := _wanted(value, wanted))]
+    found = [v for each in by_value for v in each]
     if not found:
         if seen:
             raise ReplyUnusable("it holds JSON, but not the object that was asked for.")
         if "{" in text:
             raise ReplyUnusable(f"its JSON cannot be read: {_complaint(text)}.")
         raise ReplyUnusable("it holds no JSON object.")
+    if any(v != by_value[-1][0] for v in by_value[-1]):
+        raise ReplyUnusable(f"it holds {len(by_value[-1])} objects in one, where one is asked for.")
     complete = [v for v in found if whole is None or whole(v)]
     if complete and found[-1] is not complete[-1]:
         last, kept = found[-1], complete[-1]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.support.replies import blind, blocks, cuts, elisions, judgements, mending, reasoning, wrappers
+from tests.support.replies import blind, blind_more, blocks, cuts, elisions, judgements, mending, reasoning, wrappers
 from tests.support.replies.case import Case
 
 CORPUS: list[Case] = [
@@ -17,4 +17,5 @@ CORPUS: list[Case] = [
     *cuts.CASES,
     *judgements.CASES,
     *blind.BLIND,
+    *blind_more.MORE,
 ]
