@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlesearch.operators.code_facts import CodeFacts, facts, writes, writes_near_its_end
+from mlesearch.operators.code_facts import CodeFacts, facts, surely_whole, writes
 from mlesearch.operators.elisions import listed
 from mlesearch.operators.fences import End, Fence, Language
 from mlesearch.operators.mending import mended
@@ -174,7 +174,7 @@ def choose(every: Sequence[Candidate], text: str, judge: SyntaxJudge) -> Chosen:
         return Chosen(pieces, False)
     pool = [c for c in good if c.writes] or [c for c in good if not c.inert] or good
     chosen = _meant(pool, good, text)
-    _refuse_a_later_failure(chosen, every)
+    _refuse_near_a_failure(chosen, every)
     return _whole(chosen, good, judge)
 
 
@@ -263,13 +263,15 @@ def _last_line(lead: str) -> str:
     return re.sub(r"^[\W\d_]+", "", line).strip()
 
 
-def _refuse_a_later_failure(chosen: Candidate, every: Sequence[Candidate]) -> None:
-    """A later block that does not compile may be the corrected program, broken or cut off.
+def _refuse_near_a_failure(chosen: Candidate, every: Sequence[Candidate]) -> None:
+    """A later block that does not compile may be the corrected program, an earlier one may hold the chosen one.
 
     Raises:
         ReplyUnusable: there is such a block.
     """
     for c in every:
+        if "triple-quoted" in c.fault and c.fence.first < chosen.fence.first:
+            raise ReplyUnusable(problem(c))  # what follows may be a part of its text
         later = c.fence.first > chosen.fence.first
         if c.fault and later and (c.open or c.writes or 2 * len(c.code) > len(chosen.code)):
             raise ReplyUnusable(problem(c))
@@ -382,9 +384,9 @@ def _checked(code: str, parts: Sequence[Candidate]) -> Chosen:
         ReplyUnusable: it may be cut off.
     """
     unclosed = any(c.open for c in parts)
-    if unclosed and not writes_near_its_end(code):
+    if unclosed and not surely_whole(code):
         raise ReplyUnusable(
-            f"the program is cut off: its block is not closed, and it ends without writing a submission; {ONE_BLOCK}, "
-            "and close the block."
+            "the program is cut off: its block is not closed, and it does not end by writing a submission; "
+            f"{ONE_BLOCK}, and close the block."
         )
     return Chosen(code, unclosed)

@@ -91,6 +91,12 @@ class CodeFacts:
         return all(isinstance(s, ast.Expr) and not isinstance(s.value, ast.Call | ast.Await) for s in body)
 
     @cached_property
+    def ends_bare(self) -> bool:
+        """Whether its last statement is a value alone, as the beginning of a call is."""
+        last = self._tree.body[-1] if self._tree.body else None
+        return isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call | ast.Await)
+
+    @cached_property
     def gap(self) -> str:
         """Where it has "..." in place of code, in words; empty where it has not."""
         return gap(self._tree) if "..." in self._code else ""
@@ -108,6 +114,12 @@ def facts(code: str) -> CodeFacts | None:
 def writes(code: str) -> bool:
     """Whether a program writes a file such as a submission, as far as its text tells."""
     return _WRITES.search(code) is not None
+
+
+def surely_whole(code: str) -> bool:
+    """Whether a program whose end nothing marks is whole: its last lines write, it does something and lacks nothing."""
+    found = facts(code)
+    return writes_near_its_end(code) and (found is None or not (found.lacks or found.inert or found.ends_bare))
 
 
 def writes_near_its_end(code: str, lines: int = 15) -> bool:

@@ -17,7 +17,7 @@ from mlesearch.operators.choice import (
     looks_like_a_program,
     problem,
 )
-from mlesearch.operators.code_facts import facts, writes_near_its_end
+from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
 from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
 from mlesearch.operators.mending import mended
@@ -163,9 +163,9 @@ def _bare(text: str, judge: SyntaxJudge) -> tuple[str, Chosen]:
         right, fault = mended(rest, judge)
         found = None if fault else facts(right)
         if not fault and (found is None or looks_like_a_program(found)):
-            if not writes_near_its_end(right):
+            if not surely_whole(right):
                 raise ReplyUnusable(
-                    f"its program may be cut off: it stands in no block, and ends without writing a submission; "
+                    f"its program may be cut off: it stands in no block, and does not end by writing a submission; "
                     f"{ONE_BLOCK}."
                 )
             return text[:start].strip(), Chosen(right, True)

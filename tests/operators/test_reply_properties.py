@@ -113,7 +113,7 @@ def test_a_reply_of_the_corpus_cut_anywhere_is_refused_or_whole(case, at, tail):
 
 @given(st.sampled_from([c for c in CORPUS if c.op.makes_program and not isinstance(c.want, Ask)]), st.data())
 def test_what_is_cut_is_never_run_in_half(case, data):
-    """Cut anywhere, a reply gives its program, or another whole one that stands in it, or nothing."""
+    """Cut anywhere, a reply gives its program, or another whole one that stands in it, or nothing that acts."""
     at = data.draw(st.integers(0, len(case.text)))
     try:
         code = parse(case.op, case.text[:at]).code
@@ -123,7 +123,7 @@ def test_what_is_cut_is_never_run_in_half(case, data):
         found = facts(code)
         assert found is not None
         assert not found.lacks
-        assert "to_csv" in code
+        assert "to_csv" in code or found.inert  # constants alone: the run says that nothing was submitted
 
 
 UNITS = ["```\n", "```python\n", "```python\nx = (\n", "~~~\n```\n", "`````\nx\n```\n", "</think>\n", "<code>\n", "{\n"]
