@@ -32,6 +32,7 @@ _WRITES = re.compile(
     r"to_csv|write_csv|sink_csv|savetxt|writerow|DictWriter|csv\.writer|\.write\(|write_text|writelines|"
     r"\b(?:make|save|write|create|build|export|dump)_\w*sub\w*\(|copyfile|shutil\.(?:copy|move)|os\.(?:rename|replace)"
 )
+_WRITES_WHOLE = re.compile(r"to_csv|write_csv|sink_csv|savetxt|write_text|copyfile|shutil\.(?:copy|move)|os\.replace")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -123,9 +124,9 @@ def surely_whole(code: str) -> bool:
 
 
 def writes_near_its_end(code: str, lines: int = 15) -> bool:
-    """Whether it does so within its last lines."""
+    """Whether it writes a whole file within its last lines; row by row, more of them may be to come."""
     last = [line for line in code.rstrip().split("\n") if line.strip()][-lines:]
-    return writes("\n".join(last))
+    return _WRITES_WHOLE.search("\n".join(last)) is not None
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[tuple[str, bool]]:
