@@ -27,8 +27,10 @@ from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.engine.trial import RunContext
 from mlesearch.operators.scene import brief
+from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Spec
+from mlesearch.sandbox.syntax import syntax_check
 from mlesearch.storage.events import HeaderFields
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
@@ -55,6 +57,8 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     model = make_model(s, resources, cell)
     sandbox = resources.sandbox(s)
     operators, scope = make_operators(s, task.direction)
+    if isinstance(operators, JudgesSyntax):
+        operators.judge_with(syntax_check(sandbox, fault_here))
     entropy = replicate_entropy(task.id, run.key.seed)
     problem = Problem(task.direction, budget.steps, Context(s.run.context), trial_runs=s.run.trial.share > 0)
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))

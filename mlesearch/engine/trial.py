@@ -83,6 +83,18 @@ def with_printable_text(reply: Reply) -> Reply:
     return reply if text == reply.text else replace(reply, text=text)
 
 
+def parsed_reply(operators: Operators, op: Op, reply: Reply) -> Parsed:
+    """What a reply holds.
+
+    Raises:
+        ReplyUnusable: it can't be read, or it ended at its length limit within the block of its program.
+    """
+    parsed = operators.parse(op, reply.text)
+    if parsed.unclosed and reply.finish == "length":
+        raise ReplyUnusable("it is cut off at its length limit: the program's block is not closed.")
+    return parsed
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """Which model answers an operator, and how it samples."""
@@ -251,7 +263,7 @@ class Trial:
                 messages = in_text(messages, reply.finish)
             else:
                 try:
-                    return self._c.operators.parse(op, reply.text)
+                    return parsed_reply(self._c.operators, op, reply)
                 except ReplyUnusable as e:
                     if reply.finish == "length" and left["length"] and reply.limit_tokens is None:
                         left["length"] = 0

@@ -2,7 +2,9 @@
 
 May import the nouns, the text format of prompts (`mlesearch.models.markup`) and what a task says of itself. Begin with
 `base`; `prompts` holds the operator sets, `scope` the one rule for what a prompt shows, `library` reads the prompt
-files, `parse`, `fences` and `loose_json` read replies.
+files. Replies are read by `parse`: `answer` finds what of one counts, `programs` its program (in `fences`, of which
+`choice` takes the right ones, put right by `mending`, refused by `elisions` where code is left out), `loose_json` and
+`json_fields` a judgement.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def program_block(node: Node, role: str) -> str:
 
 def output_block(node: Node, role: str, limit: int) -> str:
     """What a node's program printed, head and tail."""
-    body = clip(node.output, limit) or "(nothing was printed)"
+    body = clip(markup.without_sequences(node.output), limit) or "(nothing was printed)"
     return markup.block("output", body, role=role, node=node.id, status=node.status.value, run_time=run_time(node))
 
 

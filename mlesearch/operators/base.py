@@ -82,7 +82,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a reply held, by operator: a plan and a program; or a diagnosis; or hypotheses; or a review's lesson."""
+    """What a reply held, by operator: a plan and a program; or a diagnosis; or hypotheses; or a review's lesson.
+
+    `unclosed` tells that the reply ends within the program's block: where it ended at its length limit, the program is
+    taken for cut off.
+    """
 
     plan: str = ""
     code: str = ""
@@ -90,6 +94,7 @@ class Parsed:
     hypotheses: tuple[Hypothesis, ...] = ()
     lesson: str = ""
     is_bug: bool | None = None
+    unclosed: bool = False
 
 
 class Scope(Protocol):

@@ -1,94 +1,255 @@
-"""Finding a JSON object in a reply, and reading its fields with words for what is wrong."""
+"""Finding JSON in a reply: bare, fenced, wrapped, one level down, with the slips that models make. Never a guess.
+
+What is read is what stands there: commas too many, comments, Python's words and quotes, unquoted keys, typographic
+quotes and HTML entities are put up with where the rest then reads; nothing is added but brackets that close an object
+whose last value is whole.
+"""
 
 from __future__ import annotations
 
 import ast
+import html
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from mlesearch.operators.fences import fences, quietly
-from mlesearch.types import ReplyUnusable, printable
+from mlesearch.operators.fences import scan
+from mlesearch.operators.syntax import quietly
+from mlesearch.types import ReplyUnusable
 
 Object = dict[str, object]
 
 _STARTS = 64
-"""How many places where an object may begin are tried."""
+"""How many places where an object may begin are tried in vain."""
+
+_DEPTH = 3
+"""How many levels below an outermost value are looked through."""
 
 _LOOSE = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*")|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None)\b)|//[^\n]*|/\*.*?\*/""", re.DOTALL
+    r"""(?P<string>"(?:\\.|[^"\\])*")|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None|NaN|undefined)\b)|"""
+    r"""(?P<key>(?<=[{,\n])[ \t]*[A-Za-z_]\w*[ \t]*(?=:))|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*""",
+    re.DOTALL | re.MULTILINE,
 )
 _START = re.compile(r"[{\[]")
-_WORDS = {"True": "true", "False": "false", "None": "null"}
+_WORDS = {"True": "true", "False": "false", "None": "null", "NaN": "NaN", "undefined": "null"}
 _DECODER = json.JSONDecoder(strict=False)
-_YES = frozenset({"true", "yes", "y", "1"})
-_NO = frozenset({"false", "no", "n", "0"})
-_NULL = frozenset({"null", "none", "n/a", "unknown", ""})
-_NUMBER = re.compile(r"^\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10)?\s*$", re.IGNORECASE)
+_TYPOGRAPHY = {
+    **dict.fromkeys(map(ord, "“”„‟"), '"'),
+    **dict.fromkeys(map(ord, "‘’‚‛"), "'"),
+    **dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " "),
+    **dict.fromkeys(map(ord, "\u200b\ufeff"), None),
+}
+_WHOLE_END = re.compile(r"""(?:["}\]]|true|false|null)\s*\Z""")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def find(text: str, wanted: Callable[[object], bool]) -> object:
-    """The JSON value of a reply that is the one wanted: bare, fenced, or with prose around it.
-
-    Trailing commas, comments, Python's True, False and None, and Python's quotes are put up with. Of several the last
-    one counts, since a model may correct itself; what is fenced goes before what is not.
+def find(text: str, wanted: Callable[[object], bool], whole: Callable[[object], bool] | None = None) -> object:
+    """The JSON value of a reply that is the one wanted: the last whole one, since a model may correct itself.
 
     Args:
-        text: the reply.
+        text: what of the reply answers.
         wanted: tells the value that is looked for, e.g. an object with a certain key.
+        whole: tells a value of those that lacks nothing; None: each of them.
 
     Raises:
-        ReplyUnusable: there is no JSON, or none that is wanted.
+        ReplyUnusable: there is no JSON, none that is wanted, several in one, or the last contradicts a whole one.
     """
-    seen = False
-    for read in (_values, _python):
-        for source in (*(b.body for b in reversed(fences(text))), text):
-            values = list(read(source))
-            seen = seen or bool(values)
-            for value in reversed(values):
-                if wanted(value):
-                    return value
-    if seen:
-        raise ReplyUnusable("it holds JSON, but not the object that was asked for.")
-    if "{" in text:
-        raise ReplyUnusable(f"its JSON cannot be read: {_complaint(text)}.")
-    raise ReplyUnusable("it holds no JSON object.")
+    seen = values(text)
+    by_value = [each for value in seen if (each := _wanted(value, wanted))]
+    found = [v for each in by_value for v in each]
+    if not found:
+        if seen:
+            raise ReplyUnusable("it holds JSON, but not the object that was asked for.")
+        if "{" in text:
+            raise ReplyUnusable(f"its JSON cannot be read: {_complaint(text)}.")
+        raise ReplyUnusable("it holds no JSON object.")
+    if any(v != by_value[-1][0] for v in by_value[-1]):
+        raise ReplyUnusable(f"it holds {len(by_value[-1])} objects in one, where one is asked for.")
+    complete = [v for v in found if whole is None or whole(v)]
+    if complete and found[-1] is not complete[-1]:
+        last, kept = found[-1], complete[-1]
+        if isinstance(last, dict) and isinstance(kept, dict) and any(kept.get(k, v) != v for k, v in last.items()):
+            raise ReplyUnusable("its last JSON object is not complete, and differs from the complete one before it.")
+    return complete[-1] if complete else found[-1]
+
+
+def _wanted(value: object, wanted: Callable[[object], bool]) -> list[object]:
+    """The wanted values in a value: itself, or those that are nearest below it."""
+    level: list[object] = [value]
+    for _ in range(_DEPTH + 1):
+        found = [v for v in level if wanted(v)]
+        if found:
+            return found
+        level = [inner for v in level for inner in _inner(v)]
+    return []
+
+
+def objects(value: object, depth: int) -> Iterator[Object]:
+    """An object and those below it, itself first.
+
+    Args:
+        value: of JSON.
+        depth: how many levels below are looked at.
+    """
+    level: list[object] = [value]
+    for _ in range(depth + 1):
+        yield from (v for v in level if isinstance(v, dict))
+        level = [inner for v in level for inner in _inner(v)]
+
+
+def _inner(value: object) -> Iterator[object]:
+    if isinstance(value, str):
+        if value.lstrip().startswith("{") and len(value) < 200_000:
+            try:
+                yield _keyed(_DECODER.decode(value))
+            except (ValueError, RecursionError):
+                return
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def values(text: str) -> list[object]:
+    """All outermost objects and lists of a text, in order; their keys in the form that is asked for.
+
+    Where a text can be read nowhere, it is read once more without entities and typographic quotes, and then block by
+    block.
+    """
+    found = list(_values(text))
+    if not any(isinstance(v, dict) or (isinstance(v, list) and any(isinstance(i, dict) for i in v)) for v in found):
+        plain = html.unescape(text).translate(_TYPOGRAPHY)
+        found = (list(_values(plain)) if plain != text else []) or found
+    if not found and text.count("{") > _STARTS:
+        found = [v for b in scan(text, lambda code: "not asked") for v in _values(b.body)]
+    return [_keyed(v) for v in found]
 
 
 def _values(text: str) -> Iterator[object]:
     """Every outermost object or list that can be read, each place strictly first, then with its slips tidied."""
-    at = 0
-    for _ in range(_STARTS):
+    at = failed = 0
+    tidied = False
+    while failed < _STARTS:
         start = _START.search(text, at)
         if start is None:
             return
         try:
             value, at = _DECODER.raw_decode(text, start.start())
+            yield value
+            continue
         except (ValueError, RecursionError):
+            pass
+        if not tidied:
             tidy = _LOOSE.sub(_tidied, text[start.start() :])
             try:
                 value, at = _DECODER.raw_decode(tidy)
             except (ValueError, RecursionError):
-                at = start.end()
+                pass
+            else:
+                text, tidied = tidy, True
+                yield value
                 continue
-            text = tidy
-        yield value
+        end, literal = _literal(text, start.start())
+        if end:
+            at = end
+            yield literal
+            continue
+        closed = _closed(text[start.start() :]) if failed < 3 and text[start.start()] == "{" else None
+        if closed is not None:
+            yield closed
+            return
+        at = start.end()
+        failed += 1
 
 
 def _tidied(m: re.Match[str]) -> str:
     if m["string"] is not None:
         return m["string"]
+    if m["key"] is not None:
+        return f'"{m["key"].strip()}"'
     return _WORDS[m["word"]] if m["word"] is not None else ""
 
 
-def _python(text: str) -> Iterator[object]:
-    """A dictionary as Python prints it."""
+def _literal(text: str, start: int) -> tuple[int, object]:
+    """A dictionary or list as Python prints it, and where it ends; 0 where there is none."""
+    if text[start] == "[" and not text.startswith(("[{", "['", "[ {"), start):
+        return 0, None
+    end = _matching(text, start)
+    if not end or "'" not in text[start:end]:
+        return 0, None
     try:
-        span = text[text.index("{") : text.rindex("}") + 1]
-        yield quietly(lambda: ast.literal_eval(span))
+        value: object = quietly(lambda: ast.literal_eval(text[start:end]))
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return
+        return 0, None
+    return end, value
+
+
+def _matching(text: str, start: int) -> int:
+    """Where the bracket that opens at some place is closed, strings of Python left out; 0 where it is not."""
+    depth = 0
+    quote = ""
+    at = start
+    limit = min(len(text), start + 100_000)
+    while at < limit:
+        c = text[at]
+        if quote:
+            if c == "\\":
+                at += 1
+            elif c == quote:
+                quote = ""
+        elif c in "\"'":
+            quote = c
+        elif c in "{[":
+            depth += 1
+        elif c in "}]":
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        at += 1
+    return 0
+
+
+def _closed(text: str) -> object | None:
+    """An object that lacks only its closing brackets, after a value that is whole; None where it is none."""
+    text = text.rstrip().removesuffix("```").rstrip()
+    if not _WHOLE_END.search(text):
+        return None
+    stack: list[str] = []
+    quote = False
+    skip = False
+    for c in text:
+        if skip:
+            skip = False
+        elif quote:
+            skip, quote = c == "\\", c != '"'
+        elif c == '"':
+            quote = True
+        elif c in "{[":
+            stack.append("}" if c == "{" else "]")
+        elif c in "}]" and (not stack or stack.pop() != c):
+            return None
+    if quote or not stack or len(stack) > 8:
+        return None
+    try:
+        value: object = _DECODER.decode(text + "".join(reversed(stack)))
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _keyed(value: object, depth: int = 8) -> object:
+    """With keys as they are asked for: in lower case, words joined by underscores; a key that is there twice stays."""
+    if depth == 0:
+        return value
+    if isinstance(value, list):
+        return [_keyed(v, depth - 1) for v in value]
+    if not isinstance(value, dict):
+        return value
+    found: Object = {}
+    for key, inner in value.items():
+        plain = re.sub(r"[\s\-]+", "_", _CAMEL.sub("_", str(key).strip(" *`:"))).lower()
+        found[str(key) if plain in value or plain in found else plain] = _keyed(inner, depth - 1)
+    return found
 
 
 def _complaint(text: str) -> str:
@@ -99,108 +260,3 @@ def _complaint(text: str) -> str:
     except (ValueError, RecursionError) as e:
         return str(e)
     return "it is not an object"
-
-
-def require(item: Object, keys: Sequence[str], where: str) -> None:
-    """Refuse an object that lacks keys.
-
-    Raises:
-        ReplyUnusable: names those that are missing and all that it must have.
-    """
-    missing = [k for k in keys if k not in item]
-    if missing:
-        raise ReplyUnusable(f"{where} lacks {_quoted(missing)}; it must have exactly {_quoted(keys)}.")
-
-
-def _quoted(keys: Sequence[str]) -> str:
-    return ", ".join(f'"{k}"' for k in keys)
-
-
-def flag(item: Object, key: str, where: str) -> bool:
-    """A field that is true or false, as a word also in a string.
-
-    Raises:
-        ReplyUnusable: it is neither.
-    """
-    value = item[key]
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str | int) and (word := str(value).strip().lower()) in _YES | _NO:
-        return word in _YES
-    raise ReplyUnusable(f'"{key}" of {where} must be true or false, not {_shown(value)}.')
-
-
-def maybe_flag(item: Object, key: str, where: str) -> bool | None:
-    """A field that is true, false or null.
-
-    Raises:
-        ReplyUnusable: it is none of them.
-    """
-    value = item[key]
-    if value is None or (isinstance(value, str) and value.strip().lower() in _NULL):
-        return None
-    try:
-        return flag(item, key, where)
-    except ReplyUnusable:
-        raise ReplyUnusable(f'"{key}" of {where} must be true, false or null, not {_shown(value)}.') from None
-
-
-def words(item: Object, key: str, where: str, *, empty: bool = False) -> str:
-    """A text field; a list of texts is joined by lines.
-
-    Args:
-        item: the object.
-        key: of the field.
-        where: what the object is, for the message.
-        empty: whether it may be empty or null.
-
-    Raises:
-        ReplyUnusable: it is no text.
-    """
-    value = item[key]
-    if isinstance(value, list) and all(isinstance(v, str | int | float) for v in value):
-        value = "\n".join(str(v) for v in value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    elif value is None and empty:
-        value = ""
-    if not isinstance(value, str) or not (empty or value.strip()):
-        raise ReplyUnusable(f'"{key}" of {where} must be a text, not {_shown(value)}.')
-    return printable(value).strip()
-
-
-def number(item: Object, key: str, where: str, low: float, high: float) -> float:
-    """A number, clipped to a range; "8" and "8/10" are read as well.
-
-    Raises:
-        ReplyUnusable: it is none, or not finite.
-    """
-    value = item[key]
-    if isinstance(value, str) and (m := _NUMBER.match(value)):
-        value = float(m[1])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if isinstance(value, int):
-            value = max(min(value, 10**6), -(10**6))
-        if math.isfinite(value):
-            return float(min(max(value, low), high))
-    raise ReplyUnusable(f'"{key}" of {where} must be a number from {low:g} to {high:g}, not {_shown(value)}.')
-
-
-def choice(item: Object, key: str, where: str, allowed: Sequence[str]) -> str:
-    """One of several words; case and a plural's s do not matter.
-
-    Raises:
-        ReplyUnusable: it is another one; lists those that are allowed.
-    """
-    value = item[key]
-    if isinstance(value, str):
-        word = value.strip().lower()
-        for name in allowed:
-            if word.removesuffix("s") == name.removesuffix("s"):
-                return name
-    raise ReplyUnusable(f'"{key}" of {where} must be one of {_quoted(allowed)}, not {_shown(value)}.')
-
-
-def _shown(value: object) -> str:
-    text = printable(repr(value) if not isinstance(value, str) else f'"{value}"')
-    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from mlesearch.operators import loose_json
+from mlesearch.operators.answer import answer
 from mlesearch.operators.base import Parsed
-from mlesearch.operators.fences import program
-from mlesearch.operators.loose_json import Object, choice, flag, maybe_flag, number, require, words
+from mlesearch.operators.json_fields import choice, flag, maybe_flag, number, require, words
+from mlesearch.operators.loose_json import Object
+from mlesearch.operators.programs import program
+from mlesearch.operators.syntax import SyntaxJudge, fault_here
 from mlesearch.types import (
     Component,
     Diagnosis,
@@ -16,7 +20,6 @@ from mlesearch.types import (
     Op,
     ProblemKind,
     ReplyUnusable,
-    printable,
 )
 
 MAX_HYPOTHESES = 5
@@ -37,34 +40,107 @@ _DIAGNOSIS = (
 _HYPOTHESIS = ("problem", "problem_kind", "hypothesis", "component", "scores")
 _SCORES = ("alignment", "impact", "novelty", "feasibility", "risk")
 _REVIEW = ("is_bug", "lesson")
-_THINK, _THOUGHT = "<think>", "</think>"
+_LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
+_ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
+_COMPONENTS = {
+    **dict.fromkeys(
+        (
+            "preprocessing",
+            "pre processing",
+            "data preprocessing",
+            "data cleaning",
+            "cleaning",
+            "augmentation",
+            "data augmentation",
+            "sampling",
+            "resampling",
+            "imputation",
+            "dataset",
+        ),
+        Component.DATA.value,
+    ),
+    **dict.fromkeys(
+        (
+            "feature engineering",
+            "feature selection",
+            "feature extraction",
+            "feature encoding",
+            "encoding",
+            "embeddings",
+            "representation",
+        ),
+        Component.FEATURES.value,
+    ),
+    **dict.fromkeys(
+        (
+            "modeling",
+            "modelling",
+            "model architecture",
+            "architecture",
+            "algorithm",
+            "estimator",
+            "classifier",
+            "regressor",
+            "loss",
+            "loss function",
+            "objective",
+            "hyperparameters",
+            "hyperparameter",
+            "hyperparameter tuning",
+            "parameters",
+            "tuning",
+            "regularization",
+        ),
+        Component.MODEL.value,
+    ),
+    **dict.fromkeys(
+        ("ensembling", "stacking", "blending", "bagging", "averaging", "model ensemble", "ensemble model"),
+        Component.ENSEMBLE.value,
+    ),
+    **dict.fromkeys(
+        (
+            "validation",
+            "cross validation",
+            "cv",
+            "training",
+            "training procedure",
+            "training loop",
+            "postprocessing",
+            "post processing",
+            "run time",
+            "runtime",
+            "pipeline",
+            "evaluation",
+            "calibration",
+            "inference",
+            "work flow",
+        ),
+        Component.WORKFLOW.value,
+    ),
+}
+"""Words that models use for a component, read as the prompt's own list has it (model: family, loss, parameters)."""
 
 
-def parse(op: Op, text: str) -> Parsed:
+def parse(op: Op, text: str, judge: SyntaxJudge = fault_here) -> Parsed:
     """Read the reply to an operator.
+
+    Args:
+        op: the operator.
+        text: the reply.
+        judge: whether a program compiles; by default as this process' Python says.
 
     Raises:
         ReplyUnusable: what was missing or wrong, in words for the repair turn.
     """
-    text = _answer(text)
-    if not text:
-        raise ReplyUnusable("it is empty.")
+    text = answer(text, judge)
     if op.makes_program:
-        plan, code = program(text)
-        return Parsed(plan=plan, code=code)
+        found = program(text, judge)
+        return Parsed(plan=found.plan, code=found.code, unclosed=found.unclosed)
     if op is Op.DIAGNOSE:
         return Parsed(diagnosis=_diagnosis(text))
     if op is Op.REVIEW:
         return _review(text)
     return Parsed(hypotheses=_hypotheses(text, exactly_one=op is Op.SELECT))
-
-
-def _answer(text: str) -> str:
-    """The reply without what a reasoning model wrote to itself first, with plain line ends."""
-    text = printable(text).replace("\r\n", "\n").replace("\r", "\n")
-    if text.lstrip().startswith(_THINK):
-        text = text.partition(_THOUGHT)[2]
-    return text.strip("\ufeff \t\n")
 
 
 def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
@@ -73,7 +149,14 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
     Raises:
         ReplyUnusable: there is none, or keys are missing.
     """
-    found = cast(Object, loose_json.find(text, lambda v: isinstance(v, dict) and any(k in v for k in keys)))
+    found = cast(
+        Object,
+        loose_json.find(
+            text,
+            lambda v: isinstance(v, dict) and any(k in v for k in keys),
+            lambda v: isinstance(v, dict) and all(k in v for k in keys),
+        ),
+    )
     require(found, keys, where)
     return found
 
@@ -100,7 +183,7 @@ def _review(text: str) -> Parsed:
 
 
 def _hypotheses(text: str, *, exactly_one: bool) -> tuple[Hypothesis, ...]:
-    items = _hypothesis_items(text)
+    items = _hypothesis_items(text, exactly_one)
     if not items:
         raise ReplyUnusable('"hypotheses" is an empty list; give at least one.')
     if exactly_one and len(items) != 1:
@@ -108,32 +191,68 @@ def _hypotheses(text: str, *, exactly_one: bool) -> tuple[Hypothesis, ...]:
     return tuple(_hypothesis(item, f"hypothesis {n}") for n, item in enumerate(items[:MAX_HYPOTHESES], 1))
 
 
-def _hypothesis_items(text: str) -> list[object]:
-    """The list under "hypotheses"; where that key is nowhere, a bare list or a bare hypothesis is one as well.
+def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
+    """The list under "hypotheses", a bare list, a bare hypothesis, or what is whole of a list that was cut off.
 
     Raises:
         ReplyUnusable: there is none, or it is no list.
     """
-    bare = '"hypotheses"' not in text and "'hypotheses'" not in text
-
-    def wanted(value: object) -> bool:
-        if isinstance(value, dict):
-            return "hypotheses" in value or (bare and "hypothesis" in value)
-        return bare and isinstance(value, list) and any(isinstance(v, dict) and "hypothesis" in v for v in value)
-
-    found = loose_json.find(text, wanted)
+    listed = _LIST_KEY.search(text) is not None
+    if not listed and _ADJACENT.search(text):
+        first, last = text.index("{"), text.rindex("}")
+        text = f"[{_ADJACENT.sub('},{', text[first : last + 1])}]"
+    try:
+        found = loose_json.find(text, _has_list if listed else _is_answer, _is_whole_answer)
+    except ReplyUnusable:
+        kept = [] if exactly_one else _of_a_cut_list(text)
+        if not kept:
+            raise
+        return kept
     if isinstance(found, dict):
         found = found.get("hypotheses", [found])
     if isinstance(found, dict):
-        found = [found]
+        named = list(found.values())
+        found = named if named and all(isinstance(v, dict) and _is_hypothesis(v) for v in named) else [found]
     if not isinstance(found, list):
         raise ReplyUnusable('"hypotheses" must be a list of objects.')
     return found
 
 
+def _has_list(value: object) -> bool:
+    return isinstance(value, dict) and "hypotheses" in value
+
+
+def _is_answer(value: object) -> bool:
+    if isinstance(value, dict):
+        return _is_hypothesis(value)
+    return isinstance(value, list) and any(isinstance(v, dict) and _is_hypothesis(v) for v in value)
+
+
+def _is_whole_answer(value: object) -> bool:
+    if isinstance(value, dict) and "hypotheses" in value:
+        value = value["hypotheses"]
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(v, dict) and all(k in v for k in _HYPOTHESIS) for v in items)
+
+
+def _is_hypothesis(value: Object) -> bool:
+    return "hypothesis" in value and not isinstance(value["hypothesis"], dict | list)
+
+
+def _of_a_cut_list(text: str) -> list[object]:
+    """Whole hypotheses in a list that is cut off: an answer whose object is never closed."""
+    keys = list(_LIST_KEY.finditer(text))
+    if not keys:
+        return []
+    items = [v for v in loose_json.values(text[keys[-1].end() :]) if isinstance(v, dict)]
+    return list(items) if items and all(all(k in v for k in _HYPOTHESIS) for v in items) else []
+
+
 def _hypothesis(item: object, where: str) -> Hypothesis:
     if not isinstance(item, dict):
         raise ReplyUnusable(f"{where} must be an object with {', '.join(_HYPOTHESIS)}.")
+    if "scores" not in item and all(k in item for k in _SCORES):
+        item = {**item, "scores": {k: item[k] for k in _SCORES}}
     require(item, _HYPOTHESIS, where)
     scores = item["scores"]
     if not isinstance(scores, dict):
@@ -141,10 +260,11 @@ def _hypothesis(item: object, where: str) -> Hypothesis:
     of_scores = f'"scores" of {where}'
     require(scores, _SCORES, of_scores)
     alignment, impact, novelty, feasibility, risk = (number(scores, k, of_scores, *SCORE_RANGE) for k in _SCORES)
+    kinds, components = [k.value for k in ProblemKind], [c.value for c in Component]
     return Hypothesis(
         text=words(item, "hypothesis", where),
         problem=words(item, "problem", where, empty=True),
-        problem_kind=ProblemKind(choice(item, "problem_kind", where, [k.value for k in ProblemKind])),
-        component=Component(choice(item, "component", where, [c.value for c in Component])),
+        problem_kind=ProblemKind(choice(item, "problem_kind", where, kinds)),
+        component=Component(choice(item, "component", where, components, _COMPONENTS)),
         scores=HypothesisScores(alignment, impact, novelty, feasibility, risk),
     )

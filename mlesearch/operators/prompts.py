@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TypeVar
 
-from mlesearch.models.markup import block
+from mlesearch.models.markup import block, plain
 from mlesearch.models.protocol import Message
 from mlesearch.operators import library, parse
 from mlesearch.operators.attempts import (
@@ -28,6 +28,7 @@ from mlesearch.operators.base import Brief, Parsed, Resources, Scene
 from mlesearch.operators.durations import duration, run_time
 from mlesearch.operators.scene import resource_values, resources_text, time_left_text
 from mlesearch.operators.scope import AideScope, AiraScope, Capped
+from mlesearch.operators.syntax import SyntaxJudge, fault_here
 from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op, Status
 
 K = TypeVar("K", bound=Hashable)
@@ -123,6 +124,7 @@ class PromptOperators:
         self._attempts = attempts
         self._heads: dict[tuple[int, int], Head] = {}
         self._cues: dict[str, str] = {}
+        self._judge: SyntaxJudge = fault_here
 
     def render(self, scene: Scene) -> tuple[Message, ...]:
         """The prompt of a proposal: a system message and one user message, a function of the scene byte for byte.
@@ -173,12 +175,16 @@ class PromptOperators:
         Raises:
             ReplyUnusable: says what was missing.
         """
-        return parse.parse(op, text)
+        return parse.parse(op, text, self._judge)
+
+    def judge_with(self, judge: SyntaxJudge) -> None:
+        """From now on this decides whether a program compiles, in place of this process' Python."""
+        self._judge = judge
 
     def repair(self, messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
         """The conversation that asks for the same answer in a usable form."""
-        said = reply if reply.strip() else "(an empty reply)"
-        request = library.render("repair", {"problem": problem.strip()})
+        said = plain(reply) if reply.strip() else "(an empty reply)"
+        request = plain(library.render("repair", {"problem": problem.strip()}))
         return (*messages, Message("assistant", said), Message("user", request))
 
     def digests(self) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
+from mlesearch.sandbox.syntax import SyntaxCheck, python_here, python_version, syntax_check
 from mlesearch.storage.codec import Json, output_to_json, result_from_json, result_to_json
 from mlesearch.storage.diff import differences
 from mlesearch.storage.entry import Entry, StoreMiss
@@ -52,6 +53,22 @@ class ReplaySandbox:
             rungs = ", ".join(str(e.value["name"]) for e in found)
             raise ConfigError(f"sandbox.exec_store: recorded on several rungs ({rungs}); name one of them")
         self._said = found[0].value
+
+    def syntax_check(self, here: SyntaxCheck) -> SyntaxCheck:
+        """What the recorded interpreter said; the harness' Python where the store holds no such judgements."""
+        python = self._said.get("python")
+        if python is None:
+            return here
+        same = python == python_here()
+        identity = self.identity()
+
+        def check(program: str) -> str:
+            found = self._store.get(Entry(_syntax_fields(program, identity), {}).key)
+            if found is not None:
+                return str(found.value["fault"])
+            return here(program) if same else ""  # faults alone are kept
+
+        return check
 
     @property
     def name(self) -> str:
@@ -116,9 +133,18 @@ class RecordSandbox:
     def __init__(self, inner: Sandbox, store: Store, asked: Mapping[str, object]) -> None:
         self.inner = inner
         self._store = store
-        said = {"name": inner.name, "identity": dict(inner.identity()), "packages": dict(inner.packages())}
+        said = {
+            "name": inner.name,
+            "identity": dict(inner.identity()),
+            "packages": dict(inner.packages()),
+            "python": python_version(inner),
+        }
         self._description = Entry(_description_fields(asked), json.loads(json.dumps(said)))
-        self._described = self._same(store.get(self._description.key))
+        stored = store.get(self._description.key)
+        self._keeps_faults = (
+            stored is None or "python" in stored.value
+        )  # one that was begun by an older version does not
+        self._described = self._same(stored)
 
     @property
     def name(self) -> str:
@@ -132,6 +158,23 @@ class RecordSandbox:
     def packages(self) -> Mapping[str, str]:
         """The rung's."""
         return self.inner.packages()
+
+    def syntax_check(self, here: SyntaxCheck) -> SyntaxCheck:
+        """The rung's, or the harness'; faults are kept, so that a replay comes to the same judgement."""
+        judge = syntax_check(self.inner, here)
+        if not self._keeps_faults:
+            return judge
+        identity = self.identity()
+
+        def check(program: str) -> str:
+            fault = judge(program)
+            if fault:
+                entry = Entry(_syntax_fields(program, identity), {"fault": fault})
+                if self._store.get(entry.key) is None:
+                    self._store.put(entry, "syntax")
+            return fault
+
+        return check
 
     def check(self) -> None:
         """The rung's."""
@@ -172,7 +215,8 @@ class RecordSandbox:
         """Whether the store describes this sandbox; False where it describes none that is asked for like this."""
         if stored is None:
             return False
-        different = differences(stored.value, self._description.value)
+        mine = {k: v for k, v in self._description.value.items() if k != "python" or k in stored.value}
+        different = differences(stored.value, mine)
         if different:
             raise ConfigError(
                 "sandbox.exec_store: the store was recorded with a sandbox that differs from this one in "
@@ -183,6 +227,16 @@ class RecordSandbox:
 
 def _description_fields(asked: Mapping[str, object]) -> Json:
     return {"kind": "sandbox", "asked": dict(asked)}
+
+
+def _syntax_fields(program: str, identity: Mapping[str, object]) -> Json:
+    """What makes the key of a judgement of a program's syntax."""
+    return {
+        "kind": "syntax",
+        "program": hashlib.sha256(program.encode("utf-8", "replace")).hexdigest(),
+        "rung": identity.get("rung"),
+        "environment": identity.get("environment"),
+    }
 
 
 def execution_fields(spec: Spec, job: Job, identity: Mapping[str, object]) -> Json:

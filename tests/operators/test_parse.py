@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlesearch.operators.parse import parse
 from mlesearch.types import Component, Diagnosis, Op, ProblemKind, ReplyUnusable
 
-CODE = 'import pandas as pd\n\nprint(pd.read_csv("input/train.csv").shape)\n'
+CODE = 'import pandas as pd\n\npd.read_csv("input/sample_submission.csv").to_csv("submission.csv")\n'
 PROGRAM_OPS = [op for op in Op if op.makes_program]
 SCORES = {"alignment": 9, "impact": 8, "novelty": 4, "feasibility": 10, "risk": 7}
 HYPOTHESIS = {
@@ -83,13 +83,16 @@ def test_a_program_is_found(op, text):
 
 
 def test_a_reply_that_is_only_code():
-    assert parse(Op.DRAFT, CODE) == parse(Op.DRAFT, f"```python\n{CODE}```")
-    assert parse(Op.DRAFT, CODE).plan == ""
+    parsed = parse(Op.DRAFT, CODE)
+    assert (parsed.plan, parsed.code, parsed.unclosed) == ("", CODE, True)
+    assert not parse(Op.DRAFT, fenced(CODE)).unclosed
 
 
-def test_of_several_blocks_the_longest_that_compiles_counts():
+def test_of_several_blocks_the_last_complete_one_counts():
     other = "import os\n"
     assert parse(Op.DRAFT, fenced(other) + fenced(CODE, "") + fenced(other, "")).code == CODE
+    longer = CODE.replace("\n\n", "\n\nprint(1)\n")
+    assert parse(Op.DRAFT, fenced(longer) + fenced(CODE, "Wait, corrected version:")).code == CODE
     assert parse(Op.DRAFT, fenced("x = (\n" * 50) + fenced(CODE, "")).code == CODE
     assert parse(Op.DRAFT, fenced("a = 1\n") + fenced("b = 2\n", "")).code == "b = 2\n"
 
@@ -332,8 +335,8 @@ def test_a_missing_key_of_a_diagnosis_is_named(key):
         (Op.SELECT, {"hypotheses": [HYPOTHESIS] * 3}, ["exactly one", "not 3"]),
         (
             Op.SELECT,
-            {"hypotheses": [{**HYPOTHESIS, "component": "loss"}]},
-            ['"component" of hypothesis 1', '"data", "features", "model", "ensemble", "workflow"', '"loss"'],
+            {"hypotheses": [{**HYPOTHESIS, "component": "price"}]},
+            ['"component" of hypothesis 1', '"data", "features", "model", "ensemble", "workflow"', '"price"'],
         ),
         (Op.SELECT, {"hypotheses": [{**HYPOTHESIS, "problem_kind": "x"}]}, ['"scenario", "feedback"']),
         (Op.SELECT, {"hypotheses": [{**HYPOTHESIS, "scores": 8}]}, ['"scores"', "alignment, impact"]),
@@ -353,9 +356,12 @@ def test_no_json_is_told_apart_from_broken_json(op):
     assert "cannot be read" in problem(op, '{"is_bug": tru')
 
 
-def test_a_cut_list_of_hypotheses_is_not_taken_for_a_whole_one():
-    text = json.dumps({"hypotheses": [HYPOTHESIS, HYPOTHESIS]})
-    problem(Op.HYPOTHESIZE, text[: text.rindex("{")])
+def test_of_a_cut_list_of_hypotheses_the_whole_ones_are_kept():
+    text = json.dumps({"hypotheses": [HYPOTHESIS, {**HYPOTHESIS, "hypothesis": "second"}, HYPOTHESIS]})
+    for cut in (text.rindex("{"), text.rindex("{", 0, text.rindex("{")) + 1, text.rindex(', {"problem"')):
+        assert [h.text for h in parse(Op.HYPOTHESIZE, text[:cut]).hypotheses] == ["Add ratios.", "second"]
+    first = text.index('"scores"')
+    problem(Op.HYPOTHESIZE, text[:first])
 
 
 def test_lone_surrogates_in_json():

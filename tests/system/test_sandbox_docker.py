@@ -17,10 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.operators.syntax import fault_here
 from mlesearch.sandbox import scratch
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.sandbox.rungs.docker import DockerSandbox
+from mlesearch.sandbox.syntax import syntax_check
+from mlesearch.storage import processes
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import SandboxUnavailable
 
@@ -44,6 +47,16 @@ def sandbox() -> Iterator[DockerSandbox]:
 def spec(tmp_path: Path) -> Spec:
     (tmp_path / "public").mkdir()
     return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=512 * MIB))
+
+
+def test_the_interpreter_of_the_container_judges_syntax(sandbox):
+    """With this machine's interpreter in the image there is no need to; what it says is the same."""
+    assert syntax_check(sandbox, fault_here) is fault_here
+    programs = ["print(1)\n", "x = (\n", "x = '\0'\n"]
+    assert [sandbox._compiler.fault(p) for p in programs] == [fault_here(p) for p in programs]
+    sandbox._compiler.close()
+    mine = {"label": f"org.mlesearch.owner={processes.owner()}"}
+    assert [c for c in sandbox._client().api.containers(all=True, filters=mine) if "compiler" in c["Names"][0]] == []
 
 
 def test_a_container_that_ends_at_its_start_is_said_with_what_to_do(sandbox, spec, monkeypatch):

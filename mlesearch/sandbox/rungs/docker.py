@@ -16,16 +16,21 @@ from typing import Any
 from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
+from mlesearch.sandbox.inside import compiler, files
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
 from mlesearch.sandbox.rungs import docker_daemon, docker_image, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
+from mlesearch.sandbox.rungs.compiler import Compiler
 from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
 from mlesearch.sandbox.rungs.rung import BoxedRung
+from mlesearch.sandbox.syntax import SyntaxCheck, python_here
 from mlesearch.storage import processes
 from mlesearch.types import ConfigError, SandboxUnavailable
 
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 CONTROL = "/ctl"
+COMPILER_BYTES = 512 * MIB
+"""Of the container that judges programs' syntax."""
 OWNER = "org.mlesearch.owner"
 """Label of a container: the process that it is for."""
 _LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
@@ -83,6 +88,8 @@ class DockerSandbox(BoxedRung):
                 self._seen = json.loads(docker_image.look(client, self.image, self._image_id))
             executable, prefix, base, site, stdlib = self._seen["python"]
             self._python = Interpreter(executable, prefix, base, tuple(site), stdlib)
+        self.python_version = python_here() if self._host else ".".join(map(str, self._seen["version"]))
+        self._compiler = Compiler(self._start_compiler)
         options.check_kept(self.name, self._require, self.promises())
 
     def promises(self) -> tuple[str, ...]:
@@ -100,6 +107,15 @@ class DockerSandbox(BoxedRung):
             return packages.prompt_packages()
         found: dict[str, str] = self._seen["packages"]
         return {name: found[name] for name in packages.PROMPT_PACKAGES if name in found}
+
+    def syntax_check(self, here: SyntaxCheck) -> SyntaxCheck:
+        """The image's interpreter, where its version is another than that of the harness."""
+        return here if self.python_version == python_here() else self._compiler.fault
+
+    def close(self) -> None:
+        """End the containers that wait, and the one that judges."""
+        self._compiler.close()
+        super().close()
 
     def reap_orphans(self) -> int:
         """Remove what killed orchestrators left; returns how many containers and folders."""
@@ -185,6 +201,54 @@ class DockerSandbox(BoxedRung):
             box.end()
             raise
         return box
+
+    def _start_compiler(self) -> Container:
+        """A container whose interpreter compiles programs and runs none (`inside/compiler.py`)."""
+        owned = self._owned()
+        folder = owned.slot()
+        try:
+            return self._started_compiler(folder / "ctl")
+        finally:
+            files.remove_tree(str(folder))  # the socket is connected
+
+    def _started_compiler(self, control: Path) -> Container:
+        import docker.errors
+
+        api = self._client().api
+        control.mkdir(mode=0o711)
+        name = f"mlesearch-{control.parent.parent.name}-{control.parent.name}-compiler"
+        source = Path(compiler.__file__).read_text(encoding="utf-8")
+        python = mounts.executable(self._python) if self._host else self._python.executable
+        binds = self._layout.binds if self._host else ()
+        memory = {"mem_limit": COMPILER_BYTES, "memswap_limit": COMPILER_BYTES} if self._limits[0] else {}
+        with docker_image.daemon(), listener(control) as waiting:
+            try:
+                created = api.create_container(
+                    self.image,
+                    [python, "-I", "-S", "-B", "-c", source, f"{CONTROL}/s"],
+                    name=name,
+                    user=f"{self._uid}:{self._gid}",
+                    entrypoint=[],
+                    hostname="sandbox",
+                    labels={OWNER: processes.owner()},
+                    host_config=api.create_host_config(
+                        network_mode="none",
+                        read_only=True,
+                        cap_drop=["ALL"],
+                        security_opt=["no-new-privileges"],
+                        ipc_mode="private",
+                        mounts=[_mount(str(control), CONTROL), *(_mount(path, path) for path in binds)],
+                        log_config={"Type": "none"},
+                        auto_remove=True,
+                        **memory,
+                    ),
+                )
+                api.start(created["Id"])
+                conn = accept(api, created["Id"], waiting, self._what_to_do())
+            except (docker.errors.APIError, SandboxUnavailable) as error:
+                remove(api, name)
+                raise SandboxUnavailable(f"sandbox docker: the judge of syntax does not start: {error}") from error
+        return Container(api, created["Id"], conn, bool(self._limits[0]))
 
     def _what_to_do(self) -> str:
         """Where a container does not get as far as its supervisor."""

@@ -1,0 +1,83 @@
+"""Dots in place of code: where a program has "..." for lines, arguments or values that were left out."""
+
+from __future__ import annotations
+
+import ast
+
+_SENTINELS = frozenset({"Field", "Option", "Argument", "Query", "Body", "Param", "Path", "Header", "Form", "Depends"})
+_STUB_BASES = frozenset({"Protocol", "ABC", "TypedDict", "NamedTuple", "Enum"})
+_STUB_DECORATORS = frozenset({"overload", "abstractmethod", "abstractproperty"})
+
+
+def gap(tree: ast.Module) -> str:
+    """The first place where "..." stands for code that was left out, in words; empty where there is none.
+
+    Bodies of protocols, overloads and abstract methods are no such places, nor are ellipses within brackets, in
+    annotations and as defaults, nor bodies that do nothing on purpose (`except ...: ...`).
+    """
+    kept = _kept_stubs(tree)
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    used |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in ast.walk(tree):
+        where = _gap(node, kept, used)
+        if where:
+            return where
+    return ""
+
+
+def _kept_stubs(tree: ast.Module) -> set[int]:
+    """Functions whose body may well be "...": methods of protocols and base classes, overloads, abstract ones."""
+    found: set[int] = set()
+    bases = {_last_name(b) for n in ast.walk(tree) if isinstance(n, ast.ClassDef) for b in n.bases}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and (
+            node.name in bases or any(_last_name(b) in _STUB_BASES for b in node.bases)
+        ):
+            found.update(id(s) for s in node.body)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+            _last_name(d) in _STUB_DECORATORS for d in node.decorator_list
+        ):
+            found.add(id(node))
+    return found
+
+
+def _gap(node: ast.AST, kept: set[int], used: set[str]) -> str:
+    line = f"line {getattr(node, 'lineno', 0)}"
+    if isinstance(node, ast.Module) and any(_is_dots(s) for s in node.body):
+        return f'line {next(s.lineno for s in node.body if _is_dots(s))} is "..."'
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and id(node) not in kept:
+        said = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        if any(_is_dots(s) for s in node.body) and (said or node.name in used):
+            return f'the body of `{node.name}` ({line}) has "..."'
+    if isinstance(node, ast.For | ast.While | ast.With) and any(_is_dots(s) for s in node.body):
+        return f'the block of {line} has "..."'
+    if isinstance(node, ast.If) and len(node.body) > 1 and any(_is_dots(s) for s in node.body):
+        return f'the block of {line} has "..."'
+    if (
+        isinstance(node, ast.Call)
+        and len(node.args) == 1
+        and _is_ellipsis(node.args[0])
+        and _last_name(node.func) not in _SENTINELS
+    ):
+        return f"the call on {line} has ... for its arguments"
+    if isinstance(node, ast.List | ast.Set) and any(_is_ellipsis(e) for e in node.elts):
+        return f"the list on {line} has ... for some of its values"
+    if isinstance(node, ast.Assign) and _is_ellipsis(node.value):
+        return f'{line} sets a name to "..."'
+    return ""
+
+
+def _is_ellipsis(node: ast.AST) -> bool:
+    if isinstance(node, ast.Starred):
+        return _is_ellipsis(node.value)
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _is_dots(s: ast.stmt) -> bool:
+    return isinstance(s, ast.Expr) and _is_ellipsis(s.value)
+
+
+def _last_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Call | ast.Subscript):
+        return _last_name(node.func if isinstance(node, ast.Call) else node.value)
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
