@@ -131,6 +131,15 @@ def _drop_privileges(uid: int | None) -> None:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
+    drop_capabilities()
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of the calling process, those too that only an execution would bring back.
+
+    Raises:
+        OSError: the kernel refuses it.
+    """
     head = struct.pack("=Ii", 0x20080522, 0)
     if _libc.capset(head, bytes(24)):
         raise OSError(ctypes.get_errno(), "capset failed")

@@ -43,8 +43,9 @@ MODULES = (
 """What is sent, in the order in which it is loaded."""
 
 BOOT = """
-import json,socket,struct,sys,types
+import json,os,socket,struct,sys,types
 a=sys.argv[1]
+for u in map(int,sys.argv[2:]): os.setgroups([]); os.setresgid(u,u,u); os.setresuid(u,u,u)
 if a.isdigit(): c=socket.socket(fileno=int(a))
 else:
     c=socket.socket(socket.AF_UNIX); c.connect(a)
@@ -102,6 +103,7 @@ class BoxedRun(Run):
         contain.limit_resources(self.request)
         contain.prctl(contain.PR_SET_DUMPABLE, 1)  # first: what can't be dumped does not own its files in /proc
         contain.go_first()
+        contain.drop_capabilities()
         if contain.prctl(contain.PR_SET_NO_NEW_PRIVS, 1):
             raise OSError("prctl(PR_SET_NO_NEW_PRIVS) failed")
 

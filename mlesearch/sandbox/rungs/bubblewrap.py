@@ -22,7 +22,7 @@ from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease, readable_by_gpu_programs
 from mlesearch.sandbox.inside import cgroup, landlock, tree
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import mounts
+from mlesearch.sandbox.rungs import lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.types import SandboxUnavailable
@@ -30,6 +30,8 @@ from mlesearch.types import SandboxUnavailable
 ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 OLDEST = (0, 7)
 """The first version that can size a tmpfs."""
+_SETTINGS = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi", "/proc/pressure")
+"""Of the machine, which nobody may change from inside, whatever the kernel thinks of who asks."""
 _ENTER = 'for f in $1; do echo $$ > "$f" || exit 1; done; shift; exec "$@"'
 
 
@@ -126,6 +128,10 @@ class BubblewrapSandbox(BoxedRung):
     def _interpreter(self) -> Interpreter:
         return self._python
 
+    def _check_folders(self, spec: Spec) -> None:
+        super()._check_folders(spec)
+        lent.check_readable(spec, self._weights)
+
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         limits = spec.limits
         group = None
@@ -133,6 +139,7 @@ class BubblewrapSandbox(BoxedRung):
             group = cgroup.create(memory_at_start(limits, warm), limits.processes + 64)
             if group is None:
                 raise SandboxUnavailable("sandbox bubblewrap: the control group can't be made any more")
+        lent.hand_over(folder)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log = folder / "log"
         try:
@@ -184,16 +191,20 @@ class BubblewrapSandbox(BoxedRung):
             "--remount-ro",
             "/",
             "--chdir",
-            INSIDE.work,
+            "/",
             "--",
-            *boot(mounts.executable(self._python), str(fd)),
+            *boot(mounts.executable(self._python), str(fd), None if os.geteuid() else lent.user()),
         ]
 
     def _file_systems(self, spec: Spec, folder: Path) -> list[str]:
         covers = mounts.Covers(folder.parent / "covers")
         sizes = _tmpfs_sizes(spec.limits)
         words = ["--size", str(sizes["/tmp"]), "--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+        for path in filter(os.path.isdir, _SETTINGS):
+            words += ["--ro-bind", path, path]
         words += ["--size", str(sizes["/dev/shm"]), "--perms", "1777", "--tmpfs", "/dev/shm"]
+        for path in (*_parents(self._layout.binds), INSIDE.folder):  # it would close those around a closed source
+            words += ["--perms", "0755", "--dir", path]
         for path in self._layout.binds:
             words += ["--ro-bind", path, path]
         for target, path in self._layout.links:
@@ -218,6 +229,11 @@ def _gpu_binds(gpu: GpuLease) -> list[str]:
     return words + [word for path in seen for word in ("--ro-bind", path, path)]
 
 
+def _parents(paths: Sequence[str]) -> list[str]:
+    """The folders above some paths, but for the root, each above those in it."""
+    return sorted({str(parent) for path in paths for parent in Path(path).parents} - {"/", "/proc", "/dev"})
+
+
 def _version(bwrap: str) -> tuple[int, ...]:
     """Of a bubblewrap; () where it does not say."""
     try:
@@ -229,11 +245,15 @@ def _version(bwrap: str) -> tuple[int, ...]:
 
 
 def _namespaces(version: tuple[int, ...]) -> list[str]:
-    every = ["user", "ipc", "pid", "net", "uts", "cgroup"]
-    words = [f"--unshare-{name}" for name in every]
+    words = [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup")]
+    words += ["--cap-drop", "ALL", "--as-pid-1"]
+    if os.geteuid() == 0:
+        # A user namespace of root's would make the program root for whatever asks the kernel for an owner. The
+        # supervisor becomes the lent user as the first thing that it does, and needs these two until then.
+        return [*words, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     if version >= (0, 8):  # before, the seccomp filter alone keeps programs from making namespaces
         words.append("--disable-userns")
-    return [*words, "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
+    return [*words, "--unshare-user", "--uid", "1000", "--gid", "1000"]
 
 
 def _tmpfs_sizes(limits: Limits) -> Mapping[str, int]:

@@ -17,7 +17,7 @@ from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import docker_image, mounts
+from mlesearch.sandbox.rungs import docker_image, lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
 from mlesearch.sandbox.rungs.rung import BoxedRung
@@ -28,7 +28,6 @@ ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_boun
 CONTROL = "/ctl"
 OWNER = "org.mlesearch.owner"
 """Label of a container: the process that it is for."""
-_LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
 
 
 class DockerSandbox(BoxedRung):
@@ -73,8 +72,6 @@ class DockerSandbox(BoxedRung):
             self._image_id = str(client.api.inspect_image(self.image)["Id"])
             info = client.info()
         self._limits = (bool(info.get("MemoryLimit")), bool(info.get("PidsLimit")))
-        self._uid = os.getuid() or _LENT_UID
-        self._gid = os.getgid() or _LENT_UID
         if self._host:
             self._python = environment.interpreter()
             self._layout = mounts.layout(self._python)
@@ -129,16 +126,7 @@ class DockerSandbox(BoxedRung):
             super()._check_folders(spec)
         else:
             environment.check_folders(spec, (), ())
-        if self._uid != os.getuid() and os.stat(spec.input_dir).st_mode & 0o005 != 0o005:
-            raise ConfigError(
-                f"task {spec.task}: programs run as user {self._uid} and can't read its public folder "
-                f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
-            )
-        if self._uid != os.getuid() and self._weights is not None and not self._weights.public:
-            raise ConfigError(
-                f"sandbox.weights: programs run as user {self._uid} and can't read all of {self._weights.folder}; open "
-                f"it with: chmod -R a+rX {self._weights.folder}"
-            )
+        lent.check_readable(spec, self._weights)
 
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         import docker.errors
@@ -146,9 +134,7 @@ class DockerSandbox(BoxedRung):
         api = self._client().api
         control = folder / "ctl"
         control.mkdir(mode=0o711)
-        if self._uid != os.getuid():
-            for name in ("work", "tmp", "home"):
-                os.chown(folder / name, self._uid, self._gid)
+        lent.hand_over(folder)
         name = f"mlesearch-{folder.parent.name}-{folder.name}"
         python = mounts.executable(self._python) if self._host else self._python.executable
         started = False
@@ -158,7 +144,7 @@ class DockerSandbox(BoxedRung):
                     self.image,
                     boot(python, f"{CONTROL}/s"),
                     name=name,
-                    user=f"{self._uid}:{self._gid}",
+                    user=f"{lent.user()}:{lent.group()}",
                     environment=self._variables(spec.limits),
                     working_dir=INSIDE.work,
                     entrypoint=[],
