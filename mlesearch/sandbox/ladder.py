@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, cast, runtime_checkable
 
-from mlesearch.sandbox import options
+from mlesearch.sandbox import environment, options
 from mlesearch.sandbox.inside import cgroup, landlock
 from mlesearch.sandbox.packaged import PackagedSandbox
 from mlesearch.sandbox.promises import Degree, Promise, in_words
-from mlesearch.sandbox.protocol import Sandbox
-from mlesearch.sandbox.rungs import kernel
+from mlesearch.sandbox.protocol import Sandbox, Spec
+from mlesearch.sandbox.rungs import docker_image, kernel
 from mlesearch.types import ConfigError, Registry, SandboxUnavailable
 
 AUTO = "auto"
@@ -115,6 +115,23 @@ def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
     if isinstance(given.get("require"), list):
         given["require"] = [p for p in cast("list[str]", given["require"]) if not p.startswith("gpu_pinned")]
     return make(chosen.name, given)
+
+
+def check_folders(name: str, params: Mapping[str, object], spec: Spec) -> None:
+    """Whether all that programs may not read is out of their reach on a rung, before anything is started.
+
+    Args:
+        name: of the rung.
+        params: of its `make`.
+        spec: names the public folder, the answers and what else is concealed.
+
+    Raises:
+        ConfigError: something is within reach; the text says what, and where.
+    """
+    shares_the_machine = name in CHOSEN_BY_AUTO[1:] or (name == "docker" and params.get("image") == docker_image.HOST)
+    python = environment.interpreter() if shares_the_machine else None
+    granted = [] if python is None else environment.allowed(python)
+    environment.check_folders(spec, granted, [] if python is None else environment.excluded(python))
 
 
 def probe(

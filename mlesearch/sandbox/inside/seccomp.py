@@ -1,8 +1,9 @@
 """A seccomp filter for programs: no sockets, no namespaces, no tracing, no memory that nobody accounts.
 
 Everything that is not named stays allowed, but for families of sockets: those are an allow-list, since a network
-namespace does not separate all of them (AF_VSOCK reaches the hypervisor from any). Runs inside the sandbox's own processes too, so it imports the standard
-library only. Source: the kernel's `Documentation/userspace-api/seccomp_filter.rst`.
+namespace does not separate all of them (AF_VSOCK reaches the hypervisor from any). Runs inside the sandbox's own
+processes too, so it imports the standard library only. Source: the kernel's
+`Documentation/userspace-api/seccomp_filter.rst`.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ _ENOTSUP: dict[str, tuple[int | None, int | None]] = {
     "file_setattr": (469, 469),
 }
 _IN_MEMORY = ((435, 435), (437, 437))
-"""clone3 and openat2: their flags lie in memory, where a filter can't look; who calls them falls back to the old ones."""
+"""clone3 and openat2: their flags lie in memory, where a filter can't look. Callers fall back to the old ones."""
 _SOCKET = (41, 198)
 _CREAT, _MKNOD, _MKNODAT = (85, None), (133, None), (259, 33)
 _CLONE, _SOCKETPAIR, _SENDTO, _PRLIMIT, _SETPRIORITY = (56, 220), (53, 199), (44, 206), (302, 261), (141, 140)

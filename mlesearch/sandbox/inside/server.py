@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
+import fcntl
 import gc
 import importlib
 import os
+import resource
 import select
 import socket
 import sys
@@ -23,6 +26,7 @@ from . import contain, landlock, tree
 from .messages import receive, send
 from .supervisor import Grants, Run
 
+_HIGH = 512
 BOOT = (
     "import sys,types;p=types.ModuleType('_box');p.__path__=[sys.argv[1]];sys.modules['_box']=p;"
     "from _box.server import main;main(int(sys.argv[2]))"
@@ -64,14 +68,24 @@ def _preload(modules: list[str]) -> list[str]:
 
 
 def _open_grants(config: dict[str, Any]) -> Grants:
-    """Descriptors for the part of the allow-list that all programs share, opened once."""
+    """Descriptors for the part of the allow-list that all programs share, opened once.
+
+    A folder of libraries with something excluded takes one for each of its entries: they have high numbers, so that
+    those which are waited for have low ones.
+    """
     grants: Grants = []
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for root, access in config["allow"]:
         for path, whole in landlock.beside(root, tuple(config["excluded"])):
             try:
-                fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            except OSError:
+                low = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise
                 continue
+            fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+            os.close(low)
             is_dir = os.path.isdir(path)
             grants.append((fd, access if whole else landlock.READ_DIR, is_dir))
     return grants
