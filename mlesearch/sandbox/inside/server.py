@@ -1,8 +1,8 @@
 """The fork server: a process that may have imported the usual libraries, and forks a supervisor for each run.
 
-This file and the modules it imports run in a process of their own, started with `BOOT`; they use the standard library
-only, under a package name of their own, so that a program finds no trace of the project. The server never computes: a
-process that has used OpenMP or BLAS threads hangs its forks.
+This file and the modules it imports run in a process of their own, started with `init.BOOT`; they use the standard
+library only, under a package name of their own, so that a program finds no trace of the project. The server never
+computes: a process that has used OpenMP or BLAS threads hangs its forks.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ import socket
 import sys
 import time
 import warnings
-from typing import Any, NoReturn
+from typing import Any
 
 from . import contain, landlock, tree
 from .messages import receive, send
+from .program import Begin
 from .supervisor import Grants, Run
 
 _HIGH = 512
-BOOT = (
-    "import sys,types;p=types.ModuleType('_box');p.__path__=[sys.argv[1]];sys.modules['_box']=p;"
-    "from _box.server import main;main(int(sys.argv[2]))"
-)
 
 
-def main(control_fd: int) -> NoReturn:
-    """The server: import, report, and fork a supervisor for each request until the orchestrator goes away."""
-    control = socket.socket(fileno=control_fd)
+def main(control: socket.socket) -> Begin:
+    """The server: import, report, and fork a supervisor for each request until the orchestrator goes away.
+
+    Returns in a program's own process only.
+    """
     config = receive(control)
     if config is None:
         os._exit(0)
@@ -51,7 +50,9 @@ def main(control_fd: int) -> NoReturn:
     send(
         control, {"ready": True, "missing": missing, "private_shm": shm, "threads": len(os.listdir("/proc/self/task"))}
     )
-    _serve(control, config, grants, shm)
+    begin = _serve(control, config, grants, shm)
+    if begin is not None:
+        return begin
     os._exit(0)
 
 
@@ -91,7 +92,8 @@ def _open_grants(config: dict[str, Any]) -> Grants:
     return grants
 
 
-def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> None:
+def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> Begin | None:
+    """Until the orchestrator goes away; in a program's own process, the program."""
     supervisors: dict[int, int] = {}
     poller = select.poll()
     poller.register(control, select.POLLIN)
@@ -113,12 +115,13 @@ def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: 
         if pid == 0:
             for fd in supervisors.values():
                 os.close(fd)
-            _supervisor_process(control, conn, config, grants, shm)
+            return _supervisor_process(control, conn, config, grants, shm)
         supervisors[pid] = os.pidfd_open(pid)
         poller.register(supervisors[pid], select.POLLIN)
         conn.close()
     while _reap(supervisors, poller):
         time.sleep(tree.KILL_AGAIN_S)
+    return None
 
 
 def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
@@ -145,7 +148,8 @@ def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
 
 def _supervisor_process(
     control: socket.socket, conn: socket.socket, config: dict[str, Any], grants: Grants, shm: bool
-) -> NoReturn:
+) -> Begin:
+    """One run, to its end; returns in its program's own process only."""
     code = 1
     try:
         control.close()
@@ -154,7 +158,9 @@ def _supervisor_process(
         request = receive(conn)
         if request is not None:
             request["private_shm"] = shm and contain.private_shm(request["shm_bytes"])
-            Run(conn, request, config, grants).supervise()
+            begin = Run(conn, request, config, grants).supervise()
+            if begin is not None:
+                return begin
         code = 0
     except BaseException as error:
         tree.kill_all(os.getpid())

@@ -137,7 +137,7 @@ def boot(python: str, address: str, become: int | None = None) -> list[str]:
         become: the user and group that it becomes before anything else; None: it stays who it is.
     """
     who = [] if become is None else [str(become)]
-    return [python, "-s", "-P", "-S", "-B", "-c", init.BOOT, address, *who]
+    return [python, "-s", "-P", "-S", "-B", "-c", init.BOOT, "init", address, *who]
 
 
 def handshake(conn: socket.socket, message: Mapping[str, Any], fds: Sequence[int]) -> None:
