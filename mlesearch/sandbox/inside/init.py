@@ -41,6 +41,7 @@ MODULES = (
     "cpus",
     "supervisor",
     "init",
+    "ways",
     "server",
 )
 """What is sent, in the order in which it is loaded."""

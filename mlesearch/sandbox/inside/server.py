@@ -26,6 +26,7 @@ from . import contain, landlock, tree
 from .messages import receive, send
 from .program import Begin
 from .supervisor import Grants, Run
+from .ways import open_ways
 
 _HIGH = 512
 
@@ -40,7 +41,8 @@ def main(control: socket.socket) -> Begin:
         os._exit(0)
     contain.be_subreaper()
     sys.path += config["site"]
-    shm = contain.can_have_private_shm() if config["private_shm"] else False
+    own_mounts = contain.can_have_own_mounts()
+    shm = own_mounts and contain.can_have_private_shm() if config["private_shm"] else False
     if not shm:
         os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it tries semaphores when imported, where they still work
     missing = _preload(config["preload"])
@@ -48,7 +50,14 @@ def main(control: socket.socket) -> Begin:
     gc.collect()
     gc.freeze()
     send(
-        control, {"ready": True, "missing": missing, "private_shm": shm, "threads": len(os.listdir("/proc/self/task"))}
+        control,
+        {
+            "ready": True,
+            "missing": missing,
+            "own_mounts": own_mounts,
+            "private_shm": shm,
+            "threads": len(os.listdir("/proc/self/task")),
+        },
     )
     begin = _serve(control, config, grants, shm)
     if begin is not None:
@@ -157,7 +166,13 @@ def _supervisor_process(
         contain.be_subreaper()
         request = receive(conn)
         if request is not None:
-            request["private_shm"] = shm and contain.private_shm(request["shm_bytes"])
+            ways = request["ways"]
+            own_mounts = (shm or bool(ways["closed"])) and contain.own_mounts()
+            if ways["closed"]:
+                if not own_mounts:
+                    raise OSError("a mount namespace could be had before, and can't be any more")
+                open_ways(ways)
+            request["private_shm"] = shm and own_mounts and contain.private_shm(request["shm_bytes"])
             begin = Run(conn, request, config, grants).supervise()
             if begin is not None:
                 return begin

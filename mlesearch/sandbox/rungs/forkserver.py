@@ -59,6 +59,7 @@ class ForkServer:
         if hello is None:
             self.close()
             raise SandboxUnavailable(f"sandbox local: the fork server ended while it started: {self._last_words()}")
+        self.own_mounts = bool(hello["own_mounts"])
         self.private_shm = bool(hello["private_shm"])
         self.missing = tuple(hello["missing"])
         self.threads = int(hello["threads"])

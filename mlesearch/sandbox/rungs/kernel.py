@@ -20,14 +20,13 @@ def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
     return (*BEFORE, f"memory_hard{degree}", f"oom_signal{degree}", *AFTER)
 
 
-def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, keeps_root: bool) -> tuple[str, ...]:
+def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool) -> tuple[str, ...]:
     """In words, what is weaker than on the newest kernel.
 
     Args:
         landlock_version: as above.
         has_cgroup: as above.
         private_shm: whether programs get a /dev/shm of their own.
-        keeps_root: whether programs of root keep user id 0.
     """
     said = []
     if landlock_version < 6:
@@ -52,6 +51,4 @@ def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, keeps_r
             "no mount namespace is allowed here, so programs have no /dev/shm: joblib runs serially and "
             "multiprocessing has no locks"
         )
-    if keeps_root:
-        said.append("programs keep uid 0 without any capability, since no other user can reach the interpreter")
     return tuple(said)
