@@ -53,7 +53,7 @@ def own_mounts() -> bool:
 
 
 def private_shm(size_bytes: int) -> bool:
-    """Mount a /dev/shm with a size, in a mount namespace of the caller's own. `multiprocessing` has semaphores there."""
+    """Mount a /dev/shm with a size in the caller's own mount namespace: semaphores of `multiprocessing` lie there."""
     if not os.path.isdir("/dev/shm"):
         return False
     options = f"size={size_bytes},nr_inodes=4096,mode=1777".encode()

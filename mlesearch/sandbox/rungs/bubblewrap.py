@@ -20,14 +20,13 @@ from pathlib import Path
 from mlesearch.sandbox import options
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease, readable_by_gpu_programs
-from mlesearch.sandbox.inside import cgroup, landlock, tree
+from mlesearch.sandbox.inside import cgroup, landlock, seccomp, tree
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import lent, mounts
+from mlesearch.sandbox.rungs import kernel, lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.types import SandboxUnavailable
 
-ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 OLDEST = (0, 7)
 """The first version that can size a tmpfs."""
 _SETTINGS = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi", "/proc/pressure")
@@ -121,9 +120,19 @@ class BubblewrapSandbox(BoxedRung):
         options.check_kept(self.name, self._require, self.promises())
 
     def promises(self) -> tuple[str, ...]:
-        """What holds on this machine; memory is hard only where a control group can be written."""
-        degree = "" if self._use_cgroup else ": advisory"
-        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+        """What holds on this machine: memory is hard only where a control group can be written."""
+        return kernel.promised_in_namespaces(**self._layers())
+
+    def notes(self) -> tuple[str, ...]:
+        """In words, which layers are absent on this machine."""
+        return kernel.notes_in_namespaces(**self._layers())
+
+    def _layers(self) -> dict[str, bool]:
+        return {
+            "has_landlock": landlock.abi() >= 1,
+            "has_filter": seccomp.supported(),
+            "has_limit": self._use_cgroup,
+        }
 
     def _interpreter(self) -> Interpreter:
         return self._python
@@ -246,7 +255,7 @@ def _version(bwrap: str) -> tuple[int, ...]:
 
 def _namespaces(version: tuple[int, ...]) -> list[str]:
     words = [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup")]
-    words += ["--cap-drop", "ALL", "--as-pid-1"]
+    words += ["--hostname", "sandbox", "--cap-drop", "ALL", "--as-pid-1"]
     if os.geteuid() == 0:
         # A user namespace of root's would make the program root for whatever asks the kernel for an owner. The
         # supervisor becomes the lent user as the first thing that it does, and needs these two until then.

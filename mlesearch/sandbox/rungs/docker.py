@@ -16,15 +16,15 @@ from typing import Any
 from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
+from mlesearch.sandbox.inside import seccomp
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import docker_image, lent, mounts
+from mlesearch.sandbox.rungs import docker_image, kernel, lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.storage import processes
 from mlesearch.types import ConfigError, SandboxUnavailable
 
-ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 CONTROL = "/ctl"
 OWNER = "org.mlesearch.owner"
 """Label of a container: the process that it is for."""
@@ -71,6 +71,7 @@ class DockerSandbox(BoxedRung):
                 )
             self._image_id = str(client.api.inspect_image(self.image)["Id"])
             info = client.info()
+        self._has_filter = info.get("Architecture") in seccomp.ARCHITECTURES
         self._limits = (bool(info.get("MemoryLimit")), bool(info.get("PidsLimit")))
         if self._host:
             self._python = environment.interpreter()
@@ -84,8 +85,14 @@ class DockerSandbox(BoxedRung):
 
     def promises(self) -> tuple[str, ...]:
         """What holds with this daemon; memory is hard where it can limit it."""
-        degree = "" if self._limits[0] else ": advisory"
-        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+        return kernel.promised_in_namespaces(**self._layers())
+
+    def notes(self) -> tuple[str, ...]:
+        """In words, which layers are absent with this daemon."""
+        return kernel.notes_in_namespaces(**self._layers())
+
+    def _layers(self) -> dict[str, bool]:
+        return {"has_landlock": True, "has_filter": self._has_filter, "has_limit": self._limits[0]}
 
     def identity(self) -> Mapping[str, object]:
         """As of every rung, and the image."""

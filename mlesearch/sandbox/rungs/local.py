@@ -95,6 +95,7 @@ class LocalSandbox:
             self._landlock,
             self._use_cgroup,
             private_shm=all(server.private_shm for server in self._state.servers.values()),
+            own_user=os.geteuid() == 0,
         )
 
     def identity(self) -> Mapping[str, object]:
