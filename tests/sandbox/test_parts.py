@@ -6,6 +6,7 @@ import base64
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,30 @@ def test_a_tree_as_deep_as_it_gets_is_removed(tmp_path: Path) -> None:
     assert not top.exists()
     assert (outside / "kept").exists()
     files.remove_tree(str(top))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_folder_that_becomes_a_link_while_it_is_removed_leads_nowhere(
+    depth: int, tmp_path: Path, monkeypatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o500)
+    (tmp_path / "top" / "a" / "b").mkdir(parents=True)
+    swapped = tmp_path / "top" / "a" if depth == 1 else tmp_path / "top" / "a" / "b"
+    real = os.stat
+
+    def seen(path, **options):
+        status = real(path, **options)
+        if path == swapped.name and swapped.is_dir() and not swapped.is_symlink():
+            shutil.rmtree(swapped)
+            swapped.symlink_to(outside)
+        return status
+
+    monkeypatch.setattr(os, "stat", seen)
+    files.remove_tree(str(tmp_path / "top"))
+    monkeypatch.undo()
+    assert not (tmp_path / "top").exists()
+    assert outside.stat().st_mode & 0o777 == 0o500
 
 
 def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
