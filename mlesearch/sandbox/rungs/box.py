@@ -81,6 +81,10 @@ class Box(Protocol):
         """What it said when it failed to start."""
         ...
 
+    def names(self) -> Mapping[str, str]:
+        """What a program's output shows in place of names that are this sandbox's alone."""
+        ...
+
 
 @dataclass(slots=True)
 class BoxedSlot(Slot):

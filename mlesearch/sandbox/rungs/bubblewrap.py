@@ -69,6 +69,9 @@ class _Wrapped:
     def ran_out_of_memory(self) -> bool:
         return self._counters is not None and self._counters.oom_kills() > 0
 
+    def names(self) -> Mapping[str, str]:
+        return {}
+
     def last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
         return lines[-1] if lines else ""
