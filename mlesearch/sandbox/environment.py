@@ -276,8 +276,8 @@ def check_folders(spec: Spec, allowed_paths: Sequence[tuple[str, int]], excluded
                 f"task {spec.task}: its answers' folder {hidden} lies in {root}, which programs may read; "
                 "put the answers elsewhere"
             )
-    for words, path in (*spec.concealed, ("scratch folder (MLESEARCH_SCRATCH)", scratch.root())):
-        real = os.path.realpath(path)
+    for words, concealed in (*spec.concealed, ("scratch folder (MLESEARCH_SCRATCH)", scratch.root())):
+        real = os.path.realpath(concealed)
         if root := _readable(real, (source, *roots), excluded_paths):
             raise ConfigError(f"{words}: {real} lies in {root}, which programs may read; put it elsewhere")
 

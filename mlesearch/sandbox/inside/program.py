@@ -44,7 +44,7 @@ def prepare(source: str, environment: dict[str, str], prefix: str) -> Begin:
         have gone: a program finds the frames below its own.
     """
     module = _become_main(source, environment, prefix)
-    own = _of_no_module(_run, _execute, _exit_code, _report, _finish)
+    own = _of_no_module("_run", "_execute", "_exit_code", "_report", "_finish")
     return functools.partial(own["_run"], source, module)
 
 
@@ -60,14 +60,14 @@ def _run(source: str, module: types.ModuleType) -> NoReturn:
     _finish(code)
 
 
-def _of_no_module(*functions: types.FunctionType) -> dict[str, Any]:
-    """The same functions, with the modules and the names that they use, and with nothing of where they came from."""
+def _of_no_module(*names: str) -> dict[str, Any]:
+    """Functions of this module with the modules and names that they use, and nothing of where they came from."""
     own: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__", "NAME": NAME}
     for module in (atexit, contextlib, gc, os, sys, threading, traceback, types):
         own[module.__name__] = module
-    for function in functions:
-        code = function.__code__.replace(co_filename="<string>")
-        own[function.__name__] = types.FunctionType(code, own, function.__name__, function.__defaults__)
+    for name in names:
+        code: types.CodeType = globals()[name].__code__.replace(co_filename="<string>")
+        own[name] = types.FunctionType(code, own, name)
     return own
 
 

@@ -307,7 +307,8 @@ class LocalSandbox:
         must = [python.executable, python.stdlib, *python.site, str(spec.input_dir)]
         must += [] if self._weights is None else [self._weights.folder]
         may = [*(path for path, _ in self._allowed), str(scratch.root())]
-        found = ways.look(*([os.path.realpath(path) for path in paths] for paths in (must, may)), mounts.links(python))
+        real_must, real_may = ([os.path.realpath(path) for path in paths] for paths in (must, may))
+        found = ways.look(real_must, real_may, mounts.links(python))
         if found.closed and not server.own_mounts:
             raise ways.refuse(found)
         return found

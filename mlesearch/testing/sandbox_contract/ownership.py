@@ -10,7 +10,7 @@ from pathlib import Path
 from mlesearch.testing.sandbox_contract.base import Bench, Checks
 from mlesearch.testing.sandbox_contract.processes import processes_with, sleeper
 
-_SETTINGS = """
+SETTINGS = """
 import os, stat
 found, own = [], "/proc/1/"
 for top in ("/proc/sys", "/proc/irq", "/proc/fs", "/sys/kernel", "/sys/module", "/sys/fs", "/sys/power"):
@@ -28,6 +28,7 @@ for path in found:
         pass
 print("opened", sorted(opened))
 """
+"""Says which settings of the machine it can open for writing; nothing is written."""
 
 _MARKED = """
 import ctypes, os, shutil
@@ -57,7 +58,7 @@ class OwnershipChecks(Checks):
     """The kernel gives a program no right of an owner over anything but its own folders."""
 
     def test_no_setting_of_the_machine_can_be_opened_for_writing(self, bench: Bench) -> None:
-        assert bench.run(_SETTINGS).stdout.text == "opened []\n"
+        assert bench.run(SETTINGS).stdout.text == "opened []\n"
 
     def test_a_program_is_nobody_of_rank_on_the_machine(self, bench: Bench) -> None:
         mark = f"owner-{os.getpid()}-{time.monotonic_ns()}"
