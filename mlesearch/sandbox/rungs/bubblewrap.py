@@ -197,7 +197,7 @@ class BubblewrapSandbox(BoxedRung):
             self._bwrap,
             *_namespaces(self._version),
             *self._file_systems(spec, folder),
-            *([] if gpu is None else _gpu_binds(gpu)),
+            *_gpu_binds(gpu),
             "--remount-ro",
             "/dev",
             "--remount-ro",
@@ -215,8 +215,7 @@ class BubblewrapSandbox(BoxedRung):
         for path in filter(os.path.isdir, _SETTINGS):
             words += ["--ro-bind", path, path]
         words += ["--size", str(sizes["/dev/shm"]), "--perms", "1777", "--tmpfs", "/dev/shm"]
-        for path in (*_parents(self._layout.binds), INSIDE.folder):  # it would close those around a closed source
-            words += ["--perms", "0755", "--dir", path]
+        words += _open_parents((*self._layout.binds, INSIDE.work))
         for path in self._layout.binds:
             words += ["--ro-bind", path, path]
         for target, path in self._layout.links:
@@ -234,16 +233,21 @@ class BubblewrapSandbox(BoxedRung):
         return words
 
 
-def _gpu_binds(gpu: GpuLease) -> list[str]:
+def _gpu_binds(gpu: GpuLease | None) -> list[str]:
     """The nodes of one GPU, and what CUDA reads of the machine; /proc is there already."""
-    words = [word for node in gpu.device_nodes() for word in ("--dev-bind", node, node)]
+    if gpu is None:
+        return []
+    nodes = gpu.device_nodes()
     seen = [path for path in readable_by_gpu_programs() if not path.startswith("/proc")]
+    words = _open_parents((*nodes, *seen))
+    words += [word for node in nodes for word in ("--dev-bind", node, node)]
     return words + [word for path in seen for word in ("--ro-bind", path, path)]
 
 
-def _parents(paths: Sequence[str]) -> list[str]:
-    """The folders above some paths, but for the root, each above those in it."""
-    return sorted({str(parent) for path in paths for parent in Path(path).parents} - {"/", "/proc", "/dev"})
+def _open_parents(paths: Sequence[str]) -> list[str]:
+    """Make the folders above some paths, to be passed by everybody: bubblewrap closes those above a closed source."""
+    parents = {str(parent) for path in paths for parent in Path(path).parents} - {"/", "/proc", "/dev"}
+    return [word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", parent)]
 
 
 def _version(bwrap: str) -> tuple[int, ...]:
