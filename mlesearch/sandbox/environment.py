@@ -232,26 +232,33 @@ def _foreign(roots: tuple[str, ...], kept: tuple[str, ...]) -> tuple[str, ...]:
 
     The packages of `kept` are looked through no further.
     """
-    found = []
+    found: list[str] = []
     for root in roots:
-        for path in _named(root, kept):
-            whole = os.path.join(root, os.path.relpath(path, root).partition("/")[0])
-            found.append(path if any(within(each, whole) for each in kept) else whole)
+        for path in _folders(root):
+            inside = _named(path, kept)
+            if any(within(each, path) for each in kept):
+                found += inside
+            elif next(inside, None) is not None:  # which one does not matter
+                found.append(path)
     return tuple(found)
 
 
 def _named(folder: str, kept: tuple[str, ...]) -> Iterator[str]:
+    """Foreign folders in a folder, or the folder itself."""
+    if os.path.basename(folder) in _FOREIGN:
+        if folder not in kept:
+            yield folder
+    else:
+        for path in _folders(folder):
+            yield from _named(path, kept)
+
+
+def _folders(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            below = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
-        return  # it can't be listed, or has gone
-    for path in below:
-        if os.path.basename(path) in _FOREIGN:
-            if path not in kept:
-                yield path
-        else:
-            yield from _named(path, kept)
+        return []  # it can't be listed, or has gone
 
 
 def check_folders(spec: Spec, allowed_paths: Sequence[tuple[str, int]], excluded_paths: Sequence[str]) -> None:
