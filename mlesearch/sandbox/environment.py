@@ -58,7 +58,7 @@ BUNDLED_DATA = (
 )
 OWN = ("mlesearch", "mlesearch-*", "__editable__*mlesearch*", "__pycache__/__editable__*mlesearch*")
 
-SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 """Links into /usr on most machines; folders of their own on others."""
 _SYSTEM = (
     *SYSTEM,

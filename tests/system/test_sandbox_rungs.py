@@ -314,7 +314,7 @@ def test_a_public_folder_that_programs_can_not_read_is_said(docker, spec):
         pytest.skip("programs run as the user who launched them")
     spec.input_dir.chmod(0o700)
     with pytest.raises(
-        ConfigError, match=r"programs run as user \d+ and can't read its public folder .*chmod -R a\+rX"
+        ConfigError, match=r"programs of root run as another user, who can't read its public folder .*chmod -R a\+rX"
     ):
         docker(warm=False).prepare(spec)
 

@@ -45,11 +45,11 @@ def check_readable(spec: Spec, weights: Weights | None) -> None:
         return
     if os.stat(spec.input_dir).st_mode & 0o005 != 0o005:
         raise ConfigError(
-            f"task {spec.task}: programs run as user {user()} and can't read its public folder {spec.input_dir}; "
-            f"open it with: chmod -R a+rX {spec.input_dir}"
+            f"task {spec.task}: programs of root run as another user, who can't read its public folder "
+            f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
         )
     if weights is not None and not weights.public:
         raise ConfigError(
-            f"sandbox.weights: programs run as user {user()} and can't read all of {weights.folder}; open it with: "
-            f"chmod -R a+rX {weights.folder}"
+            f"sandbox.weights: programs of root run as another user, who can't read all of {weights.folder}; open it "
+            f"with: chmod -R a+rX {weights.folder}"
         )
