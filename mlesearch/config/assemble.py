@@ -18,6 +18,7 @@ from mlesearch.config.build import (
 )
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.config.sandboxes import program_spec
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.parts import EngineParts, Execution, Revalidate
@@ -64,8 +65,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     optimizer = factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, entropy))
     roles = roles_by_op(s, model, make_roles(s, resources, cell))
     live = any(role.model.live for role in roles.values())
-    name = f"{task.id}@{task.version}"
-    spec = Spec(name, task.public_dir, (task.private_dir,), 0, run.limits, gpus=s.sandbox.gpus)
+    spec = program_spec(s, task, run.limits)
     context = RunContext(
         run_id=run.key.id,
         entropy=entropy,

@@ -26,7 +26,7 @@ from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
 from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
-from mlesearch.config.sandboxes import sandbox_request
+from mlesearch.config.sandboxes import check_reach, program_spec, sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.config.windows import check_window
 from mlesearch.engine.randomness import proposal_rng
@@ -162,6 +162,7 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
         check_task(s, task)
         limits = make_limits(s, task)
         check_window(cell, task, limits)
+        check_reach(s, program_spec(s, task, limits))
         identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
         name_source(labels, name)
         for seed in s.seeds:

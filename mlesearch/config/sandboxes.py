@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mlesearch.config.settings import Settings, check_mode
 from mlesearch.sandbox import ladder
-from mlesearch.sandbox.protocol import Sandbox
+from mlesearch.sandbox.protocol import Limits, Sandbox, Spec
 from mlesearch.sandbox.recorded import MODES, RecordSandbox, ReplaySandbox
 from mlesearch.storage.store import Store, open_store
+from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError
 
 
@@ -145,3 +146,36 @@ def exec_store(s: Settings) -> ExecStore | None:
     name = "executions.db" if b.exec_store_form == "sqlite" else "executions"
     path = Path(b.exec_store_path or Path(s.study.dir) / name).absolute()
     return ExecStore(b.exec_store, path, b.exec_store_form)
+
+
+def program_spec(s: Settings, task: Task, limits: Limits) -> Spec:
+    """What a run's slots are prepared for.
+
+    Args:
+        s: of the cell.
+        task: whose public folder programs read.
+        limits: of one program.
+    """
+    concealed = [("study.dir", Path(s.study.dir)), (f"the folder of task {task.id}", task.private_dir.parent)]
+    if s.cassette_path is not None:
+        concealed.append(("cassette_path", Path(s.cassette_path)))
+    store = exec_store(s)
+    if store is not None:
+        concealed.append(("sandbox.exec_store_path", store.path))
+    name = f"{task.id}@{task.version}"
+    found = tuple((words, path.absolute()) for words, path in concealed)
+    return Spec(name, task.public_dir, (task.private_dir,), 0, limits, gpus=s.sandbox.gpus, concealed=found)
+
+
+def check_reach(s: Settings, spec: Spec) -> None:
+    """Refuse a launch whose answers, study or stores lie where its programs may read.
+
+    Args:
+        s: of the cell, with its rung named.
+        spec: of its runs.
+
+    Raises:
+        ConfigError: one does; the text says which, and where.
+    """
+    if s.sandbox.exec_store != "replay":
+        ladder.check_folders(s.sandbox.kind, s.sandbox.params, spec)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, cast, runtime_checkable
 
-from mlesearch.sandbox import options
-from mlesearch.sandbox.inside import cgroup, landlock
+from mlesearch.sandbox import environment, options
+from mlesearch.sandbox.inside import cgroup, landlock, seccomp
 from mlesearch.sandbox.packaged import PackagedSandbox
-from mlesearch.sandbox.promises import Degree, Promise, in_words
-from mlesearch.sandbox.protocol import Sandbox
-from mlesearch.sandbox.rungs import kernel
+from mlesearch.sandbox.promises import LAYERED, Degree, Promise, in_words
+from mlesearch.sandbox.protocol import Sandbox, Spec
+from mlesearch.sandbox.rungs import docker_image, kernel
 from mlesearch.types import ConfigError, Registry, SandboxUnavailable
 
 AUTO = "auto"
@@ -117,6 +117,23 @@ def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
     return make(chosen.name, given)
 
 
+def check_folders(name: str, params: Mapping[str, object], spec: Spec) -> None:
+    """Whether all that programs may not read is out of their reach on a rung, before anything is started.
+
+    Args:
+        name: of the rung.
+        params: of its `make`.
+        spec: names the public folder, the answers and what else is concealed.
+
+    Raises:
+        ConfigError: something is within reach; the text says what, and where.
+    """
+    shares_the_machine = name in CHOSEN_BY_AUTO[1:] or (name == "docker" and params.get("image") == docker_image.HOST)
+    python = environment.interpreter() if shares_the_machine else None
+    granted = [] if python is None else environment.allowed(python)
+    environment.check_folders(spec, granted, [] if python is None else environment.excluded(python))
+
+
 def probe(
     names: Sequence[str] = tuple(SANDBOXES.builtin), params: Mapping[str, object] | None = None, gpu: bool = False
 ) -> tuple[Rung, ...]:
@@ -158,7 +175,7 @@ def choose(
         if rung.works and not _lacking(rung, require):
             passed = [f"{r.name}: {_objection(r, require)}" for r in seen[:-1]]
             why = f"{each}, the strongest rung that works here" + (" and keeps what is required" if require else "")
-            return ChosenRung(each, "; ".join([why, *passed]), tuple(seen), automatic=True)
+            return ChosenRung(each, "; ".join([why, *_weaker(rung), *passed]), tuple(seen), automatic=True)
     said = "; ".join(f"{r.name}: {_objection(r, require)}{r.todo and f' ({r.todo})'}" for r in seen)
     wanted = f" that keeps {', '.join(require)}" if require else ""
     raise ConfigError(f"sandbox=auto: no rung{wanted} works on this machine: {said}")
@@ -176,7 +193,13 @@ def _named(name: str, require: Sequence[str], params: Mapping[str, object] | Non
             f"promises: {', '.join(held) or 'nothing'}; use another rung (mlesearch sandbox check lists them) or "
             "require less"
         )
-    return ChosenRung(name, f"{name}, as asked for", (rung,), automatic=False)
+    return ChosenRung(name, "; ".join([f"{name}, as asked for", *_weaker(rung)]), (rung,), automatic=False)
+
+
+def _weaker(rung: Rung) -> list[str]:
+    """What rests on fewer layers here than the rung has elsewhere. That of memory is told by the promises alone."""
+    told = [p for p in rung.promises if p.degree is Degree.ADVISORY and p.name in LAYERED]
+    return [f"{p.name} is advisory here: {p.words}" for p in told]
 
 
 def _lacking(rung: Rung, require: Sequence[str]) -> list[str]:
@@ -231,4 +254,11 @@ def _expected(name: str) -> tuple[str, ...]:
     """What a rung that does not work would promise on this kernel."""
     if name not in CHOSEN_BY_AUTO:
         return ()
-    return kernel.promised(landlock.abi() if name == "local" else 1, name == "docker" or bool(cgroup.parents()))
+    if name == "local":
+        return kernel.promised(landlock.abi(), bool(cgroup.parents()))
+    in_docker = name == "docker"
+    return kernel.promised_in_namespaces(
+        has_landlock=in_docker or landlock.abi() >= 1,
+        has_filter=seccomp.supported(),
+        has_limit=in_docker or bool(cgroup.parents()),
+    )

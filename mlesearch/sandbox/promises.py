@@ -43,6 +43,14 @@ _MEMORY = {
 }
 
 
+LAYERED: Mapping[str, str] = {
+    "net_off": "a network namespace alone: sockets of families that it does not separate are not refused",
+    "data_read_only": "a read-only mount alone, with no Landlock behind it",
+    "answers_absent": "they are not in its file system, with no Landlock behind that",
+}
+"""What rests on two layers, and in words what is left where one of them is absent."""
+
+
 class Degree(StrEnum):
     """How far a promise goes."""
 
@@ -82,6 +90,10 @@ def in_words(rung: str, promised: Sequence[str]) -> tuple[Promise, ...]:
             degree = Degree.ADVISORY
         words = ""
         if degree is not Degree.ABSENT:
-            words = _MEMORY[name][degree is Degree.ADVISORY] if name in _MEMORY else _MEANS.get(name, {}).get(rung, "")
+            words = _MEANS.get(name, {}).get(rung, "")
+            if name in _MEMORY:
+                words = _MEMORY[name][degree is Degree.ADVISORY]
+            elif degree is Degree.ADVISORY:
+                words = LAYERED.get(name, words)
         found.append(Promise(name, degree, words))
     return tuple(found)

@@ -71,6 +71,7 @@ def names_shown(python: Interpreter, spec: Spec, folder: Path) -> dict[str, str]
         (str(folder), "sandbox"),
         (str(spec.input_dir), "input"),
         *((str(hidden), "hidden") for hidden in spec.hidden),
+        (str(folder.parent), "sandbox"),
         (python.stdlib, "python"),
         *((site, "site-packages") for site in python.site),
         (own_package(), "harness"),
@@ -80,3 +81,20 @@ def names_shown(python: Interpreter, spec: Spec, folder: Path) -> dict[str, str]
             shown.setdefault(path, name)
             shown.setdefault(os.path.realpath(path), name)
     return shown
+
+
+def with_roots_of_mounts(shown: dict[str, str]) -> dict[str, str]:
+    """The same, and each path as /proc/self/mountinfo has it: from the root of the file system that it lies in."""
+    found = dict(shown)
+    for path, name in shown.items():
+        inside = _from_its_file_system(path)
+        if inside.count("/") > 1:  # a single name may be anything
+            found.setdefault(inside, name)
+    return found
+
+
+def _from_its_file_system(path: str) -> str:
+    mount = path
+    while not os.path.ismount(mount) and mount not in ("/", ""):
+        mount = os.path.dirname(mount)
+    return path[len(mount.rstrip("/")) :]

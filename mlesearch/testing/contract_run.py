@@ -22,9 +22,17 @@ ORDINARY = "ordinary programs"
 """Of checks that belong to no promise."""
 
 _BY_PROMISE: Mapping[str, tuple[str, ...]] = {
-    "net_off": ("network", "unix_socket", "docker_daemon"),
-    "data_read_only": ("data_is_read_only", "attributes_of_data", "host_is_not_writable"),
-    "answers_absent": ("answers", "bundled_data", "harness_is_not_importable"),
+    "net_off": ("network", "unix_socket", "docker_daemon", "families"),
+    "data_read_only": (
+        "data_is_read_only",
+        "attributes_of_data",
+        "host_is_not_writable",
+        "setting_of_the_machine",
+        "nobody_of_rank",
+        "own_nothing",
+        "runs_as_its_owner",
+    ),
+    "answers_absent": ("answers", "bundled_data", "harness"),
     "memory_hard": ("memory",),
     "tree_kill": ("daemon", "children", "killed_orchestrator", "termination", "many_processes", "deadline"),
     "disk_bound": ("large_file", "full_disk", "files_without_a_name", "folders_without_end", "files_without_content"),

@@ -44,6 +44,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     try:
         for number in range(2):
             os.mknod(folder / f"nvidia{number}", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+            (folder / f"nvidia{number}").chmod(0o666)  # as a driver makes them, whatever the mask here
             (folder / f"nvidia{number}").chmod(0o666)
         with open(folder / "nvidia0", "rb") as file:
             file.read(1)

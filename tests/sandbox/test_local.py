@@ -89,8 +89,10 @@ def test_older_kernels_keep_the_promises(version: int, spec: Spec, tmp_path: Pat
         with bystander() as other:
             for program in signals_by_descriptor(other.pid):
                 result = rung.run(rung.prepare(spec), job(tmp_path, program))
-                assert "PermissionError" in result.reason, program
-                assert other.poll() is None
+                if os.geteuid():  # root's programs are another user's, whose signals the kernel does not let through
+                    assert "PermissionError" in result.reason, program
+                with pytest.raises(subprocess.TimeoutExpired):
+                    other.wait(0.1)
         assert any("signal scope" in note for note in rung.notes())
     assert (tmp_path / "public" / "train.csv").read_text() == "id\n"
 

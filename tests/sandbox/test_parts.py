@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +190,30 @@ def test_a_tree_as_deep_as_it_gets_is_removed(tmp_path: Path) -> None:
     files.remove_tree(str(top))
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_folder_that_becomes_a_link_while_it_is_removed_leads_nowhere(
+    depth: int, tmp_path: Path, monkeypatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o500)
+    (tmp_path / "top" / "a" / "b").mkdir(parents=True)
+    swapped = tmp_path / "top" / "a" if depth == 1 else tmp_path / "top" / "a" / "b"
+    real = os.stat
+
+    def seen(path, **options):
+        status = real(path, **options)
+        if path == swapped.name and swapped.is_dir() and not swapped.is_symlink():
+            shutil.rmtree(swapped)
+            swapped.symlink_to(outside)
+        return status
+
+    monkeypatch.setattr(os, "stat", seen)
+    files.remove_tree(str(tmp_path / "top"))
+    monkeypatch.undo()
+    assert not (tmp_path / "top").exists()
+    assert outside.stat().st_mode & 0o777 == 0o500
+
+
 def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
     work, outbox = tmp_path / "work", tmp_path / "out" / "deep"
     work.mkdir()
@@ -271,6 +297,48 @@ def test_the_filter_decides_as_written(machine: str, own_pid: int | None, guard_
     assert answer(openat, 0, 0, 0o1000) == (eperm if guard_truncate else allow)
 
 
+@pytest.mark.parametrize("machine", sorted(seccomp.ARCHITECTURES))
+def test_families_of_sockets_are_an_allow_list(machine: str) -> None:
+    column, audit = seccomp.ARCHITECTURES[machine]
+    code = seccomp.program(machine, namespaced=True)
+    no_family = 0x00050000 | errno.EAFNOSUPPORT
+    for number in ((41, 53), (198, 199))[column]:  # socket, socketpair
+        families = (*range(64), 1 << 31, (1 << 32) - 1)
+        seen = {family: _run_filter(code, number, audit, (family, 1)) for family in families}
+        assert {family for family, answer in seen.items() if answer == 0x7FFF0000} == {1, 2, 10}
+        assert {answer for family, answer in seen.items() if family not in (1, 2, 10)} == {no_family}
+        assert _run_filter(code, number, 0x40000003, (1, 1)) == 0x00050001, "a call of another architecture"
+    if machine == "x86_64":
+        assert _run_filter(code, 41 | 0x40000000, audit, (1, 1)) == 0x00050001, "x32"
+
+
+@pytest.mark.parametrize("namespaced", [False, True])
+@pytest.mark.parametrize("machine", sorted(seccomp.ARCHITECTURES))
+def test_no_file_is_made_that_runs_as_its_owner(machine: str, namespaced: bool) -> None:
+    column, audit = seccomp.ARCHITECTURES[machine]
+    allow, eperm, nothing = 0x7FFF0000, 0x00050001, 0x00050000
+    for guard_truncate in (False, True):
+        code = seccomp.program(machine, guard_truncate=guard_truncate, namespaced=namespaced)
+
+        def answer(number: int, *arguments: int, code: bytes = code) -> int:
+            return _run_filter(code, number, audit, arguments)
+
+        openat, mknodat, fchmod, fchmodat = ((257, 259, 91, 268), (56, 33, 52, 53))[column]
+        tmpfile = 0o20000000 | 0o200000 | 2
+        for flags in (0o101, tmpfile):
+            assert [answer(openat, 3, 0, flags, mode) for mode in (0o777, 0o4755, 0o2755)] == [allow, eperm, eperm]
+        assert answer(openat, 3, 0, 1, 0o4755) == allow, "where nothing is made the mode means nothing"
+        assert [answer(mknodat, 3, 0, 0o100000 | mode) for mode in (0o644, 0o4755)] == [allow, eperm]
+        assert answer(437) == 0x00050026, "openat2 has its mode in memory"
+        usual = allow if namespaced else nothing
+        assert [answer(fchmod, 3, mode) for mode in (0o755, 0o4755, 0o2755)] == [usual, nothing, nothing]
+        assert [answer(fchmodat, 3, 0, mode) for mode in (0o755, 0o6755)] == [usual, nothing]
+        if machine == "x86_64":
+            assert [answer(2, 0, 0o101, mode) for mode in (0o644, 0o4755)] == [allow, eperm]  # open
+            assert [answer(85, 0, mode) for mode in (0o644, 0o4755)] == [allow, eperm]  # creat
+            assert [answer(133, 0, mode) for mode in (0o100644, 0o104755)] == [allow, eperm]  # mknod
+
+
 def _run_filter(code: bytes, number: int, arch: int, arguments: tuple[int, ...]) -> int:
     """A small interpreter of the BPF instructions that the filter uses."""
     import struct
@@ -313,8 +381,16 @@ def test_call_numbers_are_the_kernels(machine: str) -> None:
             if name in known and numbers[column] is not None:
                 assert numbers[column] == int(known[name]), name
                 compared += 1
-    for name in ("clone", "clone3", "fcntl", "ioctl", "kill", "openat", "prctl", "setpriority", "truncate"):
+    for name in ("clone", "fcntl", "ioctl", "kill", "openat", "prctl", "setpriority", "truncate"):
         assert getattr(seccomp, f"_{name.upper()}")[column] == int(known[name]), name
+    for name in (
+        "socket",
+        "socketpair",
+        "mknodat",
+        *(name for name in ("open", "creat", "mknod") if machine == "x86_64"),
+    ):
+        assert getattr(seccomp, f"_{name.upper()}")[column] == int(known[name]), name
+    assert [numbers[column] for numbers in seccomp._IN_MEMORY] == [int(known["clone3"]), int(known["openat2"])]
     assert compared > 60
 
 

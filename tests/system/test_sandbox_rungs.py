@@ -16,12 +16,13 @@ import pytest
 from docker.errors import NotFound
 
 from mlesearch.sandbox import ladder, packages
-from mlesearch.sandbox.inside import cgroup, landlock, memory, tree
+from mlesearch.sandbox.inside import cgroup, landlock, memory, seccomp, tree
 from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
-from mlesearch.sandbox.rungs import docker_image
+from mlesearch.sandbox.rungs import box, docker_image
 from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.sandbox.rungs.rung import BoxedRung, BoxedSlot
 from mlesearch.storage import processes
+from mlesearch.testing.sandbox_contract.ownership import SETTINGS
 from mlesearch.types import ConfigError, ExecResult, ExecStatus, SandboxUnavailable
 
 Make = Callable[..., BoxedRung]
@@ -158,7 +159,10 @@ def test_namespaces_hold_without_landlock(make, spec, tmp_path, monkeypatch, ver
         pytest.skip(f"this kernel has Landlock {landlock.abi()}")
     monkeypatch.setattr(landlock, "abi", lambda: version)
     sandbox = make(warm=False)
-    assert sandbox.promises() == make(warm=False).promises()
+    if sandbox.name == "bubblewrap":
+        lacking = ["data_read_only: advisory", "answers_absent: advisory"] if version == 0 else []
+        assert [p for p in sandbox.promises() if "advisory" in p and "memory" not in p and "oom" not in p] == lacking
+        assert any("no Landlock" in note for note in sandbox.notes()) == (version == 0)
     program = (
         f"import os, socket\nfor attempt in (lambda: os.kill({os.getpid()}, 0), lambda: open('input/x', 'w'),\n"
         f"        lambda: os.listdir({str(tmp_path)!r}), lambda: socket.create_connection(('127.0.0.1', 9), 1),\n"
@@ -167,6 +171,47 @@ def test_namespaces_hold_without_landlock(make, spec, tmp_path, monkeypatch, ver
     )
     result = run(sandbox, sandbox.prepare(spec), tmp_path, program)
     assert (result.status, result.stdout.text) == (ExecStatus.OK, "no\n" * 6)
+
+
+def test_the_machine_is_safe_with_neither_landlock_nor_a_filter(make, spec, tmp_path, monkeypatch):
+    sent = dict(box.sources())
+    sent["seccomp"] = sent["seccomp"].replace("return platform.machine() in ARCHITECTURES", "return False")
+    assert sent != dict(box.sources())
+    monkeypatch.setattr(box, "sources", lambda: sent)
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    monkeypatch.setattr(seccomp, "supported", lambda: False)
+    sandbox = make(warm=False)
+    program = f"{SETTINGS}\nprint('files of others', os.stat('/usr').st_uid == os.getuid())"
+    result = run(sandbox, sandbox.prepare(spec), tmp_path, program)
+    assert result.stdout.text == "opened []\nfiles of others False\n", result
+    if sandbox.name == "bubblewrap":
+        assert {p for p in sandbox.promises() if "memory" not in p and "oom" not in p} == {
+            "net_off: advisory",
+            "data_read_only: advisory",
+            "answers_absent: advisory",
+            "tree_kill",
+            "disk_bound",
+        }
+        notes = " ".join(sandbox.notes())
+        assert "no Landlock" in notes
+        assert "AF_VSOCK" in notes
+
+
+def test_auto_names_the_layers_that_are_absent(monkeypatch, tmp_path):
+    (rung,) = ladder.probe(["bubblewrap"])
+    if not rung.works:
+        pytest.skip(f"NO BUBBLEWRAP: {rung.why}")
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    ladder._probe.cache_clear()
+    try:
+        choice = ladder.choose("auto")
+        assert choice.name == "bubblewrap"
+        assert "answers_absent is advisory here" in choice.why
+        with pytest.raises(ConfigError, match=r"no rung that keeps data_read_only works .*bubblewrap: does not keep"):
+            ladder.choose("auto", ["data_read_only"])
+    finally:
+        ladder._probe.cache_clear()
 
 
 def test_bubblewrap_s_promises_without_a_control_group(monkeypatch):
@@ -269,7 +314,7 @@ def test_a_public_folder_that_programs_can_not_read_is_said(docker, spec):
         pytest.skip("programs run as the user who launched them")
     spec.input_dir.chmod(0o700)
     with pytest.raises(
-        ConfigError, match=r"programs run as user \d+ and can't read its public folder .*chmod -R a\+rX"
+        ConfigError, match=r"programs of root run as another user, who can't read its public folder .*chmod -R a\+rX"
     ):
         docker(warm=False).prepare(spec)
 

@@ -13,6 +13,7 @@ import platform
 import resource
 import signal
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from . import landlock, seccomp
@@ -41,19 +42,19 @@ def be_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def private_shm(size_bytes: int) -> bool:
-    """Give the calling process a /dev/shm of its own with a size, where a mount namespace is allowed.
-
-    Nothing outside the process sees it, and it goes away with the process. Semaphores of `multiprocessing` lie there.
-    """
-    if not os.path.isdir("/dev/shm"):
-        return False
+def own_mounts() -> bool:
+    """Give the calling process a mount namespace of its own, where one is allowed; what it mounts goes away with it."""
     if os.geteuid() == 0:
         if _libc.unshare(ctypes.c_int(_CLONE_NEWNS)):
             return False
     elif not _own_user_namespace():
         return False
-    if _libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None):
+    return not _libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+
+
+def private_shm(size_bytes: int) -> bool:
+    """Mount a /dev/shm with a size in the caller's own mount namespace: semaphores of `multiprocessing` lie there."""
+    if not os.path.isdir("/dev/shm"):
         return False
     options = f"size={size_bytes},nr_inodes=4096,mode=1777".encode()
     flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
@@ -71,13 +72,22 @@ def _own_user_namespace() -> bool:
     return True
 
 
+def can_have_own_mounts() -> bool:
+    """Try `own_mounts` in a throwaway child."""
+    return _try(own_mounts)
+
+
 def can_have_private_shm() -> bool:
-    """Try `private_shm` in a throwaway child."""
+    """Try `own_mounts` and `private_shm` in a throwaway child."""
+    return _try(lambda: own_mounts() and private_shm(1 << 20))
+
+
+def _try(what: Callable[[], bool]) -> bool:
     child = os.fork()
     if child == 0:
         ok = False
         try:
-            ok = private_shm(1 << 20)
+            ok = what()
         finally:
             os._exit(0 if ok else 1)
     return os.waitpid(child, 0)[1] == 0
@@ -131,6 +141,15 @@ def _drop_privileges(uid: int | None) -> None:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
+    drop_capabilities()
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of the calling process, those too that only an execution would bring back.
+
+    Raises:
+        OSError: the kernel refuses it.
+    """
     head = struct.pack("=Ii", 0x20080522, 0)
     if _libc.capset(head, bytes(24)):
         raise OSError(ctypes.get_errno(), "capset failed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 
@@ -60,7 +61,8 @@ def _remove_below(top: int) -> None:
     while pending:
         name = pending.pop()
         with contextlib.suppress(FileNotFoundError):
-            os.chmod(name, 0o700, dir_fd=top)
+            if not _opened_up(name, top):
+                continue
             folder = os.open(name, FOLDER, dir_fd=top)
             try:
                 fresh = _empty(folder, top, moved)
@@ -69,6 +71,18 @@ def _remove_below(top: int) -> None:
             moved += len(fresh)
             pending += fresh
             os.rmdir(name, dir_fd=top)
+
+
+def _opened_up(name: str, parent: int) -> bool:
+    """Open up what was a folder when it was listed; what has become something else since is removed as that."""
+    try:
+        open_up(name, parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        os.unlink(name, dir_fd=parent)
+        return False
+    return True
 
 
 def _empty(folder: int, top: int, moved: int) -> list[str]:
@@ -81,8 +95,7 @@ def _empty(folder: int, top: int, moved: int) -> list[str]:
                 os.unlink(name, dir_fd=folder)
             elif folder == top:
                 found.append(name)
-            else:
-                os.chmod(name, 0o700, dir_fd=folder)
+            elif _opened_up(name, folder):
                 free = f".remove-{os.getpid()}-{moved + len(found)}"
                 os.rename(name, free, src_dir_fd=folder, dst_dir_fd=top)
                 found.append(free)

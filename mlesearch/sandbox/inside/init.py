@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import importlib
 import os
 import platform
@@ -21,6 +22,7 @@ from typing import Any, NoReturn
 
 from . import cgroup, contain, landlock, memory, seccomp, tree
 from .messages import receive, send
+from .program import Begin
 from .supervisor import Run
 
 MODULES = (
@@ -39,12 +41,15 @@ MODULES = (
     "cpus",
     "supervisor",
     "init",
+    "ways",
+    "server",
 )
 """What is sent, in the order in which it is loaded."""
 
 BOOT = """
-import json,socket,struct,sys,types
-a=sys.argv[1]
+import json,os,socket,struct,sys,types
+a=sys.argv[2]
+for u in map(int,sys.argv[3:]): os.setgroups([]); os.setresgid(u,u,u); os.setresuid(u,u,u)
 if a.isdigit(): c=socket.socket(fileno=int(a))
 else:
     c=socket.socket(socket.AF_UNIX); c.connect(a)
@@ -59,8 +64,12 @@ p=types.ModuleType('_box'); p.__path__=[]; sys.modules['_box']=p
 for n,s in json.loads(r(struct.unpack('=Q',r(8))[0])).items():
     m=types.ModuleType('_box.'+n); m.__package__='_box'; sys.modules['_box.'+n]=m; setattr(p,n,m)
     exec(compile(s,'_box/'+n,'exec'),m.__dict__)
-p.init.main(c)
+f=getattr(p,sys.argv[1]).main(c)
+for k in [k for k in globals() if k!='f' and k[0]!='_']: del globals()[k]
+f()
 """
+"""Run with the name of a module whose `main` serves, an address, and perhaps the user to become. Where `main` returns,
+this is a program's own process, and what it returned is the program: nothing of the supervisor is below its frame."""
 
 
 class BoxedRun(Run):
@@ -99,9 +108,12 @@ class BoxedRun(Run):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         _preload(self.request["preload"])
+        gc.collect()
+        gc.freeze()  # so that looking for what the supervisor leaves takes no time once the program is there
         contain.limit_resources(self.request)
         contain.prctl(contain.PR_SET_DUMPABLE, 1)  # first: what can't be dumped does not own its files in /proc
         contain.go_first()
+        contain.drop_capabilities()
         if contain.prctl(contain.PR_SET_NO_NEW_PRIVS, 1):
             raise OSError("prctl(PR_SET_NO_NEW_PRIVS) failed")
 
@@ -146,8 +158,8 @@ def _preload(modules: list[str]) -> None:
                 importlib.import_module(name)
 
 
-def main(conn: socket.socket) -> NoReturn:
-    """Take the request and its descriptors, then supervise one run.
+def main(conn: socket.socket) -> Begin:
+    """Take the request and its descriptors, then supervise one run; returns in the program's own process only.
 
     The descriptors: one that tells of the orchestrator's end, then those of the control group's counters, if any.
     """
@@ -162,9 +174,9 @@ def main(conn: socket.socket) -> NoReturn:
             sys.path += message["config"]["site"]
             if message["config"].get("bare"):
                 contain.be_subreaper()
-                BareRun(conn, message, fds).supervise()
-            else:
-                BoxedRun(conn, message, fds).supervise()
+            begin = (BareRun if message["config"].get("bare") else BoxedRun)(conn, message, fds).supervise()
+            if begin is not None:
+                return begin
         code = 0
     except BaseException as error:
         tree.kill_all(os.getpid())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import builtins
 import contextlib
+import ctypes
+import functools
 import gc
 import hashlib
 import io
@@ -18,16 +20,37 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 NAME = "solution.py"
 PACKAGE = "_box"  # the name under which the supervisor's own modules are loaded
 
 
-def run(source: str, environment: dict[str, str], config: dict[str, Any]) -> NoReturn:
-    """Run `source` as the main module and end the process with its exit code."""
-    module = _become_main(source, environment, config)
+Begin = Callable[[], NoReturn]
+"""Runs a program to its end, which is the end of its process."""
+
+
+def prepare(source: str, environment: dict[str, str], prefix: str) -> Begin:
+    """Make this process one that is about to run `source` as its main module.
+
+    Args:
+        source: of the program.
+        environment: all its variables.
+        prefix: of the interpreter.
+
+    Returns:
+        What runs it, and ends the process with its exit code. It is to be called when the callers of this function
+        have gone: a program finds the frames below its own.
+    """
+    module = _become_main(source, environment, prefix)
+    own = _of_no_module("_run", "_execute", "_exit_code", "_report", "_finish")
+    return functools.partial(own["_run"], source, module)
+
+
+def _run(source: str, module: types.ModuleType) -> NoReturn:
     code = 1
+    gc.collect()  # what is left of the supervisor
     try:
         compiled = compile(source, NAME, "exec", dont_inherit=True)
     except BaseException as error:
@@ -35,6 +58,17 @@ def run(source: str, environment: dict[str, str], config: dict[str, Any]) -> NoR
     else:
         code = _execute(compiled, module)
     _finish(code)
+
+
+def _of_no_module(*names: str) -> dict[str, Any]:
+    """Functions of this module with the modules and names that they use, and nothing of where they came from."""
+    own: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__", "NAME": NAME}
+    for module in (atexit, contextlib, gc, os, sys, threading, traceback, types):
+        own[module.__name__] = module
+    for name in names:
+        code: types.CodeType = globals()[name].__code__.replace(co_filename="<string>")
+        own[name] = types.FunctionType(code, own, name)
+    return own
 
 
 def _execute(compiled: types.CodeType, module: types.ModuleType) -> int:
@@ -89,7 +123,7 @@ def _finish(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _become_main(source: str, environment: dict[str, str], config: dict[str, Any]) -> types.ModuleType:
+def _become_main(source: str, environment: dict[str, str], prefix: str) -> types.ModuleType:
     """Make this process look like one that was started with `python solution.py`."""
     os.environ.clear()
     os.environ.update(environment)
@@ -98,7 +132,8 @@ def _become_main(source: str, environment: dict[str, str], config: dict[str, Any
     sys.path.insert(0, "")
     sys.argv[:] = [NAME]
     sys.orig_argv[:] = [sys.executable, NAME]
-    sys.prefix = sys.exec_prefix = config["prefix"]
+    sys.prefix = sys.exec_prefix = prefix
+    _forget_the_command()
     site.setquit()
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -112,8 +147,17 @@ def _become_main(source: str, environment: dict[str, str], config: dict[str, Any
     module.__builtins__ = builtins  # type: ignore[attr-defined]  # every executed module has it
     sys.modules["__main__"] = module
     linecache.cache[NAME] = (len(source), None, source.splitlines(keepends=True), NAME)
-    gc.collect(0)
     return module
+
+
+def _forget_the_command() -> None:
+    """Make /proc/self/cmdline that of `python solution.py`, in place: the kernel reads it from this process' memory."""
+    with contextlib.suppress(OSError, IndexError, ValueError), open("/proc/self/stat", "rb") as file:
+        start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])  # arg_start and arg_end of proc(5)
+        words = f"python\0{NAME}\0".encode()
+        if start and end - start > len(words):
+            ctypes.memset(start, 0, end - start)
+            ctypes.memmove(start, words, len(words))
 
 
 def _forget_the_parent() -> None:

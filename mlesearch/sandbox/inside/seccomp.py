@@ -1,7 +1,9 @@
 """A seccomp filter for programs: no sockets, no namespaces, no tracing, no memory that nobody accounts.
 
-Everything that is not named stays allowed. Runs inside the sandbox's own processes too, so it imports the standard
-library only. Source: the kernel's `Documentation/userspace-api/seccomp_filter.rst`.
+Everything that is not named stays allowed, but for families of sockets: those are an allow-list, since a network
+namespace does not separate all of them (AF_VSOCK reaches the hypervisor from any). Runs inside the sandbox's own
+processes too, so it imports the standard library only. Source: the kernel's
+`Documentation/userspace-api/seccomp_filter.rst`.
 """
 
 from __future__ import annotations
@@ -131,11 +133,14 @@ _ENOTSUP: dict[str, tuple[int | None, int | None]] = {
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
 }
-_CLONE3 = (435, 435)  # its flags lie in memory, where a filter can't look; libc falls back to clone
+_IN_MEMORY = ((435, 435), (437, 437))
+"""clone3 and openat2: their flags lie in memory, where a filter can't look. Callers fall back to the old ones."""
+_SOCKET = (41, 198)
+_CREAT, _MKNOD, _MKNODAT = (85, None), (133, None), (259, 33)
 _CLONE, _SOCKETPAIR, _SENDTO, _PRLIMIT, _SETPRIORITY = (56, 220), (53, 199), (44, 206), (302, 261), (141, 140)
 _PRCTL, _IOCTL, _KILL, _TKILL, _TGKILL = (157, 167), (16, 29), (62, 129), (200, 130), (234, 131)
 _SIGQUEUE, _TGSIGQUEUE, _FCNTL = (129, 138), (297, 240), (72, 25)
-_TRUNCATE, _OPEN, _OPENAT, _OPENAT2 = (76, 45), (2, None), (257, 56), (437, 437)
+_TRUNCATE, _OPEN, _OPENAT = (76, 45), (2, None), (257, 56)
 
 _NAMESPACES = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; CLONE_NEWTIME is for clone3 alone
 _IOCTLS = (
@@ -149,10 +154,16 @@ _IOCTLS = (
 _OWN_BY_FCNTL = (8, 10, 15, 1026)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY
 _OWN_BY_IOCTL = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 _AF_UNIX, _SOCK_STREAM, _PR_SET_DUMPABLE, _O_TRUNC, _O_ACCMODE = 1, 1, 4, 0o1000, 3
+FAMILIES = (1, 2, 10)
+"""AF_UNIX, AF_INET, AF_INET6. AF_NETLINK is not among them: the C library resolves names without it."""
+_FILE_IDS = 0o6000  # set-user-ID and set-group-ID: what has them runs as its owner, whoever starts it
+_O_CREATES = 0o100 | 0o20000000  # O_CREAT, and the bit of O_TMPFILE
+_MODE_AT = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2}
 
 _LD, _JEQ, _JGE, _JSET, _AND, _RET = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _DENY = _ERRNO | errno.EPERM
+_NO_FAMILY = _ERRNO | errno.EAFNOSUPPORT
 
 _Code = list[tuple[int, int, int, int]]
 
@@ -172,6 +183,28 @@ def _all_but(commands: tuple[int, ...]) -> _Code:
     return [_arg(1), *refused, (_RET, 0, 0, _ALLOW)]
 
 
+def _one_of(values: tuple[int, ...], otherwise: int) -> _Code:
+    """For a call whose first argument must be one of some."""
+    return [
+        _arg(0),
+        *((_JEQ, len(values) - at, 0, value) for at, value in enumerate(values)),
+        (_RET, 0, 0, otherwise),
+        (_RET, 0, 0, _ALLOW),
+    ]
+
+
+def _plain_mode(index: int, otherwise: int) -> _Code:
+    """For a call whose argument is the mode of a file: one that would run as its owner is not made."""
+    return [_arg(index), (_JSET, 0, 1, _FILE_IDS), (_RET, 0, 0, otherwise), (_RET, 0, 0, _ALLOW)]
+
+
+def _opening(index: int, guard_truncate: bool) -> _Code:
+    """For a call that opens a file, its flags in one argument and the mode of a new file in the next."""
+    made = [_arg(index), (_JSET, 0, 3, _O_CREATES), _arg(index + 1), (_JSET, 0, 1, _FILE_IDS), (_RET, 0, 0, _DENY)]
+    truncated = [_arg(index), (_JSET, 0, 3, _O_TRUNC), (_AND, 0, 0, _O_ACCMODE), (_JEQ, 0, 1, 0), (_RET, 0, 0, _DENY)]
+    return [*made, *(truncated if guard_truncate else []), (_RET, 0, 0, _ALLOW)]
+
+
 def supported() -> bool:
     """Whether the calls of this machine's architecture are known here."""
     return platform.machine() in ARCHITECTURES
@@ -186,8 +219,9 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
             process group only. None: Landlock sees to it.
         guard_truncate: where Landlock doesn't know truncation (before version 3): refuse it without a writable
             descriptor.
-        namespaced: the program has network, process and mount namespaces of its own, so sockets and attributes of
-            files are its own business; only the first process of the namespace, its supervisor, is out of reach.
+        namespaced: the program has network, process and mount namespaces of its own, so sockets of FAMILIES and
+            attributes of files are its own business; the first process of the namespace, its supervisor, is out of
+            reach, and no file becomes one that runs as its owner.
     """
     column, audit = ARCHITECTURES[machine]
     deny: _Code = [(_RET, 0, 0, _DENY)]
@@ -199,11 +233,16 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
         for name, numbers in table.items():
             if not (namespaced and (name in _SOCKETS or table is _NOTHING)):
                 code += _block(numbers[column], [(_RET, 0, 0, answer)])
-    code += _block(_CLONE3[column], [(_RET, 0, 0, _ERRNO | errno.ENOSYS)])
+    for numbers in _IN_MEMORY:
+        code += _block(numbers[column], [(_RET, 0, 0, _ERRNO | errno.ENOSYS)])
     code += _block(_CLONE[column], [_arg(0), (_JSET, 0, 1, _NAMESPACES), *deny, *allow])
     if namespaced:
         for numbers in (_KILL, _TKILL, _TGKILL, _SIGQUEUE, _TGSIGQUEUE):
             code += _block(numbers[column], [_arg(0), (_JEQ, 0, 1, 1), *deny, *allow])
+        for numbers in (_SOCKET, _SOCKETPAIR):
+            code += _block(numbers[column], _one_of(FAMILIES, _NO_FAMILY))
+        for name, index in _MODE_AT.items():  # as on `local`, it reports success: copying a folder need not fail
+            code += _block(_NOTHING[name][column], _plain_mode(index, _ERRNO))
     else:
         # a connected pair of streams can reach nobody else; a datagram socket could send to an address
         code += _block(
@@ -224,10 +263,10 @@ def program(machine: str, own_pid: int | None = None, guard_truncate: bool = Fal
             code += _block(numbers[column], deny)
     if guard_truncate:
         code += _block(_TRUNCATE[column], deny)
-        code += _block(_OPENAT2[column], [(_RET, 0, 0, _ERRNO | errno.ENOSYS)])
-        for numbers, index in ((_OPEN, 1), (_OPENAT, 2)):
-            body = [_arg(index), (_JSET, 0, 3, _O_TRUNC), (_AND, 0, 0, _O_ACCMODE), (_JEQ, 0, 1, 0), *deny, *allow]
-            code += _block(numbers[column], body)
+    for numbers, index in ((_OPEN, 1), (_OPENAT, 2)):
+        code += _block(numbers[column], _opening(index, guard_truncate))
+    for numbers, index in ((_CREAT, 1), (_MKNOD, 1), (_MKNODAT, 2)):
+        code += _block(numbers[column], _plain_mode(index, _DENY))
     code += allow
     return b"".join(struct.pack("=HBBI", *step) for step in code)
 

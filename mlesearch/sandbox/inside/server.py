@@ -1,43 +1,48 @@
 """The fork server: a process that may have imported the usual libraries, and forks a supervisor for each run.
 
-This file and the modules it imports run in a process of their own, started with `BOOT`; they use the standard library
-only, under a package name of their own, so that a program finds no trace of the project. The server never computes: a
-process that has used OpenMP or BLAS threads hangs its forks.
+This file and the modules it imports run in a process of their own, started with `init.BOOT`; they use the standard
+library only, under a package name of their own, so that a program finds no trace of the project. The server never
+computes: a process that has used OpenMP or BLAS threads hangs its forks.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
+import errno
+import fcntl
 import gc
 import importlib
 import os
+import resource
 import select
 import socket
 import sys
 import time
 import warnings
-from typing import Any, NoReturn
+from typing import Any
 
 from . import contain, landlock, tree
 from .messages import receive, send
+from .program import Begin
 from .supervisor import Grants, Run
+from .ways import open_ways
 
-BOOT = (
-    "import sys,types;p=types.ModuleType('_box');p.__path__=[sys.argv[1]];sys.modules['_box']=p;"
-    "from _box.server import main;main(int(sys.argv[2]))"
-)
+_HIGH = 512
 
 
-def main(control_fd: int) -> NoReturn:
-    """The server: import, report, and fork a supervisor for each request until the orchestrator goes away."""
-    control = socket.socket(fileno=control_fd)
+def main(control: socket.socket) -> Begin:
+    """The server: import, report, and fork a supervisor for each request until the orchestrator goes away.
+
+    Returns in a program's own process only.
+    """
     config = receive(control)
     if config is None:
         os._exit(0)
     contain.be_subreaper()
     sys.path += config["site"]
-    shm = contain.can_have_private_shm() if config["private_shm"] else False
+    own_mounts = contain.can_have_own_mounts()
+    shm = own_mounts and contain.can_have_private_shm() if config["private_shm"] else False
     if not shm:
         os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it tries semaphores when imported, where they still work
     missing = _preload(config["preload"])
@@ -45,9 +50,18 @@ def main(control_fd: int) -> NoReturn:
     gc.collect()
     gc.freeze()
     send(
-        control, {"ready": True, "missing": missing, "private_shm": shm, "threads": len(os.listdir("/proc/self/task"))}
+        control,
+        {
+            "ready": True,
+            "missing": missing,
+            "own_mounts": own_mounts,
+            "private_shm": shm,
+            "threads": len(os.listdir("/proc/self/task")),
+        },
     )
-    _serve(control, config, grants, shm)
+    begin = _serve(control, config, grants, shm)
+    if begin is not None:
+        return begin
     os._exit(0)
 
 
@@ -64,20 +78,31 @@ def _preload(modules: list[str]) -> list[str]:
 
 
 def _open_grants(config: dict[str, Any]) -> Grants:
-    """Descriptors for the part of the allow-list that all programs share, opened once."""
+    """Descriptors for the part of the allow-list that all programs share, opened once.
+
+    A folder of libraries with something excluded takes one for each of its entries: they have high numbers, so that
+    those which are waited for have low ones.
+    """
     grants: Grants = []
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for root, access in config["allow"]:
         for path, whole in landlock.beside(root, tuple(config["excluded"])):
             try:
-                fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            except OSError:
+                low = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise
                 continue
+            fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+            os.close(low)
             is_dir = os.path.isdir(path)
             grants.append((fd, access if whole else landlock.READ_DIR, is_dir))
     return grants
 
 
-def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> None:
+def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: bool) -> Begin | None:
+    """Until the orchestrator goes away; in a program's own process, the program."""
     supervisors: dict[int, int] = {}
     poller = select.poll()
     poller.register(control, select.POLLIN)
@@ -99,12 +124,13 @@ def _serve(control: socket.socket, config: dict[str, Any], grants: Grants, shm: 
         if pid == 0:
             for fd in supervisors.values():
                 os.close(fd)
-            _supervisor_process(control, conn, config, grants, shm)
+            return _supervisor_process(control, conn, config, grants, shm)
         supervisors[pid] = os.pidfd_open(pid)
         poller.register(supervisors[pid], select.POLLIN)
         conn.close()
     while _reap(supervisors, poller):
         time.sleep(tree.KILL_AGAIN_S)
+    return None
 
 
 def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
@@ -131,7 +157,8 @@ def _reap(supervisors: dict[int, int], poller: select.poll) -> bool:
 
 def _supervisor_process(
     control: socket.socket, conn: socket.socket, config: dict[str, Any], grants: Grants, shm: bool
-) -> NoReturn:
+) -> Begin:
+    """One run, to its end; returns in its program's own process only."""
     code = 1
     try:
         control.close()
@@ -139,8 +166,16 @@ def _supervisor_process(
         contain.be_subreaper()
         request = receive(conn)
         if request is not None:
-            request["private_shm"] = shm and contain.private_shm(request["shm_bytes"])
-            Run(conn, request, config, grants).supervise()
+            ways = request["ways"]
+            own_mounts = (shm or bool(ways["closed"])) and contain.own_mounts()
+            if ways["closed"]:
+                if not own_mounts:
+                    raise OSError("a mount namespace could be had before, and can't be any more")
+                open_ways(ways)
+            request["private_shm"] = shm and own_mounts and contain.private_shm(request["shm_bytes"])
+            begin = Run(conn, request, config, grants).supervise()
+            if begin is not None:
+                return begin
         code = 0
     except BaseException as error:
         tree.kill_all(os.getpid())

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from . import cgroup, contain, cpus, files, program, tree
 from .messages import receive, receive_descriptor, send
+from .program import Begin
 from .pump import Pump
 from .watchdog import Watchdog
 
@@ -41,15 +42,19 @@ class Run:
         self.status: int | None = None  # of the main process, as waitpid gives it
         self.counters = cgroup.Counters.of(request.get("cgroup"))
 
-    def supervise(self) -> None:
-        """Get everything ready, wait for the program, run it and report."""
+    def supervise(self) -> Begin | None:
+        """Get everything ready, wait for the program, run it and report.
+
+        Returns:
+            In the program's own process the program, which is to be begun when this object has gone; else None.
+        """
         self._furnish()
         self.pumps = [Pump(self.request["output_bytes"]), Pump(self.request["output_bytes"])]
         ready_read, ready_write = os.pipe()
         job_read, job_write = os.pipe()
         self.main = os.fork()
         if self.main == 0:
-            self._program_process(job_read, ready_write)
+            return self._program_process(job_read, ready_write)
         os.close(job_read)
         os.close(ready_write)
         self._enter_cgroup()
@@ -66,6 +71,7 @@ class Run:
         self._drain()
         self.watchdog.look_back(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
         send(self.conn, self._report(ended, left))
+        return None
 
     def _furnish(self) -> None:
         """Fill the working folder. Its owner is whom the program will run as."""
@@ -135,8 +141,8 @@ class Run:
             raise RuntimeError(f"the program could not be contained: {trouble.decode(errors='replace') or 'it died'}")
         self.began = time.monotonic()
 
-    def _program_process(self, job_read: int, ready: int) -> NoReturn:
-        """Become harmless, wait for the program, run it."""
+    def _program_process(self, job_read: int, ready: int) -> Begin:
+        """Become harmless, wait for the program, and get it ready."""
         try:
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
@@ -158,8 +164,10 @@ class Run:
             os.write(ready, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
         try:
-            program.run(job["program"], {**self.request["environment"], **job.get("environment", {})}, self.config)
-        finally:
+            self.conn.detach()  # its number may be the program's own before this object has gone
+            variables = {**self.request["environment"], **job.get("environment", {})}
+            return program.prepare(job["program"], variables, self.config["prefix"])
+        except BaseException:
             os._exit(1)
 
     def _contain(self) -> None:

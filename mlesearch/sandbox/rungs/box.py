@@ -81,6 +81,10 @@ class Box(Protocol):
         """What it said when it failed to start."""
         ...
 
+    def names(self) -> Mapping[str, str]:
+        """What a program's output shows in place of names that are this sandbox's alone."""
+        ...
+
 
 @dataclass(slots=True)
 class BoxedSlot(Slot):
@@ -128,14 +132,16 @@ def sources() -> Mapping[str, str]:
     return {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in init.MODULES}
 
 
-def boot(python: str, address: str) -> list[str]:
+def boot(python: str, address: str, become: int | None = None) -> list[str]:
     """The command that starts a supervisor inside.
 
     Args:
         python: the interpreter's path inside.
         address: of the orchestrator: the number of a socket's descriptor, or the path of a socket to connect to.
+        become: the user and group that it becomes before anything else; None: it stays who it is.
     """
-    return [python, "-s", "-P", "-S", "-B", "-c", init.BOOT, address]
+    who = [] if become is None else [str(become)]
+    return [python, "-s", "-P", "-S", "-B", "-c", init.BOOT, "init", address, *who]
 
 
 def handshake(conn: socket.socket, message: Mapping[str, Any], fds: Sequence[int]) -> None:

@@ -20,16 +20,17 @@ from pathlib import Path
 from mlesearch.sandbox import options
 from mlesearch.sandbox.environment import Interpreter, interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease, readable_by_gpu_programs
-from mlesearch.sandbox.inside import cgroup, landlock, tree
+from mlesearch.sandbox.inside import cgroup, landlock, seccomp, tree
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import mounts
+from mlesearch.sandbox.rungs import kernel, lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.rung import BoxedRung
 from mlesearch.types import SandboxUnavailable
 
-ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 OLDEST = (0, 7)
 """The first version that can size a tmpfs."""
+_SETTINGS = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi", "/proc/pressure")
+"""Of the machine, which nobody may change from inside, whatever the kernel thinks of who asks."""
 _ENTER = 'for f in $1; do echo $$ > "$f" || exit 1; done; shift; exec "$@"'
 
 
@@ -67,6 +68,9 @@ class _Wrapped:
 
     def ran_out_of_memory(self) -> bool:
         return self._counters is not None and self._counters.oom_kills() > 0
+
+    def names(self) -> Mapping[str, str]:
+        return {}
 
     def last_words(self) -> str:
         said = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
@@ -120,12 +124,26 @@ class BubblewrapSandbox(BoxedRung):
         options.check_kept(self.name, self._require, self.promises())
 
     def promises(self) -> tuple[str, ...]:
-        """What holds on this machine; memory is hard only where a control group can be written."""
-        degree = "" if self._use_cgroup else ": advisory"
-        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+        """What holds on this machine: memory is hard only where a control group can be written."""
+        return kernel.promised_in_namespaces(**self._layers())
+
+    def notes(self) -> tuple[str, ...]:
+        """In words, which layers are absent on this machine."""
+        return kernel.notes_in_namespaces(**self._layers())
+
+    def _layers(self) -> dict[str, bool]:
+        return {
+            "has_landlock": landlock.abi() >= 1,
+            "has_filter": seccomp.supported(),
+            "has_limit": self._use_cgroup,
+        }
 
     def _interpreter(self) -> Interpreter:
         return self._python
+
+    def _check_folders(self, spec: Spec) -> None:
+        super()._check_folders(spec)
+        lent.check_readable(spec, self._weights)
 
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         limits = spec.limits
@@ -134,6 +152,7 @@ class BubblewrapSandbox(BoxedRung):
             group = cgroup.create(memory_at_start(limits, warm), limits.processes + 64)
             if group is None:
                 raise SandboxUnavailable("sandbox bubblewrap: the control group can't be made any more")
+        lent.hand_over(folder)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log = folder / "log"
         try:
@@ -179,22 +198,25 @@ class BubblewrapSandbox(BoxedRung):
             self._bwrap,
             *_namespaces(self._version),
             *self._file_systems(spec, folder),
-            *([] if gpu is None else _gpu_binds(gpu)),
+            *_gpu_binds(gpu),
             "--remount-ro",
             "/dev",
             "--remount-ro",
             "/",
             "--chdir",
-            INSIDE.work,
+            "/",
             "--",
-            *boot(mounts.executable(self._python), str(fd)),
+            *boot(mounts.executable(self._python), str(fd), None if os.geteuid() else lent.user()),
         ]
 
     def _file_systems(self, spec: Spec, folder: Path) -> list[str]:
         covers = mounts.Covers(folder.parent / "covers")
         sizes = _tmpfs_sizes(spec.limits)
         words = ["--size", str(sizes["/tmp"]), "--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+        for path in filter(os.path.isdir, _SETTINGS):
+            words += ["--ro-bind", path, path]
         words += ["--size", str(sizes["/dev/shm"]), "--perms", "1777", "--tmpfs", "/dev/shm"]
+        words += _open_parents((*self._layout.binds, INSIDE.work))
         for path in self._layout.binds:
             words += ["--ro-bind", path, path]
         for target, path in self._layout.links:
@@ -212,11 +234,21 @@ class BubblewrapSandbox(BoxedRung):
         return words
 
 
-def _gpu_binds(gpu: GpuLease) -> list[str]:
+def _gpu_binds(gpu: GpuLease | None) -> list[str]:
     """The nodes of one GPU, and what CUDA reads of the machine; /proc is there already."""
-    words = [word for node in gpu.device_nodes() for word in ("--dev-bind", node, node)]
+    if gpu is None:
+        return []
+    nodes = gpu.device_nodes()
     seen = [path for path in readable_by_gpu_programs() if not path.startswith("/proc")]
+    words = _open_parents((*nodes, *seen))
+    words += [word for node in nodes for word in ("--dev-bind", node, node)]
     return words + [word for path in seen for word in ("--ro-bind", path, path)]
+
+
+def _open_parents(paths: Sequence[str]) -> list[str]:
+    """Make the folders above some paths, to be passed by everybody: bubblewrap closes those above a closed source."""
+    parents = {str(parent) for path in paths for parent in Path(path).parents} - {"/", "/proc", "/dev"}
+    return [word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", parent)]
 
 
 def _version(bwrap: str) -> tuple[int, ...]:
@@ -232,11 +264,15 @@ def _version(bwrap: str) -> tuple[int, ...]:
 
 
 def _namespaces(version: tuple[int, ...]) -> list[str]:
-    every = ["user", "ipc", "pid", "net", "uts", "cgroup"]
-    words = [f"--unshare-{name}" for name in every]
+    words = [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup")]
+    words += ["--hostname", "sandbox", "--cap-drop", "ALL", "--as-pid-1"]
+    if os.geteuid() == 0:
+        # A user namespace of root's would make the program root for whatever asks the kernel for an owner. The
+        # supervisor becomes the lent user as the first thing that it does, and needs these two until then.
+        return [*words, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     if version >= (0, 8):  # before, the seccomp filter alone keeps programs from making namespaces
         words.append("--disable-userns")
-    return [*words, "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--as-pid-1"]
+    return [*words, "--unshare-user", "--uid", "1000", "--gid", "1000"]
 
 
 def _tmpfs_sizes(limits: Limits) -> Mapping[str, int]:

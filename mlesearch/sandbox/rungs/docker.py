@@ -16,9 +16,9 @@ from typing import Any
 from mlesearch.sandbox import environment, options, packages, scratch
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
-from mlesearch.sandbox.inside import compiler, files
+from mlesearch.sandbox.inside import compiler, files, seccomp
 from mlesearch.sandbox.protocol import GIB, MIB, Limits, Spec
-from mlesearch.sandbox.rungs import docker_daemon, docker_image, mounts
+from mlesearch.sandbox.rungs import docker_daemon, docker_image, kernel, lent, mounts
 from mlesearch.sandbox.rungs.box import INSIDE, Box, boot, handshake, memory_at_start
 from mlesearch.sandbox.rungs.compiler import Compiler
 from mlesearch.sandbox.rungs.docker_container import Container, accept, listener, remove
@@ -27,13 +27,11 @@ from mlesearch.sandbox.syntax import SyntaxCheck, python_here
 from mlesearch.storage import processes
 from mlesearch.types import ConfigError, SandboxUnavailable
 
-ALWAYS = ("net_off", "data_read_only", "answers_absent", "tree_kill", "disk_bound")
 CONTROL = "/ctl"
 COMPILER_BYTES = 512 * MIB
 """Of the container that judges programs' syntax."""
 OWNER = "org.mlesearch.owner"
 """Label of a container: the process that it is for."""
-_LENT_UID = 65_000  # for containers that root starts; nobody's, on ordinary machines
 
 
 class DockerSandbox(BoxedRung):
@@ -77,9 +75,8 @@ class DockerSandbox(BoxedRung):
                 )
             self._image_id = str(client.api.inspect_image(self.image)["Id"])
             info = client.info()
+        self._has_filter = info.get("Architecture") in seccomp.ARCHITECTURES
         self._limits = (bool(info.get("MemoryLimit")), bool(info.get("PidsLimit")))
-        self._uid = os.getuid() or _LENT_UID
-        self._gid = os.getgid() or _LENT_UID
         if self._host:
             self._python = environment.interpreter()
             self._layout = mounts.layout(self._python)
@@ -94,8 +91,14 @@ class DockerSandbox(BoxedRung):
 
     def promises(self) -> tuple[str, ...]:
         """What holds with this daemon; memory is hard where it can limit it."""
-        degree = "" if self._limits[0] else ": advisory"
-        return (*ALWAYS[:3], f"memory_hard{degree}", f"oom_signal{degree}", *ALWAYS[3:])
+        return kernel.promised_in_namespaces(**self._layers())
+
+    def notes(self) -> tuple[str, ...]:
+        """In words, which layers are absent with this daemon."""
+        return kernel.notes_in_namespaces(**self._layers())
+
+    def _layers(self) -> dict[str, bool]:
+        return {"has_landlock": True, "has_filter": self._has_filter, "has_limit": self._limits[0]}
 
     def identity(self) -> Mapping[str, object]:
         """As of every rung, and the image."""
@@ -145,16 +148,7 @@ class DockerSandbox(BoxedRung):
             super()._check_folders(spec)
         else:
             environment.check_folders(spec, (), ())
-        if self._uid != os.getuid() and os.stat(spec.input_dir).st_mode & 0o005 != 0o005:
-            raise ConfigError(
-                f"task {spec.task}: programs run as user {self._uid} and can't read its public folder "
-                f"{spec.input_dir}; open it with: chmod -R a+rX {spec.input_dir}"
-            )
-        if self._uid != os.getuid() and self._weights is not None and not self._weights.public:
-            raise ConfigError(
-                f"sandbox.weights: programs run as user {self._uid} and can't read all of {self._weights.folder}; open "
-                f"it with: chmod -R a+rX {self._weights.folder}"
-            )
+        lent.check_readable(spec, self._weights)
 
     def _launch(self, spec: Spec, folder: Path, warm: bool, gpu: GpuLease | None) -> Box:
         import docker.errors
@@ -162,9 +156,7 @@ class DockerSandbox(BoxedRung):
         api = self._client().api
         control = folder / "ctl"
         control.mkdir(mode=0o711)
-        if self._uid != os.getuid():
-            for name in ("work", "tmp", "home"):
-                os.chown(folder / name, self._uid, self._gid)
+        lent.hand_over(folder)
         name = f"mlesearch-{folder.parent.name}-{folder.name}"
         python = mounts.executable(self._python) if self._host else self._python.executable
         started = False
@@ -174,7 +166,7 @@ class DockerSandbox(BoxedRung):
                     self.image,
                     boot(python, f"{CONTROL}/s"),
                     name=name,
-                    user=f"{self._uid}:{self._gid}",
+                    user=f"{lent.user()}:{lent.group()}",
                     environment=self._variables(spec.limits),
                     working_dir=INSIDE.work,
                     entrypoint=[],

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class Container:
                 since=int(self._began), until=int(time.time()) + 3, filters={"container": self._id, "event": "oom"}
             )
             return any(True for _ in events)
+
+    def names(self) -> Mapping[str, str]:
+        """Its id, by which the kernel's files name it."""
+        return {self._id: "container", self._id[:12]: "container"}
 
     def last_words(self) -> str:
         """Nothing more is known: its output is not kept."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlesearch.sandbox.inside import messages, server
+from mlesearch.sandbox.inside import init, messages
+from mlesearch.sandbox.rungs.box import sources
 from mlesearch.types import SandboxUnavailable
 
 START_TIMEOUT_S = 120.0
@@ -31,11 +32,10 @@ class ForkServer:
         self._log = log
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        here = str(Path(server.__file__).parent)
         try:
             with theirs, log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    [executable, "-s", "-P", "-S", "-c", server.BOOT, here, str(theirs.fileno())],
+                    [executable, "-s", "-P", "-S", "-c", init.BOOT, "server", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -48,6 +48,7 @@ class ForkServer:
             self._control.close()
             raise SandboxUnavailable(f"sandbox local: {executable} can't be started: {error}") from error
         try:
+            messages.send(self._control, dict(sources()))
             messages.send(self._control, dict(config))
             if not select.select([self._control], [], [], START_TIMEOUT_S)[0]:
                 raise SandboxUnavailable(f"sandbox local: no fork server within {START_TIMEOUT_S:g} s")
@@ -58,6 +59,7 @@ class ForkServer:
         if hello is None:
             self.close()
             raise SandboxUnavailable(f"sandbox local: the fork server ended while it started: {self._last_words()}")
+        self.own_mounts = bool(hello["own_mounts"])
         self.private_shm = bool(hello["private_shm"])
         self.missing = tuple(hello["missing"])
         self.threads = int(hello["threads"])

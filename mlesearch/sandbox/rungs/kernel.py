@@ -1,4 +1,4 @@
-"""What the `local` rung can promise on a kernel, and what it leaves to weaker means there."""
+"""What rungs can promise on a kernel, and what they leave to weaker means there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BEFORE, AFTER = ("net_off", "data_read_only", "answers_absent"), ("tree_kill", "
 
 
 def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
-    """What holds on a kernel.
+    """What the rung `local` keeps on a kernel.
 
     Args:
         landlock_version: 0 where there is none.
@@ -20,17 +20,22 @@ def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
     return (*BEFORE, f"memory_hard{degree}", f"oom_signal{degree}", *AFTER)
 
 
-def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, keeps_root: bool) -> tuple[str, ...]:
-    """In words, what is weaker than on the newest kernel.
+def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, own_user: bool) -> tuple[str, ...]:
+    """In words, what is weaker on the rung `local` than on the newest kernel.
 
     Args:
         landlock_version: as above.
         has_cgroup: as above.
         private_shm: whether programs get a /dev/shm of their own.
-        keeps_root: whether programs of root keep user id 0.
+        own_user: whether each program runs as another user than the one who started it.
     """
     said = []
-    if landlock_version < 6:
+    if landlock_version < 6 and own_user:
+        said.append(
+            f"Landlock {landlock_version} has no signal scope (Linux 6.12 has): that each program is another user "
+            "keeps its signals from all others"
+        )
+    elif landlock_version < 6:
         said.append(
             f"Landlock {landlock_version} has no signal scope (Linux 6.12 has): a seccomp filter lets a program "
             "signal itself and its process group only, so its worker processes can't be terminated one by one"
@@ -52,6 +57,38 @@ def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, keeps_r
             "no mount namespace is allowed here, so programs have no /dev/shm: joblib runs serially and "
             "multiprocessing has no locks"
         )
-    if keeps_root:
-        said.append("programs keep uid 0 without any capability, since no other user can reach the interpreter")
+    return tuple(said)
+
+
+def promised_in_namespaces(*, has_landlock: bool, has_filter: bool, has_limit: bool) -> tuple[str, ...]:
+    """What a rung with namespaces of its own keeps.
+
+    What rests on two layers is advisory where one of them is absent, though the other one holds.
+
+    Args:
+        has_landlock: whether Landlock stands behind its mounts; also True for a rung that does not build on it.
+        has_filter: whether a seccomp filter refuses the sockets that a network namespace does not separate.
+        has_limit: whether the kernel limits its memory.
+    """
+    mounts, sockets, memory = ("" if held else ": advisory" for held in (has_landlock, has_filter, has_limit))
+    degrees = (sockets, mounts, mounts)
+    kept = tuple(f"{name}{degree}" for name, degree in zip(BEFORE, degrees, strict=True))
+    return (*kept, f"memory_hard{memory}", f"oom_signal{memory}", *AFTER)
+
+
+def notes_in_namespaces(*, has_landlock: bool, has_filter: bool, has_limit: bool) -> tuple[str, ...]:
+    """In words, which layers of such a rung are absent; arguments as above."""
+    said = []
+    if not has_landlock:
+        said.append(
+            "this kernel has no Landlock (Linux 5.13 or later with `landlock` among its security modules), so mounts "
+            "alone keep programs from what they may not read or write"
+        )
+    if not has_filter:
+        said.append(
+            "there is no seccomp filter for this processor (x86_64 and aarch64 are known), so sockets that a network "
+            "namespace does not separate, such as AF_VSOCK, are not refused"
+        )
+    if not has_limit:
+        said.append("no memory limit of the kernel can be set here, so a watchdog sums a program's memory every 50 ms")
     return tuple(said)

@@ -15,7 +15,7 @@ from mlesearch.sandbox import environment, options, packages, scratch, view, wei
 from mlesearch.sandbox.inside import cgroup, files, landlock
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.results import report
-from mlesearch.sandbox.rungs import kernel
+from mlesearch.sandbox.rungs import kernel, lent, mounts, ways
 from mlesearch.sandbox.rungs.forkserver import ForkServer
 from mlesearch.types import ExecResult, SandboxUnavailable
 
@@ -95,7 +95,7 @@ class LocalSandbox:
             self._landlock,
             self._use_cgroup,
             private_shm=all(server.private_shm for server in self._state.servers.values()),
-            keeps_root=os.geteuid() == 0 and not self._may_change_uid(),
+            own_user=os.geteuid() == 0,
         )
 
     def identity(self) -> Mapping[str, object]:
@@ -197,12 +197,13 @@ class LocalSandbox:
 
     def _open_slot(self, spec: Spec) -> LocalSlot:
         """A fresh folder and its supervisor; a server that has died is restarted once."""
+        opened = self._ways(spec, self._server(spec.limits.cpu_count, bool(spec.gpus)))
         folder = self._owned().slot()
         group = self._group(spec.limits)
         for last in (False, True):
             server = self._server(spec.limits.cpu_count, bool(spec.gpus))
             try:
-                conn = server.submit(self._request(spec, folder, server.private_shm, group))
+                conn = server.submit(self._request(spec, folder, server, opened, group))
             except OSError as error:
                 if last or not server.ends(within_s=1.0):
                     if group is not None:
@@ -231,7 +232,9 @@ class LocalSandbox:
             raise SandboxUnavailable(f"sandbox local: {said['failed']}")
         return said
 
-    def _request(self, spec: Spec, folder: Path, private_shm: bool, group: cgroup.Group | None) -> dict[str, Any]:
+    def _request(
+        self, spec: Spec, folder: Path, server: ForkServer, opened: ways.Ways, group: cgroup.Group | None
+    ) -> dict[str, Any]:
         limits = spec.limits
         home, tmp = str(folder / "home"), str(folder / "tmp")
         source = os.path.realpath(spec.input_dir)
@@ -243,8 +246,9 @@ class LocalSandbox:
             "read_only": [source, *([] if self._weights is None else [self._weights.folder])],
             "read_write": [str(folder / name) for name in ("work", "tmp", "home")],
             "hidden": [os.path.realpath(path) for path in spec.hidden],
-            "environment": view.variables(self._python, limits.cpu_count, home, tmp, not private_shm),
-            "uid": self._uid(spec),
+            "environment": view.variables(self._python, limits.cpu_count, home, tmp, not server.private_shm),
+            "uid": ways.lent_user(folder) if os.geteuid() == 0 else None,
+            "ways": opened.as_request(),
             "cpu_locks": str(folder.parent.parent / "cpu"),
             "shm_bytes": max(MIB, min(limits.memory_bytes // 4, 256 * MIB)),
             "cgroup": None if group is None else group.as_request(),
@@ -290,19 +294,24 @@ class LocalSandbox:
             self._finalizer.detach()
             self._finalizer = weakref.finalize(self, _close, self._state, os.getpid())
 
-    def _may_change_uid(self) -> bool:
-        if os.geteuid() != 0:
-            return False
-        needed = (self._python.executable, self._python.stdlib, *self._python.site)
-        return all(environment.reachable_by_others(path) for path in needed)
+    def _ways(self, spec: Spec, server: ForkServer) -> ways.Ways:
+        """What root opens on the way to what another user must read.
 
-    def _uid(self, spec: Spec) -> int | None:
-        """A user that owns nothing, where root can lend one that reaches interpreter, data and scratch folder."""
-        if not self._may_change_uid() or not environment.reachable_by_others(str(spec.input_dir)):
-            return None
-        if not weights.open_to_others(self._weights):
-            return None
-        return 50_000 + threading.get_native_id() % 15_000
+        Raises:
+            ConfigError, SandboxUnavailable: it can't be read by others, and can't be opened here; the text says how.
+        """
+        if os.geteuid() != 0:
+            return ways.Ways()
+        lent.check_readable(spec, self._weights)
+        python = self._python
+        must = [python.executable, python.stdlib, *python.site, str(spec.input_dir)]
+        must += [] if self._weights is None else [self._weights.folder]
+        may = [*(path for path, _ in self._allowed), str(scratch.root())]
+        real_must, real_may = ([os.path.realpath(path) for path in paths] for paths in (must, may))
+        found = ways.look(real_must, real_may, mounts.links(python))
+        if found.closed and not server.own_mounts:
+            raise ways.refuse(found)
+        return found
 
 
 @dataclass(slots=True)

@@ -31,14 +31,17 @@ class Layout:
 def layout(python: Interpreter) -> Layout:
     """Of an interpreter of this machine; the same allow-list and exclusions as on the rung `local`."""
     binds = [path for path, _ in environment.allowed(python) if not path.startswith("/proc/")]
-    links = [(os.readlink(path), path) for path in environment.SYSTEM if os.path.islink(path)]
-    given = (python.prefix, python.base_prefix, python.stdlib, *python.site)
-    for path in dict.fromkeys(given):
-        real = os.path.realpath(path)
-        if real != path and not _inside(path, binds):
-            links.append((real, path))
+    system = [(os.readlink(path), path) for path in environment.SYSTEM if os.path.islink(path)]
     covered = [path for path in environment.excluded(python) if _inside(path, binds)]
-    return Layout(tuple(binds), tuple(links), tuple(covered))
+    return Layout(tuple(binds), (*system, *links(python)), tuple(covered))
+
+
+def links(python: Interpreter) -> tuple[tuple[str, str], ...]:
+    """(target, path) of the links by which the interpreter's folders are named."""
+    binds = [path for path, _ in environment.allowed(python)]
+    given = dict.fromkeys((python.prefix, python.base_prefix, python.stdlib, *python.site))
+    real = [(os.path.realpath(path), path) for path in given]
+    return tuple((target, path) for target, path in real if target != path and not _inside(path, binds))
 
 
 def _inside(path: str, folders: list[str]) -> bool:

@@ -185,8 +185,11 @@ class BoxedRung(ABC):
             seen = self._ask(slot, job)
             slot.box.end()
             places = self._places(slot.spec, slot.folder)
-            shown = view.names_shown(self._interpreter(), slot.spec, Path(places.folder))
-            shown |= {places.input: "input", **weights.shown(self._weights, places.weights)}
+            python = self._interpreter()
+            shown = view.names_shown(python, slot.spec, slot.folder)
+            shown |= view.names_shown(python, slot.spec, Path(places.folder))
+            shown |= {places.input: "input", **weights.shown(self._weights, places.weights), **slot.box.names()}
+            shown = view.with_roots_of_mounts(shown)
             return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
         finally:
             self._discard(slot)

@@ -43,6 +43,9 @@ class _Bare:
     def ran_out_of_memory(self) -> bool:
         return False
 
+    def names(self) -> Mapping[str, str]:
+        return {}
+
     def last_words(self) -> str:
         return "the supervisor ended"
 

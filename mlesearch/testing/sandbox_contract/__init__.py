@@ -24,11 +24,15 @@ from mlesearch.testing.sandbox_contract.leftovers import LeftoverChecks
 from mlesearch.testing.sandbox_contract.limits import LimitChecks
 from mlesearch.testing.sandbox_contract.memory import MemoryChecks
 from mlesearch.testing.sandbox_contract.network import NetworkChecks
+from mlesearch.testing.sandbox_contract.ownership import OwnershipChecks
 from mlesearch.testing.sandbox_contract.programs import ProgramChecks
+from mlesearch.testing.sandbox_contract.traces import TraceChecks
 
 
 class SandboxContract(
     ArtefactChecks,
+    TraceChecks,
+    OwnershipChecks,
     NetworkChecks,
     IsolationChecks,
     DataChecks,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from mlesearch.testing.sandbox_contract.base import Bench, Checks
+from mlesearch.types import ConfigError
+
+_ELSEWHERE = ("doc", "common-licenses", "dict", "man", "pixmaps", "R", "nltk_data", "datasets", "data")
 
 
 class DataChecks(Checks):
@@ -105,3 +114,43 @@ class DataChecks(Checks):
         for target, word in zip(targets, said, strict=True):
             assert word != "allowed" or target.is_relative_to("/tmp"), target  # which may be a private one
             assert not target.exists()
+
+    def test_answers_in_other_installations(self, bench: Bench) -> None:
+        own = {os.path.realpath(path) for path in sys.path}
+        roots = sorted({sys.base_prefix, "/usr", "/usr/local", "/opt/conda"})
+        found = [path for root in roots for path in glob.glob(f"{root}/lib*/python3*/*-packages")]
+        foreign = [path for path in found if os.path.realpath(path) not in own]
+        files = [str(path) for folder in foreign for path in itertools.islice(_files(folder), 3)]
+        bench.denied(
+            *(f"print(open({path!r}, 'rb').read(20))" for path in files),
+            f"print(open({str(bench.private / 'answers.csv')!r}).read())",
+        )
+
+    def test_answers_where_anybody_keeps_data(self, bench: Bench) -> None:
+        folders = [Path(share, name) for share in ("/usr/share", "/usr/local/share") for name in _ELSEWHERE]
+        folders += [Path("/usr/src"), Path("/opt"), Path("/srv"), Path("/home"), Path("/var/lib"), Path("/usr/games")]
+        files = [str(path) for folder in folders for path in itertools.islice(_files(str(folder)), 2)]
+        files = [path for path in files if not path.startswith((sys.prefix, sys.base_prefix))]
+        bench.denied(*(f"print(open({path!r}, 'rb').read(20))" for path in ("/etc/shadow", *files)))
+
+    def test_answers_and_studies_within_reach_are_refused(self, bench: Bench) -> None:
+        folder = Path(os.path.realpath(os.__file__)).parent / "json"
+        (said,) = bench.attempts(f"open({str(folder / 'decoder.py')!r}).read()")
+        if said != "allowed":
+            return  # it has another interpreter than this one, and nothing of this machine's
+        for spec in (
+            replace(bench.spec(), concealed=(("study.dir", folder),)),
+            replace(bench.spec(), concealed=(("study.dir", folder / "studies" / "new"),)),
+            replace(bench.spec(), concealed=(("cassette_path", bench.public / "cassette.db"),)),
+            replace(bench.spec(), hidden=(bench.private, folder)),
+        ):
+            with pytest.raises(ConfigError, match="which programs may read; put "):
+                bench.sandbox.prepare(spec)
+
+
+def _files(folder: str) -> Iterator[Path]:
+    """Files that everybody may read below a folder, a few levels deep, in order."""
+    for at in ("*", "*/*", "*/*/*"):
+        for path in sorted(Path(folder).glob(at)):
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o004:
+                yield path

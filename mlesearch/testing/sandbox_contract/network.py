@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 
 import pytest
 
 from mlesearch.testing.sandbox_contract.base import Bench, Checks
+
+_FAMILIES = """
+import ctypes, socket
+libc = ctypes.CDLL(None)
+made = set()
+for family in range(64):
+    for kind in (1, 2, 3, 4, 5, 6, 10, 1 | socket.SOCK_CLOEXEC):
+        if {call}:
+            made.add(family)
+print("made", sorted(made))
+"""
+_LEGACY = """
+import ctypes, mmap, os
+def call(number, first, second, third):
+    code = b"\\x53\\xb8" + number.to_bytes(4, "little") + b"\\xbb" + first.to_bytes(4, "little") + b"\\xb9"
+    code += second.to_bytes(4, "little") + b"\\xba" + third.to_bytes(4, "little") + b"\\xcd\\x80\\x5b\\xc3"
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(code)  # push rbx; mov eax, ebx, ecx and edx; int 0x80; pop rbx; ret
+    return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+for number, first, second in ((359, 40, 1), (359, 1, 1), (359, 16, 3), (360, 1, 1), (20, 0, 0)):
+    child = os.fork()
+    if child == 0:
+        os._exit(1 if call(number, first, second, 0) >= 0 else 0)
+    print(number, first, "made" if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1 else "refused")
+"""
 
 
 class NetworkChecks(Checks):
@@ -56,3 +82,34 @@ class NetworkChecks(Checks):
         if os.environ.get("DOCKER_HOST", "").startswith("unix://"):
             paths.add(os.environ["DOCKER_HOST"].removeprefix("unix://"))
         bench.denied(*(f"import socket\nsocket.socket(socket.AF_UNIX).connect({path!r})" for path in sorted(paths)))
+
+    def test_families_of_sockets_are_those_that_a_network_namespace_separates(self, bench: Bench) -> None:
+        said = bench.run(_FAMILIES.format(call="libc.socket(family, kind, 0) >= 0")).stdout.text
+        assert said in ("made []\n", "made [1, 2]\n", "made [1, 2, 10]\n"), said
+
+    def test_families_of_socket_pairs(self, bench: Bench) -> None:
+        said = bench.run(
+            _FAMILIES.format(call="libc.socketpair(family, kind, 0, (ctypes.c_int * 2)()) >= 0")
+        ).stdout.text
+        assert said == "made [1]\n", said
+
+    def test_families_by_calls_of_32_bits(self, bench: Bench) -> None:
+        if platform.machine() != "x86_64":
+            pytest.skip("this processor has no such calls")
+        result = bench.run(_LEGACY)
+        assert result.stdout.text.split("\n")[:-1] == [
+            "359 40 refused",
+            "359 1 refused",
+            "359 16 refused",
+            "360 1 refused",
+            "20 0 refused",
+        ], result
+
+    def test_network_of_the_hypervisor(self, bench: Bench) -> None:
+        bench.denied(
+            "import socket\ns = socket.socket(40, 1)\ns.bind((0xFFFFFFFF, 45123))\ns.listen(1)",
+            "import socket\nsocket.socket(40, 2).sendto(b'x', (2, 45123))",
+            "import socket\nsocket.socket(40, 5).connect((2, 45123))",
+            "import socket\nsocket.socket(38, 5)",
+            "import os\nos.open('/dev/vsock', os.O_RDONLY)",
+        )
