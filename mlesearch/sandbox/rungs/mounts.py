@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.sandbox import environment
 from mlesearch.sandbox.environment import Interpreter
+from mlesearch.sandbox.inside import files
 from mlesearch.sandbox.protocol import Spec
 
 _PACKAGE = "raise ModuleNotFoundError(\"No module named 'mlesearch'\", name='mlesearch')\n"
@@ -63,18 +65,22 @@ class Covers:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._file, self._package = folder / "folder", folder / "file", folder / "package"
-        if not self._package.exists():
-            folder.mkdir(mode=0o711, exist_ok=True)
-            self._folder.mkdir()
-            self._folder.chmod(0)
-            self._file.touch()
-            self._file.chmod(0)
+        if not folder.exists():
+            made = Path(tempfile.mkdtemp(prefix="covers-", dir=folder.parent))
+            made.chmod(0o711)
+            (made / "folder").mkdir()
+            (made / "folder").chmod(0)
+            (made / "file").touch()
+            (made / "file").chmod(0)
             # an empty folder would be taken for a package without a file
-            part = folder / "part"
+            part = made / "package"
             part.mkdir()
             (part / "__init__.py").write_text(_PACKAGE, encoding="utf-8")
             part.chmod(0o111)
-            part.rename(self._package)
+            try:
+                made.rename(folder)
+            except OSError:  # sandboxes start side by side: another thread was quicker, and its covers are whole
+                files.remove_tree(str(made))
 
     def over(self, path: str) -> str:
         """What to bind over a path of this machine."""
