@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
+from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.types import ConfigError, MlesearchError
 
-USAGE_ERROR = 2
 FAILED = 1
 INTERRUPTED = 130
 
@@ -29,7 +29,7 @@ stood. Overrides follow Hydra's grammar; keys are those of the file conf/config.
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    p = argparse.ArgumentParser(
+    p = OneLineParser(
         prog="mlesearch",
         description="Compare search paradigms for LLM machine-learning engineers, under one executor.",
     )
@@ -53,12 +53,13 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
-    show = sub.add_parser("show", help="what a run found")
-    show.add_argument("run", metavar="RUN", help="a run's folder")
+    show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
+    show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")
     which = show.add_mutually_exclusive_group()
     which.add_argument("--best", action="store_true", help="the node that was selected (or is best so far)")
-    which.add_argument("--node", type=int, metavar="N", help="one node")
+    which.add_argument("--node", type=int, metavar="N", help="one node: plan, scores, output, program")
     show.add_argument("--code", action="store_true", help="print the program and nothing else")
+    show.add_argument("--reply", action="store_true", help="what models answered to the node, every attempt")
 
     verify = sub.add_parser("verify", help="replay a run's journal: does the strategy decide the same again?")
     verify.add_argument("run", metavar="RUN")
@@ -139,10 +140,14 @@ def parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
     made = parser()
-    args, rest = made.parse_known_args(argv)
+    typed = sys.argv[1:] if argv is None else list(argv)
+    args, rest = made.parse_known_args(typed)
     late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
     if len(late) < len(rest):
-        made.error(f"unrecognized arguments: {' '.join(word for word in rest if word not in late)}")
+        wrong = [word for word in rest if word not in late]
+        command = [word for word in (args.command, getattr(args, "action", None)) if word is not None]
+        behind = typed[typed.index(wrong[0]) + 1 :] if wrong[0] in typed else []
+        refuse_options(made, command, wrong, behind[0] if behind else "")
     if late:
         args.overrides += late
     return args
