@@ -272,6 +272,22 @@ def list_experiments(args: Namespace) -> int:
     return 0
 
 
+def print_completion(args: Namespace) -> int:
+    """Print what a shell has to evaluate for tab completion."""
+    from mlesearch.cli.completion import script
+
+    print(script(args.shell), end="")
+    return 0
+
+
+def complete_line(args: Namespace) -> int:
+    """Print what may stand at the end of a line."""
+    from mlesearch.cli.completion import complete
+
+    print("\n".join(complete(args.grammar, args.line, whole=args.whole)))
+    return 0
+
+
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
     ("estimate",): estimate,
@@ -296,5 +312,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("models", "check"): check_models,
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
+    ("completion",): print_completion,
+    ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
+from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.types import ConfigError, MlesearchError
 
@@ -18,12 +19,15 @@ _RUN_HELP = """\
 run an experiment by name, or one cell given by overrides
 
   mlesearch run demo                                   an experiment (see `mlesearch experiments`)
-  mlesearch run demo seeds=[0,1,2] budget.steps=12     the same with other values
-  mlesearch run model=sim_05 strategy=greedy tasks=[rentals]
+  mlesearch run demo 'seeds=[0,1,2]' budget.steps=12   the same with other values
+  mlesearch run model=sim_05 strategy=greedy 'tasks=[rentals]'
   mlesearch run -m model=sim_02,sim_09 strategy=random,gome
 
 All of it is checked before anything runs or is written. A finished run is skipped; a killed one goes on where it
-stood. Overrides follow Hydra's grammar; keys are those of the file conf/config.yaml and its groups.
+stood. docs/settings.md lists every key with what it takes, its default and what it means.
+
+Own models, strategies, sandboxes, experiments and tasks are files in this folder, or in one that MLESEARCH_PATH names:
+conf/model/NAME.yaml, conf/strategy/NAME.yaml, conf/sandbox/NAME.yaml, experiments/NAME.yaml, tasks/NAME/task.yaml.
 """
 
 
@@ -134,6 +138,11 @@ def parser() -> argparse.ArgumentParser:
     strategies = sub.add_parser("strategies", help="the strategies: idea, source, parameters, presets")
     strategies.add_argument("names", nargs="*", metavar="NAME", help="a strategy or preset, to be told in full")
     sub.add_parser("experiments", help="experiments that can be run by name")
+    completion = sub.add_parser("completion", help='for tabs: add eval "$(mlesearch completion bash)" to ~/.bashrc')
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
+    complete = sub.add_parser("complete", description="What may stand at the end of a line; asked by a shell.")
+    complete.add_argument("--whole", action="store_true", help="whole words (fish), not parts as bash cuts them")
+    complete.add_argument("line", metavar="LINE", help="up to the cursor")
     return p
 
 
@@ -150,6 +159,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         refuse_options(made, command, wrong, behind[0] if behind else "")
     if late:
         args.overrides += late
+    args.grammar = made
     return args
 
 

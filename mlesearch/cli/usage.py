@@ -67,7 +67,7 @@ def _unknown_option(
             setting = shlex.quote(f"{named[0]}={value}")
             return f"{fault}; settings are written without dashes: mlesearch {' '.join(command)} {setting}"
     elsewhere = [name for name, other in _commands(parser) if option in _options(other)]
-    if elsewhere and not hint:
+    if elsewhere:
         hint = f" (mlesearch {elsewhere[0]} has it)"
     return f"{fault}{hint}; it has: {', '.join(o for o in _options(below) if o not in ('-h',))}"
 

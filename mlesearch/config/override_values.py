@@ -95,7 +95,9 @@ def setting_value(typed: Invocation, at: int, known: Setting, value: str) -> str
     key = known.name
     if known.kind == "mapping":
         return _mapping(typed, at, known, value)
-    if known.kind == "text" and not is_mapping(value) and not is_list(value) and unclosed(value) in ("", "'", '"'):
+    if known.kind == "text" and not is_mapping(value) and not is_list(value):
+        if unclosed(value) in ("'", '"'):
+            _check_closed(key, value)
         parts = split(value)
         for part in parts:
             _check_choice(known, part.strip())
@@ -160,13 +162,13 @@ def _listed(value: str) -> str:
 def _check_items(typed: Invocation, at: int, known: Setting, value: str) -> None:
     items = [item.strip() for item in split(value.strip()[1:-1])] if value.strip()[1:-1].strip() else []
     for item in items:
+        if not item or is_call(item):
+            right = typed.instead(at, at + 1, f"{known.name}={_listed(','.join(i for i in items if i))}")
+            raise ConfigError(f"{known.name}: {item or 'an empty place'} is no item of a list; write {right}")
         if known.kind == "numbers" and not is_left_alone(item) and not re.fullmatch(r"[+-]?\d[\d_]*", item):
             raise ConfigError(
                 f"{known.name}: a list of whole numbers is expected, as in seeds=[0,1,2]; {item!r} is none"
             )
-        if not item or is_call(item):
-            right = typed.instead(at, at + 1, f"{known.name}={_listed(','.join(i for i in items if i))}")
-            raise ConfigError(f"{known.name}: {item or 'an empty place'} is no item of a list; write {right}")
 
 
 def _check_scalar(known: Setting, text: str) -> None:

@@ -124,6 +124,10 @@ def _experiment(typed: Invocation, at: int, word: str) -> str:
         return f"+{EXPERIMENTS}={word}"
     if word.startswith("="):
         raise ConfigError(f"{word}: the key is missing before the =; write KEY=VALUE, as in budget.steps=3")
+    before = _WORD.fullmatch(typed.words[at - 1]) if at else None
+    if before is not None and before["key"] in schema() and schema()[before["key"]].kind == "text":
+        right = typed.instead(at - 1, at + 1, f"{typed.words[at - 1]} {word}")
+        raise ConfigError(f"{word}: no override; if it belongs to the value before it, quote both: {right}")
     bare = word.lstrip("+")
     if bare in schema() or bare in GROUPS or _FREE.match(bare):
         known = schema().get(bare)

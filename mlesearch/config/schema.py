@@ -82,7 +82,7 @@ def _written(value: Any) -> str:
         return f"[{','.join(map(str, value))}]"
     if isinstance(value, dict):
         return "{}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
 
 
 def choices(key: str) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def choices(key: str) -> tuple[str, ...]:
         case "run.context":
             from mlesearch.types import Context
 
-            return tuple(Context)
+            return tuple(rule.value for rule in Context)
         case "run.selection":
             from mlesearch.engine.selection import RULES
 

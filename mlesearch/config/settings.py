@@ -253,7 +253,7 @@ class StudySettings:
     """Where a study lives.
 
     Attributes:
-        name: of the study.
+        name: what reports call it; part of its usual folder.
         dir: its folder.
     """
 
