@@ -25,7 +25,7 @@ complete -F _mlesearch mlesearch
 _SCRIPTS = {
     "bash": _BASH,
     "zsh": f"autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n{_BASH}",
-    "fish": "complete -c mlesearch -f -a '(mlesearch complete --whole (commandline -cp | string collect) 2>/dev/null)'\n",
+    "fish": "complete -c mlesearch -f -a '(mlesearch complete --whole (commandline -cp | string collect))'\n",
 }
 
 

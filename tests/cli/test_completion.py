@@ -105,7 +105,7 @@ def test_the_lines_are_what_the_shell_can_read(shell: str, capsys: pytest.Captur
 
 
 def test_it_starts_light() -> None:
-    """What makes a start slow is not imported: the answer is there in the time of a bare interpreter and a few files."""
+    """What makes a start slow is not imported: it takes a bare interpreter and a few files."""
     code = (
         "import sys; from mlesearch.cli.main import main; main(['complete', 'mlesearch run model=sim_']); "
         "print([m for m in ('numpy', 'hydra', 'omegaconf', 'litellm', 'pandas', 'docker') if m in sys.modules])"

@@ -42,6 +42,7 @@ OTHER: dict[str, str] = {
     "sandbox.cpu_count": "2",
     "claim.primary": "more",
     "study.dir": "elsewhere",
+    "launcher.n_jobs": "2",
 }
 """Another value of a setting, where none can be told from its kind and default."""
 BASE = ("model=sim_05", "strategy=greedy", "sandbox=local", "budget.time_s=50")
@@ -102,7 +103,7 @@ def test_what_enters_identity_does_and_what_does_not_does_not(tmp_path: Path, mo
         "sandbox.charge_gpu",
         "budget.gpu_s",
         "study.name",
-        "limits.partition",
+        "limits.part",
         "claim.capability",
     )
     checked = 0
