@@ -16,7 +16,7 @@ WIDTH = 118
 
 
 def task_rows() -> list[dict[str, object]]:
-    """One row a task of the mini suite, one an own task, by their task.yaml; then one a task of each source, named only.
+    """One row a task of the mini suite and an own one, by their task.yaml; then one a task of a source, named only.
 
     Returns:
         Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite; of an own task,

@@ -18,11 +18,11 @@ Python interface. A setting is declared once, with its default and its meaning, 
 page is made from there, by `python -m mlesearch.config.settings_reference > docs/settings.md`.
 
 **Identity** says what a change does to a run that is there already. *yes*: it would be another run; the one that is
-there is kept, and the launch is refused until it has a place of its own (another `variant` or `study.dir`). *place*: it
-names the folder, so it is another run beside it. *no*: it changes no result. A parameter of a strategy that is given its
-default is the same run as one that is not given: `strategy.params.momentum=true` changes nothing for `gome`. Identities
-stand in run.json as they were given, and are compared by what they come to, so a study that was begun with such a value
-goes on.
+there is kept, and the launch is refused until it has a place of its own (another `variant` or `study.dir`). *place*:
+it names the folder, so it is another run beside it. *no*: it changes no result. A parameter of a strategy that is given
+its default is the same run as one that is not given: `strategy.params.momentum=true` changes nothing for `gome`.
+Identities stand in run.json as they were given, and are compared by what they come to, so a study that was begun with
+such a value goes on.
 
 A text is taken as it is written (`study.name=1e3`, `study.dir=~/lr=0.1`); only a comma, which makes a sweep, has to
 stand in quotes of its own: `'study.dir="/data/a,b"'`. `~` is the home folder. Where a key is given twice, the last one
@@ -30,8 +30,8 @@ counts. Quote lists for the shell: `'seeds=[0,1,2]'`.
 
 Own files are found in the working folder, and in the folders that the environment variable `MLESEARCH_PATH` names
 (separated as in `PATH`): `conf/model/NAME.yaml`, `conf/strategy/NAME.yaml`, `conf/sandbox/NAME.yaml`,
-`experiments/NAME.yaml` and `tasks/NAME/task.yaml`. They are asked for by NAME, and listed with their paths. Two files of
-one name that differ are an error that names both.
+`experiments/NAME.yaml` and `tasks/NAME/task.yaml`. They are asked for by NAME, and listed with their paths. Two files
+of one name that differ are an error that names both.
 
 Tab completion: add `eval "$(mlesearch completion bash)"` to ~/.bashrc (zsh: to ~/.zshrc; fish: `mlesearch completion
 fish | source`). It offers commands, options, groups, keys, words of settings, models, tasks and studies.

@@ -105,7 +105,7 @@ def _named(name: str, known: Sequence[str]) -> Path | None:
         return None
     places = [MINI / name] if name in known else []
     places += [path for own_name, path in own.task_folders(DECLARED) if own_name == name]
-    if (Path(name) / DECLARED).is_file():
+    if name not in known and (Path(name) / DECLARED).is_file():  # a name of the suite is not taken by a folder here
         places.append(Path(name).absolute())
     distinct = list({path.resolve(): path for path in reversed(places)}.values())[::-1]
     if len(distinct) > 1:

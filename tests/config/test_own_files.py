@@ -61,7 +61,8 @@ def test_they_are_listed_with_where_they_are(place: Path) -> None:
     (task,) = (row for row in catalogue.task_rows() if row["id"] == "my_task")
     assert task["suite"] == str(place / "tasks" / "my_task")
     _, preset = strategy("my_preset")
-    assert preset is not None and preset.params == {"num_drafts": "2"}
+    assert preset is not None
+    assert preset.params == {"num_drafts": "2"}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_a_file_that_can_not_be_read_is_named_where_it_is_chosen_and_only_there(
     own.write_bytes(text.encode("latin-1"))
     assert "broken" in names("model")
     assert jobs(expand(["model=sim_05"]), False).jobs
-    with pytest.raises(ConfigError, match="YAML|keys and values") as error:
+    with pytest.raises(ConfigError, match=r"YAML|keys and values") as error:
         expand(["model=broken"])
     assert str(own) in str(error.value)
     assert "\n" not in str(error.value)
