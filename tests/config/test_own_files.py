@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,13 @@ def test_all_kinds_are_found_by_their_names(place: Path) -> None:
     assert (s.study.name, s.model.params, s.strategy.params) == ("mine", {"capability": 0.3}, {"num_drafts": 2})
     assert (s.sandbox.kind, s.sandbox.memory_gib) == ("local", 2.0)
     assert folder.locate("my_task") == place / "tasks" / "my_task"
-    given = {"model": "my_model", "strategy": "my_preset", "sandbox": "my_box", "study": "mine", "budget": {"steps": 2}}
+    given: dict[str, Any] = {
+        "model": "my_model",
+        "strategy": "my_preset",
+        "sandbox": "my_box",
+        "study": "mine",
+        "budget": {"steps": 2},
+    }
     assert ml.settings(**given) == s
 
 
