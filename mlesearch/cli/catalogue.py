@@ -5,28 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from mlesearch.config.groups import describe, names
+from mlesearch.config.groups import describe, names, origin
 from mlesearch.config.settings import ModelSettings
 from mlesearch.config.strategies import ListedStrategy, strategies, strategy
 from mlesearch.models.registry import MODEL_KINDS
-from mlesearch.tasks import folder, sources
+from mlesearch.tasks import folder, own, sources
 
 WIDTH = 118
 """Characters of a line of text on a terminal."""
 
 
 def task_rows() -> list[dict[str, object]]:
-    """One row a task of the mini suite, of which task.yaml is read, then one a task of each source, named only.
+    """One row a task of the mini suite and an own one, by their task.yaml; then one a task of a source, named only.
 
     Returns:
-        Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite.
+        Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite; of an own task,
+        its id is its name and its suite the path of its folder.
     """
     rows: list[dict[str, object]] = []
-    for name in folder.names():
-        content = folder.declared(folder.MINI / name)
+    mini = [(name, folder.MINI / name) for name in folder.names()]
+    for name, place in (*mini, *own.task_folders(folder.DECLARED)):
+        content = folder.declared(place)
         row = {key: content.get(key, "") for key in ("id", "title", "metric", "direction", "validation")}
         counts = "/".join(str(count) for count in content.get("rows", {}).values())
-        rows.append(row | {"rows": counts, "suite": content.get("suite", "own")})
+        suite = content.get("suite", "own") if (name, place) in mini else str(place)
+        rows.append(row | {"id": name, "rows": counts, "suite": suite})
     unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
     for name, package in sources.listed():
         rows.append({"id": name, **unknown, "suite": f"plug-in of {package}"})
@@ -35,11 +38,12 @@ def task_rows() -> list[dict[str, object]]:
 
 def model_rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:
     """One row a model, from its file alone: nothing is imported and nobody is asked."""
-    packages = MODEL_KINDS.plugins()
-    return [_model_row(m, packages.get(m.kind)) for m in models]
+    packages, known = MODEL_KINDS.plugins(), names("model")
+    places = (_own_place("model", m.name) if m.name in known else "" for m in models)
+    return [_model_row(m, packages.get(m.kind), place) for m, place in zip(models, places, strict=True)]
 
 
-def _model_row(m: ModelSettings, package: str | None) -> dict[str, object]:
+def _model_row(m: ModelSettings, package: str | None, place: str) -> dict[str, object]:
     price = m.params.get("price") or {}
     usd = [price.get(f"{side}_usd_per_mtok") for side in ("input", "output", "cache_write")]
     free = m.kind == "simulated" or usd[:2] == [0, 0]
@@ -53,13 +57,19 @@ def _model_row(m: ModelSettings, package: str | None) -> dict[str, object]:
         "USD/M cache write": "-" if usd[2] is None else f"{usd[2]:g}",
         "as of": price.get("as_of") or "-",
         "context": m.params.get("context_window") or "-",
-        "id": m.params.get("model") or (f"plug-in of {package}" if package else "-"),
+        "id": f"{m.params.get('model') or (f'plug-in of {package}' if package else '-')}{place}",
     }
 
 
 def name_lines(group: str) -> list[str]:
     """One line a name of a group of files, its plug-ins included."""
-    return [f"{name:14} {describe(group, name)}" for name in names(group)]
+    return [f"{name:14} {describe(group, name)}{_own_place(group, name)}" for name in names(group)]
+
+
+def _own_place(group: str, name: str) -> str:
+    """Where an own file of a group is, in parentheses; empty for what is shipped or brought by a plug-in."""
+    place = origin(group, name)
+    return f" ({place})" if place and not place.startswith("plug-in of") else ""
 
 
 def strategy_lines() -> Iterator[str]:
@@ -70,7 +80,7 @@ def strategy_lines() -> Iterator[str]:
             yield f"  source: {s.source}"
         if s.parameters:
             yield from _wrapped("  params: ", [f"{p.name}={p.default} ({_short(p.allowed)})," for p in s.parameters])
-        yield from (f"  {preset.name:14} {preset.line}" for preset in s.presets)
+        yield from (f"  {preset.name:14} {preset.line}{_own_place('strategy', preset.name)}" for preset in s.presets)
         yield ""
     yield "`mlesearch strategies NAME` says what each parameter of a strategy or preset means."
 

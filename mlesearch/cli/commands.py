@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli.terminal import shown, table
+from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
 # launches
@@ -17,14 +18,25 @@ def run(args: Namespace) -> int:
     """Run an experiment or a cell."""
     from mlesearch.cli import launches
 
-    return launches.run(args.overrides, multirun=args.multirun, check=args.check, yes=args.yes)
+    options = [option for option, given in (("--check", args.check), ("--yes", args.yes)) if given]
+    overrides = read_overrides("run", options, args)
+    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes)
 
 
 def estimate(args: Namespace) -> int:
     """Say what a launch would take."""
     from mlesearch.cli import launches
 
-    return launches.estimate(args.overrides, multirun=args.multirun, like=[Path(p) for p in args.like], gpus=args.gpus)
+    options = [] if args.gpus is None else ["--gpus", str(args.gpus)]
+    overrides = read_overrides("estimate", options + [word for p in args.like for word in ("--like", p)], args)
+    return launches.estimate(overrides, multirun=args.multirun, like=[Path(p) for p in args.like], gpus=args.gpus)
+
+
+def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
+    """The words after a command as overrides; an error suggests the command as it was typed, options included."""
+    from mlesearch.config.compose import expand
+
+    return expand(args.overrides, shlex.join(["mlesearch", command, *options]), multirun=args.multirun)
 
 
 def replay(args: Namespace) -> int:
@@ -41,16 +53,30 @@ def replay(args: Namespace) -> int:
 
 
 def show(args: Namespace) -> int:
-    """Print a run's tree, or one node of it."""
-    from mlesearch.cli.show import node, tree
+    """Print a study's runs, a run's tree, one node of it, or what models answered."""
+    from mlesearch.cli.show import node, reply, tree
+    from mlesearch.cli.show_study import study_lines
+    from mlesearch.storage.journal import JOURNAL
+    from mlesearch.types import ConfigError
 
-    folder = Path(args.run)
-    one = args.best or args.node is not None or args.code
-    if args.code:
+    folder = Path(args.folder)
+    one = args.best or args.node is not None or args.code or args.reply
+    if not (folder / JOURNAL).exists():
+        lines = "\n".join(study_lines(folder))
+        if one:
+            raise ConfigError(f"{folder}: --best, --node, --code and --reply are of a run; its runs: {_show(folder)}")
+        say(lines)
+    elif args.reply:
+        say(reply(folder, args.node), end="")
+    elif args.code:
         hand_over(node(folder, args.node, code_only=True))
     else:
         say(node(folder, args.node) if one else tree(folder), end="")
     return 0
+
+
+def _show(folder: Path) -> str:
+    return shell_words("show", folder)
 
 
 def verify(args: Namespace) -> int:
@@ -221,7 +247,7 @@ def check_models(args: Namespace) -> int:
     if args.name is None:
         wanted = [m for m in models() if m.kind == "litellm"]
     else:
-        launch = jobs(expand([f"model={args.name}", *args.overrides]), False)
+        launch = jobs(expand([f"model={args.name}", *args.overrides], "mlesearch models check"), False)
         wanted = [launch.jobs[0].settings.model]
     failed = 0
     for m in wanted:
@@ -249,6 +275,22 @@ def list_experiments(args: Namespace) -> int:
     return 0
 
 
+def print_completion(args: Namespace) -> int:
+    """Print what a shell has to evaluate for tab completion."""
+    from mlesearch.cli.completion import script
+
+    hand_over(script(args.shell))
+    return 0
+
+
+def complete_line(args: Namespace) -> int:
+    """Print what may stand at the end of a line."""
+    from mlesearch.cli.completion import complete
+
+    hand_over("\n".join(complete(args.grammar, args.line, whole=args.whole)) + "\n")
+    return 0
+
+
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
     ("estimate",): estimate,
@@ -273,5 +315,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("models", "check"): check_models,
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
+    ("completion",): print_completion,
+    ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
-from mlesearch.cli.terminal import shown, table
-from mlesearch.config.compose import expand, jobs
+from mlesearch.cli.terminal import shell_words, shown, table
+from mlesearch.config.compose import jobs
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.models.registry import make_model
@@ -33,7 +33,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
     """Check a launch as a whole, carry it out, and say what came of it.
 
     Args:
-        overrides: an experiment's name, and overrides.
+        overrides: for Hydra.
         multirun: sweep over several values.
         check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
@@ -41,7 +41,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
     Returns:
         0 done, 1 something is missing, 130 stopped.
     """
-    launch = jobs(expand(overrides), multirun)
+    launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources)
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
@@ -90,7 +90,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
 
 def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], gpus: int | None) -> int:
     """Say what a launch would take; see `estimate_lines`."""
-    launch = jobs(expand(overrides), multirun)
+    launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources, keys=False)
         found = estimate_plan(planned, resources, like)
@@ -173,5 +173,7 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
 
 
 def _say_run(folder: Path) -> None:
-    if finished_row(folder) is not None:
-        say(f"{describe(folder)}\nsee it with: mlesearch show {shown(folder)} --best")
+    row = finished_row(folder)
+    if row is not None:
+        best = () if row["selected"] is None else ("--best",)
+        say(f"{describe(folder)}\nsee it with: {shell_words('show', folder, *best)}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from mlesearch import __version__
+from mlesearch.cli.completion import SHELLS
+from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
 from mlesearch.study.output import complain, prepare_streams
 from mlesearch.types import ConfigError, MlesearchError
 
-USAGE_ERROR = 2
 FAILED = 1
 INTERRUPTED = 130
 
@@ -20,28 +20,21 @@ _RUN_HELP = """\
 run an experiment by name, or one cell given by overrides
 
   mlesearch run demo                                   an experiment (see `mlesearch experiments`)
-  mlesearch run demo seeds=[0,1,2] budget.steps=12     the same with other values
-  mlesearch run model=sim_05 strategy=greedy tasks=[rentals]
+  mlesearch run demo 'seeds=[0,1,2]' budget.steps=12   the same with other values
+  mlesearch run model=sim_05 strategy=greedy 'tasks=[rentals]'
   mlesearch run -m model=sim_02,sim_09 strategy=random,gome
 
 All of it is checked before anything runs or is written. A finished run is skipped; a killed one goes on where it
-stood. Overrides follow Hydra's grammar; keys are those of the file conf/config.yaml and its groups.
+stood. docs/settings.md lists every key with what it takes, its default and what it means.
+
+Own models, strategies, sandboxes, experiments and tasks are files in this folder, or in one that MLESEARCH_PATH names:
+conf/model/NAME.yaml, conf/strategy/NAME.yaml, conf/sandbox/NAME.yaml, experiments/NAME.yaml, tasks/NAME/task.yaml.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in the words of a command line without its control characters."""
-
-    def error(self, message: str) -> NoReturn:
-        """As argparse does it."""
-        self.print_usage(sys.stderr)
-        complain(f"{self.prog}: error: {message}")
-        self.exit(USAGE_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    p = Parser(
+    p = OneLineParser(
         prog="mlesearch",
         description="Compare search paradigms for LLM machine-learning engineers, under one executor.",
     )
@@ -65,12 +58,13 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
-    show = sub.add_parser("show", help="what a run found")
-    show.add_argument("run", metavar="RUN", help="a run's folder")
+    show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
+    show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")
     which = show.add_mutually_exclusive_group()
     which.add_argument("--best", action="store_true", help="the node that was selected (or is best so far)")
-    which.add_argument("--node", type=int, metavar="N", help="one node")
+    which.add_argument("--node", type=int, metavar="N", help="one node: plan, scores, output, program")
     show.add_argument("--code", action="store_true", help="print the program and nothing else")
+    show.add_argument("--reply", action="store_true", help="what models answered to the node, every attempt")
 
     verify = sub.add_parser("verify", help="replay a run's journal: does the strategy decide the same again?")
     verify.add_argument("run", metavar="RUN")
@@ -145,18 +139,28 @@ def parser() -> argparse.ArgumentParser:
     strategies = sub.add_parser("strategies", help="the strategies: idea, source, parameters, presets")
     strategies.add_argument("names", nargs="*", metavar="NAME", help="a strategy or preset, to be told in full")
     sub.add_parser("experiments", help="experiments that can be run by name")
+    completion = sub.add_parser("completion", help='for tabs: add eval "$(mlesearch completion bash)" to ~/.bashrc')
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
+    complete = sub.add_parser("complete", description="What may stand at the end of a line; asked by a shell.")
+    complete.add_argument("--whole", action="store_true", help="whole words (fish), not parts as bash cuts them")
+    complete.add_argument("line", metavar="LINE", help="up to the cursor")
     return p
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
     made = parser()
-    args, rest = made.parse_known_args(argv)
+    typed = sys.argv[1:] if argv is None else list(argv)
+    args, rest = made.parse_known_args(typed)
     late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
     if len(late) < len(rest):
-        made.error(f"unrecognized arguments: {' '.join(word for word in rest if word not in late)}")
+        wrong = [word for word in rest if word not in late]
+        command = [word for word in (args.command, getattr(args, "action", None)) if word is not None]
+        behind = typed[typed.index(wrong[0]) + 1 :] if wrong[0] in typed else []
+        refuse_options(made, command, wrong, behind[0] if behind else "")
     if late:
         args.overrides += late
+    args.grammar = made
     return args
 
 

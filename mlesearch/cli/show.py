@@ -1,15 +1,19 @@
-"""One run for people to read: its tree, and its nodes."""
+"""One run for people to read: its tree, its nodes, and what models answered."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from mlesearch.cli.replies import no_such_node, reply_texts
+from mlesearch.cli.terminal import shell_words
 from mlesearch.storage.blobs import Blobs, output_of
-from mlesearch.storage.documents import best_so_far, read_run
+from mlesearch.storage.documents import best_so_far, read_result, read_run
 from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
-from mlesearch.study.fold import PROGRAMS, FoldedRun, check_run_folder, fold
-from mlesearch.types import ConfigError
+from mlesearch.study.fold import FoldedRun, check_run_folder, fold
+from mlesearch.study.unusable import count, reason
+from mlesearch.types import ConfigError, Status
 
 
 def tree(folder: Path) -> str:
@@ -34,14 +38,59 @@ def tree(folder: Path) -> str:
     for r in f.revalidated:
         result = _number(r["score"]) if r["score"] is not None else r.get("problem") or r["result"].get("reason", "")
         lines.append(f"fresh split {r['split']}: node {r['id']} {result}\n")
-    pending = [i for i in f.asked if i not in f.told]
-    if f.ended is None:
-        lines.append(f"not ended yet; in flight: {pending or 'nothing'}\n")
+    return "".join(lines) + "".join(f"{line}\n" for line in _ends(folder, f, selected))
+
+
+def _ends(folder: Path, f: FoldedRun, selected: int | None) -> Iterator[str]:
+    """How a run ended, or what it is doing; its unusable replies by reason; what to look at next."""
+    unusable, result = count(f), read_result(folder)
+    if f.ended is not None:
+        chosen = "no program was valid" if selected is None else f"selected: {selected}"
+        yield f"ended: {f.ended['status']}; {chosen} (test scores were never seen by the search)"
+    elif result is not None and result["status"] == "failed":
+        yield f"failed: {result['reason']}"
+        yield "the command that began it goes on with it"
     else:
-        lines.append(
-            f"ended: {f.ended['status']}; selected: {_dash(selected)} (test scores were never seen by the search)\n"
-        )
-    return "".join(lines)
+        doing = "; ".join(f"{id} ({f.asked[id]['p']['op']}: {_stage(f, id)})" for id in f.asked if id not in f.told)
+        yield f"not ended yet; in flight: {doing or 'nothing'}"
+    if unusable.count:
+        last = next(id for id in reversed(f.told) if f.told[id]["outcome"]["status"] == Status.REPLY_UNUSABLE.value)
+        yield f"{unusable}; see one with: {shell_words('show', folder, '--node', str(last), '--reply')}"
+
+
+def _stage(f: FoldedRun, id: int) -> str:
+    """What a proposal that was not told yet waits for."""
+    if id in f.executed:
+        return "its program ended, its review is under way"
+    if id in f.sample_runs:
+        return "its program runs in full"
+    calls = [call for call in f.calls if call["id"] == id]
+    return "its reply came, its program runs or is next" if calls else "waiting for a reply"
+
+
+def reply(folder: Path, id: int | None) -> str:
+    """What models answered to one proposal, every attempt; to the last one without a usable reply where no id is given.
+
+    Raises:
+        ConfigError: no run, or no such proposal.
+    """
+    check_run_folder(folder)
+    f = fold(folder)
+    if id is None:
+        failed = [i for i in f.told if f.told[i]["outcome"]["status"] == Status.REPLY_UNUSABLE.value]
+        id = failed[-1] if failed else _selected(f)
+    if id is None:
+        id = next(reversed(f.asked), 0)
+    return f"{_title(folder)}\n{_headline(f, id)}\n\n{reply_texts(folder, f, id)}"
+
+
+def _headline(f: FoldedRun, id: int) -> str:
+    """What a proposal was, and how it ended."""
+    if id not in f.asked:
+        return ""
+    p = f.asked[id]["p"]
+    status = f.told[id]["outcome"]["status"] if id in f.told else f"not told yet ({_stage(f, id)})"
+    return f"node {id}: {p['op']} of {_dash(p.get('base'))}, {status}"
 
 
 def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
@@ -55,13 +104,19 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
     if id is None:
         id = _selected(f)
         if id is None:
-            raise ConfigError(f"{folder}: no node is valid yet; see them all with: mlesearch show {folder}")
+            unusable = count(f)
+            why = f" ({unusable})" if unusable.count else ""
+            raise ConfigError(f"{folder}: no node is valid yet{why}; see them all with: {shell_words('show', folder)}")
+    if id not in f.asked:
+        raise ConfigError(no_such_node(folder, f, id))
     ran = f.last_run(id)
     if ran is None:
-        programs = [i for i in f.told if f.told[i]["outcome"]["op"] in PROGRAMS]
-        raise ConfigError(
-            f"--node {id}: no such program in this run; there are: {', '.join(map(str, programs)) or 'none'}"
-        )
+        if code_only:
+            raise ConfigError(
+                f"--node {id}: it has no program: {_headline(f, id)}; see what was answered with: "
+                f"{shell_words('show', folder, '--node', str(id), '--reply')}"
+            )
+        return _without_program(folder, f, id)
     blobs = Blobs(folder / "blobs")
     code = blobs.get(ran["program"])
     if code_only:
@@ -92,6 +147,23 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
     return "\n".join(parts)
 
 
+def _without_program(folder: Path, f: FoldedRun, id: int) -> str:
+    """A node that has no program: a judgement, one whose reply was unusable, or one that is under way."""
+    parts = [_title(folder), _headline(f, id), f"verdict: {f.verdicts.get(id, 'none')}"]
+    if id in f.told:
+        o = f.told[id]["outcome"]
+        if o["status"] == Status.REPLY_UNUSABLE.value:
+            parts.append(f"no usable reply: {reason(f, id)}")
+        for key in ("plan", "lesson"):
+            if text := str(o.get(key, "")).strip():
+                parts.append(f"\n{key}\n{text}")
+        if diagnosis := o.get("diagnosis"):
+            parts.append("\ndiagnosis\n" + "\n".join(f"{key}: {value}" for key, value in diagnosis.items()))
+        parts += [f"\nhypothesis\n{h['text']}" for h in o.get("hypotheses", ())]
+    parts.append(f"\nsee what was answered with: {shell_words('show', folder, '--node', str(id), '--reply')}\n")
+    return "\n".join(parts)
+
+
 def _selected(f: FoldedRun) -> int | None:
     """The selected node, or the best so far."""
     return best_so_far(f.folder) if f.ended is None else f.ended["selected"]
@@ -106,7 +178,9 @@ def _title(folder: Path) -> str:
 
 def _first_line(o: OutcomeJson) -> str:
     diagnosis, hypotheses = o.get("diagnosis"), o.get("hypotheses")
-    if diagnosis:
+    if o["status"] == Status.REPLY_UNUSABLE.value:
+        text = o.get("lesson", "")
+    elif diagnosis:
         text = diagnosis["reason"]
     elif hypotheses:
         text = f"{len(hypotheses)} hypotheses: {hypotheses[0]['text']}"

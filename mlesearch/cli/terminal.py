@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -52,3 +53,8 @@ def shown(path: Path) -> str:
     """A path as short as it can be said from here."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def shell_words(*words: str | Path) -> str:
+    """A command of ours as it can be pasted into a shell; paths are as short as they can be said from here."""
+    return shlex.join(["mlesearch", *(shown(word) if isinstance(word, Path) else word for word in words)])

@@ -19,6 +19,8 @@ from mlesearch.types import ConfigError, Direction
 MIN_MEMORY_GIB = 0.25
 AUDITS = ("reported", "always", "off")
 """Where `run.audit` has the review's word on bugs count."""
+KEPT_SUBMISSIONS = ("best", "all")
+"""Of which valid nodes submissions are kept after the end of a run."""
 
 
 def check_grid(s: Settings) -> None:
@@ -121,8 +123,8 @@ def check_run_settings(s: Settings) -> None:
     if r.audit not in AUDITS:
         raise ConfigError(f"run.audit: {r.audit!r}; there are: {', '.join(AUDITS)}")
     _check_trial_runs(r.trial)
-    if r.keep_submissions not in ("best", "all"):
-        raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: best, all")
+    if r.keep_submissions not in KEPT_SUBMISSIONS:
+        raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: {', '.join(KEPT_SUBMISSIONS)}")
     if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:
         raise ConfigError(f"launcher.n_jobs: {s.launcher.n_jobs}; a number of runs side by side, or -1 for one per CPU")
     for key, value in (

@@ -13,34 +13,37 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlesearch.config.explain import explain, keys, unknown, unknown_key
-from mlesearch.config.groups import CONFIG_MODULE, EXPERIMENTS, contents, names, plugin_nodes, text_of
+from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
+from mlesearch.config.groups import (
+    CONFIG_MODULE,
+    EXPERIMENTS,
+    contents,
+    names,
+    own_nodes,
+    plugin_nodes,
+    shipped,
+    text_of,
+)
+from mlesearch.config.override_values import Invocation
+from mlesearch.config.overrides import read
+from mlesearch.config.paths import expand_paths
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
 from mlesearch.storage.files import make_folder
 from mlesearch.types import ConfigError
 
 
-def expand(arguments: Sequence[str]) -> list[str]:
-    """Turn a leading experiment's name into Hydra's override.
+def expand(arguments: Sequence[str], command: str = "mlesearch run", *, multirun: bool | None = None) -> list[str]:
+    """Turn the words after a command into Hydra's overrides, a leading experiment's name among them.
+
+    Args:
+        arguments: as typed.
+        command: with its options, for the command that an error suggests.
+        multirun: whether several values make a sweep; None: not looked at, as `jobs` does.
 
     Raises:
-        ConfigError: a word that is neither an override nor an experiment, an unknown experiment.
+        ConfigError: a word that is neither an override nor an experiment, an unknown name or key, a wrong value.
     """
-    overrides = []
-    for word in arguments:
-        if re.match(r"^[+~]?[\w@./-]+=|^\+\+|^~|^--?\w", word):
-            name = word.partition("=")[2] if re.match(rf"^\+?{EXPERIMENTS}=", word) else None
-            if name is not None and not word.startswith("+"):
-                word = f"+{word}"
-            elif re.match(r"^((model|strategy|sandbox|embedder)\.params\.|model\.roles[.=])", word):
-                word = f"++{word}"  # free-form for Hydra; the model, strategy, ... checks its own parameters
-            overrides.append(word)
-        else:
-            name = word
-            overrides.append(f"+{EXPERIMENTS}={word}")
-        if name is not None and name not in names(EXPERIMENTS):
-            raise ConfigError(f"experiments: {unknown('experiment', name, names(EXPERIMENTS))}")
-    return overrides
+    return read(Invocation(command, tuple(arguments), multirun))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,14 @@ def register() -> None:
 
     store = ConfigStore.instance()
     store.store(name="schema", node=Settings)
-    for name in names(EXPERIMENTS):
+    for name in shipped(EXPERIMENTS):
         node = OmegaConf.create(text_of(EXPERIMENTS, name))
         store.store(group=EXPERIMENTS, name=name, node=node, package="_global_")
     for group, name, content in plugin_nodes():
         store.store(group=group, name=name, node=content)
+    for group, name, text in own_nodes():
+        package = "_global_" if group == EXPERIMENTS else None
+        store.store(group=group, name=name, node=OmegaConf.create(text), package=package)
 
 
 def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
@@ -160,6 +166,7 @@ def to_settings(cfg: Any) -> Settings:
             "the configuration does not follow mlesearch's schema; start it with `defaults: [schema@_here_]`"
         )
     settings.model.roles = {role: _role(role, given) for role, given in settings.model.roles.items()}
+    expand_paths(settings)
     return settings
 
 
@@ -178,7 +185,7 @@ def _role(role: str, given: Any) -> dict[str, Any]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
         raise ConfigError(f"{at}: the name of a model is needed, or a mapping with a name; this is {given!r}")
     if wanted["name"] not in names("model"):
-        raise ConfigError(f"{at}: {unknown('model', wanted['name'], names('model'))}")
+        raise ConfigError(unknown_name("model", wanted["name"], at))
     allowed = ("name", "params", "sampling")
     for key in wanted:
         if key not in allowed:

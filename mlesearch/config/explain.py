@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import get_args, get_type_hints
 
-from mlesearch.config.groups import names
+from mlesearch.config.groups import contents, names, where_own
+from mlesearch.config.override_values import wrong_kind
+from mlesearch.config.schema import schema
 from mlesearch.config.settings import Settings
-from mlesearch.types import did_you_mean
+from mlesearch.types import ConfigError, did_you_mean
 
 _LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
 
@@ -29,7 +31,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     missing = re.search(r"Could not find '(model|strategy|sandbox|experiments)/([^']+)'", text)
     if missing:
         group, name = missing.groups()
-        return f"{group}: {unknown(group.removesuffix('s'), name, names(group))}"
+        return _not_found(group, name)
     key = re.search(r"Could not (?:override|append to config)[^']*'([^']+)'", text) or re.search(
         r"Key '([^']+)' (?:is )?not in", text
     )
@@ -43,7 +45,17 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     full_key = re.search(r"full_key: (\S+)", text)
     if value:
         where = full_key[1] if full_key else _override_of(value[1], overrides)
+        known, quoted = schema().get(where), re.search(r"Value '(.*?)'", value[1])
+        if known is not None and known.kind in ("whole", "number", "switch") and quoted is not None:
+            return wrong_kind(known, quoted[1])
         return f"{where}: {value[1].strip()}"
+    if absent := re.search(r"Interpolation key '([^']+)' not found", text):
+        return (
+            f"{full_key[1] if full_key else 'configuration'}: ${{{absent[1]}}} names no setting; an environment "
+            f"variable is ${{oc.env:{absent[1]}}}"
+        )
+    if merged:
+        return f"{merged[1]}: {merged[2]!r} does not fit here; see docs/settings.md for what it takes"
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return f"{full_key[1]}: {first}" if full_key else first
 
@@ -58,9 +70,23 @@ def _override_of(message: str, overrides: Sequence[str]) -> str:
     return "configuration"
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> str:
-    """One line for a name that there is not."""
-    return f"no {what} is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
+def unknown_name(group: str, name: str, at: str = "") -> str:
+    """One line for a name of a group that there is not; `at` begins it in place of the group."""
+    known = names(group)
+    return (
+        f"{at or group}: no {group.removesuffix('s')} is called {name!r}{did_you_mean(name, known)}; "
+        f"there are: {', '.join(known) or 'none'}; an own one is {where_own(group)}"
+    )
+
+
+def _not_found(group: str, name: str) -> str:
+    """One line for a name that Hydra does not find: it is unknown, or its own file can't be read."""
+    if name in names(group):
+        try:
+            contents(group, name)
+        except ConfigError as error:
+            return str(error)
+    return unknown_name(group, name)
 
 
 def unknown_key(key: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from mlesearch.config.compose import to_settings
-from mlesearch.config.explain import explain, keys, unknown, unknown_key
+from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
 from mlesearch.config.groups import contents, main_text, names
 from mlesearch.config.settings import (
     BudgetSettings,
@@ -113,7 +113,7 @@ def _chosen(group: str, given: Any, usual: str, *, whole: bool) -> tuple[str | N
     if name is None and not (whole or "kind" in given):
         name = given.get("name", usual)
     if name is not None and name not in names(group):
-        raise ConfigError(f"{group}: {unknown(group, str(name), names(group))}")
+        raise ConfigError(unknown_name(group, str(name)))
     return name, given
 
 

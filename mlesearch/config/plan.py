@@ -26,6 +26,7 @@ from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
 from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
+from mlesearch.config.same_run import same_run
 from mlesearch.config.sandboxes import check_reach, program_spec, sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.config.windows import check_window
@@ -34,7 +35,7 @@ from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.documents import Identity, Labels, StudyFile
+from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
 from mlesearch.types import ConfigError, Direction, Problem
 
@@ -101,8 +102,9 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
         if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
         for run in _cell(s, folder, resources, keys):
+            run = _as_begun(run)
             known = runs.setdefault(run.key, run)
-            if known.identity != run.identity:
+            if not same_run(known.identity, run.identity):
                 different = first_difference(known.identity, run.identity, "")
                 raise ConfigError(
                     f"variant: two cells of this launch would be one run ({run.key.id}) and differ: {different}; "
@@ -112,6 +114,14 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     _check_claim(header, runs)
     states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
     return StudyPlan(folder, header, tuple(runs.values()), states)
+
+
+def _as_begun(run: RunPlan) -> RunPlan:
+    """A run with the identity that stands in its folder, where that is the same one in other words."""
+    if not (run.folder / RUN).exists():
+        return run
+    known = read_run(run.folder)["identity"]
+    return replace(run, identity=known) if same_run(known, run.identity) else run
 
 
 def _claim(s: Settings) -> Claim | None:

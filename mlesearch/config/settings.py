@@ -1,7 +1,8 @@
 """The shape of a configuration: what `conf/` may hold, with its types and defaults.
 
 These are the schemas that every YAML file and every override is checked against, so that a typo or a wrong type is
-refused before anything runs. `mlesearch.config.plan` turns them into plans of runs.
+refused before anything runs. `mlesearch.config.plan` turns them into plans of runs. What a setting means stands in the
+section "Attributes" of its class; docs/settings.md is made from there (`mlesearch.config.settings_reference`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ _NO_LIMIT = Budget()
 
 @dataclass
 class SamplingSettings:
-    """How a model samples; null leaves the model's own default."""
+    """How a model samples; null leaves the model's own default.
+
+    Attributes:
+        temperature: of sampling, from 0 to 2.
+        top_p: nucleus sampling: the share of probability that is sampled from.
+        max_tokens: most tokens of one reply, reasoning included.
+        reasoning_effort: for models that take one, such as low, medium or high.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -36,9 +44,18 @@ class SamplingSettings:
 class ModelSettings:
     """A model: one file in `conf/model/`.
 
-    retires: the day from which its provider answers no more, as 2026-12-31; changes no result.
-    roles: who answers in its place, by role: feedback (review, diagnose) or ideas (hypothesize, select). Each is the
-    name of a model's file, or a mapping with that `name` and what differs from the file (sampling, params).
+    Attributes:
+        name: what tables call it, and the first part of its runs' folders.
+        kind: what calls it; a name, or one that a plug-in brings.
+        tier: its class of capability, for claims about tiers.
+        capability: a number by which a report orders models.
+        capability_source: where that number is from.
+        sampling: how it samples.
+        call_timeout_s: seconds after which an unanswered call is given up and tried again.
+        retires: the day from which its provider answers no more, as 2026-12-31.
+        params: of its kind (docs/models.md).
+        roles: who answers in its place, by role: feedback (review, diagnose) or ideas (hypothesize, select). Each is
+            the name of a model's file, or a mapping with that `name` and what differs from it (sampling, params).
     """
 
     name: str = MISSING
@@ -60,7 +77,14 @@ def role_settings(plain: dict[str, Any]) -> ModelSettings:
 
 @dataclass
 class StrategySettings:
-    """A strategy: one file in `conf/strategy/`."""
+    """A strategy: one file in `conf/strategy/`.
+
+    Attributes:
+        name: what tables call it, and the second part of its runs' folders.
+        kind: the strategy that decides; a name, or one that a plug-in brings.
+        review: whether the model reviews every executed program.
+        params: of its kind; `mlesearch strategies NAME` lists them.
+    """
 
     name: str = MISSING
     kind: str = MISSING
@@ -72,16 +96,24 @@ class StrategySettings:
 class SandboxSettings:
     """Where programs run and what each may use: one file in `conf/sandbox/`.
 
-    kind: a rung of the ladder, or auto (docs/sandbox.md). require: promises without which nothing is run. warm: import
-    the usual libraries before a program arrives. min_free_gib: of the scratch disk, below which nothing is run.
-    weights: a folder of pretrained weights that programs may read, as `weights/`.
-    program_time_s null: the task's own limit.
-
-    gpus: 0, or 1 for a GPU a program; gpu_slots: programs that may share one GPU; charge_gpu_wait: whether waiting for
-    a free GPU counts as charged time.
-
-    exec_store: off, record (what was executed once is not executed again) or replay (nothing is executed);
-    exec_store_path null: in the study's folder; exec_store_form: sqlite, or files for a network file system.
+    Attributes:
+        kind: a rung of the ladder, or auto (docs/sandbox.md).
+        require: promises without which nothing is run.
+        warm: import the usual libraries before a program arrives.
+        min_free_gib: of the scratch disk, below which nothing is run, GiB.
+        weights: a folder of pretrained weights that programs may read, as `weights/`.
+        program_time_s: seconds that a program may run; null: the task's own limit.
+        memory_gib: memory of a program, GiB.
+        cpu_count: processors of a program.
+        disk_gib: what a program may write, GiB.
+        processes: of a program at one time, threads included.
+        gpus: 0, or 1 for a GPU a program.
+        gpu_slots: programs that may share one GPU.
+        charge_gpu_wait: whether waiting for a free GPU counts as charged time.
+        exec_store: record: what was executed once is not executed again; replay: nothing is executed.
+        exec_store_path: where the store is; null: in the study's folder.
+        exec_store_form: files for a network file system.
+        params: of the rung (docs/sandbox.md).
     """
 
     kind: str = "auto"
@@ -105,12 +137,19 @@ class SandboxSettings:
 
 @dataclass
 class BudgetSettings:
-    """What one run may spend; null: not limited. At least one of the first four must be set.
+    """What one run may spend; null: not limited. At least one of steps, time_s, cost_usd and tokens must be set.
 
-    gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
-
-    cell_usd, study_usd: US dollars of all runs of a cell, of the whole study; what is spent stops the runs, and a
-    launch with more goes on. confirm_usd: a launch that is estimated to cost more asks first, or needs --yes.
+    Attributes:
+        steps: programs.
+        time_s: charged time: calls and programs, waiting excluded, seconds.
+        cost_usd: of its calls, US dollars.
+        tokens: of its calls, input and output together.
+        real_time_s: wall-clock seconds, as a cluster limits them.
+        reserve_s: charged seconds that are kept back, so that a run ends before its time.
+        gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
+        cell_usd: US dollars of all runs of a cell; what is spent stops the runs, and a launch with more goes on.
+        study_usd: likewise of the whole study.
+        confirm_usd: a launch that is estimated to cost more asks first, or needs --yes; null: never asks.
     """
 
     steps: int | None = _NO_LIMIT.steps
@@ -129,7 +168,10 @@ class BudgetSettings:
 class TrialRunSettings:
     """The trial run of each program on a sample of the labelled rows, before it runs in full (docs/budgets.md).
 
-    share: of the labelled rows, from 0 (no trial runs) to below 1. rows: at least so many. time_s: limit of one.
+    Attributes:
+        share: of the labelled rows, from 0 (no trial runs) to below 1.
+        rows: at least so many.
+        time_s: limit of one, seconds.
     """
 
     share: float = 0.0
@@ -141,12 +183,19 @@ class TrialRunSettings:
 class RunSettings:
     """How a run is carried out; all of it is part of its identity, keep_* excepted.
 
-    trial: see `TrialRunSettings`. audit: where a valid program that its review calls a bug counts as failed: reported
-    (on tasks whose programs report their own score), always or off.
-
-    revalidate_k, revalidate_splits: how many of the best nodes `selection: revalidate` runs again, on how many splits.
-
-    keep_prompts null: for live models, whose prompts can't be made again for nothing.
+    Attributes:
+        workers: proposals under way at one time.
+        operators: the set of operators, which brings the prompts.
+        context: whose rule fills the context of prompts.
+        context_tokens: most tokens of it.
+        selection: how the submitted node is chosen.
+        revalidate_k: of the best nodes, so many are run again (with selection=revalidate).
+        revalidate_splits: on so many fresh splits.
+        trial: trial runs on a sample.
+        audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs
+            report their own score.
+        keep_submissions: of which valid nodes submissions are kept after the end.
+        keep_prompts: null: for live models, whose prompts can't be made again for nothing.
     """
 
     workers: int = 1
@@ -164,7 +213,12 @@ class RunSettings:
 
 @dataclass
 class EmbedderSettings:
-    """What turns hypotheses into vectors."""
+    """What turns hypotheses into vectors.
+
+    Attributes:
+        kind: hashed costs nothing; litellm calls a model.
+        params: of its kind: dim of hashed; model, api_base and the like of litellm.
+    """
 
     kind: str = "hashed"
     params: dict[str, Any] = field(default_factory=dict)
@@ -172,10 +226,11 @@ class EmbedderSettings:
 
 @dataclass
 class LimitsSettings:
-    """How the runs of a study share the limits of a model (`model.params.limits`); changes no result.
+    """How the runs of a study share the limits of a model (`model.params.limits`).
 
-    partition null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
-    network: whether the study's folder is on a network file system; null: look.
+    Attributes:
+        partition: null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
+        network: whether the study's folder is on a network file system; null: look.
     """
 
     partition: int | None = None
@@ -184,14 +239,23 @@ class LimitsSettings:
 
 @dataclass
 class LauncherSettings:
-    """How runs are spread; changes no result. n_jobs: runs side by side, -1 for one per processor."""
+    """How runs are spread.
+
+    Attributes:
+        n_jobs: runs side by side, -1 for one per processor.
+    """
 
     n_jobs: int = -1
 
 
 @dataclass
 class StudySettings:
-    """Where a study lives."""
+    """Where a study lives.
+
+    Attributes:
+        name: what reports call it; part of its usual folder.
+        dir: its folder.
+    """
 
     name: str = "main"
     dir: str = "studies/${study.name}"
@@ -199,7 +263,16 @@ class StudySettings:
 
 @dataclass
 class ClaimSettings:
-    """See `mlesearch.storage.layout.Claim`; treatment and baseline null: nothing is claimed, all is exploratory."""
+    """What is claimed before the first run; treatment and baseline null: nothing is, and all is exploratory.
+
+    Attributes:
+        treatment: a strategy, or `strategy/variant`, that is claimed to be better than the baseline.
+        baseline: likewise, what it is compared with.
+        outcome: by which they are compared (docs/statistics.md).
+        capability: whether the gap is claimed to grow with the capability of the model.
+        tiers: the tiers of models that the claim is about; empty: all.
+        primary: the claim in words.
+    """
 
     treatment: str | None = None
     baseline: str | None = None
@@ -213,8 +286,23 @@ class ClaimSettings:
 class Settings:
     """A whole configuration: one cell (model, strategy, variant) of a study's grid.
 
-    cassette: live, record (a call that was made once is not made again) or replay (no call is made);
-    cassette_path null: in the study's folder; cassette_form: sqlite, or files; null: files on a network file system.
+    Attributes:
+        study: where it lives.
+        claim: what is claimed.
+        model: that answers.
+        strategy: that decides.
+        variant: a name for what else differs between cells, and the third part of its runs' folders.
+        tasks: names, or paths of task folders.
+        seeds: of the runs, one run each a task.
+        budget: what one run may spend.
+        run: how it is carried out.
+        sandbox: where programs run.
+        embedder: of hypotheses.
+        limits: how runs share those of a model.
+        launcher: how runs are spread.
+        cassette: record: a call that was made once is not made again; replay: no call is made.
+        cassette_path: where the recorded calls are; null: in the study's folder.
+        cassette_form: null: files on a network file system, else sqlite.
     """
 
     study: StudySettings = field(default_factory=StudySettings)

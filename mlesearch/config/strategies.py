@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from mlesearch.config.groups import contents, describe, names
+from mlesearch.config.groups import contents, describe, names, origin
 from mlesearch.optimizers.base import STRATEGIES
 from mlesearch.optimizers.describe import Description, Parameter, described, parameters, written
 from mlesearch.types import ConfigError, did_you_mean
@@ -63,13 +63,15 @@ def strategies() -> list[ListedStrategy]:
 
 
 def presets() -> list[Preset]:
-    """The shipped files, in the order of their names."""
+    """The shipped files and own ones, in the order of their names."""
     found = []
     for name in names("strategy"):
         text = contents("strategy", name)
         if not isinstance(text, str):  # a plug-in that has no file
             continue
         content: dict[str, Any] = yaml.safe_load(text)
+        if "kind" not in content:
+            raise ConfigError(f"{origin('strategy', name) or name}: its kind is missing; say which strategy it sets up")
         params = {key: written(value) for key, value in (content.get("params") or {}).items()}
         found.append(Preset(name, content["kind"], describe("strategy", name), params))
     return found

@@ -110,6 +110,10 @@ def _unit(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return counts / math.sqrt(square) if square else counts.astype(np.float64)
 
 
+KINDS = ("hashed", "litellm")
+"""The kinds of embedder."""
+
+
 def make_embedder(params: Mapping[str, object]) -> Embedder:
     """An embedder from its configuration.
 
@@ -129,4 +133,4 @@ def make_embedder(params: Mapping[str, object]) -> Embedder:
         from mlesearch.models.live.embedder import make as make_live
 
         return make_live(rest)
-    raise ConfigError(f"embedder: unknown kind {kind!r}; known kinds: hashed, litellm")
+    raise ConfigError(f"embedder: unknown kind {kind!r}; known kinds: {', '.join(KINDS)}")

@@ -67,7 +67,7 @@ def parameters(settings: type) -> list[Parameter]:
     """
     if not is_dataclass(settings):
         return []
-    meanings = _attributes(inspect.getdoc(settings) or "")  # without docstrings (python -OO) there are none
+    meanings = attributes(inspect.getdoc(settings) or "")  # without docstrings (python -OO) there are none
     return [
         Parameter(
             f.name,
@@ -87,7 +87,7 @@ def written(value: Any) -> str:
     return short if short and float(short) == value else str(value)
 
 
-def _attributes(docstring: str) -> dict[str, str]:
+def attributes(docstring: str) -> dict[str, str]:
     """The section "Attributes" of a docstring: by name what each is, in one line."""
     _, _, section = docstring.partition("Attributes:\n")
     found: dict[str, str] = {}

@@ -17,13 +17,13 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from mlesearch.tasks import leaderboard, metrics, sources
+from mlesearch.tasks import leaderboard, metrics, own, sources
 from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
@@ -31,6 +31,7 @@ MINI = Path(__file__).parent / "data" / "mini"
 DECLARED = "task.yaml"
 SAMPLE = "sample_submission.csv"
 EDA = "eda.md"
+OWN_PLACE = own.where(f"{own.TASKS}/NAME/{DECLARED}")
 EDA_CHARS = 4000
 """A longer `eda.md` is refused: it stands in every prompt of a run."""
 
@@ -72,24 +73,47 @@ def names() -> tuple[str, ...]:
 
 
 def locate(name_or_path: str | Path) -> Path:
-    """The folder of a task: a name of the mini suite, a path that holds a task.yaml, or `source:name`.
+    """The folder of a task: a name of the mini suite or of an own task, a path with a task.yaml, or `source:name`.
 
     Raises:
-        ConfigError: no such task; a folder without task.yaml; no such source.
+        ConfigError: no such task; several of this name; a folder without task.yaml; no such source.
     """
     known = names()
-    if isinstance(name_or_path, str) and name_or_path in known:
-        return MINI / name_or_path
+    named = _named(name_or_path, known) if isinstance(name_or_path, str) else None
+    if named is not None:
+        return named
     folder = Path(name_or_path)
     if isinstance(name_or_path, str) and sources.of(name_or_path) and not folder.exists():
         folder = sources.folder(name_or_path)
-    listed = f"tasks: {', '.join(known)}, or the path of a task folder"
+    known = tuple(dict.fromkeys((*known, *(name for name, _ in own.task_folders(DECLARED)))))
+    listed = f"tasks: {', '.join(known)}, or the path of a task folder; an own one is found by name as {OWN_PLACE}"
     if not folder.is_dir():
         hint = did_you_mean(str(name_or_path), known, clause=True)
         raise ConfigError(f"unknown task {str(name_or_path)!r}{hint} ({listed})")
     if not (folder / DECLARED).is_file():
         raise ConfigError(f"task folder {folder}: no {DECLARED} in it; a task folder starts with one ({listed})")
     return folder
+
+
+def _named(name: str, known: Sequence[str]) -> Path | None:
+    """The folder of a task that is asked for by its name alone; None where nothing has this name.
+
+    Raises:
+        ConfigError: several tasks have it.
+    """
+    if not name or "/" in name or name in (".", ".."):
+        return None
+    places = [MINI / name] if name in known else []
+    places += [path for own_name, path in own.task_folders(DECLARED) if own_name == name]
+    if name not in known and (Path(name) / DECLARED).is_file():  # a name of the suite is not taken by a folder here
+        places.append(Path(name).absolute())
+    distinct = list({path.resolve(): path for path in reversed(places)}.values())[::-1]
+    if len(distinct) > 1:
+        raise ConfigError(
+            f"tasks: two tasks are called {name!r}: {distinct[0]} and {distinct[1]}; give one of them another name, or "
+            f"name it by its path (./{name})"
+        )
+    return distinct[0] if distinct else None
 
 
 def declared(folder: Path) -> dict[str, Any]:

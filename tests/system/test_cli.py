@@ -29,7 +29,7 @@ BAD = {
         ["num_draft", "did you mean 'num_drafts'"],
     ),
     "typo in a model's parameter": (["model.params.capabilty=0.5"], ["capabilty", "capability"]),
-    "wrong type": (["budget.steps=many"], ["budget.steps", "'many'", "Integer"]),
+    "wrong type": (["budget.steps=many"], ["budget.steps", "'many'", "a whole number is expected"]),
     "wrong type of a parameter": (["strategy=greedy", "strategy.params.num_drafts=many"], ["num_drafts", "many"]),
     "out of range": (["budget.steps=0"], ["budget.steps", "0"]),
     "no budget": (["budget.steps=null"], ["budget", "steps, time_s, cost_usd, tokens"]),
@@ -218,7 +218,7 @@ def test_lists(tmp_path):
 @pytest.mark.parametrize(
     ("words", "word"),
     [
-        (["show", "nowhere"], "no run here"),
+        (["show", "nowhere"], "no study and no run here"),
         (["verify", "nowhere"], "no run here"),
         (["collect", "nowhere"], "no study here"),
         (["report", "nowhere"], "no study here"),
@@ -294,7 +294,7 @@ def test_show_and_verify(study):
     compile(code, "solution.py", "exec")
     wrong = cli(folder, "show", run, "--node", "999")
     assert wrong.returncode == 2
-    assert "no such program in this run; there are: " in wrong.stderr
+    assert "no such node in this run; there are nodes from 0 to " in wrong.stderr
     assert "all the same" in cli(folder, "verify", run).stdout
 
 
@@ -319,8 +319,8 @@ def test_options_may_stand_between_overrides(tmp_path):
     assert "3 runs" in done.stdout
     wrong = cli(tmp_path, "run", "strategy=greedy", "--chek", "seeds=[0,1,2]")
     assert wrong.returncode == 2
-    assert wrong.stderr.splitlines()[-1] == "mlesearch: error: unrecognized arguments: --chek"
-    assert "unrecognized arguments: b" in cli(tmp_path, "report", "a", "b").stderr
+    assert "--chek: mlesearch run has no such option (did you mean '--check'?)" in wrong.stderr
+    assert "b: one word too many; mlesearch report takes STUDY" in cli(tmp_path, "report", "a", "b").stderr
     assert files(tmp_path) == []
 
 
