@@ -72,7 +72,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "sample not finite": (_sample(float("nan")), "sample", "must hold a finite number"),
     "answer column": (_answer_column, "public", "public/test.csv holds the target column 'y'"),
     "copied answers": (_copy("private/test.csv", "public/notes.txt"), "public", "notes.txt is a copy of private/test"),
-    "linked answers": (_link, "public", "public/extra.csv is a link into the private folder"),
+    "linked answers": (_link, "load", "public/extra.csv is a link into the private folder; remove it"),
     "changed data": (_record, "recorded", "public/train.csv is not the file that task.yaml records"),
     "missing data": (_record, "recorded", "public/gone.csv is missing"),
     "no answers": (lambda root: (root / "private" / "test.csv").unlink(), "load", "private/test.csv is missing"),
