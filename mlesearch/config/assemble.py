@@ -24,7 +24,7 @@ from mlesearch.engine.parts import EngineParts, Execution, Revalidate
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.sample_runs import SampleRuns
-from mlesearch.engine.scoring import TaskScorer
+from mlesearch.engine.scoring import TaskScorer, artefact_bytes
 from mlesearch.engine.trial import RunContext
 from mlesearch.operators.scene import brief
 from mlesearch.optimizers.base import factory
@@ -61,7 +61,14 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     roles = roles_by_op(s, model, make_roles(s, resources, cell))
     live = any(role.model.live for role in roles.values())
     name = f"{task.id}@{task.version}"
-    spec = Spec(name, task.public_dir, (task.private_dir,), 0, run.limits, gpus=s.sandbox.gpus)
+    spec = Spec(
+        name,
+        task.public_dir,
+        (task.private_dir,),
+        limits=run.limits,
+        gpus=s.sandbox.gpus,
+        artefact_bytes=artefact_bytes(task),
+    )
     context = RunContext(
         run_id=run.key.id,
         entropy=entropy,

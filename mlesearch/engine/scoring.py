@@ -10,12 +10,18 @@ from typing import Protocol
 from mlesearch.tasks.graders import said
 from mlesearch.tasks.grading import grade_test, read_submission, score_validation
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
+from mlesearch.tasks.reported import METRICS_BYTES
 from mlesearch.types import ExecResult, ExecStatus, MlesearchError, Status, printable
 
 SUBMISSION = "submission.csv"
 METRICS = "metrics.json"
 OUTPUT_CHARS = 6000
 """How much of a program's output a node keeps for prompts, head and tail together."""
+
+
+def artefact_bytes(task: Task) -> tuple[tuple[str, int], ...]:
+    """How much of each file that a program leaves can be used: what is larger is refused, whatever is in it."""
+    return (SUBMISSION, task.max_submission_bytes), (METRICS, METRICS_BYTES)
 
 
 class Scorer(Protocol):

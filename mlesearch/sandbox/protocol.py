@@ -66,6 +66,8 @@ class Spec:
         limits: nominal.
         environment: digest of interpreter and packages, filled by the sandbox's `environment()`.
         gpus: 1 where its programs get a GPU each, else 0. Nothing is imported ahead for such a slot.
+        artefact_bytes: what is the most that can be used of a collected file, by name; a larger one is refused where it
+            lies, uncopied. Of others `limits.file_bytes`.
     """
 
     task: str
@@ -75,6 +77,7 @@ class Spec:
     limits: Limits = field(default_factory=Limits)
     environment: str = ""
     gpus: int = 0
+    artefact_bytes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

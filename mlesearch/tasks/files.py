@@ -78,8 +78,8 @@ def _check_link(public: Path, path: Path) -> None:
     if os.path.isabs(target) or lexical.split(os.sep)[0] == os.pardir or not place.is_relative_to(public):
         raise ConfigError(
             f"{public.parent}: {shown_path} is a link to {shown(target)}, which programs can't follow: they see "
-            f"public/ alone. Put the files themselves there: as copies (cp -rL), as hard links where it is one file system (cp "
-            f"-rlL), or by a mount (mount --bind); a link within public/ has to be a relative one"
+            f"public/ alone. Put the files themselves there: as copies (cp -rL), as hard links (cp -rlL, where it is "
+            f"one file system), or by a mount (mount --bind); a link within public/ has to be a relative one"
         )
 
 

@@ -186,14 +186,14 @@ class Grader:
         for name in others:
             del sys.modules[name]
         sys.modules.update(self._modules)
-        sys.meta_path.insert(0, finder)  # type: ignore[arg-type]  # it has the one method that is asked for
+        sys.meta_path.insert(0, finder)
         sys.dont_write_bytecode = True
         try:
             yield
         finally:
             sys.dont_write_bytecode = no_bytecode
             with contextlib.suppress(ValueError):
-                sys.meta_path.remove(finder)  # type: ignore[arg-type]
+                sys.meta_path.remove(finder)
             self._modules = {name: module for name, module in sys.modules.items() if mine(name)}
             for name in self._modules:
                 del sys.modules[name]

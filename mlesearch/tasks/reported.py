@@ -164,7 +164,6 @@ def _in_metrics(path: Path) -> str | None:
     """What metrics.json holds under the name; None where it is unreadable or lacks it."""
     data = submission.read_bytes(path, METRICS_BYTES)
     try:
-        content = json.loads(data) if isinstance(data, bytes) else None
-        return str(content[NAME])
+        return str(json.loads(data)[NAME]) if isinstance(data, bytes) else None
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, OverflowError):
         return None
