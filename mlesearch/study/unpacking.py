@@ -1,8 +1,8 @@
 """`mlesearch cassette import`: a study's folder made from an export of somebody else.
 
 Nothing is written before all of the file was found right (`mlesearch.study.archive_members`). All is written into one
-folder beside the target, which takes its name once it is whole, and nothing is left of it otherwise. The study says that
-it came from elsewhere (`imported.json`), which a replay heeds.
+folder beside the target, which takes its name once it is whole, and nothing is left of it otherwise. The study says
+that it came from elsewhere (`imported.json`), which a replay heeds.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def _check_space(archive: Archive, folder: Path) -> None:
     free = shutil.disk_usage(place).free
     if archive.total_bytes + _SPARE_BYTES > free:
         raise ConfigError(
-            f"{archive.path}: it unpacks to {archive.total_bytes:,} bytes, and {place} has {free:,} free; make space, or "
-            "name a folder on another disk"
+            f"{archive.path}: it unpacks to {archive.total_bytes:,} bytes, and {place} has {free:,} free; make space, "
+            "or name a folder on another disk"
         )
 
 
