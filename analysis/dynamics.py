@@ -14,6 +14,7 @@ from mlesearch.analysis.claim import Models
 from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curve
 from mlesearch.analysis.figures import DASHES, WIDTH, Drawn, short
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.unranked import counted
 
 Panel = tuple[Axis, Value]
 
@@ -71,7 +72,8 @@ def all_curves(results: Results) -> list[Line]:
         for arm in results.arms:
             cell = runs[runs["model"].isin(members) & (runs["arm"] == arm.label)]
             for axis, value in panels(results.best):
-                curve = mean_curve(results.best, cell, axis, value, points[axis])
+                averaged = counted(cell, "any_medal") if value == "medal" else cell
+                curve = mean_curve(results.best, averaged, axis, value, points[axis])
                 out.append(Line(title, arm.label, axis, value, curve))
     return out
 

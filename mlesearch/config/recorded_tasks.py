@@ -60,7 +60,7 @@ class TaskTrust:
             elif not all_known:
                 raise ConfigError(
                     f"{self.study}: its task {files.shown(name)!r} {why}. If you have that task, name your own "
-                    "folder of it (--task FOLDER), which is used where it is the same version; if you trust this one: --trust"
+                    "folder of it (--task FOLDER), used where it is the same version; if you trust this one: --trust"
                 )
         return list(dict.fromkeys([*by_name, *found, *taken]))
 
