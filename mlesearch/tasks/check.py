@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlesearch.tasks import files, folder, grading, leaderboard, submission
+from mlesearch.tasks import files, folder, grading, leaderboard, leaks, submission
 from mlesearch.tasks.protocol import Grade, Medal, Task
 from mlesearch.types import ConfigError, Direction, Finding, Level
 
@@ -29,7 +29,8 @@ def check(task: Task | str | Path) -> list[Finding]:
     """Check a task; an empty list means that nothing was found.
 
     Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
-    spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers;
+    spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers,
+    under whatever name, and have the parts and ids that are asked for;
     gold, silver, bronze and median are strictly distinct; files are those whose sha256 task.yaml records.
 
     Args:
@@ -45,6 +46,7 @@ def check(task: Task | str | Path) -> list[Finding]:
         return [
             *_recorded(task),
             *_public(task),
+            *leaks.check(task),
             *_without_board(task),
             *_distinct(task),
             *_order(task),

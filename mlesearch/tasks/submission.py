@@ -148,7 +148,7 @@ def answers(task: Task) -> Answers:
 
 def some(values: Sequence[object]) -> str:
     """The first few values in words, and how many more there are."""
-    shown = ", ".join(repr(v[:SHOWN_CHARS] if isinstance(v, str) else v) for v in values[:SHOWN])
+    shown = ", ".join(repr(v[:SHOWN_CHARS]) if isinstance(v, str) else _shown(v) for v in values[:SHOWN])
     return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "") if values else "none"
 
 
@@ -233,7 +233,7 @@ def _shown(value: object) -> str:
     """A cell in a message; a whole number can have more digits than Python turns into text."""
     if isinstance(value, int) and value.bit_length() > 512:
         return f"a whole number of {value.bit_length()} bits"
-    return str(value)[:SHOWN_CHARS]
+    return (repr(value) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
 
 
 def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
