@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, programs, unranked, views, wording
+from mlesearch.analysis import dynamics, figures, programs, scores, unranked, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -69,7 +69,9 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     results = analyse(read(folder), missing)
     curves = dynamics.all_curves(results)
     page = render(results, curves)
-    csv = views.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
+    csv = (
+        views.frames(results) | programs.frames(results) | scores.frames(results) | {"dynamics": dynamics.frame(curves)}
+    )
     try:
         beside = target.parent / TABLES_FOLDER
         beside.mkdir(parents=True, exist_ok=True)
@@ -178,7 +180,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
 def _scores(results: Results) -> Section | None:
     """Test scores on tasks without a leaderboard, where there are such tasks."""
     said = unranked.sentence(results.tables.runs)
-    return Section("scores", "Scores", text=said, tables=(views.scores(results),)) if said else None
+    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None
 
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from mlesearch.storage.claim import OUTCOMES
@@ -37,35 +36,3 @@ def sentence(runs: pd.DataFrame) -> str:
     if len(tasks) == len(set(runs["task"])):
         return f"No task has a leaderboard ({named}), so there are no medals; rates are of valid submissions."
     return f"These tasks have no leaderboard: {named}. Rates of medals are over the other tasks alone."
-
-
-def scores(runs: pd.DataFrame, arm: pd.Series[str]) -> pd.DataFrame:
-    """Test scores on tasks without a leaderboard, by task, model and arm.
-
-    Args:
-        runs: rows of runs.
-        arm: the label of each row's arm.
-
-    Returns:
-        Columns task, model, strategy, better (higher or lower), runs, scored, mean, sd (ddof 1; NaN below two), best.
-    """
-    frame = runs.assign(strategy=arm)[runs["task"].isin(tasks_without(runs)).to_numpy()]
-    rows: list[dict[str, object]] = []
-    for (task, model, label), part in frame.groupby(["task", "model", "strategy"], sort=True):
-        values = part.loc[part["valid"].astype(bool), "score"].dropna().to_numpy(dtype=np.float64)
-        lower = bool(part["lower_is_better"].iloc[0])
-        rows.append(
-            {
-                "task": task,
-                "model": model,
-                "strategy": label,
-                "better": "lower" if lower else "higher",
-                "runs": len(part),
-                "scored": values.size,
-                "mean": float(values.mean()) if values.size else np.nan,
-                "sd": float(values.std(ddof=1)) if values.size > 1 else np.nan,
-                "best": float(values.min() if lower else values.max()) if values.size else np.nan,
-            }
-        )
-    columns = ["task", "model", "strategy", "better", "runs", "scored", "mean", "sd", "best"]
-    return pd.DataFrame(rows, columns=columns)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlesearch.analysis import unranked
-from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.results import Comparison, Results
@@ -98,30 +96,6 @@ def medals(results: Results) -> View:
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
     return View("medals", note, heads, tuple(rows))
-
-
-def scores(results: Results) -> View:
-    """Test scores on tasks without a leaderboard."""
-    frame = unranked.scores(results.tables.runs, arm_labels(results.tables.runs, results.arms))
-    rows = tuple(
-        (
-            name(str(r["task"])),
-            name(str(r["model"])),
-            name(str(r["strategy"])),
-            TableCell(str(r["better"]), kind="text"),
-            number(float(r["mean"]), 5),
-            number(float(r["sd"]), 5),
-            number(float(r["best"]), 5),
-            TableCell(f"{r['scored']} of {r['runs']}", key=str(r["scored"])),
-        )
-        for r in frame.to_dict("records")
-    )
-    note = (
-        "Test scores in the metric's units, over the runs that made a valid submission: mean, standard deviation over "
-        "runs (ddof 1) and best. Nothing is tested here; scores of different tasks can't be compared."
-    )
-    heads = ("task", "model", "strategy", "better", "mean", "SD", "best", "runs with a score")
-    return View("scores", note, heads, rows)
 
 
 def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> View:
@@ -309,8 +283,6 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
         out["crossover"] = _crossover_frame(results)
     out |= {"mechanism": results.mechanism, "cost": results.cost, "cost_by_operator": results.cost_by_operator}
     out["failures"] = results.failures
-    if unranked.tasks_without(results.tables.runs):
-        out["scores"] = unranked.scores(results.tables.runs, arm_labels(results.tables.runs, results.arms))
     return out
 
 

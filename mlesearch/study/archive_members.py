@@ -30,7 +30,7 @@ STORES = {CALLS: "cassette", EXECUTIONS: "executions"}
 MANIFEST = "MANIFEST.json"
 
 MIB = 1 << 20
-MAX_MEMBERS = 120_000
+MAX_MEMBERS = 100_000
 """Of one export. What zipfile and the manifest keep of so many takes some 200 MB."""
 MAX_DIRECTORY_BYTES = 48 * MIB
 MAX_MANIFEST_BYTES = 32 * MIB
@@ -46,7 +46,7 @@ _DIGEST = r"[0-9a-f]{64}"
 _KINDS: tuple[tuple[re.Pattern[str], int], ...] = tuple(
     (re.compile(pattern), most)
     for pattern, most in (
-        (rf"artefacts/{_DIGEST}", 48 * MIB),
+        (rf"artefacts/{_DIGEST}", 32 * MIB),
         (r"(?:calls|executions)\.jsonl", MAX_TOTAL_BYTES),
         (rf"{_RUN}/blobs/{_DIGEST}", 256 * MIB),
         (rf"{_RUN}/(?:journal|grades)\.jsonl", 4 << 30),

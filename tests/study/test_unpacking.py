@@ -114,9 +114,9 @@ from tests.support.exported import RUN_ID, exported, members_of, packed
 from mlesearch.storage.entry import Entry
 (Path(sys.argv[1]) / "made").mkdir()
 members = members_of(exported(Path(sys.argv[1]) / "made"))
-for n in range(119_000):
+for n in range(99_000):
     members[f"study/{RUN_ID}/blobs/{hashlib.sha256(str(n).encode()).hexdigest()}"] = b"x"
-big, lines = [random.Random(n).randbytes(48 << 20) for n in range(2)], []
+big, lines = [random.Random(n).randbytes(32 << 20) for n in range(2)], []
 for n, data in enumerate(big):
     digest, entry = hashlib.sha256(data).hexdigest(), Entry({"kind": "execution", "address": f"{RUN_ID}/{n}"}, {})
     members[f"artefacts/{digest}"] = data
