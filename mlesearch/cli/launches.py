@@ -113,7 +113,7 @@ def replay(
     """
     began_s = time.monotonic()
     with ProcessResources() as resources:
-        planned = replays.plan_replay(study, out, resources, cassette, executions, trust, own_tasks)
+        planned = replays.plan_replay(study, out, resources, cassette, executions, trust=trust, own_tasks=own_tasks)
         replays.begin(study, out, planned.unfinished)
         stop_file = stop_file_of(out)
         with stoppable(stop_file, _to_stderr):

@@ -50,6 +50,7 @@ def plan_replay(
     resources: ProcessResources,
     cassette: Path | None = None,
     executions: Path | None = None,
+    *,
     trust: bool = False,
     own_tasks: Sequence[str] = (),
 ) -> Replay:

@@ -186,7 +186,11 @@ def _bomb(r: random.Random, data: bytes, members: Members) -> tuple[str, bytes]:
             entry = Entry({"kind": "execution", "address": f"{RUN_ID}/{n}"}, {})
             blobs = {"submission.csv": digest}
             lines.append(json.dumps({"key": entry.key, "fields": entry.fields, "value": {}, "blobs": blobs}))
-        made = {**members, f"artefacts/{digest}": big, "executions.jsonl": "\n".join(lines).encode() + b"\n"}
+        made: dict[str, bytes | int] = {
+            **members,
+            f"artefacts/{digest}": big,
+            "executions.jsonl": "\n".join(lines).encode() + b"\n",
+        }
         return "400 entries of one file", packed(made)
     return f"{name} of {size:,} bytes", packed({**members, name: size})
 
