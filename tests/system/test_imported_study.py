@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 
 with open(os.environ["GRADED"], "a") as file:
-    file.write(f"{Path(__file__).parent}\\n")
+    file.write(f"{Path(__file__).absolute().parent}\\n")
 
 def grade(submission, answers):
     both = answers.merge(submission, on="id")
