@@ -214,7 +214,7 @@ for name in ("a", "b"):
 work.chmod({mode})
 found = artefacts.collect(work, dict.fromkeys(("a", "b", "x" * 300), 100), Path("out"))
 print(found["a"].size_bytes, *(found[name].problem for name in ("b", "x" * 300)), sep=chr(10))
-print(*(each.problem for each in artefacts.collect(Path("gone"), {"a": 100}, Path("out")).values()))
+print(*(each.problem for each in artefacts.collect(Path("gone"), dict(a=100), Path("out")).values()))
 """
 
 
