@@ -9,6 +9,7 @@ import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.curves import PROGRAM_OPS
+from mlesearch.analysis.unranked import counted
 
 OPS = ("draft", "debug", "improve", "merge", "review", "diagnose", "hypothesize", "select", "embed")
 """Operators in the order in which tables and figures show them."""
@@ -61,7 +62,8 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
         own, asked = frame[frame["arm"] == arm.label], made[made["arm"] == arm.label]
         known = bool(asked["cost_usd"].notna().all())
         usd = float(asked["cost_usd"].sum()) if known else np.nan
-        medals = int(succeeded(own, "any_medal").sum())
+        ranked = counted(own, "any_medal")
+        medals = int(succeeded(ranked, "any_medal").sum()) if len(ranked) else np.nan
         rows.append(
             {
                 "strategy": arm.label,
@@ -76,7 +78,7 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
                 "model_h": float(asked["service_s"].sum()) / 3600.0,
                 "waited_h": float(own["wait_s"].fillna(0.0).sum()) / 3600.0,
                 "medals": medals,
-                "usd_per_medal": usd / medals if medals else np.nan,
+                "usd_per_medal": usd / medals if medals > 0 else np.nan,
             }
         )
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, declared_names, has_result
+from mlesearch.analysis.unranked import outcomes_of
 from mlesearch.storage.claim import OUTCOMES
 from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
@@ -148,7 +149,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     """The declared claim; without one, a default pair to explore; None when there is a single arm.
 
     Without a declaration the baseline is `greedy` where it ran (else the first arm) and the treatment is the last
-    other arm, and the outcome is any medal.
+    other arm, and the outcome is any medal (a valid submission where no task has a leaderboard).
 
     Raises:
         ConfigError: the declared claim is no claim (an unknown outcome, a strategy against itself, one of several
@@ -156,13 +157,17 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     """
     arms = arms_of(tables)
     raw = tables.study.get("claim")
+    possible = outcomes_of(tables.runs)
     if not raw:
-        return _to_explore(arms, "any_medal", "")
+        return _to_explore(arms, possible[0], "")
     if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
         raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
     outcome = str(raw["outcome"])
     if outcome not in OUTCOMES:
         raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
+    if outcome not in possible:
+        unmet = f"The declared claim is about {OUTCOMES[outcome]}, and no task of this study has a leaderboard."
+        return _to_explore(arms, possible[0], unmet)
     absent = [str(raw[f]) for f in ("treatment", "baseline") if not _named(str(raw[f]), arms)]
     if absent:
         pair = f"{raw['treatment']} with {raw['baseline']}"

@@ -15,6 +15,7 @@ from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curv
 from mlesearch.analysis.figures import DASHES, WIDTH, Drawn, short
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.tables import has_result
+from mlesearch.analysis.unranked import counted
 
 Panel = tuple[Axis, Value]
 
@@ -75,7 +76,8 @@ def all_curves(results: Results) -> list[Line]:
             if cell.empty:
                 continue
             for axis, value in panels(results.best):
-                curve = mean_curve(results.best, cell, axis, value, points[axis])
+                averaged = counted(cell, "any_medal") if value == "medal" else cell
+                curve = mean_curve(results.best, averaged, axis, value, points[axis])
                 out.append(Line(title, arm.label, axis, value, curve))
     return out
 

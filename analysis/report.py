@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, frames, programs, views, wording
+from mlesearch.analysis import dynamics, figures, frames, programs, scores, unranked, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -72,7 +72,8 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     results = analyse(read(folder), missing)
     curves = dynamics.all_curves(results)
     page = render(results, curves)
-    csv = frames.frames(results) | programs.frames(results) | {"dynamics": dynamics.frame(curves)}
+    csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    csv["dynamics"] = dynamics.frame(curves)
     try:
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
@@ -168,6 +169,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             )
     return (
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
+        _scores(results),
         Section(
             "rates",
             "Rates by model",
@@ -181,6 +183,12 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         gap_section,
         trend,
     )
+
+
+def _scores(results: Results) -> Section | None:
+    """Test scores on tasks without a leaderboard, where there are such tasks."""
+    said = unranked.sentence(results.tables.runs)
+    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None
 
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
@@ -242,6 +250,7 @@ def warnings(results: Results) -> tuple[str, ...]:
     """What a reader must know before comparing: differences between the arms that are not the strategy."""
     runs = results.tables.runs
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
+    found += [said] if (said := unranked.sentence(runs)) else []
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:
@@ -284,7 +293,7 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         ("Models", "; ".join(described)),
         ("Source of capability", models.source or "not declared"),
         ("Strategies", "; ".join(arm.label for arm in results.arms)),
-        ("Tasks", "; ".join(results.board.counts.tasks)),
+        ("Tasks", "; ".join(sorted(set(runs["task"])))),
         ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
         ("Runs", f"{len(runs)} ({counted})"),
         ("Missing runs", results.policy.words),

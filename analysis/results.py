@@ -19,7 +19,7 @@ from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
-from mlesearch.storage.claim import OUTCOMES
+from mlesearch.analysis.unranked import counted, outcomes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Results:
         arms: in display order.
         models: in display order.
         claim: None with a single arm.
-        boards: one per outcome, in the order of `OUTCOMES`.
+        boards: one per outcome that some task can have, in the order of `OUTCOMES`.
         main: the claim's comparison; None with a single arm.
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
@@ -107,7 +107,7 @@ class Results:
     @property
     def outcome(self) -> str:
         """Key of the outcome that the claim is about."""
-        return self.claim.outcome if self.claim else "any_medal"
+        return self.claim.outcome if self.claim else self.boards[0].outcome
 
     @property
     def board(self) -> Board:
@@ -128,7 +128,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
     became = cells(planned.runs, planned.nodes, models, arms)
-    boards = tuple(board(runs, models, arms, name) for name in OUTCOMES)
+    boards = tuple(board(runs, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
     if claim is not None:
@@ -161,7 +161,8 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
-    """The rates of one outcome in every cell."""
+    """The rates of one outcome in every cell, over the tasks that can have it."""
+    runs = counted(runs, outcome)
     counts = outcomes(runs, models, arms, outcome)
     lists = _reports(runs, models, arms, outcome)
     bare = counts.bare

@@ -13,6 +13,7 @@ from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import board
 from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
 from mlesearch.analysis.text import plural
+from mlesearch.analysis.unranked import outcomes_of, sentence
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -52,7 +53,7 @@ class MedalRow:
         return f"{self.parity.mean:.1f}", sem, span
 
 
-def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str = "any_medal") -> list[MedalRow]:
+def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str | None = None) -> list[MedalRow]:
     """The any-medal rate of every model and strategy, weakest model first where that is known.
 
     Raises:
@@ -60,7 +61,7 @@ def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str = "any_meda
     """
     validate(tables)
     kept, _ = apply_policy(tables, policy)
-    return _rows(kept, outcome)
+    return _rows(kept, outcome or outcomes_of(kept.runs)[0])
 
 
 def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
@@ -84,7 +85,7 @@ def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
     ]
 
 
-def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_medal") -> str:
+def medal_table(tables: Tables, policy: Policy = "fail", outcome: str | None = None) -> str:
     """The same as plain text of at most some 80 columns, with a line that says what each figure is.
 
     Raises:
@@ -93,6 +94,7 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
     validate(tables)
     planned = tables
     tables, missing = apply_policy(tables, policy)
+    outcome = outcome or outcomes_of(tables.runs)[0]
     rows = _rows(tables, outcome)
     title = f"{OUTCOMES[outcome]}, %"
     cells = [(row.model, row.strategy, *row.words) for row in rows]
@@ -118,6 +120,8 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str = "any_med
     out += lost_lines(cells_of(planned.runs, planned.nodes, models_of(planned), arms_of(planned)))
     if missing.missing:
         out.append(f"{missing.words}.")
+    if unranked := sentence(tables.runs):
+        out.append(unranked)
     if tables.simulated:
         out.append("Simulated engineers, not language models: this says nothing about any language model.")
     return "\n".join(out)

@@ -106,7 +106,7 @@ def medals(results: Results) -> View:
         note += " all with."
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
-    heads = ("model", "strategy", *(label for label in OUTCOMES.values()))
+    heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
     return View("medals", note, heads, tuple(rows))
 
 

@@ -46,7 +46,9 @@ def replay(args: Namespace) -> int:
     study = Path(args.study)
     out = Path(args.out) if args.out else study.with_name(f"{study.absolute().name}-replay")
     cassette, executions = _stores(args)
-    return launches.replay(study, out, args.jobs, cassette=cassette, executions=executions)
+    return launches.replay(
+        study, out, args.jobs, cassette=cassette, executions=executions, trust=args.trust, own_tasks=args.task
+    )
 
 
 # runs and studies
@@ -114,9 +116,10 @@ def export_study(args: Namespace) -> int:
 
 def import_study(args: Namespace) -> int:
     """Make a study's folder from such a file."""
-    from mlesearch.study.archive import unpack
+    from mlesearch.study.unpacking import unpack
 
-    say(f"{shown(Path(args.study))}: {unpack(Path(args.file), Path(args.study), args.form)}")
+    contents = unpack(Path(args.file), Path(args.study), args.form, trust=args.trust)
+    say(f"{shown(Path(args.study))}: {contents}")
     return 0
 
 

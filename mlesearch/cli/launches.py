@@ -102,7 +102,16 @@ def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], 
     return 0
 
 
-def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, executions: Path | None) -> int:
+def replay(
+    study: Path,
+    out: Path,
+    n_jobs: int,
+    *,
+    cassette: Path | None,
+    executions: Path | None,
+    trust: bool = False,
+    own_tasks: Sequence[str] = (),
+) -> int:
     """Replay a recorded study and say whether it came out the same.
 
     Args:
@@ -111,10 +120,12 @@ def replay(study: Path, out: Path, n_jobs: int, *, cassette: Path | None, execut
         n_jobs: processes; -1: one per processor.
         cassette: where its model calls are, if not in its folder.
         executions: likewise.
+        trust: whether tasks that came with the study may be loaded.
+        own_tasks: the user's own tasks, used where they are those of the study.
     """
     began_s = time.monotonic()
     with ProcessResources() as resources:
-        planned = replays.plan_replay(study, out, resources, cassette, executions)
+        planned = replays.plan_replay(study, out, resources, cassette, executions, trust=trust, own_tasks=own_tasks)
         replays.begin(study, out, planned.unfinished)
         stop_file = stop_file_of(out)
         with stoppable(stop_file, complain):

@@ -101,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--cassette", metavar="PATH", help="its model calls, if they are not in the study's folder")
     replay.add_argument("--executions", metavar="PATH", help="its executions, if they are not in the study's folder")
     replay.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; -1: one per processor")
+    replay.add_argument("--task", action="append", default=[], metavar="TASK", help="your own folder of a task of it")
+    replay.add_argument("--trust", action="store_true", help="load tasks that came with it, and run their grade.py")
 
     cassette = sub.add_parser("cassette", help="export, import and verify recorded studies").add_subparsers(
         dest="action", required=True, metavar="ACTION"
@@ -114,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     unpack.add_argument("file", metavar="FILE")
     unpack.add_argument("study", metavar="STUDY")
     unpack.add_argument("--form", choices=("sqlite", "files"), default="sqlite", help="of its stores")
+    unpack.add_argument("--trust", action="store_true", help="however large it is")
     check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
     check_all.add_argument("path", metavar="PATH")
 

@@ -77,7 +77,7 @@ def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
 def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
     """What tables say of a cell's runs on a task, and changes no result."""
     s = cell.settings
-    return {
+    labels: Labels = {
         "tier": s.model.tier,
         "capability": s.model.capability,
         "capability_source": s.model.capability_source,
@@ -92,3 +92,6 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
         "cassette": s.cassette,
         "sandbox_why": sandbox_why,
     }
+    if task.board is None:
+        labels["no_board"] = True
+    return labels

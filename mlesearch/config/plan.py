@@ -112,6 +112,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
                 )
     check_study(folder, header)
     _check_claim(header, runs)
+    _check_outcome(header, runs)
     states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
     return StudyPlan(folder, header, tuple(runs.values()), states)
 
@@ -146,6 +147,20 @@ def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
     for arm, strategy in (("treatment", claim["treatment"]), ("baseline", claim["baseline"])):
         if strategy not in known and strategy.partition("/")[0] not in known:
             raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
+
+
+def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
+    """A claim about medals needs a task that has some."""
+    claim = header["claim"]
+    if (
+        claim is not None
+        and claim["outcome"] != "valid"
+        and all(r.labels.get("no_board", False) for r in runs.values())
+    ):
+        raise ConfigError(
+            f"claim.outcome: {claim['outcome']}, and no task of this launch has a leaderboard, so there are no medals; "
+            f"set claim.outcome=valid, or give a task a leaderboard.csv"
+        )
 
 
 def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) -> list[RunPlan]:

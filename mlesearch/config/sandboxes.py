@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch.config.settings import Settings, check_mode
+from mlesearch.engine.scoring import artefact_bytes
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import Limits, Sandbox, Spec
 from mlesearch.sandbox.recorded import MODES, RecordSandbox, ReplaySandbox
@@ -164,7 +165,15 @@ def program_spec(s: Settings, task: Task, limits: Limits) -> Spec:
         concealed.append(("sandbox.exec_store_path", store.path))
     name = f"{task.id}@{task.version}"
     found = tuple((words, path.absolute()) for words, path in concealed)
-    return Spec(name, task.public_dir, (task.private_dir,), 0, limits, gpus=s.sandbox.gpus, concealed=found)
+    return Spec(
+        name,
+        task.public_dir,
+        (task.private_dir,),
+        limits=limits,
+        gpus=s.sandbox.gpus,
+        concealed=found,
+        artefact_bytes=artefact_bytes(task),
+    )
 
 
 def check_reach(s: Settings, spec: Spec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mlesearch.engine.scoring import Scorer, TaskScorer
+from mlesearch.engine.scoring import Scorer, TaskScorer, artefact_bytes
 from mlesearch.sandbox.protocol import Limits, Spec
 from mlesearch.sandbox.scratch import Owned
 from mlesearch.tasks.protocol import Task
@@ -44,7 +44,8 @@ class TaskSplits:
             task = resplit(self._task, seed, folder)
             hidden = (self._task.private_dir, task.private_dir)
             name = f"{self._task.id}@{self._task.version}"
-            spec = Spec(name, task.public_dir, hidden, seed, self._limits, gpus=self._gpus)
+            usable = artefact_bytes(task)
+            spec = Spec(name, task.public_dir, hidden, seed, self._limits, gpus=self._gpus, artefact_bytes=usable)
             self._made[seed] = (spec, TaskScorer(task))
         return self._made[seed]
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from mlesearch.tasks.graders import said
 from mlesearch.tasks.grading import grade_test, read_submission, score_validation
-from mlesearch.tasks.protocol import Grade, Scored, Task
-from mlesearch.types import ExecResult, ExecStatus, Status
+from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
+from mlesearch.tasks.reported import METRICS_BYTES
+from mlesearch.types import ExecResult, ExecStatus, MlesearchError, Status, printable
 
 SUBMISSION = "submission.csv"
 METRICS = "metrics.json"
 OUTPUT_CHARS = 6000
 """How much of a program's output a node keeps for prompts, head and tail together."""
+
+
+def artefact_bytes(task: Task) -> tuple[tuple[str, int], ...]:
+    """How much of each file that a program leaves can be used: what is larger is refused, whatever is in it."""
+    return (SUBMISSION, task.max_submission_bytes), (METRICS, METRICS_BYTES)
 
 
 class Scorer(Protocol):
@@ -46,7 +53,11 @@ class TaskScorer:
             return Scored(None, problem)
         metrics = result.artefacts.get(METRICS)
         return score_validation(
-            self.task, submission, stdout=result.stdout.text, metrics_path=metrics.path if metrics else None
+            self.task,
+            submission,
+            stdout=result.stdout.text,
+            metrics_path=metrics.path if metrics else None,
+            stderr=result.stderr.text,
         )
 
     def submission_problem(self, result: ExecResult) -> str:
@@ -84,16 +95,45 @@ def judge(result: ExecResult, scorer: Scorer) -> Judged:
     """Status and score of an execution; a NaN, infinite or missing score is a failure."""
     if result.status is not ExecStatus.OK:
         return Judged(Status(result.status.value), None, result.reason)
-    scored = scorer.validation(result)
+    try:
+        scored = scorer.validation(result)
+    except MlesearchError:
+        raise
+    except Exception as error:
+        scored = Scored(None, _not_scored(error))
     if scored.score is None or not math.isfinite(scored.score):
         status = Status.NO_SCORE if scored.unreported else Status.INVALID_SUBMISSION
-        return Judged(status, None, scored.problem or "the validation score is missing or not finite")
+        problem = scored.problem or "the validation score is missing or not finite"
+        return Judged(status, None, printable(problem))
     return Judged(Status.OK, float(scored.score), "")
 
 
 def judge_sample(result: ExecResult, scorer: Scorer) -> str:
     """Why a sample run is not passed; empty where it ended well and left a submission of the right form."""
-    return scorer.submission_problem(result) if result.status is ExecStatus.OK else result.reason
+    if result.status is not ExecStatus.OK:
+        return result.reason
+    try:
+        return printable(scorer.submission_problem(result))
+    except MlesearchError:
+        raise
+    except Exception as error:
+        return _not_scored(error)
+
+
+def grade(result: ExecResult, scorer: Scorer) -> Grade:
+    """The test grade of a valid node; whatever goes wrong in it is an invalid submission."""
+    try:
+        found = scorer.test(result)
+    except MlesearchError:
+        raise
+    except Exception as error:
+        found = Grade(None, Medal.NONE, above_median=False, valid=False, problem=_not_scored(error))
+    return replace(found, problem=printable(found.problem)) if found.problem else found
+
+
+def _not_scored(error: Exception) -> str:
+    """Scoring reads what a program wrote: an exception there is the submission's, and never ends a run."""
+    return f"the submission could not be scored: {said(error)}"
 
 
 def output_text(result: ExecResult, problem: str) -> str:

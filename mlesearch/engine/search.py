@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.budgets.meter import Meter
+from mlesearch.engine import scoring
 from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
 from mlesearch.engine.refusals import FirstReplies
@@ -152,7 +153,7 @@ class Search:
         if not valid:
             self.parts.folder.drop_outbox(id)
         elif id not in self.graded:
-            self.parts.folder.graded(id, self.parts.context.scorer.test(result))
+            self.parts.folder.graded(id, scoring.grade(result, self.parts.context.scorer))
 
     def learn(self, node: Node | None, verdicts: Sequence[Verdict], t: int) -> None:
         """What prompts, selection and timelines know of a told proposal."""

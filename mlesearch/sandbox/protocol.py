@@ -66,6 +66,8 @@ class Spec:
         limits: nominal.
         environment: digest of interpreter and packages, filled by the sandbox's `environment()`.
         gpus: 1 where its programs get a GPU each, else 0. Nothing is imported ahead for such a slot.
+        artefact_bytes: what is the most that can be used of a collected file, by name; a larger one is refused where it
+            lies, uncopied. Of others `limits.file_bytes`.
         concealed: (what it is, path) of what programs may not read beside the answers, such as the study's folder. A
             slot is refused where one lies in something that they may; a slot that is ready serves whatever it is.
     """
@@ -77,6 +79,7 @@ class Spec:
     limits: Limits = field(default_factory=Limits)
     environment: str = ""
     gpus: int = 0
+    artefact_bytes: tuple[tuple[str, int], ...] = ()
     concealed: tuple[tuple[str, Path], ...] = field(default=(), compare=False)
 
 

@@ -86,6 +86,9 @@ class RunRow(TypedDict):
     silver: Annotated[bool, Column("silver medal")]
     bronze: Annotated[bool, Column("bronze medal")]
     above_median: Annotated[bool, Column("better than the median of the leaderboard")]
+    no_board: Annotated[
+        bool, Column("whether its task has no leaderboard, and so no medals", nullable=True, optional=True)
+    ]
     percentile: Annotated[float | None, Column("share of the leaderboard that the score reaches", SHARE)]
     selected: Annotated[int | None, Column("proposal id of the submitted node", optional=True)]
     val_selected: Annotated[float | None, Column("validation score of the submitted node", SCORE)]
@@ -150,7 +153,10 @@ class NodeRow(TypedDict):
     cum_usd: Annotated[float | None, Column("spent by the run so far", "US dollars", NO_PRICE)]
     val_score: Annotated[float | None, Column("validation score", SCORE)]
     test_score: Annotated[float | None, Column("test score, never seen by the strategy", SCORE)]
-    medal: Annotated[str, Column("medal of this node: gold, silver, bronze or none", nullable=True, optional=True)]
+    medal: Annotated[
+        str | None,
+        Column("medal of this node: gold, silver, bronze or none", note="empty without a leaderboard", optional=True),
+    ]
     valid: Annotated[bool, Column("whether its validation score counts as one")]
     best_so_far: Annotated[float | None, Column("best validation score of the run so far", SCORE)]
 

@@ -170,6 +170,7 @@ class Labels(TypedDict):
     """What tables say of a run beside its identity.
 
     task_package: the package and version of the source that its task is from, where it is from one.
+    no_board: true where its task has no leaderboard; else absent.
     """
 
     tier: str | None
@@ -186,6 +187,7 @@ class Labels(TypedDict):
     cassette: str
     sandbox_why: str
     task_package: NotRequired[str]
+    no_board: NotRequired[bool]
 
 
 class RunFile(TypedDict):

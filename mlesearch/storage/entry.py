@@ -70,7 +70,12 @@ def encode(entry: Entry) -> bytes:
     names = sorted(entry.blobs)
     sizes = [[name, len(entry.blobs[name])] for name in names]
     head = _canonical({"fields": entry.fields, "value": entry.value, "blobs": sizes})
-    body = zlib.compress(b"".join((struct.pack(">Q", len(head)), head, *(entry.blobs[n] for n in names))), 6)
+    compressed = zlib.compressobj(6)  # piece by piece: a file that a program left is in memory once, not twice
+    pieces = [
+        compressed.compress(part) for part in (struct.pack(">Q", len(head)), head, *(entry.blobs[n] for n in names))
+    ]
+    body = b"".join((*pieces, compressed.flush()))
+    del pieces
     if len(body) > MAX_BYTES:
         raise StoreError(f"store: an entry of {len(body)} bytes is too large; at most {MAX_BYTES} can be kept")
     return b"".join((MAGIC, hashlib.sha256(body).digest(), body))

@@ -8,6 +8,7 @@ The file is a zip whose members are sorted and carry no times, so that one study
     study/...            the study's folder: study.json, launches.jsonl, and of every run its journal, grades, blobs
     MANIFEST.json        the sha256 of every other member; last
 
+What may stand in it: `mlesearch.study.archive_members`; how a folder is made of it again: `mlesearch.study.unpacking`.
 Secrets are redacted (`mlesearch.storage.redact`). Tables and reports are left out: they are made from the journals.
 """
 
@@ -16,30 +17,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import GRADES, LAUNCHES, RESULT, RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.files import make_private
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
 from mlesearch.storage.store import Store, open_store
+from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, MAX_MEMBERS, EntryLine
 from mlesearch.types import ConfigError
 
-FORMAT = 1
-CALLS, EXECUTIONS = "calls.jsonl", "executions.jsonl"
-STORES = {CALLS: "cassette", EXECUTIONS: "executions"}
-"""Members that hold entries, and the name of the store each comes from, in the study's folder (as a database: .db)."""
-MANIFEST = "MANIFEST.json"
 _OF_A_RUN = (RUN, JOURNAL, GRADES, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -56,15 +49,6 @@ class Contents:
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
         return f"{text}; secrets were redacted in {self.redacted} texts" if self.redacted else text
-
-
-class EntryLine(TypedDict):
-    """A line of a member that holds entries: an `Entry` with its key; its bytes lie in `artefacts/`, by digest."""
-
-    key: str
-    fields: Json
-    value: Json
-    blobs: dict[str, str]
 
 
 def find_store(study: Path, name: str, given: Path | None = None) -> Store | None:
@@ -229,6 +213,11 @@ class _Writer:
     def _member(self, name: str, chunks: Iterable[bytes]) -> None:
         info = zipfile.ZipInfo(name, _NO_TIME)
         info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        if len(self._sums) > MAX_MEMBERS:
+            raise ConfigError(
+                f"{self._study}: an export takes at most {MAX_MEMBERS:,} members, and this study has more; publish its "
+                "folder and its stores as they are, or parts of it as studies of their own"
+            )
         digest = hashlib.sha256()
         with self._file.open(info, "w", force_zip64=True) as target:
             for chunk in chunks:
@@ -242,100 +231,3 @@ def _entry(store: Store, key: str) -> Entry:
     if entry is None:
         raise StoreError(f"store: the entry {key} has gone; is another process at work on this study?")
     return entry
-
-
-# import
-
-
-def unpack(path: Path, study: Path, form: str = "sqlite") -> Contents:
-    """Make a study's folder from an export, after all of it was checked.
-
-    Args:
-        path: the exported file.
-        study: the folder; it must not be there yet, or be empty.
-        form: of its stores.
-
-    Raises:
-        ConfigError: the file is no export, or damaged, or the folder is not empty.
-    """
-    if study.exists() and (not study.is_dir() or any(study.iterdir())):
-        raise ConfigError(f"{study} is not empty; name a folder that is not there yet")
-    with opened(path) as file:
-        sums = checked(file, path)
-        temporary = study.with_name(f".{study.name}.{os.getpid()}")
-        make_private(temporary)
-        try:
-            for name in sums:
-                if name.startswith("study/"):
-                    place = temporary / name.removeprefix("study/")
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_bytes(file.read(name))
-            counts = {m: _restore(file, m, temporary, form) for m in STORES if m in sums}
-            if study.exists():
-                study.rmdir()
-            temporary.rename(study)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return Contents(len(list(run_folders(study))), counts.get(CALLS, 0), counts.get(EXECUTIONS, 0))
-
-
-def _restore(file: zipfile.ZipFile, member: str, study: Path, form: str) -> int:
-    """Put the entries of a member into their store; returns how many there are."""
-    count = 0
-    name = STORES[member]
-    with closing(open_store(study / (f"{name}.db" if form == "sqlite" else name), form)) as store:
-        for line in lines_of(file, member):
-            blobs = {name: file.read(f"artefacts/{digest}") for name, digest in line["blobs"].items()}
-            entry = Entry(line["fields"], line["value"], blobs)
-            store.put(entry, near_of(entry.fields))
-            count += "address" in entry.fields
-    return count
-
-
-def opened(path: Path) -> zipfile.ZipFile:
-    """The file of an export.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as e:
-        raise ConfigError(f"{path}: no export of a study ({e})") from None
-
-
-def checked(file: zipfile.ZipFile, path: Path) -> dict[str, str]:
-    """The checksums of all members, each found right.
-
-    Raises:
-        ConfigError: one is missing, damaged, not in the manifest, or would be written outside of the study's folder.
-    """
-    try:
-        manifest = json.loads(file.read(MANIFEST))
-        sums: dict[str, str] = manifest["files"]
-        if manifest["format"] != FORMAT:
-            raise ConfigError(f"{path}: an export of format {manifest['format']}; this version reads format {FORMAT}")
-        extra = sorted({*file.namelist()} ^ {*sums, MANIFEST})
-        if extra:
-            raise ConfigError(f"{path}: {extra[0]} is not both in the manifest and in the file; get the file again")
-        for name, expected in sums.items():
-            parts = name.split("/")
-            if parts[0] not in ("study", "artefacts", *STORES) or any(p in ("", ".", "..") for p in parts):
-                raise ConfigError(f"{path}: {name!r} is no member of an export")
-            digest = hashlib.sha256()
-            with file.open(name) as member:
-                while chunk := member.read(1 << 20):
-                    digest.update(chunk)
-            if digest.hexdigest() != expected:
-                raise ConfigError(f"{path}: {name} is damaged; get the file again")
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as e:
-        raise ConfigError(f"{path}: no export of a study, or a damaged one ({e}); get the file again") from None
-    return sums
-
-
-def lines_of(file: zipfile.ZipFile, member: str) -> Iterator[EntryLine]:
-    """The entries of a member, as they stand there."""
-    with file.open(member) as lines:
-        for line in lines:
-            found: EntryLine = json.loads(line)
-            yield found

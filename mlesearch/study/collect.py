@@ -51,10 +51,12 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     rows: list[Rows] = []
     labels: dict[str, Labels] = {}
+    unranked: set[str] = set()
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     for folder in run_folders(study):
         run = read_run(folder)
         labels[run["key"]["model"]] = run["labels"]
+        unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
@@ -65,7 +67,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     for key in [*declared(study), *unfinished]:
         if key.id not in have:
             have.add(key.id)
-            runs.append(_without_result(key, labels.get(key.model), *unfinished.get(key, (None, None))))
+            row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
+            runs.append({**row, "no_board": key.task in unranked})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes, calls = [n for r in rows for n in r.nodes], [c for r in rows for c in r.calls]
     return _frame(runs, RUNS), _frame(nodes, NODES), _frame(calls, CALLS)

@@ -122,8 +122,10 @@ def describe(folder: Path) -> str:
     score, validation = result["score"], result["val_selected"]
     if not result["valid"] or score is None or validation is None:
         return why_nothing(folder)
-    medal = next((m for m in MEDALS if result[m]), "no medal")
-    return f"{medal}, test {score:.5g}, validation {validation:.5g}"
+    scores = f"test {score:.5g}, validation {validation:.5g}"
+    if result.get("no_board", False):
+        return scores
+    return f"{next((m for m in MEDALS if result[m]), 'no medal')}, {scores}"
 
 
 def why_nothing(folder: Path) -> str:

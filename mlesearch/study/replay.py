@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlesearch.config.plan import RunPlan, plan
+from mlesearch.config.recorded_tasks import TaskTrust
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import STUDY, RunFile, finished_row, read_run, read_study
 from mlesearch.storage.layout import open_study, run_folders
+from mlesearch.study.unpacking import IMPORTED, is_imported
 from mlesearch.types import ConfigError
 
 _STORES = {"cassette": "cassette=record", "executions": "sandbox.exec_store=record"}
@@ -48,6 +50,9 @@ def plan_replay(
     resources: ProcessResources,
     cassette: Path | None = None,
     executions: Path | None = None,
+    *,
+    trust: bool = False,
+    own_tasks: Sequence[str] = (),
 ) -> Replay:
     """Check everything; nothing is written.
 
@@ -57,9 +62,12 @@ def plan_replay(
         resources: of this process.
         cassette: where the model calls are, if not in the study's folder.
         executions: likewise, the executions.
+        trust: whether tasks may be loaded that came with the study, their graders included.
+        own_tasks: the user's own tasks, which are used wherever they are those of the study.
 
     Raises:
-        ConfigError: there is no study, it was not recorded, or its runs would be other runs here.
+        ConfigError: there is no study, it was not recorded, its runs would be other runs here, or a task of it is not
+            to be trusted.
         JournalError: a journal is corrupt.
     """
     if not (study / STUDY).exists():
@@ -70,6 +78,7 @@ def plan_replay(
     stores = {name: _store(study, name, given[name]) for name in _STORES}
     recorded: dict[str, Path] = {}
     cells: dict[str, Settings] = {}
+    tasks: set[tuple[str, str]] = set()
     unfinished = []
     real_us = n_calls = n_executions = 0
     for folder in run_folders(study):
@@ -79,10 +88,13 @@ def plan_replay(
             continue
         recorded[folder.relative_to(study).as_posix()] = folder
         run = read_run(folder)
+        tasks.add((run["identity"]["task"]["id"], run["identity"]["task"]["version"]))
         cells[json.dumps(run["settings"], sort_keys=True)] = _settings(folder, run, stores, out)
         real_us += round(row["real_s"] * 1e6)
         n_calls, n_executions = n_calls + row["n_calls"], n_executions + row["n_executions"]
-    planned = plan(list(cells.values()), resources).runs if cells else ()
+    trusted = TaskTrust(study, is_imported(study), trust, tuple(own_tasks))
+    here = [replace(s, tasks=trusted.names(s.tasks, tasks, resources)) for s in cells.values()]
+    planned = plan(here, resources).runs if cells else ()
     runs = tuple(_same(r, recorded[r.key.id]) for r in planned if r.key.id in recorded)
     return Replay(runs, tuple(unfinished), real_us / 1e6, n_calls, n_executions)
 
@@ -134,4 +146,6 @@ def begin(study: Path, out: Path, unfinished: Sequence[Path]) -> None:
     for folder in unfinished:
         place = out / folder.relative_to(study)
         if not place.exists():
-            shutil.copytree(folder, place)
+            shutil.copytree(folder, place, symlinks=True)
+    if is_imported(study):
+        shutil.copyfile(study / IMPORTED, out / IMPORTED)

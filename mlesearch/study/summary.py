@@ -33,7 +33,8 @@ def rows_of(run: RunFile, f: FoldedRun) -> Rows:
     Raises:
         JournalError: as `summarise`.
     """
-    return Rows(summarise(run, f), node_rows(f, run["id"], direction_of(run)), call_rows(f, run["id"]))
+    nodes = node_rows(f, run["id"], direction_of(run), ranked=not run["labels"].get("no_board", False))
+    return Rows(summarise(run, f), nodes, call_rows(f, run["id"]))
 
 
 def direction_of(run: RunFile) -> Direction:
@@ -76,6 +77,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "silver": grade is not None and grade["medal"] == "silver",
         "bronze": grade is not None and grade["medal"] == "bronze",
         "above_median": grade is not None and grade["above_median"],
+        "no_board": labels.get("no_board", False),
         "percentile": grade["percentile"] if grade else None,
         "selected": selected,
         "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,
@@ -109,7 +111,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     }
 
 
-def node_rows(f: FoldedRun, run_id: str, direction: Direction) -> list[NodeRow]:
+def node_rows(f: FoldedRun, run_id: str, direction: Direction, *, ranked: bool = True) -> list[NodeRow]:
     """The run's rows of the table of nodes."""
     usage: dict[int, list[Usage]] = {}
     for c in f.calls:
@@ -145,7 +147,7 @@ def node_rows(f: FoldedRun, run_id: str, direction: Direction) -> list[NodeRow]:
                 "cum_usd": _usd(total),
                 "val_score": score,
                 "test_score": grade["score"] if grade else None,
-                "medal": grade["medal"] if grade else "none",
+                "medal": None if not ranked else grade["medal"] if grade else "none",
                 "valid": score is not None,
                 "best_so_far": best,
             }

@@ -26,7 +26,8 @@ from mlesearch.storage.journal import JOURNAL, read
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.nouns import ProposalJson
 from mlesearch.storage.store import Store, open_store
-from mlesearch.study.archive import CALLS, EXECUTIONS, STORES, Contents, checked, find_store, lines_of, opened
+from mlesearch.study.archive import Contents, find_store
+from mlesearch.study.archive_members import CALLS, EXECUTIONS, STORES, lines_of, opened
 from mlesearch.study.fold import check_run_folder
 from mlesearch.study.replay import plan_replay
 from mlesearch.study.summary import direction_of
@@ -68,15 +69,14 @@ def find_damage(path: Path) -> tuple[Contents, list[str]]:
     if (path / STUDY).exists():
         return _damage_of_study(path)
     if path.is_file() and zipfile.is_zipfile(path):
-        with opened(path) as file:
-            sums = checked(file, path)
+        with opened(path) as archive:
             wrong, counts = [], Counter[str]()
             for member in STORES:
-                for line in lines_of(file, member) if member in sums else ():
+                for line in lines_of(archive, member) if member in archive.names else ():
                     counts[member] += "address" in line["fields"]
                     if Entry(line["fields"], {}).key != line["key"]:
                         wrong.append(f"{member}: the entry {line['key']} holds what belongs to another key")
-            runs = sum(name.endswith(f"/{RUN}") for name in sums)
+            runs = sum(name.endswith(f"/{RUN}") for name in archive.names)
             return Contents(runs, counts[CALLS], counts[EXECUTIONS]), wrong
     with closing(open_store(path, "files" if path.is_dir() else "sqlite", must_exist=True)) as store:
         counts, wrong, _ = _damage_of_store(store)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlesearch.tasks import folder, grading, leaderboard, submission
+from mlesearch.tasks import files, folder, grading, leaderboard, leaks, submission
 from mlesearch.tasks.protocol import Grade, Medal, Task
 from mlesearch.types import ConfigError, Direction, Finding, Level
 
@@ -29,7 +29,8 @@ def check(task: Task | str | Path) -> list[Finding]:
     """Check a task; an empty list means that nothing was found.
 
     Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
-    spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers;
+    spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers,
+    under whatever name, and have the parts and ids that are asked for;
     gold, silver, bronze and median are strictly distinct; files are those whose sha256 task.yaml records.
 
     Args:
@@ -45,6 +46,8 @@ def check(task: Task | str | Path) -> list[Finding]:
         return [
             *_recorded(task),
             *_public(task),
+            *leaks.check(task),
+            *_without_board(task),
             *_distinct(task),
             *_order(task),
             *_scores(task),
@@ -63,27 +66,24 @@ def _recorded(task: Task) -> Iterator[Finding]:
         path = root / name
         if not path.is_file():
             yield Finding(Level.ERROR, "recorded", f"{name} is missing, but {folder.DECLARED} records its sha256")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        elif _sha256(path).hex() != digest:
             text = f"{name} is not the file that {folder.DECLARED} records: make it again, or record its sha256"
             yield Finding(Level.ERROR, "recorded", text)
 
 
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
 def _public(task: Task) -> Iterator[Finding]:
     """Answers among the public files: target columns outside train, copies of and links to the private files."""
-    private = {
-        (path.stat().st_size, hashlib.sha256(path.read_bytes()).digest()): path.name
-        for path in sorted(task.private_dir.rglob("*"))
-        if path.is_file()
-    }
+    private = {(path.stat().st_size, _sha256(path)): path.name for path in files.files(task.private_dir, litter=True)}
     sizes = {size for size, _ in private}
-    for path in sorted(task.public_dir.rglob("*")):
-        name = path.relative_to(task.public_dir.parent)
-        if path.is_symlink() and path.resolve().is_relative_to(task.private_dir.resolve()):
-            yield Finding(Level.ERROR, "public", f"{name} is a link into the private folder; remove it")
-        if not path.is_file():
-            continue
+    for path in files.files(task.public_dir, litter=True):
+        name = f"public/{files.shown(str(path.relative_to(task.public_dir)))}"
         size = path.stat().st_size
-        same = private.get((size, hashlib.sha256(path.read_bytes()).digest())) if size in sizes else None
+        same = private.get((size, _sha256(path))) if size in sizes else None
         if same:
             yield Finding(Level.ERROR, "public", f"{name} is a copy of private/{same}; remove it")
         elif path.suffix == ".csv" and not path.stem.startswith("train") and path.name != folder.SAMPLE:
@@ -93,8 +93,16 @@ def _public(task: Task) -> Iterator[Finding]:
                 yield Finding(Level.ERROR, "public", text)
 
 
+def _without_board(task: Task) -> Iterator[Finding]:
+    if task.board is None:
+        text = f"there is no {leaderboard.BOARD}, so runs are scored and win no medal; add one if medals are wanted"
+        yield Finding(Level.WARNING, "leaderboard", text)
+
+
 def _distinct(task: Task) -> Iterator[Finding]:
     """Thresholds that coincide, so that medals cannot tell strategies apart."""
+    if task.board is None:
+        return
     limits = task.thresholds
     named = [("gold", limits.gold), ("silver", limits.silver), ("bronze", limits.bronze), ("median", limits.median)]
     for (better, high), (worse, low) in itertools.pairwise(named):
@@ -113,6 +121,8 @@ def _board(task: Task) -> tuple[float, ...]:
 
 def _order(task: Task) -> Iterator[Finding]:
     """A board that is sorted the other way round."""
+    if task.board is None:
+        return
     scores = _board(task)
     pairs = list(itertools.pairwise(scores))
     worse_first = not any(task.direction.better(a, b) for a, b in pairs)
@@ -136,14 +146,14 @@ def _scores(task: Task) -> Iterator[Finding]:
             f"the sample submission scores {sample.score:.6g} and earns {sample.medal}; is the board on another scale?"
         )
         yield Finding(Level.ERROR, "sample", text)
-    elif sample.score is not None:
+    elif sample.score is not None and task.board is not None:
         yield from _span(task, sample.score, answers.score if answers else None)
     if answers is None:
         text = "private/test.csv lacks target columns, so it cannot be checked that right answers earn gold"
         yield Finding(Level.WARNING, "answers", text)
     elif answers.score is None:
         yield Finding(Level.ERROR, "answers", f"the answers themselves are an invalid submission: {answers.problem}")
-    elif answers.medal is not Medal.GOLD:
+    elif answers.medal is not Medal.GOLD and task.board is not None:
         text = f"the answers themselves score {answers.score:.6g} and earn {answers.medal}, not gold"
         yield Finding(
             Level.ERROR, "answers", f"{text} (from {task.thresholds.gold:.6g}); direction, board and grader disagree"

@@ -5,8 +5,8 @@ task.yaml         see `Declared`
 description.md    what the agent reads
 public/           mounted read-only as input/; has sample_submission.csv
 private/          answers: test.csv, and validation.csv with `validation: harness`; id and target columns
-leaderboard.csv   column score, one row a team; or thresholds.csv
-grade.py          optional: grade(submission, answers) -> float
+leaderboard.csv   optional: column score, one row a team; or thresholds.csv. Without one there are scores and no medals
+grade.py          optional: grade(submission, answers) -> float; modules beside it that it imports
 eda.md            optional: findings about the public data, shown in every prompt
 ```
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any, cast
 
 import yaml
 
-from mlesearch.tasks import leaderboard, metrics, own, sources
+from mlesearch.tasks import files, graders, leaderboard, metrics, own, sources
 from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
@@ -124,8 +125,8 @@ def declared(folder: Path) -> dict[str, Any]:
     """
     path = folder / DECLARED
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys and values, such as `id: my-task`; found {type(content).__name__}")
@@ -165,9 +166,31 @@ def _texts(path: Path, key: str, values: list[object]) -> tuple[str, ...]:
 
 
 def header(path: Path) -> list[str]:
-    """The column names of a CSV; empty for an empty file."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file), [])
+    """The column names of a CSV; empty for an empty file. Bytes that are no UTF-8 are replaced.
+
+    Raises:
+        ConfigError: its first line is no CSV.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            return next(csv.reader(file), [])
+    except csv.Error as error:
+        raise ConfigError(f"{path}: its first line is no line of a CSV: {error}") from error
+
+
+def _text(path: Path) -> str:
+    """A text that stands in prompts.
+
+    Raises:
+        ConfigError: it is no UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not readable as UTF-8 text ({error.reason}); save it as UTF-8") from error
+    if "\0" in text:
+        raise ConfigError(f"{path}: not readable as UTF-8 text (it holds NUL bytes); save it as UTF-8")
+    return text
 
 
 def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
@@ -176,6 +199,10 @@ def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, 
     found = header(folder / "public" / SAMPLE)
     if not found:
         raise ConfigError(f"{folder / 'public' / SAMPLE}: empty; expected a header with the id and target columns")
+    if any("\ufffd" in column or "\0" in column for column in found):
+        raise ConfigError(f"{folder / 'public' / SAMPLE}: its header is no UTF-8 text; save it as a UTF-8 CSV")
+    if len(set(found)) < len(found):
+        raise ConfigError(f"{folder / 'public' / SAMPLE}: a column occurs twice: {', '.join(found)}")
     id_column = content.get("id_column", found[0])
     if "target_columns" in content:
         targets = _texts(path, "target_columns", content["target_columns"])
@@ -226,12 +253,7 @@ def _eda(folder: Path) -> str:
     path = folder / EDA
     if not path.is_file():
         return ""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not readable as UTF-8 text ({error.reason}); write it anew, or remove it"
-        ) from error
+    text = _text(path).strip()
     if len(text) > EDA_CHARS:
         raise ConfigError(
             f"{path}: {len(text):,} characters; at most {EDA_CHARS:,} are allowed, since it stands in every prompt: "
@@ -262,17 +284,17 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
 
 def _digest(folder: Path, board: Path | None) -> str:
     """Eight hex digits over all files that a result depends on; large public files by name and size."""
-    whole = [folder / DECLARED, folder / "description.md", folder / "grade.py", folder / EDA] + (
-        [board] if board else []
-    )
-    whole += sorted((folder / "private").rglob("*"))
+    grader = folder / graders.GRADER
+    whole = [folder / DECLARED, folder / "description.md", grader, folder / EDA] + ([board] if board else [])
+    whole += graders.sources(grader) if grader.is_file() else []
+    whole += files.files(folder / "private")
     digest = hashlib.sha256()
-    for path in whole + sorted((folder / "public").rglob("*")):
+    for path, is_whole in [*((p, True) for p in whole), *((p, False) for p in files.files(folder / "public"))]:
         if not path.is_file():
             continue
         size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder)}\0{size}\0".encode())
-        if path in whole or size <= _HASHED_WHOLE_BYTES:
+        digest.update(os.fsencode(path.relative_to(folder)) + f"\0{size}\0".encode())
+        if is_whole or size <= _HASHED_WHOLE_BYTES:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:8]
@@ -283,8 +305,8 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
 
     Args:
         name_or_path: a name of the mini suite or the path of a task folder.
-        board: False loads a task without its board, for the script that makes one: the thresholds are NaN and no
-            score wins a medal.
+        board: False loads a task without its board, for the script that makes one. Without a board the thresholds are
+            NaN and no score wins a medal.
 
     Returns:
         The task. Its `version` is the declared one with a digest of all files that a result depends on, so a
@@ -299,8 +321,9 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     direction = Direction(_one_of(path, "direction", content["direction"], [d.value for d in Direction]))
     validation = Validation(_one_of(path, "validation", content["validation"], [v.value for v in Validation]))
     _check_files(folder, validation)
+    files.check_links((folder / "public").resolve())
     id_column, targets = _columns(folder, content)
-    grader = folder / "grade.py" if (folder / "grade.py").is_file() else None
+    grader = folder / graders.GRADER if (folder / graders.GRADER).is_file() else None
     if grader is None:
         metric = metrics.find(content["metric"], f"{path}: metric (without a grade.py)")
         if metric.direction is not direction:
@@ -313,9 +336,11 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     limits = Thresholds(math.nan, math.nan, math.nan, math.nan, 0)
     if board_file is not None:
         limits = leaderboard.read_thresholds(board_file, direction)
-        teams = content.get("leaderboard", {}).get("teams", limits.teams)
-        if teams != limits.teams:
-            raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
+    teams = content.get("leaderboard", {}).get("teams", limits.teams)
+    if board_file is None and board and teams:
+        raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but there is no {leaderboard.BOARD}")
+    if board_file is not None and teams != limits.teams:
+        raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
     return Task(
         id=content["id"],
         title=content.get("title", content["id"]),
@@ -323,7 +348,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         metric=content["metric"],
         direction=direction,
         validation=validation,
-        description=(folder / "description.md").read_text(encoding="utf-8"),
+        description=_text(folder / "description.md"),
         public_dir=(folder / "public").resolve(),
         private_dir=(folder / "private").resolve(),
         id_column=id_column,

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import bisect
 import functools
-import inspect
-import json
 import math
-import re
-import types
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlesearch.tasks import leaderboard, metrics, submission
+from mlesearch.tasks import graders, leaderboard, metrics, submission
 from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
 from mlesearch.tasks.metrics import MetricProblem
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
+from mlesearch.tasks.reported import reported_score
 from mlesearch.tasks.submission import Submission
 from mlesearch.tasks.submission import read as read_submission
 from mlesearch.types import ConfigError, Direction
@@ -42,29 +38,9 @@ __all__ = [
     "thresholds",
 ]
 
+THRESHOLDS = ("gold", "silver", "bronze", "median")
 SCORE_DECIMALS = 5
 """The grader rounds a test score to this many decimals before it meets the thresholds, which are never rounded."""
-
-METRICS_BYTES = 64 * 2**10
-REPORT_LINE = "validation_score: <number>"
-_REPORTED = re.compile(r"^[ \t]*validation_score[ \t]*[:=][ \t]*(\S+)[ \t]*\r?$", re.MULTILINE)
-
-GradeFunction = Callable[["pd.DataFrame", "pd.DataFrame"], float]
-
-
-@functools.lru_cache(maxsize=32)
-def _own_grader(path: Path, _version: str) -> GradeFunction:
-    """The function `grade` of a task's grade.py; leaves no bytecode in the task's folder."""
-    module = types.ModuleType(f"grade_of_{path.parent.name}")
-    module.__file__ = str(path)
-    try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    except Exception as error:
-        raise ConfigError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
-    function = getattr(module, "grade", None)
-    if not callable(function) or len(inspect.signature(function).parameters) != 2:
-        raise ConfigError(f"{path}: expected a function grade(submission, answers) -> float in it")
-    return cast("GradeFunction", function)
 
 
 def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Scored:
@@ -78,52 +54,46 @@ def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Sco
     Raises:
         ConfigError: the answers cannot be scored with this metric, or grade.py cannot be loaded.
     """
-    targets = list(task.target_columns)
     try:
         if task.grader is not None:
             # Copies, so that a grader that changes its arguments does not spoil the cached answers.
-            score = float(_own_grader(task.grader, task.version)(predicted.copy(), truth.copy()))
+            score = graders.load(task.grader, task.version)(predicted.copy(), truth.copy())
         else:
-            with np.errstate(all="ignore"):  # what overflows is refused below
-                score = metrics.find(task.metric).function(truth[targets].to_numpy(), predicted[targets].to_numpy())
-    except ConfigError:
-        raise
+            score = _by_metric(task, predicted, truth)
     except MetricProblem as problem:
         return Scored(None, str(problem))
-    except Exception as error:
-        if task.grader is None:
-            raise ConfigError(f"{task.private_dir}: {task.metric} cannot score these answers: {error}") from error
-        return Scored(None, f"grade.py could not score it: {type(error).__name__}: {error}")
+    except graders.GraderFailed as error:
+        return Scored(None, f"grade.py could not score it: {error}")
     if not math.isfinite(score):
         return Scored(None, f"the score is {score}; expected predictions that give a finite one")
     return Scored(score)
 
 
-def _reported_score(stdout: str, metrics_path: Path | None) -> Scored:
-    """What the program reported: `validation_score` in metrics.json, else its last printed line of that name."""
-    wanted = f"expected a printed line `{REPORT_LINE}`, or metrics.json with {{'validation_score': <number>}}"
-    if metrics_path is not None:
-        data = submission.read_bytes(metrics_path, METRICS_BYTES)
+def _by_metric(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> float:
+    """The score by the task's named metric.
+
+    Raises:
+        ConfigError: the metric can't score these answers, whatever is predicted.
+        MetricProblem: it can't score these predictions.
+    """
+    targets, function = list(task.target_columns), metrics.find(task.metric).function
+    answers = truth[targets].to_numpy()
+    with np.errstate(all="ignore"):  # what overflows is refused by the caller
         try:
-            text = str(json.loads(data)["validation_score"]) if isinstance(data, bytes) else data
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return Scored(None, f"metrics.json holds no validation_score; {wanted}", unreported=True)
-        where = "metrics.json"
-    else:
-        found = _REPORTED.findall(stdout)
-        if not found:
-            return Scored(None, f"no validation score was reported; {wanted}", unreported=True)
-        text, where = found[-1], "the last printed validation_score"
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if not math.isfinite(score):
-        return Scored(None, f"{where} is {text[:80]!r}, not a finite number; {wanted}", unreported=True)
-    return Scored(score)
+            return float(function(answers, predicted[targets].to_numpy()))
+        except MetricProblem:
+            raise
+        except Exception as error:
+            try:
+                function(answers, answers.copy())
+            except Exception:
+                raise ConfigError(f"{task.private_dir}: {task.metric} cannot score these answers: {error}") from error
+            raise MetricProblem(f"{task.metric} cannot score these predictions: {graders.said(error)}") from error
 
 
-def score_validation(task: Task, path: Path, stdout: str = "", metrics_path: Path | None = None) -> Scored:
+def score_validation(
+    task: Task, path: Path, stdout: str = "", metrics_path: Path | None = None, stderr: str = ""
+) -> Scored:
     """The validation score that the search sees.
 
     With `validation: harness` it is computed on the validation rows of the submission, which must hold all rows of
@@ -134,6 +104,7 @@ def score_validation(task: Task, path: Path, stdout: str = "", metrics_path: Pat
         path: the submission.
         stdout: what the program printed (its tail is enough).
         metrics_path: its metrics.json, where it left one; that one wins over the printed line.
+        stderr: what it printed there, for a score that a logger wrote.
 
     Raises:
         ConfigError: the task itself is broken.
@@ -142,7 +113,7 @@ def score_validation(task: Task, path: Path, stdout: str = "", metrics_path: Pat
     if read.frame is None:
         return Scored(None, read.problem)
     if task.validation is Validation.REPORTED:
-        return _reported_score(stdout, metrics_path)
+        return reported_score(stdout, stderr, metrics_path)
     truth = submission.answers(task).validation
     if truth is None:
         raise ConfigError(f"{task.private_dir}: no validation answers, but validation is harness")
@@ -191,14 +162,12 @@ def grade_test(task: Task, path: Path) -> Grade:
 
 
 def grade_scores(score: float | None, limits: Thresholds, direction: Direction) -> dict[str, object]:
-    """The medal fields of mle-bench's report for a score, thresholds and all."""
+    """The medal fields of mle-bench's report for a score, thresholds and all; None without a board."""
     won = medal(score, limits, direction)
+    known = {name: None if math.isnan(value := getattr(limits, name)) else value for name in THRESHOLDS}
     return {
         "score": score,
-        "gold_threshold": limits.gold,
-        "silver_threshold": limits.silver,
-        "bronze_threshold": limits.bronze,
-        "median_threshold": limits.median,
+        **{f"{name}_threshold": value for name, value in known.items()},
         "any_medal": won is not Medal.NONE,
         "gold_medal": won is Medal.GOLD,
         "silver_medal": won is Medal.SILVER,

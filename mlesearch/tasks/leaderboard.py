@@ -20,24 +20,17 @@ _LFS_START = "version https://git-lfs"
 _THRESHOLD_COLUMNS = ("gold", "silver", "bronze", "median", "teams")
 
 
-def board_file(folder: Path) -> Path:
-    """The file that holds a task's board: its `leaderboard.csv`, else its `thresholds.csv`.
-
-    Raises:
-        ConfigError: neither is there.
-    """
-    for name in (BOARD, THRESHOLDS):
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigError(
-        f"task folder {folder}: no {BOARD} (column score, one row a team) and no {THRESHOLDS} "
-        f"(columns {', '.join(_THRESHOLD_COLUMNS)}; one row): without one no medal can be told; add one of them"
-    )
+def board_file(folder: Path) -> Path | None:
+    """The file that holds a task's board: its `leaderboard.csv`, else its `thresholds.csv`; None where neither is."""
+    return next((folder / name for name in (BOARD, THRESHOLDS) if (folder / name).is_file()), None)
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """Line number and cells of each row of a small CSV that must have these columns."""
-    text = path.read_text(encoding="utf-8-sig")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not readable as UTF-8 text ({error.reason}); save it as a UTF-8 CSV") from error
     if text.startswith(_LFS_START):
         raise ConfigError(f"{path}: a Git-LFS pointer, not the board itself; fetch it with `git lfs pull`")
     reader = csv.DictReader(text.splitlines())

@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlesearch.tasks.files import is_litter, shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -98,14 +100,14 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes} bytes"
 
 
-def _entries(folder: Path, folders: bool) -> tuple[list[os.DirEntry[str]], int]:
+def _entries(root: str, folder: Path, folders: bool) -> tuple[list[os.DirEntry[str]], int]:
     """The first files (or folders) of a folder in the preview's order, and how many there are; bounded memory."""
     count = 0
 
     def wanted() -> Iterator[os.DirEntry[str]]:
         nonlocal count
         for entry in scan:
-            if entry.is_dir(follow_symlinks=False) is folders:
+            if not is_litter(entry.name) and entry.is_dir(follow_symlinks=_inside(root, entry)) is folders:
                 count += 1
                 yield entry
 
@@ -113,22 +115,28 @@ def _entries(folder: Path, folders: bool) -> tuple[list[os.DirEntry[str]], int]:
         return heapq.nsmallest(PER_FOLDER, wanted(), key=lambda entry: _table_order(entry.name)), count
 
 
+def _inside(root: str, entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is no link, or one to something in the folder that is described."""
+    return not entry.is_symlink() or os.path.realpath(entry.path).startswith(f"{root}{os.sep}")
+
+
 def _tree(root: Path) -> tuple[list[str], list[str]]:
     """The lines of the file tree, and the relative paths of the CSV files in it."""
-    lines, tables = ["Files:"], list[str]()
+    lines, tables, real = ["Files:"], list[str](), os.path.realpath(root)
 
     def walk(folder: Path, depth: int) -> None:
         indent = "  " * depth
-        files, n_files = _entries(folder, folders=False)
-        folders, n_folders = _entries(folder, folders=True)
+        files, n_files = _entries(real, folder, folders=False)
+        folders, n_folders = _entries(real, folder, folders=True)
         for entry in files:
-            lines.append(f"{indent}{entry.name} ({_size(entry.stat(follow_symlinks=False).st_size)})")
-            if entry.name.endswith(".csv") and entry.is_file(follow_symlinks=False):
+            follow = _inside(real, entry)
+            lines.append(f"{indent}{shown(entry.name)} ({_size(entry.stat(follow_symlinks=follow).st_size)})")
+            if entry.name.endswith(".csv") and entry.is_file(follow_symlinks=follow):
                 tables.append(str(Path(entry.path).relative_to(root)))
         if n_files > len(files):
             lines.append(f"{indent}... and {n_files - len(files):,} more files")
         for entry in folders:
-            lines.append(f"{indent}{entry.name}/")
+            lines.append(f"{indent}{shown(entry.name)}/")
             if depth < DEPTH and len(lines) < TREE_LINES:
                 walk(Path(entry.path), depth + 1)
         if n_folders > len(folders):
@@ -198,11 +206,11 @@ def _table(root: Path, name: str, first: _First, max_bytes: int) -> list[str]:
     described = partial(_described, root / name, status.st_size, status.st_mtime_ns, max_bytes)
     table = described(with_columns=False)
     if table.problem:
-        return [f"{name}: {table.problem}"]
-    head = f"{name}: {table.head}"
+        return [f"{shown(name)}: {table.problem}"]
+    head = f"{shown(name)}: {table.head}"
     if not first.columns or not set(table.names) <= set(first.columns):
         if not first.columns:
-            first.name, first.columns = name, table.names
+            first.name, first.columns = shown(name), table.names
         return [head, *described(with_columns=True).columns]
     absent = [column for column in first.columns if column not in table.names]
     if len(absent) <= EXAMPLES and len(absent) < len(table.names):

@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from mlesearch.tasks.files import is_litter
+
 
 def copy_public(source: Path, target: Path, leave_out: Collection[str]) -> None:
     """Copy a public folder.
@@ -21,10 +23,11 @@ def copy_public(source: Path, target: Path, leave_out: Collection[str]) -> None:
 
 
 def _left_out(root: Path, left_out: set[str]) -> Callable[[str, list[str]], set[str]]:
-    """What `copytree` leaves out: only in the folder itself, not in those below it."""
+    """What `copytree` leaves out: litter, and in the folder itself, not in those below it, what is written anew."""
 
     def ignore(folder: str, names: list[str]) -> set[str]:
-        return left_out & set(names) if Path(folder) == root else set()
+        litter = {name for name in names if is_litter(name)}
+        return litter | (left_out & set(names) if Path(folder) == root else set())
 
     return ignore
 

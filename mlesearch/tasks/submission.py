@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 import os
 import stat
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class Answers:
         ids: the id columns of both together, validation first.
         texts: columns (id or target) that hold texts, and are read as texts from a submission too.
         numbers: those that hold numbers, and must be finite numbers in a submission too.
+        may_be_empty: target columns with empty cells among the answers, which only a grade.py can score; a submission
+            may have empty cells there too.
     """
 
     validation: pd.DataFrame | None
@@ -54,6 +57,7 @@ class Answers:
     ids: pd.Index[Any]
     texts: frozenset[str]
     numbers: frozenset[str]
+    may_be_empty: frozenset[str] = frozenset()
 
 
 def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
@@ -115,24 +119,36 @@ def answers(task: Task) -> Answers:
     paths = [task.private_dir / f"{name}.csv" for name in names]
     frames = [_read_answers(path, task) for path in paths]
     columns = [c for c in (task.id_column, *task.target_columns) if all(c in frame.columns for frame in frames)]
-    is_number = pd.api.types.is_numeric_dtype
-    texts = frozenset(c for c in columns if not all(is_number(frame[c]) for frame in frames))
+
+    def is_number(column: str) -> bool:
+        told = [frame[column] for frame in frames if frame[column].notna().any()]
+        return bool(told) and all(pd.api.types.is_numeric_dtype(values) for values in told)
+
+    texts = frozenset(c for c in columns if not is_number(c))
     if texts:
         frames = [_read_answers(path, task, texts) for path in paths]
+    empty = set[str]()
     for path, frame in zip(paths, frames, strict=True):
         for column in columns:
-            if frame[column].isna().any():
-                raise ConfigError(f"{path}: column {column!r} has missing values; every answer must be there")
+            if not frame[column].isna().any():
+                continue
+            if column == task.id_column or task.grader is None:
+                raise ConfigError(
+                    f"{path}: column {column!r} has missing values; every answer must be there"
+                    + ("" if column == task.id_column else ", unless a grade.py says what an empty one means")
+                )
+            empty.add(column)
     ids = pd.Index(pd.concat([frame[task.id_column] for frame in frames]))
     if not ids.is_unique:
         twice = ids[ids.duplicated()].tolist()
         raise ConfigError(f"{task.private_dir}: {task.id_column} must be unique, but some occur twice: {some(twice)}")
-    return Answers(frames[0] if len(frames) == 2 else None, frames[-1], ids, texts, frozenset(columns) - texts)
+    validation = frames[0] if len(frames) == 2 else None
+    return Answers(validation, frames[-1], ids, texts, frozenset(columns) - texts, frozenset(empty))
 
 
 def some(values: Sequence[object]) -> str:
     """The first few values in words, and how many more there are."""
-    shown = ", ".join(repr(v[:SHOWN_CHARS] if isinstance(v, str) else v) for v in values[:SHOWN])
+    shown = ", ".join(repr(v[:SHOWN_CHARS]) if isinstance(v, str) else _shown(v) for v in values[:SHOWN])
     return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "") if values else "none"
 
 
@@ -145,7 +161,11 @@ def _header_problem(data: bytes, task: Task) -> str:
     rows = (row for row in csv.reader(TextIOWrapper(BytesIO(data), encoding="utf-8-sig", newline="")) if row)
     expected = _columns(task)
     try:
-        found, first = next(rows, []), next(rows, [])
+        found = next(rows, [])
+        try:
+            first = next(rows, [])
+        except csv.Error:  # a cell longer than this reader takes, which the parser reads
+            first = []
     except csv.Error as error:
         return f"the first lines are no CSV ({error}); expected the columns {','.join(expected)}"
     if sorted(found) == sorted(expected):
@@ -165,30 +185,55 @@ def _columns(task: Task) -> list[str]:
     return [task.id_column, *task.target_columns]
 
 
-def _value_problem(frame: pd.DataFrame, column: str, number: bool, task: Task) -> str:
-    """What is wrong with a target column of the expected rows."""
+def _numbers(values: pd.Series[Any]) -> pd.Series[Any]:
+    """A column as floats: NaN where a cell is empty or no number, infinite where it is too large for a float."""
     import pandas as pd
 
-    values = frame[column]
-    if number and not pd.api.types.is_numeric_dtype(values):
-        numbers = pd.to_numeric(values, errors="coerce")
-        bad = numbers.isna() & values.notna()
-        wanted = "a finite number"
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype(float)
+    try:
+        return pd.to_numeric(values, errors="coerce").astype(float)
+    except (OverflowError, ValueError, TypeError):  # whole numbers of any length, read as such
+        return values.map(_number).astype(float)
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(cell) if isinstance(cell, int | float) else math.nan
+    except OverflowError:
+        return math.inf
+
+
+def _value_problem(frame: pd.DataFrame, column: str, truth: Answers, task: Task) -> str:
+    """What is wrong with a target column of the expected rows; its numbers are made floats if need be."""
+    import pandas as pd
+
+    values, number = frame[column], column in truth.numbers
+    if number:
+        numbers = _numbers(values)
+        bad, wanted = ~pd.Series(np.isfinite(numbers.to_numpy()), index=frame.index), "a finite number"
     else:
-        numbers = values
-        bad = values.isna()
-        wanted = "a finite number" if number else "a value"
-    if number and not bad.any():
-        bad = ~pd.Series(np.isfinite(numbers.to_numpy(dtype=float)), index=frame.index)
+        bad, wanted = values.isna(), "a value"
+    if column in truth.may_be_empty:
+        bad &= values.notna()
     if not bad.any():
+        if number and not pd.api.types.is_numeric_dtype(values):
+            frame[column] = numbers
         return ""
     first = int(bad.to_numpy().argmax())
     value, key = frame[column].iloc[first], frame[task.id_column].iloc[first]
-    shown = "missing" if pd.isna(value) else repr(str(value)[:SHOWN_CHARS])
+    shown = "missing" if pd.isna(value) else repr(_shown(value))
     return (
         f"column {column!r} must hold {wanted} in every row, but {int(bad.sum()):,} do not; the first is {shown}, "
-        f"for {task.id_column} {key}"
+        f"for {task.id_column} {_shown(key)}"
     )
+
+
+def _shown(value: object) -> str:
+    """A cell in a message; a whole number can have more digits than Python turns into text."""
+    if isinstance(value, int) and value.bit_length() > 512:
+        return f"a whole number of {value.bit_length()} bits"
+    return (repr(value) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
 
 
 def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
@@ -202,6 +247,8 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
     Raises:
         ConfigError: the task's own answers are unusable.
     """
+    import pandas as pd
+
     data = read_bytes(path, task.max_submission_bytes)
     if isinstance(data, str):
         return Submission(None, data)
@@ -215,9 +262,11 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
         if problem := _header_problem(data, task):
             return Submission(None, problem)
         frame = parse(data, truth.texts)
+        if not isinstance(frame.index, pd.RangeIndex):  # of rows longer than the header, the parser makes an index
+            return Submission(None, f"the first row has more cells than the header; {header}, as many in each row")
     except UnicodeDecodeError:
         return Submission(None, f"{path.name} is not UTF-8 text; {header} as a UTF-8 CSV")
-    except ValueError as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[: 2 * SHOWN_CHARS]
         return Submission(None, f"{path.name} is no well-formed CSV ({reason}); {header}")
     return _align(frame, task, truth, only_test)
@@ -249,7 +298,7 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
         return Submission(None, f"{len(missing):,} values of {name} are missing: {some(missing)}; expected {where}")
     aligned = frame[_columns(task)].iloc[expected].reset_index(drop=True)
     for column in task.target_columns:
-        if problem := _value_problem(aligned, column, column in truth.numbers, task):
+        if problem := _value_problem(aligned, column, truth, task):
             return Submission(None, problem)
     return Submission(aligned)
 

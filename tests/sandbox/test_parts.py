@@ -219,7 +219,7 @@ def test_artefacts_are_copied_whole(tmp_path: Path) -> None:
     work.mkdir()
     (work / "a").write_bytes(b"x" * 3_000_000)
     (work / "b").write_bytes(b"x" * 3_000_001)
-    found = artefacts.collect(work, ("a", "b", "c", "..", ""), outbox, 3_000_000)
+    found = artefacts.collect(work, dict.fromkeys(("a", "b", "c", "..", ""), 3_000_000), outbox)
     assert found["a"].path == outbox / "a"
     assert (outbox / "a").stat().st_size == found["a"].size_bytes == 3_000_000
     assert found["b"].problem == "b has 3000001 bytes; at most 3000000 are allowed"
@@ -238,9 +238,9 @@ for name in ("a", "b"):
     (work / name).write_text("x")
 (work / "b").chmod(0)
 work.chmod({mode})
-found = artefacts.collect(work, ("a", "b", "x" * 300), Path("out"), 100)
+found = artefacts.collect(work, dict.fromkeys(("a", "b", "x" * 300), 100), Path("out"))
 print(found["a"].size_bytes, *(found[name].problem for name in ("b", "x" * 300)), sep=chr(10))
-print(*(each.problem for each in artefacts.collect(Path("gone"), ("a",), Path("out"), 100).values()))
+print(*(each.problem for each in artefacts.collect(Path("gone"), dict(a=100), Path("out")).values()))
 """
 
 

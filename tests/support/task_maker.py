@@ -30,9 +30,9 @@ def make_task(folder: Path, *, board: list[float] | None = None, **declared: obj
     content = {key: value for key, value in content.items() if value is not None}
     ids = iter(range(1, 1 + sum(ROWS.values())))
     split = {name: [next(ids) for _ in range(n)] for name, n in ROWS.items()}
-    write_csv(folder / "public" / "train.csv", "id,x,y", [f"{i},{i * 2},{10 + i / 10}" for i in split["train"]])
+    write_csv(folder / "public" / "train.csv", "id,x,y", [f"{i},{i * i},{10 + i / 10}" for i in split["train"]])
     for name in ("validation", "test"):
-        write_csv(folder / "public" / f"{name}.csv", "id,x", [f"{i},{i * 2}" for i in split[name]])
+        write_csv(folder / "public" / f"{name}.csv", "id,x", [f"{i},{i * i}" for i in split[name]])
         write_csv(folder / "private" / f"{name}.csv", "id,y", [f"{i},{10 + i / 10}" for i in split[name]])
     asked = split["validation"] + split["test"] if content.get("validation") == "harness" else split["test"]
     write_csv(folder / "public" / "sample_submission.csv", "id,y", [f"{i},10" for i in asked])

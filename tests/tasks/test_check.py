@@ -72,7 +72,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "sample not finite": (_sample(float("nan")), "sample", "must hold a finite number"),
     "answer column": (_answer_column, "public", "public/test.csv holds the target column 'y'"),
     "copied answers": (_copy("private/test.csv", "public/notes.txt"), "public", "notes.txt is a copy of private/test"),
-    "linked answers": (_link, "public", "public/extra.csv is a link into the private folder"),
+    "linked answers": (_link, "load", "public/extra.csv is a link into the private folder; remove it"),
     "changed data": (_record, "recorded", "public/train.csv is not the file that task.yaml records"),
     "missing data": (_record, "recorded", "public/gone.csv is missing"),
     "no answers": (lambda root: (root / "private" / "test.csv").unlink(), "load", "private/test.csv is missing"),
@@ -138,3 +138,127 @@ def test_a_board_far_from_the_sample_is_a_warning_and_a_strong_board_is_not(tmp_
 
 def test_unknown_task_is_a_finding() -> None:
     assert str(check("no-such-task")[0]).startswith("error (load): unknown task 'no-such-task'")
+
+
+def _table(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """Changes the lines of a public table."""
+
+    def damage(root: Path) -> None:
+        path = root / "public" / name
+        path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+    return damage
+
+
+def _y(i: int) -> float:
+    return 10 + i / 10
+
+
+def _column(name: str, value: Callable[[int], object]) -> Callable[[list[str]], list[str]]:
+    return lambda lines: [f"{lines[0]},{name}", *(f"{line},{value(int(line.split(',')[0]))}" for line in lines[1:])]
+
+
+def _only_sample(root: Path) -> None:
+    for name in ("train", "validation", "test"):
+        (root / "public" / f"{name}.csv").unlink()
+    (root / "public" / ".DS_Store").touch()
+
+
+def _renamed(root: Path) -> None:
+    for name in ("train", "validation", "test"):
+        (root / "public" / f"{name}.csv").rename(root / "public" / f"{'abc'[len(name) % 3]}{name[-1]}.csv")
+
+
+MISSED: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "test rows in train": (
+        _table("train.csv", lambda lines: [*lines, *(f"{i},{i * i},{_y(i)}" for i in range(12, 20))]),
+        "labelled",
+        "8 test rows stand in public/train.csv with their labels, by id; remove them there",
+    ),
+    "validation rows in train": (
+        _table("train.csv", lambda lines: [*lines, *(f"{i},{i * i},{_y(i)}" for i in range(7, 12))]),
+        "labelled",
+        "5 validation rows stand in public/train.csv",
+    ),
+    "test rows under other ids": (
+        _table("train.csv", lambda lines: [*lines, *(f"{i + 900},{i * i},{_y(i)}" for i in range(12, 20))]),
+        "labelled",
+        "8 of 8 test rows stand in public/train.csv with their labels, by all their features",
+    ),
+    "ids used twice": (
+        _table("train.csv", lambda lines: [*lines, *(f"{i},{7 * i},{i}" for i in range(12, 20))]),
+        "labelled",
+        "8 ids of test rows occur in public/train.csv too, with other content; are they other rows?",
+    ),
+    "the target renamed": (
+        _table("test.csv", _column("price", _y)),
+        "copied",
+        "'price' of public/test.csv is the target",
+    ),
+    "the target in other words": (
+        _table("test.csv", _column("price", lambda i: f"{_y(i):.4f}0")),
+        "copied",
+        "'price' of public/test.csv is the target 'y' of the test rows under another name; remove it",
+    ),
+    "the target scaled": (
+        _table("validation.csv", _column("cents", lambda i: 100 * _y(i) + 3)),
+        "copied",
+        "'cents' of public/validation.csv is the target 'y' of the validation rows, scaled",
+    ),
+    "the target in a table of its own": (
+        lambda root: write_csv(
+            root / "public" / "more.csv", "key,v", [f"{n},{_y(i)}" for n, i in enumerate(range(12, 20))]
+        ),
+        "copied",
+        "column 'v' of public/more.csv is the target 'y' of the test rows",
+    ),
+    "a misnamed id": (
+        _table("test.csv", lambda lines: ["Id,x", *lines[1:]]),
+        "ids",
+        "public/test.csv has no column 'id', the id_column, so programs can't tell which row is which; "
+        "'Id' holds these ids",
+    ),
+    "other ids": (
+        _table("test.csv", lambda lines: [lines[0], *(f"{n},{n}" for n in range(8))]),
+        "ids",
+        "public/test.csv lacks 8 of the 8 ids that are asked for, such as '12'",
+    ),
+    "nothing but the sample": (_only_sample, "parts", "public/ holds nothing but sample_submission.csv"),
+    "names that say nothing": (_renamed, "parts", "public/ has no file or folder named after train, validation, test"),
+}
+
+
+@pytest.mark.parametrize("case", MISSED)
+def test_answers_and_gaps_in_public_tables(tmp_path: Path, case: str) -> None:
+    damage, subject, expected = MISSED[case]
+    damage(make_task(tmp_path))
+    matching = [f for f in check(tmp_path) if f.subject == subject and expected in f.text]
+    assert matching, check(tmp_path)
+    assert matching[0].level is (Level.WARNING if case in ("ids used twice", "the target scaled") else Level.ERROR)
+
+
+def test_classes_under_other_labels_are_a_copy(tmp_path: Path) -> None:
+    make_task(tmp_path, metric="accuracy", direction="maximize", board=[0.99, 0.98, 0.97, 0.9, 0.85, 0.8, 0.7, 0.6])
+    for name, ids in (("validation", range(7, 12)), ("test", range(12, 20))):
+        write_csv(tmp_path / "private" / f"{name}.csv", "id,y", [f"{i},{i % 2}" for i in ids])
+    _table("test.csv", _column("pet", lambda i: ["cat", "dog"][i % 2]))(tmp_path)
+    assert "is the target 'y' of the test rows under other labels" in " ".join(f.text for f in check(tmp_path))
+
+
+def test_an_image_task_and_the_mini_suite_have_no_such_findings(tmp_path: Path) -> None:
+    make_task(tmp_path, modality="image")
+    for name in ("train", "validation", "test"):
+        (tmp_path / "public" / f"{name}.csv").unlink()
+        (tmp_path / "public" / f"{name}_images").mkdir()
+        (tmp_path / "public" / f"{name}_images" / "1.png").write_bytes(b"\x89PNG")
+    assert check(tmp_path) == []
+    for name in folder.names():
+        assert check(name) == []
+
+
+def test_a_task_without_a_board_is_a_warning_and_nothing_else(tmp_path: Path) -> None:
+    make_task(tmp_path)
+    (tmp_path / "leaderboard.csv").unlink()
+    assert found(tmp_path) == [(Level.WARNING, "leaderboard")]
+    _sample(float("nan"))(tmp_path)
+    assert (Level.ERROR, "sample") in found(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlesearch.cli.catalogue import task_rows
-from mlesearch.tasks import folder
+from mlesearch.tasks import files, folder, grading
+from mlesearch.tasks.check import check
+from mlesearch.tasks.preview import preview
 from mlesearch.tasks.protocol import Modality, Validation
+from mlesearch.tasks.public_copy import copy_public
 from mlesearch.types import ConfigError, Direction
-from tests.support.task_maker import BOARD, make_task, write_csv
+from tests.support.task_maker import BOARD, make_task, predictions, write_csv, write_submission
 
 
 def test_a_whole_folder(tmp_path: Path) -> None:
@@ -97,6 +102,23 @@ def _write(name: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / name).write_text(text) and None
 
 
+def _bytes(name: str, data: bytes) -> Callable[[Path], None]:
+    return lambda root: (root / name).write_bytes(data) and None
+
+
+def _link(name: str, target: str) -> Callable[[Path], None]:
+    """A link in the task's folder, in place of what is there; beside the task lies a folder `shared`."""
+
+    def link(root: Path) -> None:
+        shared = root.parent / "shared"
+        shared.mkdir(exist_ok=True)
+        (shared / "train.csv").write_text("id,x,y\n1,2,3\n")
+        (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to(target.format(public=root / "public"))
+
+    return link
+
+
 def _remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
 
@@ -107,7 +129,27 @@ BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] 
     "no validation answers": ({}, _remove("private/validation.csv"), "private/validation.csv is missing.*harness"),
     "no sample": ({}, _remove("public/sample_submission.csv"), "public/sample_submission.csv is missing"),
     "no description": ({}, _remove("description.md"), "description.md is missing"),
-    "no board": ({}, _remove("leaderboard.csv"), "no leaderboard.csv .*and no thresholds.csv"),
+    "teams without a board": ({"leaderboard": {"teams": 9}}, _remove("leaderboard.csv"), "leaderboard.teams is 9, but"),
+    "another encoding": (
+        {},
+        _bytes("description.md", "Größe".encode("latin-1")),
+        "description.md: not readable as UTF-8",
+    ),
+    "utf-16": ({}, _bytes("public/sample_submission.csv", "id,y\n7,1".encode("utf-16")), "its header is no UTF-8 text"),
+    "utf-16 words": ({}, _bytes("description.md", "Predict y.".encode("utf-16-le")), "it holds NUL bytes"),
+    "board in utf-16": ({}, _bytes("leaderboard.csv", "score\n1".encode("utf-16")), "leaderboard.csv: not readable as"),
+    "a column twice": ({}, _write("public/sample_submission.csv", "id,y,y\n7,1,1\n"), "a column occurs twice"),
+    "a long header": ({}, _write("public/sample_submission.csv", "x" * 200_000), "its first line is no line of a CSV"),
+    "a link out": (
+        {},
+        _link("public/train.csv", "../../shared/train.csv"),
+        "is a link to .*programs can't follow.*cp -rL",
+    ),
+    "a folder out": ({}, _link("public/images", "../../shared"), "public/images is a link to .*can't follow"),
+    "an absolute link": ({}, _link("public/more", "{public}/train.csv"), "public/more is a link to .*a relative one"),
+    "a link up and back": ({}, _link("public/more", "../public/test.csv"), "public/more is a link to .*a relative one"),
+    "a dangling link": ({}, _link("public/more", "gone.csv"), "is a link that leads nowhere"),
+    "a link to answers": ({}, _link("public/more", "../private"), "is a link into the private folder"),
     "direction": ({"direction": "maximise"}, None, "'maximise'; allowed: maximize, minimize; did you mean 'maximize'"),
     "direction against metric": ({"direction": "maximize"}, None, "direction is 'maximize', but RMSE is to minimize"),
     "metric": ({"metric": "rmsl"}, None, r"metric .*'rmsl' \(did you mean 'rmsle'\?\); there are: accuracy, "),
@@ -148,13 +190,133 @@ BROKEN: dict[str, tuple[dict[str, object], Callable[[Path], None] | None, str]] 
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_folders_get_one_clear_line(tmp_path: Path, case: str) -> None:
     declared, damage, expected = BROKEN[case]
-    make_task(tmp_path, **declared)
+    root = make_task(tmp_path / "task", **declared)
     if damage:
-        damage(tmp_path)
+        damage(root)
     with pytest.raises(ConfigError, match=expected) as caught:
-        folder.load(tmp_path)
+        folder.load(root)
     assert "\n" not in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
+    assert str(root) in str(caught.value)
+
+
+def test_a_task_without_a_board_has_scores_and_no_medals(tmp_path: Path) -> None:
+    root = make_task(tmp_path / "task")
+    (root / "leaderboard.csv").unlink()
+    task = folder.load(root)
+    assert (task.board, task.thresholds.teams) == (None, 0)
+    grade = grading.grade_test(task, write_submission(tmp_path / "s.csv", predictions(0.25)))
+    assert (grade.score, grade.medal, grade.above_median, grade.percentile) == (0.25, "none", False, None)
+    assert grading.report(task, tmp_path / "s.csv")["gold_threshold"] is None
+
+
+LITTER = [
+    *(".DS_Store", "._train.csv", "__MACOSX/train.csv", "Thumbs.db", "desktop.ini", ".nfs000000000012ab", "train.csv~"),
+    *(
+        "__pycache__/a.pyc",
+        ".ipynb_checkpoints/x.ipynb",
+        ".train.csv.swp",
+        ".#train.csv",
+        "#train.csv#",
+        "train.csv.bak",
+    ),
+]
+
+
+def test_litter_is_no_part_of_a_task(tmp_path: Path) -> None:
+    root = make_task(tmp_path / "task")
+    task = folder.load(root)
+    seen = preview(task.public_dir)
+    for place in ("public", "private", "public/images"):
+        for name in LITTER:
+            path = root / place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("left here")
+    assert folder.load(root).version == task.version
+    assert preview(task.public_dir).replace("images/\n", "") == seen
+    copy_public(task.public_dir, tmp_path / "copy", set())
+    assert sorted(p.name for p in (tmp_path / "copy").iterdir()) == sorted(
+        ["images", *(p.name for p in files.files(task.public_dir))]
+    )
+    (root / "public" / "data.bak.csv").write_text("a,b\n1,2\n")
+    assert folder.load(root).version != task.version
+
+
+def test_links_within_public_and_to_the_whole_folder_are_followed(tmp_path: Path) -> None:
+    root = make_task(tmp_path / "task")
+    (root / "public").rename(tmp_path / "data")
+    (root / "public").symlink_to(tmp_path / "data")
+    (root / "private" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data" / "tables").mkdir()
+    (tmp_path / "data" / "tables" / "names.csv").write_text("key,name\n1,a\n")
+    (tmp_path / "data" / "link.csv").symlink_to("tables/names.csv")
+    (tmp_path / "data" / "again").symlink_to("tables")
+    (tmp_path / "data" / "tables" / "round").symlink_to("..")
+    task = folder.load(root)
+    text = preview(task.public_dir)
+    assert "link.csv (13 bytes)" in text
+    assert "link.csv: 1 rows, 2 columns" in text
+    assert "again/\n" in text
+    versions = {task.version}
+    (tmp_path / "elsewhere" / "mask.npy").write_bytes(b"1")
+    versions.add(folder.load(root).version)
+    (tmp_path / "elsewhere" / "mask.npy").write_bytes(b"2")
+    versions.add(folder.load(root).version)
+    (tmp_path / "data" / "tables" / "names.csv").write_text("key,name\n1,b\n")
+    versions.add(folder.load(root).version)
+    (tmp_path / "data" / "again").unlink()
+    versions.add(folder.load(root).version)
+    assert len(versions) == 5
+
+
+def test_byte_order_marks_line_ends_and_odd_names(tmp_path: Path) -> None:
+    root = make_task(tmp_path / "task")
+    for name in ("task.yaml", "description.md", "leaderboard.csv", "private/test.csv", "public/sample_submission.csv"):
+        path = root / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    (root / "private" / "validation.csv").write_bytes(
+        (root / "private" / "validation.csv").read_bytes().replace(b"\n", b"\r")
+    )
+    odd = os.fsencode(root / "public") + b"/caf\xe9.csv"
+    Path(os.fsdecode(odd)).write_text("a,b\n1,2\n")
+    (root / "public" / "line\nbreak\x1b[2J.txt").touch()
+    (root / "public" / "latin.csv").write_bytes("id,größe\n1,ü\n".encode("latin-1"))
+    task = folder.load(root)
+    assert task.description == "Predict y.\n"
+    text = preview(task.public_dir)
+    assert "caf?.csv: 1 rows, 2 columns" in text
+    assert "line?break?[2J.txt" in text
+    text.encode()
+    grade = grading.grade_test(task, write_submission(tmp_path / "s.csv", predictions(0.25)))
+    assert (grade.score, grade.problem) == (0.25, "")
+    assert [f for f in check(root) if f.level == "error"] == []
+
+
+def test_a_grader_may_have_empty_answers_and_a_metric_may_not(tmp_path: Path) -> None:
+    """Of masks, an empty cell means that there is none."""
+    root = make_task(tmp_path / "task", metric="dice")
+    for name, start in (("validation", 7), ("test", 12)):
+        ids = range(start, start + {"validation": 5, "test": 8}[name])
+        write_csv(root / "private" / f"{name}.csv", "id,y", [f"{i},{'' if i % 2 else '1 3 7 2'}" for i in ids])
+    code = "def grade(s, a):\n    both = a.merge(s, on='id')\n"
+    code += "    return float((both['y_x'].fillna('') == both['y_y'].fillna('')).mean())\n"
+    (root / "grade.py").write_text(code)
+    task = folder.load(root)
+    path = write_csv_of(tmp_path / "s.csv", [f"{i},{'' if i % 2 else '1 3 7 2'}" for i in range(7, 20)])
+    assert grading.score_validation(task, path).score == 1.0
+    assert grading.grade_test(task, path).score == 1.0
+    long = write_csv_of(tmp_path / "s.csv", [f"{i},{'1 2 ' * 100_000}" for i in range(7, 20)])
+    assert grading.grade_test(task, long).score == 0.0
+    (root / "grade.py").unlink()
+    declared = yaml.safe_load((root / "task.yaml").read_text()) | {"metric": "accuracy", "direction": "maximize"}
+    (root / "task.yaml").write_text(yaml.safe_dump(declared))
+    with pytest.raises(ConfigError, match=r"missing values; every answer must be there, unless a grade\.py says"):
+        grading.grade_test(folder.load(root), path)
+
+
+def write_csv_of(path: Path, rows: list[str]) -> Path:
+    write_csv(path, "id,y", rows)
+    return path
 
 
 def test_thresholds_in_the_wrong_order(tmp_path: Path) -> None:

@@ -182,6 +182,9 @@ REPORTED = [
     ("  validation_score = 1e-3\r\n", None, 0.001),
     ("validation_score: 0.5", '{"validation_score": 0.125}', 0.125),
     ("", '{"validation_score": 3, "other": [1]}', 3.0),
+    ("validation_score: 0.5", '{"rmse": 1}', 0.5),  # a metrics.json of the program's own
+    ("validation_score: 0.5", "{", 0.5),
+    ("", '\ufeff{"validation_score": "np.float64(0.5)"}', 0.5),
 ]
 
 
@@ -200,8 +203,8 @@ UNREPORTED = [
     ("validation_score: nan", None, "'nan', not a finite number"),
     ("validation_score: 0.5\nvalidation_score: good", None, "'good', not a finite number"),
     ("my validation_score: 0.5 or so", None, "no validation score was reported"),
-    ("validation_score: 0.5", "[]", "metrics.json holds no validation_score"),
-    ("validation_score: 0.5", "{", "metrics.json holds no validation_score"),
+    ("no score", "[]", "metrics.json holds no validation_score"),
+    ("no score", "{", "metrics.json holds no validation_score"),
     ("", '{"validation_score": Infinity}', "metrics.json is 'inf', not a finite number"),
     ("", "[" * 50_000, "metrics.json"),
     ("", " " * 100_000, "metrics.json"),

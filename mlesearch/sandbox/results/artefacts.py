@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlesearch.sandbox.inside import files
@@ -25,14 +25,13 @@ _KINDS = (
 )
 
 
-def collect(work: Path, names: Iterable[str], outbox: Path, max_bytes: int) -> dict[str, Artefact]:
+def collect(work: Path, sizes: Mapping[str, int], outbox: Path) -> dict[str, Artefact]:
     """Copy files out of a working folder whose program has ended.
 
     Args:
         work: the working folder.
-        names: plain file names in it.
+        sizes: plain file names in it, and how many bytes of each may be copied.
         outbox: takes the copies; made if absent. Each copy appears whole or not at all.
-        max_bytes: of one file.
     """
     make_folder(outbox)
     with contextlib.suppress(OSError):
@@ -40,9 +39,9 @@ def collect(work: Path, names: Iterable[str], outbox: Path, max_bytes: int) -> d
     try:
         folder = os.open(work, files.FOLDER)
     except OSError as error:
-        return {name: Artefact(name, problem=f"the working folder can't be read: {error.strerror}") for name in names}
+        return {name: Artefact(name, problem=f"the working folder can't be read: {error.strerror}") for name in sizes}
     try:
-        return {name: _collect_one(folder, name, outbox, max_bytes) for name in names}
+        return {name: _collect_one(folder, name, outbox, most) for name, most in sizes.items()}
     finally:
         os.close(folder)
 
@@ -85,17 +84,30 @@ def _problem(name: str, status: os.stat_result, max_bytes: int) -> str:
     return ""
 
 
+class _Unreadable(Exception):
+    """A file of a program fails to be read."""
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, _CHUNK)
+    except OSError as error:
+        raise _Unreadable(error.strerror) from error
+
+
 def _copy(fd: int, name: str, outbox: Path, max_bytes: int) -> Artefact:
     part = outbox / f".{name}.{secrets.token_hex(4)}.part"
     size = 0
     try:
         with naming(outbox / name), open(part, "xb") as file:
-            while chunk := os.read(fd, _CHUNK):
+            while chunk := _read(fd):
                 size += len(chunk)
                 if size > max_bytes:
                     return Artefact(name, problem=f"{name} has more than the {max_bytes} bytes allowed")
                 file.write(chunk)
         os.replace(part, outbox / name)
+    except _Unreadable as error:
+        return Artefact(name, problem=f"{name} can't be read: {error}")
     finally:
         part.unlink(missing_ok=True)
     return Artefact(name, path=outbox / name, size_bytes=size)

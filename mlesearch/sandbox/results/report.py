@@ -80,7 +80,9 @@ def result(
     rewrite = verdict.PathRewriter.of(shown)
     stdout, stderr = (verdict.captured(stream, rewrite) for stream in seen["streams"])
     status, reason = verdict.judge(seen, stderr, numbers(spec.limits))
-    left = artefacts.collect(work, job.collect, job.outbox, spec.limits.file_bytes)
+    most, usable = spec.limits.file_bytes, dict(spec.artefact_bytes)
+    sizes = {name: min(most, usable.get(name, most)) for name in job.collect}
+    left = artefacts.collect(work, sizes, job.outbox)
     return ExecResult(
         status=status,
         exit_code=seen["exit_code"],
