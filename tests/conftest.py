@@ -17,7 +17,8 @@ to `system/`. A helper that a second file needs moves to `support/`: no test imp
 |---|---|
 | `make quick` | all but `system/` and `bench/`: while working |
 | `make test` | all but the slow ones |
-| `make slow`, `make bench`, `make peers`, `make servers` | `-m slow`; the benchmarks with their figures; against published packages; against other people's servers |
+| `make slow`, `make bench` | `-m slow`; the benchmarks with their figures |
+| `make peers`, `make servers` | against published packages; against servers that others wrote |
 | `pytest -m gpu` | what needs a real GPU |
 
 The marks `slow`, `gpu`, `peers` and `servers` are left out unless `-m` asks for them.

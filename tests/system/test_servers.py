@@ -1,4 +1,4 @@
-"""Live models against servers that others wrote: llama.cpp's with a small model, and the litellm proxy (`make servers`).
+"""Live models against servers of others: llama.cpp's with a small model, and the litellm proxy (`make servers`).
 
 They say what no stand-in of ours can: that their errors, their usage and their odd answers are what we take them for.
 """
