@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
+from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shown, table
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
@@ -33,7 +35,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
     Args:
         overrides: an experiment's name, and overrides.
         multirun: sweep over several values.
-        check: run and write nothing.
+        check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
 
     Returns:
@@ -48,6 +50,14 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             print(f"sandbox: {why}")
         if check:
+            heard = ask_endpoints(
+                (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
+            )
+            for _, line in heard:
+                _to_stderr(line)
+            if not all(answers for answers, _ in heard):
+                print("nothing was run or written (--check)")
+                return 1
             print("all of it can run; nothing was run or written (--check)")
             return 0
         if not confirm(planned, resources, yes):

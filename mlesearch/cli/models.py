@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 
-from mlesearch.config.settings import ModelSettings
+from mlesearch.config.settings import ModelSettings, Settings, role_settings
 from mlesearch.models.price import Price, price_fields
 from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Request, Sampling
 from mlesearch.types import NANODOLLARS, ConfigError, ModelUnavailable, Op
@@ -23,18 +24,48 @@ def check(m: ModelSettings, make: Callable[[ModelSettings], Model], today: datet
         today: for its retirement.
 
     Returns:
-        Whether a call of one token was answered; then a line that says so or why not, and warnings.
+        Whether a call of one token was answered; then a line that says so or why not, and warnings. The call is made
+        only where the endpoint, asked for nothing, does not refuse.
     """
     try:
         model = make(m)
         model.check()
     except ConfigError as e:
         return False, [f"{m.name}: {e}"]
+    heard = ask_endpoint(model)
+    if heard is not None and not heard[0]:
+        return False, [f"{m.name}: {heard[1]}"]
     answered, line = _call(m.name, model)
-    warnings = [retirement(m, today)]
+    warnings = ["" if heard is None else heard[1], retirement(m, today)]
     if m.kind == "litellm":
         warnings += _against_map(m, model.price)
     return answered, [line, *(f"  {text}" for text in warnings if text)]
+
+
+def ask_endpoint(model: Model) -> tuple[bool, str] | None:
+    """Whether a model's endpoint answers a request that costs nothing, and what it says; None: it can't be asked."""
+    ask = getattr(model, "ask_endpoint", None)
+    heard = None if ask is None else ask()
+    return None if heard is None else (heard.answers, heard.text)
+
+
+def ask_endpoints(cells: Iterable[Settings], make: Callable[[ModelSettings], Model]) -> list[tuple[bool, str]]:
+    """Ask the endpoints of all models of a launch, each once, for nothing.
+
+    Args:
+        cells: of the launch; those that replay a cassette call nobody.
+        make: from settings to the model.
+
+    Returns:
+        For each that says something: whether calls may be sent to it, and a line.
+    """
+    models: dict[str, ModelSettings] = {}
+    for s in cells:
+        if s.cassette != "replay":
+            for m in (s.model, *map(role_settings, s.model.roles.values())):
+                models.setdefault(json.dumps([m.kind, m.params], sort_keys=True, default=str), m)
+    found = ((m, ask_endpoint(make(m))) for m in models.values())
+    return [(heard[0], f"model {m.name!r}: {heard[1]}") for m, heard in found if heard is not None and heard[1]]
 
 
 def _call(name: str, model: Model) -> tuple[bool, str]:

@@ -118,6 +118,10 @@ class RunFolder:
             event["charged_nusd"] = charged_nusd
         if reply.dropped:
             event["dropped"] = reply.dropped
+        if reply.notes:
+            event["notes"] = reply.notes
+        if reply.limit_tokens is not None:
+            event["limit_tokens"] = reply.limit_tokens
         self.journal.append(event, self._durable)
 
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
@@ -132,6 +136,8 @@ class RunFolder:
         }
         if reply.usage.cost_nusd is None:
             event["charged_nusd"] = charged_nusd
+        if reply.problem:
+            event["problem"] = reply.problem
         self.journal.append(event, durable)
 
     def executed(self, id: int, t: int, program: str, result: ExecResult) -> None:
@@ -238,12 +244,14 @@ class RunFolder:
             codec.usage_from_json(event["usage"]),
             event["model"],
             tuple(event.get("dropped", ())),
+            tuple(event.get("notes", ())),
+            event.get("limit_tokens"),
         )
 
     def vectors(self, event: Embedded) -> EmbedReply:
         """The vectors of an *embedded* event."""
         rows: tuple[Embedding, ...] = tuple(tuple(v) for v in json.loads(self.blobs.get(event["blob"])))
-        return EmbedReply(rows, codec.usage_from_json(event["usage"]))
+        return EmbedReply(rows, codec.usage_from_json(event["usage"]), event.get("problem", ""))
 
     def result(self, event: Executed | SampleRan) -> ExecResult:
         """The result of an *executed* or *sample_run* event."""

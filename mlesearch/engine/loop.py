@@ -23,7 +23,7 @@ from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, SampleRes
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
-from mlesearch.types import ExecResult, Node
+from mlesearch.types import ExecResult, Node, printable
 
 
 class Engine:
@@ -51,7 +51,8 @@ class Engine:
         Raises:
             ReplayMismatch: the journal was written by another strategy or version.
             BadProposal: the strategy breaks the contract.
-            ModelUnavailable, SandboxUnavailable: not the program's fault; run again to go on.
+            ModelUnavailable, SandboxUnavailable: not the program's fault; run again to go on. Among them `OnlyRefusals`:
+                the model has refused all that it was asked so far.
         """
         try:
             end = Fold(self._search, self._revalidation).read() or self._go_on()
@@ -93,6 +94,11 @@ class Engine:
                 search.closing = RunStatus.REAL_TIME if recording.cut else None
                 if search.in_flight or search.closing:
                     return
+            refused = search.first_replies.stop if recording is None and not search.meter.steps_spent else None
+            if refused is not None:
+                search.closing = RunStatus.INTERRUPTED
+                self._failure = self._failure or refused
+                return
             if search.meter.steps_spent and search.in_flight:
                 return  # all that may still be asked is a diagnosis of a program already run: let them all end first
             search.closing = self._spent()
@@ -164,7 +170,10 @@ class Engine:
             except PromptFailure as e:
                 return with_printable_text(unanswered(e, work.model.name))
         if isinstance(work, Embed):
-            return expect(EmbedReply, self._p.context.embedder.embed(work.request))
+            try:
+                return expect(EmbedReply, self._p.context.embedder.embed(work.request))
+            except PromptFailure as e:
+                return EmbedReply((), e.usage, printable(str(e)))
         if isinstance(work, Execute):
             job = Job(f"{run}/{work.proposal}", work.program, begun.deadline_s, folder.outbox(work.proposal))
             return expect(ExecResult, execute(self._p.sandbox, self._p.spec, job))
@@ -203,6 +212,7 @@ class Engine:
         t = search.time.charge(worker, charged_us(result))
         if isinstance(work, Call) and isinstance(result, Reply):
             folder.replied(work.kind, work.request, t, result, search.settle(ended, result.usage))
+            search.first_replies.reply(result)
         elif isinstance(work, Execute) and isinstance(result, ExecResult):
             search.meter.gpu_us += result.gpu_us
             folder.executed(work.proposal, t, work.program, result)

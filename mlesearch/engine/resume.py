@@ -86,6 +86,8 @@ class Fold:
             search.meter.gpu_us += event["result"].get("gpu_us", 0)
         else:
             search.meter.settle(usage_from_json(event["usage"]), event.get("charged_nusd", 0))
+            if event["type"] != "embedded":
+                search.first_replies.add(event["finish"], event.get("text", ""), new=False)
         waiting = search.in_flight.get(worker)
         if waiting is None or waiting.trial is None or waiting.trial.proposal is not proposal:
             if event["type"] == "executed" or event["type"] == "sample_run":

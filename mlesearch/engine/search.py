@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mlesearch.budgets.meter import Meter
 from mlesearch.engine.clock import Timelines, WallClock
 from mlesearch.engine.parts import EngineParts, RunStatus
+from mlesearch.engine.refusals import FirstReplies
 from mlesearch.engine.selection import Selection
 from mlesearch.engine.trial import BudgetView, Trial, TrialEnd
 from mlesearch.engine.work import BudgetSpent, Call, Execute, Result, SampleRun, TrialWork, Work
@@ -54,6 +55,7 @@ class Search:
         asked: how many proposals there were.
         closing: how the run ends; None as long as proposals may follow.
         graded: nodes that an earlier process has graded.
+        first_replies: whether anything but one and the same refusal has come yet.
     """
 
     def __init__(self, parts: EngineParts) -> None:
@@ -68,6 +70,7 @@ class Search:
         self.asked = 0
         self.closing: RunStatus | None = None
         self.graded: set[int] = set()
+        self.first_replies = FirstReplies()
         self._told_us = 0  # charged time of the latest outcome told
         self._best_written: int | None = None
 

@@ -27,6 +27,7 @@ from mlesearch.engine.work import (
 from mlesearch.models.protocol import (
     PROMPT_FAILURES,
     Address,
+    BadRequest,
     ContextOverflow,
     Embedder,
     EmbedReply,
@@ -38,6 +39,7 @@ from mlesearch.models.protocol import (
     Request,
     Sampling,
 )
+from mlesearch.operators.again import in_text
 from mlesearch.operators.base import Brief, Operators, Parsed, Resources, Scene, Scope
 from mlesearch.storage.events import CallKind
 from mlesearch.types import (
@@ -62,6 +64,12 @@ REVIEW_ATTEMPTS = 100
 
 UNANSWERED = frozenset(kind.finish for kind in PROMPT_FAILURES)
 """Finish reasons of replies that hold no answer to their prompt."""
+
+REFUSED = {
+    ContextOverflow.finish: "the prompt is longer than the model takes",
+    BadRequest.finish: "the provider refuses this prompt",
+}
+"""Finish reasons of replies to prompts that may be taken with less context."""
 
 
 def unanswered(error: PromptFailure, model: str) -> Reply:
@@ -184,7 +192,10 @@ class Trial:
         if p.op.makes_program:
             return (yield from self._execute(parsed))
         if parsed.hypotheses:
-            parsed = yield from self._embed(parsed)
+            try:
+                parsed = yield from self._embed(parsed)
+            except ReplyUnusable as e:
+                return TrialEnd(self._outcome(Status.REPLY_UNUSABLE, lesson=str(e)))
         return TrialEnd(self._outcome(Status.OK, diagnosis=parsed.diagnosis, hypotheses=parsed.hypotheses))
 
     def _scene(self, context: tuple[int, ...], cue: str) -> Scene:
@@ -214,6 +225,10 @@ class Trial:
     ) -> Flow[Parsed]:
         """Call until the reply parses: one repair turn, one retry after truncation, one with half of the context.
 
+        A prompt that is refused costs its step at most: whatever the refusal says, it is asked once more, with less
+        context where there is some, and then the reply counts as unusable. A reply that was cut at a limit that can't
+        be raised is not asked for again in the same words.
+
         Raises:
             ReplyUnusable: it did not, within those.
             BudgetSpent: the next call fits no more.
@@ -224,20 +239,21 @@ class Trial:
         left = {"repair": 1, "length": 1, "shrink": 1, "again": 1}
         while True:
             reply = yield from self._call(kind, op, attempt, messages, sampling, role)
-            if reply.finish == ContextOverflow.finish:
+            if reply.finish in REFUSED:
                 if not left["shrink"]:
-                    raise ReplyUnusable(f"the prompt is longer than the model takes: {reply.text}")
+                    raise ReplyUnusable(f"{REFUSED[reply.finish]}: {reply.text}")
                 left["shrink"] = 0
                 messages = render(replace(scene, context=scene.context[: len(scene.context) // 2]))
             elif reply.finish in UNANSWERED:
                 if not left["again"]:
                     raise ReplyUnusable(f"the model gave no answer: {reply.text}")
                 left["again"] = 0
+                messages = in_text(messages, reply.finish)
             else:
                 try:
                     return self._c.operators.parse(op, reply.text)
                 except ReplyUnusable as e:
-                    if reply.finish == "length" and left["length"]:
+                    if reply.finish == "length" and left["length"] and reply.limit_tokens is None:
                         left["length"] = 0
                         sampling = replace(sampling, max_tokens=2 * sampling.max_tokens)
                     elif left["repair"]:
@@ -258,11 +274,18 @@ class Trial:
         return reply
 
     def _embed(self, parsed: Parsed) -> Flow[Parsed]:
+        """Give hypotheses their vectors.
+
+        Raises:
+            ReplyUnusable: the embedder takes none of these texts.
+        """
         c, p = self._c, self.proposal
         texts = tuple(h.text for h in parsed.hypotheses)
         address = Address(c.run_id, p.trace, p.id, p.op)
         reply = expect(EmbedReply, (yield Embed(EmbedRequest(texts, address))))
         self._usage += reply.usage
+        if reply.problem:
+            raise ReplyUnusable(f"its hypotheses got no vectors: {reply.problem}")
         hypotheses = tuple(replace(h, embedding=v) for h, v in zip(parsed.hypotheses, reply.vectors, strict=True))
         return replace(parsed, hypotheses=hypotheses)
 

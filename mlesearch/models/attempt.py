@@ -11,6 +11,35 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Send the request again without this parameter."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class LowerLimit:
+    """Send the request again with a lower limit on the answer.
+
+    Attributes:
+        tokens: what fits; None: nobody knows, less than was asked for.
+        always: whether that is so for every prompt, and not only for this one.
+    """
+
+    tokens: int | None
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSystem:
+    """Send the request again with the system text at the head of the first user message."""
+
+
+Change = LeaveOut | LowerLimit | MoveSystem
+"""What to alter in a request that its provider refuses as it is. It costs nothing: a refused request is not billed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One failed attempt.
 
@@ -19,7 +48,7 @@ class Failure:
         retryable: whether the same request may succeed later.
         text: what happened, one line, free of secrets.
         retry_after_s: what the server asked for.
-        unsupported: the parameter that the provider does not take; the request may be sent again without it.
+        change: how the request may be sent again at once; None: not at all.
         turned_away: the provider did not begin to answer; else nobody knows whether it counts the tokens.
         cut_off: an answer may have been begun, and may be billed: none came in time, or the connection broke.
     """
@@ -28,7 +57,7 @@ class Failure:
     retryable: bool
     text: str
     retry_after_s: float | None = None
-    unsupported: str | None = None
+    change: Change | None = None
     turned_away: bool = False
     cut_off: bool = False
 

@@ -99,6 +99,8 @@ class Reply:
         usage: tokens, cost, service and waiting time.
         model: the id that answered.
         dropped: parameters that the model does not take, recorded as dropped.
+        notes: what else was altered in the request, or does not add up in the answer, each in a few words.
+        limit_tokens: of an answer that was cut: the limit that cut it, where no larger one can be asked for.
     """
 
     text: str
@@ -106,6 +108,8 @@ class Reply:
     usage: Usage
     model: str
     dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    limit_tokens: int | None = None
 
 
 class Model(Protocol):
@@ -180,10 +184,17 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedReply:
-    """Unit vectors, one per text, and what they cost."""
+    """Unit vectors, one per text, and what they cost.
+
+    Attributes:
+        vectors: of the texts, in their order.
+        usage: tokens, cost, service and waiting time.
+        problem: why there are none, where the provider refuses these texts.
+    """
 
     vectors: tuple[Embedding, ...]
     usage: Usage = field(default_factory=Usage)
+    problem: str = ""
 
 
 class Embedder(Protocol):
@@ -268,15 +279,36 @@ class EmptyReply(PromptFailure):
     finish = "empty"
 
 
-PROMPT_FAILURES: tuple[type[PromptFailure], ...] = (ContextOverflow, ContentFilter, EmptyReply)
+class ToolCallReply(EmptyReply):
+    """The answer is a call of a tool, and none was offered."""
+
+    finish = "tool_calls"
 
 
-class BadRequest(ModelUnavailable):
-    """The provider refuses the request as it is."""
+class ReasoningReply(EmptyReply):
+    """The answer is reasoning alone, with no text after it."""
+
+    finish = "reasoning_only"
+
+
+class BadRequest(PromptFailure):
+    """The provider refuses the request as it is, for a reason that is none of the others."""
+
+    finish = "refused"
+
+
+PROMPT_FAILURES: tuple[type[PromptFailure], ...] = (
+    ContextOverflow,
+    ContentFilter,
+    EmptyReply,
+    ToolCallReply,
+    ReasoningReply,
+    BadRequest,
+)
 
 
 class FatalModelError(ModelUnavailable):
-    """Nothing more can come of this model: its runs stop, the sweep goes on."""
+    """Nothing more can come of this model (its name, its URL): its runs stop, the sweep goes on."""
 
 
 class AuthFailed(FatalModelError):

@@ -72,7 +72,8 @@ class Replied(TypedDict):
 
     The reply stands in the event (`text`) or in a blob (`blob`), the prompt in a blob, where prompts are kept.
     `charged_nusd` is what the budget was charged where the cost is unknown; `dropped` names parameters of the request
-    that the model does not take.
+    that the model does not take, `notes` what else was altered in it or does not add up in the answer. `limit_tokens`,
+    of an answer that was cut, is the limit that cut it where no larger one can be asked for.
     """
 
     type: CallKind
@@ -88,11 +89,13 @@ class Replied(TypedDict):
     prompt: NotRequired[str]
     charged_nusd: NotRequired[int]
     dropped: NotRequired[tuple[str, ...]]
+    notes: NotRequired[tuple[str, ...]]
+    limit_tokens: NotRequired[int]
 
 
 @final
 class Embedded(TypedDict):
-    """The hypotheses of a proposal got their vectors, which stand in a blob."""
+    """The hypotheses of a proposal got their vectors, which stand in a blob; `problem` is why there are none."""
 
     type: Literal["embedded"]
     id: int
@@ -100,6 +103,7 @@ class Embedded(TypedDict):
     usage: UsageJson
     blob: str
     charged_nusd: NotRequired[int]
+    problem: NotRequired[str]
 
 
 @final

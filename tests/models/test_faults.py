@@ -17,7 +17,6 @@ from mlesearch.models.live import library
 from mlesearch.models.live import litellm as live
 from mlesearch.models.protocol import (
     AuthFailed,
-    BadRequest,
     FatalModelError,
     QuotaExhausted,
     RetriesExhausted,
@@ -79,8 +78,8 @@ TABLE = {
     Fault.QUOTA: Expected(1, QuotaExhausted),
     Fault.PAYMENT: Expected(1, QuotaExhausted),
     Fault.NOT_FOUND: Expected(1, FatalModelError),
-    Fault.BAD_REQUEST: Expected(1, BadRequest),
     # of the prompt: journaled like a reply, asked once more, then the step is spent
+    Fault.BAD_REQUEST: Expected(2, journal=("refused", "refused", "reply_unusable")),
     Fault.CONTEXT_OPENAI: OVERFLOW,
     Fault.CONTEXT_ANTHROPIC: OVERFLOW,
     Fault.CONTEXT_GEMINI: OVERFLOW,
@@ -88,7 +87,8 @@ TABLE = {
     Fault.CONTENT_FILTER_FINISH: Expected(2, journal=("content_filter", "content_filter", "reply_unusable"), billed=2),
     Fault.EMPTY_CHOICES: Expected(2, journal=("empty", "empty", "reply_unusable"), billed=2),
     Fault.EMPTY_TEXT: Expected(2, journal=("empty", "empty", "reply_unusable"), billed=2),
-    Fault.TOOL_CALLS: Expected(2, journal=("empty", "empty", "reply_unusable"), billed=2),
+    Fault.TOOL_CALLS: Expected(2, journal=("tool_calls", "tool_calls", "reply_unusable"), billed=2),
+    Fault.REASONING_ONLY: Expected(2, journal=("reasoning_only", "reasoning_only", "reply_unusable"), billed=2),
     # a reply all the same
     Fault.LENGTH: Expected(1, journal=("length", "ok"), billed=1),
     Fault.LENGTH_EMPTY: Expected(3, journal=("length", "length", "length", "reply_unusable"), billed=3),
@@ -155,9 +155,9 @@ def test_a_fault_at_every_call(fault: Fault, tmp_path: Path, monkeypatch: pytest
     told = [e["outcome"]["status"] for e in events if e["type"] == "told"]
     assert (*(e["finish"] for e in replies), *told) == tuple(expected.journal)
     usages = [usage_from_json(e["usage"]) for e in replies]
-    assert [u.input_tokens for u in usages if u.input_tokens] == [1000] * expected.billed
-    assert [u.reasoning_tokens for u in usages if u.input_tokens] == [50] * expected.billed
-    assert [u.cost_nusd for u in usages if u.input_tokens] == [6_000_000] * expected.billed
+    assert [u.input_tokens for u in usages if u.cost_nusd] == [1000] * expected.billed
+    assert [u.reasoning_tokens for u in usages if u.cost_nusd] == [50] * expected.billed
+    assert [u.cost_nusd for u in usages if u.cost_nusd] == [6_000_000] * expected.billed
     assert (events[-1]["type"] == "ended") == (expected.error is None)
     dropped = {"temperature"} if fault is Fault.UNSUPPORTED_TEMPERATURE else set()
     assert {name for e in replies for name in e.get("dropped", ())} == dropped

@@ -24,9 +24,11 @@ from mlesearch.models.protocol import (
     FatalModelError,
     Message,
     QuotaExhausted,
+    ReasoningReply,
     Request,
     RetriesExhausted,
     Sampling,
+    ToolCallReply,
 )
 from mlesearch.models.registry import make_model
 from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
@@ -76,7 +78,8 @@ TABLE = [
     (Fault.CONTENT_FILTER_FINISH, ContentFilter, 1, False),
     (Fault.EMPTY_CHOICES, EmptyReply, 1, False),
     (Fault.EMPTY_TEXT, EmptyReply, 1, False),
-    (Fault.TOOL_CALLS, EmptyReply, 1, False),
+    (Fault.TOOL_CALLS, ToolCallReply, 1, False),
+    (Fault.REASONING_ONLY, ReasoningReply, 1, False),
 ]
 ANSWERED = {
     Fault.UNSUPPORTED_TEMPERATURE,
@@ -123,7 +126,7 @@ def test_fault(
     out, err = capfd.readouterr()
     assert KEY not in shown + out + err
     assert out == ""
-    if error in (ContentFilter, EmptyReply) and fault is not Fault.CONTENT_FILTER:
+    if error in (ContentFilter, EmptyReply, ToolCallReply, ReasoningReply) and fault is not Fault.CONTENT_FILTER:
         assert caught.value.usage.cost_nusd == 4_920_000  # type: ignore[attr-defined]  # all of ours carry it
     assert caught.value.usage.lost_nusd == calls * lost_nusd  # type: ignore[attr-defined]
     stub.always = None

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.models.attempt import Failure, Success
+from mlesearch.models.attempt import Failure, LeaveOut, Success
 from mlesearch.models.embed import make_embedder
 from mlesearch.models.live import loop as loop_module
-from mlesearch.models.live.errors import classify, clean, retry_after_s
+from mlesearch.models.live.errors import Asked, classify, clean, retry_after_s
 from mlesearch.models.live.keys import Key, provider_of
 from mlesearch.models.live.loop import BackgroundLoop, background_loop
 from mlesearch.models.live.params import read_live
@@ -165,8 +165,8 @@ WORDINGS = [
     ),
     (429, None, "This request would exceed your organization's rate limit of 50,000 input tokens", RetriesExhausted),
     (503, None, "The model is overloaded. Please try again later.", RetriesExhausted),
-    (408, None, "Request timeout", RetriesExhausted),
-    (409, None, "Conflict", RetriesExhausted),
+    (408, None, "Request timeout", BadRequest),  # after its retries: then it is this prompt's
+    (409, None, "Conflict", BadRequest),
     (None, None, "Connection error.", RetriesExhausted),
     (500, None, "context length is mentioned here, but the server failed", RetriesExhausted),
     (400, None, "Your credit balance is too low to access the Anthropic API.", QuotaExhausted),
@@ -192,7 +192,7 @@ WORDINGS = [
 def test_providers_wordings(status: int | None, code: str | None, message: str, error: type[Exception]) -> None:
     failure = classify(Raised(message, status_code=status, code=code))
     assert failure.error is error
-    assert failure.retryable == (error is RetriesExhausted)
+    assert failure.retryable == (error is RetriesExhausted or status in (408, 409))
     assert message[:15] in failure.text
 
 
@@ -217,20 +217,20 @@ def test_own_endpoints_are_redacted_in_all_spellings() -> None:
         "[Errno 111] Connect call failed ('::1', 8000, 0, 0); http://GPU-box.internal:8000/v1/chat is not "
         "gpu-box.internal"
     )
-    failure = classify(Raised(message, status_code=500), own_endpoint=True, urls=[url])
+    failure = classify(Raised(message, status_code=500), Asked(own_endpoint=True, urls=(url,)))
     assert failure.text == (
         "HTTP 500: Cannot connect to host [api_base] ssl:default [Connect call failed (an address)], [Errno 111] "
         "Connect call failed (an address); [api_base]/chat is not [api_base] at its api_base"
     )
-    kept = classify(Raised("the hosts of a host", status_code=500), own_endpoint=True, urls=["http://host/v1"])
+    kept = classify(Raised("the hosts of a host", status_code=500), Asked(own_endpoint=True, urls=("http://host/v1",)))
     assert kept.text.startswith("HTTP 500: the hosts of a [api_base]")
 
 
 def test_an_unsupported_parameter_is_named_only_if_it_can_be_dropped() -> None:
     error = Raised("'top_p' is not supported", status_code=400, code="unsupported_parameter", param="top_p")
-    assert classify(error, droppable=("top_p", "temperature")).unsupported == "top_p"
-    assert classify(error, droppable=("temperature",)).unsupported is None
-    assert classify(error, droppable=()).error is BadRequest
+    assert classify(error, Asked(droppable={"top_p": 0.9, "temperature": 0.5})).change == LeaveOut("top_p")
+    assert classify(error, Asked(droppable={"temperature": 0.5})).change is None
+    assert classify(error).error is BadRequest
 
 
 def test_retry_after_in_its_forms() -> None:

@@ -9,24 +9,39 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from mlesearch.models.attempt import Failure, Success
+from mlesearch.models.attempt import Change, Failure, LowerLimit, Success
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.limits.gate import Channel, gate
 from mlesearch.models.limits.place import THIS_PROCESS, CountersPlace
-from mlesearch.models.live.errors import classify
+from mlesearch.models.live.errors import Asked, classify
 from mlesearch.models.live.keys import KEY_VARIABLES, KEYLESS, provider_of
 from mlesearch.models.live.library import NO_KEY, load_litellm, send, warm_up
 from mlesearch.models.live.loop import GRACE_S, background_loop
 from mlesearch.models.live.params import LiveParams
 from mlesearch.models.live.retry import persist
+from mlesearch.models.live.shape import Shape, has_system, limit_sent
+from mlesearch.models.live.wire import Wire
 from mlesearch.models.price import WorstCase
 from mlesearch.models.protocol import AuthFailed, BeforeRetry
+
+MOST_CHANGES = 8
+"""So often one attempt may be altered and sent again."""
+MOST_COUNTED = 2**40
+"""A report of more tokens is none that limits could count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A response of litellm's, and what came over the wire for it."""
+
+    response: Any
+    wire: Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,9 @@ class Answered:
         wait_us: everything else: waiting for a free slot, failed attempts, backoff, the first import.
         dropped: parameters that were left out because the model does not take them, sorted.
         lost_nusd: the most that attempts which were cut off may have cost.
+        limit_tokens: the limit on the answer that was sent; None: none was.
+        notes: what was altered in the request beside, or was odd about the answer.
+        wire: what came over the wire.
     """
 
     response: Any
@@ -46,6 +64,22 @@ class Answered:
     wait_us: int
     dropped: tuple[str, ...]
     lost_nusd: int = 0
+    limit_tokens: int | None = None
+    notes: tuple[str, ...] = ()
+    wire: Wire = field(default_factory=Wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a call must have ended.
+
+    Attributes:
+        seconds: wall-clock time, waiting and retries included.
+        setting: what sets it, for errors.
+    """
+
+    seconds: float
+    setting: str
 
 
 class LiteLLMClient:
@@ -62,27 +96,31 @@ class LiteLLMClient:
         self.params = params
         self._function = function
         self._supported: frozenset[str] | None = None
-        self._refused: frozenset[str] = frozenset()  # learned from the provider's own errors
+        self._shape = Shape()  # learned from the provider's own errors
         self.place: CountersPlace = THIS_PROCESS
 
     def call(
         self,
         fixed: Mapping[str, object],
         optional: Mapping[str, object],
-        deadline_s: float,
+        deadline: Deadline,
         worst: WorstCase,
         before_retry: BeforeRetry | None = None,
+        prompt_tokens: int = 0,
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
-        The first import of litellm, and of what it needs for a provider, is no part of the deadline and of no charge.
+        A request that is refused for a reason that can be mended is sent again at once, mended; what was learned holds
+        for later calls. The first import of litellm, and of what it needs for a provider, is no part of the deadline
+        and of no charge.
 
         Args:
             fixed: arguments that must be sent.
             optional: arguments that are dropped where the model does not take them.
-            deadline_s: wall-clock limit, waiting and retries included.
+            deadline: of all of it.
             worst: the most that an attempt can use.
             before_retry: called before an attempt that follows one which was cut off.
+            prompt_tokens: of the prompt, by our own count.
 
         Raises:
             ModelUnavailable: a subclass that says why, with what its attempts may have cost.
@@ -94,41 +132,56 @@ class LiteLLMClient:
         import_us = (time.monotonic_ns() - start_ns) // 1000
         takes = self._takes(litellm)
         left: dict[str, object] = {}
+        shape = self._shape
 
-        def attempt(left_s: float) -> Success[Any] | Failure:
-            while True:
+        def attempt(left_s: float) -> Success[Sent] | Failure:
+            nonlocal shape
+            shape = replace(self._shape, ceiling=shape.ceiling)
+            for _ in range(MOST_CHANGES):
                 left.clear()
-                left.update(self._sendable(optional, takes))
+                left.update(shape.parameters(optional, takes))
                 begun = time.monotonic()
-                result = self._attempt(litellm, {**fixed, **left}, left, left_s, worst.tokens)
-                if not isinstance(result, Failure) or result.unsupported is None:
+                arguments = {**shape.arguments(fixed), **left}
+                asked = self._asked(left, prompt_tokens, has_system(fixed) and not shape.moves_system)
+                result = self._attempt(litellm, arguments, asked, left_s, deadline, worst.tokens)
+                change = result.change if isinstance(result, Failure) else None
+                changed = shape.changed(change, limit_sent(left))
+                if changed is None:
                     return result
-                self._refused |= {result.unsupported}
+                shape = changed
+                self._learn(change, changed)
                 left_s -= time.monotonic() - begun
+            return result
 
         success, wait_us, lost_nusd = persist(
             attempt,
             owner=self.owner,
-            deadline_s=deadline_s,
+            deadline_s=deadline.seconds,
             max_retries=self.params.max_retries,
             backoff=self.params.backoff,
             worst_nusd=worst.cost_nusd,
             before_retry=before_retry,
+            deadline_name=deadline.setting,
         )
         sent = set(left) | ({"max_tokens"} if "max_completion_tokens" in left else set())
-        dropped = tuple(sorted(set(optional) - sent))
-        return Answered(success.value, success.service_us, wait_us + import_us, dropped, lost_nusd)
+        return Answered(
+            success.value.response,
+            success.service_us,
+            wait_us + import_us,
+            tuple(sorted(set(optional) - sent)),
+            lost_nusd,
+            limit_sent(left),
+            (*_alterations(shape, optional, left, fixed), *success.value.wire.notes),
+            success.value.wire,
+        )
 
-    def _sendable(self, optional: Mapping[str, object], takes: frozenset[str]) -> dict[str, object]:
-        """What the model takes; the limit on the answer under its newer name where the old one is refused."""
-
-        def taken(name: str) -> bool:
-            return (not takes or name in takes) and name not in self._refused
-
-        left = {name: value for name, value in optional.items() if taken(name)}
-        if "max_tokens" in optional and "max_tokens" not in left and taken("max_completion_tokens"):
-            left["max_completion_tokens"] = optional["max_tokens"]
-        return left
+    def _learn(self, change: Change | None, shape: Shape) -> None:
+        """Keep what holds for every call; a limit that one prompt needs is no part of it."""
+        always = isinstance(change, LowerLimit) and change.always
+        ceiling = shape.ceiling if always else self._shape.ceiling
+        self._shape = Shape(
+            self._shape.refused | shape.refused, ceiling, self._shape.moves_system or shape.moves_system
+        )
 
     def _takes(self, litellm: Any) -> frozenset[str]:
         """Parameters that litellm knows the model to take; empty where it doesn't know the provider."""
@@ -140,9 +193,27 @@ class LiteLLMClient:
             self._supported = frozenset(names or ())
         return self._supported
 
+    def _asked(self, droppable: Mapping[str, object], prompt_tokens: int, system: bool) -> Asked:
+        key = self.params.key
+        return Asked(
+            key_variable=key.found_in,
+            own_endpoint=self.params.api_base is not None,
+            droppable=dict(droppable),
+            secrets=self.params.secrets(),
+            urls=tuple(self._own_urls()),
+            prompt_tokens=prompt_tokens,
+            has_system=system,
+        )
+
     def _attempt(
-        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float, tokens: int
-    ) -> Success[Any] | Failure:
+        self,
+        litellm: Any,
+        arguments: Mapping[str, object],
+        asked: Asked,
+        left_s: float,
+        deadline: Deadline,
+        tokens: int,
+    ) -> Success[Sent] | Failure:
         """One attempt, once the gate lets it through."""
         key = self.params.key
         if key.variables and key.read() is None:
@@ -153,9 +224,9 @@ class LiteLLMClient:
         entered = entrance.enter(self._channel(), tokens, left_s, min(left_s, self.params.timeout_s) + GRACE_S)
         if isinstance(entered, Failure):
             return entered
-        result: Success[Any] | Failure | None = None
+        result: Success[Sent] | Failure | None = None
         try:
-            result = self._send(litellm, arguments, droppable, left_s - (time.monotonic() - begun))
+            result = self._send(litellm, arguments, asked, left_s - (time.monotonic() - begun), deadline)
         finally:
             with contextlib.suppress(CallCountersError):  # the answer is paid for; the next call will say what is wrong
                 entrance.leave(entered, _used(result), result)
@@ -169,37 +240,34 @@ class LiteLLMClient:
         return Channel(bucket, f"{bucket} {self.params.model}", self.params.caps)
 
     def _send(
-        self, litellm: Any, arguments: Mapping[str, object], droppable: Mapping[str, object], left_s: float
-    ) -> Success[Any] | Failure:
-        key = self.params.key
+        self, litellm: Any, arguments: Mapping[str, object], asked: Asked, left_s: float, deadline: Deadline
+    ) -> Success[Sent] | Failure:
         begun = threading.Event()
+        wire = Wire()
 
-        async def one() -> Success[Any]:
+        async def one() -> Success[Sent]:
             begun.set()
             start_ns = time.monotonic_ns()
             # timeout stays the same at every call: litellm keeps one client with its connections for each value
             response = await send(
                 litellm,
                 self._function,
+                wire,
                 model=self.params.model,
                 **arguments,
                 **self._access(),
                 timeout=self.params.timeout_s,
             )
-            return Success(response, (time.monotonic_ns() - start_ns) // 1000)
+            return Success(Sent(response, wire), (time.monotonic_ns() - start_ns) // 1000)
 
         try:
             return background_loop().run(one, limit_s=self.params.timeout_s, deadline_s=left_s)
         except Exception as error:  # litellm raises what it likes; every kind is classified
-            return classify(
-                error,
-                key_variable=key.found_in,
-                own_endpoint=self.params.api_base is not None,
-                droppable=droppable,
-                secrets=filter(None, (key.read(),)),
-                urls=self._own_urls(),
-                sent=begun.is_set(),
-            )
+            own = left_s > self.params.timeout_s
+            limit = f"{self.params.timeout_s:g} s, the limit of one attempt (timeout_s of the model's params)"
+            until = f"the {deadline.seconds:g} s of a call ({deadline.setting})"
+            asked = replace(asked, sent=begun.is_set(), time_limit=limit if own else until)
+            return classify(error, asked, wire.answer)
 
     def _own_urls(self) -> list[str]:
         """Endpoints of the user's own: the declared one, and those that litellm finds in the environment."""
@@ -208,7 +276,7 @@ class LiteLLMClient:
 
     def _access(self) -> dict[str, object]:
         """Key and endpoint; made where they are used and kept nowhere."""
-        access: dict[str, object] = {}
+        access: dict[str, object] = self.params.extras.arguments()
         if self.params.api_base is not None:
             access["api_base"] = self.params.api_base
         key = self.params.key.read()
@@ -225,10 +293,22 @@ def endpoint_bucket(url: str) -> str:
     return f"endpoint-{sha256(url.encode()).hexdigest()[:16]}"
 
 
-def _used(result: Success[Any] | Failure | None) -> int | None:
+def _used(result: Success[Sent] | Failure | None) -> int | None:
     """Tokens that an attempt used; None where nobody knows: without usage, or where no answer came."""
     if isinstance(result, Success):
-        told = getattr(result.value, "usage", None)
+        told = getattr(result.value.response, "usage", None)
         counts = [getattr(told, name, None) for name in ("prompt_tokens", "completion_tokens")]
-        return sum(n for n in counts if isinstance(n, int)) or None
+        used = sum(n for n in counts if isinstance(n, int))
+        return used if 0 < used < MOST_COUNTED else None
     return 0 if result is not None and result.turned_away else None
+
+
+def _alterations(
+    shape: Shape, optional: Mapping[str, object], left: Mapping[str, object], fixed: Mapping[str, object]
+) -> Iterator[str]:
+    """What was altered in a request, but for parameters that were left out."""
+    asked, sent = limit_sent(optional), limit_sent(left)
+    if asked is not None and sent is not None and sent < asked:
+        yield f"max_tokens lowered from {asked} to {sent}: the provider takes no more with this prompt"
+    if shape.moves_system and has_system(fixed):
+        yield "the system text was moved into the first user message: the provider takes none"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mlesearch.models.live.base import LiveCaller
+from mlesearch.models.live.client import Deadline
 from mlesearch.models.live.keys import read_key
 from mlesearch.models.live.params import COMMON, LiveParams, read_api_base, read_backoff, read_caps, read_model_id
 from mlesearch.models.live.price_map import map_cost_nusd
@@ -61,7 +62,8 @@ class LitellmEmbedder(LiveCaller):
         if self.dimensions is not None:
             optional["dimensions"] = self.dimensions
         worst = asked.worst_case(self.price)
-        answered = self._client.call({"input": texts}, optional, self.deadline_s, worst, before_retry)
+        deadline = Deadline(self.deadline_s, "deadline_s of the embedder's params")
+        answered = self._client.call({"input": texts}, optional, deadline, worst, before_retry)
         tokens = getattr(getattr(answered.response, "usage", None), "prompt_tokens", None)
         input_tokens = max(0, tokens) if isinstance(tokens, int) else 0
         usage = Usage(

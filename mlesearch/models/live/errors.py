@@ -1,20 +1,45 @@
-"""What a provider's error means: worth another try, or which of our errors it is.
+"""What a provider's error means: which of our errors it is, whether to try again, and what may be altered to pass.
 
 litellm's exceptions are read by their attributes (status, code, parameter, message, headers), so this needs no
 import of it. Their classes alone don't do: an overloaded server (529) arrives as a generic APIError, an account
-without credit as a rate limit, an overlong prompt as a bad request.
+without credit as a rate limit, an overlong prompt as a bad request, a refused connection as an error 500. So what came
+over the wire (`mlesearch.models.live.wire`) counts before what litellm made of it.
+
+An error of key, quota, model name or URL ends the model's runs; one that may pass is waited for; every other refusal
+belongs to the prompt, and costs a step at most.
 """
 
 from __future__ import annotations
 
 import email.utils
+import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from mlesearch.models.attempt import Failure
+from mlesearch.models.live.blot import blot
+from mlesearch.models.live.connection import NEVER_SENT, Fault, answer_fault, causes, connection_fault
+from mlesearch.models.live.refusals import change_for
+from mlesearch.models.live.wire import Answer
+from mlesearch.models.live.words import (
+    CONTEXT,
+    CONTEXT_CODES,
+    FILTER,
+    FILTER_CODES,
+    FIREWALL,
+    KEY,
+    KEY_OR_RIGHTS,
+    MODEL,
+    MODEL_CODES,
+    QUOTA,
+    QUOTA_CODES,
+    RETRY_DELAY,
+    TOO_LARGE_FOR_RATE,
+    URL,
+)
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -26,131 +51,200 @@ from mlesearch.models.protocol import (
 )
 
 MESSAGE_CHARACTERS = 300
-RETRYABLE_4XX = frozenset({408, 409, 425, 429, 499})
+READ_CHARACTERS = 65_536
+"""So much of a message is read."""
+RETRYABLE_4XX = frozenset({408, 409, 423, 424, 425, 429, 499})
 
-_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_QUOTA = re.compile(
-    r"insufficient[_ ]quota|insufficient[_ ]balance|credit balance is too low|billing hard limit|out of credits"
-    r"|requires more credits|account is not active",
-    re.IGNORECASE,
-)
-_KEY = re.compile(r"api[_ ]key[_ ](?:not[_ ]valid|invalid)|invalid (?:x-)?api[- ]key", re.IGNORECASE)
-_CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
-_CONTEXT = re.compile(
-    r"maximum context length|context[ _](?:length|window)|prompt is too long|input token count.*exceeds"
-    r"|exceeds the maximum number of tokens|input is too long|too many (?:input )?tokens|reduce the length"
-    r"|request_too_large"  # Anthropic's 413, which litellm makes a 400
-    r"|maximum prompt length"  # xAI
-    r"|prompt exceeds max length"  # Z.ai
-    r"|range of input length should be",  # DashScope
-    re.IGNORECASE | re.DOTALL,
-)
-_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsible_ai_policy_violation"})
-_FILTER = re.compile(
-    r"content management policy|content[_ ]policy|content[_ ]filter|safety system"
-    r"|content exists risk"  # DeepSeek
-    r"|unsafe or sensitive content"  # Z.ai
-    r"|may contain inappropriate content"  # DashScope
-    r"|requires moderation|your input was flagged",  # OpenRouter
-    re.IGNORECASE,
-)
-_UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
-_RETRY_DELAY = re.compile(r'(?:"?retryDelay"?:\s*"?|\bretry in )(\d+(?:\.\d+)?)s\b')
 _ADDRESS = re.compile(r"\('[0-9A-Fa-f.:]+', \d+[^)]*\)")  # of a socket, as the system's errors name it
 _ERROR_STATUS = frozenset({"HTTPStatusError"})  # httpx, below all others: the provider answered with an error
-_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})  # httpx: there was no connection
 _GAVE_UP = frozenset({408, 499, 504, 524})  # the provider, or a proxy in front of it, in the middle of an answer
 _PREFIX = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception|Timeout)\b(?:: | - ))+")
 
 
-def classify(
-    error: BaseException,
-    *,
-    key_variable: str = "",
-    own_endpoint: bool = False,
-    droppable: Iterable[str] = (),
-    secrets: Iterable[str] = (),
-    urls: Iterable[str] = (),
-    sent: bool = True,
-) -> Failure:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an attempt sent, and whose it is.
+
+    Attributes:
+        key_variable: the environment variable that holds the key, for the advice; empty: none.
+        own_endpoint: the user's own, and not the provider's.
+        droppable: parameters that may be altered or left out, with what was sent.
+        secrets: texts to blot out in the message.
+        urls: of the user's own endpoints, redacted too: the message is kept in the run's folder.
+        sent: whether the request was on its way.
+        prompt_tokens: by our own count.
+        has_system: whether the messages hold a system text.
+        time_limit: how long was waited, and what sets it, in words.
+    """
+
+    key_variable: str = ""
+    own_endpoint: bool = False
+    droppable: Mapping[str, object] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    sent: bool = True
+    prompt_tokens: int = 0
+    has_system: bool = False
+    time_limit: str = ""
+
+    @property
+    def at(self) -> str:
+        """Where, in words."""
+        return " at its api_base" if self.own_endpoint else ""
+
+
+NOTHING_ASKED = Asked()
+
+
+def classify(error: BaseException, asked: Asked = NOTHING_ASKED, answer: Answer | None = None) -> Failure:
     """Read an exception that a call raised.
 
     Args:
         error: what was raised; a `TimeoutError` is our own limit on one attempt.
-        key_variable: the environment variable that holds the key, for the advice; empty: none.
-        own_endpoint: the user's own, and not the provider's.
-        droppable: parameters of this call that may be left out if the provider does not take them.
-        secrets: texts to redact in the message.
-        urls: of the user's own endpoints, redacted too: the message is kept in the run's folder.
-        sent: whether the request was on its way.
+        asked: what was sent.
+        answer: what came over the wire, if anything.
     """
-    status = _status(error)
-    full = clean(str(getattr(error, "message", None) or error), secrets, urls)
-    failure = _failure(error, full, key_variable, own_endpoint, droppable)
+    status = answer.status if answer is not None and answer.status >= 300 else _status(error)
+    body = {} if answer is None else _fields(answer)
+    full = clean(f"{getattr(error, 'message', None) or error}", asked.secrets, asked.urls)
+    failure = _failure(error, full, status, body, asked, answer)
     turned_away = status is not None and 400 <= status < 500 and status not in (408, 499)
-    cut_off = sent and failure.retryable and not turned_away and _cut_off(error, status)
+    cut_off = asked.sent and not turned_away and _cut_off(error, status, answer, failure)
     return replace(failure, turned_away=turned_away, cut_off=cut_off)
 
 
-def _cut_off(error: BaseException, status: int | None) -> bool:
+def _cut_off(error: BaseException, status: int | None, answer: Answer | None, failure: Failure) -> bool:
     """Whether an answer may have been begun: no error status came, or one that says that it was given up."""
-    kinds = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
-    if kinds & _NEVER_SENT:
+    kinds = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
+    if kinds & NEVER_SENT:
         return False
+    if not failure.retryable:
+        return status in (408, 499)
+    if answer is not None and answer.status < 300 and answer.readable:
+        return False  # an error, sent with a status of success
     return status in _GAVE_UP or not kinds & _ERROR_STATUS
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and those that led to it."""
-    met: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in met:
-        met.append(cause)
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
 def _failure(
-    error: BaseException, full: str, key_variable: str, own_endpoint: bool, droppable: Iterable[str]
+    error: BaseException, full: str, status: int | None, body: Mapping[str, object], asked: Asked, answer: Answer | None
 ) -> Failure:
-    at = " at its api_base" if own_endpoint else ""
-    if isinstance(error, TimeoutError):
-        return Failure(RetriesExhausted, True, f"no answer within the time limit{at}")
-    status = _status(error)
-    codes = _codes(error)
-    name = type(error).__name__
-    said = f"{_label(status, name)}: {shortened(full)}"
-    refused_prompt = Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
-    if codes & _QUOTA_CODES or status == 402 or _QUOTA.search(full):
-        where = f" of {key_variable}" if key_variable else ""
-        return Failure(QuotaExhausted, False, f"no credit left ({said}); add credit to the account{where}, then resume")
-    if status == 403 and (codes & _FILTER_CODES or _FILTER.search(full)):
-        return refused_prompt
-    if status in (401, 403) or name == "AuthenticationError" or _KEY.search(full):
-        advice = f"export a valid key as {key_variable}" if key_variable else "name the key's variable in api_key_env"
-        return Failure(AuthFailed, False, f"the provider refuses the key ({said}); {advice}, then resume")
-    if status == 404 or name == "NotFoundError":
-        return Failure(FatalModelError, False, f"the provider does not have this model ({said}); correct its id")
-    if status == 413 or name == "ContextWindowExceededError" or codes & _CONTEXT_CODES:
-        return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
-    if name == "ContentPolicyViolationError" or codes & _FILTER_CODES:
-        return refused_prompt
+    if isinstance(error, TimeoutError) or (answer is None and type(error).__name__ == "Timeout"):
+        return Failure(RetriesExhausted, True, f"no answer within {asked.time_limit or 'the time limit'}{asked.at}")
+    fault = connection_fault(error) if answer is None else answer_fault(answer)
+    if fault is not None:
+        return _of_fault(fault, asked)
+    codes, name = _codes(error, body), type(error).__name__
+    text = f"{full} {clean(json.dumps(body, ensure_ascii=False), asked.secrets, asked.urls)}"[:READ_CHARACTERS]
+    if answer is not None and answer.status < 300:  # an error, sent with a status of success
+        full = clean(f"HTTP {answer.status}: {_said(body)}", asked.secrets, asked.urls)
+        said = shortened(full)
+    else:
+        said = f"{_label(status, name)}: {shortened(full)}"
+    lasting = _lasting(text, status, codes, name, said, asked, body)
+    if lasting is not None:
+        return lasting
     refused = status is not None and 400 <= status < 500 and status not in RETRYABLE_4XX
-    if not refused:
-        return Failure(RetriesExhausted, True, f"{said.rstrip('.')}{at}", retry_after_s(error, full))
-    if _CONTEXT.search(full):
+    if status == 429 or not refused:
+        told = _of_prompt_after_all(text, status, codes, said, error, asked)
+        return told or _to_wait_for(text, status, said, error, full, asked)
+    return _of_prompt(text, status, codes, name, said, error, body, asked)
+
+
+def _of_fault(fault: Fault, asked: Asked) -> Failure:
+    text = f"{fault.text}{asked.at}{f': {fault.advice}' if fault.advice else ''}"
+    return Failure(FatalModelError, False, text) if fault.lasting else Failure(RetriesExhausted, True, text)
+
+
+def _lasting(
+    text: str,
+    status: int | None,
+    codes: frozenset[str],
+    name: str,
+    said: str,
+    asked: Asked,
+    body: Mapping[str, object],
+) -> Failure | None:
+    """A fault of key, quota, model or URL, which ends the model's runs."""
+    if codes & QUOTA_CODES or status == 402 or QUOTA.search(text):
+        where = f" of {asked.key_variable}" if asked.key_variable else ""
+        return Failure(QuotaExhausted, False, f"no credit left ({said}); add credit to the account{where}, then resume")
+    if status == 403 and (codes & FILTER_CODES or FILTER.search(text)):
+        return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
+    if status == 403 and body and (FIREWALL.search(text) or not KEY_OR_RIGHTS.search(json.dumps(body))):
+        return Failure(BadRequest, False, f"something in front of the provider refused the request ({said})")
+    if status in (401, 403) or name == "AuthenticationError" or (_refused(status) and KEY.search(text)):
+        by = asked.key_variable
+        advice = f"export a valid key as {by}" if by else "name the key's variable in api_key_env"
+        return Failure(AuthFailed, False, f"the provider refuses the key ({said}); {advice}, then resume")
+    if (
+        status in (404, 410)
+        or name == "NotFoundError"
+        or (_refused(status) and (codes & MODEL_CODES or MODEL.search(text)))
+    ):
+        also = ", or the URL" if asked.own_endpoint else ""
+        return Failure(FatalModelError, False, f"the provider does not have this model ({said}); correct its id{also}")
+    if status in (405, 407, 421) or URL.search(text):
+        return Failure(
+            FatalModelError, False, f"nothing answers calls of a model there ({said}); correct the URL{asked.at}"
+        )
+    return None
+
+
+def _refused(status: int | None) -> bool:
+    return status is not None and (status < 300 or (400 <= status < 500 and status != 429))
+
+
+def _of_prompt(
+    text: str,
+    status: int | None,
+    codes: frozenset[str],
+    name: str,
+    said: str,
+    error: BaseException,
+    body: Mapping[str, object],
+    asked: Asked,
+) -> Failure:
+    """A refusal of this request: what to alter in it; else it costs the step."""
+    named = getattr(error, "param", None) or _inner(body).get("param")
+    change = change_for(text, codes, named, asked.droppable, asked.prompt_tokens, asked.has_system)
+    if change is not None:
+        return Failure(BadRequest, False, f"the provider refused the request ({said})", change=change)
+    if name == "ContentPolicyViolationError" or codes & FILTER_CODES:
+        return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
+    if status == 413 or codes & CONTEXT_CODES or CONTEXT.search(text) or name == "ContextWindowExceededError":
         return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
-    if _FILTER.search(full):
-        return refused_prompt
-    unsupported = _unsupported(error, name, codes, full, droppable)
-    return Failure(BadRequest, False, f"the provider refused the request ({said})", unsupported=unsupported)
+    if FILTER.search(text):
+        return Failure(ContentFilter, False, f"the provider refused the prompt ({said})")
+    return Failure(BadRequest, False, f"the provider refused the request ({said})")
+
+
+def _of_prompt_after_all(
+    text: str, status: int | None, codes: frozenset[str], said: str, error: BaseException, asked: Asked
+) -> Failure | None:
+    """What is worded as something to wait for, and never passes: this very request is too large, or has no such role."""
+    if TOO_LARGE_FOR_RATE.search(text) or (codes & CONTEXT_CODES and status != 429):
+        return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
+    if status == 500:  # llama.cpp and others answer so where a template or the context is at fault
+        change = change_for(text, frozenset(), None, {}, asked.prompt_tokens, asked.has_system)
+        if change is not None:
+            return Failure(BadRequest, False, f"the provider refused the request ({said})", change=change)
+        if re.search(r"exceeds? the (?:available )?context|context shift is disabled|prompt is too long", text, re.I):
+            return Failure(ContextOverflow, False, f"the prompt is too long ({said})")
+        if re.search(r"jinja exception|raise_exception|roles must alternate", text, re.I):
+            return Failure(BadRequest, False, f"the provider refused the request ({said})")
+    return None
+
+
+def _to_wait_for(text: str, status: int | None, said: str, error: BaseException, full: str, asked: Asked) -> Failure:
+    asks_s = retry_after_s(error, f"{full} {text}")
+    # a status of 4xx other than a rate limit, at every try, is about this request: it costs the step, not the run
+    kind = BadRequest if status in RETRYABLE_4XX - {429} else RetriesExhausted
+    return Failure(kind, True, f"{said.rstrip('.')}{asked.at}", asks_s)
 
 
 def clean(text: str, secrets: Iterable[str], urls: Iterable[str] = ()) -> str:
     """One line without secrets, without the user's own endpoints and without litellm's own prefixes."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[key]")
+    text = blot(text[:READ_CHARACTERS], secrets)
     for url in urls:
         text = _own(url).sub("[api_base]", text)
     text = " ".join(_ADDRESS.sub("(an address)", text).split())
@@ -182,7 +276,7 @@ def retry_after_s(error: BaseException, message: str) -> float | None:
             return _seconds_or_date(headers["retry-after"])
     except ValueError:
         return None
-    delay = _RETRY_DELAY.search(message)
+    delay = RETRY_DELAY.search(message)
     return float(delay[1]) if delay else None
 
 
@@ -209,28 +303,37 @@ def _status(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def _codes(error: BaseException) -> frozenset[str]:
+def _fields(answer: Answer) -> Mapping[str, object]:
+    """The body of an error as a mapping; Google sends a list of one, some a text."""
+    value = answer.value
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, Mapping):
+        return value
+    said = answer.body[:READ_CHARACTERS].decode(errors="replace").strip()
+    return {"error": said} if said else {}
+
+
+def _inner(body: Mapping[str, object]) -> Mapping[str, object]:
+    inner = body.get("error", body)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _said(body: Mapping[str, object]) -> str:
+    """The message of a body, else all of it."""
+    inner = body.get("error", body)
+    message = inner.get("message") if isinstance(inner, Mapping) else inner
+    return message if isinstance(message, str) else json.dumps(body, ensure_ascii=False)
+
+
+def _codes(error: BaseException, seen: Mapping[str, object]) -> frozenset[str]:
     """Machine-readable codes: the exception's own and those of the provider's body."""
     body = getattr(error, "body", None)
-    inner = body.get("error", body) if isinstance(body, Mapping) else {}
     places = [getattr(error, "code", None)]
-    if isinstance(inner, Mapping):
-        places += [inner.get("code"), inner.get("type")]
+    for fields in (body if isinstance(body, Mapping) else {}, seen):
+        places += [_inner(fields).get("code"), _inner(fields).get("type"), fields.get("code")]
     return frozenset(code for code in places if isinstance(code, str))
 
 
 def _label(status: int | None, name: str) -> str:
     return name if status is None else f"HTTP {status}"
-
-
-def _unsupported(
-    error: BaseException, name: str, codes: frozenset[str], message: str, droppable: Iterable[str]
-) -> str | None:
-    """The parameter to leave out, where the error is about one that the provider does not take."""
-    if not (codes & _UNSUPPORTED_CODES or name == "UnsupportedParamsError"):
-        return None
-    named = getattr(error, "param", None)
-    candidates = list(droppable)
-    if named in candidates:
-        return str(named)
-    return next((p for p in candidates if re.search(rf"\b{p}\b", message)), None)

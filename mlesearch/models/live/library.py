@@ -11,9 +11,9 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
+from mlesearch.models.live import wire
 from mlesearch.models.live.keys import provider_of
 from mlesearch.models.live.loop import background_loop
 
@@ -46,15 +46,13 @@ def load_litellm() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
     _leave_retries_to_us()
+    wire.install()
     if _prepared_in is not None:
         _inherited.append(litellm.in_memory_llm_clients_cache)
         litellm.in_memory_llm_clients_cache = type(litellm.in_memory_llm_clients_cache)()
     background_loop().at_close(litellm.close_litellm_async_clients)
     _prepared_in = os.getpid()
     return litellm
-
-
-_ours: ContextVar[bool] = ContextVar("a call of ours", default=False)
 
 
 def _leave_retries_to_us() -> None:
@@ -67,7 +65,7 @@ def _leave_retries_to_us() -> None:
     openai: Any = importlib.import_module("openai")
 
     def read(client: Any) -> int:
-        return 0 if _ours.get() else vars(client)["max_retries"]
+        return 0 if wire.current.get() is not None else vars(client)["max_retries"]
 
     def write(client: Any, retries: int) -> None:
         vars(client)["max_retries"] = retries
@@ -76,9 +74,18 @@ def _leave_retries_to_us() -> None:
         kind.max_retries = property(read, write)
 
 
-async def send(litellm: Any, function: str, **arguments: object) -> Any:
-    """One attempt, which is one request."""
-    _ours.set(True)  # for this task and what it starts
+def knows_provider(model: str) -> bool:
+    """Whether litellm can tell whose model an id is."""
+    try:
+        load_litellm().get_llm_provider(model=model)
+    except Exception:  # it raises a BadRequest of its own for an id that it doesn't know
+        return False
+    return True
+
+
+async def send(litellm: Any, function: str, seen: wire.Wire | None = None, **arguments: object) -> Any:
+    """One attempt, which is one request; `seen` is told what came over the wire."""
+    wire.current.set(wire.Wire() if seen is None else seen)  # for this task and what it starts
     return await getattr(litellm, function)(**arguments, num_retries=0, max_retries=0)
 
 
@@ -100,7 +107,7 @@ def warm_up(litellm: Any, model: str, function: str) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
         if function == "acompletion":
-            asked: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+            asked: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
         else:
             asked = {"input": ["hello"]}
 

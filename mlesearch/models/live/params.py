@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mlesearch.models.limits.windows import LONGEST_WINDOW_S, Caps
+from mlesearch.models.live.extras import NAMES, Extras, read_extras
 from mlesearch.models.live.keys import Key, read_key
 from mlesearch.models.live.retry import Backoff
 from mlesearch.models.params import Reader, read_price
@@ -31,7 +32,8 @@ class LiveParams:
         top_p: likewise.
         reasoning_effort: likewise.
         max_output_tokens: the most that one call may ask for; None: as many as the request says.
-        context_window: tokens, for whoever fills prompts; None: unknown.
+        context_window: tokens of prompt and answer together; None: unknown.
+        extras: further fields and headers of its requests.
     """
 
     model: str
@@ -47,6 +49,12 @@ class LiveParams:
     reasoning_effort: str | None = None
     max_output_tokens: int | None = None
     context_window: int | None = None
+    extras: Extras = field(default_factory=Extras)
+
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show; read where it is used."""
+        key = self.key.read()
+        return (*((key,) if key else ()), *self.extras.secrets())
 
 
 def read_api_base(reader: Reader) -> str | None:
@@ -71,7 +79,13 @@ def read_api_base(reader: Reader) -> str | None:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise reader.fail("api_base", "a URL like http://localhost:8000/v1")
-    return url.rstrip("/")
+    found = url.rstrip("/")
+    for path in ("/chat/completions", "/completions", "/embeddings", "/models"):
+        if found.endswith(path):
+            raise ConfigError(
+                f"{reader.owner}: api_base must end before {path}, which is added: {found.removesuffix(path)}"
+            )
+    return found
 
 
 def read_backoff(reader: Reader) -> Backoff:
@@ -121,7 +135,7 @@ def read_live(owner: str, params: Mapping[str, object]) -> LiveParams:
     Raises:
         ConfigError: an unknown key, a wrong value, or no way to tell where the key is.
     """
-    reader = Reader(owner, params, (*COMMON, *SAMPLING, "max_output_tokens", "context_window"))
+    reader = Reader(owner, params, (*COMMON, *SAMPLING, "max_output_tokens", "context_window", *NAMES))
     model = read_model_id(reader)
     api_base = read_api_base(reader)
     return LiveParams(
@@ -138,4 +152,5 @@ def read_live(owner: str, params: Mapping[str, object]) -> LiveParams:
         reasoning_effort=reader.text("reasoning_effort"),
         max_output_tokens=reader.maybe_whole("max_output_tokens"),
         context_window=reader.maybe_whole("context_window"),
+        extras=read_extras(reader, model),
     )

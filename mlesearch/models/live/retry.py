@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mlesearch.models.attempt import Failure, Success
-from mlesearch.models.protocol import BeforeRetry, RetriesExhausted
+from mlesearch.models.protocol import BeforeRetry, PromptFailure, RetriesExhausted
 from mlesearch.types import Usage
 
 T = TypeVar("T")
@@ -48,6 +48,7 @@ def persist(
     backoff: Backoff,
     worst_nusd: int = 0,
     before_retry: BeforeRetry | None = None,
+    deadline_name: str = "",
 ) -> tuple[Success[T], int, int]:
     """Call `attempt(seconds left)` until it succeeds, can't succeed, or time or tries run out.
 
@@ -59,6 +60,7 @@ def persist(
         backoff: how long to wait between them.
         worst_nusd: the most that one try can cost.
         before_retry: called before a try that follows one which was cut off.
+        deadline_name: what sets the deadline, for its error.
 
     Returns:
         The success; the microseconds that went into everything else (waiting, backoff, failed attempts); and the most
@@ -66,8 +68,10 @@ def persist(
 
     Raises:
         ModelUnavailable: the failure's own class where trying again is no use; its usage is what was lost.
-        RetriesExhausted: after the last try, or where the next one would begin after the deadline.
+        RetriesExhausted: after the last try, or where the next one would begin after the deadline; in its place the
+            failure's own class where that is a failure of the prompt.
     """
+    named = f" ({deadline_name})" if deadline_name else ""
     start_ns = time.monotonic_ns()
     failures = lost_nusd = 0
     while True:
@@ -81,16 +85,17 @@ def persist(
         if not result.retryable:
             raise result.error(f"{owner}: {result.text}", lost)
         failures += 1
+        exhausted = result.error if issubclass(result.error, PromptFailure) else RetriesExhausted
         wait_s = backoff.wait_s(failures, result.retry_after_s)
         elapsed_s = _elapsed_s(start_ns)
         tries = f"{failures} {'try' if failures == 1 else 'tries'} in {elapsed_s:.1f} s"
         if failures > max_retries:
             why = f"gave up after {tries}, the most that max_retries allows"
-            raise RetriesExhausted(f"{owner}: {result.text}; {why}", lost)
+            raise exhausted(f"{owner}: {result.text}; {why}", lost)
         if elapsed_s + wait_s >= deadline_s - LEAST_LEFT_S:
             asked = f" (the server asks to wait {result.retry_after_s:.0f} s)" if result.retry_after_s else ""
-            why = f"gave up after {tries}: no time for another before the deadline of {deadline_s:.1f} s"
-            raise RetriesExhausted(f"{owner}: {result.text}{asked}; {why}", lost)
+            why = f"gave up after {tries}: no time for another before the deadline of {deadline_s:.1f} s{named}"
+            raise exhausted(f"{owner}: {result.text}{asked}; {why}", lost)
         time.sleep(wait_s)
         if result.cut_off and before_retry is not None:
             before_retry()

@@ -10,19 +10,34 @@ _BY_NAME = {kind.__name__: kind for kind in PROMPT_FAILURES}
 
 def reply_to_json(reply: Reply) -> Json:
     """A reply."""
-    return {
+    stored: Json = {
         "text": reply.text,
         "finish": reply.finish,
         "usage": usage_to_json(reply.usage),
         "model": reply.model,
         "dropped": list(reply.dropped),
     }
+    if reply.notes:
+        stored["notes"] = list(reply.notes)
+    if reply.limit_tokens is not None:
+        stored["limit_tokens"] = reply.limit_tokens
+    return stored
 
 
 def failure_to_json(error: PromptFailure) -> Json:
     """A failure, which is kept like a reply: the same prompt fails the same way."""
-    name = next(name for name, kind in _BY_NAME.items() if isinstance(error, kind))
+    name = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _BY_NAME)
     return {"failure": name, "text": str(error), "usage": usage_to_json(error.usage)}
+
+
+def _refuse(value: Json) -> None:
+    """Raise a stored failure.
+
+    Raises:
+        PromptFailure: there is one.
+    """
+    if "failure" in value:
+        raise _BY_NAME[value["failure"]](value["text"], usage_from_json(value.get("usage", {})))
 
 
 def reply_from_json(value: Json) -> Reply:
@@ -31,10 +46,16 @@ def reply_from_json(value: Json) -> Reply:
     Raises:
         PromptFailure: a failure was stored.
     """
-    usage = usage_from_json(value.get("usage", {}))
-    if "failure" in value:
-        raise _BY_NAME[value["failure"]](value["text"], usage)
-    return Reply(value["text"], value["finish"], usage, value["model"], tuple(value["dropped"]))
+    _refuse(value)
+    return Reply(
+        value["text"],
+        value["finish"],
+        usage_from_json(value.get("usage", {})),
+        value["model"],
+        tuple(value["dropped"]),
+        tuple(value.get("notes", ())),
+        value.get("limit_tokens"),
+    )
 
 
 def vectors_to_json(reply: EmbedReply) -> Json:
@@ -43,5 +64,10 @@ def vectors_to_json(reply: EmbedReply) -> Json:
 
 
 def vectors_from_json(value: Json) -> EmbedReply:
-    """Inverse of `vectors_to_json`."""
+    """Inverse of `vectors_to_json`.
+
+    Raises:
+        PromptFailure: a failure was stored.
+    """
+    _refuse(value)
     return EmbedReply(tuple(map(tuple, value["vectors"])), usage_from_json(value["usage"]))

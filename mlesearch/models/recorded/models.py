@@ -152,10 +152,14 @@ class RecordedEmbedder(_Recorded[Embedder], WrappedEmbedder):
         Raises:
             StoreMiss: to replay, and they were not recorded.
             ConfigError: as `record_metadata`.
-            ModelUnavailable: as the embedder does.
+            ModelUnavailable: as the embedder does; failures of the texts are stored, others are not.
         """
         self.record_metadata()
-        stored = self._cassette.value(
-            embed_fields(self.inner.name, request), lambda: vectors_to_json(self.inner.embed(request))
-        )
-        return vectors_from_json(stored)
+
+        def call() -> Json:
+            try:
+                return vectors_to_json(self.inner.embed(request))
+            except PromptFailure as error:
+                return failure_to_json(error)
+
+        return vectors_from_json(self._cassette.value(embed_fields(self.inner.name, request), call))

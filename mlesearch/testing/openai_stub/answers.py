@@ -57,8 +57,10 @@ def completion(answer: Answer, model: str | None, number: int, fault: Fault | No
         finish = "tool_calls"
         call = {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    elif fault is Fault.REASONING:
+    elif fault in (Fault.REASONING, Fault.REASONING_ONLY):
         message["reasoning_content"] = "First I think about it."
+    if fault is Fault.REASONING_ONLY:
+        message["content"] = None
     if fault in (Fault.EMPTY_TEXT, Fault.CONTENT_FILTER_FINISH, Fault.LENGTH_EMPTY):
         message["content"] = ""
     value: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class Fault(enum.StrEnum):
     NO_USAGE = "200 without a usage block"
     LENGTH = "200 with finish reason length"
     LENGTH_EMPTY = "200 with finish reason length and no text: all went into reasoning"
+    REASONING_ONLY = "200 with reasoning and no text"
     REASONING = "200 with the reasoning beside the text, its tokens among those of the answer"
 
 
@@ -103,17 +105,26 @@ ERRORS: Mapping[Fault, tuple[int, str, str, str | None, str | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Canned:
-    """An error as some provider words it: what a request is answered with instead of a `Fault`.
+    """An answer as some provider, or something in front of it, words it: what a request gets instead of a `Fault`.
 
     Attributes:
         status: of HTTP.
-        body: sent as JSON.
+        body: sent as JSON; or text or bytes, sent as they are.
         headers: sent beside those that every answer has.
+        kind: its Content-Type.
     """
 
     status: int
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | str | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "application/json"
+
+    @property
+    def data(self) -> bytes:
+        """The body as it is sent."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 UNLESS_ABSENT: Mapping[Fault, str] = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlesearch.testing.openai_stub.answers import Answer, UnknownModel, completion, embeddings
 from mlesearch.testing.openai_stub.faults import ERRORS, Canned, Fault
+from mlesearch.testing.openai_stub.native import native
 from mlesearch.testing.openai_stub.state import Seen, StubState
 
 DRIP_INTERVAL_S = 0.05
@@ -54,15 +55,33 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""
 
+    def do_GET(self) -> None:
+        """What costs nothing: the list of models."""
+        stub = self.server.stub
+        fault = stub.arrived(self._seen({}))
+        try:
+            if isinstance(fault, Canned):
+                self._body(fault.status, fault.data, fault.headers, fault.kind)
+            elif fault is Fault.UNAUTHORIZED:
+                self._error(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key", None)
+            elif self.path.endswith("/models") and stub.models is not None:
+                self._json(
+                    200, {"object": "list", "data": [{"id": name, "object": "model"} for name in stub.models]}, {}
+                )
+            else:
+                self._error(404, f"no such path: {self.path}", "invalid_request_error", None, None)
+        finally:
+            stub.left()
+
     def do_POST(self) -> None:
         stub = self.server.stub
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        fault = stub.arrived(Seen(self.path, body, self.headers.get("Authorization", ""), time.monotonic()))
+        fault = stub.arrived(self._seen(body))
         try:
             if stub.latency_s and stub.wait(stub.latency_s):
                 return
             if isinstance(fault, Canned):
-                self._json(fault.status, fault.body, fault.headers)
+                self._body(fault.status, fault.data, fault.headers, fault.kind)
             elif fault is Fault.UNAUTHORIZED:
                 key = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 self._error(
@@ -76,12 +95,16 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.path.endswith("/embeddings"):
                 texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
                 self._send(embeddings(texts, stub.model or body.get("model"), stub.dimensions), fault)
-            elif self.path.endswith("/chat/completions"):
+            elif self.path.endswith("/chat/completions") or native(self.path, Answer(""), None) is not None:
                 self._complete(body, fault)
             else:
                 self._error(404, f"no such path: {self.path}", "invalid_request_error", None, None)
         finally:
             stub.left()
+
+    def _seen(self, body: Mapping[str, Any]) -> Seen:
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        return Seen(self.path, body, headers.get("authorization", ""), time.monotonic(), headers)
 
     def _complete(self, body: Mapping[str, Any], fault: Fault | None) -> None:
         stub = self.server.stub
@@ -91,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(*ERRORS[Fault.NOT_FOUND])
         else:
             answer = made if isinstance(made, Answer) else Answer(made)
+            own = native(self.path, answer, stub.model or body.get("model"))
+            if own is not None:
+                self._json(200, own, {})
+                return
             self._send(completion(answer, stub.model or body.get("model"), stub.calls, fault), fault)
 
     def _hang(self) -> None:
@@ -113,14 +140,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(status, {"error": {"message": message, "type": kind, "param": param, "code": code}}, headers or {})
 
     def _json(self, status: int, value: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        data = json.dumps(value).encode()
-        self._head(status, len(data), headers)
+        self._body(status, json.dumps(value).encode(), headers)
+
+    def _body(self, status: int, data: bytes, headers: Mapping[str, str], kind: str = "application/json") -> None:
+        self._head(status, len(data), headers, kind)
         self.wfile.write(data)
         self.wfile.flush()
 
-    def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+    def _head(self, status: int, length: int, headers: Mapping[str, str], kind: str = "application/json") -> None:
         self.send_response(status, "Overloaded" if status == 529 else None)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
         for name, text in headers.items():
             self.send_header(name, text)

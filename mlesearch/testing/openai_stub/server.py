@@ -19,6 +19,7 @@ class OpenAIStub(StubState):
         retry_after_s: sent with `Fault.RETRY_AFTER`.
         dimensions: of the embedding vectors.
         port: to listen on; 0: any free one.
+        models: what `/v1/models` lists; None: there is no such path.
 
     Attributes:
         faults: what happens to the next requests, one fault each, first in first out; None lets one through.

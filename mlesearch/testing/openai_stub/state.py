@@ -6,8 +6,8 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlesearch.testing.openai_stub.answers import ReplyFunction
@@ -16,12 +16,13 @@ from mlesearch.testing.openai_stub.faults import UNLESS_ABSENT, Canned, Fault
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock."""
+    """One request as it arrived; `at_s` is the time of arrival on the monotonic clock, names of headers in lower case."""
 
     path: str
     body: Mapping[str, Any]
     authorization: str
     at_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class StubState:
@@ -37,6 +38,7 @@ class StubState:
         retry_after_s: float = 1.0,
         dimensions: int = 8,
         port: int = 0,
+        models: Sequence[str] | None = None,
     ) -> None:
         self.reply: ReplyFunction = (lambda _body: reply) if isinstance(reply, str) else reply
         self.model = model
@@ -45,6 +47,7 @@ class StubState:
         self.retry_after_s = retry_after_s
         self.dimensions = dimensions
         self.port = port
+        self.models = models
         self.faults: deque[Fault | Canned | None] = deque()
         self.always: Fault | Canned | None = None
         self.choose: Callable[[Mapping[str, Any]], Fault | Canned | None] = lambda _body: None
