@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+SERVERS := .venv-servers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo quick test slow bench peers lint wheel clean
+.PHONY: help demo quick test slow bench peers servers lint wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +16,7 @@ help:
 	@echo "make slow    the slow tests"
 	@echo "make bench   the benchmarks"
 	@echo "make peers   our strategies against published packages, in an environment of their own"
+	@echo "make servers our live models against servers that others wrote, in an environment of their own"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make wheel   build the wheel into dist/"
 
@@ -35,6 +37,9 @@ bench: $(VENV)/.test
 
 peers: $(VENV)/.test $(PEERS)/.done
 	@$(BIN)/python -m pytest -m peers --benchmark-disable
+
+servers: $(VENV)/.test $(SERVERS)/.done
+	@$(BIN)/python -m pytest -m servers --benchmark-disable
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
@@ -67,6 +72,13 @@ $(PEERS)/.done: $(VENV)/.demo constraints-peers.txt
 	@rm -rf $(PEERS)
 	@$(BIN)/python -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-peers.txt
+	@touch $@
+
+$(SERVERS)/.done: $(VENV)/.demo constraints-servers.txt
+	@echo "installing the servers into $(SERVERS) (once; some 650 MB)"
+	@rm -rf $(SERVERS)
+	@$(BIN)/python -m venv $(SERVERS)
+	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-servers.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo

@@ -17,10 +17,11 @@ to `system/`. A helper that a second file needs moves to `support/`: no test imp
 |---|---|
 | `make quick` | all but `system/` and `bench/`: while working |
 | `make test` | all but the slow ones |
-| `make slow`, `make bench`, `make peers` | `-m slow`; the benchmarks with their figures; against published packages |
+| `make slow`, `make bench` | `-m slow`; the benchmarks with their figures |
+| `make peers`, `make servers` | against published packages; against servers that others wrote |
 | `pytest -m gpu` | what needs a real GPU |
 
-The marks `slow`, `gpu` and `peers` are left out unless `-m` asks for them.
+The marks `slow`, `gpu`, `peers` and `servers` are left out unless `-m` asks for them.
 """
 
 from __future__ import annotations
