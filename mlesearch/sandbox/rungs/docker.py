@@ -219,7 +219,7 @@ class DockerSandbox(BoxedRung):
                     self.image,
                     [python, "-I", "-S", "-B", "-c", source, f"{CONTROL}/s"],
                     name=name,
-                    user=f"{self._uid}:{self._gid}",
+                    user=f"{lent.user()}:{lent.group()}",
                     entrypoint=[],
                     hostname="sandbox",
                     labels={OWNER: processes.owner()},
