@@ -79,8 +79,10 @@ class Covers:
             part.chmod(0o111)
             try:
                 made.rename(folder)
-            except OSError:  # sandboxes start side by side: another thread was quicker, and its covers are whole
+            except OSError:
                 files.remove_tree(str(made))
+                if not folder.exists():  # else another thread was quicker, and its covers are whole
+                    raise
 
     def over(self, path: str) -> str:
         """What to bind over a path of this machine."""
