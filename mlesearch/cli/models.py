@@ -34,9 +34,11 @@ def check(m: ModelSettings, make: Callable[[ModelSettings], Model], today: datet
         return False, [f"{m.name}: {e}"]
     heard = ask_endpoint(model)
     if heard is not None and not heard[0]:
-        return False, [f"{m.name}: {heard[1]}"]
-    answered, line = _call(m.name, model)
-    warnings = ["" if heard is None else heard[1], retirement(m, today)]
+        answered, line, warnings = False, f"{m.name}: {heard[1]}", []
+    else:
+        answered, line = _call(m.name, model)
+        warnings = ["" if heard is None else heard[1]]
+    warnings.append(retirement(m, today))
     if m.kind == "litellm":
         warnings += _against_map(m, model.price)
     return answered, [line, *(f"  {text}" for text in warnings if text)]

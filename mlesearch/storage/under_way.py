@@ -44,7 +44,7 @@ def write_under_way(folder: Path, pieces: Iterable[PieceOfWork]) -> None:
 def read_under_way(folder: Path) -> tuple[PieceOfWork, ...]:
     """What is under way; empty where no process says so."""
     try:
-        found = json.loads((folder / UNDER_WAY).read_text())
+        found = json.loads((folder / UNDER_WAY).read_text(encoding="utf-8"))
         return tuple(PieceOfWork(**piece) for piece in found)
     except (OSError, ValueError, TypeError):
         return ()

@@ -53,7 +53,7 @@ def unpack(path: Path, study: Path, form: str = "sqlite", *, trust: bool = False
             _check_study(temporary)
             counts = _restore(archive, temporary, form)
             runs = len(list(run_folders(temporary)))
-            (temporary / IMPORTED).write_text(json.dumps({"file": path.name}) + "\n")
+            (temporary / IMPORTED).write_text(json.dumps({"file": path.name}) + "\n", encoding="utf-8")
             if study.exists():
                 study.rmdir()
             temporary.rename(study)

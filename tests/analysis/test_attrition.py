@@ -13,9 +13,8 @@ from mlesearch.analysis.terminal import medal_table
 from mlesearch.analysis.wording import verdicts
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
-from tests.support.synthetic_study import synthetic, write
+from tests.support.synthetic_study import FLAGS, lost, synthetic, write
 
-FLAGS = ["valid", "gold", "silver", "bronze", "above_median", "medal_oracle"]
 FAILED = ["status", "valid", "val_score", "test_score", "medal"]
 CLAIMS = re.compile(r"has a (higher|lower)|is behind|is ahead| ahead with| behind with|widens|narrows|a crossover is")
 
@@ -34,18 +33,6 @@ def won(tables, arm, wins):
     if wins:
         runs.loc[own, ["valid", "gold", "above_median"]] = True
     return replace(tables, runs=runs)
-
-
-def lost(tables, rows, status="failed", reason="HTTP 401: refused"):
-    runs = tables.runs.copy()
-    runs.loc[rows, FLAGS] = False
-    runs.loc[rows, "status"] = status
-    runs["reason"] = ""
-    runs.loc[rows, "reason"] = reason
-    runs.loc[rows, ["score", "improvement_rate", "direction_accuracy"]] = None
-    ids = set(runs.loc[rows, "run_id"])
-    keep = ~tables.nodes["run_id"].isin(ids), ~tables.calls["run_id"].isin(ids)
-    return replace(tables, runs=runs, nodes=tables.nodes[keep[0]], calls=tables.calls[keep[1]])
 
 
 def first_box(tables):

@@ -8,8 +8,7 @@ import subprocess
 import pytest
 
 from mlesearch.analysis.report import write_report
-from tests.analysis.test_attrition import lost
-from tests.support.synthetic_study import synthetic, write
+from tests.support.synthetic_study import lost, synthetic, write
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium here")

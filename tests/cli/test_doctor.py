@@ -251,8 +251,8 @@ def test_checks_are_made_whatever_pytest_is_told_elsewhere(tmp_path: Path, monke
     (tmp_path / "short.py").write_text(
         "from mlesearch.testing.sandbox_contract import SandboxContract\n"
         "class TestContract(SandboxContract): pass\n"
-        "for name in [n for n in dir(TestContract) if n.startswith('test_') and 'harness' not in n]:\n"
-        "    setattr(TestContract, name, None)\n"
+        "for name in set(dir(TestContract)) - {'test_the_harness_is_not_importable'}:\n"
+        "    if name.startswith('test_'): setattr(TestContract, name, None)\n"
     )
     (tmp_path / "strange-1.dist-info").mkdir()
     (tmp_path / "strange-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1\n")

@@ -13,7 +13,6 @@ import pytest
 from mlesearch.cli.main import main
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.settings import Settings
-from tests.support.command import cli
 
 REFUSED: dict[str, tuple[str, ...]] = {
     # lists and sweeps
@@ -236,14 +235,3 @@ def test_a_url_is_a_parameter_as_it_is_written(url: str) -> None:
 def test_texts_are_swept_over_as_they_are_written() -> None:
     found = jobs(expand(["variant=1e3,null,a b,x=y"], multirun=True), True)
     assert [cell.settings.variant for cell in found.jobs] == ["1e3", "null", "a b", "x=y"]
-
-
-@pytest.mark.parametrize(
-    "command", ["run -m 'strategy=[greedy,gome]'", "run budget.steps = 3", "run --steps 3", "show x --bset", "rn"]
-)
-def test_so_it_is_in_a_process_of_its_own(command: str, tmp_path: Path) -> None:
-    done = cli(tmp_path, *shlex.split(command))
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert done.stderr.startswith("mlesearch: error: ")
-    assert done.stdout == ""

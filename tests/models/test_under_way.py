@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
@@ -56,7 +57,9 @@ def test_the_line_names_how_long_and_the_setting(tmp_path: Path) -> None:
     assert read_under_way(tmp_path) == ()
 
 
-def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(tmp_path: Path, monkeypatch: Any) -> None:
+def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(
+    tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_under_way(tmp_path, [PieceOfWork(0, 0, "call", time.time() - 100, 600.0)])
     monkeypatch.setattr(waiting, "EVERY_S", 0.0)
     terminal = Console(force_terminal=True)
@@ -64,10 +67,8 @@ def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(tmp_path: Path
     task = bars.add_task("runs", total=1)
     CallsUnderWay([tmp_path]).say(bars, task, terminal)
     assert "1 call under way, the longest for 100 s" in bars.tasks[0].description
-    file = Console(force_terminal=False)
-    with file.capture() as captured:
-        CallsUnderWay([tmp_path]).say(bars, task, file)
-    assert captured.get().startswith("1 call under way, the longest for 100 s of at most 600 s")
+    CallsUnderWay([tmp_path]).say(bars, task, Console(force_terminal=False))
+    assert capsys.readouterr().out.startswith("1 call under way, the longest for 100 s of at most 600 s")
 
 
 def test_what_is_odd_about_answers_is_one_warning_a_kind(tmp_path: Path) -> None:

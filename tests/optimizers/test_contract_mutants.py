@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis.errors import FlakyFailure
 
 from mlesearch.testing.optimizer_contract import OptimizerContract
 from mlesearch.types import Direction, Op, Proposal, Verdict, VerdictKind
@@ -248,9 +249,9 @@ def complaints(search, until=None):
     for check in sorted(name for name in dir(suite) if name.startswith("test_")):
         try:
             getattr(suite(), check)()
-        except (AssertionError, TypeError) as e:
-            found[check] = str(e)
-            if until is not None and until in str(e):
+        except (AssertionError, TypeError, FlakyFailure) as e:
+            found[check] = " ".join(map(str, e.exceptions if isinstance(e, FlakyFailure) else [e]))
+            if until is not None and until in found[check]:
                 break
     return found
 

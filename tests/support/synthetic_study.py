@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlesearch.analysis.tables import Tables
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
+FLAGS = ["valid", "gold", "silver", "bronze", "above_median", "medal_oracle"]
 CAPABILITY = (-1.4, -1.2, -0.9, -0.6, -0.2, 0.1, 0.4, 0.8, 1.3, 1.7)
 
 
@@ -233,6 +235,19 @@ def _medal(quality: float) -> str:
         if quality > bar:
             return name
     return "none"
+
+
+def lost(tables: Tables, rows: pd.Series[bool], status: str = "failed", reason: str = "HTTP 401: refused") -> Tables:
+    """The tables with some runs lost: without a result, and with a reason."""
+    runs = tables.runs.copy()
+    runs.loc[rows, FLAGS] = False
+    runs.loc[rows, "status"] = status
+    runs["reason"] = ""
+    runs.loc[rows, "reason"] = reason
+    runs.loc[rows, ["score", "improvement_rate", "direction_accuracy"]] = None
+    ids = set(runs.loc[rows, "run_id"])
+    nodes, calls = (frame[~frame["run_id"].isin(ids)] for frame in (tables.nodes, tables.calls))
+    return replace(tables, runs=runs, nodes=nodes, calls=calls)
 
 
 def write(tables: Tables, folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """The command line as its users meet it: real processes, real Hydra, from a folder of their own."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -329,3 +330,14 @@ def test_check_runs_nothing(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "108 runs" in done.stdout
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["run -m 'strategy=[greedy,gome]'", "run budget.steps = 3", "run --steps 3", "show x --bset", "rn"]
+)
+def test_an_odd_command_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
+    done = cli(tmp_path, *shlex.split(command))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith("mlesearch: error: ")
+    assert done.stdout == ""

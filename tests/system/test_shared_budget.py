@@ -11,17 +11,18 @@ import pytest
 from mlesearch.budgets.partition import spent_before
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.cli.main import main
-from mlesearch.testing.openai_stub import OpenAIStub
+from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from tests.support.command import cli
 
 RUN = ["run", "model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 1.0}"
-PROGRAM = "A plan.\n\n```python\nprint('nothing')\n```\n"
+PROGRAM = Answer("A plan.\n\n```python\nprint('nothing')\n```\n", input_tokens=2500, output_tokens=20)
+CALL_NUSD = 2_520_000
 WORDS = [*RUN, "strategy.review=false", PRICED, "model.sampling.max_tokens=500", "launcher.n_jobs=1"]
 
 
 def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: Path) -> None:
-    with OpenAIStub(PROGRAM) as stub:  # 120 tokens a call: $0.00012
+    with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
         limit_usd = 0.0107  # the worst case of one call, with a prompt of some 10,000 bytes, and little more
         stopped = cli(tmp_path, *WORDS, where, f"budget.study_usd={limit_usd}")
@@ -32,7 +33,7 @@ def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: P
         assert "raise budget.study_usd and run again to go on" in first[0]
         assert "of 2 runs: local/random/base/rentals/seed-" in first[1]
         paid = stub.calls
-        assert 0 < paid * 120e-6 <= limit_usd
+        assert 0 < paid * CALL_NUSD / 1e9 <= limit_usd
         again = cli(tmp_path, *WORDS, where, f"budget.study_usd={limit_usd}")
         assert again.returncode == 1
         assert stub.calls == paid
@@ -40,15 +41,15 @@ def test_a_study_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: P
         assert done.returncode == 0, done.stderr
     assert stub.calls == 6  # nothing was paid twice
     study = tmp_path / "studies/main"
-    assert sum(spent_before(study).values()) == 6 * 120_000
+    assert sum(spent_before(study).values()) == 6 * CALL_NUSD
     with closing(SharedBudget(study / "budgets.db", SpendingCaps())) as budget:
-        assert budget.account().spent_nusd == 6 * 120_000
+        assert budget.account().spent_nusd == 6 * CALL_NUSD
         assert budget.account().lost_nusd == 0
 
 
 def test_a_cell_stops_at_its_limit_and_the_others_go_on(tmp_path: Path) -> None:
     """One cell asks for so long answers that no call fits."""
-    with OpenAIStub(PROGRAM) as stub:
+    with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
         cells = ["model.sampling.max_tokens=500,50000", "variant=v${model.sampling.max_tokens}"]
         sweep = [WORDS[0], "-m", *(w for w in WORDS[1:] if "max_tokens" not in w), *cells, where]
@@ -58,7 +59,8 @@ def test_a_cell_stops_at_its_limit_and_the_others_go_on(tmp_path: Path) -> None:
         assert (
             f"missing: 2 of 4 runs: {', '.join(f'local/random/v50000/rentals/seed-{n}' for n in (0, 1))}" in done.stderr
         )
-        assert dict(spent_before(tmp_path / "studies/main")) == {"local/random/v500": 720_000, "local/random/v50000": 0}
+        spent = dict(spent_before(tmp_path / "studies/main"))
+        assert spent == {"local/random/v500": 6 * CALL_NUSD, "local/random/v50000": 0}
         done = cli(tmp_path, *sweep, "budget.cell_usd=1")
         assert done.returncode == 0, done.stderr
     assert stub.calls == 12
@@ -88,18 +90,18 @@ def test_on_a_network_file_system_each_machine_keeps_to_its_part(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "own"))
     (tmp_path / "own").mkdir()
     network = ["limits.network=true", "limits.partition=2", "cassette=record"]
-    with OpenAIStub(PROGRAM) as stub:
+    with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
-        done = cli(tmp_path, *WORDS, *network, where, "budget.study_usd=0.04", env={"TMPDIR": str(tmp_path / "own")})
+        done = cli(tmp_path, *WORDS, *network, where, "budget.study_usd=0.06", env={"TMPDIR": str(tmp_path / "own")})
         assert done.returncode == 0, done.stderr
     study = tmp_path / "studies/main"
     assert [p.name for p in study.rglob("*.db*")] == []  # no SQLite where it can't be shared
     assert len(list((study / "cassette").glob("??/*"))) == 7  # 6 calls, and the model
-    assert json.loads((study / "budgets/part-1.json").read_text()) == {"local/random/base": 6 * 120_000}
-    with OpenAIStub(PROGRAM) as stub:
+    assert json.loads((study / "budgets/part-1.json").read_text()) == {"local/random/base": 6 * CALL_NUSD}
+    with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
         more = [w.replace("seeds=[0,1]", "seeds=[0,1,2]") for w in WORDS]
-        stopped = cli(tmp_path, *more, *network, where, "budget.study_usd=0.002", env={"TMPDIR": str(tmp_path / "own")})
+        stopped = cli(tmp_path, *more, *network, where, "budget.study_usd=0.036", env={"TMPDIR": str(tmp_path / "own")})
         assert stopped.returncode == 1
-        assert "of $0.001 are spent" in stopped.stderr  # its half
+        assert "of $0.018 are spent" in stopped.stderr  # its half
         assert stub.calls == 0

@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """What costs nothing: the list of models."""
         stub = self.server.stub
-        fault = stub.arrived(self._seen({}))
+        fault = stub.arrived(self._seen({}, paid=False))
         try:
             if isinstance(fault, Canned):
                 self._body(fault.status, fault.data, fault.headers, fault.kind)
@@ -102,9 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             stub.left()
 
-    def _seen(self, body: Mapping[str, Any]) -> Seen:
+    def _seen(self, body: Mapping[str, Any], paid: bool = True) -> Seen:
         headers = {name.lower(): text for name, text in self.headers.items()}
-        return Seen(self.path, body, headers.get("authorization", ""), time.monotonic(), headers)
+        return Seen(self.path, body, headers.get("authorization", ""), time.monotonic(), headers, paid)
 
     def _complete(self, body: Mapping[str, Any], fault: Fault | None) -> None:
         stub = self.server.stub

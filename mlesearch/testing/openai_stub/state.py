@@ -16,13 +16,17 @@ from mlesearch.testing.openai_stub.faults import UNLESS_ABSENT, Canned, Fault
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived, at `at_s` of the monotonic clock; names of headers are in lower case."""
+    """One request as it arrived, at `at_s` of the monotonic clock; names of headers are in lower case.
+
+    `paid`: it asks for an answer; false of the list of models.
+    """
 
     path: str
     body: Mapping[str, Any]
     authorization: str
     at_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    paid: bool = True
 
 
 class StubState:
@@ -60,8 +64,8 @@ class StubState:
 
     @property
     def calls(self) -> int:
-        """How many requests arrived."""
-        return len(self.seen)
+        """How many requests arrived that a provider would be paid for."""
+        return sum(seen.paid for seen in self.seen)
 
     def arrived(self, seen: Seen) -> Fault | Canned | None:
         """Note a request; what shall go wrong with it."""

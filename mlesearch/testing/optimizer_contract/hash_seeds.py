@@ -43,7 +43,8 @@ def digests(module: str, seed: str) -> Mapping[str, str]:
         [sys.executable, "-c", _CODE, *where],
         env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=TIMEOUT_S,
         check=False,
     )
