@@ -83,7 +83,7 @@ def program(text: str, judge: SyntaxJudge) -> Program:
         judge: whether a program compiles.
 
     Raises:
-        ReplyUnusable: there is none, it is empty or not whole, it does not compile, or it is not clear which one is meant.
+        ReplyUnusable: there is none, it is empty or not whole, does not compile, or it is not clear which one is meant.
     """
     blocks = scan(text, judge)
     found = candidates(text, blocks, judge)
