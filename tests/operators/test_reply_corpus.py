@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ def taken(case: Case) -> str | dict[str, Any] | ReplyUnusable:
         key = next(iter(case.want)) if isinstance(case.want, dict) else ""
         if key == "components":
             return {key: [h.component.value for h in parsed.hypotheses]}
+        if key == "scores":
+            return {key: [list(astuple(h.scores)) for h in parsed.hypotheses]}
         return {"hypotheses": [h.text for h in parsed.hypotheses]}
     return {"is_bug": parsed.is_bug, "lesson": parsed.lesson}
 
