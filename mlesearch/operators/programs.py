@@ -57,7 +57,7 @@ _PATCH = re.compile(
     r"^(?:<{5,} ?(?:SEARCH|ORIGINAL|HEAD)|@@ -\d|--- a/|\*\*\* (?:Begin Patch|Update File))", re.MULTILINE
 )
 _DEPTH = 4
-_PROSE_LINE = re.compile(r"^(?:[A-Z*#>\-•]|\d+\.)[^=(\[{]*(?:\s[^=\[{]*){3,}[.:!]?\**$")
+_PROSE_HEAD = re.compile(r"(?:[A-Z*#>\-•]|\d+\.)(?![^=\[{\s]*\()[^=\[{]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,14 @@ def _before_closing_prose(text: str) -> str:
     """Bare code up to the prose that follows it, whose every line reads as prose; empty where there is none."""
     lines = text.rstrip().split("\n")
     last = len(lines)
-    while last and (not lines[last - 1].strip() or _PROSE_LINE.match(lines[last - 1])):
+    while last and (not lines[last - 1].strip() or _is_prose(lines[last - 1])):
         last -= 1
     return "\n".join(lines[:last]) if 0 < last < len(lines) else ""
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line reads as prose: several words, no assignment, no call as its first word; in linear time."""
+    return sum(c.isspace() for c in line) >= 3 and _PROSE_HEAD.match(line) is not None
 
 
 def _tagged(text: str) -> Iterator[tuple[str, str]]:
