@@ -100,7 +100,7 @@ class CodeFacts:
     @cached_property
     def gap(self) -> str:
         """Where it has "..." in place of code, in words; empty where it has not."""
-        return gap(self._tree) if "..." in self._code else ""
+        return gap(self._tree) if any(w in self._code for w in ("...", "NotImplementedError", '"""', "'''")) else ""
 
 
 @lru_cache(maxsize=256)

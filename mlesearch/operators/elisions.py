@@ -47,6 +47,9 @@ _SOFT = re.compile(
 _EMPTY_BODY = re.compile(
     r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
 )
+_SAID_BODY = re.compile(
+    r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)"
+)
 _ALIASES = frozenset(
     {
         "np",
@@ -144,6 +147,10 @@ def _comments(code: str) -> tuple[str, str]:
         n = code.count("\n", 0, m.start("said")) + 1
         if (real is None or n in real) and (_SOFT.search(m["said"]) or m["said"].strip().startswith(_DOTS)):
             hard = hard or f"line {n} is `{m[0].strip()[:120]}`"
+    for m in _SAID_BODY.finditer(code):
+        n = code.count("\n", 0, m.start("said")) + 1
+        if (real is None or n in real) and _SOFT.search(m["said"]):
+            hard = hard or f"line {n} is `#{m['said'].rstrip()[:120]}`, in place of a body"
     return hard, soft
 
 

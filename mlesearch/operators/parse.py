@@ -42,6 +42,7 @@ _SCORES = ("alignment", "impact", "novelty", "feasibility", "risk")
 _REVIEW = ("is_bug", "lesson")
 _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
 _ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
+_FENCE_LINE = re.compile(r"^[ \t]*(?:```\w*|\d+[.)])[ \t]*$", re.MULTILINE)
 _COMPONENTS = {
     **dict.fromkeys(
         (
@@ -198,6 +199,8 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
         ReplyUnusable: there is none, or it is no list.
     """
     listed = _LIST_KEY.search(text) is not None
+    if not listed and not exactly_one:
+        text = _FENCE_LINE.sub("", text)
     if not listed and _ADJACENT.search(text):
         first, last = text.index("{"), text.rindex("}")
         text = f"[{_ADJACENT.sub('},{', text[first : last + 1])}]"
@@ -259,6 +262,9 @@ def _hypothesis(item: object, where: str) -> Hypothesis:
         raise ReplyUnusable(f'"scores" of {where} must be an object with {", ".join(_SCORES)}.')
     of_scores = f'"scores" of {where}'
     require(scores, _SCORES, of_scores)
+    plain = [v for k in _SCORES if isinstance(v := scores[k], int | float) and not isinstance(v, bool)]
+    if len(plain) == len(_SCORES) and (all(0 < v < 1 for v in plain) or all(v > SCORE_RANGE[1] for v in plain)):
+        raise ReplyUnusable(f"{of_scores} must be numbers from 1 to 10; these are of another scale.")
     alignment, impact, novelty, feasibility, risk = (number(scores, k, of_scores, *SCORE_RANGE) for k in _SCORES)
     kinds, components = [k.value for k in ProblemKind], [c.value for c in Component]
     return Hypothesis(

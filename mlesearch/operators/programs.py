@@ -14,10 +14,12 @@ from mlesearch.operators.choice import (
     Chosen,
     candidates,
     choose,
+    has_statement,
     looks_like_a_program,
     problem,
 )
 from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
+from mlesearch.operators.doubts import doubt
 from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
 from mlesearch.operators.mending import mended
@@ -93,7 +95,10 @@ def program(text: str, judge: SyntaxJudge) -> Program:
     else:
         plan, chosen = _unmarked(text, blocks, judge)
     code = chosen.code.strip("\n").rstrip() + "\n"
-    left_out = elision(code)
+    if not has_statement(code):
+        patched = _PATCH.search(text) is not None
+        raise ReplyUnusable(f"it holds a patch; {ONE_BLOCK}, every line." if patched else EMPTY)
+    left_out = elision(code) or doubt(text, blocks, found, code)
     if left_out:
         raise ReplyUnusable(left_out)
     return Program(plan, code, chosen.unclosed)

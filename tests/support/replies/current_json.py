@@ -94,7 +94,7 @@ REVIEWS = [
     review("a fence in the lesson", fenced(FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."}), FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."}),
     review("an object in the lesson", json.dumps(FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'}), FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'}),
     review("quotes that are not escaped", '{"is_bug": false, "lesson": "The column "age" helps: 0.78 against 0.77."}', FINE | {"lesson": 'The column "age" helps: 0.78 against 0.77.'}),
-    review("line ends in the text", '{"is_bug": false, "lesson": "It ran.\nThe score rose to 0.78."}', FINE | {"lesson": "It ran. The score rose to 0.78."}),
+    review("line ends in the text", '{"is_bug": false, "lesson": "It ran.\nThe score rose to 0.78."}', FINE | {"lesson": "It ran.\nThe score rose to 0.78."}),
     review("a response around it", json.dumps({"response": FINE}), FINE),
     review("a text of json in a response", json.dumps({"response": json.dumps(FINE)}), FINE),
     review("json as a text", json.dumps(json.dumps(FINE)), FINE),
@@ -113,7 +113,7 @@ REVIEWS = [
     review("chinese punctuation", '{“is_bug”：true，“lesson”：“编码器用到了验证行。”}', {"is_bug": True, "lesson": "编码器用到了验证行。"}),
     review("bullets", f"- **is_bug**: false\n- **lesson**: {LESSON}", FINE),
     review("yaml", f"```yaml\nis_bug: false\nlesson: {LESSON!r}\n```", FINE),
-    review("a lesson in two parts", json.dumps(FINE | {"lesson": ["It ran.", "Keep it."]}), FINE | {"lesson": "It ran. Keep it."}),
+    review("a lesson in two parts", json.dumps(FINE | {"lesson": ["It ran.", "Keep it."]}), FINE | {"lesson": "It ran.\nKeep it."}),
     review("a review that is cut", json.dumps(FINE)[:60], Ask(), "length"),
     review("a review that is cut after its flag", '{"is_bug": true, "lesson"', Ask(), "length"),
     review("a whole review, then one that is cut", f"{json.dumps(FINE)}\n\nWait, it does leak:\n\n" + json.dumps(LEAK)[:30], Ask(), "length"),
@@ -162,7 +162,7 @@ DIAGNOSES = [
     diagnosis("a diagnosis that is cut in its reason", json.dumps(VERDICT)[:-25], Ask(), "length"),
     diagnosis("a diagnosis that is cut before its verdict", json.dumps(VERDICT)[:150], Ask(), "length"),
     diagnosis("two programs judged", json.dumps({"base": VERDICT | {"replace": False}, "subject": VERDICT}), VERDICT),
-    diagnosis("changes as a list", json.dumps(VERDICT | {"changes": ["Adds a ratio.", "More trees."]}), VERDICT | {"changes": "Adds a ratio. More trees."}),
+    diagnosis("changes as a list", json.dumps(VERDICT | {"changes": ["Adds a ratio.", "More trees."]}), VERDICT | {"changes": "Adds a ratio.\nMore trees."}),
     diagnosis("no leak, yet misaligned", json.dumps(VERDICT | {"severely_misaligned": "no leak, but the split ignores groups: yes"}), Ask()),
     diagnosis("replace: only if", json.dumps(VERDICT | {"replace": "yes, only if the leak is fixed; otherwise no"}), Ask()),
     diagnosis("replace missing", json.dumps({k: v for k, v in VERDICT.items() if k != "replace"}), Ask()),
@@ -181,7 +181,7 @@ DIAGNOSES = [
     supported("not applicable", None),
     supported("not stated", None),
     supported("unclear", None),
-    supported("", Ask()),
+    supported("", None),
 ]
 
 

@@ -53,7 +53,7 @@ NOTEBOOK = json.dumps(
         "cells": [
             {"cell_type": "markdown", "metadata": {}, "source": ["# Plan\n", "Ridge."]},
             *(
-                {"cell_type": "code", "execution_count": None, "outputs": [], "source": s.splitlines(keepends=True)}
+                {"cell_type": "code", "execution_count": None, "outputs": [], "source": s.rstrip().splitlines(keepends=True)}
                 for s in STEPS
             ),
         ],
