@@ -98,6 +98,8 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
     if found is not None and silent and found.inert and ("def " in code or "import " in code):
         return f"it is a part of a program: it defines and imports, and runs nothing; {_WRITE_OUT}."
+    if found is not None and not silent and found.uncalled:
+        return f"it is a part of a program: nothing calls `{found.uncalled}`, which writes; {_WRITE_OUT}."
     if found is not None and missing and (silent or len(_unknown(found)) > 1):
         missing = missing if silent else f"{listed(_unknown(found))} used and never defined"
         silence = ", and no submission is written" if silent else ""
