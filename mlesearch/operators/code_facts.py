@@ -86,6 +86,11 @@ class CodeFacts:
         return all(_is_inert(s) for s in self._tree.body)
 
     @cached_property
+    def only_binds(self) -> bool:
+        """Whether all that it does is to import, define and set names, so that nothing of it can be seen outside."""
+        return all(_is_inert(s) or isinstance(s, ast.Assign | ast.AnnAssign | ast.AugAssign) for s in self._tree.body)
+
+    @cached_property
     def only_values(self) -> bool:
         """Whether it is made of bare values alone, as prose and outputs can be."""
         body = self._tree.body

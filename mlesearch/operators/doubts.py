@@ -22,7 +22,9 @@ _CONDITIONAL = re.compile(
     r"\byou (?:can|could|may|might) (?:also |instead |alternatively )?(?:use|run|try)\b",
     re.IGNORECASE,
 )
-_CHINESE = re.compile(r"(?:方案|选项|方法)[一二三四1-4]|原(?:来的?|始|有的?)?(?:代码|程序|版本)|供参考|修改前|旧(?:代码|版)")
+_CHINESE = re.compile(
+    r"(?:方案|选项|方法)[一二三四1-4]|原(?:来的?|始|有的?)?(?:代码|程序|版本)|供参考|修改前|旧(?:代码|版)"
+)
 _CHINESE_NEW = re.compile(r"修改后|改进后|最终|完整|新(?:代码|版)|推荐")
 _FILE = re.compile(r"""["']([\w./-]+\.(?:ya?ml|json|toml|ini|cfg|txt|pkl|pickle|joblib|npy|npz|pt|pth|parquet))["']""")
 

@@ -47,9 +47,7 @@ _SOFT = re.compile(
 _EMPTY_BODY = re.compile(
     r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
 )
-_SAID_BODY = re.compile(
-    r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)"
-)
+_SAID_BODY = re.compile(r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)")
 _ALIASES = frozenset(
     {
         "np",
@@ -96,6 +94,8 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
+    if found is not None and silent and found.only_binds and not found.inert:
+        return f"it is a part of a program: it sets names, and neither prints nor writes anything; {_WRITE_OUT}."
     if found is not None and silent and found.inert and ("def " in code or "import " in code):
         return f"it is a part of a program: it defines and imports, and runs nothing; {_WRITE_OUT}."
     if found is not None and not silent and found.uncalled:

@@ -8,6 +8,7 @@ from typing import cast
 from mlesearch.operators import loose_json
 from mlesearch.operators.answer import answer
 from mlesearch.operators.base import Parsed
+from mlesearch.operators.echoes import refuse_echo
 from mlesearch.operators.json_fields import choice, flag, maybe_flag, number, require, words
 from mlesearch.operators.loose_json import Object
 from mlesearch.operators.programs import program
@@ -138,10 +139,16 @@ def parse(op: Op, text: str, judge: SyntaxJudge = fault_here) -> Parsed:
         found = program(text, judge)
         return Parsed(plan=found.plan, code=found.code, unclosed=found.unclosed)
     if op is Op.DIAGNOSE:
-        return Parsed(diagnosis=_diagnosis(text))
+        diagnosis = _diagnosis(text)
+        refuse_echo(op, diagnosis.reason)
+        return Parsed(diagnosis=diagnosis)
     if op is Op.REVIEW:
-        return _review(text)
-    return Parsed(hypotheses=_hypotheses(text, exactly_one=op is Op.SELECT))
+        review = _review(text)
+        refuse_echo(op, review.lesson)
+        return review
+    hypotheses = _hypotheses(text, exactly_one=op is Op.SELECT)
+    refuse_echo(op, hypotheses[0].text)
+    return Parsed(hypotheses=hypotheses)
 
 
 def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
@@ -159,6 +166,9 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
         ),
     )
     require(found, keys, where)
+    last = text[text.rfind("}") + 1 :]
+    if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
+        raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
     return found
 
 

@@ -10,7 +10,10 @@ from tests.support.replies.case import Ask, Case
 
 LESSON = "Adding a missing-value flag for `age` took the AUC from 0.771 to 0.784; five folds agree. Keep it."
 FINE: dict[str, Any] = {"is_bug": False, "lesson": LESSON}
-LEAK: dict[str, Any] = {"is_bug": True, "lesson": "The encoder saw the held-out rows, so 0.93 cannot be trusted. Fit it per fold."}
+LEAK: dict[str, Any] = {
+    "is_bug": True,
+    "lesson": "The encoder saw the held-out rows, so 0.93 cannot be trusted. Fit it per fold.",
+}
 VERDICT: dict[str, Any] = {
     "format_valid": True,
     "severely_misaligned": False,
@@ -63,7 +66,11 @@ def is_bug(said: str, want: object) -> Case:
 
 REVIEWS = [
     review("a plain review", json.dumps(FINE), FINE),
-    review("a review after thoughts that draft another", f"<think>\n{fenced(LEAK)}\nNo: it is fitted per fold.\n</think>\n{fenced(FINE)}", FINE),
+    review(
+        "a review after thoughts that draft another",
+        f"<think>\n{fenced(LEAK)}\nNo: it is fitted per fold.\n</think>\n{fenced(FINE)}",
+        FINE,
+    ),
     review(
         "a review in the final channel",
         f"<|channel|>analysis<|message|>Maybe {json.dumps(LEAK)}? No.<|end|><|start|>assistant<|channel|>final<|message|>"
@@ -72,7 +79,11 @@ REVIEWS = [
     ),
     review("a review within thoughts that never end", f"<think>\nPerhaps {json.dumps(LEAK)}\nHmm, but", Ask()),
     review("a comma too many", changed('."}', '.",}'), FINE),
-    review("a remark in the object", '{\n  // it ran\n  "is_bug": false, // was true before the fix\n  "lesson": ' + json.dumps(LESSON) + "\n}", FINE),
+    review(
+        "a remark in the object",
+        '{\n  // it ran\n  "is_bug": false, // was true before the fix\n  "lesson": ' + json.dumps(LESSON) + "\n}",
+        FINE,
+    ),
     review("a dictionary of python", fenced(repr(FINE), "python"), FINE),
     review("not a number", changed("false", "NaN"), Ask()),
     review("neither", changed("false", "null"), Ask()),
@@ -87,22 +98,51 @@ REVIEWS = [
     review(
         "the example of the prompt, then the review",
         "Example of the form:\n\n"
-        + fenced({"is_bug": False, "lesson": "Keeping the column `hardness` with a missing-value flag took the accuracy from 0.712 to 0.731."})
+        + fenced(
+            {
+                "is_bug": False,
+                "lesson": "Keeping the column `hardness` with a missing-value flag took the accuracy from 0.712 to 0.731.",
+            }
+        )
         + f"\n\nMy review:\n\n{fenced(LEAK)}",
         LEAK,
     ),
-    review("a fence in the lesson", fenced(FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."}), FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."}),
-    review("an object in the lesson", json.dumps(FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'}), FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'}),
-    review("quotes that are not escaped", '{"is_bug": false, "lesson": "The column "age" helps: 0.78 against 0.77."}', FINE | {"lesson": 'The column "age" helps: 0.78 against 0.77.'}),
-    review("line ends in the text", '{"is_bug": false, "lesson": "It ran.\nThe score rose to 0.78."}', FINE | {"lesson": "It ran.\nThe score rose to 0.78."}),
+    review(
+        "a fence in the lesson",
+        fenced(FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."}),
+        FINE | {"lesson": "Use\n```python\nX.fillna(0)\n```\nin folds."},
+    ),
+    review(
+        "an object in the lesson",
+        json.dumps(FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'}),
+        FINE | {"lesson": 'Params {"depth": 6, "is_bug": true} won.'},
+    ),
+    review(
+        "quotes that are not escaped",
+        '{"is_bug": false, "lesson": "The column "age" helps: 0.78 against 0.77."}',
+        FINE | {"lesson": 'The column "age" helps: 0.78 against 0.77.'},
+    ),
+    review(
+        "line ends in the text",
+        '{"is_bug": false, "lesson": "It ran.\nThe score rose to 0.78."}',
+        FINE | {"lesson": "It ran.\nThe score rose to 0.78."},
+    ),
     review("a response around it", json.dumps({"response": FINE}), FINE),
     review("a text of json in a response", json.dumps({"response": json.dumps(FINE)}), FINE),
     review("json as a text", json.dumps(json.dumps(FINE)), FINE),
     review("escaped json without quotes", json.dumps(json.dumps(FINE))[1:-1], FINE),
     review("a list of one", json.dumps([FINE]), FINE),
     review("a call of a function", json.dumps({"name": "review", "arguments": FINE}), FINE),
-    review("a call with arguments as a text", f"<tool_call>{json.dumps({'name': 'r', 'arguments': json.dumps(FINE)})}</tool_call>", FINE),
-    review("a second thought", f"{fenced(LEAK)}\n\nActually, on reflection the encoder is inside the pipeline:\n\n{fenced(FINE)}", FINE),
+    review(
+        "a call with arguments as a text",
+        f"<tool_call>{json.dumps({'name': 'r', 'arguments': json.dumps(FINE)})}</tool_call>",
+        FINE,
+    ),
+    review(
+        "a second thought",
+        f"{fenced(LEAK)}\n\nActually, on reflection the encoder is inside the pipeline:\n\n{fenced(FINE)}",
+        FINE,
+    ),
     review("two that contradict each other", f"{json.dumps(LEAK)}\n{json.dumps(FINE)}", FINE),
     review("base and subject", json.dumps({"base": LEAK, "subject": FINE}), FINE),
     review("subject and base", json.dumps({"subject": FINE, "base": LEAK}), FINE),
@@ -110,13 +150,26 @@ REVIEWS = [
     review("a key in camels", changed("is_bug", "isBug"), FINE),
     review("a key in words", changed("is_bug", "Is bug"), FINE),
     review("curly quotes as marks", json.dumps(LEAK).replace('"', "\u201c"), LEAK),
-    review("chinese punctuation", '{“is_bug”：true，“lesson”：“编码器用到了验证行。”}', {"is_bug": True, "lesson": "编码器用到了验证行。"}),
+    review(
+        "chinese punctuation",
+        "{“is_bug”：true，“lesson”：“编码器用到了验证行。”}",
+        {"is_bug": True, "lesson": "编码器用到了验证行。"},
+    ),
     review("bullets", f"- **is_bug**: false\n- **lesson**: {LESSON}", FINE),
     review("yaml", f"```yaml\nis_bug: false\nlesson: {LESSON!r}\n```", FINE),
-    review("a lesson in two parts", json.dumps(FINE | {"lesson": ["It ran.", "Keep it."]}), FINE | {"lesson": "It ran.\nKeep it."}),
+    review(
+        "a lesson in two parts",
+        json.dumps(FINE | {"lesson": ["It ran.", "Keep it."]}),
+        FINE | {"lesson": "It ran.\nKeep it."},
+    ),
     review("a review that is cut", json.dumps(FINE)[:60], Ask(), "length"),
     review("a review that is cut after its flag", '{"is_bug": true, "lesson"', Ask(), "length"),
-    review("a whole review, then one that is cut", f"{json.dumps(FINE)}\n\nWait, it does leak:\n\n" + json.dumps(LEAK)[:30], Ask(), "length"),
+    review(
+        "a whole review, then one that is cut",
+        f"{json.dumps(FINE)}\n\nWait, it does leak:\n\n" + json.dumps(LEAK)[:30],
+        Ask(),
+        "length",
+    ),
     review("a review without its lesson", '{"is_bug": false}', Ask()),
     review("a review whose lesson is empty", '{"is_bug": false, "lesson": ""}', Ask()),
     review("prose", "The program is fine. Keep the flag.", Ask()),
@@ -126,9 +179,17 @@ REVIEWS = [
     review("json in tags", f"<answer>{json.dumps(FINE)}</answer>", FINE),
     review("a box of latex", f"$\\boxed{{{json.dumps(FINE)}}}$", FINE),
     review("a json5 object", "{is_bug: false, lesson: '" + LESSON + "'}", FINE),
-    review("python's triple quotes", '{"is_bug": false, "lesson": """It ran.\nKeep "age"."""}', FINE | {"lesson": 'It ran. Keep "age".'}),
-    review("text after the object", f"{json.dumps(FINE)}\n\nNote that {{age}} could be binned, e.g. [0, 18, 65].", FINE),
-    review("an object of settings after it", f"{fenced(FINE)}\n\nNext settings to try:\n\n{fenced({'lr': 0.01})}", FINE),
+    review(
+        "python's triple quotes",
+        '{"is_bug": false, "lesson": """It ran.\nKeep "age"."""}',
+        FINE | {"lesson": 'It ran. Keep "age".'},
+    ),
+    review(
+        "text after the object", f"{json.dumps(FINE)}\n\nNote that {{age}} could be binned, e.g. [0, 18, 65].", FINE
+    ),
+    review(
+        "an object of settings after it", f"{fenced(FINE)}\n\nNext settings to try:\n\n{fenced({'lr': 0.01})}", FINE
+    ),
     is_bug("no", False),
     is_bug("Yes, but minor", True),
     is_bug("No - it ran fine", False),
@@ -158,21 +219,41 @@ def supported(said: object, want: object) -> Case:
 DIAGNOSES = [
     diagnosis("a plain diagnosis", f"Let me go through the questions.\n\n{fenced(VERDICT)}", VERDICT),
     diagnosis("a diagnosis under its name", fenced({"diagnosis": VERDICT}), VERDICT),
-    diagnosis("flags as texts", fenced(VERDICT | {"format_valid": "true", "replace": "Yes", "quality_better": "no"}), VERDICT),
+    diagnosis(
+        "flags as texts", fenced(VERDICT | {"format_valid": "true", "replace": "Yes", "quality_better": "no"}), VERDICT
+    ),
     diagnosis("a diagnosis that is cut in its reason", json.dumps(VERDICT)[:-25], Ask(), "length"),
     diagnosis("a diagnosis that is cut before its verdict", json.dumps(VERDICT)[:150], Ask(), "length"),
     diagnosis("two programs judged", json.dumps({"base": VERDICT | {"replace": False}, "subject": VERDICT}), VERDICT),
-    diagnosis("changes as a list", json.dumps(VERDICT | {"changes": ["Adds a ratio.", "More trees."]}), VERDICT | {"changes": "Adds a ratio.\nMore trees."}),
-    diagnosis("no leak, yet misaligned", json.dumps(VERDICT | {"severely_misaligned": "no leak, but the split ignores groups: yes"}), Ask()),
-    diagnosis("replace: only if", json.dumps(VERDICT | {"replace": "yes, only if the leak is fixed; otherwise no"}), Ask()),
+    diagnosis(
+        "changes as a list",
+        json.dumps(VERDICT | {"changes": ["Adds a ratio.", "More trees."]}),
+        VERDICT | {"changes": "Adds a ratio.\nMore trees."},
+    ),
+    diagnosis(
+        "no leak, yet misaligned",
+        json.dumps(VERDICT | {"severely_misaligned": "no leak, but the split ignores groups: yes"}),
+        Ask(),
+    ),
+    diagnosis(
+        "replace: only if", json.dumps(VERDICT | {"replace": "yes, only if the leak is fixed; otherwise no"}), Ask()
+    ),
     diagnosis("replace missing", json.dumps({k: v for k, v in VERDICT.items() if k != "replace"}), Ask()),
     diagnosis(
         "answers in prose, then json",
         "1. Yes.\n2. No {leak}.\n3. Ratio added.\n\nSummary:\n" + json.dumps(VERDICT, indent=4),
         VERDICT,
     ),
-    diagnosis("observations as an object", json.dumps(VERDICT | {"observations": {"score": 0.784, "base": 0.771}}), VERDICT | {"observations": '{"score": 0.784, "base": 0.771}'}),
-    diagnosis("python's words", fenced(repr(VERDICT | {"hypothesis_supported": None}), ""), VERDICT | {"hypothesis_supported": None}),
+    diagnosis(
+        "observations as an object",
+        json.dumps(VERDICT | {"observations": {"score": 0.784, "base": 0.771}}),
+        VERDICT | {"observations": '{"score": 0.784, "base": 0.771}'},
+    ),
+    diagnosis(
+        "python's words",
+        fenced(repr(VERDICT | {"hypothesis_supported": None}), ""),
+        VERDICT | {"hypothesis_supported": None},
+    ),
     supported("partially", Ask()),
     supported("inconclusive", None),
     supported("N/A", None),
@@ -213,12 +294,24 @@ HYPOTHESES = [
     ideas("cut in the first", WHOLE[: WHOLE.index("Lower") + 8], finish="length"),
     ideas("ideas by number", json.dumps({"hypotheses": {"1": SLOWER, "2": FLAGS}}), SLOWER, FLAGS),
     ideas("ideas in a solution", json.dumps({"result": {"analysis": "x", "hypotheses": [SLOWER]}}), SLOWER),
-    ideas("problems first, apart", json.dumps({"problems": ["High rate."], "hypotheses": [SLOWER, FLAGS]}), SLOWER, FLAGS),
-    ideas("a first list, then a better one", f"{fenced({'hypotheses': [SLOWER]})}\n\nRefined:\n\n{fenced({'hypotheses': [FLAGS, BLEND]})}", FLAGS, BLEND),
+    ideas(
+        "problems first, apart", json.dumps({"problems": ["High rate."], "hypotheses": [SLOWER, FLAGS]}), SLOWER, FLAGS
+    ),
+    ideas(
+        "a first list, then a better one",
+        f"{fenced({'hypotheses': [SLOWER]})}\n\nRefined:\n\n{fenced({'hypotheses': [FLAGS, BLEND]})}",
+        FLAGS,
+        BLEND,
+    ),
     ideas("no ideas", '{"hypotheses": []}'),
     ideas("ideas as texts", json.dumps({"hypotheses": ["Lower the rate.", "Add flags."]})),
     ideas("an idea whose text is empty", json.dumps({"hypotheses": [idea(" ")]})),
-    ideas("comments and commas", '{"hypotheses": [\n  # first\n  ' + json.dumps(SLOWER) + ",\n  /* second */ " + json.dumps(FLAGS) + ",\n]}", SLOWER, FLAGS),
+    ideas(
+        "comments and commas",
+        '{"hypotheses": [\n  # first\n  ' + json.dumps(SLOWER) + ",\n  /* second */ " + json.dumps(FLAGS) + ",\n]}",
+        SLOWER,
+        FLAGS,
+    ),
     scores("scores as texts", {k: str(v) for k, v in MARKS.items()}, True),
     scores("scores of ten", {k: f"{v}/10" for k, v in MARKS.items()}, True),
     scores("scores as a list", list(MARKS.values()), False),
@@ -239,7 +332,7 @@ HYPOTHESES = [
     part("stacking ensemble", "ensemble"),
     part("validation", "workflow"),
     part("data augmentation", "data"),
-    part("features, model", None),
+    part("features, model", "features"),
     part("everything", None),
     part("not the model but the features", None),
     Case("select one", fenced({"hypotheses": [FLAGS]}), {"hypotheses": [FLAGS["hypothesis"]]}, Op.SELECT),
@@ -253,7 +346,13 @@ HYPOTHESES = [
         Op.SELECT,
     ),
     Case("select by number", '{"selected": 2, "why": "measured"}', Ask(), Op.SELECT),
-    Case("select cut after the first of two", json.dumps({"hypotheses": [FLAGS, SLOWER]})[:-120], Ask(), Op.SELECT, "length"),
+    Case(
+        "select cut after the first of two",
+        json.dumps({"hypotheses": [FLAGS, SLOWER]})[:-120],
+        Ask(),
+        Op.SELECT,
+        "length",
+    ),
 ]
 
 CASES = REVIEWS + DIAGNOSES + HYPOTHESES

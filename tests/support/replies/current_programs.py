@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GBM = '''import time
+GBM = """import time
 
 import lightgbm as lgb
 import numpy as np
@@ -41,7 +41,7 @@ for fold, (tr, va) in enumerate(cv.split(train, train["default"])):
 
 pd.DataFrame({"id": test["id"], "default": pred}).to_csv("submission.csv", index=False)
 print("validation_score:", roc_auc_score(train["default"], oof))
-'''
+"""
 
 LOGIT = """import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -190,7 +190,7 @@ test["grade"] = model.predict(tfidf.transform(test["text"])).clip(1, 6)
 test[["id", "grade"]].to_csv("submission.csv", index=False)
 '''
 
-MAINED = '''import json
+MAINED = """import json
 from pathlib import Path
 
 import numpy as np
@@ -229,7 +229,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 ARIMA = """import pandas as pd
 

@@ -33,7 +33,11 @@ REASONING = [
         f"</think>\n{PLAN}\n\n{py(LOGIT)}",
         LOGIT,
     ),
-    Case("thoughts that never end", f"<think>\nLet me write it.\n\n{py(LOGIT)}\n\nBut wait, is C=0.5 fine? Perhaps", Ask()),
+    Case(
+        "thoughts that never end",
+        f"<think>\nLet me write it.\n\n{py(LOGIT)}\n\nBut wait, is C=0.5 fine? Perhaps",
+        Ask(),
+    ),
     Case(
         "thoughts that hold the program, then a word of farewell",
         f"<think>\n{PLAN}\n{py(GBM)}\nThis looks right.\n</think>\n\nThe program above is complete and writes the file.",
@@ -59,7 +63,9 @@ REASONING = [
         f"assistantfinal{PLAN}\n\n{py(GBM)}",
         GBM,
     ),
-    Case("gpt-oss that never leaves its analysis", f"<|channel|>analysis<|message|>We need code.\n{py(GBM)}\nAlso", Ask()),
+    Case(
+        "gpt-oss that never leaves its analysis", f"<|channel|>analysis<|message|>We need code.\n{py(GBM)}\nAlso", Ask()
+    ),
     Case(
         "a final channel that is cut within the block",
         f"<|channel|>analysis<|message|>Simple:\n{py(SHORT)}<|end|><|start|>assistant<|channel|>final<|message|>{PLAN}"
@@ -79,8 +85,14 @@ REASONING = [
         f"{py(GBM)}",
         GBM,
     ),
-    Case("ollama's thoughts that never end", f"Thinking...\nThe user wants a script. Draft:\n{py(LOGIT)}\nHmm, but", Ask()),
-    Case("tags of reasoning and plan", f"<reasoning>\n{py(LOGIT)}\n</reasoning>\n<plan>{PLAN}</plan>\n\n{py(GBM)}", GBM),
+    Case(
+        "ollama's thoughts that never end",
+        f"Thinking...\nThe user wants a script. Draft:\n{py(LOGIT)}\nHmm, but",
+        Ask(),
+    ),
+    Case(
+        "tags of reasoning and plan", f"<reasoning>\n{py(LOGIT)}\n</reasoning>\n<plan>{PLAN}</plan>\n\n{py(GBM)}", GBM
+    ),
     Case("a boxed answer of glm", f"<think>Ok.</think>\n<|begin_of_box|>{PLAN}\n\n{py(GBM)}<|end_of_box|>", GBM),
     Case("thoughts of kimi", f"◁think▷Draft:\n{py(LOGIT)}\n◁/think▷{PLAN}\n\n{py(GBM)}", GBM),
     Case("thoughts of seed", f"<seed:think>\n{py(LOGIT)}\nNo.</seed:think>\n{PLAN}\n\n{py(MAINED)}", MAINED),
@@ -120,7 +132,9 @@ CHANGES = [
         ),
         Ask(),
     ),
-    Case("a correction that is cut off", f"{PLAN}\n\n{py(LOGIT)}{SECOND}```python\n{GBM[:700]}", Ask(), finish="length"),
+    Case(
+        "a correction that is cut off", f"{PLAN}\n\n{py(LOGIT)}{SECOND}```python\n{GBM[:700]}", Ask(), finish="length"
+    ),
     Case(
         "the old program after the new one, for reference",
         f"{PLAN}\n\n{py(GBM)}\n\nFor reference, the original base program was:\n\n{py(LOGIT)}",
@@ -173,14 +187,24 @@ CHANGES = [
         Ask(),
     ),
     Case("a diff, then the program", f"Change:\n\n```diff\n-C=1.0\n+C=0.5\n```\n\nThe program:\n\n{py(LOGIT)}", LOGIT),
-    Case("the program, then its diff", f"{PLAN}\n\n{py(LOGIT)}\n\nSummary of the change:\n\n```diff\n-C=1.0\n+C=0.5\n```", LOGIT),
+    Case(
+        "the program, then its diff",
+        f"{PLAN}\n\n{py(LOGIT)}\n\nSummary of the change:\n\n```diff\n-C=1.0\n+C=0.5\n```",
+        LOGIT,
+    ),
     Case(
         "an edit in words after a fragment",
         "Only the changed part is shown; everything else stays as in the base program.\n\n"
-        + py('model = lgb.LGBMClassifier(n_estimators=1200, random_state=SEED)\nsub.to_csv("submission.csv", index=False)\n'),
+        + py(
+            'model = lgb.LGBMClassifier(n_estimators=1200, random_state=SEED)\nsub.to_csv("submission.csv", index=False)\n'
+        ),
         Ask(),
     ),
-    Case("apply a patch with a tool", json.dumps({"command": ["apply_patch", "*** Begin Patch\n*** Update File: a.py"]}), Ask()),
+    Case(
+        "apply a patch with a tool",
+        json.dumps({"command": ["apply_patch", "*** Begin Patch\n*** Update File: a.py"]}),
+        Ask(),
+    ),
     Case(
         "a patch of codex",
         "*** Begin Patch\n*** Update File: solution.py\n@@\n-C=1.0\n+C=0.5\n*** End Patch",
@@ -190,7 +214,11 @@ CHANGES = [
     Case("comments that sound like a gap", f"Weekday means.\n\n{py(ARIMA)}", ARIMA),
     Case("a fence in a docstring", f"A small network.\n\n{py(NET)}", NET),
     Case("a fence in a docstring within four", f"A small network.\n\n````python\n{NET}````\n", NET),
-    Case("a program after the forest it improves", f"Base:\n{py(FOREST)}\n\nImproved:\n{py(GBM)}\n\nThis adds features.", GBM),
+    Case(
+        "a program after the forest it improves",
+        f"Base:\n{py(FOREST)}\n\nImproved:\n{py(GBM)}\n\nThis adds features.",
+        GBM,
+    ),
 ]
 
 CASES = REASONING + CHANGES

@@ -53,7 +53,12 @@ NOTEBOOK = json.dumps(
         "cells": [
             {"cell_type": "markdown", "metadata": {}, "source": ["# Plan\n", "Ridge."]},
             *(
-                {"cell_type": "code", "execution_count": None, "outputs": [], "source": s.rstrip().splitlines(keepends=True)}
+                {
+                    "cell_type": "code",
+                    "execution_count": None,
+                    "outputs": [],
+                    "source": s.rstrip().splitlines(keepends=True),
+                }
                 for s in STEPS
             ),
         ],
@@ -66,9 +71,17 @@ USES_UTILS = MAIN.replace("from sklearn", "from utils import load, prepare\nfrom
 BLOCKS = [
     Case("packages first", f"{PLAN}\n\n```bash\npip install lightgbm\n```\n\n{py(GBM)}", GBM),
     Case("parameters in yaml first", f"{PLAN}\n\n```yaml\nlearning_rate: 0.03\ntrees: 600\n```\n\n{py(GBM)}", GBM),
-    Case("a config file that the program reads", f"config.yaml:\n```yaml\nconstant: 3\n```\n\nmain.py:\n{py(READS_CONFIG)}", Ask()),
+    Case(
+        "a config file that the program reads",
+        f"config.yaml:\n```yaml\nconstant: 3\n```\n\nmain.py:\n{py(READS_CONFIG)}",
+        Ask(),
+    ),
     Case("a check after the program", f"{PLAN}\n\n{py(GBM)}\n\nYou can verify the output with:\n\n{py(CHECK)}", GBM),
-    Case("the expected output", f"{PLAN}\n\n{py(GBM)}\n\nExpected output:\n\n```\nfold 0: 0.7812 (3 s)\nvalidation_score: 0.78\n```", GBM),
+    Case(
+        "the expected output",
+        f"{PLAN}\n\n{py(GBM)}\n\nExpected output:\n\n```\nfold 0: 0.7812 (3 s)\nvalidation_score: 0.78\n```",
+        GBM,
+    ),
     Case(
         "a snippet that looks at the result",
         f"{PLAN}\n\n{py(LOGIT)}\n\nTo look at it:\n\n{py('print(test.head())' + chr(10))}",
@@ -91,7 +104,9 @@ BLOCKS = [
     ),
     Case("a here document without a fence", f"{PLAN}\n\ncat <<'EOF' > main.py\n{MAINED}EOF\npython main.py", MAINED),
     Case("a name above the block", f"{PLAN}\n\n**`solution.py`**\n\n{py(GBM)}", GBM),
-    Case("a name in the block's line", f"{PLAN}\n\n{py(GBM, 'python title=' + chr(34) + 'solution.py' + chr(34))}", GBM),
+    Case(
+        "a name in the block's line", f"{PLAN}\n\n{py(GBM, 'python title=' + chr(34) + 'solution.py' + chr(34))}", GBM
+    ),
     Case("a class of pandoc", f"{PLAN}\n\n{py(GBM, '{.python .numberLines}')}", GBM),
     Case("a name with a colon", f"{PLAN}\n\n{py(GBM, 'solution.py')}", GBM),
 ]
@@ -102,7 +117,9 @@ CURLY = LOGIT.replace('read_csv("input/train.csv")', "read_csv(\u201cinput/train
 TABBED = MAINED.replace("    ", "\t")
 MIXED = MAINED.replace("    y = np.log1p", "\ty = np.log1p", 1)
 NUMBERED = "".join(f"{i:>3} | {line}\n" for i, line in enumerate(LOGIT.rstrip("\n").split("\n"), 1))
-SESSION = "".join(f"{'... ' if line[:1] in (' ', ')') else '>>> '}{line}\n" for line in LOGIT.rstrip("\n").split("\n") if line)
+SESSION = "".join(
+    f"{'... ' if line[:1] in (' ', ')') else '>>> '}{line}\n" for line in LOGIT.rstrip("\n").split("\n") if line
+)
 PRINTS = SHORT.replace("sample.to_csv", 'print "rows", len(sample)\nsample.to_csv')
 ESCAPED = f"{PLAN}\n\n{py(LOGIT)}".replace("\n", "\\n")
 
@@ -112,7 +129,11 @@ ENCODINGS = [
     Case("the first line on the fence", f"{PLAN}\n\n```python {LOGIT}```", LOGIT),
     Case("the fence on the last line", f"{PLAN}\n\n```python\n{LOGIT.rstrip()}```", LOGIT),
     Case("no fences", f"{PLAN}\n\n{GBM}", GBM),
-    Case("no fences, and prose after it", f"{PLAN}\n\n{LOGIT}\n\nThis program imputes inside the folds and needs a few seconds.", LOGIT),
+    Case(
+        "no fences, and prose after it",
+        f"{PLAN}\n\n{LOGIT}\n\nThis program imputes inside the folds and needs a few seconds.",
+        LOGIT,
+    ),
     Case("quotes for fences", f"{PLAN}\n\n'''python\n{LOGIT}'''", LOGIT),
     Case("python as a lone word", f"{PLAN}\n\npython\nCopy code\n{LOGIT}", LOGIT),
     Case("a file in cdata", f'<file path="solution.py"><![CDATA[\n{GBM}]]></file>', GBM),
@@ -148,10 +169,12 @@ ENCODINGS = [
 ]
 
 
-def gap(name: str, line: str, code: str = GBM, at: str = "oof = np.zeros(len(train))\n", want: Ask | str = Ask()) -> Case:  # noqa: B008
+def gap(
+    name: str, line: str, code: str = GBM, at: str = "oof = np.zeros(len(train))\n", want: Ask | str = Ask()
+) -> Case:
     """The program whose middle was left out, at one place."""
     start = code.index(at)
-    return Case(name, f"{PLAN}\n\n{py(code[:start] + line + code[code.index('for fold'):])}", want)
+    return Case(name, f"{PLAN}\n\n{py(code[:start] + line + code[code.index('for fold') :])}", want)
 
 
 def body(name: str, lines: str) -> Case:
@@ -191,7 +214,9 @@ CUTS = [
         f"Part 1/2:\n\n{py(GBM[: GBM.index('oof = ')])}\n\n(Continued in the next message.)",
         Ask(),
     ),
-    Case("cut within the name of the file", f"{PLAN}\n\n```python\n{LOGIT[: LOGIT.index('submission.csv') + 6]}", Ask()),
+    Case(
+        "cut within the name of the file", f"{PLAN}\n\n```python\n{LOGIT[: LOGIT.index('submission.csv') + 6]}", Ask()
+    ),
     Case(
         "cut after a first submission",
         f"{PLAN}\n\n```python\n{SHORT}\n# now a real model\n{NET[: NET.index('optimizer =')]}",
@@ -204,7 +229,11 @@ CUTS = [
         Ask(),
         finish="length",
     ),
-    Case("bare and cut after the submission", f"{PLAN}\n\n{ARIMA[: ARIMA.index('print(')]}", ARIMA[: ARIMA.index("print(")]),
+    Case(
+        "bare and cut after the submission",
+        f"{PLAN}\n\n{ARIMA[: ARIMA.index('print(')]}",
+        ARIMA[: ARIMA.index("print(")],
+    ),
 ]
 
 CASES = BLOCKS + ENCODINGS + GAPS + CUTS
