@@ -166,7 +166,7 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
         ),
     )
     require(found, keys, where)
-    last = text[text.rfind("}") + 1 :]
+    last = text.rpartition("}")[2] if "}" in text else ""
     if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
         raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
     return found

@@ -1,4 +1,5 @@
 """Replies of current models that should be JSON."""
+# ruff: noqa: E501  (replies stand as models write them)
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Replies of current models that show their reasoning in one way or another, and patches, options and second thoughts."""
+# ruff: noqa: E501  (replies stand as models write them)
 
 from __future__ import annotations
 

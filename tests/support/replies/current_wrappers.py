@@ -1,4 +1,5 @@
 """Replies of current models: several blocks, files, fences and encodings of other kinds, gaps and cuts."""
+# ruff: noqa: E501  (replies stand as models write them)
 
 from __future__ import annotations
 
