@@ -11,7 +11,7 @@ from mlesearch.operators.fences import Fence, Language
 
 _UNFINISHED = re.compile(
     r"\[(?:\w+ )?truncated\]|\b(?:to be )?continued in (?:the|my) next\b|\bcontinued (?:below|in part)\b|"
-    r"\bto be continued\b|\bpart (?:1|one)\s*(?:/|of)\s*(?:\d|two|three)",
+    r"\bto be continued\b|\bran out of (?:space|room|tokens)\b|\b(?:should|shall|can) (?:i )?(?:go on|continue)\b|\bpart (?:1|one)\s*(?:/|of)\s*(?:\d|two|three)",
     re.IGNORECASE,
 )
 _REPLACED = re.compile(
@@ -21,6 +21,20 @@ _CONDITIONAL = re.compile(
     r"^(?:\W*(?:if|in case|for (?:a|those|users))\b).*\b(?:can|could|may|might|instead|variant|alternative)\b|"
     r"\byou (?:can|could|may|might) (?:also |instead |alternatively )?(?:use|run|try)\b",
     re.IGNORECASE,
+)
+_NEWER = re.compile(
+    r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|actual\w*|"
+    r"recommend\w*|wait|hmm|oops|sorry|no|but|however|leaks?|bug|after|modified|changed?|now|answer|result|solution|"
+    r"program|plan|so|this|neue?r?|nuevo|nouveau|submit|repaired|refined|second|v2|version 2|instead|response)\b|</\w+>|修改后|改进|最终|完整|新",
+    re.IGNORECASE,
+)
+_FIRST = re.compile(
+    r"\b(?:draft|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|naive|earlier|"
+    r"simple|wrong|failed|broken|do not use|thought|maybe|idea)\b|原|初",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\b(?:next step|(?:at a )?later (?:on|step|time)|not needed|crashed|to compare|comparison)\b", re.IGNORECASE
 )
 _CHINESE = re.compile(
     r"(?:方案|选项|方法)[一二三四1-4]|原(?:来的?|始|有的?)?(?:代码|程序|版本)|供参考|修改前|旧(?:代码|版)"
@@ -67,9 +81,24 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
             yield f"its last block changes a part of its program; {ONE_BLOCK}, with the change in it."
     lead = chosen.lead.rpartition("\n")[2]
     last = len(programs) > 1 and chosen is programs[-1]
+    outstanding = len(every) > 1 and not chosen.writes and chosen.inert and not chosen.facts.defines
+    if outstanding:
+        yield f"its {len(every)} blocks set names, and none is a program; {ONE_BLOCK}."
+    aside = _ASIDE.search(lead)
+    if last and (aside or not _superseded(programs)):
+        yield f"it holds {len(programs)} programs, and does not say which one counts; {ONE_BLOCK}."
     chinese = _CHINESE.search(lead) and not _CHINESE_NEW.search(lead)
     if last and (chinese or _CONDITIONAL.search(lead)):
         yield f"it holds {len(programs)} programs, and it is not clear which one counts; {ONE_BLOCK}."
+
+
+def _superseded(programs: Sequence[Candidate]) -> bool:
+    """Whether the last of several programs takes the place of those before it: the prose near them says so."""
+    if len({c.code.strip() for c in programs}) == 1 or programs[-1].facts is None:
+        return True
+    if _NEWER.search(programs[-1].lead) or programs[-1].fence.before:
+        return True
+    return all(_FIRST.search(c.lead) for c in programs[:-1])
 
 
 def _outside(text: str, blocks: Sequence[Fence]) -> str:

@@ -33,6 +33,7 @@ _HARD = re.compile(
     r"continues?)\b.*)?$|"
     r"\b(?:omitted|elided|left out|skipped|shortened|truncated|abbreviated|snipped)\b.{0,20}\bfor brevity\b|"
     r"^(?:omitted|elided|snip|snipped|truncated)$|"
+    r"\b(?:omitted|elided|left out|not shown)\b.{0,40}\b(?:identical|same|unchanged|as in|as before|base|original)\b|"
     rf"^(?:your|insert|add|put|place|paste)\b.{{0,40}}\b{_CODE}\b.{{0,20}}\bhere$|"
     r"^and so on\b|^code (?:unchanged|as before|as above|same as .*|stays .*|remains .*)$",
     re.IGNORECASE,

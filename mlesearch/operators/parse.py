@@ -43,6 +43,9 @@ _SCORES = ("alignment", "impact", "novelty", "feasibility", "risk")
 _REVIEW = ("is_bug", "lesson")
 _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
 _ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
+_CORRECTED = re.compile(r"\b(?:correction|should (?:be|read|have been)|must be|change)\b", re.IGNORECASE)
+_REVISED = re.compile(r"\b(?:refined?|revised?|correct(?:ed|ion)|final|actually|instead|better)\b", re.IGNORECASE)
+_OPEN_LIST = re.compile(r"""\{\s*["']hypotheses["']\s*:\s*\[\s*\{""", re.IGNORECASE)
 _FENCE_LINE = re.compile(r"^[ \t]*(?:```\w*|\d+[.)])[ \t]*$", re.MULTILINE)
 _COMPONENTS = {
     **dict.fromkeys(
@@ -166,6 +169,9 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
         ),
     )
     require(found, keys, where)
+    after = text.rpartition("}")[2]
+    if _CORRECTED.search(after) and any(k in after for k in keys if "_" in k):
+        raise ReplyUnusable(f"{where} is corrected in words after it; give it once, as it should be.")
     last = text.rpartition("}")[2] if "}" in text else ""
     if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
         raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
@@ -214,6 +220,13 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
     if not listed and _ADJACENT.search(text):
         first, last = text.index("{"), text.rindex("}")
         text = f"[{_ADJACENT.sub('},{', text[first : last + 1])}]"
+    if not listed and not exactly_one and not _REVISED.search(_between(text)):
+        each = [i for v in loose_json.values(text) for i in (v if isinstance(v, list) else [v])]
+        if len(each) > 1 and all(_is_whole_answer(i) for i in each):
+            return each
+    seen = len(_OPEN_LIST.findall(text))
+    if seen > 1 and seen > sum(_has_list(v) for v in loose_json.values(text)) > 0:
+        raise ReplyUnusable('"hypotheses" is given more than once, and one list is not complete; give one whole list.')
     try:
         found = loose_json.find(text, _has_list if listed else _is_answer, _is_whole_answer)
     except ReplyUnusable:
@@ -229,6 +242,11 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
     if not isinstance(found, list):
         raise ReplyUnusable('"hypotheses" must be a list of objects.')
     return found
+
+
+def _between(text: str) -> str:
+    """What stands on lines without any mark of JSON."""
+    return "\n".join(line for line in text.split("\n") if not set(line) & set('{}"[]'))
 
 
 def _has_list(value: object) -> bool:

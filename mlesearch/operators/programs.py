@@ -215,7 +215,7 @@ def _in_json(text: str) -> Iterator[tuple[str, str]]:
         return
     for value in reversed(loose_json.values(text)):
         for item in loose_json.objects(value, _DEPTH):
-            code = _code_of(item)
+            code = "" if "cell_type" in item else _code_of(item)  # a cell of a notebook that was cut off
             if code:
                 plans = [v for key in _PLAN_KEYS if isinstance(v := item.get(key), str)]
                 yield "\n".join(plans), code

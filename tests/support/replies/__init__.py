@@ -19,12 +19,20 @@ from tests.support.replies import (
     judgements,
     mending,
     reasoning,
+    unseen,
     wrappers,
 )
 from tests.support.replies.case import Case
 
 ASKED = frozenset(
     {
+        "a remark on a loop that stands there",
+        "old after new in german",
+        "old after new in spanish",
+        "what failed, at the end",
+        "an ensemble member at the end",
+        "an artifact of claude",
+        "unseen: flag in an object",
         "a program that strips thoughts",
         "a program that strips thoughts, after thoughts",
         "an alternative for another machine at the end",
@@ -67,6 +75,6 @@ CORPUS: list[Case] = [
     *blind_more.MORE,
     *(
         replace(c, name=f"current: {c.name}", asked=c.name in ASKED)
-        for c in (*current_reasoning.CASES, *current_wrappers.CASES, *current_json.CASES)
+        for c in (*current_reasoning.CASES, *current_wrappers.CASES, *current_json.CASES, *unseen.CASES)
     ),
 ]

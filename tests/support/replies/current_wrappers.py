@@ -170,8 +170,11 @@ ENCODINGS = [
 ]
 
 
+LEFT_OUT = Ask()
+
+
 def gap(
-    name: str, line: str, code: str = GBM, at: str = "oof = np.zeros(len(train))\n", want: Ask | str = Ask()
+    name: str, line: str, code: str = GBM, at: str = "oof = np.zeros(len(train))\n", want: Ask | str = LEFT_OUT
 ) -> Case:
     """The program whose middle was left out, at one place."""
     start = code.index(at)
