@@ -11,7 +11,8 @@ from mlesearch.operators.fences import Fence, Language
 
 _UNFINISHED = re.compile(
     r"\[(?:\w+ )?truncated\]|\b(?:to be )?continued in (?:the|my) next\b|\bcontinued (?:below|in part)\b|"
-    r"\bto be continued\b|\bran out of (?:space|room|tokens)\b|\b(?:should|shall|can) (?:i )?(?:go on|continue)\b|\bpart (?:1|one)\s*(?:/|of)\s*(?:\d|two|three)",
+    r"\bto be continued\b|\bran out of (?:space|room|tokens)\b|\b(?:should|shall|can) (?:i )?(?:go on|continue)\b|"
+    r"\bpart (?:1|one)\s*(?:/|of)\s*(?:\d|two|three)",
     re.IGNORECASE,
 )
 _REPLACED = re.compile(
@@ -25,7 +26,8 @@ _CONDITIONAL = re.compile(
 _NEWER = re.compile(
     r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|actual\w*|"
     r"recommend\w*|wait|hmm|oops|sorry|no|but|however|leaks?|bug|after|modified|changed?|now|answer|result|solution|"
-    r"program|plan|so|this|neue?r?|nuevo|nouveau|submit|repaired|refined|second|v2|version 2|instead|response)\b|</\w+>|修改后|改进|最终|完整|新",
+    r"program|plan|so|this|neue?r?|nuevo|nouveau|submit|repaired|refined|second|v2|version 2|instead|response)\b|"
+    r"</\w+>|修改后|改进|最终|完整|新",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
