@@ -40,6 +40,9 @@ _LEADING = re.compile(
 _BARE_FINAL = "assistantfinal"
 """What is left of the marks before Harmony's final channel where a server strips special tokens."""
 
+_SPOKEN = re.compile(r"\s*Thinking\.\.\.[ \t]*\n")
+"""How Ollama's client shows that reasoning begins."""
+
 _TAG_LINE = re.compile(
     r"^[ \t]*</?(?:answer|final_answer|final|response|output|result|solution|json)>[ \t]*|"
     r"</(?:answer|final_answer|final|response|result|solution|json)>[ \t]*$",
@@ -65,6 +68,10 @@ def answer(text: str, judge: SyntaxJudge = fault_here) -> str:
     text = printable(text).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip("\ufeff \t\n"):
         raise ReplyUnusable("it is empty.")
+    if _SPOKEN.match(text):
+        _, ended, text = text.partition("...done thinking.")
+        if not ended:
+            raise ReplyUnusable("its reasoning never ends; keep it short and give the answer after it.")
     if "<" in text or "[" in text or "◁" in text or _BARE_FINAL in text:
         text = _without_reasoning(_final_channel(text, judge), judge)
         text = _own_turn(text, judge)

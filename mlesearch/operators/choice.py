@@ -327,6 +327,8 @@ def _whole(chosen: Candidate, good: Sequence[Candidate], judge: SyntaxJudge) -> 
             f"its {len(parts)} blocks are no whole program: {listed(sorted(found.lacks))} used and never defined; "
             f"{ONE_BLOCK}."
         )
+    if not writes(joined) and "submission" not in joined.lower():
+        raise ReplyUnusable(f"its {len(parts)} blocks are no whole program: none writes a submission; {ONE_BLOCK}.")
     return _checked(joined, parts)
 
 

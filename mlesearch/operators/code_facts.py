@@ -86,6 +86,11 @@ class CodeFacts:
         return all(_is_inert(s) for s in self._tree.body)
 
     @cached_property
+    def only_binds(self) -> bool:
+        """Whether all that it does is to import, define and set names, so that nothing of it can be seen outside."""
+        return all(_is_inert(s) or isinstance(s, ast.Assign | ast.AnnAssign | ast.AugAssign) for s in self._tree.body)
+
+    @cached_property
     def only_values(self) -> bool:
         """Whether it is made of bare values alone, as prose and outputs can be."""
         body = self._tree.body
@@ -98,9 +103,19 @@ class CodeFacts:
         return isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call | ast.Await)
 
     @cached_property
+    def uncalled(self) -> str:
+        """A function of its top level that alone writes and that nothing calls; empty where there is none."""
+        writing = [s for s in self._tree.body if _WRITES.search(ast.get_source_segment(self._code, s) or "")]
+        used = {n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name)}
+        if not writing or not all(isinstance(s, ast.FunctionDef) and not s.decorator_list for s in writing):
+            return ""
+        names = [s.name for s in writing if isinstance(s, ast.FunctionDef)]
+        return "" if used & {*names, "globals", "locals", "eval", "exec"} or "fire" in used else names[0]
+
+    @cached_property
     def gap(self) -> str:
         """Where it has "..." in place of code, in words; empty where it has not."""
-        return gap(self._tree) if "..." in self._code else ""
+        return gap(self._tree) if any(w in self._code for w in ("...", "NotImplementedError", '"""', "'''")) else ""
 
 
 @lru_cache(maxsize=256)

@@ -33,6 +33,7 @@ _HARD = re.compile(
     r"continues?)\b.*)?$|"
     r"\b(?:omitted|elided|left out|skipped|shortened|truncated|abbreviated|snipped)\b.{0,20}\bfor brevity\b|"
     r"^(?:omitted|elided|snip|snipped|truncated)$|"
+    r"\b(?:omitted|elided|left out|not shown)\b.{0,40}\b(?:identical|same|unchanged|as in|as before|base|original)\b|"
     rf"^(?:your|insert|add|put|place|paste)\b.{{0,40}}\b{_CODE}\b.{{0,20}}\bhere$|"
     r"^and so on\b|^code (?:unchanged|as before|as above|same as .*|stays .*|remains .*)$",
     re.IGNORECASE,
@@ -47,6 +48,7 @@ _SOFT = re.compile(
 _EMPTY_BODY = re.compile(
     r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
 )
+_SAID_BODY = re.compile(r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)")
 _ALIASES = frozenset(
     {
         "np",
@@ -93,8 +95,12 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
+    if found is not None and silent and found.only_binds and not found.inert:
+        return f"it is a part of a program: it sets names, and neither prints nor writes anything; {_WRITE_OUT}."
     if found is not None and silent and found.inert and ("def " in code or "import " in code):
         return f"it is a part of a program: it defines and imports, and runs nothing; {_WRITE_OUT}."
+    if found is not None and not silent and found.uncalled:
+        return f"it is a part of a program: nothing calls `{found.uncalled}`, which writes; {_WRITE_OUT}."
     if found is not None and missing and (silent or len(_unknown(found)) > 1):
         missing = missing if silent else f"{listed(_unknown(found))} used and never defined"
         silence = ", and no submission is written" if silent else ""
@@ -144,6 +150,10 @@ def _comments(code: str) -> tuple[str, str]:
         n = code.count("\n", 0, m.start("said")) + 1
         if (real is None or n in real) and (_SOFT.search(m["said"]) or m["said"].strip().startswith(_DOTS)):
             hard = hard or f"line {n} is `{m[0].strip()[:120]}`"
+    for m in _SAID_BODY.finditer(code):
+        n = code.count("\n", 0, m.start("said")) + 1
+        if (real is None or n in real) and _SOFT.search(m["said"]):
+            hard = hard or f"line {n} is `#{m['said'].rstrip()[:120]}`, in place of a body"
     return hard, soft
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 
 _SENTINELS = frozenset({"Field", "Option", "Argument", "Query", "Body", "Param", "Path", "Header", "Form", "Depends"})
 _STUB_BASES = frozenset({"Protocol", "ABC", "TypedDict", "NamedTuple", "Enum"})
+_SAME = re.compile(r"\b(?:same as|unchanged|as (?:before|above)|as in the (?:base|original|previous))\b", re.IGNORECASE)
 _STUB_DECORATORS = frozenset({"overload", "abstractmethod", "abstractproperty"})
 
 
@@ -49,6 +51,10 @@ def _gap(node: ast.AST, kept: set[int], used: set[str]) -> str:
         said = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
         if any(_is_dots(s) for s in node.body) and (said or node.name in used):
             return f'the body of `{node.name}` ({line}) has "..."'
+        if node.name in used and not said and _SAME.search(ast.get_docstring(node) or ""):
+            return f"`{node.name}` ({line}) has a docstring in place of its body"
+        if node.name in used and [_is_unwritten(s) for s in said] == [True]:
+            return f"`{node.name}` ({line}) is not implemented"
     if isinstance(node, ast.For | ast.While | ast.With) and any(_is_dots(s) for s in node.body):
         return f'the block of {line} has "..."'
     if isinstance(node, ast.If) and len(node.body) > 1 and any(_is_dots(s) for s in node.body):
@@ -71,6 +77,10 @@ def _is_ellipsis(node: ast.AST) -> bool:
     if isinstance(node, ast.Starred):
         return _is_ellipsis(node.value)
     return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _is_unwritten(s: ast.stmt) -> bool:
+    return isinstance(s, ast.Raise) and s.exc is not None and _last_name(s.exc) == "NotImplementedError"
 
 
 def _is_dots(s: ast.stmt) -> bool:

@@ -11,7 +11,12 @@ from mlesearch.types import ReplyUnusable, printable
 
 _YES = frozenset({"true", "yes", "y", "1"})
 _NO = frozenset({"false", "no", "n", "0"})
-_NULL = frozenset({"null", "none", "n/a", "unknown", ""})
+_NULL = frozenset(
+    {"null", "none", "n/a", "unknown", "inconclusive", "not applicable", "not stated", "unclear", "undecided", ""}
+)
+_SUPPORTED = {"supported": True, "not supported": False, "unsupported": False, "refuted": False}
+_EXPLAINED = re.compile(r"(?P<said>true|false|yes|no)\s*(?:\.|(?:\s[-–]|[—,;:(])(?P<why>.*))", re.DOTALL)
+_TURNED = re.compile(r"\b(?:true|false|yes|no|not|if|unless|except|otherwise|unclear|maybe|unsure|perhaps|partly)\b")
 _NUMBER = re.compile(
     r"^\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10|out of (?:10|ten))?\s*(?:[-–:(,;]\s*[^\d\s][^\n]*)?$",
     re.IGNORECASE,
@@ -44,6 +49,9 @@ def flag(item: Object, key: str, where: str) -> bool:
         return value
     if isinstance(value, str | int) and (word := str(value).strip().lower()) in _YES | _NO:
         return word in _YES
+    said = _EXPLAINED.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if said is not None and not _TURNED.search(said["why"] or ""):
+        return said["said"] in _YES
     raise ReplyUnusable(f'"{key}" of {where} must be true or false, not {_shown(value)}.')
 
 
@@ -56,6 +64,8 @@ def maybe_flag(item: Object, key: str, where: str) -> bool | None:
     value = item[key]
     if value is None or (isinstance(value, str) and value.strip().lower() in _NULL):
         return None
+    if isinstance(value, str) and value.strip().lower() in _SUPPORTED:
+        return _SUPPORTED[value.strip().lower()]
     try:
         return flag(item, key, where)
     except ReplyUnusable:
@@ -94,6 +104,8 @@ def number(item: Object, key: str, where: str, low: float, high: float) -> float
         ReplyUnusable: it is none, or not finite.
     """
     value = item[key]
+    if isinstance(value, dict) and "score" in value:
+        value = value["score"]
     if isinstance(value, str) and (m := _NUMBER.match(value)):
         value = float(m[1])
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -126,7 +138,7 @@ def choice(item: Object, key: str, where: str, allowed: Sequence[str], near: Map
         found = known.get(word.removesuffix("s")) or known.get(word)
         if found is not None:
             return found
-        for length in (3, 2, 1):
+        for length in (3, 2, 1) if not {"not", "no"} & set(word.split()) else ():
             split = word.split()
             for at in range(len(split) - length + 1):
                 part = " ".join(split[at : at + length])

@@ -32,7 +32,22 @@ _LOOSE = re.compile(
 )
 _START = re.compile(r"[{\[]")
 _WORDS = {"True": "true", "False": "false", "None": "null", "NaN": "NaN", "undefined": "null"}
-_DECODER = json.JSONDecoder(strict=False)
+
+
+class _Twice(ValueError):
+    """A key that stands twice in an object, with two values."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> Object:
+    found: Object = {}
+    for key, value in pairs:
+        if key in found and found[key] != value:
+            raise _Twice(f'"{key}" stands twice in an object, with two values')
+        found[key] = value
+    return found
+
+
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_once)
 _TYPOGRAPHY = {
     **dict.fromkeys(map(ord, "“”„‟"), '"'),
     **dict.fromkeys(map(ord, "‘’‚‛"), "'"),

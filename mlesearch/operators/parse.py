@@ -8,6 +8,7 @@ from typing import cast
 from mlesearch.operators import loose_json
 from mlesearch.operators.answer import answer
 from mlesearch.operators.base import Parsed
+from mlesearch.operators.echoes import refuse_echo
 from mlesearch.operators.json_fields import choice, flag, maybe_flag, number, require, words
 from mlesearch.operators.loose_json import Object
 from mlesearch.operators.programs import program
@@ -42,6 +43,10 @@ _SCORES = ("alignment", "impact", "novelty", "feasibility", "risk")
 _REVIEW = ("is_bug", "lesson")
 _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
 _ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
+_CORRECTED = re.compile(r"\b(?:correction|should (?:be|read|have been)|must be|change)\b", re.IGNORECASE)
+_REVISED = re.compile(r"\b(?:refined?|revised?|correct(?:ed|ion)|final|actually|instead|better)\b", re.IGNORECASE)
+_OPEN_LIST = re.compile(r"""\{\s*["']hypotheses["']\s*:\s*\[\s*\{""", re.IGNORECASE)
+_FENCE_LINE = re.compile(r"^[ \t]*(?:```\w*|\d+[.)])[ \t]*$", re.MULTILINE)
 _COMPONENTS = {
     **dict.fromkeys(
         (
@@ -137,10 +142,16 @@ def parse(op: Op, text: str, judge: SyntaxJudge = fault_here) -> Parsed:
         found = program(text, judge)
         return Parsed(plan=found.plan, code=found.code, unclosed=found.unclosed)
     if op is Op.DIAGNOSE:
-        return Parsed(diagnosis=_diagnosis(text))
+        diagnosis = _diagnosis(text)
+        refuse_echo(op, diagnosis.reason)
+        return Parsed(diagnosis=diagnosis)
     if op is Op.REVIEW:
-        return _review(text)
-    return Parsed(hypotheses=_hypotheses(text, exactly_one=op is Op.SELECT))
+        review = _review(text)
+        refuse_echo(op, review.lesson)
+        return review
+    hypotheses = _hypotheses(text, exactly_one=op is Op.SELECT)
+    refuse_echo(op, hypotheses[0].text)
+    return Parsed(hypotheses=hypotheses)
 
 
 def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
@@ -158,6 +169,12 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
         ),
     )
     require(found, keys, where)
+    after = text.rpartition("}")[2]
+    if _CORRECTED.search(after) and any(k in after for k in keys if "_" in k):
+        raise ReplyUnusable(f"{where} is corrected in words after it; give it once, as it should be.")
+    last = text.rpartition("}")[2] if "}" in text else ""
+    if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
+        raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
     return found
 
 
@@ -198,9 +215,18 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
         ReplyUnusable: there is none, or it is no list.
     """
     listed = _LIST_KEY.search(text) is not None
+    if not listed and not exactly_one:
+        text = _FENCE_LINE.sub("", text)
     if not listed and _ADJACENT.search(text):
         first, last = text.index("{"), text.rindex("}")
         text = f"[{_ADJACENT.sub('},{', text[first : last + 1])}]"
+    if not listed and not exactly_one and not _REVISED.search(_between(text)):
+        each = [i for v in loose_json.values(text) for i in (v if isinstance(v, list) else [v])]
+        if len(each) > 1 and all(_is_whole_answer(i) for i in each):
+            return each
+    seen = len(_OPEN_LIST.findall(text))
+    if seen > 1 and seen > sum(_has_list(v) for v in loose_json.values(text)) > 0:
+        raise ReplyUnusable('"hypotheses" is given more than once, and one list is not complete; give one whole list.')
     try:
         found = loose_json.find(text, _has_list if listed else _is_answer, _is_whole_answer)
     except ReplyUnusable:
@@ -216,6 +242,11 @@ def _hypothesis_items(text: str, exactly_one: bool) -> list[object]:
     if not isinstance(found, list):
         raise ReplyUnusable('"hypotheses" must be a list of objects.')
     return found
+
+
+def _between(text: str) -> str:
+    """What stands on lines without any mark of JSON."""
+    return "\n".join(line for line in text.split("\n") if not set(line) & set('{}"[]'))
 
 
 def _has_list(value: object) -> bool:
@@ -259,6 +290,9 @@ def _hypothesis(item: object, where: str) -> Hypothesis:
         raise ReplyUnusable(f'"scores" of {where} must be an object with {", ".join(_SCORES)}.')
     of_scores = f'"scores" of {where}'
     require(scores, _SCORES, of_scores)
+    plain = [v for k in _SCORES if isinstance(v := scores[k], int | float) and not isinstance(v, bool)]
+    if len(plain) == len(_SCORES) and (all(0 < v < 1 for v in plain) or all(v > SCORE_RANGE[1] for v in plain)):
+        raise ReplyUnusable(f"{of_scores} must be numbers from 1 to 10; these are of another scale.")
     alignment, impact, novelty, feasibility, risk = (number(scores, k, of_scores, *SCORE_RANGE) for k in _SCORES)
     kinds, components = [k.value for k in ProblemKind], [c.value for c in Component]
     return Hypothesis(

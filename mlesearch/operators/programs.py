@@ -14,10 +14,12 @@ from mlesearch.operators.choice import (
     Chosen,
     candidates,
     choose,
+    has_statement,
     looks_like_a_program,
     problem,
 )
 from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
+from mlesearch.operators.doubts import doubt
 from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
 from mlesearch.operators.mending import mended
@@ -57,7 +59,7 @@ _PATCH = re.compile(
     r"^(?:<{5,} ?(?:SEARCH|ORIGINAL|HEAD)|@@ -\d|--- a/|\*\*\* (?:Begin Patch|Update File))", re.MULTILINE
 )
 _DEPTH = 4
-_PROSE_LINE = re.compile(r"^(?:[A-Z*#>\-•]|\d+\.)[^=(\[{]*(?:\s[^=\[{]*){3,}[.:!]?\**$")
+_PROSE_HEAD = re.compile(r"(?:[A-Z*#>\-•]|\d+\.)(?![^=\[{\s]*\()[^=\[{]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,10 @@ def program(text: str, judge: SyntaxJudge) -> Program:
     else:
         plan, chosen = _unmarked(text, blocks, judge)
     code = chosen.code.strip("\n").rstrip() + "\n"
-    if not code.strip():
-        raise ReplyUnusable(EMPTY)
-    left_out = elision(code)
+    if not has_statement(code):
+        patched = _PATCH.search(text) is not None
+        raise ReplyUnusable(f"it holds a patch; {ONE_BLOCK}, every line." if patched else EMPTY)
+    left_out = elision(code) or doubt(text, blocks, found, code)
     if left_out:
         raise ReplyUnusable(left_out)
     return Program(plan, code, chosen.unclosed)
@@ -185,9 +188,14 @@ def _before_closing_prose(text: str) -> str:
     """Bare code up to the prose that follows it, whose every line reads as prose; empty where there is none."""
     lines = text.rstrip().split("\n")
     last = len(lines)
-    while last and (not lines[last - 1].strip() or _PROSE_LINE.match(lines[last - 1])):
+    while last and (not lines[last - 1].strip() or _is_prose(lines[last - 1])):
         last -= 1
     return "\n".join(lines[:last]) if 0 < last < len(lines) else ""
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line reads as prose: several words, no assignment, no call as its first word; in linear time."""
+    return sum(c.isspace() for c in line) >= 3 and _PROSE_HEAD.match(line) is not None
 
 
 def _tagged(text: str) -> Iterator[tuple[str, str]]:
@@ -207,7 +215,7 @@ def _in_json(text: str) -> Iterator[tuple[str, str]]:
         return
     for value in reversed(loose_json.values(text)):
         for item in loose_json.objects(value, _DEPTH):
-            code = _code_of(item)
+            code = "" if "cell_type" in item else _code_of(item)  # a cell of a notebook that was cut off
             if code:
                 plans = [v for key in _PLAN_KEYS if isinstance(v := item.get(key), str)]
                 yield "\n".join(plans), code

@@ -94,7 +94,8 @@ def test_of_several_blocks_the_last_complete_one_counts():
     longer = CODE.replace("\n\n", "\n\nprint(1)\n")
     assert parse(Op.DRAFT, fenced(longer) + fenced(CODE, "Wait, corrected version:")).code == CODE
     assert parse(Op.DRAFT, fenced("x = (\n" * 50) + fenced(CODE, "")).code == CODE
-    assert parse(Op.DRAFT, fenced("a = 1\n") + fenced("b = 2\n", "")).code == "b = 2\n"
+    with pytest.raises(ReplyUnusable, match="set names"):
+        parse(Op.DRAFT, fenced("a = 1\n") + fenced("b = 2\n", ""))
 
 
 def test_prose_around_several_blocks_is_the_plan():

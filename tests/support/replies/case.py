@@ -27,6 +27,7 @@ class Case:
         op: the operator that it answers.
         finish: why the model ended.
         plan: a text that the plan must hold.
+        asked: whether it is asked again all the same, though a person would have read it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     op: Op = Op.DRAFT
     finish: str = "stop"
     plan: str = ""
+    asked: bool = False
 
 
 def py(code: str, info: str = "python") -> str:
