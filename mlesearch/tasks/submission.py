@@ -288,6 +288,10 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
         example = some(truth.ids[:1].tolist())
         like = f"{name} takes the {len(truth.ids):,} values of sample_submission.csv, such as {example}"
         return Submission(None, f"{len(unknown):,} values of {name} are unknown: {some(unknown)}; {like}")
+    if task.positional and (back := np.diff(place) < 0).any():
+        key = _shown(ids.iloc[int(back.argmax()) + 1])
+        where = f"the rows must stand in the order of sample_submission.csv, but {name} {key} comes too late"
+        return Submission(None, f"{where}: the official grader of this task compares rows by position")
     row_of = np.full(len(truth.ids), -1)
     row_of[place] = np.arange(len(frame))
     start = len(truth.ids) - len(truth.test) if only_test else 0
