@@ -67,7 +67,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "sha256": (dict,),
 }
 _REQUIRED = ("id", "metric", "direction", "validation")
-_HASHED_WHOLE_BYTES = 16 * 2**20
+HASHED_WHOLE_BYTES = 16 * 2**20
 """Public files above this enter a task's version by name and size only."""
 
 
@@ -297,7 +297,7 @@ def _digest(folder: Path, board: Path | None) -> str:
             continue
         size = path.stat().st_size
         digest.update(os.fsencode(path.relative_to(folder)) + f"\0{size}\0".encode())
-        if is_whole or size <= _HASHED_WHOLE_BYTES:
+        if is_whole or size <= HASHED_WHOLE_BYTES:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:8]
