@@ -181,6 +181,14 @@ def _header_problem(data: bytes, task: Task) -> str:
     return f"wrong columns, {wrong}{hint}; expected exactly: {','.join(expected)}"
 
 
+def _length_problem(data: bytes, task: Task, truth: Answers) -> str:
+    """Whether there are far more lines than rows can be, which would only fill the memory; texts may have line ends."""
+    lines, rows = max(data.count(b"\n"), data.count(b"\r")), len(truth.ids)
+    if lines <= (100 * rows + 100_000 if truth.texts else 4 * rows + 1_000):
+        return ""
+    return f"there are {lines:,} lines; expected one row for each of the {rows:,} values of {task.id_column}"
+
+
 def _columns(task: Task) -> list[str]:
     return [task.id_column, *task.target_columns]
 
@@ -259,7 +267,7 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
     if b"\0" in data:
         return Submission(None, f"{path.name} holds NUL bytes, so it is no text; {header} as a UTF-8 CSV")
     try:
-        if problem := _header_problem(data, task):
+        if problem := _header_problem(data, task) or _length_problem(data, task, truth):
             return Submission(None, problem)
         frame = parse(data, truth.texts)
         if not isinstance(frame.index, pd.RangeIndex):  # of rows longer than the header, the parser makes an index
