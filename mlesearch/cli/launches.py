@@ -147,9 +147,7 @@ def replay(
     return 1 if failed else 0 if same == len(planned.runs) else 130
 
 
-def _preflight(
-    cells: Sequence[Settings], planned: StudyPlan, resources: ProcessResources, *, all_known: bool
-) -> None:
+def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: ProcessResources, *, all_known: bool) -> None:
     """Say what the preflight of the tasks found, one line each; warnings of earlier launches only where asked for."""
     found = preflight(planned, resources)
     for told in found:

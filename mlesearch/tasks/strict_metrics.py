@@ -67,7 +67,7 @@ def check_bounds(prediction: Values, bounds: Bounds, of: str) -> None:
         wanted = wanted if math.isfinite(low) else f"of at most {high:.6g}"
         raise MetricProblem(
             f"{of} expects predictions {wanted}, but {int(outside.sum()):,} are outside, the first is "
-            f"{values[outside][0]:.6g}; bring them into this range"
+            f"{values[outside][0]:.9g}; bring them into this range"
         )
 
 

@@ -21,6 +21,12 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+SEPARATORS = (";", "\t", "|", " ")
+"""What other programs put between the cells of a row; a submission has commas."""
+
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+"""What UTF-16 and UTF-32 begin with."""
+
 SHOWN, SHOWN_CHARS = 3, 80
 """How many ids or columns a message names, and how much of each: what it shows was written by a program."""
 
@@ -178,6 +184,8 @@ def _header_problem(data: bytes, task: Task) -> str:
     }
     wrong = "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)
     hint = " (write the file without its index)" if "" in found else ""
+    other = next((mark for mark in SEPARATORS if sorted(",".join(found).split(mark)) == sorted(expected)), None)
+    hint = hint if other is None else f" (separate cells by commas, not by {other!r})"
     return f"wrong columns, {wrong}{hint}; expected exactly: {','.join(expected)}"
 
 
@@ -241,7 +249,7 @@ def _shown(value: object) -> str:
     """A cell in a message; a whole number can have more digits than Python turns into text."""
     if isinstance(value, int) and value.bit_length() > 512:
         return f"a whole number of {value.bit_length()} bits"
-    return (repr(value) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
+    return (repr(float(value)) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
 
 
 def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
@@ -264,6 +272,8 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
     header = f"expected the columns {','.join(_columns(task))}"
     if not data.strip():
         return Submission(None, f"{path.name} is empty; {header}")
+    if data.startswith(WIDE_MARKS):
+        return Submission(None, f"{path.name} is UTF-16 or UTF-32; {header} as a UTF-8 CSV")
     if b"\0" in data:
         return Submission(None, f"{path.name} holds NUL bytes, so it is no text; {header} as a UTF-8 CSV")
     try:
@@ -287,6 +297,14 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
     ids = frame[name]
     if ids.isna().any():
         return Submission(None, f"{int(ids.isna().sum()):,} rows have no {name}; expected one row for each {name}")
+    if name in truth.numbers and not pd.api.types.is_numeric_dtype(ids):
+        words = ids[_numbers(ids).isna()].tolist()
+        if words:
+            return Submission(
+                None,
+                f"{len(words):,} values of {name} are no numbers: {some(words)}; expected those of "
+                "sample_submission.csv",
+            )
     if ids.duplicated().any():
         twice = ids[ids.duplicated()].unique().tolist()
         return Submission(None, f"{len(twice):,} values of {name} occur more than once: {some(twice)}; expected once")

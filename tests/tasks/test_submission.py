@@ -80,7 +80,7 @@ def _with(changes: dict[int, str], drop: tuple[int, ...] = (), header: str = "id
 BAD: dict[str, tuple[str, str]] = {
     "missing ids": (_with({}, drop=(8, 15)), "2 values of id are missing: 8, 15; expected all rows of sample_sub"),
     "unknown ids": (_with({99: "1"}), "1 values of id are unknown: 99; id takes the 13 values of .* such as 7"),
-    "text ids": ("id,y\na,1\nb,2\n", "2 values of id are unknown: 'a', 'b'"),
+    "text ids": ("id,y\na,1\nb,2\n", "2 values of id are no numbers: 'a', 'b'; expected those of sample_submission.csv"),
     "no id": (_with({}) + ",3\n", "1 rows have no id"),
     "twice": (_with({}) + "9,1\n9,2\n", "1 values of id occur more than once: 9; expected once"),
     "missing column": ("id,z\n7,1\n", "missing: 'y'; not expected: 'z'; expected exactly: id,y"),
