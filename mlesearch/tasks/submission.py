@@ -189,12 +189,23 @@ def _header_problem(data: bytes, task: Task) -> str:
     return f"wrong columns, {wrong}{hint}; expected exactly: {','.join(expected)}"
 
 
-def _length_problem(data: bytes, task: Task, truth: Answers) -> str:
-    """Whether there are far more lines than rows can be, which would only fill the memory; texts may have line ends."""
+def _size_problem(data: bytes, task: Task, truth: Answers) -> str:
+    """Whether there are far more lines than rows can be, or cells in the first two lines than columns can be.
+
+    Parsing them would only fill the memory. Texts may have line ends and commas of their own.
+    """
     lines, rows = max(data.count(b"\n"), data.count(b"\r")), len(truth.ids)
-    if lines <= (100 * rows + 100_000 if truth.texts else 4 * rows + 1_000):
-        return ""
-    return f"there are {lines:,} lines; expected one row for each of the {rows:,} values of {task.id_column}"
+    if lines > (100 * rows + 100_000 if truth.texts else 4 * rows + 1_000):
+        return f"there are {lines:,} lines; expected one row for each of the {rows:,} values of {task.id_column}"
+    end = b"\n" if b"\n" in data else b"\r"
+    first = data.find(end)
+    second = data.find(end, first + 1) if first >= 0 else -1
+    cells = max(
+        data.count(b",", 0, first if first >= 0 else None), data.count(b",", 0, second if second >= 0 else None)
+    )
+    if cells > 10 * len(_columns(task)) + (1_000_000 if truth.texts else 1_000):
+        return f"the first lines have {cells:,} commas; expected the columns {','.join(_columns(task))}"
+    return ""
 
 
 def _columns(task: Task) -> list[str]:
@@ -277,7 +288,7 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
     if b"\0" in data:
         return Submission(None, f"{path.name} holds NUL bytes, so it is no text; {header} as a UTF-8 CSV")
     try:
-        if problem := _header_problem(data, task) or _length_problem(data, task, truth):
+        if problem := _size_problem(data, task, truth) or _header_problem(data, task):
             return Submission(None, problem)
         frame = parse(data, truth.texts)
         if not isinstance(frame.index, pd.RangeIndex):  # of rows longer than the header, the parser makes an index

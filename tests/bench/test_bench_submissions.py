@@ -61,12 +61,13 @@ def test_a_million_rows_are_graded_nearly_as_fast_as_they_can_be_read(task: Task
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from mlesearch.tasks import folder
 from mlesearch.tasks.grading import grade_test
 assert grade_test(folder.load(sys.argv[1]), Path(sys.argv[2])).valid
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6)
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(int(peak.split()[1]) * 1024 // 10**6)
 """
 
 

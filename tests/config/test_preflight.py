@@ -81,7 +81,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_a_broken_task_refuses_the_launch_with_the_reason(tmp_path: Path, case: str) -> None:
     damage, reason = BROKEN[case]
     damage(make_task(tmp_path / "task"))
-    with pytest.raises(ConfigError, match="run it all the same with run.preflight=warn") as refused:
+    with pytest.raises(ConfigError, match=r"run it all the same with run\.preflight=warn") as refused:
         found(tmp_path / "task", tmp_path)
     assert "\n" not in str(refused.value)
     told = found(tmp_path / "task", tmp_path, preflight="warn")

@@ -1,4 +1,4 @@
-"""Submissions with something odd or wrong in them, as bytes: for a task of binary labels under log loss, ids 7 to 19."""
+"""Submissions with something odd or wrong in them, as bytes: for a task of binary labels, ids 7 to 19."""
 
 from __future__ import annotations
 
