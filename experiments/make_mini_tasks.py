@@ -39,6 +39,7 @@ class Meta:
     direction: str
     tags: list[str]
     licence: str
+    prediction_range: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,8 @@ def rentals(rng: Generator) -> Made:
         VALIDATION: every[n_train : n_train + n_validation],
         TEST: every[n_train + n_validation :],
     }
-    meta = Meta("Monthly rents of flats", "rmsle", "minimize", ["tabular", "regression"], "CC0 (generated)")
+    tags, licence = ["tabular", "regression"], "CC0 (generated)"
+    meta = Meta("Monthly rents of flats", "rmsle", "minimize", tags, licence, prediction_range=(0, None))
     return Made(rows, "rent", 500, meta)
 
 
@@ -333,9 +335,10 @@ def files_of(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
     meta: dict[str, object] = {
         "id": name,
         "title": made.meta.title,
-        "version": "1",
+        "version": "2",  # 1: with the plain rules of the metrics
         "suite": "mini",
         "metric": made.meta.metric,
+        "metric_rules": "mlebench",
         "direction": made.meta.direction,
         "validation": "harness",
         "id_column": "id",
@@ -348,6 +351,8 @@ def files_of(name: str) -> tuple[dict[str, bytes], dict[str, object]]:
         "made_by": {"script": "experiments/make_mini_tasks.py", "seed": seed, "numpy": np.__version__},
         "sha256": {path: hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())},
     }
+    if made.meta.prediction_range is not None:
+        meta["prediction_range"] = list(made.meta.prediction_range)
     return files, meta
 
 

@@ -515,7 +515,7 @@ def did_you_mean(name: str, known: Iterable[str], *, clause: bool = False) -> st
 class Level(enum.StrEnum):
     """How grave a finding is."""
 
-    OK = "ok"
+    OK = "ok"  # a note: worth knowing, and no fault
     WARNING = "warning"  # worth a look; it may be right
     ERROR = "error"  # programs would not run, or results would be wrong
 
@@ -537,7 +537,7 @@ class Finding:
     todo: str = ""
 
     def __str__(self) -> str:
-        return f"{self.level} ({self.subject}): {self.text}"
+        return f"{'note' if self.level is Level.OK else self.level} ({self.subject}): {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.compose import jobs
 from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.preflight import preflight, refuse_faults
 from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import Settings
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.machine import processors
@@ -49,6 +51,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         say(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
+        _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
         if check:
             heard = ask_endpoints(
                 (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
@@ -142,6 +145,15 @@ def replay(
     )
     say(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
     return 1 if failed else 0 if same == len(planned.runs) else 130
+
+
+def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: ProcessResources, *, all_known: bool) -> None:
+    """Say what the preflight of the tasks found, one line each; warnings of earlier launches only where asked for."""
+    found = preflight(planned, resources)
+    for told in found:
+        if all_known or not told.known:
+            complain(str(told))
+    refuse_faults(found, cells)
 
 
 def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:

@@ -19,6 +19,9 @@ from mlesearch.types import ConfigError, Direction
 MIN_MEMORY_GIB = 0.25
 AUDITS = ("reported", "always", "off")
 """Where `run.audit` has the review's word on bugs count."""
+
+PREFLIGHTS = ("refuse", "warn", "off")
+"""What an error of a task's preflight does to a launch: refuse it, be told only, or not be looked for."""
 KEPT_SUBMISSIONS = ("best", "all")
 """Of which valid nodes submissions are kept after the end of a run."""
 
@@ -122,6 +125,8 @@ def check_run_settings(s: Settings) -> None:
             raise ConfigError(f"run.{name}: {count}; at least 1 is needed")
     if r.audit not in AUDITS:
         raise ConfigError(f"run.audit: {r.audit!r}; there are: {', '.join(AUDITS)}")
+    if r.preflight not in PREFLIGHTS:
+        raise ConfigError(f"run.preflight: {r.preflight!r}; there are: {', '.join(PREFLIGHTS)}")
     _check_trial_runs(r.trial)
     if r.keep_submissions not in KEPT_SUBMISSIONS:
         raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: {', '.join(KEPT_SUBMISSIONS)}")

@@ -5,6 +5,7 @@ Source: https://hydra.cc/docs/1.3/advanced/override_grammar/basic/ (quoted value
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -106,6 +107,24 @@ def as_any(part: str) -> str:
     if is_left_alone(part) or not text or text[0] in "[{('\"" or re.fullmatch(r"[\w./\\@?|+*%:$ -]*", text, re.ASCII):
         return part
     return quoted(_ESCAPED.sub(r"\1", text))
+
+
+def from_json(text: str) -> str:
+    """An object or array of JSON as the grammar writes it, whose keys stand in no quotes; empty where it is none."""
+    try:
+        return "" if text.strip()[:1] not in ("{", "[") or "${" in text else _written(json.loads(text))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _written(value: object) -> str:
+    if isinstance(value, dict):
+        if not all(_PLAIN.fullmatch(key) for key in value):
+            raise ValueError("a key that the grammar can't read")
+        return f"{{{','.join(f'{key}:{_written(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_written, value))}]"
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def as_texts(value: str) -> str:

@@ -12,6 +12,7 @@ from mlesearch.config.override_text import (
     as_any,
     as_text,
     as_texts,
+    from_json,
     is_call,
     is_left_alone,
     is_list,
@@ -76,6 +77,8 @@ def free_value(typed: Invocation, at: int, key: str, value: str) -> str:
     """A value that Hydra knows nothing of; what takes the parameter checks it."""
     if key.endswith((".params", ".roles")) and not is_mapping(value) and not is_left_alone(value):
         raise ConfigError(f"{key}: it holds parameters by name; write {key}.NAME=VALUE, here {key}.NAME={value}")
+    if whole := from_json(value):
+        return whole
     _check_closed(key, value)
     check_sweep(typed, at, key, value)
     return ",".join(map(as_any, split(value)))

@@ -132,6 +132,10 @@ def choices(key: str) -> tuple[str, ...]:
             from mlesearch.config.checks import AUDITS
 
             return AUDITS
+        case "run.preflight":
+            from mlesearch.config.checks import PREFLIGHTS
+
+            return PREFLIGHTS
         case "run.keep_submissions":
             from mlesearch.config.checks import KEPT_SUBMISSIONS
 

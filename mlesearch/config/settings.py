@@ -181,7 +181,7 @@ class TrialRunSettings:
 
 @dataclass
 class RunSettings:
-    """How a run is carried out; all of it is part of its identity, keep_* excepted.
+    """How a run is carried out; all of it is part of its identity, keep_* and preflight excepted.
 
     Attributes:
         workers: proposals under way at one time.
@@ -196,6 +196,7 @@ class RunSettings:
             report their own score.
         keep_submissions: of which valid nodes submissions are kept after the end.
         keep_prompts: null: for live models, whose prompts can't be made again for nothing.
+        preflight: what an error of a task's preflight does to a launch: refuse it, warn only, or off: none is made.
     """
 
     workers: int = 1
@@ -209,6 +210,7 @@ class RunSettings:
     audit: str = "reported"
     keep_submissions: str = "best"
     keep_prompts: bool | None = None
+    preflight: str = "refuse"
 
 
 @dataclass
@@ -336,6 +338,7 @@ def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
+    del plain["run"]["preflight"]  # of launches, and not of runs
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
         if part["params"].get("api_base") is not None:
             part["params"]["api_base"] = NO_URL

@@ -42,7 +42,7 @@ _NO = frozenset(
         *("study", "claim", "limits", "launcher", "cassette", "cassette_path", "cassette_form"),
         *("model.tier", "model.capability", "model.capability_source", "model.call_timeout_s", "model.retires"),
         *("budget.cell_usd", "budget.study_usd", "budget.confirm_usd"),
-        *("run.keep_submissions", "run.keep_prompts"),
+        *("run.keep_submissions", "run.keep_prompts", "run.preflight"),
         *("sandbox.require", "sandbox.min_free_gib"),
         *("sandbox.exec_store", "sandbox.exec_store_path", "sandbox.exec_store_form"),
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 from mlesearch.config import plan as planning
 from mlesearch.config.plain import Given, cells
 from mlesearch.config.plan import StudyPlan
+from mlesearch.config.preflight import preflight, refuse_faults
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
@@ -132,11 +133,16 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         What became of each run. A run that fails raises nothing.
 
     Raises:
-        ConfigError: as in `plan`, or it costs too much.
+        ConfigError: as in `plan`, a task fails its preflight, or it costs too much.
     """
     made = _cells(chosen, given)
     with ProcessResources() as resources:
         planned = planning.plan(made, resources)
+        found = preflight(planned, resources)
+        for told in found:
+            if not told.known:
+                complain(str(told))
+        refuse_faults(found, made)
         if not confirmed:
             _check_cost(planned, resources)
         begin(planned, resources)

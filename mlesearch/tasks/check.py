@@ -24,14 +24,17 @@ of the way from the one to the other is worth a look; more than `FAR` means that
 
 SAME = 1e-9
 
+_UNLABELLED = {"test", "validation", "valid", "val"}
+"""Public tables of these names hold rows to predict. Any other table may have labels, of other rows: `leaks` looks."""
+
 
 def check(task: Task | str | Path) -> list[Finding]:
     """Check a task; an empty list means that nothing was found.
 
     Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
     spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers,
-    under whatever name, and have the parts and ids that are asked for;
-    gold, silver, bronze and median are strictly distinct; files are those whose sha256 task.yaml records.
+    under whatever name, and have the parts and ids that are asked for; files are those whose sha256 task.yaml
+    records. Findings of the level ok are notes: thresholds that coincide, a grader declared to compare by position.
 
     Args:
         task: a loaded task, or what `folder.load` takes. What that refuses is a finding, too.
@@ -86,10 +89,10 @@ def _public(task: Task) -> Iterator[Finding]:
         same = private.get((size, _sha256(path))) if size in sizes else None
         if same:
             yield Finding(Level.ERROR, "public", f"{name} is a copy of private/{same}; remove it")
-        elif path.suffix == ".csv" and not path.stem.startswith("train") and path.name != folder.SAMPLE:
+        elif path.suffix == ".csv" and path.stem.lower() in _UNLABELLED:
             held = [column for column in task.target_columns if column in folder.header(path)]
             if held:
-                text = f"{name} holds the target column {held[0]!r}; only train.csv may"
+                text = f"{name} holds the target column {held[0]!r}; a table of rows to predict may not"
                 yield Finding(Level.ERROR, "public", text)
 
 
@@ -100,7 +103,7 @@ def _without_board(task: Task) -> Iterator[Finding]:
 
 
 def _distinct(task: Task) -> Iterator[Finding]:
-    """Thresholds that coincide, so that medals cannot tell strategies apart."""
+    """Thresholds that coincide, as on crowded boards, so that medals tell strategies apart less well."""
     if task.board is None:
         return
     limits = task.thresholds
@@ -108,7 +111,7 @@ def _distinct(task: Task) -> Iterator[Finding]:
     for (better, high), (worse, low) in itertools.pairwise(named):
         if not task.direction.better(high, low):
             text = f"the {better} threshold {high:.6g} is not strictly better than {worse} {low:.6g}"
-            yield Finding(Level.ERROR, "thresholds", f"{text}; the board is too small or too flat")
+            yield Finding(Level.OK, "thresholds", f"{text}: the board is small, flat or crowded")
 
 
 def _board(task: Task) -> tuple[float, ...]:
@@ -164,12 +167,15 @@ def _scores(task: Task) -> Iterator[Finding]:
 
 
 def _span(task: Task, sample: float, perfect: float | None) -> Iterator[Finding]:
-    """A board on another scale than the grader: it lies on the wrong side of the sample, or all of it at perfection."""
+    """A board on another scale than the grader: it lies on the wrong side of the sample, or all of it at perfection.
+
+    The latter is seen on a whole board only: thresholds alone lie near perfection wherever most teams did well.
+    """
     if task.direction.better(sample, task.thresholds.median):
         text = f"the sample submission scores {sample:.6g}, above the median {task.thresholds.median:.6g}"
         yield Finding(Level.ERROR, "span", f"{text}; is the board on another scale than the grader?")
         return
-    if perfect is None or perfect == sample:
+    if perfect is None or perfect == sample or task.board is None or task.board.name != leaderboard.BOARD:
         return
     board = sorted(_board(task), reverse=task.direction is Direction.MAXIMIZE)
     closed = (board[-1] - sample) / (perfect - sample)
@@ -208,6 +214,10 @@ def _grade_answers(task: Task) -> Grade | None:
 def _shuffled(task: Task) -> Iterator[Finding]:
     """A grader that compares rows by position: scored with rows in another order, without aligning them first."""
     frame = _answer_frame(task)
+    if task.positional:
+        text = "the official grader compares rows by position, so a submission in another order is refused"
+        yield Finding(Level.OK, "shuffled", f"{text}; say so in description.md")
+        return
     if frame is None or task.grader is None:
         return  # a named metric sees aligned rows only
     truth = submission.answers(task).test
@@ -219,4 +229,8 @@ def _shuffled(task: Task) -> Iterator[Finding]:
     if shuffled.score is None or abs(shuffled.score - straight.score) > SAME:
         got = shuffled.problem or f"{shuffled.score:.6g}"
         text = f"grade.py compares rows by position: with the rows shuffled the answers score {got} instead of"
-        yield Finding(Level.ERROR, "shuffled", f"{text} {straight.score:.6g}; match rows by {task.id_column!r}")
+        yield Finding(
+            Level.ERROR,
+            "shuffled",
+            f"{text} {straight.score:.6g}; match rows by {task.id_column!r}, or declare `positional: true`",
+        )

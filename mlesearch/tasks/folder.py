@@ -24,7 +24,7 @@ from typing import Any, cast
 
 import yaml
 
-from mlesearch.tasks import files, graders, leaderboard, metrics, own, sources
+from mlesearch.tasks import files, graders, leaderboard, metrics, own, rules, sources
 from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
@@ -45,6 +45,9 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "version": (str, int, float),
     "suite": (str,),
     "metric": (str,),
+    "metric_rules": (str,),
+    "prediction_range": (list,),
+    "positional": (bool,),
     "direction": (str,),
     "validation": (str,),
     "reported_split": (str,),
@@ -64,7 +67,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "sha256": (dict,),
 }
 _REQUIRED = ("id", "metric", "direction", "validation")
-_HASHED_WHOLE_BYTES = 16 * 2**20
+HASHED_WHOLE_BYTES = 16 * 2**20
 """Public files above this enter a task's version by name and size only."""
 
 
@@ -134,7 +137,7 @@ def declared(folder: Path) -> dict[str, Any]:
         if key not in _KEYS:
             hint = did_you_mean(str(key), _KEYS, clause=True)
             raise ConfigError(f"{path}: unknown key {key!r}{hint} (allowed: {', '.join(_KEYS)})")
-        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+        if not isinstance(value, _KEYS[key]) or (isinstance(value, bool) and bool not in _KEYS[key]):
             wanted = " or ".join(kind.__name__ for kind in _KEYS[key])
             raise ConfigError(f"{path}: {key} is {value!r}; expected {wanted}")
     missing = [key for key in _REQUIRED if key not in content]
@@ -294,7 +297,7 @@ def _digest(folder: Path, board: Path | None) -> str:
             continue
         size = path.stat().st_size
         digest.update(os.fsencode(path.relative_to(folder)) + f"\0{size}\0".encode())
-        if is_whole or size <= _HASHED_WHOLE_BYTES:
+        if is_whole or size <= HASHED_WHOLE_BYTES:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:8]
@@ -324,7 +327,9 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     files.check_links((folder / "public").resolve())
     id_column, targets = _columns(folder, content)
     grader = folder / graders.GRADER if (folder / graders.GRADER).is_file() else None
-    if grader is None:
+    if grader is not None:
+        rules.refuse_beside_grader(path, content)
+    else:
         metric = metrics.find(content["metric"], f"{path}: metric (without a grade.py)")
         if metric.direction is not direction:
             raise ConfigError(f"{path}: direction is {direction.value!r}, but {metric.title} is to {metric.direction}")
@@ -365,4 +370,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         reported_split=_reported_split(folder, content, validation),
         eda=_eda(folder),
         group_column=_group_column(folder, content),
+        metric_rules=rules.metric_rules(path, content),
+        prediction_range=rules.prediction_range(path, content),
+        positional=content.get("positional", False),
     )

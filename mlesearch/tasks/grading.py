@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlesearch.tasks import graders, leaderboard, metrics, submission
+from mlesearch.tasks import graders, leaderboard, metrics, strict_metrics, submission
 from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
 from mlesearch.tasks.metrics import MetricProblem
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
@@ -76,19 +76,23 @@ def _by_metric(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> floa
         ConfigError: the metric can't score these answers, whatever is predicted.
         MetricProblem: it can't score these predictions.
     """
-    targets, function = list(task.target_columns), metrics.find(task.metric).function
+    targets = list(task.target_columns)
     answers = truth[targets].to_numpy()
     with np.errstate(all="ignore"):  # what overflows is refused by the caller
         try:
-            return float(function(answers, predicted[targets].to_numpy()))
+            return float(_scored(task, answers, predicted[targets].to_numpy()))
         except MetricProblem:
             raise
         except Exception as error:
             try:
-                function(answers, answers.copy())
+                _scored(task, answers, answers.copy())
             except Exception:
                 raise ConfigError(f"{task.private_dir}: {task.metric} cannot score these answers: {error}") from error
             raise MetricProblem(f"{task.metric} cannot score these predictions: {graders.said(error)}") from error
+
+
+def _scored(task: Task, answers: metrics.Values, predictions: metrics.Values) -> float:
+    return strict_metrics.score(task.metric, task.metric_rules, task.prediction_range, answers, predictions)
 
 
 def score_validation(

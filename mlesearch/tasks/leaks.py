@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mlesearch.tasks import files, folder, graders
 from mlesearch.tasks.protocol import Modality, Task, Validation
 from mlesearch.types import ConfigError, Finding, Level
@@ -22,6 +25,12 @@ SAME_SHARE = 0.999
 LABELLED_SHARE = 0.9
 """Of rows whose features alone identify them: where so many stand labelled in a training table, that is no chance."""
 
+READ_BYTES, READ_ROWS = 256 * 2**20, 200_000
+"""Of a table larger than this only its first rows are read."""
+
+_LOOKED_AT, _MAYBE = 100, 0.5
+"""So many rows are looked at first: a column that agrees in fewer than this share of them is no copy."""
+
 _EQUAL = 1e-9
 _TRAIN, _WANTED = "train", {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 
@@ -29,12 +38,17 @@ _TRAIN, _WANTED = "train", {"train": ("train",), "validation": ("validation", "v
 def findings(task: Task) -> Iterator[Finding]:
     """Answers among the public tables, under whatever name; and parts that are not there."""
     yield from _parts(task)
-    tables = {path: _read(path) for path in _tables(task)}
+    paths = _tables(task)
+    for path in paths:
+        if (size := path.stat().st_size) > READ_BYTES:
+            name = f"public/{files.shown(str(path.relative_to(task.public_dir)))}"
+            text = f"{name} has {size / 1e6:,.0f} MB; its first {READ_ROWS:,} rows were compared with the answers"
+            yield Finding(Level.OK, "tables", text)
+    sample = _read(task.public_dir / folder.SAMPLE)
+    tables = {path: table for path in paths if (table := _read(path)) is not None and not _is_sample(table, sample)}
     for split, answers in _answers(task).items():
-        asked = next((t for p, t in tables.items() if t is not None and p.stem == split), None)
+        asked = next((t for p, t in tables.items() if p.stem == split), None)
         for path, table in tables.items():
-            if table is None:
-                continue
             name = f"public/{files.shown(str(path.relative_to(task.public_dir)))}"
             if path.stem == split:
                 yield from _ids_found(task, name, table, answers)
@@ -70,10 +84,22 @@ def _read(path: Path) -> pd.DataFrame | None:
     """A table, every cell as the text that it is; None for a file that is none."""
     import pandas as pd
 
+    rows = READ_ROWS if path.stat().st_size > READ_BYTES else None
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", encoding_errors="replace")
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", encoding_errors="replace", nrows=rows
+        )
     except (ValueError, OSError):
         return None
+
+
+def _is_sample(table: pd.DataFrame, sample: pd.DataFrame | None) -> bool:
+    """Whether a table is the sample submission again: under the name that its source gave it, or in another order."""
+    if sample is None or table.shape != sample.shape or set(table.columns) != set(sample.columns):
+        return False
+    columns = list(sample.columns)
+    one, other = (frame[columns].sort_values(columns).reset_index(drop=True) for frame in (table, sample))
+    return bool(one.equals(other))
 
 
 def _answers(task: Task) -> dict[str, pd.DataFrame]:
@@ -108,7 +134,7 @@ def _labelled(
     targets = list(task.target_columns)
     if task.id_column in table.columns:
         both = answers.merge(table, on=task.id_column, suffixes=("", " (public)"))
-        if len(both):
+        if len(both) and any(both[f"{name} (public)"].nunique() > 1 for name in targets):
             right = _agree(both, targets)
             features = _features(task, table, asked)
             alike = right
@@ -187,16 +213,46 @@ def _copied(task: Task, name: str, table: pd.DataFrame, split: str, answers: pd.
         return
     if len(rows) < len(answers) / 2 or len(rows) < 3:
         return
+    few = rows.iloc[:: max(1, len(rows) // _LOOKED_AT)]
+    looked_at = {column: few[column].tolist() for column in rows.columns}
     for target in task.target_columns:
         truth = rows[target]
         if truth.nunique() < 2:
             continue
+        labels = truth.nunique() <= max(2, len(truth) // 5)
         for column in rows.columns.difference(answers.columns, sort=False):
+            if not _may_be_copy(looked_at[target], looked_at[column], labels):
+                continue
             how = _is_copy(truth, rows[column])
             if how:
                 shown = str(column).removesuffix(" (public)")
                 text = f"column {shown!r} of {name} is the target {target!r} of the {split} rows{how}; remove it"
                 yield Finding(Level.ERROR if how == _ITSELF else Level.WARNING, "copied", text)
+
+
+def _may_be_copy(truth: list[str], column: list[str], labels: bool) -> bool:
+    """Whether a few rows leave it open that a column tells a target; most columns are ruled out by them at once."""
+    if labels:
+        pairs = set(zip(truth, column, strict=True))
+        if len(pairs) == len(set(truth)) == len(set(column)):
+            return True
+    x, y = _floats(truth), _floats(column)
+    same = [a == b for a, b in zip(truth, column, strict=True)]
+    if x is None or y is None:
+        return sum(same) >= _MAYBE * len(same)
+    if np.mean(np.array(same) | (np.abs(x - y) <= _EQUAL * np.maximum(1, np.abs(x)))) >= _MAYBE:
+        return True
+    x, y = x - x.mean(), y - y.mean()
+    spread = float(np.sqrt((x @ x) * (y @ y)))
+    return spread == 0 or abs(float(x @ y)) >= (1 - 1e-6) * spread
+
+
+def _floats(cells: list[str]) -> npt.NDArray[np.float64] | None:
+    """Cells as numbers; None where one is none."""
+    try:
+        return np.array([float(cell) for cell in cells])
+    except ValueError:
+        return None
 
 
 def _is_copy(truth: pd.Series[Any], column: pd.Series[Any]) -> str | None:

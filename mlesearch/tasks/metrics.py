@@ -3,6 +3,7 @@
 A metric takes the true values and the predictions, both of shape (rows, targets) and in the same row order, and
 returns a finite float. What a prediction must look like (a probability, not negative, a whole number) is part of
 the metric; a prediction that breaks it raises `MetricProblem`, whose text is shown to whoever made the prediction.
+`mlesearch.tasks.strict_metrics` has the same metrics by the rules of MLE-bench's graders, which are other ones.
 """
 
 from __future__ import annotations
@@ -49,21 +50,27 @@ class Metric:
     many_targets: bool = False
 
 
-def _floats(values: Values) -> npt.NDArray[np.float64]:
+def as_floats(values: Values) -> npt.NDArray[np.float64]:
+    """Values of any kind of number as floats."""
     return np.asarray(values, dtype=np.float64)
 
 
-def _binary(truth: Values) -> None:
+def check_binary(truth: Values) -> None:
+    """Refuse answers that are not 0 or 1.
+
+    Raises:
+        ValueError: one is not.
+    """
     if not np.isin(truth, (0, 1)).all():
         raise ValueError("the answers must be 0 or 1")
 
 
-def _by_column(function: Callable[[Values, Values], float]) -> Callable[[Values, Values], float]:
+def by_column(function: Callable[[Values, Values], float]) -> Callable[[Values, Values], float]:
     """The mean of a one-column metric over the target columns."""
 
     def mean(truth: Values, prediction: Values) -> float:
         columns = range(truth.shape[1])
-        return float(np.mean([function(_floats(truth[:, j]), _floats(prediction[:, j])) for j in columns]))
+        return float(np.mean([function(as_floats(truth[:, j]), as_floats(prediction[:, j])) for j in columns]))
 
     return mean
 
@@ -99,12 +106,12 @@ def log_loss(truth: Values, prediction: Values) -> float:
     Raises:
         MetricProblem: a probability outside 0 to 1, or a row of zeros.
     """
-    true, p = _floats(truth), _floats(prediction)
+    true, p = as_floats(truth), as_floats(prediction)
     outside = (p < 0) | (p > 1)
     if outside.any():
         raise MetricProblem(f"log loss expects probabilities from 0 to 1, but a prediction is {p[outside][0]:.6g}")
     if p.shape[1] == 1:
-        _binary(true)
+        check_binary(true)
         true, p = np.hstack([1 - true, true]), np.hstack([1 - p, p])
     total = p.sum(axis=1, keepdims=True)
     if (total == 0).any():
@@ -114,7 +121,7 @@ def log_loss(truth: Values, prediction: Values) -> float:
 
 
 def _auc_column(truth: Values, prediction: Values) -> float:
-    _binary(truth)
+    check_binary(truth)
     positive = truth == 1
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
@@ -162,12 +169,12 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         for metric in (
             Metric("accuracy", "accuracy", _UP, accuracy, labels=True),
             Metric("macro_f1", "macro F1", _UP, macro_f1, labels=True),
-            Metric("auc", "area under the ROC curve", _UP, _by_column(_auc_column), many_targets=True),
-            Metric("quadratic_kappa", "quadratic weighted kappa", _UP, _by_column(_kappa_column), many_targets=True),
+            Metric("auc", "area under the ROC curve", _UP, by_column(_auc_column), many_targets=True),
+            Metric("quadratic_kappa", "quadratic weighted kappa", _UP, by_column(_kappa_column), many_targets=True),
             Metric("log_loss", "log loss", _DOWN, log_loss, many_targets=True),
-            Metric("rmse", "RMSE", _DOWN, _by_column(_rmse_column), many_targets=True),
-            Metric("rmsle", "RMSLE", _DOWN, _by_column(_rmsle_column), many_targets=True),
-            Metric("mae", "MAE", _DOWN, _by_column(_mae_column), many_targets=True),
+            Metric("rmse", "RMSE", _DOWN, by_column(_rmse_column), many_targets=True),
+            Metric("rmsle", "RMSLE", _DOWN, by_column(_rmsle_column), many_targets=True),
+            Metric("mae", "MAE", _DOWN, by_column(_mae_column), many_targets=True),
         )
     }
 )

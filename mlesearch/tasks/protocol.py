@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,19 @@ class Validation(enum.StrEnum):
 
     HARNESS = "harness"  # the task keeps the labels of a validation split; the harness scores the predictions
     REPORTED = "reported"  # the program reports its own
+
+
+class MetricRules(enum.StrEnum):
+    """By whose rules a named metric scores, and which predictions it refuses."""
+
+    PLAIN = "plain"  # mlesearch's first ones: any ranking for AUC, rows of probabilities rescaled
+    MLEBENCH = "mlebench"  # those of MLE-bench's graders, see `mlesearch.tasks.strict_metrics`
+
+
+Bounds = tuple[float, float]
+"""Lowest and highest prediction, both allowed; infinite where there is none."""
+
+ANY_NUMBER: Bounds = (-math.inf, math.inf)
 
 
 class Modality(enum.StrEnum):
@@ -77,6 +91,10 @@ class Task:
         reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
         eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
         group_column: rows of the training data with one value here belong together; None where none is declared.
+        metric_rules: by whose rules a named metric scores.
+        prediction_range: of predictions, as declared; None: that of the metric's rules.
+        positional: whether the official grader compares rows by position, so that a submission in another order than
+            the sample's is refused.
     """
 
     id: str
@@ -102,6 +120,9 @@ class Task:
     reported_split: str = ""
     eda: str = ""
     group_column: str | None = None
+    metric_rules: MetricRules = MetricRules.PLAIN
+    prediction_range: Bounds | None = None
+    positional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,12 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+SEPARATORS = (";", "\t", "|", " ")
+"""What other programs put between the cells of a row; a submission has commas."""
+
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+"""What UTF-16 and UTF-32 begin with."""
+
 SHOWN, SHOWN_CHARS = 3, 80
 """How many ids or columns a message names, and how much of each: what it shows was written by a program."""
 
@@ -178,7 +184,28 @@ def _header_problem(data: bytes, task: Task) -> str:
     }
     wrong = "; ".join(f"{what}: {some(names)}" for what, names in parts.items() if names)
     hint = " (write the file without its index)" if "" in found else ""
+    other = next((mark for mark in SEPARATORS if sorted(",".join(found).split(mark)) == sorted(expected)), None)
+    hint = hint if other is None else f" (separate cells by commas, not by {other!r})"
     return f"wrong columns, {wrong}{hint}; expected exactly: {','.join(expected)}"
+
+
+def _size_problem(data: bytes, task: Task, truth: Answers) -> str:
+    """Whether there are far more lines than rows can be, or cells in the first two lines than columns can be.
+
+    Parsing them would only fill the memory. Texts may have line ends and commas of their own.
+    """
+    lines, rows = max(data.count(b"\n"), data.count(b"\r")), len(truth.ids)
+    if lines > (100 * rows + 100_000 if truth.texts else 4 * rows + 1_000):
+        return f"there are {lines:,} lines; expected one row for each of the {rows:,} values of {task.id_column}"
+    end = b"\n" if b"\n" in data else b"\r"
+    first = data.find(end)
+    second = data.find(end, first + 1) if first >= 0 else -1
+    cells = max(
+        data.count(b",", 0, first if first >= 0 else None), data.count(b",", 0, second if second >= 0 else None)
+    )
+    if cells > 10 * len(_columns(task)) + (1_000_000 if truth.texts else 1_000):
+        return f"the first lines have {cells:,} commas; expected the columns {','.join(_columns(task))}"
+    return ""
 
 
 def _columns(task: Task) -> list[str]:
@@ -233,7 +260,7 @@ def _shown(value: object) -> str:
     """A cell in a message; a whole number can have more digits than Python turns into text."""
     if isinstance(value, int) and value.bit_length() > 512:
         return f"a whole number of {value.bit_length()} bits"
-    return (repr(value) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
+    return (repr(float(value)) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
 
 
 def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
@@ -256,10 +283,12 @@ def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
     header = f"expected the columns {','.join(_columns(task))}"
     if not data.strip():
         return Submission(None, f"{path.name} is empty; {header}")
+    if data.startswith(WIDE_MARKS):
+        return Submission(None, f"{path.name} is UTF-16 or UTF-32; {header} as a UTF-8 CSV")
     if b"\0" in data:
         return Submission(None, f"{path.name} holds NUL bytes, so it is no text; {header} as a UTF-8 CSV")
     try:
-        if problem := _header_problem(data, task):
+        if problem := _size_problem(data, task, truth) or _header_problem(data, task):
             return Submission(None, problem)
         frame = parse(data, truth.texts)
         if not isinstance(frame.index, pd.RangeIndex):  # of rows longer than the header, the parser makes an index
@@ -279,6 +308,14 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
     ids = frame[name]
     if ids.isna().any():
         return Submission(None, f"{int(ids.isna().sum()):,} rows have no {name}; expected one row for each {name}")
+    if name in truth.numbers and not pd.api.types.is_numeric_dtype(ids):
+        words = ids[_numbers(ids).isna()].tolist()
+        if words:
+            return Submission(
+                None,
+                f"{len(words):,} values of {name} are no numbers: {some(words)}; expected those of "
+                "sample_submission.csv",
+            )
     if ids.duplicated().any():
         twice = ids[ids.duplicated()].unique().tolist()
         return Submission(None, f"{len(twice):,} values of {name} occur more than once: {some(twice)}; expected once")
@@ -288,6 +325,10 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
         example = some(truth.ids[:1].tolist())
         like = f"{name} takes the {len(truth.ids):,} values of sample_submission.csv, such as {example}"
         return Submission(None, f"{len(unknown):,} values of {name} are unknown: {some(unknown)}; {like}")
+    if task.positional and (back := np.diff(place) < 0).any():
+        key = _shown(ids.iloc[int(back.argmax()) + 1])
+        where = f"the rows must stand in the order of sample_submission.csv, but {name} {key} comes too late"
+        return Submission(None, f"{where}: the official grader of this task compares rows by position")
     row_of = np.full(len(truth.ids), -1)
     row_of[place] = np.arange(len(frame))
     start = len(truth.ids) - len(truth.test) if only_test else 0

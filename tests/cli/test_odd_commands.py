@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from mlesearch.cli.main import main
 from mlesearch.config.compose import expand, jobs
@@ -224,6 +227,24 @@ def test_a_text_is_what_was_written(word: str) -> None:
     key, value = MEANT[word]
     (cell,) = jobs(expand([word]), False).jobs
     assert setting(cell.settings, key) == value
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(st.characters(codec="utf-8"), max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["top_k", "a.b", "null"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(value=st.dictionaries(st.sampled_from(["grammar", "top_k", "x"]), JSON, min_size=1, max_size=2))
+@example(value={"grammar": 'root ::= "A plan.\\n```python\\n" [1-9] | "x,y" {1,2}', "t": True, "f": 1e-5})
+@example(value={"a": "it's \\ ok\\", "b": {}, "c": "null", "d": ""})
+def test_json_is_a_parameter_as_it_is_written(value: dict[str, object]) -> None:
+    (cell,) = jobs(expand(["model=local", f"model.params.extra_body={json.dumps(value)}"]), False).jobs
+    assert cell.settings.model.params["extra_body"] == value
 
 
 @pytest.mark.parametrize("url", ["http://[::1]:8000/v1", "http://h:80/v1?a=1&b=2", "http://h/~me/v1"])

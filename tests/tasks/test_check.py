@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from mlesearch.tasks import folder
+from mlesearch.tasks import folder, leaks
 from mlesearch.tasks.check import check
 from mlesearch.types import Finding, Level
 from tests.support.task_maker import make_task, write_csv
@@ -64,8 +64,6 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "board too hard": (_board(*np.arange(0.001, 0.013, 0.001)), "span", "on another scale than the grader"),
     "board out of reach": (_board(*np.arange(-1.0, 2.0, 0.1)), "answers", "score 0 and earn bronze, not gold"),
     "board the other way": (_board(*np.arange(1.6, 0.45, -0.1)), "direction", "the board runs from 1.6 to 0.5"),
-    "flat board": (_board(*[0.5] * 3, *[0.7] * 5), "thresholds", "the gold threshold 0.5 is not strictly better"),
-    "tiny board": (_board(0.5), "thresholds", "too small or too flat"),
     "lfs": (_lfs, "load", "Git-LFS pointer"),
     "sample in the middle": (_sample(11.0), "sample", "earns silver"),
     "sample above median": (_sample(12.39), "span", "above the median"),
@@ -115,6 +113,61 @@ def test_own_graders(tmp_path: Path, code: str, expected: list[tuple[Level, str]
     make_task(tmp_path, metric="own")
     (tmp_path / "grade.py").write_text(code)
     assert found(tmp_path) == expected
+
+
+def _thresholds(*limits: float) -> Callable[[Path], None]:
+    """Thresholds in the place of a board: gold, silver, bronze, median."""
+
+    def put(root: Path) -> None:
+        (root / "leaderboard.csv").unlink()
+        write_csv(root / "thresholds.csv", "gold,silver,bronze,median,teams", [f"{','.join(map(str, limits))},1221"])
+
+    return put
+
+
+def _labels_table(root: Path) -> None:
+    (root / "public" / "train.csv").rename(root / "public" / "labels.csv")
+    (root / "public" / "train_images").mkdir()
+    (root / "public" / "train_images" / "1.png").write_bytes(b"\x89PNG")
+
+
+def _constant_sample(root: Path) -> None:
+    write_csv(root / "public" / "randomPredictions.csv", "id,y", [f"{i},{_y(12)}" for i in range(12, 20)])
+
+
+NOTED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "a crowded board": (_board(*[0.5] * 3, *[0.7] * 5), ["thresholds"] * 2),
+    "a tiny board": (_board(0.5), ["thresholds"] * 3),
+    "thresholds near perfection (leaf)": (_thresholds(0.0, 0.001, 0.005, 0.02), []),
+    "thresholds at perfection (aerial-cactus)": (_thresholds(0.0, 0.0, 0.0, 0.001), ["thresholds"] * 2),
+    "labels under another name (taxi)": (_labels_table, []),
+    "the sample under two names (pizza)": (_copy("public/sample_submission.csv", "public/sampleSubmission.csv"), []),
+    "a second sample": (_constant_sample, []),
+}
+
+
+@pytest.mark.parametrize("case", NOTED)
+def test_what_was_a_false_alarm_is_a_note_or_nothing(tmp_path: Path, case: str) -> None:
+    damage, noted = NOTED[case]
+    damage(make_task(tmp_path))
+    assert found(tmp_path) == [(Level.OK, subject) for subject in noted]
+    assert all(str(f).startswith("note (") for f in check(tmp_path))
+
+
+def test_a_grader_that_is_declared_to_compare_by_position_is_a_note(tmp_path: Path) -> None:
+    make_task(tmp_path, metric="own", positional=True)
+    (tmp_path / "grade.py").write_text(BY_POSITION)
+    assert found(tmp_path) == [(Level.OK, "shuffled")]
+
+
+def test_of_a_large_table_only_the_first_rows_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_task(tmp_path)
+    _table("train.csv", lambda lines: [*lines, *(f"{i},{i * i},{_y(i)}" for i in range(12, 20))])(tmp_path)
+    monkeypatch.setattr(leaks, "READ_BYTES", 90)
+    monkeypatch.setattr(leaks, "READ_ROWS", 6)
+    assert found(tmp_path) == [(Level.OK, "tables")]
+    monkeypatch.setattr(leaks, "READ_ROWS", 14)
+    assert found(tmp_path) == [(Level.OK, "tables"), (Level.ERROR, "labelled")]
 
 
 def test_answers_of_another_form_are_a_warning(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""The keys of task.yaml that say by which rules a named metric scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlesearch.tasks.protocol import Bounds, MetricRules
+from mlesearch.types import ConfigError, did_you_mean
+
+OF_NAMED_METRICS = ("metric_rules", "prediction_range")
+
+
+def refuse_beside_grader(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse rules of named metrics where a grade.py scores.
+
+    Args:
+        path: of the task.yaml, for messages.
+        content: of it.
+
+    Raises:
+        ConfigError: one is declared.
+    """
+    declared = [key for key in OF_NAMED_METRICS if key in content]
+    if declared:
+        raise ConfigError(f"{path}: {declared[0]} is of named metrics, and grade.py scores here; leave it out")
+
+
+def metric_rules(path: Path, content: Mapping[str, Any]) -> MetricRules:
+    """By whose rules a named metric scores: the plain ones, unless others are declared.
+
+    Raises:
+        ConfigError: unknown rules.
+    """
+    found, known = content.get("metric_rules", MetricRules.PLAIN), [rules.value for rules in MetricRules]
+    if found not in known:
+        hint = did_you_mean(found, known, clause=True)
+        raise ConfigError(f"{path}: metric_rules is {found!r}; allowed: {', '.join(known)}{hint}")
+    return MetricRules(found)
+
+
+def prediction_range(path: Path, content: Mapping[str, Any]) -> Bounds | None:
+    """Lowest and highest prediction, as declared; infinite for null. None where none is declared.
+
+    Raises:
+        ConfigError: these are not two numbers in order.
+    """
+    found = content.get("prediction_range")
+    if found is None:
+        return None
+    numbers = [v for v in found if v is None or (isinstance(v, int | float) and not isinstance(v, bool))]
+    if len(found) != 2 or len(numbers) != 2:
+        raise ConfigError(f"{path}: prediction_range is {found!r}; expected two numbers, such as [0, 1] or [0, null]")
+    low, high = (-math.inf if found[0] is None else found[0]), (math.inf if found[1] is None else found[1])
+    if not low < high:
+        raise ConfigError(f"{path}: prediction_range is {found!r}; expected the lowest prediction before the highest")
+    return float(low), float(high)
