@@ -63,6 +63,16 @@ def closest_dates(cells: pd.Series[str]) -> ReadDates | None:
     return max(found, key=lambda read: int(read.times.notna().sum()), default=None)
 
 
+def strptime_form(words: str) -> str:
+    """A format in words, as `strptime` takes it; that of times with a zone is read by pandas alone.
+
+    Args:
+        words: of `ReadDates`.
+    """
+    forms = {day + time: form + time_form for day, form, _ in _DAYS for time, time_form, _ in _TIMES}
+    return forms.get(words, "ISO8601")
+
+
 def _fitting(cells: pd.Series[str]) -> list[ReadDates]:
     """The column read in each format that one of its first cells has."""
     import pandas as pd
@@ -77,5 +87,5 @@ def _fitting(cells: pd.Series[str]) -> list[ReadDates]:
                 times = pd.to_datetime(cells, format=form + time_form, errors="coerce", utc=True)
                 made.append(ReadDates(words + time_words, times))
     if any(re.fullmatch(_ISO, cell) for cell in first):
-        made.append(ReadDates("YYYY-MM-DD HH:MM", pd.to_datetime(cells, format="ISO8601", errors="coerce", utc=True)))
+        made.append(ReadDates("ISO 8601", pd.to_datetime(cells, format="ISO8601", errors="coerce", utc=True)))
     return [read for read in made if read.times.notna().any()]

@@ -17,14 +17,14 @@ MIN_RUN = 5
 
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _MEANING = {
-    "accuracy": "the share of rows whose label is right",
-    "macro_f1": "the unweighted mean of the F1 scores of all classes",
-    "auc": "the area under the ROC curve; predict a probability, or any number that is higher for likelier rows",
-    "quadratic_kappa": "the quadratic weighted kappa of the levels; predict whole numbers",
-    "log_loss": "the mean negative log-likelihood (natural logarithm); predict probabilities from 0 to 1",
-    "rmse": "the root of the mean squared error",
-    "rmsle": "the root of the mean squared difference of log(1 + value); predictions must not be negative",
-    "mae": "the mean absolute error",
+    "accuracy": "the share of rows whose label is right; predict labels",
+    "macro_f1": "the unweighted mean of the F1 scores of all classes; predict labels",
+    "auc": "predict probabilities, or any numbers that are higher for likelier rows",
+    "quadratic_kappa": "a mistake counts with its square; predict whole numbers",
+    "log_loss": "the mean negative log-likelihood, natural logarithm; predict probabilities from 0 to 1",
+    "rmse": "the root of the mean squared error; predict numbers",
+    "rmsle": "the root of the mean squared difference of log(1 + value); predict numbers that are not negative",
+    "mae": "the mean absolute error; predict numbers",
 }
 
 
@@ -73,15 +73,15 @@ def _head(task: NewTaskFacts) -> Iterator[str]:
     yield f"# {task.title}"
     yield ""
     yield f"Predict {asked} of each row from its other columns."
-    better = "higher" if task.metric.direction.sign > 0 else "lower"
-    meaning = _MEANING.get(task.metric.name, task.metric.title)
+    better = "Higher" if task.metric.direction.sign > 0 else "Lower"
+    meaning = f": {_MEANING[task.metric.name]}" if task.metric.name in _MEANING else ""
     several = ""
     if len(task.targets) > 1 and task.metric.name != "log_loss":
         several = f" It is computed for each of the {len(task.targets)} target columns and averaged."
     elif len(task.targets) > 1:
         several = " Give a probability to each class; those of a row sum to 1."
     yield ""
-    yield f"The metric is {task.metric.title} (`{task.metric.name}`): {meaning}; {better} is better.{several}"
+    yield f"The metric is {task.metric.title} (`{task.metric.name}`){meaning}. {better} is better.{several}"
     if task.notes or task.target_words:
         yield ""
         yield from (f"- {line}" for line in (*task.notes, *task.target_words))
@@ -103,7 +103,7 @@ def _files(task: NewTaskFacts) -> Iterator[str]:
 def _columns(task: NewTaskFacts) -> Iterator[str]:
     yield f"## Columns ({len(task.columns)} features)"
     yield ""
-    yield f"- `{task.id_column}`: the key of a row; it tells nothing about the target"
+    yield f"- `{task.id_column}`: the key of a row"
     lines = list(_lines(task.columns))
     yield from lines[:MOST_COLUMNS]
     if len(lines) > MOST_COLUMNS:

@@ -17,10 +17,12 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASS_SHARE, NUMBER_SHARE = 0.99, 0.999
+CLASS_SHARE, NUMBER_SHARE = 0.97, 0.999
 """A column that takes away so much of the error (of the squared error) of a constant tells the target."""
-SUSPECT_SHARE = 0.95
+SUSPECT_SHARE = 0.9
 """One that takes away so much is worth a look."""
+ID_SHARE = 0.5
+"""Ids are no knowledge: they tell the target where they take away so much."""
 Coding = Callable[[npt.NDArray[np.bool_]], npt.NDArray[np.intp]]
 """Given which rows are fitted, shape (rows,), a number from 0 for each row, shape (rows,)."""
 
@@ -54,6 +56,7 @@ def telling_columns(
     classes: bool,
     half: npt.NDArray[np.bool_],
     seed: int,
+    ids: str | None = None,
 ) -> list[TellingColumn]:
     """The columns that predict a target by themselves, the most telling first.
 
@@ -65,6 +68,7 @@ def telling_columns(
         half: shape (rows,), one half of the rows. Of grouped rows whole groups, of rows in time the earlier ones: what
             tells the target there does so for rows that are split alike.
         seed: of the rows that are looked at, where there are more than `ROWS`.
+        ids: the column among them that holds the ids.
     """
     order = np.random.default_rng(seed).permutation(len(features))[:ROWS]
     half = half[order]
@@ -80,8 +84,9 @@ def telling_columns(
             for target, values in wanted.items():
                 shares[target] = max(shares[target], _share(codes, values, half, classes=classes))
         target = max(shares, key=lambda each: shares[each])
-        if shares[target] >= SUSPECT_SHARE:
-            certain = shares[target] >= (CLASS_SHARE if classes else NUMBER_SHARE)
+        enough = ID_SHARE if name == ids else CLASS_SHARE if classes else NUMBER_SHARE
+        if shares[target] >= min(SUSPECT_SHARE, enough):
+            certain = shares[target] >= enough
             found.append(TellingColumn(name, target, shares[target], certain))
     return sorted(found, key=lambda each: -each.share)
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTS = ("train", "validation", "test")
+UNEVEN = 0.2
+"""A test part that is smaller or larger by this share is told."""
 ALIKE_SHARE = 0.05
 """So many scored rows that repeat a training row are refused, where that is no chance."""
 
@@ -84,7 +86,7 @@ def plan(request: NewTaskRequest) -> PlannedTask:
     order = np.random.default_rng([request.seed, 2]).permutation(len(where))
     if rows.times is not None:
         order = order[np.argsort(rows.times[order], kind="stable")]
-    notes = [*rows.notes, *_alike(rows, where)]
+    notes = [*rows.notes, *_alike(rows, where), *_uneven(request, where)]
     id_column, ids = _keys(rows, order)
     found = tuple(
         facts(str(name), rows.features[name], number=rows.numbers[str(name)] is not None, text=name in rows.texts)
@@ -149,6 +151,13 @@ def _alike(rows: TaskRows, where: npt.NDArray[np.intp]) -> Iterator[str]:
             "those that belong together on one side with --group"
         )
     yield f"{text}; --drop-duplicates would leave out repeated rows."
+
+
+def _uneven(request: NewTaskRequest, where: npt.NDArray[np.intp]) -> Iterator[str]:
+    """A test part that is far from the size that was asked for, as groups or equal times are large."""
+    share = float((where == splits.TEST).mean())
+    if abs(share / request.test_share - 1) > UNEVEN:
+        yield f"The test has {share:.1%} of the rows, not {request.test_share:.1%}: rows that stay together are many."
 
 
 def _keys(rows: TaskRows, order: npt.NDArray[np.intp]) -> tuple[str, pd.Series[str]]:

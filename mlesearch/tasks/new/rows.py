@@ -172,9 +172,9 @@ def _planned(
     if not request.drop_rare:
         raise ConfigError(
             f"--target: {len(rare)} of {len(counts)} classes are too rare to be split, with fewer than {needed} rows: "
-            f"{_some(names)}; merge them, or leave their {lost} rows out with --drop-rare"
+            f"{_some(names)}; merge them, or leave their rows ({lost}) out with --drop-rare"
         )
-    notes.append(f"{lost:,} rows of {len(rare)} classes with fewer than {needed} rows were left out: {_some(names)}.")
+    notes.append(f"Rows of classes with fewer than {needed} of them were left out ({lost:,}): {_some(names)}.")
     frame = frame[kept]
     _check_number(frame, request)
     return frame, plan_target(metric, frame[targets], _at(plain, targets, frame.index), request.positive)
@@ -261,6 +261,7 @@ def _check_telling(
         classes=rows.target.are_classes,
         half=_half(rows, request.seed),
         seed=request.seed,
+        ids=id_column,
     )
     certain = [each for each in found if each.certain and each.column not in named["keep"]]
     if certain:
