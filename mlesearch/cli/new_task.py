@@ -11,6 +11,7 @@ from mlesearch.tasks import own
 from mlesearch.tasks.new import make
 from mlesearch.tasks.new.make import PlannedTask
 from mlesearch.tasks.new.request import NewTaskRequest
+from mlesearch.tasks.new.write import write_task
 from mlesearch.tasks.protocol import Validation
 
 
@@ -23,7 +24,7 @@ def new_task(args: Namespace) -> int:
         say(f"- {note}")
     board = ""
     with make.staged(request.place) as place:
-        make.write(planned, place)
+        write_task(planned, place)
         if args.board:
             from mlesearch.cli.reference_board import add_board
 
@@ -75,7 +76,7 @@ def _made(planned: PlannedTask, board: str) -> list[str]:
     return [
         f"made {shown(place)}: {counts} rows; {asked} under {metric.title}, to {metric.direction}; "
         f"{request.validation.value} validation; {board or without}",
-        f"what the agent reads: {shell_words('tasks', 'show', name, '--prompt')}; edit {shown(place / 'description.md')} "
-        "where you know more",
+        f"what the agent reads: {shell_words('tasks', 'show', name, '--prompt')}; edit "
+        f"{shown(place / 'description.md')} where you know more",
         f"run it: {shell_words('run', 'model=...', 'strategy=greedy', f'tasks=[{name}]')}",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Sandbox, Spec, execute
 from mlesearch.study.output import say
 from mlesearch.tasks import folder, grading, leaderboard
-from mlesearch.tasks.new import make
 from mlesearch.tasks.new.make import PlannedTask
 from mlesearch.tasks.new.pipelines import SPACE, ReferencePipeline, reference_pipelines
+from mlesearch.tasks.new.write import write_declared
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, ExecStatus
 
@@ -72,7 +73,7 @@ def add_board(planned: PlannedTask, place: Path, sandbox_name: str = ladder.AUTO
     words = f"{SPACE}; executed in the sandbox {chosen.name}" + (f"; {len(failed)} gave no score" if failed else "")
     declared = folder.declared(place)
     declared["leaderboard"] = {"teams": len(scores), "seed": planned.request.seed, "source": words}
-    make.write_declared(place, declared)
+    write_declared(place, declared)
     _check_distinct(place)
     return (
         f"a board of {len(scores)} reference pipelines, test scores {board[0]:.5g} to {board[-1]:.5g}: a medal here "
@@ -84,11 +85,12 @@ def _check_distinct(place: Path) -> None:
     """Refuse a board whose medals can't be told apart."""
     limits, direction = folder.load(place).thresholds, folder.load(place).direction
     ordered = [limits.gold, limits.silver, limits.bronze, limits.median]
-    if any(not direction.better(high, low) for high, low in zip(ordered, ordered[1:], strict=False)):
+    if any(not direction.better(high, low) for high, low in itertools.pairwise(ordered)):
         raise ConfigError(
-            f"--board: gold, silver, bronze and median of the reference pipelines ({', '.join(f'{x:.5g}' for x in ordered)}) "
-            "are not all different, so medals would tell nothing: the test is too small or the data tell too little; "
-            "leave --board out, or choose a larger --test-share or a finer metric"
+            f"--board: gold, silver, bronze and median of the reference pipelines "
+            f"({', '.join(f'{x:.5g}' for x in ordered)}) are not all different, so medals would tell "
+            "nothing: the test is too small or the data tell too little; leave --board out, or choose a larger "
+            "--test-share or a finer metric"
         )
 
 

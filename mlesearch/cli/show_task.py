@@ -59,7 +59,8 @@ def _facts(task: Task, declared: dict[str, Any], root: Path) -> Iterator[tuple[s
             yield key, " ".join(str(declared[key]).split())
     made = declared.get("made_by", {})
     if made:
-        yield "made by", ", ".join(f"{k} {' '.join(str(v).split())}" for k, v in made.items() if not isinstance(v, list))
+        plain = {key: " ".join(str(value).split()) for key, value in made.items() if not isinstance(value, list)}
+        yield "made by", ", ".join(f"{key} {value}" for key, value in plain.items())
 
 
 def _validation(task: Task) -> str:
@@ -71,7 +72,8 @@ def _validation(task: Task) -> str:
 
 def _files(task: Task) -> Iterator[tuple[str, str]]:
     found = files.files(task.public_dir)
-    listed = [f"{files.shown(str(p.relative_to(task.public_dir)))} ({p.stat().st_size:,} bytes)" for p in found[:MOST_FILES]]
+    named = [(files.shown(str(path.relative_to(task.public_dir))), path.stat().st_size) for path in found[:MOST_FILES]]
+    listed = [f"{name} ({size:,} bytes)" for name, size in named]
     more = f" and {len(found) - MOST_FILES:,} more" if len(found) > MOST_FILES else ""
     yield "public", "; ".join(listed) + more
     yield "findings", "eda.md stands in every prompt" if task.eda else "none (mlesearch tasks eda makes them)"
@@ -83,9 +85,7 @@ def _board(task: Task, declared: dict[str, Any]) -> Iterator[tuple[str, str]]:
         return
     limits = task.thresholds
     bars = ", ".join(
-        f"{name} {value:.5g}"
-        for name in grading.THRESHOLDS
-        if not math.isnan(value := getattr(limits, name))
+        f"{name} {value:.5g}" for name in grading.THRESHOLDS if not math.isnan(value := getattr(limits, name))
     )
     yield "board", f"{limits.teams:,} teams: {bars}"
     source = declared.get("leaderboard", {}).get("source")

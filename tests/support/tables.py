@@ -1,4 +1,4 @@
-"""Tables of different kinds, as people have them, for tests of `tasks new`: each a file and the options that it needs."""
+"""Tables of different kinds, as people have them, for tests of `tasks new`: each a file and options for it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from mlesearch.tasks.new import make
+from mlesearch.tasks.new.request import NewTaskRequest
+from mlesearch.tasks.new.write import write_task
+from mlesearch.tasks.protocol import Validation
+from mlesearch.types import Finding
 
 ROWS = 400
 
@@ -56,7 +63,11 @@ def _rng(name: str) -> np.random.Generator:
 def _signal(rng: np.random.Generator, rows: int = ROWS) -> tuple[np.ndarray, list[float], list[float]]:
     """A number that two columns tell in part, and the columns."""
     a, b = rng.normal(size=rows), rng.normal(size=rows)
-    return a - 0.7 * b + rng.normal(scale=0.6, size=rows), [round(x, 3) for x in a.tolist()], [round(x, 3) for x in b.tolist()]
+    return (
+        a - 0.7 * b + rng.normal(scale=0.6, size=rows),
+        [round(x, 3) for x in a.tolist()],
+        [round(x, 3) for x in b.tolist()],
+    )
 
 
 def _plain() -> TableCase:
@@ -91,9 +102,7 @@ def _dates() -> TableCase:
     days = np.datetime64("2022-11-05") + np.sort(rng.integers(0, 500, ROWS))
     written = [f"{str(d)[8:]}.{str(d)[5:7]}.{str(d)[:4]}" for d in days]
     columns = {"day": written, "a": a, "b": b, "sold": [round(x, 2) for x in np.exp(signal).tolist()]}
-    return TableCase(
-        "dates", table(columns, "\t").encode(), ("--target", "sold", "--metric", "rmsle", "--time", "day")
-    )
+    return TableCase("dates", table(columns, "\t").encode(), ("--target", "sold", "--metric", "rmsle", "--time", "day"))
 
 
 def _texts() -> TableCase:
@@ -145,8 +154,13 @@ def _sorted_ids() -> TableCase:
     """Ids that were given class by class."""
     rng = _rng("ids")
     signal, a, b = _signal(rng)
-    good = sorted((signal > 0).astype(int).tolist())
-    columns = {"id": list(range(1, ROWS + 1)), "a": a, "b": b, "good": good}
+    order = np.argsort(signal > 0, kind="stable").tolist()
+    columns = {
+        "id": list(range(1, ROWS + 1)),
+        "a": [a[i] for i in order],
+        "b": [b[i] for i in order],
+        "good": [int(signal[i] > 0) for i in order],
+    }
     return TableCase(
         "sorted_ids",
         table(columns).encode(),
@@ -244,3 +258,42 @@ MAKERS: tuple[Callable[[], TableCase], ...] = (
 def cases() -> list[TableCase]:
     """All tables."""
     return [make() for make in MAKERS]
+
+
+_FLAGS = {"--drop-missing": "drop_missing", "--drop-rare": "drop_rare", "--drop-duplicates": "drop_duplicates"}
+_LISTS = {"--text": "texts", "--drop": "drop", "--keep": "keep", "--target": "targets"}
+
+
+def request_of(case: TableCase, folder: Path, *, mended: bool = False) -> NewTaskRequest:
+    """What the options of a table ask for; the table lies in the folder, where the task goes too."""
+    words = iter(case.options + (case.mended if mended else ()))
+    given: dict[str, Any] = dict.fromkeys(_LISTS.values(), ())
+    for option in words:
+        if option in _FLAGS:
+            given[_FLAGS[option]] = True
+        elif option in _LISTS:
+            given[_LISTS[option]] += (next(words),)
+        elif option == "--validation":
+            given["validation"] = Validation(next(words))
+        else:
+            given[option.removeprefix("--").replace("-", "_")] = next(words)
+    return NewTaskRequest(table=folder / f"{case.name}.csv", folder=folder / case.name, **given)
+
+
+@dataclass(frozen=True)
+class MadeTable:
+    """A task made of a table: its folder, what was planned, and what the preflight found."""
+
+    place: Path
+    planned: make.PlannedTask
+    findings: list[Finding]
+
+
+def made_task(case: TableCase, folder: Path, *, mended: bool = False) -> MadeTable:
+    """The task of a table, made in a folder."""
+    case.write(folder)
+    planned = make.plan(request_of(case, folder, mended=mended))
+    with make.staged(planned.request.place) as place:
+        write_task(planned, place)
+        findings = make.preflight(place)
+    return MadeTable(planned.request.place, planned, findings)

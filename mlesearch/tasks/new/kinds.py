@@ -79,7 +79,9 @@ def facts(name: str, cells: pd.Series[str], *, number: bool, text: bool) -> Colu
         return ColumnFacts(name, ColumnKind.DATE, missing, f"{dates.words}{either}, {ends}")
     if text or _is_text(present, distinct):
         words = present.str.count(r"\S+")
-        return ColumnFacts(name, ColumnKind.TEXT, missing, f"median {words.median():.0f} words, longest {words.max():,}")
+        return ColumnFacts(
+            name, ColumnKind.TEXT, missing, f"median {words.median():.0f} words, longest {words.max():,}"
+        )
     return ColumnFacts(name, ColumnKind.CATEGORY, missing, _values(present, distinct))
 
 

@@ -1,8 +1,8 @@
 """Columns that tell the target by themselves: how well each one predicts it in rows that were not looked at.
 
-A column's values (of numbers also the nearest ones, or their quantiles) are given the most frequent class, or the mean, of one half of the
-rows, and are judged on the other half, both ways round. Of texts that differ in every row, what remains without digits
-and the first number in them are tried as well, as in "pos_0017".
+A column's values (of numbers also the nearest ones, or their quantiles) are given the most frequent class, or the mean,
+of one half of the rows, and are judged on the other half, both ways round. Of texts that differ in every row, what
+remains without digits and the first number in them are tried as well, as in "pos_0017".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The space: a learner (a linear model, nearest neighbours, a tree, a forest, extremely random trees, boosted trees) with
 hyper-parameters on ranges that are usual for it; all feature columns or a random share of them; how many levels of a
-category and how many words of a text count; the logarithm of a target that is never negative, or not. Nobody tunes them.
+category and how many words of a text count; the logarithm of a target that is never negative, or not. Nobody tunes
+them.
 """
 
 from __future__ import annotations
@@ -56,12 +57,14 @@ def reference_pipelines(planned: PlannedTask, seed: int, teams: int = TEAMS) -> 
         teams: how many.
     """
     fixed = _fixed(planned)
-    return [ReferencePipeline(team, {**fixed, **_drawn(fixed, random.Random(f"{seed} {team}"))}) for team in range(teams)]
+    draws = [_drawn(fixed, random.Random(f"{seed} {team}")) for team in range(teams)]
+    return [ReferencePipeline(team, {**fixed, **drawn}) for team, drawn in enumerate(draws)]
 
 
 def _fixed(planned: PlannedTask) -> dict[str, Any]:
     """What all pipelines of a task share: columns by kinds, targets, and the form of predictions."""
     found, target = planned.columns, planned.rows.target
+    train = planned.where == TRAIN
     dates = {}
     for name in columns_of(found, ColumnKind.DATE):
         read = read_dates(planned.rows.features[name])
@@ -77,7 +80,7 @@ def _fixed(planned: PlannedTask) -> dict[str, Any]:
         "dates": dates,
         "form": _form(planned.metric),
         "exclusive": len(target.answers.columns) > 1 and not target.binary,
-        "may_log": not target.are_classes and all(float(v[planned.where == TRAIN].min()) >= 0 for v in target.values.values()),
+        "may_log": not target.are_classes and all((values[train] >= 0).all() for values in target.values.values()),
     }
 
 

@@ -1,6 +1,7 @@
 """One reference pipeline, as a program: it reads a task's `input/`, learns, and writes `submission.csv`.
 
-It is no part of the package that runs: its text, with a call of `main` below it, is the program that a sandbox executes.
+It is no part of the package that runs: its text, with a call of `main` below it, is the program that a sandbox
+executes.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def with_dates_as_numbers(frame: pd.DataFrame, dates: dict[str, str]) -> pd.Data
     for name, form in dates.items():
         times = pd.to_datetime(frame[name], format=form, errors="coerce", utc=True)
         made[f"{name} days"] = (times - pd.Timestamp("2000-01-01", tz="UTC")) / pd.Timedelta(days=1)
-        made[f"{name} weekday"] = times.dt.weekday
-        made[f"{name} day of year"] = times.dt.dayofyear
+        made[f"{name} weekday"] = times.dt.day_of_week
+        made[f"{name} day of year"] = times.dt.day_of_year
     return pd.concat([frame.drop(columns=list(dates)), pd.DataFrame(made, index=frame.index)], axis=1)
 
 
@@ -95,7 +96,9 @@ def predicted(s: dict[str, Any], x: Any, y: pd.DataFrame, asked: Any) -> pd.Data
         for name in columns:
             model = estimator(s, True).fit(x, y[name])
             shares = model.predict_proba(asked)
-            said[name] = np.clip(shares[:, list(model.classes_).index(1)], 1e-6, 1 - 1e-6) if 1 in model.classes_ else 0.0
+            said[name] = (
+                np.clip(shares[:, list(model.classes_).index(1)], 1e-6, 1 - 1e-6) if 1 in model.classes_ else 0.0
+            )
         return pd.DataFrame(said)
     said = {}
     for name in columns:

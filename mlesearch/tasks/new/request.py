@@ -124,7 +124,11 @@ class NewTaskRequest:
             if sum(name in found[option] for option in given) > 1
         }
         for name, options in parts.items():
-            if set(options) <= {"text", "keep"} or set(options) <= {"group", "keep"} or set(options) <= {"time", "keep"}:
+            if (
+                set(options) <= {"text", "keep"}
+                or set(options) <= {"group", "keep"}
+                or set(options) <= {"time", "keep"}
+            ):
                 continue
             raise ConfigError(
                 f"--{options[0]} and --{options[1]}: both name {name!r}, which can only be one of them; leave one out"

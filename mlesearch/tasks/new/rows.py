@@ -1,7 +1,8 @@
-"""From a table to the rows of a task: columns by their parts, rows without gaps, ids, and columns that tell too much."""
+"""From a table to the rows of a task: columns by their parts, rows without gaps, ids, columns that tell too much."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -268,20 +269,22 @@ def _check_telling(
         raise ConfigError(_refusal(certain, id_column, len(certain)))
     for each in found:
         text = f"`{each.column}` by itself takes away {each.share:.1%} of the error of a constant for `{each.target}`."
-        rows.notes.append(f"{text} Is it known when a prediction is made? Otherwise: --drop {each.column!r}.")
+        rows.notes.append(
+            f"{text} Is it known when a prediction is made? Otherwise: --drop {shlex.quote(each.column)}."
+        )
         rows.issues.append(text)
 
 
 def _refusal(certain: Sequence[TellingColumn], id_column: str | None, number: int) -> str:
     first = certain[0]
     what = "the ids tell" if first.column == id_column else "it tells"
-    drops = " ".join(f"--drop {each.column!r}" for each in certain[:SHOWN])
+    drops = " ".join(f"--drop {shlex.quote(each.column)}" for each in certain[:SHOWN])
     others = f", and {number - 1} other columns do so too" if number > 1 else ""
     instead = "; new ids are then made" if any(each.column == id_column for each in certain) else ""
     return (
         f"column {first.column!r} predicts the target {first.target!r} by itself: {what} {first.share:.1%} of what a "
         f"constant gets wrong, in rows that were not looked at{others}; leave it out with {drops}{instead}, or, if it "
-        f"is known when a prediction is made, let it stay with --keep {first.column!r}"
+        f"is known when a prediction is made, let it stay with --keep {shlex.quote(first.column)}"
     )
 
 

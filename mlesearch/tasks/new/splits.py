@@ -119,9 +119,7 @@ def by_groups(
     return found
 
 
-def _drawn(
-    sizes: SplitSizes, members: npt.NDArray[np.intp], rng: np.random.Generator
-) -> npt.NDArray[np.intp]:
+def _drawn(sizes: SplitSizes, members: npt.NDArray[np.intp], rng: np.random.Generator) -> npt.NDArray[np.intp]:
     """Groups in a random order; each goes to the part that lacks the largest share of its rows."""
     wanted = np.array(sizes.parts) * sizes.rows
     lacking = wanted.copy()
@@ -208,6 +206,6 @@ def check_parts(where: npt.NDArray[np.intp], labels: npt.NDArray[np.intp], class
         lacking = [name for label, name in enumerate(classes) if not (labels[own] == label).any()]
         if lacking:
             raise ConfigError(
-                f"{why}: the {int(own.sum()):,} {words} rows have none with {lacking[0]}, which the metric needs there; "
-                "change --test-share, or choose another metric or split"
+                f"{why}: the {int(own.sum()):,} {words} rows have none with {lacking[0]}, which the metric needs "
+                "there; change --test-share, or choose another metric or split"
             )

@@ -96,7 +96,9 @@ def _decoded(path: Path, data: bytes, encoding: str | None) -> tuple[str, str]:
         except LookupError:
             raise ConfigError(f"--encoding: Python knows no {encoding!r}; try utf-8, cp1252, latin-1, utf-16") from None
         except UnicodeDecodeError as error:
-            raise ConfigError(f"--encoding: {path} is no {encoding} text ({error.reason}, byte {error.start})") from error
+            raise ConfigError(
+                f"--encoding: {path} is no {encoding} text ({error.reason}, byte {error.start})"
+            ) from error
     if marked is None and b"\0" in data[:_LOOKED_AT_CHARS]:
         raise ConfigError(f"--from: {path} holds NUL bytes, so it is no text, or UTF-16 without its mark (--encoding)")
     words = {None: "UTF-8", "utf-8-sig": "UTF-8 (with a byte-order mark)", "utf-16": "UTF-16"}[marked]

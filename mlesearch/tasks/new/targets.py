@@ -86,6 +86,13 @@ def _few(cells: pd.Series[str]) -> str:
     return ", ".join(values) + (f" and {more:,} more" if more else "")
 
 
+def _no_numbers(cells: pd.Series[str]) -> pd.Series[str]:
+    """The cells that are no number."""
+    import pandas as pd
+
+    return cells[pd.to_numeric(cells.str.replace(",", ".", regex=False), errors="coerce").isna()]
+
+
 def _fitting(cells: pd.Series[str], numbers: pd.Series[str] | None) -> str:
     """Which metrics fit a column."""
     import pandas as pd
@@ -227,14 +234,15 @@ def _numbers(metric: Metric, cells: pd.DataFrame, numbers: Mapping[str, pd.Serie
         column = numbers[name]
         if column is None:
             raise ConfigError(
-                f"--metric: {metric.name} needs numbers, and {name!r} holds others ({_few(cells[name])}); for it: "
-                f"{_fitting(cells[name], None)}"
+                f"--metric: {metric.name} needs numbers, and {name!r} holds others ({_few(_no_numbers(cells[name]))}); "
+                f"correct or drop them, or, as it is: {_fitting(cells[name], None)}"
             )
         values = pd.to_numeric(column)
-        if metric.name == "rmsle" and (values < 0).any():
+        negative = int((values < 0).sum())
+        if metric.name == "rmsle" and negative:
             raise ConfigError(
-                f"--metric: rmsle needs a target that is never negative, and {name!r} is in {int((values < 0).sum()):,} "
-                f"rows; for it: {_fitting(cells[name], column)}"
+                f"--metric: rmsle needs a target that is never negative, and {name!r} is in {negative:,} rows; "
+                f"for it: {_fitting(cells[name], column)}"
             )
         if kappa and not _are_levels(values):
             raise ConfigError(
