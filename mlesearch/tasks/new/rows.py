@@ -269,9 +269,7 @@ def _check_telling(
         raise ConfigError(_refusal(certain, id_column, len(certain)))
     for each in found:
         text = f"`{each.column}` by itself takes away {each.share:.1%} of the error of a constant for `{each.target}`."
-        rows.notes.append(
-            f"{text} Is it known when a prediction is made? Otherwise: --drop {shlex.quote(each.column)}."
-        )
+        rows.notes.append(f"{text} If it is not known when a prediction is made: --drop {shlex.quote(each.column)}.")
         rows.issues.append(text)
 
 
