@@ -34,7 +34,7 @@ def test_a_run_completes_on_every_task_that_was_made(tmp_path: Path) -> None:
     assert sorted(results) == sorted(names)
     for name, result in results.items():
         assert result["status"] == "ok", name
-        assert result["test"] is not None, name
+        assert result["test_score"] is not None, name
         assert result["validation_score"] is not None, name
 
 
