@@ -238,6 +238,13 @@ def new_task(args: Namespace) -> int:
     return make(args)
 
 
+def import_task(args: Namespace) -> int:
+    """Make a task's folder from one of another benchmark."""
+    from mlesearch.cli.new_task import import_task as make
+
+    return make(args)
+
+
 def grade_submission(args: Namespace) -> int:
     """Grade a submission to a task."""
     from mlesearch.tasks.folder import load
@@ -338,6 +345,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "grade"): grade_submission,
     ("tasks", "show"): show_task,
     ("tasks", "new"): new_task,
+    ("tasks", "import"): import_task,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

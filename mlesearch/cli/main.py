@@ -136,6 +136,11 @@ def parser() -> argparse.ArgumentParser:
     show_task.add_argument("task", metavar="TASK")
     show_task.add_argument("--prompt", action="store_true", help="the prompt for a first program, and nothing else")
     new_task_options.add_to(tasks)
+    taken = tasks.add_parser("import", help="a task's folder from a prepared competition of MLE-Dojo")
+    taken.add_argument("source", metavar="FOLDER", help="with info/ and utils/metric.py")
+    taken.add_argument("--data", metavar="FOLDER", help="its data, public/ and private/ (default: FOLDER/data)")
+    taken.add_argument("--out", metavar="FOLDER", help="where the task goes (default: tasks/NAME)")
+    taken.add_argument("--no-board", action="store_true", help="leave its leaderboard out")
 
     models = sub.add_parser("models", help="list models, or check that one answers")
     action = models.add_subparsers(dest="action", metavar="ACTION")

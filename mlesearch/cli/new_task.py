@@ -1,4 +1,4 @@
-"""`mlesearch tasks new`: a task's folder from a table."""
+"""`mlesearch tasks new` and `import`: a task's folder from a table, or from a folder of another benchmark."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.study.output import say
-from mlesearch.tasks import own
+from mlesearch.tasks import importing, own
 from mlesearch.tasks.new import make
 from mlesearch.tasks.new.make import PlannedTask
 from mlesearch.tasks.new.request import NewTaskRequest
 from mlesearch.tasks.new.write import write_task
 from mlesearch.tasks.protocol import Validation
+
+GRADES = "competition_metric.py as it was found, with your rights: read it first"
 
 
 def new_task(args: Namespace) -> int:
@@ -34,6 +36,24 @@ def new_task(args: Namespace) -> int:
         say(f"- {line}")
     for line in _made(planned, board):
         say(line)
+    return 0
+
+
+def import_task(args: Namespace) -> int:
+    """Make a task of a competition of MLE-Dojo, and say what does not carry over."""
+    data = None if args.data is None else Path(args.data)
+    plan = importing.plan_import(Path(args.source), data, board=not args.no_board)
+    out = Path(own.TASKS, plan.name) if args.out is None else Path(args.out)
+    make.check_free(out)
+    with make.staged(out) as place:
+        importing.write_import(plan, place)
+        found = make.preflight(place)
+    for line in (*plan.notes, *map(str, found)):
+        say(f"- {line}")
+    board = f"a board of {len(plan.scores):,} teams" if plan.scores else "no board"
+    say(
+        f"made {shown(out)}: {plan.metric}, to {plan.direction}; reported validation; {board}; its grader runs {GRADES}"
+    )
     return 0
 
 

@@ -30,12 +30,13 @@ def test_a_run_completes_on_every_task_that_was_made(tmp_path: Path) -> None:
     with OpenAIStub(lambda body: Answer(f"A plan.\n\n```python\n{PROGRAM}```\n", 1000, 100)) as stub:
         done = run_live(tmp_path, stub, "strategy=greedy", "budget.steps=1", f"tasks=[{','.join(names)}]")
     assert done.returncode == 0, done.stderr
-    results = {path.parts[-3]: json.loads(path.read_text()) for path in tmp_path.glob("studies/**/result.json")}
-    assert sorted(results) == sorted(names)
-    for name, result in results.items():
-        assert result["status"] == "ok", name
-        assert result["test_score"] is not None, name
-        assert result["validation_score"] is not None, name
+    runs = {path.parts[-3]: path.parent for path in tmp_path.glob("studies/**/result.json")}
+    assert sorted(runs) == sorted(names)
+    for name, run in runs.items():
+        assert json.loads((run / "result.json").read_text())["status"] == "ok", name
+        (grade,) = map(json.loads, (run / "grades.jsonl").read_text().splitlines())
+        assert grade["valid"], grade["problem"]
+        assert json.loads((run / "best" / "node.json").read_text())["validation_score"] is not None, name
 
 
 def test_the_command_makes_a_task_that_is_found_by_name_and_shown(tmp_path: Path) -> None:

@@ -168,6 +168,16 @@ def _keys(rows: TaskRows, order: npt.NDArray[np.intp]) -> tuple[str, pd.Series[s
     return name, pd.Series(places.astype(str), index=rows.features.index, name=name)
 
 
+def check_free(place: Path) -> None:
+    """Refuse a folder that is there already.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if place.exists():
+        raise ConfigError(f"--out: {place} is there already; remove it, or name another folder")
+
+
 @contextmanager
 def staged(place: Path) -> Iterator[Path]:
     """A folder beside the wanted one, which takes its place once all went well, and is removed otherwise.
@@ -180,8 +190,7 @@ def staged(place: Path) -> Iterator[Path]:
     making.mkdir()
     try:
         yield making
-        if place.exists():
-            raise ConfigError(f"--out: {place} is there already; remove it, or name another folder")
+        check_free(place)
         making.rename(place)
     finally:
         shutil.rmtree(making, ignore_errors=True)
