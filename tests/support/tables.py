@@ -101,7 +101,12 @@ def _dates() -> TableCase:
     signal, a, b = _signal(rng)
     days = np.datetime64("2022-11-05") + np.sort(rng.integers(0, 500, ROWS))
     written = [f"{str(d)[8:]}.{str(d)[5:7]}.{str(d)[:4]}" for d in days]
-    columns = {"day": written, "a": a, "b": b, "sold": [round(x, 2) for x in np.exp(signal).tolist()]}
+    columns: dict[str, Column] = {
+        "day": written,
+        "a": a,
+        "b": b,
+        "sold": [round(x, 2) for x in np.exp(signal).tolist()],
+    }
     return TableCase("dates", table(columns, "\t").encode(), ("--target", "sold", "--metric", "rmsle", "--time", "day"))
 
 
@@ -184,7 +189,7 @@ def _outputs() -> TableCase:
     """Two numbers to predict, validated by the programs themselves."""
     rng = _rng("outputs")
     signal, a, b = _signal(rng)
-    columns = {
+    columns: dict[str, Column] = {
         "key": [f"k{i}" for i in rng.permutation(ROWS).tolist()],
         "a": a,
         "b": b,

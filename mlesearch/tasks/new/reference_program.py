@@ -35,7 +35,7 @@ def read(name: str, texts: list[str]) -> pd.DataFrame:
 
 def with_dates_as_numbers(frame: pd.DataFrame, dates: dict[str, str]) -> pd.DataFrame:
     """Dates as days, and as their place in the week and in the year."""
-    made = {}
+    made: dict[str, Any] = {}
     for name, form in dates.items():
         times = pd.to_datetime(frame[name], format=form, errors="coerce", utc=True)
         made[f"{name} days"] = (times - pd.Timestamp("2000-01-01", tz="UTC")) / pd.Timedelta(days=1)
@@ -118,7 +118,7 @@ def main(s: dict[str, Any]) -> None:
     y = train[s["targets"]]
     both = with_dates_as_numbers(pd.concat([train, rest], ignore_index=True), s["dates"])
     both[texts] = both[texts].fillna("")
-    numbers = [*s["numbers"], *(name for name in both if any(name.startswith(f"{date} ") for date in s["dates"]))]
+    numbers = [*s["numbers"], *(str(name) for name in both if name not in train and name not in rest)]
     x, asked = both.iloc[: len(train)], both.iloc[len(train) :]
     columns = features(s, [name for name in numbers if x[name].notna().any()]).fit(x)
     made = predicted(s, columns.transform(x), y, columns.transform(asked))

@@ -290,7 +290,7 @@ def _half(rows: TaskRows, seed: int) -> npt.NDArray[np.bool_]:
     """One half of the rows: whole groups, the earlier ones, or any."""
     rng = np.random.default_rng([seed, 1])
     if rows.times is not None:
-        return rows.times < np.median(rows.times)
+        return np.asarray(rows.times < np.median(rows.times), dtype=np.bool_)
     number = len(rows.features) if rows.groups is None else int(rows.groups.max()) + 1
     half = rng.permutation(number) % 2 == 0
-    return half if rows.groups is None else half[rows.groups]
+    return half if rows.groups is None else np.asarray(half[rows.groups], dtype=np.bool_)

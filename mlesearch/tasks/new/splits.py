@@ -64,11 +64,13 @@ def at_random(sizes: SplitSizes, labels: npt.NDArray[np.intp] | None, seed: int)
 def _dealt(counts: npt.NDArray[np.intp], share: float) -> npt.NDArray[np.intp]:
     """Of each class so many rows that all together are the share of all; at least one where the share is above 0."""
     exact = counts * share
-    dealt = np.floor(exact).astype(np.intp)
+    dealt: npt.NDArray[np.intp] = np.floor(exact).astype(np.intp)
     lacking = round(float(exact.sum())) - int(dealt.sum())
     most_lacking = np.argsort(-(exact - dealt), kind="stable")[: max(0, lacking)]
     dealt[most_lacking] += 1
-    return np.maximum(dealt, (counts > 0).astype(np.intp)) if share > 0 else dealt
+    if share > 0:
+        dealt[(dealt == 0) & (counts > 0)] = 1
+    return dealt
 
 
 def by_groups(

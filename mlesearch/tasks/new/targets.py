@@ -158,12 +158,12 @@ def _binary(
 ) -> TargetPlan:
     import pandas as pd
 
-    made, notes = {}, []
+    made, notes, classes = dict[str, npt.NDArray[np.intp]](), list[str](), tuple[str, ...]()
     for name in map(str, cells):
         made[name], note = _zero_one(metric, cells[name], numbers[name], positive)
         notes += [note] if note else []
     answers = pd.DataFrame(made)
-    names = tuple(answers)
+    names = tuple(made)
     if len(names) == 1:
         labels, classes = answers[names[0]].to_numpy(np.intp), (f"{names[0]} 0", f"{names[0]} 1")
     else:
@@ -212,7 +212,7 @@ def _one_hot(metric: Metric, cells: pd.DataFrame, numbers: Mapping[str, pd.Serie
             f"exactly one of them, and {wrong:,} rows have none or several; use auc, or one target"
         )
     codes = answers.to_numpy().argmax(axis=1).astype(np.intp)
-    return TargetPlan(answers, codes, tuple(answers), (), {"the class": codes}, are_classes=True)
+    return TargetPlan(answers, codes, tuple(map(str, answers)), (), {"the class": codes}, are_classes=True)
 
 
 def _label(metric: Metric, cells: pd.DataFrame, name: str, numbers: pd.Series[str] | None) -> TargetPlan:
@@ -252,12 +252,12 @@ def _numbers(metric: Metric, cells: pd.DataFrame, numbers: Mapping[str, pd.Serie
         if values.nunique() == 2:
             notes.append(f"`{name}` has two values only, and {metric.name} takes them for numbers.")
     answers = pd.DataFrame({name: numbers[name] for name in map(str, cells)})
-    values = {name: pd.to_numeric(answers[name]).to_numpy(dtype=float) for name in answers}
+    found = {str(name): pd.to_numeric(answers[name]).to_numpy(dtype=float) for name in answers}
     if kappa and len(answers.columns) == 1:
         answers[answers.columns[0]] = pd.to_numeric(answers.iloc[:, 0]).astype(int)
         codes, classes = _codes(cells.iloc[:, 0], numbers[str(cells.columns[0])])
-        return TargetPlan(answers, codes, tuple(classes), (), values, are_classes=False, notes=tuple(notes))
-    return TargetPlan(answers, None, (), (), values, are_classes=False, notes=tuple(notes))
+        return TargetPlan(answers, codes, tuple(classes), (), found, are_classes=False, notes=tuple(notes))
+    return TargetPlan(answers, None, (), (), found, are_classes=False, notes=tuple(notes))
 
 
 def sample_values(metric: Metric, target: TargetPlan, train: npt.NDArray[np.bool_]) -> dict[str, object]:
@@ -271,7 +271,7 @@ def sample_values(metric: Metric, target: TargetPlan, train: npt.NDArray[np.bool
     import pandas as pd
 
     rows = target.answers[train]
-    columns: Sequence[str] = list(rows)
+    columns: Sequence[str] = list(map(str, rows))
     if metric.labels:
         counts = rows[columns[0]].value_counts()
         return {columns[0]: min(counts.index[counts == counts.max()])}
