@@ -219,6 +219,15 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "one class": ({"targets": ("same",)}, "'same' is one class only: all 400 rows have 'x'"),
     "a constant": ({"targets": ("same",), "metric": "rmse"}, "'same' is constant"),
     "an empty target": ({"targets": ("nothing",)}, "'nothing' is empty in every row"),
+    "infinite answers": ({"targets": ("endless",), "metric": "mae"}, "'endless' is infinite in 200 rows"),
+    "a column that is called as a class will be": (
+        {"targets": ("colour",), "metric": "log_loss"},
+        "one would be called 'colour_red', as another column is",
+    ),
+    "nothing to predict from": (
+        {"drop": ("copy", "later", "age", "income", "colour", "key", "when", "endless", "colour_red")},
+        "no column is left that could tell it",
+    ),
     "an unknown label": ({"positive": "maybe"}, "it has: no, yes"),
 }
 
@@ -237,6 +246,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> NewTaskRequest:
         "later": [round(x, 3) for x in (yes * 10 + rng.normal(size=ROWS)).tolist()],
         "same": ["x"] * ROWS,
         "nothing": [""] * ROWS,
+        "endless": ["inf", "1"] * (ROWS // 2),
+        "colour_red": rng.normal(size=ROWS).tolist(),
     }
     path = place / "odd.csv"
     path.write_text(table(columns), encoding="utf-8")

@@ -86,8 +86,7 @@ def chosen_rows(request: NewTaskRequest, metric: Metric, table: SourceTable) -> 
         column = plain[name]
         if column is not None:
             features[name] = column
-    if features.shape[1] == 0:
-        raise ConfigError("--target: no column is left to predict it from")
+    _check_features(features, target)
     return rows
 
 
@@ -246,6 +245,19 @@ def _times(
         )
     notes.append(f"`{name}` was read as {read.words}.")
     return np.asarray(read.times.astype("int64"), dtype=np.float64)
+
+
+def _check_features(features: pd.DataFrame, target: TargetPlan) -> None:
+    """Refuse features that tell nothing, and target columns whose names are not their own."""
+    if not any(features[name].nunique() > 1 for name in features):
+        raise ConfigError("--target: no column is left that could tell it: the others are empty or hold one value only")
+    names = list(map(str, target.answers))
+    taken = [name for name in names if name in features or names.count(name) > 1]
+    if taken:
+        raise ConfigError(
+            f"--target: its classes become columns, of which one would be called {taken[0]!r}, as another column is; "
+            "rename that column or that class in the table, or leave it out with --drop"
+        )
 
 
 def _check_telling(

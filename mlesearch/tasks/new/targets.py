@@ -66,6 +66,12 @@ def plan_target(
     if len(names) > 1 and not metric.many_targets:
         raise ConfigError(f"--target: {metric.title} takes one target column, not {', '.join(names)}")
     for name in names:
+        infinite = cells[name].str.lower().str.fullmatch(r"[+-]?inf(inity)?")
+        if infinite.any():
+            raise ConfigError(
+                f"--target: {name!r} is infinite in {int(infinite.sum()):,} rows; correct them, or leave them empty "
+                "and out (--drop-missing)"
+            )
         if cells[name].nunique() == 1:
             what = "one class only" if metric.labels or metric.name in ("auc", "log_loss") else "constant"
             raise ConfigError(f"--target: {name!r} is {what}: all {len(cells):,} rows have {_few(cells[name])}")
@@ -90,7 +96,8 @@ def _no_numbers(cells: pd.Series[str]) -> pd.Series[str]:
     """The cells that are no number."""
     import pandas as pd
 
-    return cells[pd.to_numeric(cells.str.replace(",", ".", regex=False), errors="coerce").isna()]
+    values = pd.to_numeric(cells.str.replace(",", ".", regex=False), errors="coerce")
+    return cells[~np.isfinite(values.to_numpy(dtype=float))]
 
 
 def _fitting(cells: pd.Series[str], numbers: pd.Series[str] | None) -> str:
@@ -194,7 +201,7 @@ def _log_loss(
     codes, classes = _codes(cells[name], numbers[name])
     if len(classes) == 2:
         return _binary(metric, cells, numbers, positive)
-    columns = [f"{name}_{label}" for label in classes]
+    columns = [" ".join(f"{name}_{label}".split()) for label in classes]
     answers = pd.DataFrame({column: (codes == place).astype(int) for place, column in enumerate(columns)})
     note = f"`{name}` became {len(columns)} columns, one a class: 1 in that of a row's class, 0 in the others."
     return TargetPlan(answers, codes, tuple(classes), (), {name: codes}, are_classes=True, notes=(note,))
