@@ -208,6 +208,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "negative numbers under rmsle": ({"targets": ("income",), "metric": "rmsle"}, "never negative"),
     "kappa of fractions": ({"targets": ("income",), "metric": "quadratic_kappa"}, "a few whole numbers"),
     "gaps in the target": ({"targets": ("age",), "metric": "mae"}, "rows have no 'age', the first in line"),
+    "a name of the suite": ({"folder": Path("canvas")}, "the suite has a task called 'canvas'"),
     "a share that is none": ({"test_share": 1.5}, "--test-share: 1.5 is no share"),
     "target and group at once": ({"group": "churned"}, "--target and --group: both name 'churned'"),
     "a group in each row": ({"group": "key"}, "another value in each row, so it groups nothing"),

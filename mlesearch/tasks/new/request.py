@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.tasks import metrics
+from mlesearch.tasks import folder, metrics
 from mlesearch.tasks.protocol import Validation
 from mlesearch.types import ConfigError, did_you_mean
 
@@ -81,6 +81,8 @@ class NewTaskRequest:
             raise ConfigError(f"--seed: {self.seed}; a whole number from 0 is expected")
         if self.group is not None and self.time is not None:
             raise ConfigError("--group and --time: rows are split by the one or by the other; leave one out")
+        if self.name in folder.names():
+            raise ConfigError(f"--out: the suite has a task called {self.name!r}; name a folder of another name")
         if self.place.exists():
             raise ConfigError(f"--out: {self.place} is there already; remove it, or name another folder")
         return metrics.find(self.metric, "--metric")
