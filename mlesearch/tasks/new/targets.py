@@ -97,7 +97,8 @@ def _no_numbers(cells: pd.Series[str]) -> pd.Series[str]:
     import pandas as pd
 
     values = pd.to_numeric(cells.str.replace(",", ".", regex=False), errors="coerce")
-    return cells[~np.isfinite(values.to_numpy(dtype=float))]
+    finite = pd.Series(np.isfinite(values.to_numpy(dtype=float)), index=cells.index)
+    return cells[~finite]
 
 
 def _fitting(cells: pd.Series[str], numbers: pd.Series[str] | None) -> str:
