@@ -215,6 +215,36 @@ def describe_task(args: Namespace) -> int:
     return 0
 
 
+def show_task(args: Namespace) -> int:
+    """Print what a task is, or what the agent reads of it."""
+    from mlesearch.tasks.folder import load
+
+    task = load(args.task)
+    if args.prompt:
+        from mlesearch.config.task_prompt import first_prompt
+
+        hand_over("".join(f"=== {message.role}\n{message.content}\n" for message in first_prompt(task)))
+        return 0
+    from mlesearch.cli.show_task import task_lines
+
+    say("\n".join(task_lines(task, args.task)))
+    return 0
+
+
+def new_task(args: Namespace) -> int:
+    """Make a task's folder from a table."""
+    from mlesearch.cli.new_task import new_task as make
+
+    return make(args)
+
+
+def import_task(args: Namespace) -> int:
+    """Make a task's folder from one of another benchmark."""
+    from mlesearch.cli.new_task import import_task as make
+
+    return make(args)
+
+
 def grade_submission(args: Namespace) -> int:
     """Grade a submission to a task."""
     from mlesearch.tasks.folder import load
@@ -313,6 +343,9 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "check"): check_task,
     ("tasks", "eda"): describe_task,
     ("tasks", "grade"): grade_submission,
+    ("tasks", "show"): show_task,
+    ("tasks", "new"): new_task,
+    ("tasks", "import"): import_task,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
+from mlesearch.cli import new_task_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -120,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
     check_all.add_argument("path", metavar="PATH")
 
-    tasks = sub.add_parser("tasks", help="list, check, describe and grade tasks").add_subparsers(
+    tasks = sub.add_parser("tasks", help="make, list, show, check, describe and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     tasks.add_parser("list", help="the tasks that can be asked for by name")
@@ -131,6 +132,15 @@ def parser() -> argparse.ArgumentParser:
     grade = tasks.add_parser("grade", help="grade a submission")
     grade.add_argument("task", metavar="TASK")
     grade.add_argument("submission", metavar="FILE")
+    show_task = tasks.add_parser("show", help="what a task is: metric, files, rows, board, limits, version")
+    show_task.add_argument("task", metavar="TASK")
+    show_task.add_argument("--prompt", action="store_true", help="the prompt for a first program, and nothing else")
+    new_task_options.add_to(tasks)
+    taken = tasks.add_parser("import", help="a task's folder from a prepared competition of MLE-Dojo")
+    taken.add_argument("source", metavar="FOLDER", help="with info/ and utils/metric.py")
+    taken.add_argument("--data", metavar="FOLDER", help="its data, public/ and private/ (default: FOLDER/data)")
+    taken.add_argument("--out", metavar="FOLDER", help="where the task goes (default: tasks/NAME)")
+    taken.add_argument("--no-board", action="store_true", help="leave its leaderboard out")
 
     models = sub.add_parser("models", help="list models, or check that one answers")
     action = models.add_subparsers(dest="action", metavar="ACTION")

@@ -93,6 +93,8 @@ def _explained(parser: argparse.ArgumentParser, message: str) -> str:
         return f"{' '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing{said}{see}"
     if found := re.match(r"argument ([^:]+): invalid int value: (.+)", message):
         return f"{found[1]}: a whole number is expected; this is {found[2]}{see}"
+    if found := re.match(r"argument ([^:]+): invalid float value: (.+)", message):
+        return f"{found[1]}: a number is expected; this is {found[2]}{see}"
     if found := re.match(r"argument ([^:]+): expected one argument", message):
         return f"{found[1]}: a value is missing behind it{see}"
     if found := re.match(r"argument ([^:]+): ignored explicit argument (.+)", message):

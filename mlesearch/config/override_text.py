@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z_./\\@?|+*%-][\w./\\@?|+*%-]*", re.ASCII)
 """A text that the grammar reads as itself, where it is none of the words below."""
 _WORDS = re.compile(r"null|true|false|[+-]?(nan|inf)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][+-]?\d[\d_]*)?")
+_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")
 
 
@@ -119,7 +120,7 @@ def from_json(text: str) -> str:
 
 def _written(value: object) -> str:
     if isinstance(value, dict):
-        if not all(_PLAIN.fullmatch(key) for key in value):
+        if not all(_KEY.fullmatch(key) and not _WORDS.fullmatch(key) for key in value):
             raise ValueError("a key that the grammar can't read")
         return f"{{{','.join(f'{key}:{_written(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list):
