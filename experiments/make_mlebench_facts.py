@@ -4,8 +4,8 @@
 
 `--facts` is a table of measured facts (one row for each of the 75 competitions: sizes, metrics, places of sample and
 answers, how graders treat odd submissions); `--package` a clone of MLE-bench, from which come the order of the suites
-and the competitions of the suite `dev`. Rows stand in the order of the files of the splits. No text of MLE-bench enters the
-table: names, numbers and paths do.
+and the competitions of the suite `dev`. Rows stand in the order of the files of the splits. No text of MLE-bench enters
+the table: names, numbers and paths do.
 """
 
 from __future__ import annotations

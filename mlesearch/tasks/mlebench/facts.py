@@ -1,4 +1,4 @@
-"""What is known of MLE-bench's competitions: splits, sizes, places of files, and how their graders treat odd submissions.
+"""What is known of MLE-bench's competitions: splits, sizes, places of files, and how graders treat odd submissions.
 
 The table ships with the package; `experiments/make_mlebench_facts.py` makes it. Thresholds and directions stand in a
 table of their own (`mlesearch.tasks.leaderboard`).
@@ -91,7 +91,9 @@ def facts(competition_id: str) -> Facts:
     known = table()
     if competition_id not in known:
         hint = did_you_mean(competition_id, known)
-        raise ConfigError(f"no MLE-bench competition is called {competition_id!r}{hint}; `mlesearch tasks list` has all")
+        raise ConfigError(
+            f"no MLE-bench competition is called {competition_id!r}{hint}; `mlesearch tasks list` has all"
+        )
     return known[competition_id]
 
 

@@ -80,7 +80,9 @@ def _of_file(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "no UTF-8 text"
-        raise ConfigError(f"tasks: {PREFIX}{path}: {why}; a text file with one competition id a line is expected") from None
+        raise ConfigError(
+            f"tasks: {PREFIX}{path}: {why}; a text file with one competition id a line is expected"
+        ) from None
     found = []
     for number, line in enumerate(lines, 1):
         word = line.partition("#")[0].strip()
