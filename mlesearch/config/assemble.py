@@ -113,7 +113,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
 
 
 def _scorer(run: RunPlan, task: Task, resources: ProcessResources) -> Scorer:
-    """What judges the programs of a run: the task's own rules, or MLE-bench; of that one it keeps what a replay needs."""
+    """What judges the programs of a run: the task's own rules, or MLE-bench, of which it keeps what a replay needs."""
     if task.official is None:
         return TaskScorer(task)
     if not (run.folder / TASK).exists():

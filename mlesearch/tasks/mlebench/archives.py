@@ -167,9 +167,9 @@ def _extract(archive: Path, place: Path, python: Path | None, wanted: frozenset[
     elif name.endswith(TAR):
         with tarfile.open(archive) as tarred:
             for member in tarred:
-                source = tarred.extractfile(member) if _plain(member.name) in wanted else None
-                if source is not None:
-                    _write(source, place / _plain(member.name), member.size)
+                content = tarred.extractfile(member) if _plain(member.name) in wanted else None
+                if content is not None:
+                    _write(content, place / _plain(member.name), member.size)
     else:
         _seven_zip(archive, python, "extract", str(place))
 
