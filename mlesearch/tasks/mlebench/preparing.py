@@ -14,10 +14,13 @@ from mlesearch.tasks.mlebench.competition import recorded_sums, wrong_sums
 from mlesearch.tasks.mlebench.digests import Digests
 from mlesearch.tasks.mlebench.facts import Facts
 from mlesearch.tasks.mlebench.official import OfficialCompetition
+from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.tasks.mlebench.prepared import Prepared, State, how_to, look
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, GraderUnavailable
 
-WORKER = Path(__file__).with_name("prepare_worker.py")
+WORKER = Path(__file__).with_name("download_worker.py")
+DESCRIPTION = "description.md"
+PREPARE_TIMEOUT_S = 24 * 3600.0
 KEPT_RAW = "raw"
 TIMES_RAW = 3.0
 """So many times the download is needed on the disk while a competition is prepared: itself, unpacked, and prepared."""
@@ -27,8 +30,7 @@ SHOWN_CHARS = 400
 def prepare(
     data: Path,
     facts: Facts,
-    python: Path,
-    package: OfficialCompetition,
+    graders: GraderPool,
     *,
     source: Path | None = None,
     keep_raw: bool = False,
@@ -40,8 +42,7 @@ def prepare(
     Args:
         data: the folder of all competitions.
         facts: of this one.
-        python: MLE-bench's interpreter.
-        package: what MLE-bench says of it.
+        graders: of the interpreter that has MLE-bench.
         source: the download, as a zip or a folder; None: it is downloaded from Kaggle by MLE-bench's client.
         keep_raw: keep the unpacked download beside it.
         verify: whether the result must be what MLE-bench records.
@@ -54,7 +55,7 @@ def prepare(
         ConfigError: there is too little space, the download failed or is another one, or a half-prepared folder is in
             its place.
     """
-    found = look(data, facts)
+    found, package = look(data, facts), graders.describe(facts.id)
     if found.state is State.PREPARED:
         return found
     if found.state is State.DAMAGED:
@@ -73,12 +74,12 @@ def prepare(
         raw.mkdir(parents=True)
         if source is None:
             tell(f"{facts.id}: downloading {f'{facts.raw_gb:g} GB' if facts.raw_gb else ''} from Kaggle")
-            _run(python, "download", Path(name), facts)
+            _download(graders.python, Path(name), facts)
             source = _downloaded(made)
         tell(f"{facts.id}: unpacking")
         _fill(raw, source)
         tell(f"{facts.id}: preparing")
-        _run(python, "prepare", Path(name), facts)
+        _prepare(graders, made)
         made = look(Path(name), facts)
         if made.state is not State.PREPARED:
             raise ConfigError(
@@ -86,6 +87,7 @@ def prepare(
             )
         if verify:
             _verify(made, package)
+        (made.public / DESCRIPTION).write_text(package.description, encoding="utf-8")
         _take_over(made, found, keep_raw=keep_raw)
     return look(data, facts)
 
@@ -102,8 +104,23 @@ def _check_space(data: Path, facts: Facts, source: Path | None) -> None:
         )
 
 
-def _run(python: Path, what: str, data: Path, facts: Facts) -> None:
-    """Run MLE-bench's code in its interpreter.
+def _prepare(graders: GraderPool, made: Prepared) -> None:
+    """Have MLE-bench's own code make the public and the private folder.
+
+    Raises:
+        ConfigError: it failed.
+    """
+    for folder in (made.public, made.private):
+        folder.mkdir(parents=True)
+    raw = made.folder / KEPT_RAW
+    try:
+        graders.prepare(made.facts.id, raw=raw, public=made.public, private=made.private, timeout_s=PREPARE_TIMEOUT_S)
+    except GraderUnavailable as error:
+        raise ConfigError(f"{error}; is what it was given the whole download of Kaggle?") from error
+
+
+def _download(python: Path, data: Path, facts: Facts) -> None:
+    """Have MLE-bench's client of Kaggle download a competition.
 
     Raises:
         ConfigError: it failed; the text has its last words, and what a user does about the most common causes.
@@ -111,7 +128,7 @@ def _run(python: Path, what: str, data: Path, facts: Facts) -> None:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as scratch:
         done = subprocess.run(
-            [str(python), "-I", str(WORKER), what, str(data), facts.id],
+            [str(python), "-I", str(WORKER), str(data), facts.id],
             cwd=scratch,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -126,11 +143,7 @@ def _run(python: Path, what: str, data: Path, facts: Facts) -> None:
         return
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     last = lines[-1].strip()[:SHOWN_CHARS] if lines else f"exit code {done.returncode}"
-    if what == "download":
-        raise ConfigError(f"{facts.id}: the download failed: {last}; {_about_download(done.stdout, facts)}")
-    raise ConfigError(
-        f"{facts.id}: MLE-bench's own preparation failed: {last}; is what it was given the whole download of Kaggle?"
-    )
+    raise ConfigError(f"{facts.id}: the download failed: {last}; {_about_download(done.stdout, facts)}")
 
 
 def _about_download(output: str, facts: Facts) -> str:
