@@ -79,7 +79,7 @@ def _board(task: Task, graders: GraderPool) -> Iterator[Finding]:
 
 
 def _gold(found: Prepared, graders: GraderPool) -> Iterator[Finding]:
-    report = graders.grade(found.facts.id, found.gold)
+    report = graders.grade(found.facts.id, found.gold, aligned=False)
     if not report.gold_medal:
         text = f"a perfect submission ({found.facts.gold}) is graded {_earned(report)}, and not gold"
         yield Finding(
@@ -88,7 +88,7 @@ def _gold(found: Prepared, graders: GraderPool) -> Iterator[Finding]:
 
 
 def _sample(found: Prepared, graders: GraderPool) -> Iterator[Finding]:
-    report = graders.grade(found.facts.id, found.sample)
+    report = graders.grade(found.facts.id, found.sample, aligned=False)
     if not report.valid_submission:
         yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {' '.join(report.reason.split())}")
     elif report.any_medal:
