@@ -132,6 +132,26 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("task", metavar="TASK")
     grade.add_argument("submission", metavar="FILE")
 
+    mlebench = sub.add_parser("mlebench", help="competitions of MLE-bench: status, prepare, check").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    named = "competition, suite, or file.txt of ids"
+    stand = mlebench.add_parser("status", help="what of them is prepared, verified and graded by what")
+    stand.add_argument("names", nargs="*", metavar="NAME", help=f"{named} (default: all)")
+    made = mlebench.add_parser("prepare", help="have them downloaded and prepared by MLE-bench's own code")
+    made.add_argument("name", metavar="NAME", help=named)
+    made.add_argument("--from", dest="source", metavar="ZIP | FOLDER", help="its download, in place of Kaggle's client")
+    made.add_argument("--keep-raw", action="store_true", help="keep the unpacked download beside it")
+    before = mlebench.add_parser("check", help="preflight: data, grader, board")
+    before.add_argument("names", nargs="+", metavar="NAME", help=named)
+    for each in (stand, made, before):
+        each.add_argument("--data", metavar="DIR", help="folder of prepared competitions (default: MLEBENCH_DATA_DIR)")
+        each.add_argument(
+            "--python", metavar="PATH", help="interpreter that has MLE-bench (default: the installed one)"
+        )
+    for each in (made, before):
+        each.add_argument("--no-verify", action="store_true", help="take files that MLE-bench does not record")
+
     models = sub.add_parser("models", help="list models, or check that one answers")
     action = models.add_subparsers(dest="action", metavar="ACTION")
     action.add_parser("list", help="the models that can be asked for by name (also without an action)")

@@ -50,6 +50,25 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficialGrading:
+    """How MLE-bench's own package grades a task; all of it changes what a run comes to.
+
+    Attributes:
+        commit: of MLE-bench.
+        versions: of pandas, numpy and scikit-learn in its interpreter, by name.
+        feedback: what a search learns of an invalid submission: message or valid.
+        unpack: whether archives of the public data are unpacked: auto or off.
+        board: where the thresholds come from: package, or table where the package has a pointer only.
+    """
+
+    commit: str
+    versions: tuple[tuple[str, str], ...]
+    feedback: str
+    unpack: str
+    board: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A loaded task.
 
@@ -77,6 +96,9 @@ class Task:
         reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
         eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
         group_column: rows of the training data with one value here belong together; None where none is declared.
+        contract: what a program must read, write and print; empty: as the prompt file of its validation says.
+        preview: of the public data; empty: made from them when it is needed.
+        official: how MLE-bench's own package grades it; None: it is graded here.
     """
 
     id: str
@@ -102,6 +124,9 @@ class Task:
     reported_split: str = ""
     eda: str = ""
     group_column: str | None = None
+    contract: str = ""
+    preview: str = ""
+    official: OfficialGrading | None = None
 
 
 @dataclass(frozen=True, slots=True)

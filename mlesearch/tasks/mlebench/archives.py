@@ -76,6 +76,18 @@ def unpack(archive: Path, folder: Path, python: Path | None = None) -> bool:
     return whole
 
 
+def extract(archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar into a folder, as it is.
+
+    Raises:
+        ConfigError: as `unpack`.
+    """
+    with _refusing(archive):
+        members = _members(archive, None)
+        _check_space(archive, folder, sum(size for _, size in members))
+        _extract(archive, folder, None, frozenset(name for name, _ in members))
+
+
 @contextmanager
 def _refusing(archive: Path) -> Iterator[None]:
     """What is wrong with an archive, in one line."""
@@ -84,8 +96,8 @@ def _refusing(archive: Path) -> Iterator[None]:
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, ValueError, NotImplementedError) as error:
         why = " ".join(str(error).split())
         raise ConfigError(
-            f"{archive}: it can't be unpacked ({why}); prepare the competition again, or set mlebench.unpack=off to "
-            "leave archives to the programs"
+            f"{archive}: it can't be unpacked ({why}); get it again; archives of public data are left to programs "
+            "with mlebench.unpack=off"
         ) from None
 
 
@@ -155,9 +167,9 @@ def _extract(archive: Path, place: Path, python: Path | None, wanted: frozenset[
     elif name.endswith(TAR):
         with tarfile.open(archive) as tarred:
             for member in tarred:
-                source = tarred.extractfile(member) if _plain(member.name) in wanted else None
-                if source is not None:
-                    _write(source, place / _plain(member.name), member.size)
+                content = tarred.extractfile(member) if _plain(member.name) in wanted else None
+                if content is not None:
+                    _write(content, place / _plain(member.name), member.size)
     else:
         _seven_zip(archive, python, "extract", str(place))
 

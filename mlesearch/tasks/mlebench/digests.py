@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlesearch.tasks.files import is_litter
@@ -105,7 +105,7 @@ def _line_digest(lines: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def mismatches(folder: Path, recorded: dict[str, str], digests: Digests) -> list[str]:
+def mismatches(folder: Path, recorded: Mapping[str, str], digests: Digests) -> list[str]:
     """Names of a folder's files that are missing or differ from the md5s that MLE-bench records for it."""
     wrong = [name for name in recorded if not (folder / name).is_file()]
     present = (name for name in recorded if name not in wrong)

@@ -81,7 +81,7 @@ def data_folder(given: str | None, environ: Mapping[str, str] = os.environ) -> P
     """
     named = given or environ.get(DATA_DIR_VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return Path(os.path.abspath(Path(named).expanduser()))
     return _caches(environ) / "mle-bench" / "data"
 
 
