@@ -134,17 +134,23 @@ class WorkerProcess:
 
     def _last_words(self) -> str:
         """Why it ended, as its supervisor tells."""
+        told = b""
+        if (stdout := self._process.stdout) is not None:
+            looking = select.poll()
+            looking.register(stdout, select.POLLIN)
+            while not told.endswith(b"\n") and looking.poll(END_S * 1000):
+                if not (data := os.read(stdout.fileno(), 1 << 16)):
+                    break
+                told += data
         try:
-            told, _ = self._process.communicate(timeout=END_S)
             ended = json.loads(told.splitlines()[-1])
-        except (subprocess.TimeoutExpired, ValueError, IndexError):
-            return "it ended, and what watched it too"
+        except (ValueError, IndexError):
+            return f"it ended, and what watched it too{_last_line(told.decode('utf-8', 'replace'))}"
         if ended["ended"] == "memory":
             return f"it held {ended['bytes'] / 2**30:.1f} GiB of memory"
         status = ended.get("status", 0)
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
-        said = _shown(ended.get("said", "").strip().rpartition("\n")[2])
-        return f"it {how}{f': {said}' if said else ''}"
+        return f"it {how}{_last_line(ended.get('said', ''))}"
 
     def end(self) -> None:
         """End it and all that it started, and remove its folder; a second time it does nothing."""
@@ -190,6 +196,11 @@ def environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 def _write(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def _last_line(text: str) -> str:
+    line = _shown(text.strip().rpartition("\n")[2])
+    return f": {line}" if line else ""
 
 
 def _shown(text: str) -> str:

@@ -17,18 +17,21 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata, util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 REASON_CHARS = 4_000
 """How much of a grader's message is handed on: head and tail."""
-LIBRARIES = {"pandas": "pandas", "numpy": "numpy", "scikit-learn": "sklearn"}
+LIBRARIES = ("pandas", "numpy", "scikit-learn")
+SOURCE = "mlebench-source.json"
+"""Beside the package: what `mlesearch mlebench install` knows of where it came from."""
 LFS_START = b"version https://git-lfs"
 DEFAULTS = {"reason": "", "ends_batch": "", "aligned_score": None}
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that can't be carried out; the submission is not to blame.
 
     Args:
@@ -50,6 +53,11 @@ def said(error: BaseException) -> str:
     return bounded(words) or type(error).__name__
 
 
+def with_type(error: BaseException) -> str:
+    """An exception's type and words."""
+    return f"{type(error).__name__}: {said(error)}"
+
+
 def bounded(words: str) -> str:
     """Head and tail of a text."""
     if len(words) <= REASON_CHARS:
@@ -66,34 +74,34 @@ def travelling(score: Any) -> Any:
     return value if value - value == 0 else repr(value)
 
 
-class Worker:
+class OfficialWorker:
     """The package, and the competitions that were asked for."""
 
     def __init__(self, data_dir: Path) -> None:
         """Import the package.
 
         Raises:
-            Refused: it can't be imported.
+            RequestRefused: it can't be imported.
         """
         try:
             from mlebench import grade, registry, utils
         except Exception as error:
-            raise Refused("package", f"mlebench can't be imported ({type(error).__name__}: {said(error)})") from error
+            raise RequestRefused("package", f"mlebench can't be imported ({with_type(error)})") from error
         self._grade: ModuleType = grade
         self._read: Callable[[Path], Any] = utils.read_csv
         self._registry: Any = registry.registry.set_data_dir(data_dir)
         self._package = Path(registry.__file__).parent
         self._competitions: dict[str, Any] = {}
-        self._orders: dict[str, tuple[str, str]] = {}
+        self._alignment = _beside("alignment").Alignment()
 
     # requests
 
     def hello(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What is here."""
         versions = {}
-        for name, module in LIBRARIES.items():
-            with contextlib.suppress(ImportError):
-                versions[name] = str(__import__(module).__version__)
+        for name in LIBRARIES:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                versions[name] = metadata.version(name)
         return {
             "commit": self._commit(),
             "digest": self._digest(),
@@ -128,7 +136,7 @@ class Worker:
         """The report of one submission, and what its aligned copy scores where that differs."""
         competition = self._competition(asked["competition"])
         if missing := self._missing(competition):
-            raise Refused("unprepared", missing)
+            raise RequestRefused("unprepared", missing)
         board = self._board(competition)
         if board != "real":
             competition = self._with_board(competition, asked["thresholds"])
@@ -136,8 +144,8 @@ class Worker:
         begun = time.monotonic()
         report = self._report(competition, submission)
         if asked["aligned"] and report["submission_exists"] and not report["ends_batch"]:
-            aligned = self._aligned(competition, submission)
-            if aligned is not None:
+            aligned = submission.with_name("aligned.csv")
+            if self._alignment.write(submission, competition.sample_submission, competition.answers, aligned):
                 other = self._report(competition, aligned)["score"]
                 aligned.unlink()
                 if other is not None and other != report["score"]:
@@ -150,9 +158,9 @@ class Worker:
         try:
             competition.prepare_fn(*(Path(asked[name]) for name in ("raw", "public", "private")))
         except MemoryError as error:
-            raise Refused("memory", "it ran out of memory") from error
+            raise RequestRefused("memory", "it ran out of memory") from error
         except Exception as error:
-            raise Refused("data", f"{type(error).__name__}: {said(error)}") from error
+            raise RequestRefused("data", with_type(error)) from error
         return {}
 
     # grading
@@ -177,11 +185,11 @@ class Worker:
         """The report where `grade_csv` raised: the package's own command would have ended here.
 
         Raises:
-            Refused: it was not the submission.
+            RequestRefused: it was not the submission.
         """
         why = error if graded else self._unreadable(submission)
         if why is None:
-            raise Refused("data", f"{type(error).__name__}: {said(error)}") from error
+            raise RequestRefused("data", with_type(error)) from error
         official = self._grade.grade_csv(submission.with_name("absent.csv"), competition).to_dict()
         told = {"reason": said(why), "ends_batch": type(why).__name__, "submission_exists": True}
         return {**official, **DEFAULTS, **told}
@@ -198,7 +206,7 @@ class Worker:
     @staticmethod
     def _check_memory(error: BaseException) -> None:
         if isinstance(error, MemoryError):
-            raise Refused("memory", "it ran out of memory") from error
+            raise RequestRefused("memory", "it ran out of memory") from error
 
     @staticmethod
     def _why_unread(submission: Path) -> str:
@@ -206,64 +214,16 @@ class Worker:
             return "there is no submission"
         return f"the name of a submission has to end in .csv, not {submission.suffix or 'in nothing'}"
 
-    def _aligned(self, competition: Any, submission: Path) -> Path | None:
-        """A copy with rows in the order of the answers and columns in that of the sample; None where there is none.
-
-        There is none where the submission has that order already, or has other rows or columns.
-        """
-        import pandas as pd
-
-        text: Any = {"dtype": str, "keep_default_na": False, "na_filter": False}
-        try:
-            columns = list(pd.read_csv(competition.sample_submission, nrows=0).columns)
-            found = list(pd.read_csv(submission, nrows=0).columns)
-            key = columns[0]
-            if sorted(found) != sorted(columns):
-                return None
-            ids = pd.read_csv(submission, usecols=[key], **text)[key]
-            if found == columns and _digest_of(ids) == self._order(competition, key):
-                return None
-            wanted = self._ids(competition, key)
-            if len(ids) != len(wanted) or not ids.is_unique or set(ids) != set(wanted):
-                return None
-            frame = pd.read_csv(submission, **text).set_index(key, drop=False).loc[wanted, columns]
-            if found == columns and list(ids) == list(wanted):
-                return None
-        except (ValueError, OSError):
-            return None
-        aligned = submission.with_name("aligned.csv")
-        frame.to_csv(aligned, index=False)
-        return aligned
-
-    def _order(self, competition: Any, key: str) -> str:
-        """Digest of the ids in their order, kept as long as the file of the answers is the same."""
-        stamp = str((s := os.stat(competition.answers)).st_mtime_ns) + f" {s.st_size}"
-        if self._orders.get(competition.id, ("",))[0] != stamp:
-            self._orders[competition.id] = (stamp, _digest_of(self._ids(competition, key)))
-        return self._orders[competition.id][1]
-
-    def _ids(self, competition: Any, key: str) -> Any:
-        """Ids as texts: in the order of the answers where those have each of them once, else of the sample."""
-        import pandas as pd
-
-        text: Any = {"usecols": [key], "dtype": str, "keep_default_na": False, "na_filter": False}
-        if competition.answers.suffix == ".csv":
-            with contextlib.suppress(ValueError):
-                ids = pd.read_csv(competition.answers, **text)[key]
-                if ids.is_unique:
-                    return ids
-        return pd.read_csv(competition.sample_submission, **text)[key]
-
     # the package
 
     def _competition(self, name: str) -> Any:
         if name not in self._competitions:
             if name not in self._registry.list_competition_ids():
-                raise Refused("unknown", f"the installed package knows no competition {name!r}")
+                raise RequestRefused("unknown", f"the installed package knows no competition {name!r}")
             try:
                 self._competitions[name] = self._registry.get_competition(name)
             except Exception as error:
-                raise Refused("package", f"{name} can't be loaded ({type(error).__name__}: {said(error)})") from error
+                raise RequestRefused("package", f"{name} can't be loaded ({with_type(error)})") from error
         return self._competitions[name]
 
     @staticmethod
@@ -288,10 +248,11 @@ class Worker:
         """The competition with a board whose medal places have the given thresholds, for the package's own rules.
 
         Raises:
-            Refused: none are given.
+            RequestRefused: none are given.
         """
         if thresholds is None:
-            raise Refused("board", f"{competition.leaderboard} is missing or a Git-LFS pointer: run `git lfs pull`")
+            what = f"{competition.leaderboard} is missing or a Git-LFS pointer"
+            raise RequestRefused("board", f"{what}; fetch it with `git lfs pull` in the repository and install that")
         places, worse = thresholds["places"], 1.0 if thresholds["lower_is_better"] else -1.0
         gold, silver, bronze, median = (thresholds[name] for name in ("gold", "silver", "bronze", "median"))
         scores = [gold] * places[0] + [silver] * (places[1] - places[0]) + [bronze] * (places[2] - places[1])
@@ -303,15 +264,12 @@ class Worker:
 
     def _commit(self) -> str:
         """Of the package's repository: as an installation noted it, or as git does beside an editable one."""
-        from importlib import metadata
-
         with contextlib.suppress(Exception):
-            noted = metadata.distribution("mlebench").read_text("direct_url.json") or "{}"
-            if commit := json.loads(noted).get("vcs_info", {}).get("commit_id"):
-                return str(commit)
+            (noted,) = self._package.parent.glob("mlebench-*.dist-info/direct_url.json")
+            return str(json.loads(noted.read_text(encoding="utf-8"))["vcs_info"]["commit_id"])
         with contextlib.suppress(Exception):
-            noted = (self._package.parent / "mlebench-source.json").read_text(encoding="utf-8")
-            return str(json.loads(noted)["commit"])
+            noted = self._package.parent / SOURCE
+            return str(json.loads(noted.read_text(encoding="utf-8"))["commit"])
         with contextlib.suppress(Exception):
             git = self._package.parent / ".git"
             head = (git / "HEAD").read_text(encoding="utf-8").strip()
@@ -337,11 +295,14 @@ def _file_of(function: Any) -> str:
     return str(sys.modules[function.__module__].__file__)
 
 
-def _digest_of(ids: Any) -> str:
-    total = hashlib.sha256()
-    for value in ids:
-        total.update(value.encode("utf-8", "surrogatepass") + b"\0")
-    return total.hexdigest()
+def _beside(name: str) -> ModuleType:
+    """A module that lies beside this file, which knows its own path alone."""
+    spec = util.spec_from_file_location(f"_mlesearch_{name}", Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextlib.contextmanager
@@ -375,17 +336,17 @@ def main() -> None:
     asked_fd, answers_fd, data_dir = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     for number in (asked_fd, answers_fd):
         os.set_inheritable(number, False)
-    worker: Worker | None = None
+    worker: OfficialWorker | None = None
     with open(asked_fd, "rb") as requests, open(answers_fd, "wb") as answers:
         for line in requests:
             asked = json.loads(line)
             try:
-                worker = worker or Worker(data_dir)
+                worker = worker or OfficialWorker(data_dir)
                 answer = getattr(worker, asked["do"])(asked)
-            except Refused as refused:
+            except RequestRefused as refused:
                 answer = {"error": str(refused), "kind": refused.kind}
             except Exception as error:
-                answer = {"error": f"{type(error).__name__}: {said(error)}", "kind": "data"}
+                answer = {"error": with_type(error), "kind": "data"}
             answers.write(json.dumps({**answer, "n": asked["n"]}).encode("ascii") + b"\n")
             answers.flush()
 
