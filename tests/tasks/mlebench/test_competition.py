@@ -193,9 +193,9 @@ def test_a_package_that_knows_other_paths_is_refused_with_both(made: StandIn, tm
     other = stand_in(tmp_path / "other", [TAXI])
     config = other.package / "competitions" / TAXI / "config.yaml"
     config.write_text(config.read_text().replace("private/test.csv", "private/answers.csv"))
-    with GraderPool(other.python, other.data) as graders:
-        with pytest.raises(ConfigError, match=r"the answers: .*says private/answers.csv, the table .*private/test.csv"):
-            loaded(TAXI, other.data, graders)
+    both = r"the answers: .*says private/answers.csv, the table .*private/test.csv"
+    with GraderPool(other.python, other.data) as graders, pytest.raises(ConfigError, match=both):
+        loaded(TAXI, other.data, graders)
 
 
 @pytest.mark.parametrize(("scores", "why"), [((30.0, 2.0), "is to minimize"), ((2.0, 30.0), "gives .*2 teams")])
@@ -232,7 +232,7 @@ def test_what_a_run_keeps_is_the_task_without_its_data(made: StandIn, pool: Grad
     assert not kept.is_kept(task)
     assert kept.to_json(back) == plain
     del plain["contract"]
-    with pytest.raises(ConfigError, match="task.json: it is damaged"):
+    with pytest.raises(ConfigError, match=r"task\.json: it is damaged"):
         kept.from_json(plain, Path("task.json"))
 
 
