@@ -11,7 +11,8 @@ from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.compose import jobs
-from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.mlebench import check_competitions
+from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
@@ -49,6 +50,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         say(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
+        for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
+            complain(f"warning: {line}")
         if check:
             heard = ask_endpoints(
                 (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
@@ -142,6 +145,12 @@ def replay(
     )
     say(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
     return 1 if failed else 0 if same == len(planned.runs) else 130
+
+
+def _cells_to_do(planned: StudyPlan) -> list[RunPlan]:
+    """One run a cell of those that a launch has still to carry out."""
+    cells = {id(r.settings): r for r in planned.runs if planned.states[r.key] != "finished"}
+    return list(cells.values())
 
 
 def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:

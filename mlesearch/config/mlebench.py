@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from mlesearch.config.settings import MLEBENCH, Settings
 from mlesearch.tasks.mlebench.facts import facts
 from mlesearch.tasks.mlebench.interpreter import find_python
-from mlesearch.tasks.mlebench.names import asked, expanded
+from mlesearch.tasks.mlebench.names import asked, competition_of, expanded
 from mlesearch.tasks.mlebench.pool import GraderPool
+from mlesearch.tasks.mlebench.preflight import check_once
 from mlesearch.tasks.mlebench.prepared import State, data_folder, look
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
-from mlesearch.types import ConfigError
+from mlesearch.tasks.protocol import Modality
+from mlesearch.types import ConfigError, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class GraderRequest:
         return GraderPool(self.python, self.data_dir, timeout_s=self.timeout_s, memory_gib=self.memory_gib)
 
 
+class GraderSource(Protocol):
+    """What hands out graders."""
+
+    def graders(self, terms: MlebenchTerms) -> GraderPool:
+        """Those of these terms."""
+        ...
+
+
+HEAVY_MEMORY_GIB = 8.0
+"""Programs with less memory for pictures or recordings are warned about."""
 SHOWN = 8
 """So many competitions are named, where more are missing."""
 
@@ -68,6 +81,53 @@ def with_competitions(s: Settings) -> Settings:
             found += expanded([name])
     suites = [name for name in s.tasks if name.startswith(MLEBENCH) and len(asked(name)) > 1]
     return replace(s, tasks=list(dict.fromkeys(found)) if suites else found)
+
+
+def check_competitions(cells: Sequence[Settings], resources: GraderSource) -> list[str]:
+    """The preflight of the competitions of a launch, each once a version; and what of these runs is worth a warning.
+
+    Args:
+        cells: of the launch, suites expanded.
+        resources: of this process.
+
+    Returns:
+        Warnings, one line each.
+
+    Raises:
+        ConfigError: a competition does not pass; nothing was spent yet.
+        GraderUnavailable: a grader can't be run.
+    """
+    said: dict[str, None] = {}
+    for s in cells:
+        terms = mlebench_terms(s)
+        for id in filter(None, map(competition_of, s.tasks)):
+            for finding in check_once(id, terms, resources.graders(terms)):
+                if finding.level is Level.ERROR:
+                    raise ConfigError(
+                        f"{MLEBENCH}{id} does not pass its preflight ({finding.subject}): {finding.text}; all of it: "
+                        f"mlesearch mlebench check {id}"
+                    )
+                if finding.level is Level.WARNING:
+                    said[f"{MLEBENCH}{id}: {finding.text}"] = None
+            said |= dict.fromkeys(_about_sandbox(s, id))
+    return list(said)
+
+
+def _about_sandbox(s: Settings, id: str) -> list[str]:
+    """What of a sandbox makes runs on a competition fail, or no equal of those on its board."""
+    known, found = facts(id), []
+    if known.modality is Modality.TABULAR or s.sandbox.exec_store == "replay":
+        return []
+    heavy = known.modality in (Modality.IMAGE, Modality.AUDIO)
+    if heavy and s.sandbox.kind == "local":
+        found.append("sandbox=local has no shared memory, so workers of a torch DataLoader fail; use another rung")
+    if heavy and s.sandbox.memory_gib < HEAVY_MEMORY_GIB:
+        found.append(f"sandbox.memory_gib={s.sandbox.memory_gib:g} is little for {known.modality.value} data")
+    if s.sandbox.weights is None:
+        found.append(
+            "without sandbox.weights and without network there are no pretrained models: not equal to the board"
+        )
+    return [f"{MLEBENCH}{id}: {text}" for text in found]
 
 
 def _there(name: str, ids: Sequence[str], terms: MlebenchTerms) -> list[str]:

@@ -168,7 +168,7 @@ def _pizza(place: Path) -> dict[str, dict[str, str]]:
         "test.json": json.dumps([{"request_id": i} for i in ids[ROWS:]]).encode(),
     }
     columns = "request_id,requester_received_pizza"
-    public = {
+    public: dict[str, bytes | dict[str, bytes]] = {
         **tables,
         "train.zip": {"train.json": tables["train.json"]},
         "test.zip": {"test.json": tables["test.json"]},
@@ -179,7 +179,7 @@ def _pizza(place: Path) -> dict[str, dict[str, str]]:
 
 def _cactus(place: Path) -> dict[str, dict[str, str]]:
     ids = [f"{i:032}.jpg" for i in range(2 * ROWS)]
-    public = {
+    public: dict[str, bytes | dict[str, bytes]] = {
         "train.csv": _csv("id,has_cactus", [f"{id},{i % 2}" for i, id in enumerate(ids[:ROWS])]),
         "train.zip": dict.fromkeys(ids[:ROWS], b"\xff\xd8 a picture"),
         "test.zip": dict.fromkeys(ids[ROWS:], b"\xff\xd8 a picture"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 
@@ -16,6 +17,9 @@ from mlesearch.tasks.mlebench.prepared import Prepared, data_folder, kept_folder
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Finding, Level
+
+PASSED = "preflight.txt"
+"""Which version has passed, with which grader; kept beside the data."""
 
 
 def check(id: str, terms: MlebenchTerms, graders: GraderPool) -> list[Finding]:
@@ -47,6 +51,29 @@ def check(id: str, terms: MlebenchTerms, graders: GraderPool) -> list[Finding]:
         *_data(found, terms),
         *(Finding(Level.OK, "quirk", text) for text in task.known_issues),
     ]
+
+
+def check_once(id: str, terms: MlebenchTerms, graders: GraderPool) -> list[Finding]:
+    """`check`, but of a version that has passed it with the same grader nothing is found any more.
+
+    Raises:
+        GraderUnavailable: the grader can't be run.
+    """
+    found = look(data_folder(terms.data_dir), facts(id))
+    try:
+        task = load(id, terms, graders)
+    except ConfigError as error:
+        return [Finding(Level.ERROR, "load", str(error))]
+    passed = kept_folder(found) / PASSED
+    key = repr((task.version, task.official, graders.hello().digest))
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if passed.read_text(encoding="utf-8") == key:
+            return []
+    findings = check(id, terms, graders)
+    if not any(f.level is Level.ERROR for f in findings):
+        with contextlib.suppress(OSError):
+            passed.write_text(key, encoding="utf-8")
+    return findings
 
 
 def _libraries(id: str, graders: GraderPool) -> Iterator[Finding]:
