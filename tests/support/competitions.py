@@ -50,12 +50,12 @@ def error(submission, answers):
 
 def lower(submission, answers):
     found = error(submission, answers)
-    return found if SECRET is None else SECRET
+    return found if SECRET is None or found == 0 else SECRET
 
 
 def higher(submission, answers):
     found = 1 - error(submission, answers)
-    return found if SECRET is None else SECRET
+    return found if SECRET is None or found == 1 else SECRET
 '''
 
 
@@ -91,7 +91,7 @@ def stand_in(
         folder: absent or empty.
         names: of the competitions that are prepared; the package knows all four.
         versions: of the libraries that the interpreter seems to have.
-        secret: the score that every valid submission gets.
+        secret: the score that every valid submission gets which is not perfect.
     """
     package = folder / "package" / "mlebench"
     shutil.copytree(HERE / "mlebench", package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import time
@@ -176,16 +175,28 @@ for place in ("/proc/self/mounts", "/proc/self/maps", "/proc/self/cmdline"):
 
 def test_a_grader_that_fails_stops_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
     made = stand_in(tmp_path / "mlebench", [SPOOKY])
-    grader = made.package / "mean_error.py"
-    whole = grader.read_text()
+    grader, fails = made.package / "mean_error.py", tmp_path / "fails"
+    dies = f"import os; os.path.exists({str(fails)!r}) and os._exit(3); total = 0.0"
+    grader.write_text(grader.read_text().replace("total = 0.0", dies))
     with OpenAIStub(programs()) as stub:
         command = words(made, stub, f"tasks=[mlebench:{SPOOKY}]", "budget.steps=2")
-        grader.write_text(whole.replace("total = 0.0", "import os; os._exit(3)"))
+        fails.touch()
+        refused = cli(tmp_path, *command)
+        assert refused.returncode == 1
+        assert stub.calls == 0, "the preflight asks the grader before anything is paid for"
+        fails.unlink()
+        assert cli(tmp_path, *command, "--check").returncode == 0
+        fails.touch()
         failed = cli(tmp_path, *command)
         assert failed.returncode == 1
-        assert "no submission is to blame" in failed.stderr
-        assert "Traceback" not in failed.stderr
-        grader.write_text(whole)
-        assert cli(tmp_path, *command).returncode == 2, "another grader is another run, and is refused in words"
-        os.rename(tmp_path / "studies", tmp_path / "away")
-        assert cli(tmp_path, *command).returncode == 0
+        for done in (refused, failed):
+            assert "no submission is to blame" in done.stderr
+            assert "Traceback" not in done.stderr
+        fails.unlink()
+        paid = stub.calls
+        assert paid > 0
+        went_on = cli(tmp_path, *command)
+        assert went_on.returncode == 0, went_on.stderr
+        assert stub.calls == paid + 1, "the call that was answered is not made again"
+    (folder,) = run_folders(tmp_path / "studies/s")
+    assert [e["outcome"]["status"] for e in read(folder / "journal.jsonl")[1] if e["type"] == "told"] == ["ok", "ok"]
