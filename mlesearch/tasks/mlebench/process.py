@@ -174,6 +174,8 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if process.returncode:  # it was killed itself, so what it had adopted is nobody's
+            _kill_marked(b"HOME=" + os.fsencode(self.folder / "work"))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def forget(self) -> None:
@@ -191,6 +193,15 @@ def environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """What a worker sees of the environment: no key, no path of the user but for programs and libraries."""
     kept = {k: v for k, v in environ.items() if k in _HANDED_DOWN or k.startswith(_HANDED_DOWN_STARTS)}
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8"}
+
+
+def _kill_marked(variable: bytes) -> None:
+    """Kill all processes that were started with an environment variable."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if variable in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                    os.kill(int(name), signal.SIGKILL)
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -91,6 +91,12 @@ def _left_behind() -> float:
     return 0.5
 
 
+def _left_behind_and_hung() -> float:
+    _left_behind()
+    time.sleep(600)
+    return 0.5
+
+
 def _left_behind_and_died() -> float:
     _left_behind()
     os._exit(0)
@@ -168,6 +174,7 @@ FAULTS: dict[str, Any] = {
     "killed": lambda: os.kill(os.getpid(), 9),
     "hang": lambda: time.sleep(600),
     "child": _left_behind,
+    "children and hang": _left_behind_and_hung,
     "child and exit": _left_behind_and_died,
     "memory": _memory,
     "MemoryError": _out_of_memory,
