@@ -118,12 +118,14 @@ class WorkerProcess:
         """The next line; empty where the worker has ended, None where it is late."""
         looking = select.poll()
         looking.register(self._answers, select.POLLIN)
+        if self._process.stdout is not None:  # a child left behind may hold the worker's end of the answers
+            looking.register(self._process.stdout, select.POLLIN)
         while b"\n" not in self._unread:
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            if looking.poll(left * 1000):
-                data = os.read(self._answers, 1 << 16)
+            if events := dict(looking.poll(left * 1000)):
+                data = os.read(self._answers, 1 << 16) if self._answers in events else b""
                 if not data:
                     return b""
                 self._unread += data
