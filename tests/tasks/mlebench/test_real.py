@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.tasks.leaderboard import mlebench_thresholds
 from mlesearch.tasks.mlebench import facts
-from mlesearch.tasks.mlebench.official import OfficialReport
+from mlesearch.tasks.mlebench.official import TABLE_BOARD, OfficialReport
 from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.tasks.mlebench.selftest import CASES, wrong_grades
 from mlesearch.types import Direction
@@ -76,6 +77,12 @@ def test_boards_of_the_table_give_the_packages_own_rules_the_tables_thresholds(t
             answers.write_text("id\n")
             report = pool.grade(name, tmp_path / "absent.csv", aligned=False)
             assert report.is_lower_better == (table.direction is Direction.MINIMIZE), name
+            if report.board == TABLE_BOARD:
+                told = (report.gold_threshold, report.silver_threshold, report.bronze_threshold)
+                limits, _ = mlebench_thresholds(name)
+                assert (*told, report.median_threshold) == (limits.gold, limits.silver, limits.bronze, limits.median), (
+                    name
+                )
 
 
 def test_nothing_of_it_is_left(tmp_path, monkeypatch):
