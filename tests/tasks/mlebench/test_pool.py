@@ -6,6 +6,7 @@ import json
 import math
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -244,7 +245,18 @@ def test_a_worker_that_was_killed_meanwhile_is_replaced(pool, tmp_path):
 def test_what_was_left_behind_ends_with_the_worker(make_pool, tmp_path):
     with make_pool() as pool:
         pool.grade("faults", faulty(tmp_path, "child"))
+        end = time.monotonic() + 20
+        while len(alive(tmp_path)) < 5 and time.monotonic() < end:
+            time.sleep(0.01)
         assert len(alive(tmp_path)) >= 5, "a supervisor, a worker, and three that it left in sessions of their own"
+    assert alive(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["tree", "chain"])
+def test_processes_that_multiply_end_with_the_worker(make_pool, tmp_path, fault):
+    with make_pool() as pool:
+        assert pool.grade("faults", faulty(tmp_path, fault)).score == 0.5
+        time.sleep(0.3)
     assert alive(tmp_path) == []
 
 
