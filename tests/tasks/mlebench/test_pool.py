@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -226,6 +227,21 @@ def test_what_befalls_a_worker_is_not_the_submissions_fault(make_pool, tmp_path,
     assert "\n" not in str(caught.value)
     assert alive(tmp_path) == [], "nothing is left of the workers that were lost"
     assert pool.grade("faults", submission(tmp_path, csv_of(NEAR))).score == 0.5, "the next one is another worker's"
+
+
+@pytest.mark.parametrize("place", ["pool.copy_safely", "process.tempfile.mkdtemp", "process.subprocess.Popen"])
+def test_a_full_disk_is_not_the_submissions_fault(make_pool, tmp_path, monkeypatch, place):
+    pool = make_pool()
+
+    def full(*args: object, **kwargs: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"mlesearch.tasks.mlebench.{place}", full)
+        with pytest.raises(GraderUnavailable, match="No space left on device"):
+            pool.grade("faults", submission(tmp_path, csv_of(NEAR)))
+    assert alive(tmp_path) == []
+    assert pool.grade("faults", submission(tmp_path, csv_of(NEAR))).score == 0.5
 
 
 def test_a_lost_worker_costs_one_more_try(pool, tmp_path):
