@@ -77,7 +77,7 @@ def test_boards_of_the_table_give_the_packages_own_rules_the_tables_thresholds(t
             answers.write_text("id\n")
             report = pool.grade(name, tmp_path / "absent.csv", aligned=False)
             assert report.is_lower_better == (table.direction is Direction.MINIMIZE), name
-            if report.board == TABLE_BOARD:
+            if report.board == TABLE_BOARD:  # to the last bit
                 told = (report.gold_threshold, report.silver_threshold, report.bronze_threshold)
                 limits, _ = mlebench_thresholds(name)
                 assert (*told, report.median_threshold) == (limits.gold, limits.silver, limits.bronze, limits.median), (
