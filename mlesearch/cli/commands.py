@@ -233,6 +233,20 @@ def grade_submission(args: Namespace) -> int:
     return 0
 
 
+def install_mlebench(args: Namespace) -> int:
+    """Make an environment with MLE-bench's package."""
+    from mlesearch.cli import mlebench
+
+    return mlebench.install(args)
+
+
+def grade_officially(args: Namespace) -> int:
+    """Print MLE-bench's own report of a submission."""
+    from mlesearch.cli import mlebench
+
+    return mlebench.grade(args)
+
+
 def status_of_competitions(args: Namespace) -> int:
     """Say how competitions of MLE-bench stand."""
     from mlesearch.cli import competitions
@@ -337,6 +351,8 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "check"): check_task,
     ("tasks", "eda"): describe_task,
     ("tasks", "grade"): grade_submission,
+    ("mlebench", "install"): install_mlebench,
+    ("mlebench", "grade"): grade_officially,
     ("mlebench", "status"): status_of_competitions,
     ("mlebench", "prepare"): prepare_competitions,
     ("mlebench", "check"): check_competitions,

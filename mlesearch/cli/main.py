@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     grade.add_argument("task", metavar="TASK")
     grade.add_argument("submission", metavar="FILE")
 
-    mlebench = sub.add_parser("mlebench", help="competitions of MLE-bench: status, prepare, check").add_subparsers(
+    mlebench = sub.add_parser("mlebench", help="competitions of MLE-bench, and its graders").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     named = "competition, suite, or file.txt of ids"
@@ -144,7 +144,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keep-raw", action="store_true", help="keep the unpacked download beside it")
     before = mlebench.add_parser("check", help="preflight: data, grader, board")
     before.add_argument("names", nargs="+", metavar="NAME", help=named)
-    for each in (stand, made, before):
+    install = mlebench.add_parser("install", help="an environment for MLE-bench's package, which grades")
+    install.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench, or a git URL of it")
+    install.add_argument("--commit", metavar="COMMIT", help="to be checked out (default: the folder as it is)")
+    install.add_argument("--base", metavar="PATH", help="python to make the environment of (default: this one)")
+    graded = mlebench.add_parser("grade", help="MLE-bench's own report of a submission, as JSON")
+    graded.add_argument("competition", metavar="COMPETITION", help="its id")
+    graded.add_argument("submission", metavar="FILE")
+    for each in (stand, made, before, graded):
         each.add_argument("--data", metavar="DIR", help="folder of prepared competitions (default: MLEBENCH_DATA_DIR)")
         each.add_argument(
             "--python", metavar="PATH", help="interpreter that has MLE-bench (default: the installed one)"

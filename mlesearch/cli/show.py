@@ -8,7 +8,7 @@ from pathlib import Path
 from mlesearch.cli.replies import no_such_node, reply_texts
 from mlesearch.cli.terminal import shell_words
 from mlesearch.storage.blobs import Blobs, output_of
-from mlesearch.storage.documents import best_so_far, read_result, read_run
+from mlesearch.storage.documents import GradeLine, best_so_far, read_result, read_run
 from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
 from mlesearch.study.fold import FoldedRun, check_run_folder, fold
@@ -129,7 +129,7 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
         _title(folder),
         f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o['status'] if o else 'not told yet'}",
         f"verdict: {f.verdicts.get(id, 'none')}",
-        f"validation {_number(validation)}, test {_number(test)}, medal {grade['medal'] if grade else 'none'}",
+        f"validation {_number(validation)}, test {_number(test)}, {_medal(folder, grade)}",
         *([_sample_run(f.sample_runs[id])] if id in f.sample_runs else []),
         *([_ran(result)] if id in f.executed else []),
         *([problem] if problem else []),
@@ -204,6 +204,12 @@ def _gpu(result: ResultJson) -> str:
         return ""
     ran_s, waited_s = result["gpu_us"] / 1e6, result.get("gpu_wait_us", 0) / 1e6
     return f", with a GPU for {ran_s:.2f} s after waiting {waited_s:.2f} s for it"
+
+
+def _medal(folder: Path, grade: GradeLine | None) -> str:
+    if read_run(folder)["labels"].get("no_board", False):
+        return "no board"
+    return f"medal {grade['medal'] if grade else 'none'}"
 
 
 def _dash(value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from mlesearch.storage.file_systems import is_fault
 from mlesearch.tasks.graders import said
 from mlesearch.tasks.grading import grade_test, read_submission, score_validation
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
@@ -132,7 +133,12 @@ def grade(result: ExecResult, scorer: Scorer) -> Grade:
 
 
 def _not_scored(error: Exception) -> str:
-    """Scoring reads what a program wrote: an exception there is the submission's, and never ends a run."""
+    """Scoring reads what a program wrote: an exception there is the submission's, and never ends a run.
+
+    A disk that fails is nobody's submission.
+    """
+    if is_fault(error):
+        raise error
     return f"the submission could not be scored: {said(error)}"
 
 

@@ -83,7 +83,7 @@ def program(text: str, judge: SyntaxJudge) -> Program:
         judge: whether a program compiles.
 
     Raises:
-        ReplyUnusable: there is none, it does not compile, it is not whole, or it is not clear which one is meant.
+        ReplyUnusable: there is none, it is empty or not whole, does not compile, or it is not clear which one is meant.
     """
     blocks = scan(text, judge)
     found = candidates(text, blocks, judge)
@@ -93,6 +93,8 @@ def program(text: str, judge: SyntaxJudge) -> Program:
     else:
         plan, chosen = _unmarked(text, blocks, judge)
     code = chosen.code.strip("\n").rstrip() + "\n"
+    if not code.strip():
+        raise ReplyUnusable(EMPTY)
     left_out = elision(code)
     if left_out:
         raise ReplyUnusable(left_out)

@@ -22,13 +22,16 @@ from mlesearch.sandbox.inside import files
 from mlesearch.sandbox.protocol import MIB
 from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.locks import try_lock
-from mlesearch.types import SandboxUnavailable
+from mlesearch.types import ExecResult, ExecStatus, SandboxUnavailable
 
 RUNGS = ("local", "bubblewrap", "docker", "unsafe")
 """Whose folders are removed once their owner has died: all that are built in."""
 _OWNED = re.compile(rf"(\.?)({'|'.join(RUNGS)})-[0-9a-f]{{16}}")
 """With a dot before it: one that is being made, and not locked yet."""
 _MAKING_S = 60.0
+FULL_BYTES = 1 << 20
+"""Of a disk with less that is free, whatever a program did not get there."""
+_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded|Errno 28\b|Errno 122\b", re.IGNORECASE)
 
 
 def root() -> Path:
@@ -101,6 +104,28 @@ def check_space(rung: str, folder: Path, min_free: int) -> None:
         raise SandboxUnavailable(
             f"sandbox {rung}: only {free // MIB} MiB are free at {folder.parent}; "
             f"at least {min_free // MIB} MiB are needed: free some or set MLESEARCH_SCRATCH"
+        )
+
+
+def check_not_full(rung: str, folder: Path, min_free: int, done: ExecResult) -> None:
+    """Refuse to take a failure for a program's own while the disk that it wrote to is full.
+
+    Args:
+        rung: its name.
+        folder: where the program worked; what it wrote is still there.
+        min_free: bytes below which nothing is run.
+        done: what the program did.
+
+    Raises:
+        SandboxUnavailable: hardly a byte is free, or less than `min_free` bytes are and the program met a full disk.
+    """
+    if done.status is not ExecStatus.ERROR:
+        return
+    free = shutil.disk_usage(folder).free
+    if free < FULL_BYTES or (free < min_free and _NO_SPACE.search(done.stderr.text)):
+        raise SandboxUnavailable(
+            f"sandbox {rung}: a program failed while the disk was full ({free // MIB} MiB are free at "
+            f"{root()}), so its failure is not counted: free some space or set MLESEARCH_SCRATCH, then run again"
         )
 
 

@@ -23,6 +23,7 @@ from mlesearch.sandbox.rungs.local import LocalSandbox, make
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.testing.sandbox_contract.processes import bystander, gone, processes_with, signals_by_descriptor
 from mlesearch.types import ConfigError, ExecStatus, SandboxUnavailable
+from tests.support.disks import small_disk
 from tests.support.sandbox_user import in_memory
 
 if landlock.abi() < 1:
@@ -388,3 +389,26 @@ def test_identity_is_stable_and_complete() -> None:
         assert one.identity() == two.identity()
         assert set(one.identity()) >= {"rung", "promises", "environment", "cpu_count"}
         assert one.packages()["scikit-learn"]
+
+
+# a full disk
+
+
+FILLS = "with open('big', 'wb') as f:\n    for _ in range(64):\n        f.write(bytes(1 << 20))\n"
+
+
+def test_a_failure_on_a_full_disk_is_not_the_programs(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path / "scratch", 32 * MIB) as disk:
+        monkeypatch.setenv("MLESEARCH_SCRATCH", str(disk))
+        with closing(LocalSandbox(warm=False, min_free_bytes=8 * MIB)) as rung:
+            with pytest.raises(SandboxUnavailable, match=r"while the disk was full .*its failure is not counted"):
+                rung.run(rung.prepare(spec), job(tmp_path, FILLS))
+            removed = FILLS.replace("range(64)", "range(28)") + "import os\nraise OSError(28, os.strerror(28))"
+            with pytest.raises(SandboxUnavailable, match="MLESEARCH_SCRATCH"):
+                rung.run(rung.prepare(spec), job(tmp_path, removed))
+            own = rung.run(rung.prepare(spec), job(tmp_path, "raise OSError(28, 'No space left on device')"))
+            assert own.status is ExecStatus.ERROR  # there is space: it is the program that fails
+            own = rung.run(rung.prepare(spec), job(tmp_path, FILLS.replace("range(64)", "range(28)") + "1 / 0"))
+            assert own.reason.startswith("ZeroDivisionError")

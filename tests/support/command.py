@@ -16,10 +16,14 @@ SECRET = "sk-very-secret-0123456789"
 """The key in `run_live`."""
 
 
-def cli(cwd: Path, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def cli(
+    cwd: Path, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = 240.0
+) -> subprocess.CompletedProcess[str]:
     """The command line in a folder, to its end; no key of the one who runs the tests reaches it."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | dict(env or {})
-    return subprocess.run([*MLESEARCH, *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=240)
+    return subprocess.run(
+        [*MLESEARCH, *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=timeout_s
+    )
 
 
 def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedProcess[str]:

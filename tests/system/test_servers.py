@@ -184,7 +184,7 @@ def run(folder, server, key, *words):
     return cli(
         folder, "run", "model=local", "sandbox=local", "launcher.n_jobs=1", "model.params.model=openai/smol",
         f"model.params.api_base={server.url}", f"model.params.api_key_env={key}", *words,
-        env={key: KEYS[key]},
+        env={key: KEYS[key]}, timeout_s=900.0,
     )  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_a_study_with_a_real_model(roomy_llama, tmp_path):
     """It writes whole programs, which run and are scored; the recording gives the same study without a server."""
     written = grammar(f"A plan.\n```python\n{PROGRAM}```\n")
     body = "model.params.extra_body=" + json.dumps({"grammar": written})
-    words = ("strategy=random", "budget.steps=2", body, "study.name=small")
+    words = ("strategy=random", "strategy.review=false", "budget.steps=2", body, "study.name=small")
     done = run(tmp_path, roomy_llama, "LLAMA_KEY", *words)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "studies/small").glob("*/*/*/*/seed-0")

@@ -1,5 +1,6 @@
 """Submissions that nobody would write: whatever stands in one, scoring returns a score or a problem, never raises."""
 
+import errno
 import math
 import random
 import re
@@ -207,7 +208,7 @@ class Raising:
 
 
 ERRORS = [
-    *(OverflowError("int too large"), RecursionError(), MemoryError(), KeyError("x"), OSError(5, "I/O error")),
+    *(OverflowError("int too large"), RecursionError(), MemoryError(), KeyError("x"), OSError(21, "Is a directory")),
     *(
         UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"),
         ZeroDivisionError(),
@@ -231,6 +232,13 @@ def test_what_scoring_raises_is_an_invalid_submission(error: Exception) -> None:
         assert re.match(r"the submission could not be scored: \w+", problem)
         assert "\n" not in problem
         problem.encode()
+
+
+def test_a_disk_that_fails_is_nobodys_submission() -> None:
+    error, result = OSError(errno.ENOSPC, "No space left on device"), ExecResult(ExecStatus.OK, 0)
+    for read in (judge, judge_sample, scoring.grade):
+        with pytest.raises(OSError, match="No space left"):
+            read(result, Raising(error))
 
 
 def test_a_task_that_is_broken_still_stops_the_run() -> None:

@@ -31,6 +31,7 @@ KEY = _any(
     r"(?:invalid|incorrect|missing|no|expired) (?:x-)?api[- _]key",
     r"invalid proxy server token|authentication (?:error|failed|fails)|no auth credentials|missing authentication",
     r"invalid authentication|invalid (?:bearer|access|auth\w*) token|token (?:is invalid|(?:has )?expired)",
+    r"no[_ ]connected[_ ]db|no_db_connection",  # the litellm proxy without a database, to any key but its own
 )
 KEY_OR_RIGHTS = _any(
     r"key|token|credential|auth|permission|access|forbidden|allowed|account|billing|region|country|territory",

@@ -173,7 +173,9 @@ class LocalSandbox:
             if seen is None:
                 raise SandboxUnavailable("sandbox local: the supervisor ended without a report")
             shown = view.names_shown(self._python, spec, slot.folder) | weights.shown(self._weights)
-            return report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
+            done = report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
+            scratch.check_not_full(self.name, slot.folder, self._min_free, done)
+            return done
         finally:
             _forget(slot)
 

@@ -190,7 +190,9 @@ class BoxedRung(ABC):
             shown |= view.names_shown(python, slot.spec, Path(places.folder))
             shown |= {places.input: "input", **weights.shown(self._weights, places.weights), **slot.box.names()}
             shown = view.with_roots_of_mounts(shown)
-            return report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
+            done = report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
+            scratch.check_not_full(self.name, slot.folder, self._min_free, done)
+            return done
         finally:
             self._discard(slot)
             if refill and self.warm and not slot.spec.gpus:

@@ -13,6 +13,8 @@ from mlesearch.types import ConfigError
 
 PYTHON_VARIABLE = "MLESEARCH_MLEBENCH_PYTHON"
 INSTALL = "mlesearch mlebench install REPOSITORY (a folder, or a git URL of openai/mle-bench)"
+CURRENT = "venv"
+"""The link to the environment that is used."""
 PINS: Mapping[str, tuple[int, int]] = {"pandas": (3, 0), "numpy": (2, 4), "scikit-learn": (1, 11)}
 """The first release of each library that grades other than the environment of 2024 did: measured on 996 submissions."""
 
@@ -83,8 +85,11 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def installed_python(environ: Mapping[str, str] = os.environ) -> Path:
-    """The interpreter that `mlesearch mlebench install` makes; it need not be there."""
-    return home(environ) / "venv" / "bin" / "python"
+    """The interpreter that `mlesearch mlebench install` made last; it need not be there.
+
+    The link to the current environment is followed: a run keeps the one that it began with.
+    """
+    return (home(environ) / CURRENT).resolve() / "bin" / "python"
 
 
 def find_python(setting: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:

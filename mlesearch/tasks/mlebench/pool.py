@@ -136,7 +136,7 @@ class GraderPool:
             finally:
                 copy.unlink(missing_ok=True)
 
-        answer = self._answered(grading, f"the grader of {competition}", competition)
+        answer = self._answered(grading, self.timeout_s, f"the grader of {competition}", competition)
         try:
             report = report_of({**answer, "reason": problem or printable(answer["reason"])}, str(submission))
         except (KeyError, ValueError, TypeError) as error:
@@ -182,10 +182,15 @@ class GraderPool:
 
     def _ask(self, what: Mapping[str, object], timeout_s: float, whose: str, *, tries: int = TRIES) -> dict[str, Any]:
         competition = str(what.get("competition", ""))
-        return self._answered(lambda worker: worker.ask(what, timeout_s), whose, competition, tries)
+        return self._answered(lambda worker: worker.ask(what, timeout_s), timeout_s, whose, competition, tries)
 
     def _answered(
-        self, ask: Callable[[WorkerProcess], dict[str, Any]], whose: str, competition: str, tries: int = TRIES
+        self,
+        ask: Callable[[WorkerProcess], dict[str, Any]],
+        timeout_s: float,
+        whose: str,
+        competition: str,
+        tries: int = TRIES,
     ) -> dict[str, Any]:
         """What a worker answers, whichever comes through.
 
@@ -202,6 +207,9 @@ class GraderPool:
                 except WorkerLost as error:
                     lost.append(printable(str(error)))
                     continue
+                except OSError as error:  # of this machine: a full disk, no more processes
+                    why = error.strerror or type(error).__name__
+                    raise GraderUnavailable(f"mlebench: {whose} could not be run: {why}") from error
                 if answer.get("kind") == "memory":
                     lost.append(str(answer["error"]))
                 elif "error" not in answer:
@@ -212,10 +220,15 @@ class GraderPool:
             raise self._refused(answer, competition)
         first = f" (the first time {lost[0]})" if lost[0] != lost[-1] else " twice" if tries > 1 else ""
         raise GraderUnavailable(
-            f"mlebench: {whose} could not be run: {lost[-1]}{first}; no submission is to blame. It may take "
-            f"mlebench.grade_timeout_s={self.timeout_s:g} and mlebench.grade_memory_gib="
-            f"{self._memory_bytes / 2**30:g}: raise what is too small, and run the same command again"
+            f"mlebench: {whose} could not be run: {lost[-1]}{first}; no submission is to blame. "
+            f"{self._bounds(timeout_s)}"
         )
+
+    def _bounds(self, timeout_s: float) -> str:
+        """What a worker may take and hold, and where that is set."""
+        held = f"may hold mlebench.grade_memory_gib={self._memory_bytes / 2**30:g}"
+        time = f"may take mlebench.grade_timeout_s={timeout_s:g} and " if timeout_s == self.timeout_s else ""
+        return f"It {time}{held}: raise what is too small, and run the same command again"
 
     def _with_worker(self, ask: Callable[[WorkerProcess], dict[str, Any]]) -> dict[str, Any]:
         """Ask an idle worker, or a new one; one that came through is idle again."""

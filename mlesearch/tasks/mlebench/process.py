@@ -118,12 +118,14 @@ class WorkerProcess:
         """The next line; empty where the worker has ended, None where it is late."""
         looking = select.poll()
         looking.register(self._answers, select.POLLIN)
+        if self._process.stdout is not None:  # a child left behind may hold the worker's end of the answers
+            looking.register(self._process.stdout, select.POLLIN)
         while b"\n" not in self._unread:
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            if looking.poll(left * 1000):
-                data = os.read(self._answers, 1 << 16)
+            if events := dict(looking.poll(left * 1000)):
+                data = os.read(self._answers, 1 << 16) if self._answers in events else b""
                 if not data:
                     return b""
                 self._unread += data
@@ -174,6 +176,8 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if process.returncode:  # it was killed itself, so what it had adopted is nobody's
+            _kill_marked(b"HOME=" + os.fsencode(self.folder / "work"))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def forget(self) -> None:
@@ -191,6 +195,15 @@ def environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """What a worker sees of the environment: no key, no path of the user but for programs and libraries."""
     kept = {k: v for k, v in environ.items() if k in _HANDED_DOWN or k.startswith(_HANDED_DOWN_STARTS)}
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8"}
+
+
+def _kill_marked(variable: bytes) -> None:
+    """Kill all processes that were started with an environment variable."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if variable in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                    os.kill(int(name), signal.SIGKILL)
 
 
 def _write(descriptor: int, data: bytes) -> None:

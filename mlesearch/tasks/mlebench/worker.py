@@ -74,6 +74,20 @@ def travelling(score: Any) -> Any:
     return value if value - value == 0 else repr(value)
 
 
+def neighbours(median: float) -> tuple[float, float]:
+    """Two short decimals whose mean is a median, in floating point too; that itself twice where there are none.
+
+    The package reads boards by a parser that is exact for short decimals, as real scores are, and not for long ones.
+    """
+    for digits in range(1, 10):
+        for steps in range(8):
+            apart = steps * 10.0**-digits / 2
+            low, high = round(median - apart, digits), round(median + apart, digits)
+            if (low + high) / 2 == median:
+                return low, high
+    return median, median
+
+
 class OfficialWorker:
     """The package, and the competitions that were asked for."""
 
@@ -256,7 +270,10 @@ class OfficialWorker:
         places, worse = thresholds["places"], 1.0 if thresholds["lower_is_better"] else -1.0
         gold, silver, bronze, median = (thresholds[name] for name in ("gold", "silver", "bronze", "median"))
         scores = [gold] * places[0] + [silver] * (places[1] - places[0]) + [bronze] * (places[2] - places[1])
-        scores += [median] * (thresholds["teams"] - len(scores))
+        half, left = thresholds["teams"] // 2, thresholds["teams"] - len(scores)
+        low, high = neighbours(median) if left > half and thresholds["teams"] % 2 == 0 else (median, median)
+        better, other = (low, high) if thresholds["lower_is_better"] else (high, low)
+        scores += [better] * max(0, left - half) + [other] * min(left, half)
         scores[-1] = median + worse * (1.0 + abs(median))  # the package tells the direction by the first and the last
         path = Path(f"board-{competition.id}.csv").absolute()
         path.write_text("score\n" + "".join(f"{score!r}\n" for score in scores), encoding="utf-8")

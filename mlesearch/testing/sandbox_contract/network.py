@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import socket
 
 import pytest
 
+from mlesearch.sandbox.rungs import docker_daemon
 from mlesearch.testing.sandbox_contract.base import Bench, Checks
+from mlesearch.types import SandboxUnavailable
 
 _FAMILIES = """
 import ctypes, socket
@@ -79,8 +82,9 @@ class NetworkChecks(Checks):
 
     def test_no_docker_daemon(self, bench: Bench) -> None:
         paths = {"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"}
-        if os.environ.get("DOCKER_HOST", "").startswith("unix://"):
-            paths.add(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+        with contextlib.suppress(SandboxUnavailable):
+            url = os.environ.get("DOCKER_HOST") or docker_daemon.place(os.environ).url
+            paths |= {url.removeprefix("unix://")} if url.startswith("unix://") else set()
         bench.denied(*(f"import socket\nsocket.socket(socket.AF_UNIX).connect({path!r})" for path in sorted(paths)))
 
     def test_families_of_sockets_are_those_that_a_network_namespace_separates(self, bench: Bench) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -227,6 +229,21 @@ def test_what_befalls_a_worker_is_not_the_submissions_fault(make_pool, tmp_path,
     assert pool.grade("faults", submission(tmp_path, csv_of(NEAR))).score == 0.5, "the next one is another worker's"
 
 
+@pytest.mark.parametrize("place", ["pool.copy_safely", "process.tempfile.mkdtemp", "process.subprocess.Popen"])
+def test_a_full_disk_is_not_the_submissions_fault(make_pool, tmp_path, monkeypatch, place):
+    pool = make_pool()
+
+    def full(*args: object, **kwargs: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"mlesearch.tasks.mlebench.{place}", full)
+        with pytest.raises(GraderUnavailable, match="No space left on device"):
+            pool.grade("faults", submission(tmp_path, csv_of(NEAR)))
+    assert alive(tmp_path) == []
+    assert pool.grade("faults", submission(tmp_path, csv_of(NEAR))).score == 0.5
+
+
 def test_a_lost_worker_costs_one_more_try(pool, tmp_path):
     flag = tmp_path / "flag"
     assert pool.grade("faults", faulty(tmp_path, "once", flag=str(flag))).score == 0.5
@@ -244,7 +261,18 @@ def test_a_worker_that_was_killed_meanwhile_is_replaced(pool, tmp_path):
 def test_what_was_left_behind_ends_with_the_worker(make_pool, tmp_path):
     with make_pool() as pool:
         pool.grade("faults", faulty(tmp_path, "child"))
+        end = time.monotonic() + 20
+        while len(alive(tmp_path)) < 5 and time.monotonic() < end:
+            time.sleep(0.01)
         assert len(alive(tmp_path)) >= 5, "a supervisor, a worker, and three that it left in sessions of their own"
+    assert alive(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["tree", "chain"])
+def test_processes_that_multiply_end_with_the_worker(make_pool, tmp_path, fault):
+    with make_pool() as pool:
+        assert pool.grade("faults", faulty(tmp_path, fault)).score == 0.5
+        time.sleep(0.3)
     assert alive(tmp_path) == []
 
 

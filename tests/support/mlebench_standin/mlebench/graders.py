@@ -91,9 +91,38 @@ def _left_behind() -> float:
     return 0.5
 
 
+def _left_behind_and_hung() -> float:
+    _left_behind()
+    time.sleep(600)
+    return 0.5
+
+
 def _left_behind_and_died() -> float:
     _left_behind()
     os._exit(0)
+
+
+def _tree() -> float:
+    """64 processes, each the child of another, in sessions of their own."""
+    if os.fork() == 0:
+        os.setsid()
+        for _ in range(6):
+            os.fork()
+        time.sleep(60)
+        os._exit(0)
+    return 0.5
+
+
+def _chain() -> float:
+    """A process that for half a minute is always another one: each starts the next and ends."""
+    end = time.monotonic() + 30
+    if os.fork() == 0:
+        os.setsid()
+        while time.monotonic() < end:
+            if os.fork():
+                os._exit(0)
+        os._exit(0)
+    return 0.5
 
 
 def _memory() -> float:
@@ -168,6 +197,9 @@ FAULTS: dict[str, Any] = {
     "killed": lambda: os.kill(os.getpid(), 9),
     "hang": lambda: time.sleep(600),
     "child": _left_behind,
+    "tree": _tree,
+    "chain": _chain,
+    "children and hang": _left_behind_and_hung,
     "child and exit": _left_behind_and_died,
     "memory": _memory,
     "MemoryError": _out_of_memory,
