@@ -6,9 +6,8 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,37 +15,11 @@ from mlesearch.cli.main import main
 from mlesearch.storage.documents import read_grades, read_official, read_run
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
-from mlesearch.testing.openai_stub import Answer, OpenAIStub
+from mlesearch.testing.openai_stub import OpenAIStub
 from tests.support.command import cli, start
 from tests.support.competitions import FOUR, SPOOKY, StandIn, stand_in
 from tests.support.journals import once_each
-
-PROGRAM = """
-import csv, glob, os
-(sample,) = [path for path in glob.glob("input/*.csv") if "ubmission" in path]
-with open(sample, newline="") as file:
-    rows = list(csv.reader(file))
-rows[0][-1] = {column} or rows[0][-1]
-rows[1][-1] = str(float(rows[1][-1]) + {number} / 1000)
-with open("submission.csv", "w", newline="") as file:
-    csv.writer(file).writerows(rows)
-{more}
-print("validation_score: 0.{number}")
-"""
-"""Submits the sample with another number in it each time; every third has a column of another name."""
-
-
-def programs(more: str = "") -> Callable[[Mapping[str, Any]], Answer]:
-    """Replies by how often a prompt came: another program each time, the same ones in the same order of calls."""
-    count = iter(range(1, 10**6))
-
-    def reply(body: Mapping[str, Any]) -> Answer:
-        number = next(count)
-        code = PROGRAM.format(column="'index'" if number % 3 == 0 else "''", number=number, more=more)
-        size = len(json.dumps(body["messages"]))
-        return Answer(f"A plan.\n\n```python\n{code}\n```\n", size // 4, len(code) // 4)
-
-    return reply
+from tests.support.sample_programs import programs
 
 
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:
