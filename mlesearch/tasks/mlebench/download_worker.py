@@ -17,7 +17,7 @@ def main() -> None:
     data, id = sys.argv[1:]
     competition = import_module("mlebench.registry").registry.set_data_dir(Path(data)).get_competition(id)
     download = import_module("mlebench.data").download_dataset
-    print(download(competition_id=id, download_dir=competition.raw_dir.parent, force=False))
+    download(competition_id=id, download_dir=competition.raw_dir.parent, force=False)
 
 
 if __name__ == "__main__":
