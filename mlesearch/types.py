@@ -467,6 +467,10 @@ class SandboxUnavailable(MlesearchError):
     """The sandbox itself failed; the program is not to blame and is not charged."""
 
 
+class GraderUnavailable(MlesearchError):
+    """The official grader of a competition could not be run; the submission is not to blame and nothing is charged."""
+
+
 class ModelUnavailable(MlesearchError):
     """The model could not be reached or refused; never shown to the model, never scored.
 

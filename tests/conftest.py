@@ -20,8 +20,9 @@ to `system/`. A helper that a second file needs moves to `support/`: no test imp
 | `make slow`, `make bench` | `-m slow`; the benchmarks with their figures |
 | `make peers`, `make servers` | against published packages; against servers that others wrote |
 | `pytest -m gpu` | what needs a real GPU |
+| `pytest -m mlebench` | what needs MLE-bench's own package, whose interpreter MLESEARCH_MLEBENCH_PYTHON names |
 
-The marks `slow`, `gpu`, `peers` and `servers` are left out unless `-m` asks for them.
+The marks `slow`, `gpu`, `peers`, `servers` and `mlebench` are left out unless `-m` asks for them.
 """
 
 from __future__ import annotations

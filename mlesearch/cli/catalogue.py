@@ -10,13 +10,16 @@ from mlesearch.config.settings import ModelSettings
 from mlesearch.config.strategies import ListedStrategy, strategies, strategy
 from mlesearch.models.registry import MODEL_KINDS
 from mlesearch.tasks import folder, own, sources
+from mlesearch.tasks.mlebench.facts import table
+from mlesearch.tasks.mlebench.names import PREFIX
+from mlesearch.tasks.mlebench.prepared import data_folder, look
 
 WIDTH = 118
 """Characters of a line of text on a terminal."""
 
 
 def task_rows() -> list[dict[str, object]]:
-    """One row a task of the mini suite and an own one, by their task.yaml; then one a task of a source, named only.
+    """One row a task of the mini suite and an own one, by their task.yaml; one a task of a source; one a competition.
 
     Returns:
         Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite; of an own task,
@@ -33,7 +36,22 @@ def task_rows() -> list[dict[str, object]]:
     unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
     for name, package in sources.listed():
         rows.append({"id": name, **unknown, "suite": f"plug-in of {package}"})
-    return rows
+    return [*rows, *_competition_rows()]
+
+
+def _competition_rows() -> Iterator[dict[str, object]]:
+    """One row a competition of MLE-bench, with what of it is in the usual folder."""
+    data = data_folder(None)
+    for known in table().values():
+        yield {
+            "id": f"{PREFIX}{known.id}",
+            "title": known.category or "-",
+            "metric": known.metric,
+            "direction": known.direction.value,
+            "validation": "reported",
+            "rows": "-",
+            "suite": f"mlebench {known.split}, {look(data, known).state}",
+        }
 
 
 def model_rows(models: Sequence[ModelSettings]) -> list[dict[str, object]]:

@@ -197,10 +197,13 @@ def list_tasks(args: Namespace) -> int:
 
 
 def check_task(args: Namespace) -> int:
-    """Preflight of a task."""
+    """Preflight of a task, or of a competition of MLE-bench by its name."""
     from mlesearch.tasks.check import check
+    from mlesearch.tasks.mlebench.names import PREFIX
     from mlesearch.types import Level
 
+    if args.task.startswith(PREFIX):
+        return check_competitions(Namespace(names=[args.task], data=None, python=None))
     findings = check(args.task)
     say("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
     return 1 if any(f.level is Level.ERROR for f in findings) else 0
@@ -258,6 +261,41 @@ def grade_submission(args: Namespace) -> int:
         complain(f"not valid: {grade_test(task, path).problem}")
         return 1
     return 0
+
+
+def install_mlebench(args: Namespace) -> int:
+    """Make an environment with MLE-bench's package."""
+    from mlesearch.cli import mlebench
+
+    return mlebench.install(args)
+
+
+def grade_officially(args: Namespace) -> int:
+    """Print MLE-bench's own report of a submission."""
+    from mlesearch.cli import mlebench
+
+    return mlebench.grade(args)
+
+
+def status_of_competitions(args: Namespace) -> int:
+    """Say how competitions of MLE-bench stand."""
+    from mlesearch.cli import competitions
+
+    return competitions.status_of(args)
+
+
+def prepare_competitions(args: Namespace) -> int:
+    """Prepare competitions of MLE-bench."""
+    from mlesearch.cli import competitions
+
+    return competitions.prepare_all(args)
+
+
+def check_competitions(args: Namespace) -> int:
+    """Preflight of competitions of MLE-bench."""
+    from mlesearch.cli import competitions
+
+    return competitions.check_all(args)
 
 
 def list_models(args: Namespace) -> int:
@@ -346,6 +384,11 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "show"): show_task,
     ("tasks", "new"): new_task,
     ("tasks", "import"): import_task,
+    ("mlebench", "install"): install_mlebench,
+    ("mlebench", "grade"): grade_officially,
+    ("mlebench", "status"): status_of_competitions,
+    ("mlebench", "prepare"): prepare_competitions,
+    ("mlebench", "check"): check_competitions,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

@@ -11,7 +11,8 @@ from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.compose import jobs
-from mlesearch.config.plan import StudyPlan, plan
+from mlesearch.config.mlebench import check_competitions
+from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.preflight import preflight, refuse_faults
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
@@ -52,6 +53,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
         _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
+        for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
+            complain(f"warning: {line}")
         if check:
             heard = ask_endpoints(
                 (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
@@ -154,6 +157,12 @@ def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: Process
         if all_known or not told.known:
             complain(str(told))
     refuse_faults(found, cells)
+
+
+def _cells_to_do(planned: StudyPlan) -> list[RunPlan]:
+    """One run a cell of those that a launch has still to carry out."""
+    cells = {id(r.settings): r for r in planned.runs if planned.states[r.key] != "finished"}
+    return list(cells.values())
 
 
 def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:

@@ -142,6 +142,33 @@ def parser() -> argparse.ArgumentParser:
     taken.add_argument("--out", metavar="FOLDER", help="where the task goes (default: tasks/NAME)")
     taken.add_argument("--no-board", action="store_true", help="leave its leaderboard out")
 
+    mlebench = sub.add_parser("mlebench", help="competitions of MLE-bench, and its graders").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    named = "competition, suite, or file.txt of ids"
+    stand = mlebench.add_parser("status", help="what of them is prepared, verified and graded by what")
+    stand.add_argument("names", nargs="*", metavar="NAME", help=f"{named} (default: all)")
+    made = mlebench.add_parser("prepare", help="have them downloaded and prepared by MLE-bench's own code")
+    made.add_argument("name", metavar="NAME", help=named)
+    made.add_argument("--from", dest="source", metavar="ZIP | FOLDER", help="its download, in place of Kaggle's client")
+    made.add_argument("--keep-raw", action="store_true", help="keep the unpacked download beside it")
+    before = mlebench.add_parser("check", help="preflight: data, grader, board")
+    before.add_argument("names", nargs="+", metavar="NAME", help=named)
+    install = mlebench.add_parser("install", help="an environment for MLE-bench's package, which grades")
+    install.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench, or a git URL of it")
+    install.add_argument("--commit", metavar="COMMIT", help="to be checked out (default: the folder as it is)")
+    install.add_argument("--base", metavar="PATH", help="python to make the environment of (default: this one)")
+    graded = mlebench.add_parser("grade", help="MLE-bench's own report of a submission, as JSON")
+    graded.add_argument("competition", metavar="COMPETITION", help="its id")
+    graded.add_argument("submission", metavar="FILE")
+    for each in (stand, made, before, graded):
+        each.add_argument("--data", metavar="DIR", help="folder of prepared competitions (default: MLEBENCH_DATA_DIR)")
+        each.add_argument(
+            "--python", metavar="PATH", help="interpreter that has MLE-bench (default: the installed one)"
+        )
+    for each in (made, before):
+        each.add_argument("--no-verify", action="store_true", help="take files that MLE-bench does not record")
+
     models = sub.add_parser("models", help="list models, or check that one answers")
     action = models.add_subparsers(dest="action", metavar="ACTION")
     action.add_parser("list", help="the models that can be asked for by name (also without an action)")

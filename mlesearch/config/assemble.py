@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 
 from mlesearch import __version__
 from mlesearch.config.build import (
@@ -16,26 +17,33 @@ from mlesearch.config.build import (
     roles_by_op,
     shown_resources,
 )
+from mlesearch.config.mlebench import mlebench_terms
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
+from mlesearch.engine.official import OfficialReports, OfficialScorer
 from mlesearch.engine.parts import EngineParts, Execution, Revalidate
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.sample_runs import SampleRuns
-from mlesearch.engine.scoring import TaskScorer
+from mlesearch.engine.scoring import Scorer, TaskScorer
 from mlesearch.engine.trial import RunContext
 from mlesearch.operators.scene import brief
 from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.sandbox.syntax import syntax_check
+from mlesearch.storage.codec import dumps
+from mlesearch.storage.documents import TASK
 from mlesearch.storage.events import HeaderFields
+from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
-from mlesearch.tasks.preview import preview
+from mlesearch.tasks.mlebench import kept
+from mlesearch.tasks.preview import task_preview
+from mlesearch.tasks.protocol import Task
 from mlesearch.types import Context, Problem
 
 
@@ -50,7 +58,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         ConfigError: what was there when it was planned is not there any more.
         JournalBusy: another process is writing the run.
     """
-    s, cell, task = run.settings, run.key.cell, resources.task(run.task)
+    s, cell, task = run.settings, run.key.cell, resources.task(run.task, run.settings)
     recording = None if run.recorded is None else Recording(run.recorded / JOURNAL)
     budget = run.budget
     if recording is not None:
@@ -69,13 +77,13 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     context = RunContext(
         run_id=run.key.id,
         entropy=entropy,
-        brief=brief(task, preview(task.public_dir)),
+        brief=brief(task, task_preview(task)),
         resources=shown_resources(run.limits, sandbox),
         operators=operators,
         scope=scope,
         roles=roles,
         embedder=make_embedder(s, resources, cell),
-        scorer=TaskScorer(task),
+        scorer=_scorer(run, task, resources),
         review=s.strategy.review,
         call_timeout_s=s.model.call_timeout_s,
         audit=is_audited(s, task),
@@ -104,6 +112,19 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     )
 
 
+def _scorer(run: RunPlan, task: Task, resources: ProcessResources) -> Scorer:
+    """What judges the programs of a run: the task's own rules, or MLE-bench, of which it keeps what a replay needs."""
+    if task.official is None:
+        return TaskScorer(task)
+    if not (run.folder / TASK).exists():
+        write_atomically(run.folder / TASK, dumps(kept.to_json(task)) + "\n", durable=run.recorded is None)
+    grade = None
+    if not kept.is_kept(task):
+        graders = resources.graders(mlebench_terms(run.settings))
+        grade = partial(graders.grade, task.id)
+    return OfficialScorer(task, OfficialReports(run.folder, run.recorded), grade, Lock())
+
+
 def _sample_runs(run: RunPlan, spec: Spec, resources: ProcessResources) -> SampleRuns | None:
     """The trial runs of a run's programs; what is replayed from a store needs no sample on the disk."""
     s, rule = run.settings, make_sample_rule(run.settings)
@@ -112,4 +133,4 @@ def _sample_runs(run: RunPlan, spec: Spec, resources: ProcessResources) -> Sampl
     time_s = min(s.run.trial.time_s, run.limits.time_s)
     if s.sandbox.exec_store == "replay":
         return SampleRuns(rule, time_s, spec, lambda: spec.input_dir)
-    return SampleRuns(rule, time_s, spec, resources.sample(run.task, rule).path)
+    return SampleRuns(rule, time_s, spec, resources.sample(run.task, s, rule).path)

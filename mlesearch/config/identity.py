@@ -16,10 +16,11 @@ from mlesearch.storage.documents import (
     CellIdentity,
     Labels,
     LimitsIdentity,
+    MlebenchIdentity,
     SandboxIdentity,
     SelectionIdentity,
 )
-from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.protocol import OfficialGrading, Task
 from mlesearch.tasks.row_sample import RULE_VERSION
 from mlesearch.types import Direction
 
@@ -53,9 +54,21 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
             for name, role in cell.roles.items()
         }
+    if task.official is not None:
+        identity["mlebench"] = mlebench_identity(task.official)
     name_packages(identity, s, task)
     plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
+
+
+def mlebench_identity(official: OfficialGrading) -> MlebenchIdentity:
+    """Who grades, and what of that a search is shown."""
+    return {
+        "commit": official.commit,
+        "versions": dict(official.versions),
+        "feedback": official.feedback,
+        "unpack": official.unpack,
+    }
 
 
 def _selection_identity(s: Settings) -> SelectionIdentity | str:

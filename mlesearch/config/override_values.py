@@ -30,6 +30,7 @@ _MEANT = {
     "claim": "claim.treatment",
     "embedder": "embedder.kind",
     "limits": "limits.partition",
+    "mlebench": "mlebench.data_dir",
     "run": "run.workers",
     "run.trial": "run.trial.share",
     "model.sampling": "model.sampling.temperature",

@@ -19,6 +19,8 @@ def expand_paths(s: Settings) -> None:
     s.tasks = [_expanded("tasks", name) for name in s.tasks]
     s.cassette_path = _expanded_or_none("cassette_path", s.cassette_path)
     s.sandbox.exec_store_path = _expanded_or_none("sandbox.exec_store_path", s.sandbox.exec_store_path)
+    s.mlebench.data_dir = _expanded_or_none("mlebench.data_dir", s.mlebench.data_dir)
+    s.mlebench.python = _expanded_or_none("mlebench.python", s.mlebench.python)
     s.sandbox.weights = _expanded_or_none("sandbox.weights", s.sandbox.weights)
 
 

@@ -17,6 +17,7 @@ from mlesearch.config.settings import (
     EmbedderSettings,
     LauncherSettings,
     LimitsSettings,
+    MlebenchSettings,
     ModelSettings,
     RunSettings,
     SandboxSettings,
@@ -39,7 +40,7 @@ class Given(TypedDict, total=False):
     `model`, `strategy` and `sandbox` are the name of a file of their group (or of a plug-in); or a mapping of what
     differs from that file, which it names by `name` or by `file`, unless it says a `kind` and so is one of its own; or
     settings. A list of models, strategies or variants is swept over. `study` may be its name alone. `claim`, `budget`,
-    `run`, `embedder`, `limits` and `launcher` are mappings of what differs from the default, or settings.
+    `run`, `embedder`, `limits`, `mlebench` and `launcher` are mappings of what differs from the default, or settings.
     """
 
     study: str | Mapping[str, object] | StudySettings
@@ -54,6 +55,7 @@ class Given(TypedDict, total=False):
     sandbox: str | Mapping[str, object] | SandboxSettings
     embedder: Mapping[str, object] | EmbedderSettings
     limits: Mapping[str, object] | LimitsSettings
+    mlebench: Mapping[str, object] | MlebenchSettings
     launcher: Mapping[str, object] | LauncherSettings
     cassette: str
     cassette_path: str | Path | None

@@ -24,6 +24,7 @@ from mlesearch.config.build import (
 from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
 from mlesearch.config.groups import names
 from mlesearch.config.identity import cell_identity, cell_labels
+from mlesearch.config.mlebench import with_competitions
 from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.same_run import same_run
@@ -93,6 +94,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     Raises:
         ConfigError: the first thing that can't work, in one line.
     """
+    cells = [with_competitions(s) for s in cells]
     check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()
@@ -183,7 +185,7 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
     check_shared(s)
     runs = []
     for name in s.tasks:
-        task = resources.task(name)
+        task = resources.task(name, s)
         check_task(s, task)
         limits = make_limits(s, task)
         check_window(cell, task, limits)

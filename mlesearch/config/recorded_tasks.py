@@ -7,13 +7,19 @@ an imported study one that would run a grade.py, is used only where the user say
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.config.identity import mlebench_identity
 from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import MLEBENCH, Settings
+from mlesearch.storage.documents import TASK, RunFile
+from mlesearch.storage.files import read_json
 from mlesearch.tasks import files, folder, graders, sources
-from mlesearch.types import ConfigError
+from mlesearch.tasks.mlebench import kept
+from mlesearch.types import ConfigError, MlesearchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,34 @@ class TaskTrust:
         if self.imported and (path / graders.GRADER).exists():
             return f"has a {graders.GRADER}, which would run here, and the study came from elsewhere"
         return ""
+
+
+def recall_competition(
+    run: RunFile, run_folder: Path, cells: Mapping[str, Settings], resources: ProcessResources
+) -> None:
+    """Take a competition of MLE-bench as a run has kept it, where data and grader here are not those of the run.
+
+    Args:
+        run: what a recorded run says that it is.
+        run_folder: its folder.
+        cells: settings of the recorded runs, by their text.
+        resources: of this process.
+
+    Raises:
+        ConfigError: what the run kept is missing or damaged.
+    """
+    identity = run["identity"]
+    if "mlebench" not in identity:
+        return
+    name, s = f"{MLEBENCH}{identity['task']['id']}", cells[json.dumps(run["settings"], sort_keys=True)]
+    try:
+        task = resources.task(name, s)
+        same = task.version == identity["task"]["version"] and task.official is not None
+        if same and task.official is not None and mlebench_identity(task.official) == identity["mlebench"]:
+            return
+    except MlesearchError:
+        pass  # it is not prepared here, or there is no grader
+    resources.use_recorded(name, kept.from_json(read_json(run_folder / TASK), run_folder / TASK))
 
 
 def _by_name(name: str) -> bool:

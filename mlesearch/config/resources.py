@@ -18,6 +18,7 @@ from typing import Protocol, Self, TypeVar, cast
 
 from mlesearch.budgets.partition import part_of_budget, partition_of, whole_budget
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
+from mlesearch.config.mlebench import GraderRequest, mlebench_terms
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
 from mlesearch.config.settings import Settings, check_mode
 from mlesearch.engine.sample_runs import SampleFolder
@@ -29,6 +30,10 @@ from mlesearch.models.recorded.single_flight import SingleFlight
 from mlesearch.sandbox.protocol import Sandbox
 from mlesearch.storage import file_systems
 from mlesearch.storage.store import open_store
+from mlesearch.tasks.mlebench.competition import load as load_competition
+from mlesearch.tasks.mlebench.names import competition_of
+from mlesearch.tasks.mlebench.pool import GraderPool
+from mlesearch.tasks.mlebench.terms import MlebenchTerms
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.row_sample import SampleRule
 from mlesearch.types import NANODOLLARS, ConfigError
@@ -97,6 +102,8 @@ class ProcessResources:
     def __init__(self) -> None:
         """Nothing is made before it is asked for."""
         self._tasks: dict[str, Task] = {}
+        self._competitions: dict[tuple[str, MlebenchTerms], Task] = {}
+        self._recorded: dict[str, Task] = {}
         self._inherited: list[object] = []
         self._begin()
 
@@ -142,25 +149,55 @@ class ProcessResources:
                 self._opened[request] = request.open()
             return cast(T, self._opened[request])
 
-    def task(self, name: str) -> Task:
+    def task(self, name: str, s: Settings | None = None) -> Task:
         """A task by name or folder.
+
+        Args:
+            name: of a task; of MLE-bench, of one competition.
+            s: of the cell, which say where competitions are; None: by default.
 
         Raises:
             ConfigError: there is none, or its files are wrong.
         """
         from mlesearch.tasks.folder import load
 
+        if competition_of(name):
+            return self._competition(name, mlebench_terms(s or Settings()))
         if name not in self._tasks:
             self._tasks[name] = load(name)
         return self._tasks[name]
 
-    def sample(self, name: str, rule: SampleRule) -> SampleFolder:
+    def _competition(self, name: str, terms: MlebenchTerms) -> Task:
+        """A competition of MLE-bench on these terms; one that was recorded stands in for the data.
+
+        Raises:
+            ConfigError: as `task`.
+        """
+        if name in self._recorded:
+            return self._recorded[name]
+        if (name, terms) not in self._competitions:
+            self._competitions[name, terms] = load_competition(competition_of(name), terms, self.graders(terms))
+        return self._competitions[name, terms]
+
+    def use_recorded(self, name: str, task: Task) -> None:
+        """Take a competition as a recorded run has kept it: its data, or their graders, may not be here."""
+        self._recorded[name] = task
+
+    def graders(self, terms: MlebenchTerms) -> GraderPool:
+        """What grades competitions, in MLE-bench's own interpreter; started when it is asked first.
+
+        Raises:
+            ConfigError: there is no such interpreter.
+        """
+        return self._get(GraderRequest.of(terms))
+
+    def sample(self, name: str, s: Settings, rule: SampleRule) -> SampleFolder:
         """The sample of a task on which its programs run before they run in full.
 
         Raises:
             ConfigError: as `task`.
         """
-        return self._get(SampleRequest(self.task(name), rule))
+        return self._get(SampleRequest(self.task(name, s), rule))
 
     def cassette(self, s: Settings) -> Cassette | None:
         """The cassette of a cell; None for live.

@@ -140,6 +140,10 @@ def choices(key: str) -> tuple[str, ...]:
             from mlesearch.config.checks import KEPT_SUBMISSIONS
 
             return KEPT_SUBMISSIONS
+        case "mlebench.missing" | "mlebench.verify" | "mlebench.unpack" | "mlebench.feedback" | "mlebench.validation":
+            from mlesearch.tasks.mlebench.terms import WORDS
+
+            return WORDS[key.removeprefix("mlebench.")]
         case "claim.outcome":
             from mlesearch.storage.claim import OUTCOMES
 

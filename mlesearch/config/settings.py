@@ -20,6 +20,9 @@ NO_URL = "http://not-recorded.invalid"
 ROLE_OPS = {"feedback": (Op.REVIEW, Op.DIAGNOSE), "ideas": (Op.HYPOTHESIZE, Op.SELECT)}
 """What of a search a model of its own may answer, by role: see `ModelSettings`."""
 
+MLEBENCH = "mlebench:"
+"""Begins the names of tasks that are competitions of MLE-bench."""
+
 _NO_LIMIT = Budget()
 
 
@@ -240,6 +243,34 @@ class LimitsSettings:
 
 
 @dataclass
+class MlebenchSettings:
+    """MLE-bench's competitions, which are asked for as tasks=[mlebench:NAME] (docs/mlebench.md).
+
+    Attributes:
+        data_dir: folder of prepared competitions; null: that of MLEBENCH_DATA_DIR, else MLE-bench's own default.
+        python: interpreter that has MLE-bench; null: MLESEARCH_MLEBENCH_PYTHON, else the one that `mlesearch mlebench
+            install` made.
+        missing: competitions of a suite that are not prepared: refuse the launch, or skip them.
+        verify: whether prepared files must be those whose checksums MLE-bench records.
+        unpack: auto: archives of the public data are unpacked once, for all programs.
+        feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
+        validation: reported: programs report a score of their own.
+        grade_timeout_s: seconds after which a grader that does not answer is given up.
+        grade_memory_gib: memory of a grader, GiB.
+    """
+
+    data_dir: str | None = None
+    python: str | None = None
+    missing: str = "refuse"
+    verify: str = "checksums"
+    unpack: str = "auto"
+    feedback: str = "message"
+    validation: str = "reported"
+    grade_timeout_s: float = 900.0
+    grade_memory_gib: float = 8.0
+
+
+@dataclass
 class LauncherSettings:
     """How runs are spread.
 
@@ -294,13 +325,14 @@ class Settings:
         model: that answers.
         strategy: that decides.
         variant: a name for what else differs between cells, and the third part of its runs' folders.
-        tasks: names, or paths of task folders.
+        tasks: names, or paths of task folders; mlebench:NAME is a competition or a suite of MLE-bench.
         seeds: of the runs, one run each a task.
         budget: what one run may spend.
         run: how it is carried out.
         sandbox: where programs run.
         embedder: of hypotheses.
         limits: how runs share those of a model.
+        mlebench: where MLE-bench's competitions are, and how they are graded.
         launcher: how runs are spread.
         cassette: record: a call that was made once is not made again; replay: no call is made.
         cassette_path: where the recorded calls are; null: in the study's folder.
@@ -319,6 +351,7 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    mlebench: MlebenchSettings = field(default_factory=MlebenchSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
     cassette: str = "live"
     cassette_path: str | None = None
@@ -339,6 +372,8 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"]  # of launches, and not of runs
+    if not any(name.startswith(MLEBENCH) for name in s.tasks):
+        del plain["mlebench"]
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
         if part["params"].get("api_base") is not None:
             part["params"]["api_base"] = NO_URL

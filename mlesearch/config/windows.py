@@ -7,7 +7,7 @@ from mlesearch.models.token_count import prompt_bytes, typical_count
 from mlesearch.operators.base import Scene
 from mlesearch.operators.scene import brief
 from mlesearch.sandbox.protocol import Limits
-from mlesearch.tasks.preview import preview
+from mlesearch.tasks.preview import task_preview
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Op, Proposal
 
@@ -31,7 +31,7 @@ def check_window(cell: CellParts, task: Task, limits: Limits) -> None:
     if not small:
         return
     resources = shown_resources(limits, cell.sandbox)
-    scene = Scene(brief(task, preview(task.public_dir)), resources, Proposal(0, Op.DRAFT), {})
+    scene = Scene(brief(task, task_preview(task)), resources, Proposal(0, Op.DRAFT), {})
     operators, _ = make_operators(cell.settings, task.direction)
     tokens = typical_count(prompt_bytes(operators.render(scene)))
     for name, window in small.items():

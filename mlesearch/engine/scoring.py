@@ -49,7 +49,7 @@ class TaskScorer:
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`."""
-        submission, problem = _submission(result)
+        submission, problem = submission_of(result)
         if submission is None:
             return Scored(None, problem)
         metrics = result.artefacts.get(METRICS)
@@ -63,7 +63,7 @@ class TaskScorer:
 
     def submission_problem(self, result: ExecResult) -> str:
         """See `Scorer`."""
-        submission, problem = _submission(result)
+        submission, problem = submission_of(result)
         return problem if submission is None else read_submission(submission, self.task).problem
 
     def test(self, result: ExecResult) -> Grade:
@@ -74,7 +74,7 @@ class TaskScorer:
         return grade_test(self.task, path)
 
 
-def _submission(result: ExecResult) -> tuple[Path | None, str]:
+def submission_of(result: ExecResult) -> tuple[Path | None, str]:
     """The submission that an execution left, or why there is none."""
     submission = result.artefacts.get(SUBMISSION)
     if submission is not None and submission.path is not None:

@@ -33,6 +33,8 @@ def brief(task: Task, preview: str) -> Brief:
 
 def contract(task: Task) -> str:
     """What a program must read, write and print, by the task's validation mode."""
+    if task.contract:
+        return task.contract
     columns = ", ".join(f"`{c}`" for c in (task.id_column, *task.target_columns))
     values = {
         "columns": columns,

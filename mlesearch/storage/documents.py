@@ -3,7 +3,9 @@
 study.json       what is studied: written once, before the first run
 launches.jsonl   which runs a launch asked for: one line a launch
 run.json         a run's identity, labels and settings: written once
+task.json        a competition of MLE-bench as it was: written once; of other tasks there is none
 grades.jsonl     test scores of its valid nodes: one line each
+official.jsonl   reports of MLE-bench's own grader: one line a submission
 best/node.json   its best node so far
 result.json      its row of the table of runs, or why it failed: written last
 """
@@ -22,6 +24,7 @@ from mlesearch.storage.files import make_folder, read_json, read_lines, write_at
 from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
+OFFICIAL, TASK = "official.jsonl", "task.json"
 BEST = "best/node.json"
 
 
@@ -137,10 +140,23 @@ class SandboxIdentity(TypedDict, total=False):
     package: str
 
 
+class MlebenchIdentity(TypedDict):
+    """Who grades a competition of MLE-bench: its commit, and versions of pandas, numpy and scikit-learn there.
+
+    feedback: what a search learns of an invalid submission. unpack: whether archives of the data are unpacked.
+    """
+
+    commit: str
+    versions: dict[str, str]
+    feedback: str
+    unpack: str
+
+
 class CellIdentity(TypedDict):
     """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling.
 
     trial: where there are trial runs. audit: where a valid program that its review calls a bug counts as failed.
+    mlebench: of a competition of MLE-bench.
     """
 
     task: TaskIdentity
@@ -158,6 +174,7 @@ class CellIdentity(TypedDict):
     roles: NotRequired[dict[str, dict[str, Any]]]
     trial: NotRequired[TrialRunIdentity]
     audit: NotRequired[bool]
+    mlebench: NotRequired[MlebenchIdentity]
 
 
 class Identity(CellIdentity):
@@ -212,6 +229,24 @@ class GradeLine(TypedDict):
     valid: bool
     problem: str
     percentile: float | None
+
+
+class OfficialLine(TypedDict):
+    """A line of official.jsonl: what MLE-bench's own grader made of one submission, which nothing that decides reads.
+
+    submission: sha256 of the file. report: field for field as MLE-bench writes it; scores that are not finite are words
+    (nan, inf, -inf), and the path is that in the run's folder. reason: why it is invalid, in the grader's words.
+    board: real, or table where MLE-bench's own board is a pointer. aligned_score: of the same submission with rows and
+    columns in the order of the sample, where the grader scores that one otherwise. ends_batch: the exception by which
+    MLE-bench's own command would have ended.
+    """
+
+    submission: str
+    report: dict[str, Any]
+    reason: str
+    board: str
+    aligned_score: NotRequired[float | str]
+    ends_batch: NotRequired[str]
 
 
 class BestFile(TypedDict):
@@ -280,6 +315,11 @@ def write_result(run: Path, content: RunRow | RunFailure, durable: bool = True) 
 def read_grades(run: Path) -> dict[int, GradeLine]:
     """Test grades by node; none where nothing was graded yet."""
     return {line["id"]: cast("GradeLine", line) for line in read_lines(run / GRADES)}
+
+
+def read_official(run: Path) -> dict[str, OfficialLine]:
+    """Reports of MLE-bench's own grader by the sha256 of the submission; none where it graded nothing."""
+    return {line["submission"]: cast("OfficialLine", line) for line in read_lines(run / OFFICIAL)}
 
 
 def best_so_far(run: Path) -> int | None:

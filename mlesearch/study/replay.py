@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.recorded_tasks import TaskTrust
+from mlesearch.config.recorded_tasks import TaskTrust, recall_competition
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.diff import first_difference
@@ -92,6 +92,8 @@ def plan_replay(
         cells[json.dumps(run["settings"], sort_keys=True)] = _settings(folder, run, stores, out)
         real_us += round(row["real_s"] * 1e6)
         n_calls, n_executions = n_calls + row["n_calls"], n_executions + row["n_executions"]
+    for folder in recorded.values():
+        recall_competition(read_run(folder), folder, cells, resources)
     trusted = TaskTrust(study, is_imported(study), trust, tuple(own_tasks))
     here = [replace(s, tasks=trusted.names(s.tasks, tasks, resources)) for s in cells.values()]
     planned = plan(here, resources).runs if cells else ()
@@ -121,6 +123,8 @@ def _settings(folder: Path, run: RunFile, stores: dict[str, tuple[Path, str]], o
     sandbox = replace(
         s.sandbox, exec_store="replay", exec_store_path=str(executions.absolute()), exec_store_form=exec_form
     )
+    if is_imported(folder.parents[4]):  # a path in it is no path of this user's, and an interpreter would be run
+        s = replace(s, mlebench=replace(s.mlebench, data_dir=None, python=None))
     return replace(
         s,
         study=replace(s.study, dir=str(out)),

@@ -124,7 +124,7 @@ def score_validation(
     return score_frame(task, submission.split(read.frame, task)[0], truth)
 
 
-def _percentile(task: Task, score: float) -> float | None:
+def percentile(task: Task, score: float) -> float | None:
     """Share of the board's teams that the score beats or equals, 0 to 1; None without a board of scores."""
     if task.board is None or task.board.name != leaderboard.BOARD:
         return None
@@ -161,7 +161,7 @@ def grade_test(task: Task, path: Path) -> Grade:
         medal(score, task.thresholds, task.direction),
         above_median=above_median(score, task.thresholds, task.direction),
         valid=True,
-        percentile=_percentile(task, score),
+        percentile=percentile(task, score),
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlesearch.tasks.files import is_litter, shown
+from mlesearch.tasks.protocol import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,11 @@ def preview(public_dir: Path, max_chars: int = MAX_CHARS, max_table_bytes: int =
     if len(tables) > MAX_TABLES:
         lines += ["", "(more CSV files are not described)"]
     return _cut("\n".join(lines), max_chars)
+
+
+def task_preview(task: Task) -> str:
+    """What lies in a task's public folder, for a prompt; as it was kept, where the folder may not be here any more."""
+    return task.preview or preview(task.public_dir)
 
 
 def _cut(text: str, max_chars: int) -> str:

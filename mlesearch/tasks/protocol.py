@@ -64,6 +64,25 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficialGrading:
+    """How MLE-bench's own package grades a task; all of it changes what a run comes to.
+
+    Attributes:
+        commit: of MLE-bench.
+        versions: of pandas, numpy and scikit-learn in its interpreter, by name.
+        feedback: what a search learns of an invalid submission: message or valid.
+        unpack: whether archives of the public data are unpacked: auto or off.
+        board: where the thresholds come from: package, or table where the package has a pointer only.
+    """
+
+    commit: str
+    versions: tuple[tuple[str, str], ...]
+    feedback: str
+    unpack: str
+    board: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A loaded task.
 
@@ -95,6 +114,9 @@ class Task:
         prediction_range: of predictions, as declared; None: that of the metric's rules.
         positional: whether the official grader compares rows by position, so that a submission in another order than
             the sample's is refused.
+        contract: what a program must read, write and print; empty: as the prompt file of its validation says.
+        preview: of the public data; empty: made from them when it is needed.
+        official: how MLE-bench's own package grades it; None: it is graded here.
     """
 
     id: str
@@ -123,6 +145,9 @@ class Task:
     metric_rules: MetricRules = MetricRules.PLAIN
     prediction_range: Bounds | None = None
     positional: bool = False
+    contract: str = ""
+    preview: str = ""
+    official: OfficialGrading | None = None
 
 
 @dataclass(frozen=True, slots=True)

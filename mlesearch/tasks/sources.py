@@ -29,7 +29,8 @@ class TaskSource(Protocol):
         ...
 
 
-TASK_SOURCES = Registry(setting="tasks", noun="task source", group="mlesearch.tasks", builtin={})
+_BUILTIN = {"mlebench": "mlesearch.tasks.mlebench.source:CompetitionSource"}
+TASK_SOURCES = Registry(setting="tasks", noun="task source", group="mlesearch.tasks", builtin=_BUILTIN)
 """The task sources, each a factory `make() -> TaskSource`."""
 
 

@@ -66,8 +66,8 @@ class Answers:
     may_be_empty: frozenset[str] = frozenset()
 
 
-def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
-    """The content of a regular file, or the problem: never follows a link, never waits, never reads past the limit."""
+def open_regular(path: Path, limit_bytes: int) -> int | str:
+    """A descriptor of a regular file that is not too large, or the problem: never follows a link, never waits."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -77,15 +77,27 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
             return f"{path.name} is a symbolic link; expected a regular file"
         return f"{path.name} cannot be opened ({error.strerror}); expected a regular file"
     mode, size = (status := os.fstat(handle)).st_mode, status.st_size
-    if not stat.S_ISREG(mode):
-        os.close(handle)
-        kind = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
-        return f"{path.name} is {kind}; expected a regular file"
-    with os.fdopen(handle, "rb") as file:
-        data = b"" if size > limit_bytes else file.read(limit_bytes + 1)
-    if size > limit_bytes or len(data) > limit_bytes:
-        return f"{path.name} has {max(size, len(data)):,} bytes; at most {limit_bytes:,} are allowed"
-    return data
+    if stat.S_ISREG(mode) and size <= limit_bytes:
+        return handle
+    os.close(handle)
+    if stat.S_ISREG(mode):
+        return _too_large(path, size, limit_bytes)
+    kind = "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+    return f"{path.name} is {kind}; expected a regular file"
+
+
+def _too_large(path: Path, size: int, limit_bytes: int) -> str:
+    return f"{path.name} has {size:,} bytes; at most {limit_bytes:,} are allowed"
+
+
+def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
+    """The content of a regular file, or the problem: never follows a link, never waits, never reads past the limit."""
+    opened = open_regular(path, limit_bytes)
+    if isinstance(opened, str):
+        return opened
+    with os.fdopen(opened, "rb") as file:
+        data = file.read(limit_bytes + 1)
+    return _too_large(path, len(data), limit_bytes) if len(data) > limit_bytes else data
 
 
 def parse(data: bytes, texts: frozenset[str] = frozenset()) -> pd.DataFrame:

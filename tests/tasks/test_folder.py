@@ -350,7 +350,12 @@ def test_listing_reads_task_yaml_only(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / name).mkdir()
         shutil.copy(folder.MINI / name / "task.yaml", tmp_path / name)
     monkeypatch.setattr(folder, "MINI", tmp_path)
-    rows = task_rows()
+    monkeypatch.setenv("MLEBENCH_DATA_DIR", str(tmp_path / "absent"))
+    listed = task_rows()
+    rows, competitions = listed[: len(folder.names())], listed[len(folder.names()) :]
+    assert len(competitions) == 82
+    assert all(str(row["id"]).startswith("mlebench:") for row in competitions)
+    assert all(str(row["suite"]).endswith(", unprepared") for row in competitions)
     assert [row["id"] for row in rows] == list(folder.names())
     assert {row["direction"] for row in rows} == {"maximize", "minimize"}
     assert all(row["suite"] == "mini" and row["validation"] == "harness" for row in rows)

@@ -1,0 +1,52 @@
+"""`mlesearch mlebench install | grade`: MLE-bench's own package, and its reports."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from mlesearch.config.mlebench import GraderRequest
+from mlesearch.study.output import complain, say
+from mlesearch.tasks.mlebench import install as installation
+from mlesearch.tasks.mlebench.interpreter import PYTHON_VARIABLE
+from mlesearch.tasks.mlebench.names import PREFIX
+from mlesearch.tasks.mlebench.terms import MlebenchTerms
+
+
+def install(args: Namespace) -> int:
+    """Make an environment with MLE-bench's package, and say what is in it."""
+    base = Path(args.base).expanduser().absolute() if args.base else None
+    done = installation.install(args.repository, commit=args.commit, base=base, tell=complain)
+    hello = done.hello
+    say(f"interpreter   {done.python}")
+    say(f"commit        {hello.commit or 'not known: no git repository'}")
+    say(f"libraries     python {hello.python}, {', '.join(f'{name} {of}' for name, of in hello.versions.items())}")
+    say(f"competitions  {len(hello.competitions)}; three submissions that other releases get wrong are graded rightly")
+    if done.pointers:
+        say(
+            f"boards        {done.pointers} of {done.boards} are Git-LFS pointers: medals are by the table of "
+            "thresholds of mlesearch, which equals them; for theirs, run git lfs pull there and install again"
+        )
+    else:
+        say(f"boards        {done.boards}, all real")
+    say(f"It is used from now on, unless mlebench.python or {PYTHON_VARIABLE} names another one.")
+    return 0
+
+
+def grade(args: Namespace) -> int:
+    """Print the official report of a submission: its fields, in its order."""
+    competition = args.competition.removeprefix(PREFIX)
+    with GraderRequest.of(MlebenchTerms(data_dir=args.data, python=args.python)).open() as graders:
+        for line in graders.hello().warnings((competition,)):
+            complain(f"warning: {line}")
+        report = graders.grade(competition, Path(args.submission))
+    say(json.dumps(report.official(), indent=2))
+    if report.aligned_score is not None:
+        complain(f"note: in the order of the answers and the sample it scores {report.aligned_score:g}")
+    if report.ends_batch:
+        complain(f"note: MLE-bench's own command would have ended here with {report.ends_batch}")
+    if not report.valid_submission:
+        complain(f"not valid: {report.reason}")
+        return 1
+    return 0
