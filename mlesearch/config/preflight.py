@@ -22,6 +22,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.storage.files import read_json, write_atomically
 from mlesearch.tasks import files, metrics
 from mlesearch.tasks.folder import HASHED_WHOLE_BYTES
+from mlesearch.tasks.mlebench.names import competition_of
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Finding, Level, MlesearchError
 
@@ -43,6 +44,8 @@ class TaskFinding:
 def preflight(planned: StudyPlan, resources: ProcessResources) -> list[TaskFinding]:
     """Check the tasks of a launch's new runs, each once; those of begun runs and of replays are not looked at.
 
+    Competitions of MLE-bench have a preflight of their own, `mlebench.check_competitions`.
+
     Args:
         planned: the launch.
         resources: of this process, which hold the tasks.
@@ -51,7 +54,8 @@ def preflight(planned: StudyPlan, resources: ProcessResources) -> list[TaskFindi
         Warnings and errors, in the order of the tasks.
     """
     names = [r.task for r in planned.runs if planned.states[r.key] == "new" and _is_paid(r.settings)]
-    return [found for name in dict.fromkeys(names) for found in _checked(name, resources.task(name))]
+    own = [name for name in dict.fromkeys(names) if not competition_of(name)]
+    return [found for name in own for found in _checked(name, resources.task(name))]
 
 
 def refuse_faults(found: Iterable[TaskFinding], cells: Sequence[Settings]) -> None:

@@ -188,18 +188,19 @@ def run(folder, server, key, *words):
     )  # fmt: skip
 
 
+@pytest.mark.timeout(1000)
 def test_a_study_with_a_real_model(roomy_llama, tmp_path):
     """It writes whole programs, which run and are scored; the recording gives the same study without a server."""
     written = grammar(f"A plan.\n```python\n{PROGRAM}```\n")
     body = "model.params.extra_body=" + json.dumps({"grammar": written})
-    words = ("strategy=random", "strategy.review=false", "budget.steps=2", body, "study.name=small")
+    words = ("strategy=random", "strategy.review=false", "budget.steps=1", body, "study.name=small")
     done = run(tmp_path, roomy_llama, "LLAMA_KEY", *words)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "studies/small").glob("*/*/*/*/seed-0")
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "ok"
     assert result["simulated"] is False
-    assert result["n_ok"] == 2
+    assert result["n_ok"] == 1
     assert result["tokens_in"] > 1_000
     replayed = cli(tmp_path, "replay", "studies/small")
     assert replayed.returncode == 0, replayed.stderr
@@ -208,7 +209,7 @@ def test_a_study_with_a_real_model(roomy_llama, tmp_path):
 def test_a_study_whose_prompts_never_fit_completes_and_says_so(llama, tmp_path):
     done = run(tmp_path, llama, "LLAMA_KEY", "strategy=greedy", "budget.steps=2")
     assert "Traceback" not in done.stderr
-    assert "too long" in done.stdout + done.stderr
+    assert "0 of 2 steps gave one, the prompt is longer than the model takes" in done.stdout
 
 
 def test_a_study_with_a_wrong_key_stops_with_one_line(proxy, tmp_path):

@@ -59,7 +59,7 @@ def test_the_version_changes_with_every_file_that_matters(tmp_path: Path, name: 
 
 def test_large_public_files_enter_the_version_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_task(tmp_path)
-    monkeypatch.setattr(folder, "_HASHED_WHOLE_BYTES", 10)
+    monkeypatch.setattr(folder, "HASHED_WHOLE_BYTES", 10)
     before = folder.load(tmp_path).version
     train = tmp_path / "public" / "train.csv"
     train.write_text(train.read_text() + "7,7,7\n")
