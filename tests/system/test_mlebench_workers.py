@@ -15,11 +15,13 @@ from tests.support import mlebench_standin as standin
 from tests.support.command import alive, cli, python
 
 ASKS = """
+import signal
 import tempfile
 from pathlib import Path
 from mlesearch.tasks.mlebench.pool import GraderPool
 
 tempfile.tempdir, venv, data, submission = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts in the background inherits that it is ignored
 with GraderPool(Path(venv), Path(data), timeout_s=600) as pool:
     pool.hello()
     print("ready", flush=True)
