@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -112,8 +111,7 @@ def _digest(task: Task) -> str:
 
 
 def _folder() -> Path:
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "mlesearch" / "preflight"
+    return files.caches() / "mlesearch" / "preflight"
 
 
 def _read(place: Path) -> list[Finding] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlesearch.types import ConfigError
@@ -87,3 +87,9 @@ def shown(name: str) -> str:
     """A file name in a text: bytes that are no UTF-8, and control characters, become question marks."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\ufffd", "?")
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def caches(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's folder of caches, as the XDG base directory specification has it."""
+    named = environ.get("XDG_CACHE_HOME")
+    return Path(named) if named else Path.home() / ".cache"

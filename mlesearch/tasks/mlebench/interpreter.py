@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlesearch.tasks.files import caches
 from mlesearch.tasks.mlebench import facts
 from mlesearch.types import ConfigError
 
@@ -80,8 +81,7 @@ def _release(version: str) -> tuple[int, int]:
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder in which `mlesearch mlebench install` keeps an environment, in the user's folder of caches."""
-    caches = environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "mlesearch" / "mlebench"
+    return caches(environ) / "mlesearch" / "mlebench"
 
 
 def installed_python(environ: Mapping[str, str] = os.environ) -> Path:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.tasks.files import caches
 from mlesearch.tasks.mlebench.facts import Facts
 from mlesearch.types import ConfigError
 
@@ -82,12 +83,7 @@ def data_folder(given: str | None, environ: Mapping[str, str] = os.environ) -> P
     named = given or environ.get(DATA_DIR_VARIABLE)
     if named:
         return Path(os.path.abspath(Path(named).expanduser()))
-    return _caches(environ) / "mle-bench" / "data"
-
-
-def _caches(environ: Mapping[str, str]) -> Path:
-    named = environ.get("XDG_CACHE_HOME")
-    return Path(named) if named else Path.home() / ".cache"
+    return caches(environ) / "mle-bench" / "data"
 
 
 def look(data: Path, facts: Facts) -> Prepared:
@@ -150,6 +146,6 @@ def kept_folder(found: Prepared, environ: Mapping[str, str] = os.environ) -> Pat
     except OSError:
         pass
     place = hashlib.sha256(os.fsencode(found.folder.resolve())).hexdigest()[:16]
-    folder = _caches(environ) / "mlesearch" / "mlebench" / f"{found.facts.id}-{place}"
+    folder = caches(environ) / "mlesearch" / "mlebench" / f"{found.facts.id}-{place}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
