@@ -6,7 +6,7 @@ PEERS := .venv-peers
 SERVERS := .venv-servers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo quick test slow bench peers servers lint wheel clean
+.PHONY: help demo quick test explore slow bench peers servers lint wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make quick   the tests without whole launches and benchmarks"
 	@echo "make test    all tests but the slow ones"
 	@echo "make slow    the slow tests"
+	@echo "make explore all tests but the slow ones, property tests on new examples"
 	@echo "make bench   the benchmarks"
 	@echo "make peers   our strategies against published packages, in an environment of their own"
 	@echo "make servers our live models against servers that others wrote, in an environment of their own"
@@ -28,6 +29,9 @@ quick: $(VENV)/.test
 
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -n 2 --benchmark-disable
+
+explore: $(VENV)/.test
+	@$(BIN)/python -m pytest -n 2 --benchmark-disable --hypothesis-profile explore
 
 slow: $(VENV)/.test
 	@$(BIN)/python -m pytest -m slow --benchmark-disable

@@ -17,12 +17,15 @@ to `system/`. A helper that a second file needs moves to `support/`: no test imp
 |---|---|
 | `make quick` | all but `system/` and `bench/`: while working |
 | `make test` | all but the slow ones |
+| `make explore` | the same, property tests on new examples |
 | `make slow`, `make bench` | `-m slow`; the benchmarks with their figures |
 | `make peers`, `make servers` | against published packages; against servers that others wrote |
 | `pytest -m gpu` | what needs a real GPU |
 | `pytest -m mlebench` | what needs MLE-bench's own package, whose interpreter MLESEARCH_MLEBENCH_PYTHON names |
 
-The marks `slow`, `gpu`, `peers`, `servers` and `mlebench` are left out unless `-m` asks for them.
+Property tests draw the same examples in every run, so that what is green stays green; `make explore` draws new ones,
+and what it finds becomes an `@example`. The marks `slow`, `gpu`, `peers`, `servers` and `mlebench` are left out unless
+`-m` asks for them.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeat", derandomize=True, database=None, print_blob=False)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile("repeat")
 
 pytest.register_assert_rewrite("tests.support")  # before any helper is imported
 

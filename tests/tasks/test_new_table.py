@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mlesearch.tasks.new.dates import closest_dates, read_dates
@@ -52,6 +52,7 @@ def test_the_delimiter_is_found_among_texts_that_hold_others(tmp_path, delimiter
 
 
 @given(data=st.binary(max_size=400))
+@example(b",")
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_a_table_or_refused_in_one_line(tmp_path, data):
     path = tmp_path / "t.csv"

@@ -193,4 +193,6 @@ def _parsed(path: Path, text: str, delimiter: str) -> tuple[pd.DataFrame, tuple[
             what = "an index" if (frame[name] != "").any() else "nothing"
             notes.append(f"Column {names.index(name) + 1} has no name and holds {what}; it was left out.")
             frame = frame.drop(columns=name)
+    if frame.shape[1] == 0:
+        raise ConfigError(f"--from: {path} names no column in its first line; it needs a header, a name a column")
     return frame, tuple(notes)
