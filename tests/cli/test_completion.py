@@ -109,15 +109,15 @@ def test_a_real_fish_offers_it(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 @pytest.mark.parametrize(
-    ("typed", "becomes"),
+    ("typed", "added"),
     [
-        ("mlesearch exper", "experiments "),
-        ("mlesearch run budget.ste", "budget.steps="),
-        ("mlesearch run -m strategy=greedy,hil", "strategy=greedy,hillclimb "),
-        ("mlesearch run 'tasks=[re", "'tasks=[rentals' "),
+        ("mlesearch exper", "iments "),
+        ("mlesearch run budget.ste", "ps="),
+        ("mlesearch run -m strategy=greedy,hil", "lclimb "),
+        ("mlesearch run 'tasks=[re", "ntals' "),
     ],
 )
-def test_a_real_zsh_completes_it(typed: str, becomes: str, tmp_path: Path) -> None:
+def test_a_real_zsh_completes_it(typed: str, added: str, tmp_path: Path) -> None:
     env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "", "HOME": str(tmp_path)}
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -127,10 +127,10 @@ def test_a_real_zsh_completes_it(typed: str, becomes: str, tmp_path: Path) -> No
         os.write(ours, b'eval "$(mlesearch completion zsh)"; echo rea""dy\n')
         said = _until(ours, b"ready")
         os.write(ours, f"{typed}\t".encode())
-        said = _until(ours, becomes.encode())
+        said = _until(ours, added.encode())
         shell.kill()
     os.close(ours)
-    assert becomes.encode() in said
+    assert added.encode() in said
 
 
 def _until(terminal: int, words: bytes, limit_s: float = 60.0) -> bytes:
