@@ -1,11 +1,13 @@
-"""`mlesearch mlebench install | grade`: MLE-bench's own package, and its reports."""
+"""`mlesearch mlebench ...`: MLE-bench's own package and its reports, here; other actions have files of their own."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mlesearch.cli import competitions, mlebench_export, mlebench_import
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
@@ -50,3 +52,15 @@ def grade(args: Namespace) -> int:
         complain(f"not valid: {report.reason}")
         return 1
     return 0
+
+
+ACTIONS: Mapping[str, Callable[[Namespace], int]] = {
+    "install": install,
+    "grade": grade,
+    "status": competitions.status_of,
+    "prepare": competitions.prepare_all,
+    "check": competitions.check_all,
+    "export": mlebench_export.export,
+    "import": mlebench_import.take,
+}
+"""What each action does."""

@@ -1,4 +1,4 @@
-"""What MLE-bench's reports say of a run's nodes beyond score and medal: whose board, odd scores, what hangs on order."""
+"""What MLE-bench's reports say of a run's nodes beyond score and medal: whose board, odd scores, effects of order."""
 
 from __future__ import annotations
 
@@ -34,13 +34,18 @@ class OfficialFacts:
     ends_batch: str
 
     @property
+    def finite_aligned_score(self) -> float | None:
+        """The aligned score, for a table that holds finite ones alone."""
+        return self.aligned_score if self.aligned_score is not None and math.isfinite(self.aligned_score) else None
+
+    @property
     def medal_hangs_on_order(self) -> bool:
         """Whether the same submission in the sample's order wins another medal, or none."""
         return self.aligned_medal is not None and self.aligned_medal != self.medal
 
 
 def official_facts(f: FoldedRun, id: int) -> OfficialFacts | None:
-    """What MLE-bench's report of a node says; None where it has none, or an earlier version did not note which it is."""
+    """What MLE-bench's report of a node says; None without one, or where an earlier version did not note which."""
     grade = f.grades.get(id)
     line = f.official.get(grade.get("submission", "")) if grade else None
     return None if grade is None or line is None else _facts(line, grade["medal"])

@@ -83,7 +83,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "percentile": grade["percentile"] if grade else None,
         "official_board": board_of(f),
         "odd_score": official.odd_score or None if official else None,
-        "aligned_score": official.aligned_score if official else None,
+        "aligned_score": official.finite_aligned_score if official else None,
         "aligned_medal": official.aligned_medal if official else None,
         "selected": selected,
         "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,
