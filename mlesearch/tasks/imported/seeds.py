@@ -43,7 +43,7 @@ def complete_seeds(
         if holes and policy == "refuse":
             raise ConfigError(
                 f"{label}: {len(holes)} of {len(seeds) * len(names)} results are missing ({_named(holes)}); say what "
-                "is to be done: --incomplete drop leaves out seeds that lack a task, --incomplete pad takes them as failed"
+                "is to be done: --incomplete drop leaves out seeds that lack a task, --incomplete pad counts failures"
             )
         if holes and policy == "drop":
             lacking = {seed for seed, _ in holes}
