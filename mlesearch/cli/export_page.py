@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from mlesearch.analysis.rates import parity
+from mlesearch.analysis.text import plural
 from mlesearch.storage.layout import RunKey
 from mlesearch.study.disclosure import Disclosure
+from mlesearch.tasks.mlebench.facts import table
 from mlesearch.tasks.mlebench.names import suite
 from mlesearch.tasks.mlebench.official import OfficialReport
 from mlesearch.tasks.mlebench.run_groups import ExportedGroup
@@ -35,12 +37,13 @@ def disclosure_page(
     lines = [
         f"# {id}",
         "",
-        f"{key.strategy} ({key.variant}) with {key.model}, {len(competitions)} competitions, {len(groups)} seeds. "
-        "Search by mlesearch; graded by MLE-bench's own package.",
+        f"{key.strategy} ({key.variant}) with {key.model}, {plural(len(competitions), 'competition')}, "
+        f"{plural(len(groups), 'seed')}. Search by mlesearch; graded by MLE-bench's own package.",
         "",
         "| what | |",
         "|---|---|",
-        *(_TABLE.format(f"{what} | {said}") for what, said in _facts(d, hours)),
+        *(_TABLE.format(f"{what} | {said.replace('|', '&#124;')}") for what, said in _facts(d, hours)),
+        _TABLE.format(f"known issues of competitions | {_issues(competitions)}"),
         "",
         "## Rates",
         "",
@@ -85,6 +88,14 @@ def _facts(d: Disclosure, hours: str) -> list[tuple[str, str]]:
         ("medals that hang on the order of rows or columns", str(d.order_medals)),
         ("mlesearch", "; ".join(d.versions)),
     ]
+
+
+def _issues(competitions: Sequence[str]) -> str:
+    """What is listed of them: leaks, broken answers, thresholds that coincide."""
+    known = table()
+    return (
+        "; ".join(f"{id}: {known[id].issue}" for id in competitions if id in known and known[id].issue) or "none listed"
+    )
 
 
 def _real(d: Disclosure) -> str:
