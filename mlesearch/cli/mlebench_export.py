@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlesearch.cli.export_page import DONE, disclosure_page
@@ -65,34 +66,42 @@ def export(args: Namespace) -> int:
     groups = {e.id: _seeds(e, refuse=args.unfinished == "refuse") for e in experiments}
     request = GraderRequest.of(MlebenchTerms(data_dir=args.data, python=args.python))
     begin_export(target)
-    names, failed, differing, pages = ReportNames(), 0, 0, []
+    names, done, pages = ReportNames(), list[ExportedGroup](), []
     with request.open() as graders:
-        hello = graders.hello()
-        for line in hello.warnings(tuple(sorted({c for e in experiments for c in e.competitions}))):
+        for line in graders.hello().warnings(tuple(sorted({c for e in experiments for c in e.competitions}))):
             complain(f"warning: {line}")
         for e in experiments:
-            done: list[ExportedGroup] = []
-            for group in write_groups(target, e.id, groups[e.id], graders.grade, names):
-                done.append(group)
-                say(_said(group))
-                for competition, why in group.failed.items():
-                    complain(f"no report of {competition} in {group.name}: {why}")
-                for line in group.differing:
-                    complain(f"graded otherwise: {line}")
-            failed += sum(len(group.failed) for group in done)
-            differing += sum(len(group.differing) for group in done)
-            split = write_split(target, e.id, e.competitions)
-            disclosed = disclosure_of(e.folders)
-            pages.append(disclosure_page(e.id, e.key, done, e.competitions, disclosed))
-            facts = {"experiment": e.id, "seeds": dict(zip(sorted(e.runs), (g.name for g in done), strict=True))}
-            text = json.dumps({**facts, "disclosure": disclosed.to_json()}, indent=1)
-            (target / f"{e.id}.json").write_text(f"{text}\n", encoding="utf-8")
-            say(f"{e.id}: to aggregate with MLE-bench's script: --experiment-id {e.id} --split {split.absolute()}")
+            written = []
+            for group in write_groups(target, e.id, groups[e.id], partial(graders.grade, aligned=False), names):
+                _say(group)
+                written.append(group)
+            pages.append(_facts(target, e, written))
+            done += written
     (target / "DISCLOSURE.md").write_text("\n".join(pages), encoding="utf-8")
     say(DONE.format(folder=shown(target), runs=shown(target / RUNS)))
+    failed = sum(len(group.failed) for group in done)
     if failed:
         complain(f"{failed} reports are missing; MLE-bench's script takes what is there with --pad-missing")
-    return 1 if failed or differing else 0
+    return 1 if failed or any(group.differing for group in done) else 0
+
+
+def _facts(target: Path, e: Experiment, groups: Sequence[ExportedGroup]) -> str:
+    """Write the split of an experiment, and what its runs recorded as JSON; returns the same as a page."""
+    split, disclosed = write_split(target, e.id, e.competitions), disclosure_of(e.folders)
+    seeds = dict(zip(sorted(e.runs), (group.name for group in groups), strict=True))
+    text = json.dumps({"experiment": e.id, "seeds": seeds, "disclosure": disclosed.to_json()}, indent=1)
+    (target / f"{e.id}.json").write_text(f"{text}\n", encoding="utf-8")
+    say(f"{e.id}: to aggregate with MLE-bench's script: --experiment-id {e.id} --split {split.absolute()}")
+    return disclosure_page(e.id, e.key, groups, e.competitions, disclosed)
+
+
+def _say(group: ExportedGroup) -> None:
+    """Say what a group holds, what has no report, and what is graded otherwise than in its run."""
+    say(_said(group))
+    for competition, why in group.failed.items():
+        complain(f"no report of {competition} in {group.name}: {why}")
+    for line in group.differing:
+        complain(f"graded otherwise: {line}")
 
 
 def _said(group: ExportedGroup) -> str:
@@ -127,7 +136,7 @@ def _experiments(study: Path, name: str) -> list[Experiment]:
     if others:
         complain(f"left out, as they are no competitions of MLE-bench: {', '.join(sorted(others))}")
     return [
-        Experiment(slug(name) if len(cells) == 1 else f"{slug(name)}-{cell.replace('/', '-')}", keys[cell], cells[cell])
+        Experiment(slug(name) if len(cells) == 1 else f"{slug(name)}+{cell.replace('/', '+')}", keys[cell], cells[cell])
         for cell in sorted(cells)
     ]
 
@@ -162,6 +171,8 @@ def _exported(competition: str, folder: Path | None) -> ExportedRun:
     if folder is None or row is None or row["selected"] is None:
         return ExportedRun(competition, None, None)
     best, kept = folder / "best", best_so_far(folder)
+    if not row["valid"] and not (best / "submission.csv").is_file():
+        return ExportedRun(competition, None, None)
     if kept != row["selected"] or not (best / "submission.csv").is_file():
         what = f"its {BEST} is of node {kept}" if kept is not None else "there is no folder best in it"
         raise ConfigError(

@@ -39,7 +39,7 @@ def take(args: Namespace) -> int:
     mismatches = [line for line in mismatches if line.split(": ", 1)[0] in left]
     content: ImportedFile = {
         "format": IMPORT_FORMAT,
-        "name": slug(args.name or paths[0].stem),
+        "name": slug(args.name or args.experiment or paths[0].stem),
         "imported": True,
         "mlesearch": __version__,
         "sources": _digests(results),

@@ -21,7 +21,9 @@ def add_import(actions: argparse._SubParsersAction[OneLineParser]) -> None:
         "FML-bench, journal.json of AIDE",
     )
     taken.add_argument("--into", metavar="STUDY", help="show them in this study's report, never pooled (default: say)")
-    taken.add_argument("--name", metavar="NAME", help="under which they are kept (default: the first file's)")
+    taken.add_argument(
+        "--name", metavar="NAME", help="under which they are kept (default: the experiment, else the first file)"
+    )
     taken.add_argument("--model", metavar="NAME", help="that these results are of, where the files do not say")
     taken.add_argument("--strategy", metavar="NAME", help="likewise (default: the run groups' common name)")
     taken.add_argument("--experiment", metavar="ID", help="of run_group_experiments.csv, in a folder of several")

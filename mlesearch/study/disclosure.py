@@ -6,10 +6,10 @@ result.json; nothing is asked of the user, and what was not recorded is said to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlesearch.sandbox.promises import Degree, in_words
 from mlesearch.storage.columns import RunRow
@@ -118,8 +118,12 @@ def _selection(file: RunFile) -> str:
     identity, selection = file["identity"], file["identity"]["selection"]
     rule = selection if isinstance(selection, str) else selection["rule"]
     by = {"reported": "reported by the programs themselves", "harness": "computed by the harness on rows it holds back"}
-    validation = identity["task"]["validation"]
-    return f"{rule}, by the validation score {by.get(validation, validation)}"
+    validation, official = identity["task"]["validation"], cast("Mapping[str, Any]", identity.get("mlebench", {}))
+    twice = " of the training data; the chosen program ran again on all of them"
+    return (
+        f"{rule}, by the validation score {by.get(validation, validation)}"
+        f"{twice if official.get('validation') == 'twice' else ''}"
+    )
 
 
 def _promise(identity: Identity, name: str, words: str) -> str:

@@ -149,7 +149,7 @@ def test_two_strategies_are_two_experiments(study: Path, made: StandIn) -> None:
     export(study, made, "--unfinished", "null")
     table = Path("out/runs/run_group_experiments.csv").read_text().splitlines()
     assert table[1:] == [
-        "my-study-m-gome-base,my-study-m-gome-base_group1",
-        *(f"my-study-m-greedy-base,my-study-m-greedy-base_group{k}" for k in (1, 2)),
+        "my-study+m+gome+base,my-study+m+gome+base_group1",
+        *(f"my-study+m+greedy+base,my-study+m+greedy+base_group{k}" for k in (1, 2)),
     ]
     assert len(list(Path("out/splits").iterdir())) == 2

@@ -13,6 +13,7 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.storage.documents import finished_row, read_grades, read_official, read_run
+from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import OpenAIStub
@@ -92,9 +93,12 @@ def test_four_competitions_killed_resumed_and_read_with_the_data_gone(
     for name, folder in runs.items():
         again = tmp_path / "studies/s-replay" / folder.relative_to(study)
         assert read_grades(again) == read_grades(folder), name
+    taken = ["mlebench", "import", str(tmp_path / "out/runs"), "--into", str(study), "--strategy", "published"]
+    assert main(taken) == 0
     exported = tmp_path / "s.zip"
     assert main(["cassette", "export", str(study), str(exported)]) == 0
     assert main(["cassette", "import", str(exported), str(tmp_path / "imported")]) == 0
+    assert read_imported(tmp_path / "imported") == read_imported(study) != []
     assert main(["replay", str(tmp_path / "imported")]) == 0
     assert "4 of 4 runs came out the same" in capsys.readouterr().out
 
