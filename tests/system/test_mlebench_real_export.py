@@ -95,7 +95,13 @@ def test_the_export_is_graded_by_the_real_command_and_aggregated_by_the_real_scr
         command = [
             *("run", "model=local", "strategy=greedy", "strategy.review=false", "run.audit=off", "sandbox=local"),
             *(f"model.params.api_base={stub.base_url}", "launcher.n_jobs=1", "budget.steps=2", "study.name=s"),
-            *("seeds=[0,1,2]", *official, f"tasks=[{','.join(f'mlebench:{name}' for name in FOUR)}]"),
+            *(
+                "seeds=[0,1,2]",
+                "cassette=record",
+                "sandbox.exec_store=record",
+                *official,
+                f"tasks=[{','.join(f'mlebench:{name}' for name in FOUR)}]",
+            ),
         ]
         killed = start(tmp_path, *command)
         assert until(lambda: stub.calls >= 7, 240)
@@ -148,6 +154,14 @@ def test_the_export_is_graded_by_the_real_command_and_aggregated_by_the_real_scr
     rows = [row for folder in run_folders(study) if (row := finished_row(folder)) is not None]
     assert medals == sum(row["gold"] or row["silver"] or row["bronze"] for row in rows) > 0
     assert {read_run(folder)["key"]["task"] for folder in run_folders(study)} == {row["task"] for row in content}
+
+    # with the data gone
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    (folder, *_) = run_folders(study)
+    for words in (["verify", folder], ["show", folder], ["show", study], ["report", study], ["replay", study]):
+        done = cli(tmp_path, *map(str, words))
+        assert done.returncode == 0, (words, done.stderr)
+    assert "12 of 12 runs came out the same" in done.stdout
 
 
 def read_imports(study: Path) -> list[list[dict[str, Any]]]:
