@@ -199,6 +199,11 @@ def _refuse(runs: pd.DataFrame, bad: pd.Series[Any], what: Any) -> None:
 def _refuse_imported(tables: Tables) -> None:
     """Results of others among the study's runs: marked as such, or under a model and strategy that were imported."""
     runs = tables.runs
+    if tables.imported and tables.simulated:
+        raise ConfigError(
+            f"this study is simulated, and {tables.imported[0]['name']} was imported into it; simulated and other "
+            "results may never stand in one table: remove its folder imported_results"
+        )
     if "imported" in runs.columns:
         marked = runs["imported"].astype("boolean").fillna(False).astype(bool)
         _refuse(runs, marked, lambda row: "was imported; imported results are never pooled with a study's own runs")

@@ -74,23 +74,31 @@ def read_imported(study: Path) -> list[ImportedFile]:
     return [_read(path) for path in sorted((study / IMPORTED_RESULTS).glob("*.json"))]
 
 
-def write_imported(study: Path, content: ImportedFile, own: Iterable[tuple[str, str]]) -> Path:
+def write_imported(
+    study: Path, content: ImportedFile, own: Iterable[tuple[str, str]], *, simulated: bool = False
+) -> Path:
     """Keep an import in a study.
 
     Args:
         study: its folder.
         content: the import.
         own: model and strategy of the study's runs.
+        simulated: whether a simulated engineer answered in them.
 
     Returns:
         Where it is.
 
     Raises:
-        ConfigError: there is no study; the name is taken; or it has a model and strategy that the study or another of
-            its imports has: one name for both would pool them.
+        ConfigError: there is no study, or a simulated one; the name is taken; or it has a model and strategy that the
+            study or another of its imports has: one name for both would pool them.
     """
     if not (study / STUDY).is_file():
         raise ConfigError(f"--into: {study}: no study here (no {STUDY}); name the folder that a launch wrote")
+    if simulated:
+        raise ConfigError(
+            f"--into: {study} is simulated, and simulated and other results may never stand in one table; name a study "
+            "of live models"
+        )
     path = imported_path(study, content["name"])
     if path.exists():
         raise ConfigError(f"--name: {path} is there already; remove it, or give another name")

@@ -42,7 +42,13 @@ def imported(made: list[ImportedRow], *mismatches: str) -> ImportedFile:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    return write(synthetic(name="own"), tmp_path / "own")
+    return write(synthetic(name="own", simulated=False), tmp_path / "own")
+
+
+def test_a_simulated_study_has_no_imported_results(tmp_path: Path) -> None:
+    tables = replace(synthetic(name="own"), imported=(imported(rows("aide", {"t": ["gold"]})),))
+    with pytest.raises(ConfigError, match="this study is simulated, and board was imported into it"):
+        validate(tables)
 
 
 def test_rates_are_those_of_mle_bench(study: Path) -> None:

@@ -25,7 +25,23 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     note_launch(folder, KEYS)
     for key in KEYS:
         Story(folder / key.id).step(0, "draft", 0.5).executed(0).ended(0).write(key, result=True)
+        set_simulated(folder / key.id, False)
     return folder
+
+
+def set_simulated(run: Path, simulated: bool) -> None:
+    content = json.loads((run / "run.json").read_text())
+    content["labels"]["simulated"] = simulated
+    (run / "run.json").write_text(json.dumps(content))
+
+
+def test_a_simulated_study_takes_none(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for key in KEYS:
+        set_simulated(study / key.id, True)
+    Path("board.csv").write_text(f"{HEAD}gpt,aide,{SPOOKY},0,0.1,gold\n")
+    assert main(["mlebench", "import", "board.csv", "--into", str(study)]) == 2
+    assert "is simulated, and simulated and other results may never stand in one table" in capsys.readouterr().err
+    assert read_imported(study) == []
 
 
 def test_results_are_said_and_nothing_is_written(

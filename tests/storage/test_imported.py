@@ -53,6 +53,8 @@ def test_nothing_is_pooled_or_overwritten(study: Path) -> None:
         write_imported(study, content("again"), [])
     write_imported(study, content("again", row(model="n")), [])
     assert [found["name"] for found in read_imported(study)] == ["again", "theirs"]
+    with pytest.raises(ConfigError, match=r"--into: .* is simulated, and simulated and other results may never stand"):
+        write_imported(study, content("live", row(model="o")), [], simulated=True)
     with pytest.raises(ConfigError, match=r"--into: .* no study here"):
         write_imported(study / "nowhere", content(), [])
 
