@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mlesearch.cli import competitions, mlebench_export, mlebench_import
+from mlesearch.cli import competitions
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
@@ -54,13 +54,27 @@ def grade(args: Namespace) -> int:
     return 0
 
 
+def export(args: Namespace) -> int:
+    """Write a study as run groups."""
+    from mlesearch.cli import mlebench_export  # the libraries of reports take a second to import
+
+    return mlebench_export.export(args)
+
+
+def take(args: Namespace) -> int:
+    """Read results of others."""
+    from mlesearch.cli import mlebench_import
+
+    return mlebench_import.take(args)
+
+
 ACTIONS: Mapping[str, Callable[[Namespace], int]] = {
     "install": install,
     "grade": grade,
     "status": competitions.status_of,
     "prepare": competitions.prepare_all,
     "check": competitions.check_all,
-    "export": mlebench_export.export,
-    "import": mlebench_import.take,
+    "export": export,
+    "import": take,
 }
 """What each action does."""
