@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from mlesearch.models import markup
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
-from mlesearch.models.simulated.chance import Stream
 from mlesearch.models.simulated.reading import Prompt, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render
 from mlesearch.types import Status
@@ -31,8 +30,8 @@ class Habits:
 class Programmer:
     """Writes the program that one prompt asks for."""
 
-    def __init__(self, prompt: Prompt, mind: Mind, habits: Habits, stream: Stream) -> None:
-        self._prompt, self._mind, self._habits, self._stream = prompt, mind, habits, stream
+    def __init__(self, prompt: Prompt, mind: Mind, habits: Habits) -> None:
+        self._prompt, self._mind, self._habits, self._stream = prompt, mind, habits, mind.stream
         self._space = mind.space
         self._tried = tried(prompt, mind.space)
         self._refused = refused(prompt, mind.space)

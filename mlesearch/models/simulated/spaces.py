@@ -129,10 +129,15 @@ class Space:
 
     def instructions(self, text: str) -> list[Edit]:
         """All edits that a text instructs, in order; words that name no known choice or option are passed over."""
-        return [self._named[m.groups()] for m in _INSTRUCTED.finditer(text) if m.groups() in self._named]
+        found = (self.edit(*m.groups()) for m in _INSTRUCTED.finditer(text))
+        return [edit for edit in found if edit is not None]
+
+    def edit(self, choice: str, option: str) -> Edit | None:
+        """The edit that sets a choice to an option, by their names; None where there is no such choice or option."""
+        return self._named.get((choice, option))
 
     @cached_property
-    def _named(self) -> dict[tuple[str, ...], Edit]:
+    def _named(self) -> dict[tuple[str, str], Edit]:
         return {(c.name, o.name): Edit(i, o.name) for i, c in enumerate(self.choices) for o in c.options}
 
 

@@ -3,18 +3,24 @@
 A table holds what each program of a space really scored when it was executed (experiments/make_landscapes.py).
 The worth of a step is its gain on the *test* rows, so that an able engineer is one whose ideas generalise; the
 search itself only ever sees validation scores, which come from executing the programs.
+
+A share f of that worth is hidden. With z the worth on a normal scale and w a standard normal number that belongs to
+the task and the option for good, what can be known of a step without evidence is u = sqrt(1 − f)·z + sqrt(f)·w, and
+what only evidence shows is h = sqrt(f)·z − sqrt(1 − f)·w. For Gaussian z both are standard normal and independent of
+each other, and z = sqrt(1 − f)·u + sqrt(f)·h. With f = 0 nothing is hidden; with f = 1, u says nothing about z.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from mlesearch.models.simulated.chance import normal_quantile
+from mlesearch.models.simulated.chance import fixed_normal, normal_quantile
 from mlesearch.models.simulated.spaces import Edit, Pipeline, apply, space
 
 ROUNDING = 9
@@ -48,6 +54,14 @@ def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(scores)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The worth of a change on a normal scale: what can be known of it without evidence, and what is hidden."""
+
+    known: float
+    hidden: float
+
+
 class Truth:
     """What steps are worth in one task."""
 
@@ -63,6 +77,11 @@ class Truth:
         self.rows = dict(rows)
         self._worth = {p: self.space.direction.sign * row.test for p, row in rows.items()}
         self._edits: dict[Pipeline, tuple[tuple[Edit, float], ...]] = {}
+        self._misleading = {
+            Edit(i, option.name): fixed_normal("hidden", task, choice.name, option.name)
+            for i, choice in enumerate(self.space.choices)
+            for option in choice.options
+        }
 
     def gain(self, before: Pipeline, after: Pipeline) -> float:
         """How much better the second scores on the test rows; positive is better in either direction."""
@@ -80,6 +99,18 @@ class Truth:
     def ranked(self, pipelines: Sequence[Pipeline]) -> tuple[float, ...]:
         """Normal scores of some pipelines' ranks among themselves."""
         return normal_scores([self._worth[p] for p in pipelines])
+
+    def parts(self, z: float, edits: Sequence[Edit], share: float) -> Parts:
+        """The two parts of a change's worth.
+
+        Args:
+            z: its worth on a normal scale.
+            edits: the steps that it is made of, one or more.
+            share: f, from 0 to 1.
+        """
+        w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
+        plain, veiled = math.sqrt(1.0 - share), math.sqrt(share)
+        return Parts(plain * z + veiled * w, veiled * z - plain * w)
 
     def signed(self, before: Pipeline, after: Pipeline) -> float:
         """A gain with its true sign on a normal scale: its size ranked among those of all steps from `before`."""
