@@ -98,7 +98,9 @@ def test_quality_rises_with_capability(task):
 
 def test_shuffled_labels_take_away_the_value_of_capability():
     table, sign = truth.load("canvas"), 1
-    models = [Engineer(f"m{i}", Dial(1.0, 6, 0.0, evidence_share=0.0), lambda t, i=i: shuffled(t, i)) for i in range(80)]
+    models = [
+        Engineer(f"m{i}", Dial(1.0, 6, 0.0, evidence_share=0.0), lambda t, i=i: shuffled(t, i)) for i in range(80)
+    ]
     ends = [sign * table.rows[walk(m, "canvas", 4, 0)[-1]].test for m in models]
     plain = [sign * table.rows[walk(engineer(0.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]
     able = [sign * table.rows[walk(engineer(1.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]

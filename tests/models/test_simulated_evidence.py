@@ -1,4 +1,4 @@
-"""Evidence: what a run shows exists as text, is right as often as the dial says, and is worth the same whoever prints it.
+"""Evidence: what a run shows exists as text, is right as often as the dial says, and is worth the same in every prompt.
 
 Stated error rates: frequencies of n draws are held against their expectation within 4 standard errors, so that a right
 engineer fails one such comparison in 16,000.
@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from mlesearch.models.protocol import Reply
@@ -112,7 +113,12 @@ def test_an_output_is_evidence_where_its_program_ran_and_is_known():
     def outputs(*parts: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return evidence.read(read(ask(TASK, Op.DIAGNOSE, *parts)), space(TASK)).outputs
 
-    both = [program(TASK, BASE), output(TASK, BASE), program(TASK, SUBJECT, "subject"), output(TASK, SUBJECT, "subject")]
+    both = [
+        program(TASK, BASE),
+        output(TASK, BASE),
+        program(TASK, SUBJECT, "subject"),
+        output(TASK, SUBJECT, "subject"),
+    ]
     assert outputs(*both) == (("base", BASE), ("subject", SUBJECT))
     assert outputs(program(TASK, BASE)) == ()
     assert outputs(output(TASK, BASE)) == ()
@@ -304,7 +310,12 @@ def test_without_capability_evidence_is_noise():
     """c = 0: every reply is blind to the truth, whatever is hidden and whatever outputs are shown."""
     dial = Dial(0.0, FULL, 0.0, evidence_share=0.6)
     real, other = Engineer("sim", dial), Engineer("sim", dial, lambda t: shuffled(t, 5))
-    parts = [program(TASK, SUBJECT, "subject"), output(TASK, SUBJECT, "subject"), program(TASK, BASE), output(TASK, BASE)]
+    parts = [
+        program(TASK, SUBJECT, "subject"),
+        output(TASK, SUBJECT, "subject"),
+        program(TASK, BASE),
+        output(TASK, BASE),
+    ]
     for op in Op:
         for i in range(10):
             assert call(real, TASK, op, *parts, proposal=i).text == call(other, TASK, op, *parts, proposal=i).text
@@ -326,7 +337,7 @@ def test_one_text_more_changes_the_reading_of_no_other():
 
 
 def test_the_two_parts_of_a_worth_make_it_up_and_are_independent():
-    """For Gaussian z: u and h are standard normal, uncorrelated, and z = sqrt(1 − f) u + sqrt(f) h to the last digit."""
+    """z = sqrt(1 − f) u + sqrt(f) h; for Gaussian z and w, u and h are uncorrelated."""
     table, f = truth.load("canvas"), 0.3
     for z, edit in zip((-1.2, 0.0, 0.7), space("canvas").edits(space("canvas").baseline), strict=False):
         parts = table.parts(z, (edit,), f)
@@ -338,3 +349,20 @@ def test_the_two_parts_of_a_worth_make_it_up_and_are_independent():
     hidden = [[math.sqrt(f) * z - math.sqrt(1 - f) * w for w in quantiles] for z in quantiles]
     product = sum(u * h for us, hs in zip(known, hidden, strict=True) for u, h in zip(us, hs, strict=True))
     assert product / 160_000 == pytest.approx(0.0, abs=1e-9)
+
+
+def unexplained(task: str) -> float:
+    """The share of the variance of z that the option of a step leaves unexplained."""
+    table = truth.load(task)
+    by_option: dict[Edit, list[float]] = {}
+    for pipeline in table.space.pipelines:
+        for edit, z in table.edits(pipeline):
+            by_option.setdefault(edit, []).append(z)
+    every = np.array([z for values in by_option.values() for z in values])
+    return float(sum(np.var(values) * len(values) for values in by_option.values()) / (np.var(every) * len(every)))
+
+
+def test_the_default_share_is_what_options_leave_unexplained_in_the_tables():
+    shares = [unexplained(task) for task in TASKS]
+    assert min(shares) <= Dial().evidence_share <= max(shares)
+    assert Dial().evidence_share == pytest.approx(np.mean(shares), abs=0.05)

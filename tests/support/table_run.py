@@ -13,12 +13,13 @@ from typing import Any
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunEnd
-from mlesearch.models.protocol import Model
+from mlesearch.engine.trial import Role
+from mlesearch.models.protocol import Model, Sampling
 from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import recognise
 from mlesearch.sandbox.protocol import Job
-from mlesearch.types import Captured, ExecResult, ExecStatus
+from mlesearch.types import Captured, ExecResult, ExecStatus, Op
 from tests.support import toy_run
 
 
@@ -76,19 +77,19 @@ def run(
         params=params,
         budget=Budget(steps=steps),
         direction=table.space.direction,
-        model=model,  # type: ignore[arg-type]  # any model will do
         sandbox=sandbox,
         entropy=entropy,
         review=review,
         **more,
     )
     brief = replace(made.context.brief, task_id=task)
-    made = replace(made, context=replace(made.context, brief=brief))
+    roles = dict.fromkeys(Op, Role(model, Sampling()))
+    made = replace(made, context=replace(made.context, brief=brief, roles=roles))
     try:
         end = Engine(made, lambda: False).run()
     finally:
         made.folder.close()
-    programs = {job.proposal: job.program for job in sandbox.jobs} if sandbox.jobs else {}
+    programs = {int(job.address.rsplit("/", 1)[1]): job.program for job in sandbox.jobs}
     chosen = recognise(programs[end.selected]) if end.selected is not None else None
     test = table.rows[chosen.pipeline].test if chosen else None
     return TableRun(end, tuple(job.program for job in sandbox.jobs), test)

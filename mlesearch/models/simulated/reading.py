@@ -125,8 +125,8 @@ def _read(text: str) -> Prompt:
                 attempts.append(block.body)
             case "guidance":
                 kind = block.attrs.get("kind", "")
-                told = (block.attrs.get(name, "") for name in ("verdict", "score", "gain", "node"))
-                hint = Hint(_hypothesis(kind, block.body), *told, block.body)
+                told = {name: block.attrs.get(name, "") for name in ("verdict", "score", "gain", "node")}
+                hint = Hint(_hypothesis(kind, block.body), **told, body=block.body)
                 guidance[kind] = (*guidance.get(kind, ()), hint)
             case "cue":
                 cue = block.attrs.get("level", "")
@@ -155,4 +155,3 @@ def refused(prompt: Prompt, where: Space) -> set[Edit]:
     """Steps that the prompt speaks against: approaches to avoid, and experiments that were scored and rejected."""
     rejected = [h for h in prompt.hints("history") if h.verdict == VerdictKind.REJECTED.value and h.score]
     return {e for hint in (*prompt.hints("avoid"), *rejected) for e in where.instructions(hint.text)}
-
