@@ -38,6 +38,7 @@ from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
+from mlesearch.tasks.synthetic.names import expanded
 from mlesearch.types import ConfigError, Direction, Problem
 
 
@@ -94,7 +95,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     Raises:
         ConfigError: the first thing that can't work, in one line.
     """
-    cells = [with_competitions(s) for s in cells]
+    cells = [with_competitions(replace(s, tasks=expanded(s.tasks))) for s in cells]
     check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()

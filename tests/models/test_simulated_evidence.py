@@ -20,7 +20,7 @@ from mlesearch.models.simulated import evidence, truth
 from mlesearch.models.simulated.beliefs import Faculties, Mind
 from mlesearch.models.simulated.chance import normal_quantile
 from mlesearch.models.simulated.engineer import Dial, Engineer
-from mlesearch.models.simulated.evidence import CARRIES, Evidence, Finding, combined, sentence
+from mlesearch.models.simulated.evidence import CARRIES, Evidence, EvidenceItem, combined, sentence
 from mlesearch.models.simulated.reading import read
 from mlesearch.models.simulated.spaces import TASKS, Edit, apply, space
 from mlesearch.types import Op
@@ -45,11 +45,11 @@ def shuffled(task: str, seed: int = 0) -> truth.Truth:
     return truth.Truth(task, dict(zip(rows, dealt, strict=True)))
 
 
-def found_in(text: str, task: str = TASK) -> tuple[Finding, ...]:
-    """The findings of a text, read as a lesson with no limit would be."""
+def found_in(text: str, task: str = TASK) -> tuple[EvidenceItem, ...]:
+    """The items of a text, read as a lesson with no limit would be."""
     told = re.findall(r"(\w+)=(\w+) ([+-]\d+\.\d\d)", "".join(re.findall(r"Evidence: (.*?\d)\.(?!\d)", text)))
     edits = [(space(task).edit(choice, option), float(value)) for choice, option, value in told]
-    return tuple(Finding(edit, value) for edit, value in edits if edit is not None)
+    return tuple(EvidenceItem(edit, value) for edit, value in edits if edit is not None)
 
 
 def review(model: Engineer, *parts: str, **address: int) -> str:
@@ -63,9 +63,9 @@ def diagnose(model: Engineer, *parts: str, **address: int) -> str:
     return call(model, TASK, Op.DIAGNOSE, *shown, **address).text
 
 
-def all_findings(count: int = 9) -> str:
+def all_items(count: int = 9) -> str:
     edits = space(TASK).edits(BASE)
-    return sentence([Finding(edits[i % len(edits)], 0.11 * (i + 1)) for i in range(count)], space(TASK))
+    return sentence([EvidenceItem(edits[i % len(edits)], 0.11 * (i + 1)) for i in range(count)], space(TASK))
 
 
 # ---------------------------------------------------------------------------------------------- texts and the table
@@ -74,23 +74,23 @@ def all_findings(count: int = 9) -> str:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("lesson", lesson(f"It ran. {all_findings()} More.")),
-        ("diagnosis", guidance("diagnosis", f"Changes: none\nReason: {all_findings()}")),
-        ("finding", guidance("memory", "Set model to ridge.", f"Well. {all_findings()}")),
-        ("finding", guidance("history", "Set model to ridge.", f"Well. {all_findings()}")),
+        ("lesson", lesson(f"It ran. {all_items()} More.")),
+        ("diagnosis", guidance("diagnosis", f"Changes: none\nReason: {all_items()}")),
+        ("finding", guidance("memory", "Set model to ridge.", f"Well. {all_items()}")),
+        ("finding", guidance("history", "Set model to ridge.", f"Well. {all_items()}")),
     ],
 )
 def test_a_text_carries_what_the_public_table_says(kind, text):
     seen = evidence.read(read(ask(TASK, Op.IMPROVE, program(TASK, BASE), text)), space(TASK))
-    assert len(seen.findings) == CARRIES[kind]
-    assert seen.findings == found_in(all_findings())[: CARRIES[kind]]
+    assert len(seen.items) == CARRIES[kind]
+    assert seen.items == found_in(all_items())[: CARRIES[kind]]
     assert seen.gains == seen.outputs == ()
 
 
 @pytest.mark.parametrize("kind", ["hypothesis", "candidate", "avoid", "stage", "problem_mix"])
 def test_other_texts_carry_nothing(kind):
-    plan = lesson("").replace("A plan.", f"A plan. {all_findings()}")
-    for text in (guidance(kind, all_findings()), plan, f"{all_findings()}"):
+    plan = lesson("").replace("A plan.", f"A plan. {all_items()}")
+    for text in (guidance(kind, all_items()), plan, f"{all_items()}"):
         seen = evidence.read(read(ask(TASK, Op.IMPROVE, program(TASK, BASE), text)), space(TASK))
         assert seen == Evidence((), (), ())
 
@@ -127,7 +127,7 @@ def test_an_output_is_evidence_where_its_program_ran_and_is_known():
 
 
 def test_the_same_text_counts_once_and_the_same_whoever_prints_it():
-    told = sentence(found_in(all_findings(1)), space(TASK))
+    told = sentence(found_in(all_items(1)), space(TASK))
     kinds = [
         lesson(told),
         guidance("diagnosis", f"Reason: {told}"),
@@ -143,7 +143,7 @@ def test_the_same_text_counts_once_and_the_same_whoever_prints_it():
 # ---------------------------------------------------------------------------------------------------- who writes it
 
 
-def test_a_review_writes_one_finding_and_a_diagnosis_three_and_its_verdict():
+def test_a_review_writes_one_item_and_a_diagnosis_three_and_its_verdict():
     for i in range(30):
         model = engineer(0.5, f"m{i}", evidence_share=0.4)
         base, shown = program(TASK, BASE), output(TASK, SUBJECT, "subject")
@@ -152,8 +152,8 @@ def test_a_review_writes_one_finding_and_a_diagnosis_three_and_its_verdict():
         assert len(told) == CARRIES["diagnosis"] == 4
         assert told[0].edit == space(TASK).edits(BASE)[2]
         open_ = space(TASK).edits(SUBJECT)
-        assert all(finding.edit in open_ for finding in told[1:])
-        assert len({finding.edit for finding in told}) == 4
+        assert all(item.edit in open_ for item in told[1:])
+        assert len({item.edit for item in told}) == 4
         assert len(found_in(diagnose(model, shown))) == 3
 
 
@@ -165,7 +165,7 @@ def test_nothing_is_found_without_an_output_or_of_a_failure():
 
 
 @pytest.mark.parametrize("c", LEVELS)
-def test_the_sign_of_a_finding_is_right_with_the_stated_probability(c):
+def test_the_sign_of_an_item_is_right_with_the_stated_probability(c):
     """1/2 + asin(c)/pi for a Gaussian hidden part; the exact expectation is that for the parts that there are."""
     f, right, expected, n = 0.6, 0, 0.0, 1500
     rng = random.Random(4)
@@ -173,7 +173,7 @@ def test_the_sign_of_a_finding_is_right_with_the_stated_probability(c):
         task = TASKS[i % len(TASKS)]
         pipeline = rng.choice(space(task).pipelines)
         mind = Mind(f"m{i}", truth.load(task), Faculties(c, 0.5, 6, f), (i,))
-        (told,) = mind.findings(pipeline, 1)
+        (told,) = mind.items(pipeline, 1)
         hidden = truth.load(task).parts(dict(truth.load(task).edits(pipeline))[told.edit], (told.edit,), f).hidden
         right += (told.value > 0) == (hidden > 0)
         size = abs(hidden)
@@ -197,8 +197,8 @@ def test_the_sign_of_a_gain_is_understood_with_the_stated_probability(c):
     assert right / n == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / n))
 
 
-def test_several_findings_about_a_step_are_weighed_by_their_errors():
-    """The weights are those of the least squares guess of h from the mean of r findings, found by regression."""
+def test_several_items_about_a_step_are_weighed_by_their_errors():
+    """The weights are those of the least squares guess of h from the mean of r items, found by regression."""
     c, k, r, rng = 0.6, 0.3, 3, random.Random(9)
     pairs = []
     for _ in range(20_000):
@@ -207,9 +207,9 @@ def test_several_findings_about_a_step_are_weighed_by_their_errors():
         pairs.append((h, sum(c * h + math.sqrt(1 - c * c) * e for e in noise) / r))
     slope = sum(h * m for h, m in pairs) / sum(m * m for _, m in pairs)
     edit = Edit(0, "metric")
-    weight = combined([Finding(edit, 1.0)] * r, c, k)[edit]
+    weight = combined([EvidenceItem(edit, 1.0)] * r, c, k)[edit]
     assert c * weight == pytest.approx(slope, abs=0.02)
-    assert combined([Finding(edit, 0.7)], c, k) == {edit: pytest.approx(0.7)}
+    assert combined([EvidenceItem(edit, 0.7)], c, k) == {edit: pytest.approx(0.7)}
 
 
 # ----------------------------------------------------------------------------------------------------- what it is worth
@@ -218,7 +218,7 @@ def test_several_findings_about_a_step_are_weighed_by_their_errors():
 def everything(f: float, c: float, of: Sequence[Edit], name: str, call_: int) -> list[str]:
     """A lesson about each of some steps from the base, written by an engineer who reads outputs at c."""
     mind = Mind(name, truth.load(TASK), Faculties(c, 0.0, 6, f), (call_, "writer"))
-    seen = {told.edit: told for told in mind.findings(BASE, FULL)}
+    seen = {told.edit: told for told in mind.items(BASE, FULL)}
     return [lesson(sentence([seen[edit]], space(TASK)), i) for i, edit in enumerate(of)]
 
 
@@ -249,7 +249,7 @@ def pairs_told(replies: Sequence[Reply], c: float, f: float, known: Sequence[Edi
 
 
 @pytest.mark.parametrize("read_share", [0.0, 0.5, 1.0])
-def test_findings_are_worth_what_the_formula_says_and_without_them_that_is_gone(read_share):
+def test_items_are_worth_what_the_formula_says_and_without_them_that_is_gone(read_share):
     """Breadth 2: two steps drawn at random are told apart as often as the formula says, given what was printed."""
     c, f, n = 0.7, 0.6, 900
     edits = space(TASK).edits(BASE)
@@ -268,7 +268,7 @@ def test_with_nothing_hidden_reading_is_worth_nothing():
     """f = 0: every reply is the same to the letter with the evidence and without it."""
     where = space(TASK)
     step = where.edits(BASE)[3]
-    bare, full = "", all_findings(4)
+    bare, full = "", all_items(4)
     for op in (Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT, Op.MERGE):
         for i in range(10):
             model = engineer(0.5, f"m{i}")
@@ -298,7 +298,7 @@ def test_with_all_hidden_nothing_is_known_without_evidence(task):
 
 
 def test_with_all_hidden_an_able_engineer_who_has_read_everything_climbs_steepest():
-    """f = 1, c = 1 and a finding about every step: steepest ascent, up to the two decimals of a finding."""
+    """f = 1, c = 1 and an item about every step: steepest ascent, up to the two decimals of an item."""
     table, where = truth.load(TASK), space(TASK)
     worth = dict(table.edits(BASE))
     texts = everything(1.0, 1.0, list(worth), "sim", 0)

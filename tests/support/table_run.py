@@ -26,7 +26,7 @@ from tests.support import toy_run
 class TableSandbox(toy_run.ToySandbox):
     """Answers with the row of a pipeline: its validation score, and what its program prints."""
 
-    def __init__(self, table: truth.Truth) -> None:
+    def __init__(self, table: truth.TaskTruth) -> None:
         super().__init__(name="table")
         self._table = table
 
@@ -35,7 +35,7 @@ class TableSandbox(toy_run.ToySandbox):
         known = recognise(job.program)
         if known is None or any(not BUGS[name].silent for name in known.bugs):
             return ExecResult(ExecStatus.ERROR, exit_code=1, wall_us=1000, reason="it failed")
-        row = self._table.rows[known.pipeline]
+        row = self._table.scores(known.pipeline, known.random_state)
         settings = ", ".join(f"{c}={o}" for c, o in self._table.space.settings(known.pipeline).items())
         text = f"score {row.validation!r}\npipeline: {settings}\n"
         return ExecResult(ExecStatus.OK, 0, wall_us=1000, stdout=Captured(text, "", len(text)))
@@ -69,7 +69,7 @@ def run(
     **more: Any,
 ) -> TableRun:
     """Run a strategy on a task's table."""
-    table = truth.load(task)
+    table = truth.truth_of(task)
     sandbox = TableSandbox(table)
     made = toy_run.parts(
         folder,
@@ -91,5 +91,5 @@ def run(
         made.folder.close()
     programs = {int(job.address.rsplit("/", 1)[1]): job.program for job in sandbox.jobs}
     chosen = recognise(programs[end.selected]) if end.selected is not None else None
-    test = table.rows[chosen.pipeline].test if chosen else None
+    test = table.scores(chosen.pipeline).test if chosen else None
     return TableRun(end, tuple(job.program for job in sandbox.jobs), test)

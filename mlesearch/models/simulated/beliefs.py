@@ -6,11 +6,11 @@ The belief in a step is
 
 with f the share of its worth that is hidden, u the part that is not (truth.py), c the capability, misbelief a standard
 normal that belongs to (model, task, option) for good, fresh a standard normal of this call, and `said` what the
-evidence in the prompt says of the hidden part h; 0 where it says nothing. A finding of evidence is
+evidence in the prompt says of the hidden part h; 0 where it says nothing. An item of evidence is
 
     c·h + sqrt(1 − c²)·(sqrt(k)·misbelief' + sqrt(1 − k)·fresh')
 
-with errors of its own, so its sign is right with probability 1/2 + asin(c)/pi. Where there is a finding about every
+with errors of its own, so its sign is right with probability 1/2 + asin(c)/pi. Where there is an item about every
 step, or f = 0, c is the correlation of belief and truth; where there is none, c·sqrt(1 − f) is.
 """
 
@@ -24,25 +24,31 @@ from functools import lru_cache
 
 from mlesearch.models.simulated import truth as _truth
 from mlesearch.models.simulated.chance import Stream, fixed_normal
-from mlesearch.models.simulated.evidence import CARRIES, USUAL_SIZE, Evidence, Finding, combined
+from mlesearch.models.simulated.evidence import CARRIES, USUAL_SIZE, Evidence, EvidenceItem, combined
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Space
-from mlesearch.models.simulated.truth import Parts, Truth
+from mlesearch.models.simulated.truth import Parts, TaskTruth
+from mlesearch.tasks.synthetic.names import STATES
 
-World = Callable[[str], Truth]
+World = Callable[[str], TaskTruth]
 """The truth of a task by its id. Raises KeyError for a task that this world does not hold."""
 
 MOST_MERGES = 128
 """Merges considered at most."""
 
 
-def shipped(task: str) -> Truth:
+def shipped(task: str) -> TaskTruth:
     """The shipped truth of a task. Raises KeyError where there is none."""
-    return _truth.load(task)
+    return _truth.truth_of(task)
 
 
 def digest(task: str) -> str:
     """Digest of the shipped truth of a task."""
     return _truth.digest(task)
+
+
+def worlds_version() -> int:
+    """The version of the worlds of synthetic tasks."""
+    return _truth.worlds_version()
 
 
 @lru_cache(maxsize=65536)
@@ -87,7 +93,7 @@ class Mind:
         call: what its randomness depends on.
     """
 
-    def __init__(self, model: str, task: Truth, faculties: Faculties, call: tuple[object, ...]) -> None:
+    def __init__(self, model: str, task: TaskTruth, faculties: Faculties, call: tuple[object, ...]) -> None:
         self._model, self._truth, self._faculties, self._call = model, task, faculties, call
         self.space: Space = task.space
         self.stream = Stream(*call)
@@ -107,33 +113,33 @@ class Mind:
         """
         if self._f == 0.0:
             return
-        findings = list(evidence.findings)
+        items = list(evidence.items)
         for role, pipeline in evidence.outputs:
-            findings += self.findings(pipeline, CARRIES["output"], Stream(*self._call, "output", role))
+            items += self.items(pipeline, CARRIES["output"], Stream(*self._call, "output", role))
         right = 0.5 + math.asin(self._c) / math.pi
         for key, edit, sign in evidence.gains:
             understood = Stream(*self._call, "gain", key).uniform() < right
-            findings.append(Finding(edit, self._veiled * USUAL_SIZE * (sign if understood else -sign)))
-        self._said = combined(findings, self._c, self._faculties.persistence)
+            items.append(EvidenceItem(edit, self._veiled * USUAL_SIZE * (sign if understood else -sign)))
+        self._said = combined(items, self._c, self._faculties.persistence)
 
-    def findings(self, pipeline: Pipeline, count: int, stream: Stream | None = None) -> list[Finding]:
-        """What it sees in the output of a pipeline's run: findings about steps from there, drawn uniformly."""
+    def items(self, pipeline: Pipeline, count: int, stream: Stream | None = None) -> list[EvidenceItem]:
+        """What it sees in the output of a pipeline's run: items about steps from there, drawn uniformly."""
         if self._f == 0.0:
             return []
-        stream = stream or Stream(*self._call, "findings")
+        stream = stream or Stream(*self._call, "items")
         seen = stream.subset(self._truth.edits(pipeline), count)
-        return [self._finding(edit, z, stream) for edit, z in seen]
+        return [self._item(edit, z, stream) for edit, z in seen]
 
-    def verdict(self, base: Pipeline, subject: Pipeline) -> list[Finding]:
+    def verdict(self, base: Pipeline, subject: Pipeline) -> list[EvidenceItem]:
         """What it sees in the output of a program of the one step that it changed; nothing of a larger change."""
         steps = [Edit(i, option) for i, option in enumerate(subject) if option != base[i]]
         if self._f == 0.0 or len(steps) != 1:
             return []
-        return [self._finding(steps[0], dict(self._truth.edits(base))[steps[0]], Stream(*self._call, "verdict"))]
+        return [self._item(steps[0], dict(self._truth.edits(base))[steps[0]], Stream(*self._call, "verdict"))]
 
-    def _finding(self, edit: Edit, z: float, stream: Stream) -> Finding:
+    def _item(self, edit: Edit, z: float, stream: Stream) -> EvidenceItem:
         hidden = self._truth.parts(z, (edit,), self._f).hidden
-        return Finding(edit, self._c * hidden + self._blur * self._noise(edit, stream, "evidence"))
+        return EvidenceItem(edit, self._c * hidden + self._blur * self._noise(edit, stream, "evidence"))
 
     # beliefs
 
@@ -202,6 +208,10 @@ class Mind:
         hidden = self._c * parts.hidden + self._blur * misread
         believed = self._plain * (self._c * parts.known + self._blur * noise) + self._veiled * hidden * ran
         return believed or noise
+
+    def random_state(self) -> int:
+        """The random state of the program that it writes; drawn from a stream of its own."""
+        return int(Stream(*self._call, "random_state").uniform() * STATES)
 
     def notices(self) -> bool:
         """Whether it sees a fault that is there to be seen: with probability 1/2 + asin(c)/pi."""

@@ -119,7 +119,13 @@ class Engineer:
     def identity(self) -> Mapping[str, object]:
         """Dial, version, and digests of the tables that it knows."""
         tables = {task: beliefs.digest(task) for task in TASKS}
-        return {"kind": "simulated", "version": VERSION, "tables": tables, **asdict(self._dial)}
+        return {
+            "kind": "simulated",
+            "version": VERSION,
+            "tables": tables,
+            "worlds": beliefs.worlds_version(),
+            **asdict(self._dial),
+        }
 
     def check(self) -> None:
         """Nothing can be missing: the tables are part of the package, and any dial that exists is valid."""
@@ -146,7 +152,7 @@ class Engineer:
         except KeyError:
             raise FatalModelError(
                 f"model {self._name}: the simulated engineer knows nothing of task {prompt.task!r}; "
-                f"it knows {', '.join(TASKS)}: choose one of these, or another model"
+                f"it knows {', '.join(TASKS)} and the synthetic tasks: choose one of these, or another model"
             ) from None
         dial = self._dial
         faculties = Faculties(dial.capability, dial.persistence, dial.breadth, dial.evidence_share)

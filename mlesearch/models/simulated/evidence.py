@@ -1,7 +1,7 @@
 """Evidence: what texts say about the hidden part of steps, and how much of it each kind of text may carry.
 
 A share of every step's gain is hidden until a program has run (`evidence_share`, see beliefs.py). What a run has shown
-of it exists as text alone: the program's output, and *findings* that reviews and diagnoses write down, as in
+of it exists as text alone: the program's output, and *items* that reviews and diagnoses write down, as in
 "Evidence: model=svm +1.32, cleaning=none -0.40." Whoever prints such a text, and for whatever strategy, its reader
 gets the same out of it.
 """
@@ -24,27 +24,27 @@ CARRIES: Mapping[str, int] = {
     "finding": 4,
     "gain": 1,
 }
-"""How many findings a text may carry, by its kind; the same for every strategy, and an assumption of this world.
+"""How many items a text may carry, by its kind; the same for every strategy, and an assumption of this world.
 
-An *output* is what a program printed: its reader gets one finding out of it. A *lesson* is a review's and holds one. A
+An *output* is what a program printed: its reader gets one item out of it. A *lesson* is a review's and holds one. A
 *diagnosis* holds three, and a fourth that is its verdict on the change that it judged. The *finding* of an entry of a
 memory or a history repeats a lesson or a diagnosis. The *gain* of such an entry tells of the change that it names.
 """
 
 VERDICTS = 1
-"""Of the findings of a diagnosis, those about the change that it judged."""
+"""Of the items of a diagnosis, those about the change that it judged."""
 
 USUAL_SIZE = math.sqrt(2.0 / math.pi)
 """The mean size of a standard normal number: what its sign alone says of it."""
 
 _LESSON = "\nLesson: "
 _STATED = re.compile(r"\bEvidence: ((?:\w+=\w+ [+-]\d+\.\d\d, )*\w+=\w+ [+-]\d+\.\d\d)\.")
-_FINDING = re.compile(r"(\w+)=(\w+) ([+-]\d+\.\d\d)")
+_ITEM = re.compile(r"(\w+)=(\w+) ([+-]\d+\.\d\d)")
 _RAN = re.compile(r"^pipeline: ((?:\w+=\w+, )*\w+=\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EvidenceItem:
     """What is said of the hidden part of one step: positive, it is worth more than is known without evidence.
 
     `value` is on the scale of a standard normal number.
@@ -59,21 +59,21 @@ class Evidence:
     """What a prompt holds of it, each text once.
 
     Attributes:
-        findings: stated in words.
+        items: stated in words.
         gains: changes of one step with the sign of the gain that was measured for them, each with a key of its own.
         outputs: what programs printed that ran: pipelines, by the program's role in the prompt.
     """
 
-    findings: tuple[Finding, ...]
+    items: tuple[EvidenceItem, ...]
     gains: tuple[tuple[str, Edit, int], ...]
     outputs: tuple[tuple[str, Pipeline], ...]
 
 
-def sentence(findings: Sequence[Finding], where: Space) -> str:
-    """Findings in words that `read` finds again; empty where there are none."""
-    if not findings:
+def sentence(items: Sequence[EvidenceItem], where: Space) -> str:
+    """Items in words that `read` finds again; empty where there are none."""
+    if not items:
         return ""
-    told = ", ".join(f"{where.choices[f.edit.choice].name}={f.edit.option} {f.value:+.2f}" for f in findings)
+    told = ", ".join(f"{where.choices[f.edit.choice].name}={f.edit.option} {f.value:+.2f}" for f in items)
     return f"Evidence: {told}."
 
 
@@ -99,16 +99,16 @@ def printed(prompt: Prompt, role: str, program: ShownProgram | None, where: Spac
     return [known.pipeline] if any(where.from_settings(settings) == known.pipeline for settings in said) else []
 
 
-def combined(findings: Iterable[Finding], capability: float, persistence: float) -> dict[Edit, float]:
-    """What several findings say together of each step's hidden part, weighed as those of an engineer like oneself.
+def combined(items: Iterable[EvidenceItem], capability: float, persistence: float) -> dict[Edit, float]:
+    """What several items say together of each step's hidden part, weighed as those of an engineer like oneself.
 
-    A finding is c·h + sqrt(1 − c²)·(sqrt(k)·misbelief + sqrt(1 − k)·fresh) with h the truth. The mean of r of them has
+    An item is c·h + sqrt(1 − c²)·(sqrt(k)·misbelief + sqrt(1 − k)·fresh) with h the truth. The mean of r of them has
     variance v = c² + (1 − c²)·(k + (1 − k)/r) and covariance c with h, so the best guess of h from it is c·mean/v. The
     factor c is left out, because it is left out of what is known without evidence, too.
     """
     said: dict[Edit, list[float]] = {}
-    for finding in findings:
-        said.setdefault(finding.edit, []).append(finding.value)
+    for item in items:
+        said.setdefault(item.edit, []).append(item.value)
     signal, noise = capability**2, 1.0 - capability**2
     return {
         edit: sum(values) / len(values) / (signal + noise * (persistence + (1.0 - persistence) / len(values)))
@@ -116,10 +116,10 @@ def combined(findings: Iterable[Finding], capability: float, persistence: float)
     }
 
 
-def _stated(text: str, where: Space) -> list[Finding]:
-    named = (m.groups() for stated in _STATED.finditer(text) for m in _FINDING.finditer(stated[1]))
+def _stated(text: str, where: Space) -> list[EvidenceItem]:
+    named = (m.groups() for stated in _STATED.finditer(text) for m in _ITEM.finditer(stated[1]))
     edits = ((where.edit(choice, option), float(value)) for choice, option, value in named)
-    return [Finding(edit, value) for edit, value in edits if edit is not None]
+    return [EvidenceItem(edit, value) for edit, value in edits if edit is not None]
 
 
 def _gain(hint: Hint, where: Space) -> list[tuple[str, Edit, int]]:

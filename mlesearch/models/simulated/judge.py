@@ -7,7 +7,7 @@ import re
 
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS
-from mlesearch.models.simulated.evidence import CARRIES, VERDICTS, Finding, printed, sentence
+from mlesearch.models.simulated.evidence import CARRIES, VERDICTS, EvidenceItem, printed, sentence
 from mlesearch.models.simulated.reading import Prompt, ShownProgram, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply
 from mlesearch.types import ProblemKind, Status
@@ -114,11 +114,11 @@ class Judge:
 
     def _found(self, count: int, base: Recognised | None = None) -> str:
         """What the output of the subject shows of steps from there, and of the step that led there from the base."""
-        findings: list[Finding] = []
+        items: list[EvidenceItem] = []
         for pipeline in printed(self._prompt, "subject", self._prompt.subject, self._space):
-            findings += self._mind.verdict(base.pipeline, pipeline) if base else []
-            findings += self._mind.findings(pipeline, count)
-        return sentence(findings, self._space)
+            items += self._mind.verdict(base.pipeline, pipeline) if base else []
+            items += self._mind.items(pipeline, count)
+        return sentence(items, self._space)
 
     def _cause(self, known: Recognised | None) -> str:
         """Why a program failed, where it is understood; else that it is not."""
@@ -209,5 +209,6 @@ class Judge:
             return json.dumps({"is_bug": True, "lesson": f"{self._observations()} {BUGS['leak'].symptom}"})
         else:
             changes = self._changes(self._known(self._prompt.base), subject)
-            lesson = _joined(self._observations(), changes, self._next(subject), self._found(CARRIES["lesson"]))
+            found = self._found(CARRIES["lesson"])  # early, since a prompt cuts long lessons at their end
+            lesson = _joined(self._observations(), found, changes, self._next(subject))
         return json.dumps({"is_bug": not ran, "lesson": lesson})

@@ -9,6 +9,7 @@ from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
 from mlesearch.models.simulated.reading import Prompt, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render
+from mlesearch.tasks.synthetic.names import ID_PREFIX
 from mlesearch.types import Status
 
 DRAFT_STEPS = {"simple": 2, "normal": 3, "complex": 4}
@@ -140,5 +141,6 @@ class Programmer:
     def _reply(self, opening: str, steps: list[Edit], pipeline: Pipeline, bugs: tuple[str, ...]) -> str:
         where = self._space
         told = " ".join(where.instruct(e) for e in steps)
+        state = self._mind.random_state() if where.task.startswith(ID_PREFIX) else 0
         plan = " ".join(part for part in (opening, told, where.describe(pipeline), "All else stays simple.") if part)
-        return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs))}"
+        return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs, state))}"

@@ -1,4 +1,4 @@
-"""The words for choices and options of synthetic tasks. In a world their worth is drawn: the words mean nothing there."""
+"""The words for choices and options of synthetic tasks. What they are worth there is drawn: they mean nothing."""
 
 from __future__ import annotations
 

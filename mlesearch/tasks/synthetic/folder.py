@@ -14,9 +14,10 @@ import yaml
 
 from mlesearch.tasks import files
 from mlesearch.tasks.synthetic.board import TEAMS, TRIALS, board
-from mlesearch.tasks.synthetic.names import DIFFICULTIES, ID_PREFIX, SOURCE, tasks
+from mlesearch.tasks.synthetic.names import ID_PREFIX, SOURCE, tasks
+from mlesearch.tasks.synthetic.outline import VERSION, outline
 from mlesearch.tasks.synthetic.scoring import ids
-from mlesearch.tasks.synthetic.world import VERSION, SyntheticWorld, world
+from mlesearch.tasks.synthetic.world import SyntheticWorld, world
 from mlesearch.types import ConfigError
 
 TARGET = "level"
@@ -33,12 +34,12 @@ def grade(submission, answers):
 
 _DESCRIPTION = """# A synthetic pipeline
 
-This task is a function of its name, made to study search strategies with simulated engineers. Nothing in it was measured,
-and the words for choices and options mean nothing: a language model knows nothing about it that a coin does not know.
+This task is a function of its name, made to study search strategies with simulated engineers. Nothing in it was
+measured, and the words for choices and options mean nothing: a language model knows no more about it than a coin does.
 
-A solution makes {count} choices. `train.csv` lists the options of each with their levels. For every choice, and for the
-random state of the program (a whole number from 0 to 999), `validation.csv` and `test.csv` have a row. A submission gives
-the level of each row. {direction}
+A solution makes {count} choices. `train.csv` lists the options of each with their levels. For every choice, and for
+the random state of the program (a whole number from 0 to 999), `validation.csv` and `test.csv` have a row. A submission
+gives the level of each row. {direction}
 
 The same levels have to be given for both files: what the validation rows say is scored with an error that belongs to
 the pipeline, and one that belongs to the random state.
@@ -103,7 +104,7 @@ def contents(name: str) -> dict[str, str]:
         "task.yaml": _declared(of),
         "description.md": _described(of),
         "grade.py": _GRADE.format(name=name, version=VERSION),
-        "leaderboard.csv": _csv(("score",), [(f"{score:.9f}",) for score in board(of)]),
+        "leaderboard.csv": _csv(("score",), [(f"{score:.5f}",) for score in board(of)]),
         "public/train.csv": _csv(("id", "choice", "option", TARGET), known),
         "public/validation.csv": _csv(("id", "asked"), asked["validation"]),
         "public/test.csv": _csv(("id", "asked"), asked["test"]),
@@ -132,7 +133,7 @@ def _described(of: SyntheticWorld) -> str:
 
 
 def _declared(of: SyntheticWorld) -> str:
-    difficulty = DIFFICULTIES[of.name.partition("-")[0]]
+    difficulty = outline(of.name).difficulty
     content = {
         "id": f"{ID_PREFIX}{of.name}",
         "title": f"Synthetic pipeline {of.name}",

@@ -1,4 +1,7 @@
-"""Which synthetic tasks there are, and how they are asked for: `synthetic:easy-01`, `synthetic:easy`, `synthetic:all`."""
+"""Which synthetic tasks there are, and how they are asked for: `synthetic:easy-01`, `synthetic:easy`, `synthetic:all`.
+
+The id of a task is `synthetic-easy-01`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from mlesearch.types import ConfigError, did_you_mean
 SOURCE = "synthetic"
 PREFIX = f"{SOURCE}:"
 ID_PREFIX = f"{SOURCE}-"
+STATES = 1000
+"""Random states that a program may name: from 0 to one less than this."""
 EACH = 25
 """Tasks of each difficulty."""
 ALL = "all"
@@ -54,6 +59,9 @@ def expanded(asked: Iterable[str]) -> list[str]:
     Raises:
         ConfigError: no such task or suite.
     """
+    asked = list(asked)
+    if not any(name.startswith(PREFIX) for name in asked):
+        return asked
     found: dict[str, None] = {}
     suites = (ALL, *DIFFICULTIES)
     for name in asked:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlesearch.tasks.synthetic.names import STATES
 from mlesearch.tasks.synthetic.world import SyntheticWorld, world
 
 RANDOM_STATE = "random_state"
 SPLITS = ("validation", "test")
-STATES = 1000
-"""Random states go from 0 to one less than this."""
 
 
 def ids(of: SyntheticWorld, split: str) -> list[str]:

@@ -12,6 +12,7 @@ Sums of products and shares: Kauffman's NK landscapes with effects instead of ta
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -19,12 +20,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import NormalDist
 
-from mlesearch.tasks.synthetic.catalogue import QUESTIONS, Question
-from mlesearch.tasks.synthetic.names import DIFFICULTIES, tasks
+from mlesearch.tasks.synthetic.catalogue import Question
+from mlesearch.tasks.synthetic.outline import VERSION, Outline, outline
 from mlesearch.types import Direction
-
-VERSION = 1
-"""Changes whenever a world of some name changes."""
 
 PARTNERS = 1.5
 """Pairs of choices with epistasis, for each choice."""
@@ -87,7 +85,7 @@ class SyntheticWorld:
         return tuple(tuple(partners) for partners in found)
 
     def quality(self, levels: Levels) -> float:
-        """q of a pipeline."""
+        """The quality of a pipeline."""
         single = sum(effects[level] for effects, level in zip(self.mains, levels, strict=True))
         return single + sum(table[levels[a]][levels[b]] for (a, b), table in self.pairs.items())
 
@@ -158,21 +156,23 @@ def _mean_square(values: Sequence[float]) -> float:
 
 @lru_cache(maxsize=128)
 def world(name: str) -> SyntheticWorld:
-    """The world of a task.
+    """The world of a task: the first one that is drawn in which plain options together are no better than average.
 
     Raises:
         KeyError: there is none of this name.
     """
-    if name not in tasks():
-        raise KeyError(name)
-    difficulty = DIFFICULTIES[name.partition("-")[0]]
-    rng = random.Random(f"synthetic world {VERSION} {name}")
+    known = outline(name)
+    drawn = (_drawn(known, attempt) for attempt in itertools.count())
+    return next(found for found in drawn if found.quality(found.baseline) <= 0.0)
+
+
+def _drawn(known: Outline, attempt: int) -> SyntheticWorld:
+    name, questions, difficulty = known.name, known.questions, known.difficulty
+    rng = random.Random(f"synthetic world {VERSION} {name} {attempt}")
 
     def normal() -> float:
         return _NORMAL.inv_cdf(rng.random() * (1 - 2e-12) + 1e-12)
 
-    asked = sorted(rng.sample(range(len(QUESTIONS)), difficulty.questions))
-    questions = tuple(QUESTIONS[i] for i in asked)
     sizes = [len(q.options) for q in questions]
     importance = [math.exp(UNEVEN * normal()) for _ in questions]
     mains = [_centred([weight * normal() for _ in range(n)]) for n, weight in zip(sizes, importance, strict=True)]
@@ -187,7 +187,7 @@ def world(name: str) -> SyntheticWorld:
     base = math.log(20.0) / len(sizes)
     return SyntheticWorld(
         name=name,
-        direction=Direction.MAXIMIZE if rng.random() < 0.5 else Direction.MINIMIZE,
+        direction=known.direction,
         questions=questions,
         mains=tuple(tuple(round(single * v, DECIMALS) for v in effects) for effects in mains),
         pairs={
