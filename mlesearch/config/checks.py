@@ -73,12 +73,12 @@ def _check_trial_runs(t: TrialRunSettings) -> None:
 
 
 def _check_simulated(m: ModelSettings, task: Task) -> None:
-    """A simulated engineer knows only tasks whose pipelines were all executed."""
-    from mlesearch.models.simulated.spaces import TASKS
+    """A simulated engineer knows only tasks whose pipelines were all executed, and synthetic ones."""
+    from mlesearch.models.simulated.spaces import TASKS, has_space
 
-    if task.id not in TASKS:
+    if not has_space(task.id):
         raise ConfigError(
-            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
+            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)} and synthetic ones; "
             f"choose one of these, or a real model"
         )
 

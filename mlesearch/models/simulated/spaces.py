@@ -179,6 +179,15 @@ def space(task: str) -> Space:
     return found
 
 
+def has_space(task: str) -> bool:
+    """Whether a task has a space, by its id."""
+    try:
+        space(task)
+    except KeyError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=16384)
 def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = (), random_state: int = 0) -> str:
     """The program of a pipeline, with these bugs written into it.
