@@ -78,8 +78,8 @@ def _check_simulated(m: ModelSettings, task: Task) -> None:
 
     if not has_space(task.id):
         raise ConfigError(
-            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)} and synthetic ones; "
-            f"choose one of these, or a real model"
+            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)} and of "
+            "synthetic tasks; choose one of these, or a real model"
         )
 
 
