@@ -366,3 +366,14 @@ def test_the_default_share_is_what_options_leave_unexplained_in_the_tables():
     shares = [unexplained(task) for task in TASKS]
     assert min(shares) <= Dial().evidence_share <= max(shares)
     assert Dial().evidence_share == pytest.approx(np.mean(shares), abs=0.05)
+
+
+@pytest.mark.parametrize("f", [0.0, 0.3, 1.0])
+def test_what_is_said_of_a_step_enters_its_belief_with_the_root_of_the_share(f):
+    table, edit = truth.load(TASK), space(TASK).edits(BASE)[1]
+    bare, told = (Mind("m", table, Faculties(0.5, 0.5, 6, f), (1,)) for _ in range(2))
+    told.learn(Evidence((EvidenceItem(edit, 1.25),), (), ()))
+    before, after = bare.of(BASE, [edit]), told.of(BASE, [edit])
+    assert before is not None
+    assert after is not None
+    assert after - before == pytest.approx(math.sqrt(f) * 1.25, abs=1e-12)
