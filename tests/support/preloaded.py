@@ -27,7 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from mlesearch.config import compose
 from mlesearch.models.live.library import ENVIRONMENT
+from mlesearch.sandbox import environment, packages
 from tests.support.paths import ROOT
 
 FIXED_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
@@ -121,6 +123,7 @@ def serve() -> None:
         importlib.import_module(module)
     os.environ.clear()
     os.environ.update(before)
+    _know_the_machine()
     assert threading.active_count() == 1, "a fork would lack the other threads"
     gc.collect()
     gc.freeze()
@@ -137,6 +140,14 @@ def serve() -> None:
             for fd in fds:
                 os.close(fd)
     _attend(json.loads(message), *fds)
+
+
+def _know_the_machine() -> None:
+    """What a process finds out once about what is installed, which is the same for all commands."""
+    python = environment.interpreter()
+    environment.excluded(python)
+    packages.digest()
+    compose.jobs([], multirun=False)
 
 
 def _ended_child() -> bool:
