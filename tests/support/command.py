@@ -37,6 +37,11 @@ def cli(
     )
 
 
+def fork_of_code(cwd: Path, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Code in a fork of `support.preloaded`, to its end: for what changes the command line before it starts it."""
+    return preloaded.run(list(map(str, arguments)), cwd, dict(os.environ), 240.0, code)
+
+
 def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedProcess[str]:
     """`mlesearch run` with a real model's path: litellm and HTTP, to a server that stands in."""
     return cli(

@@ -48,8 +48,17 @@ def takes(env: Mapping[str, str]) -> bool:
     return all(env.get(name) == os.environ.get(name) for name in names)
 
 
-def run(words: list[str], cwd: Path, env: Mapping[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def run(
+    words: list[str], cwd: Path, env: Mapping[str, str], timeout_s: float, code: str = ""
+) -> subprocess.CompletedProcess[str]:
     """`python -m mlesearch WORDS` as a fork, to its end.
+
+    Args:
+        words: behind the name of the program.
+        cwd: its folder.
+        env: its whole environment.
+        timeout_s: after which it is killed.
+        code: run in place of mlesearch, as by `python -c`.
 
     Raises:
         subprocess.TimeoutExpired: it took longer, and was killed.
@@ -59,7 +68,7 @@ def run(words: list[str], cwd: Path, env: Mapping[str, str], timeout_s: float) -
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with here, open(out, "rb") as stdout, open(err, "rb") as stderr:
         try:
-            request = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
+            request = json.dumps({"code": code, "words": words, "cwd": str(cwd), "env": dict(env)}).encode()
             socket.send_fds(_server().requests, [request], [there.fileno(), out_end, err_end])
         finally:
             there.close()
@@ -85,9 +94,9 @@ def run(words: list[str], cwd: Path, env: Mapping[str, str], timeout_s: float) -
                     if not block:
                         ready.unregister(key.fd)
         here.settimeout(max(1.0, end - time.monotonic()))
-        code = int(here.recv(64))
+        returncode = int(here.recv(64))
         texts = [b"".join(held[stream.fileno()]).decode() for stream in (stdout, stderr)]
-    return subprocess.CompletedProcess(words, code, *texts)
+    return subprocess.CompletedProcess(words, returncode, *texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,34 +176,39 @@ def _attend(request: Mapping[str, object], answer: int, out: int, err: int) -> N
     os.close(out)
     os.close(err)
     if pid == 0:
-        _command(request["words"], request["cwd"], request["env"])  # type: ignore[arg-type]  # as `run` sends them
+        _command(**request)  # type: ignore[arg-type]  # as `run` sends them
     with socket.socket(fileno=answer) as answers:
         answers.send(str(pid).encode())
         answers.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
     os._exit(0)
 
 
-def _command(words: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
-    """What `python -m mlesearch` does, from a folder and with an environment.
+def _command(code: str, words: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
+    """What `python -m mlesearch` or `python -c CODE` does, from a folder and with an environment.
 
-    It ends as forks of `multiprocessing` do: after its threads and its exit functions, with no module taken apart, which
+    It ends as forks of `multiprocessing` do: after its threads and exit functions, with no module taken apart, which
     would copy all of the server's memory.
     """
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     sys.path[0] = cwd
-    sys.argv = ["mlesearch", *words]
-    code: object = 0
+    sys.argv = ["-c" if code else "mlesearch", *words]
+    ended = 0
     try:
-        runpy.run_module("mlesearch", run_name="__main__", alter_sys=True)
+        if code:
+            exec(code, {"__name__": "__main__"})
+        else:
+            runpy.run_module("mlesearch", run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code
+        ended = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
-        code = 1
-    threading._shutdown()
+        ended = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # what ends an interpreter, and forks of multiprocessing
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(int(str(code or 0)))
+    os._exit(ended)
