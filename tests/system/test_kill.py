@@ -23,9 +23,9 @@ def whole(tmp_path_factory):
     return launched(tmp_path_factory.mktemp("whole"), jobs=2, hash_seed="12345")
 
 
-def launched(folder: Path, jobs: int, hash_seed: str) -> Path:
+def launched(folder: Path, jobs: int, hash_seed: str, *more: str) -> Path:
     """A study, launched to its end."""
-    command = [sys.executable, "-m", "mlesearch", *WORDS, f"launcher.n_jobs={jobs}"]
+    command = [sys.executable, "-m", "mlesearch", *WORDS, f"launcher.n_jobs={jobs}", *more]
     env = {**os.environ, "PYTHONHASHSEED": hash_seed}
     subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
     return folder / "studies/s"
@@ -68,10 +68,11 @@ def test_the_demo_killed_at_five_moments(tmp_path):
 
 
 def test_jobs_and_hash_seeds_change_nothing(whole, tmp_path):
-    """Identical journals with 1, 2 and 4 jobs, and under three hash seeds."""
+    """Identical journals with 1, 2 and 4 jobs, and under three hash seeds; the last reads what the second executed."""
     found = [comparable_runs(whole)]
+    store = ["sandbox.exec_store=record", f"sandbox.exec_store_path={tmp_path}/executions.db"]
     for jobs, hash_seed in ((1, "0"), (4, "1")):
         (tmp_path / hash_seed).mkdir()
-        found.append(comparable_runs(launched(tmp_path / hash_seed, jobs, hash_seed)))
+        found.append(comparable_runs(launched(tmp_path / hash_seed, jobs, hash_seed, *store)))
     assert len(found[0]) == 4
     assert found[0] == found[1] == found[2]
