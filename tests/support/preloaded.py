@@ -110,12 +110,12 @@ def _server() -> _Server:
     """The server of this process, which ends with it."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.support import preloaded; preloaded.serve()"
-    environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    variables = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
     with there:
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(there.fileno())],
             cwd="/",
-            env=environment,
+            env=variables,
             stdout=subprocess.PIPE,  # as a command's own: a stream that can't be sought
             stderr=subprocess.PIPE,
             text=True,
