@@ -26,6 +26,7 @@ from tests.support.sample_programs import programs
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:
     return [
         *("run", "model=local", "strategy=greedy", "strategy.review=false", "run.audit=off", "sandbox=local"),
+        "sandbox.warm=off",  # its programs import nothing that takes long
         *(f"model.params.api_base={stub.base_url}", "launcher.n_jobs=1", "budget.steps=3"),
         *("cassette=record", "sandbox.exec_store=record", "study.name=s"),
         *made.settings(*more),
