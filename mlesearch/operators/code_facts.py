@@ -32,6 +32,13 @@ _WRITES = re.compile(
     r"to_csv|write_csv|sink_csv|savetxt|writerow|DictWriter|csv\.writer|\.write\(|write_text|writelines|"
     r"\b(?:make|save|write|create|build|export|dump)_\w*sub\w*\(|copyfile|shutil\.(?:copy|move)|os\.(?:rename|replace)"
 )
+_READS = re.compile(r"\bread_(?:csv|parquet|json|table|feather|excel|pickle)\(|[\"']\.?/?input\b")
+_LEAVES = re.compile(
+    r"\bto_(?!numpy|datetime|numeric|list|dict\b|frame|string|timedelta|period|dense|sparse|device|categorical)\w+\(|"
+    r"\bopen\(|write|save|dump|submission|copy(?:file|2|tree)?\(\s*[\w\"'/.]+\s*,|\b(?:exec|eval|replace)\(|"
+    r"subprocess|os\.system|runpy|import_module|__import__|sink|export|fire\b",
+    re.IGNORECASE,
+)
 _WRITES_WHOLE = re.compile(r"to_csv|write_csv|sink_csv|savetxt|write_text|copyfile|shutil\.(?:copy|move)|os\.replace")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -105,7 +112,8 @@ class CodeFacts:
     @cached_property
     def uncalled(self) -> str:
         """A function of its top level that alone writes and that nothing calls; empty where there is none."""
-        writing = [s for s in self._tree.body if _WRITES.search(ast.get_source_segment(self._code, s) or "")]
+        lines = self._code.split("\n")
+        writing = [s for s in self._tree.body if _WRITES.search("\n".join(lines[s.lineno - 1 : s.end_lineno]))]
         used = {n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name)}
         if not writing or not all(isinstance(s, ast.FunctionDef) and not s.decorator_list for s in writing):
             return ""
@@ -114,8 +122,14 @@ class CodeFacts:
 
     @cached_property
     def gap(self) -> str:
-        """Where it has "..." in place of code, in words; empty where it has not."""
-        return gap(self._tree) if any(w in self._code for w in ("...", "NotImplementedError", '"""', "'''")) else ""
+        """Where something stands in place of code that was left out, in words; empty where nothing does."""
+        return gap(self._tree)
+
+    @cached_property
+    def enclosed(self) -> str:
+        """The longest text of more than a line in it; empty where there is none."""
+        texts = (n.value for n in ast.walk(self._tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+        return max((t for t in texts if "\n" in t), key=len, default="")
 
 
 @lru_cache(maxsize=256)
@@ -130,6 +144,23 @@ def facts(code: str) -> CodeFacts | None:
 def writes(code: str) -> bool:
     """Whether a program writes a file such as a submission, as far as its text tells."""
     return _WRITES.search(code) is not None
+
+
+def only_looks(code: str) -> bool:
+    """Whether a program reads data and can leave nothing behind but what it prints, as far as its text tells."""
+    return _READS.search(code) is not None and _LEAVES.search(code) is None
+
+
+def only_writes_a_program(code: str) -> bool:
+    """Whether all that a program writes is another program, which stands in it as a text and which nothing runs."""
+    found = facts(code)
+    inner = "" if found is None or ".py" not in code else found.enclosed
+    if not inner or not writes(inner) or facts(inner) is None:
+        return False
+    first = max((line for line in inner.split("\n")), key=len)
+    start = code.find(first)
+    around = code[: max(0, start - inner.index(first))] + code[start + len(inner) :] if start >= 0 else code
+    return re.search(r"to_csv|savetxt|\bexec\(|\beval\(|subprocess|os\.system|runpy|import_module", around) is None
 
 
 def surely_whole(code: str) -> bool:

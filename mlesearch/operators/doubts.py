@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from mlesearch.operators.choice import ONE_BLOCK, Candidate
+from mlesearch.operators.candidate import ONE_BLOCK, Candidate
 from mlesearch.operators.code_facts import writes
 from mlesearch.operators.fences import Fence, Language
 

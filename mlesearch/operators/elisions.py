@@ -13,14 +13,9 @@ import re
 import tokenize
 from difflib import get_close_matches
 
-from mlesearch.operators.code_facts import CodeFacts, facts, writes
+from mlesearch.operators.code_facts import CodeFacts, facts, only_looks, only_writes_a_program, writes
+from mlesearch.operators.elision_words import leaves_out
 
-_SUSPICIOUS = re.compile(
-    r"\.\.\.|…|#[^\n]*\b(?:unchanged|same|rest|remain\w*|existing|previous|original|before|above|omitted|elided|"
-    r"brevity|left out|skipped|truncated|abbreviated|snip\w*|here|todo|placeholder|implement|so on|"
-    r"continues?|identical|as is)\b",
-    re.IGNORECASE,
-)
 _CODE = (
     r"(?:code|script|program|pipeline|file|function|implementation|class|body|logic|notebook|imports|steps|solution)"
 )
@@ -45,6 +40,9 @@ _SOFT = re.compile(
     r"\boriginal code\b|\bso on\b|\bcontinues?\b|\bto ?do\b|\bplaceholder\b|\bimplement\b|\bcode here\b|\bgoes here\b",
     re.IGNORECASE,
 )
+_CREDIT = re.compile(r"https?:|\b(?:written by|code (?:from|by))\b", re.IGNORECASE)
+"""Where code was taken from."""
+
 _EMPTY_BODY = re.compile(
     r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
 )
@@ -82,12 +80,11 @@ def elision(code: str) -> str:
     Args:
         code: the program.
     """
-    suspicious = ("#" in code or "..." in code or "…" in code) and _SUSPICIOUS.search(code) is not None
     silent = not writes(code) and "submission" not in code.lower()
     found = facts(code)
     if found is not None and found.gap:
         return f"the program leaves code out: {found.gap}; {_WRITE_OUT}."
-    hard, soft = _comments(code) if suspicious else ("", "")
+    hard, soft = _comments(code) if "#" in code else ("", "")
     if hard:
         return f"the program leaves code out: {hard}; {_WRITE_OUT}."
     missing = "" if found is None else _missing(found.lacks if soft or silent else found.needs)
@@ -95,6 +92,10 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
+    if only_writes_a_program(code):
+        return f"its program only writes another program to a file, and nothing runs that; {_WRITE_OUT}, by itself."
+    if silent and only_looks(code):
+        return f"its program reads and prints, and writes nothing, so that it leaves no submission; {_WRITE_OUT}."
     if found is not None and silent and found.only_binds and not found.inert:
         return f"it is a part of a program: it sets names, and neither prints nor writes anything; {_WRITE_OUT}."
     if found is not None and silent and found.inert and ("def " in code or "import " in code):
@@ -140,7 +141,8 @@ def _comments(code: str) -> tuple[str, str]:
         if not said.startswith("#") or (real is not None and i + 1 not in real):
             continue
         follows = i > 0 and lines[i - 1].strip().startswith("#")
-        degree = _degree(said.lstrip("#").strip(" \t-=*#"), follows)
+        bare = said.lstrip("#").strip(" \t-=*#")
+        degree = 2 if leaves_out(bare, "\n".join(lines[i + 1 : i + 4])) else _degree(bare, follows)
         words = f"line {i + 1} is `{said[:120]}`"
         if degree == 2 and not hard:
             hard = words
@@ -165,6 +167,8 @@ def _degree(said: str, follows: bool) -> int:
         follows: whether the line before is a comment too, which it may go on with.
     """
     bare, dotted, both = _bared(said)
+    if _CREDIT.search(said):
+        return 0
     if not bare:
         return 2 if dotted and not follows else 0
     if _HARD.search(bare):

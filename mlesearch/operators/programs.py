@@ -7,22 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlesearch.operators import loose_json
-from mlesearch.operators.choice import (
+from mlesearch.operators.candidate import (
     EMPTY,
     ONE_BLOCK,
     Candidate,
-    Chosen,
     candidates,
-    choose,
     has_statement,
     looks_like_a_program,
     problem,
 )
+from mlesearch.operators.choice import Chosen, choose
 from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
 from mlesearch.operators.doubts import doubt
 from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
-from mlesearch.operators.mending import mended
+from mlesearch.operators.mending import before_closing_prose, mended
 from mlesearch.operators.syntax import SyntaxJudge
 from mlesearch.types import ReplyUnusable
 
@@ -59,7 +58,6 @@ _PATCH = re.compile(
     r"^(?:<{5,} ?(?:SEARCH|ORIGINAL|HEAD)|@@ -\d|--- a/|\*\*\* (?:Begin Patch|Update File))", re.MULTILINE
 )
 _DEPTH = 4
-_PROSE_HEAD = re.compile(r"(?:[A-Z*#>\-•]|\d+\.)(?![^=\[{\s]*\()[^=\[{]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,27 +173,13 @@ def _bare(text: str, judge: SyntaxJudge) -> tuple[str, Chosen]:
                 )
             return text[:start].strip(), Chosen(right, True)
         if fault and start == starts[-1]:
-            cut = _before_closing_prose(rest)
+            cut = before_closing_prose(rest)
             if cut and not judge(cut) and writes_near_its_end(cut):
                 plan = f"{text[:start].strip()}\n\n{rest[len(cut) :].strip()}".strip()
                 return plan, Chosen(cut, False)
             if start or _CODE_START.match(rest):
                 raise ReplyUnusable(f"its program does not compile: {fault}; {ONE_BLOCK}.")
     raise ReplyUnusable(f"it holds no program; {ONE_BLOCK}.")
-
-
-def _before_closing_prose(text: str) -> str:
-    """Bare code up to the prose that follows it, whose every line reads as prose; empty where there is none."""
-    lines = text.rstrip().split("\n")
-    last = len(lines)
-    while last and (not lines[last - 1].strip() or _is_prose(lines[last - 1])):
-        last -= 1
-    return "\n".join(lines[:last]) if 0 < last < len(lines) else ""
-
-
-def _is_prose(line: str) -> bool:
-    """Whether a line reads as prose: several words, no assignment, no call as its first word; in linear time."""
-    return sum(c.isspace() for c in line) >= 3 and _PROSE_HEAD.match(line) is not None
 
 
 def _tagged(text: str) -> Iterator[tuple[str, str]]:

@@ -58,7 +58,7 @@ CASES = [
     Case("requirements beside it", f"```text\n# requirements.txt\npandas\nscikit-learn\n```\n\n```python\n# solution.py\n{TREES}```", f"# solution.py\n{TREES}"),
     Case("a dockerfile and a program", f"```dockerfile\nFROM python:3.12\nCMD python solution.py\n```\n\n{py(TREES)}", TREES),
     Case("a class in one block, its use in a second that repeats its imports", f"{py(cut(NET, 'net = Net()'))}\n\n{py('import torch' + chr(10) * 2 + NET[NET.index('net = Net()'):])}", stitched(cut(NET, "net = Net()"), "import torch\n\n" + NET[NET.index("net = Net()") :])),
-    Case("a table of contents by comments", py("# 1. load\n# 2. features\n# 3. fit\n# ...\n# 9. write\n\n" + TREES), Ask()),
+    Case("a table of contents by comments", py("# 1. load\n# 2. features\n# 3. fit\n# ...\n# 9. write\n\n" + TREES), "# 1. load\n# 2. features\n# 3. fit\n# ...\n# 9. write\n\n" + TREES),
     Case("a comment of thoughts in the code", py(TREES.replace("final = ", "# wait, should I use all rows? yes, as the contract says\nfinal = ")), TREES.replace("final = ", "# wait, should I use all rows? yes, as the contract says\nfinal = ")),
     Case("dead code after an exit", py(MEDIAN + "raise SystemExit\n\n# old version\n" + BASE), MEDIAN + "raise SystemExit\n\n# old version\n" + BASE),
     Case("a switch of two models", py(BOTH), BOTH),
