@@ -76,6 +76,10 @@ def candidates(text: str, blocks: Sequence[Fence], judge: SyntaxJudge) -> list[C
         if not has_statement(block.body):
             continue
         code, fault = (block.body, "") if block.compiles and "&" not in block.body else mended(block.body, judge)
+        if fault and block.end is End.OPEN:
+            cut = before_closing_prose(block.body)
+            if cut and not judge(cut) and writes_near_its_end(cut):
+                code, fault = cut, ""
         each = Candidate(block, code, fault, "\n".join(lead))
         if block.language is Language.PYTHON or (not fault and looks_like_a_program(each.facts)):
             found.append(each)

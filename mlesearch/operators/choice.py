@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlesearch.operators.candidate import ONE_BLOCK, Candidate, problem
+from mlesearch.operators.candidate import CUT, ONE_BLOCK, Candidate, problem
 from mlesearch.operators.code_facts import facts, surely_whole, writes
 from mlesearch.operators.elisions import listed
 from mlesearch.operators.meant import meant
@@ -45,17 +45,26 @@ def choose(every: Sequence[Candidate], text: str, judge: SyntaxJudge) -> Chosen:
     Raises:
         ReplyUnusable: there is none that is surely meant and whole; the text says why.
     """
+    every = _without_a_cut_copy(every)
     if len(every) == 1 and not every[0].fault:
         return _checked(every[0].code, every)
     good = [c for c in every if not c.fault and not (len(every) > 1 and c.facts is not None and c.facts.only_values)]
     if not good:
         return _in_pieces(every, judge)
-    if len(good) < len(every) and (pieces := _joined_as_they_stand(every, judge)):
+    whole = any(c.writes and not c.needs and not c.inert for c in good)
+    if any(c.fault for c in every) and not whole and (pieces := _joined_as_they_stand(every, judge)):
         return Chosen(pieces, False)
     pool = [c for c in good if c.writes] or [c for c in good if not c.inert] or good
     chosen = meant(pool, good, text)
     _refuse_near_a_failure(chosen, every)
     return _whole(chosen, good, judge)
+
+
+def _without_a_cut_copy(every: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Without a last block that only begins a program anew that stands before it, as models do that repeat themselves."""
+    start = every[-1].fence.body.strip()
+    copied = every[-1].open and any(not c.fault and c.writes and c.code.strip().startswith(start) for c in every[:-1])
+    return every[:-1] if copied and start else every
 
 
 def _refuse_near_a_failure(chosen: Candidate, every: Sequence[Candidate]) -> None:
@@ -70,6 +79,8 @@ def _refuse_near_a_failure(chosen: Candidate, every: Sequence[Candidate]) -> Non
         later = c.fence.first > chosen.fence.first
         if c.fault and later and (c.open or c.writes or 2 * len(c.code) > len(chosen.code)):
             raise ReplyUnusable(problem(c))
+        if later and c.open and not c.writes and ("import " in c.code or 2 * len(c.code) > len(chosen.code)):
+            raise ReplyUnusable(f"another program after the first is cut off. {CUT}")
 
 
 def _in_pieces(every: Sequence[Candidate], judge: SyntaxJudge) -> Chosen:

@@ -39,6 +39,11 @@ _LEAVES = re.compile(
     r"subprocess|os\.system|runpy|import_module|__import__|sink|export|fire\b",
     re.IGNORECASE,
 )
+_RUN_OR_WRITE = frozenset(
+    ["to_csv", "write_csv", "sink_csv", "savetxt", "writerow", "writerows", "exec", "eval", "run", "Popen", "call", "check_call", "check_output", "system", "run_path", "run_module", "import_module", "__import__", "to_parquet"]
+)
+"""Calls by which a program leaves a table behind, or runs another program."""
+
 _WRITES_WHOLE = re.compile(r"to_csv|write_csv|sink_csv|savetxt|write_text|copyfile|shutil\.(?:copy|move)|os\.replace")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -126,6 +131,14 @@ class CodeFacts:
         return gap(self._tree)
 
     @cached_property
+    def calls(self) -> frozenset[str]:
+        """The names of what it calls, of methods the last part."""
+        functions = (n.func for n in ast.walk(self._tree) if isinstance(n, ast.Call))
+        return frozenset(
+            f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in functions
+        )
+
+    @cached_property
     def enclosed(self) -> str:
         """The longest text of more than a line in it; empty where there is none."""
         texts = (n.value for n in ast.walk(self._tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
@@ -154,13 +167,10 @@ def only_looks(code: str) -> bool:
 def only_writes_a_program(code: str) -> bool:
     """Whether all that a program writes is another program, which stands in it as a text and which nothing runs."""
     found = facts(code)
-    inner = "" if found is None or ".py" not in code else found.enclosed
-    if not inner or not writes(inner) or facts(inner) is None:
+    if found is None or ".py" not in code or found.calls & _RUN_OR_WRITE:
         return False
-    first = max((line for line in inner.split("\n")), key=len)
-    start = code.find(first)
-    around = code[: max(0, start - inner.index(first))] + code[start + len(inner) :] if start >= 0 else code
-    return re.search(r"to_csv|savetxt|\bexec\(|\beval\(|subprocess|os\.system|runpy|import_module", around) is None
+    inner = facts(found.enclosed)
+    return inner is not None and bool(inner.calls & _RUN_OR_WRITE)
 
 
 def surely_whole(code: str) -> bool:

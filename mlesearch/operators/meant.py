@@ -23,7 +23,9 @@ _CHOSEN = re.compile(
 _NOT = re.compile(
     r"\b(?:not|don't|do not|never|n't)\s+(?:\w+\s+)?(?:recommend\w*|use|run|choose|suggest\w*)", re.IGNORECASE
 )
-_RECOMMENDED = re.compile(r"\b(?:recommended|preferred|my (?:choice|pick)|final answer)\b", re.IGNORECASE)
+_RECOMMENDED = re.compile(
+    r"\b(?:recommended|preferred|my (?:choice|pick)|final (?:answer|version)|[(\[]final[)\]])", re.IGNORECASE
+)
 _BETTER = re.compile(
     r"\b(?:final|correct\w*|fixed|improved|new|updated|full|complete|better|revised|instead|rewritten|whole|actual|"
     r"recommended|here(?:'s| is) the program)\b",
@@ -37,6 +39,16 @@ _OLDER = re.compile(
 _MAYBE_OLDER = re.compile(
     r"\b(?:original|old|previous|earlier|for reference|for comparison|wrong|abandoned|discarded|do not use|don't use|"
     r"alternative\w*|fallback|simpler|quick(?:er)?|debug\w*|sanity|optional\w*|variant)\b",
+    re.IGNORECASE,
+)
+_WRONG = re.compile(
+    r"^(?:wrong|bad|incorrect|buggy|broken|avoid|don't|do not|never)\b|"
+    r"\b(?:do not|don't|never)\s+(?:\w+\s+)?(?:do (?:it|this|that)|use|run|submit|write (?:it|this))\b",
+    re.IGNORECASE,
+)
+_STANDBY = re.compile(
+    r"^(?:only )?(?:if|in case|when|should)\b.*\b(?:missing|unavailable|not (?:available|installed|present|supported)|"
+    r"fails?|no gpu|too (?:slow|long|large|big)|runs? out|out of memory|times? ?out)\b|\bfall(?:s|ing)?[- ]?back\b",
     re.IGNORECASE,
 )
 _NUMBERS = {
@@ -67,7 +79,7 @@ def meant(pool: Sequence[Candidate], good: Sequence[Candidate], text: str) -> Ca
     if len(whole) < 2:
         return last
     labels = [_label(c.lead) for c in whole]
-    if sum(label is not None for label in labels) > 1:
+    if are_options(whole):
         return _optional(whole, labels, text)
     recommended = [c for c in whole if _RECOMMENDED.search(c.lead) and not _NOT.search(c.lead)]
     if len(recommended) == 1:
@@ -77,10 +89,22 @@ def meant(pool: Sequence[Candidate], good: Sequence[Candidate], text: str) -> Ca
     said = _last_line(last.lead)
     if _OLDER.search(said) and not _BETTER.search(said):
         return whole[-2]
+    if _not_to_run(said) and not _not_to_run(_last_line(whole[-2].lead)) and len(whole) == 2:
+        return whole[-2]
     older = _MAYBE_OLDER.search(said) and not _BETTER.search(said) and not _OLDER.search(_last_line(whole[-2].lead))
     if older or _NOT.search(said):
         raise ReplyUnusable(f"it holds {len(whole)} programs, and it is not clear which one counts; {ONE_BLOCK}.")
     return last
+
+
+def _not_to_run(said: str) -> bool:
+    """Whether the line before a program says that it is wrong, or only for when another one fails."""
+    return _WRONG.search(said) is not None or _STANDBY.search(said) is not None
+
+
+def are_options(whole: Sequence[Candidate]) -> bool:
+    """Whether programs are offered under numbers or letters, to choose from."""
+    return sum(_label(c.lead) is not None for c in whole) > 1
 
 
 def _replaces(c: Candidate) -> bool:

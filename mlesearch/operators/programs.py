@@ -23,20 +23,21 @@ from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
 from mlesearch.operators.mending import before_closing_prose, mended
 from mlesearch.operators.syntax import SyntaxJudge
+from mlesearch.operators.written import written
 from mlesearch.types import ReplyUnusable
 
 _BLANKS = re.compile(r"\n{3,}")
 _CODE_START = re.compile(r"^(?:import|from)[ \t]+[A-Za-z_]", re.MULTILINE)
 _CODE_TAG = (
     r"(?:code|python|py|pre|program|script|file|tool_code|execute|execute_python|execute_ipython|code_block|"
-    r"parameter|source|content)"
+    r"parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)"
 )
 _TAGGED = re.compile(
-    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|<\|python_tag\|>|"
+    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|\[code(?:=\w+)?\]|<\|python_tag\|>|"
     r"<\|python_start\|>|\\begin\{(?:code|lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?|"
     r"^(?:'''|\"\"\")(?:python|py)[ \t]*$)(?P<body>.*?)"
     r"(?P<close></(?:code|python|py|pre|program|script|file|tool_code|execute|execute_python|execute_ipython|"
-    r"code_block|parameter|source|content)>|\[/PYTHON\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
+    r"code_block|parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)>|\[/(?:PYTHON|code)\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
     r"^(?:'''|\"\"\")[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )
@@ -121,6 +122,11 @@ def _unmarked(text: str, blocks: Sequence[Fence], judge: SyntaxJudge) -> tuple[s
     """
     if any(b.language is Language.PYTHON for b in blocks):
         raise ReplyUnusable(EMPTY)
+    files = written(text)
+    if len(files) > 1:
+        raise ReplyUnusable(f"it writes {len(files)} files, but one program is run; {ONE_BLOCK}.")
+    if files and not judge(files[0]):
+        return prose(text, blocks) if blocks else "", Chosen(files[0], False)
     for plan, code in (*_in_json(text), *_tagged(text)):
         inner = scan(code, judge)
         if inner and (found := candidates(code, inner, judge)):
