@@ -33,6 +33,7 @@ _WRITES = re.compile(
     r"\b(?:make|save|write|create|build|export|dump)_\w*sub\w*\(|copyfile|shutil\.(?:copy|move)|os\.(?:rename|replace)"
 )
 _READS = re.compile(r"\bread_(?:csv|parquet|json|table|feather|excel|pickle)\(|[\"']\.?/?input\b")
+_LEARNS = re.compile(r"\.(?:fit|train|predict|backward|transform|partial_fit)\w*\(|cross_val|\b(?:train|fit)\w*\(")
 _LEAVES = re.compile(
     r"\bto_(?!numpy|datetime|numeric|list|dict\b|frame|string|timedelta|period|dense|sparse|device|categorical)\w+\(|"
     r"\bopen\(|write|save|dump|submission|copy(?:file|2|tree)?\(\s*[\w\"'/.]+\s*,|\b(?:exec|eval|replace)\(|"
@@ -40,7 +41,27 @@ _LEAVES = re.compile(
     re.IGNORECASE,
 )
 _RUN_OR_WRITE = frozenset(
-    ["to_csv", "write_csv", "sink_csv", "savetxt", "writerow", "writerows", "exec", "eval", "run", "Popen", "call", "check_call", "check_output", "system", "run_path", "run_module", "import_module", "__import__", "to_parquet"]
+    [
+        "to_csv",
+        "write_csv",
+        "sink_csv",
+        "savetxt",
+        "writerow",
+        "writerows",
+        "exec",
+        "eval",
+        "run",
+        "Popen",
+        "call",
+        "check_call",
+        "check_output",
+        "system",
+        "run_path",
+        "run_module",
+        "import_module",
+        "__import__",
+        "to_parquet",
+    ]
 )
 """Calls by which a program leaves a table behind, or runs another program."""
 
@@ -160,8 +181,8 @@ def writes(code: str) -> bool:
 
 
 def only_looks(code: str) -> bool:
-    """Whether a program reads data and can leave nothing behind but what it prints, as far as its text tells."""
-    return _READS.search(code) is not None and _LEAVES.search(code) is None
+    """Whether a program reads data, learns nothing from it, and can leave nothing behind but what it prints."""
+    return _READS.search(code) is not None and _LEAVES.search(code) is None and _LEARNS.search(code) is None
 
 
 def only_writes_a_program(code: str) -> bool:

@@ -11,7 +11,7 @@ _POINTED = r"(?:previous|base|original|above|earlier|full|first|last|old) (?:ver
 _ENGLISH = re.compile(
     rf"^{_ORDER}\b.{{0,40}}\b{_OTHERS}\b.{{0,40}}\bhere\W*$|"
     r"\b(?:not (?:repeated|shown|reproduced)|goes? (?:in )?here)\b|"
-    rf"^(?:see|refer to|copy|copied from|take|taken from|use|reuse|keep|paste)\b.{{0,30}}\b{_POINTED}\b|"
+    rf"^(?:see|refer to|copy|copied from|taken from|paste)\b.{{0,30}}\b{_POINTED}\b|"
     r"^(?:existing|remaining|other|previous|original|same|unchanged|more|further)\b[^.]*(?:\.\.\.|…|\betc\.?)\)?\W*$",
     re.IGNORECASE,
 )

@@ -68,6 +68,9 @@ _ALIASES = frozenset(
         "F",
     }
 )
+_MANY_DOTS = 6
+"""More of them in a row are a line that is drawn."""
+
 _DOTS = ("...", "…", "..")
 _JOINING = ("and", "then", "but", "or", "so", "which", "because", "with")
 _PAIRS = ("[]", "()", "<>", "{}")
@@ -170,7 +173,7 @@ def _degree(said: str, follows: bool) -> int:
     if _CREDIT.search(said):
         return 0
     if not bare:
-        return 2 if dotted and not follows else 0
+        return 2 if dotted and not follows and len(said) <= _MANY_DOTS else 0
     if _HARD.search(bare):
         return 2 if dotted or both or not follows or _HARD.fullmatch(bare) else 1
     soft = _SOFT.search(bare) is not None

@@ -87,7 +87,7 @@ def words(item: Object, key: str, where: str, *, empty: bool = False) -> str:
     value = item[key]
     if isinstance(value, list) and all(isinstance(v, str | int | float) for v in value):
         value = "\n".join(str(v) for v in value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         value = str(value)
     elif value is None and empty:
         value = ""

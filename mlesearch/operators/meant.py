@@ -42,8 +42,7 @@ _MAYBE_OLDER = re.compile(
     re.IGNORECASE,
 )
 _WRONG = re.compile(
-    r"^(?:wrong|bad|incorrect|buggy|broken|avoid|don't|do not|never)\b|"
-    r"\b(?:do not|don't|never)\s+(?:\w+\s+)?(?:do (?:it|this|that)|use|run|submit|write (?:it|this))\b",
+    r"^(?:wrong|bad|incorrect|buggy|broken|avoid|never)\b|\b(?:do not|don't|never)\s+(?:do|write) (?:it|this|that) like\b",
     re.IGNORECASE,
 )
 _STANDBY = re.compile(

@@ -144,7 +144,7 @@ REVIEWS = [
         f"{fenced(LEAK)}\n\nActually, on reflection the encoder is inside the pipeline:\n\n{fenced(FINE)}",
         FINE,
     ),
-    review("two that contradict each other", f"{json.dumps(LEAK)}\n{json.dumps(FINE)}", FINE),
+    review("two that contradict each other", f"{json.dumps(LEAK)}\n{json.dumps(FINE)}", Ask()),
     review("base and subject", json.dumps({"base": LEAK, "subject": FINE}), FINE),
     review("subject and base", json.dumps({"subject": FINE, "base": LEAK}), FINE),
     review("the key twice", '{"is_bug": true, "lesson": "It leaks.", "is_bug": false}', Ask()),

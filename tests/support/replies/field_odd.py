@@ -79,7 +79,7 @@ CASES = [
     Case("the base in the prompt's tags, then the new one", f'<program role="base">\n{py(BASE)}\n</program>\n<program role="subject">\n{py(BETTER)}\n</program>', BETTER, Op.IMPROVE),
     Case("an invented output in the prompt's tags", f"{py(TREES)}\n<output>\ncv 0.29\n</output>\n<job op=\"improve\">Improve it.</job>\n{py(MEDIAN)}", TREES),
     Case("a look in a function, never a submission", py("import pandas as pd\n\n\ndef main():\n    train = pd.read_csv('input/train.csv')\n    print(train.shape)\n\n\nmain()\n"), Ask()),
-    Case("only a model's training, no file written", py(cut(TREES, "out.to_csv")), Ask()),
+    Case("an honest mistake: a model, and no file", py(cut(TREES, "out.to_csv")), cut(TREES, "out.to_csv")),
     Case("submission written under another name", py(TREES.replace("submission.csv", "output.csv")), TREES.replace("submission.csv", "output.csv")),
     Case("a look, with the program promised", f"I'll explore first and send the program in my next message.\n\n{py(LOOK)}", Ask()),
     Case("a simplified version is shown", f"{PLAN} For space I show a simplified version here; the full one would tune every parameter.\n\n{py(TREES)}", TREES),
