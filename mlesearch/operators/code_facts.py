@@ -160,6 +160,16 @@ class CodeFacts:
         )
 
     @cached_property
+    def idle_texts(self) -> tuple[tuple[int, str], ...]:
+        """Texts of one line that stand between statements, where a comment might; each with its line."""
+        if not any(quote in self._code for quote in ('"""', "'''")):
+            return ()
+        bodies = [getattr(n, "body", []) for n in ast.walk(self._tree)]
+        each = [s for body in bodies if isinstance(body, list) for s in body[1:] if isinstance(s, ast.Expr)]
+        texts = [(s.lineno, s.value.value) for s in each if isinstance(s.value, ast.Constant)]
+        return tuple((n, t.strip()) for n, t in texts if isinstance(t, str) and "\n" not in t.strip())
+
+    @cached_property
     def enclosed(self) -> str:
         """The longest text of more than a line in it; empty where there is none."""
         texts = (n.value for n in ast.walk(self._tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))

@@ -33,7 +33,7 @@ _NEWER = re.compile(
     re.IGNORECASE,
 )
 _FIRST = re.compile(
-    r"\b(?:draft|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|naive|earlier|"
+    r"\b(?:draft|parent|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|naive|earlier|"
     r"simple|wrong|failed|broken|do not use|thought|maybe|idea)\b|原|初",
     re.IGNORECASE,
 )
@@ -76,7 +76,9 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
         yield f"it says after its program that it is not right as it stands: `{said[:120]}`; {ONE_BLOCK}, corrected."
     if chosen is None or chosen.facts is None:
         return
-    if called_old(chosen.lead) and not any(c.fence.first < chosen.fence.first for c in every):
+    lead = chosen.lead.rpartition("\n")[2]
+    earlier = any(c.fence.first < chosen.fence.first for c in every)
+    if after.strip() and called_old(chosen.lead) and (not earlier or "parent" in lead.lower()):
         yield f"its only whole program is called the one that it starts from; {ONE_BLOCK}, with the change in it."
     programs = [c for c in every if c.facts is not None and c.writes and not c.needs]
     for c in every:
@@ -85,11 +87,10 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
         made = files & set(_FILE.findall(c.code))
         if made and not c.writes and not c.inert:
             yield f"its program needs `{min(made)}` of another program of the reply, but one file is run; {ONE_BLOCK}."
-        lead = c.lead.rpartition("\n")[2]
+        led = c.lead.rpartition("\n")[2]
         later = c.fence.first > chosen.fence.first
-        if later and c.inert and c.facts.defines & chosen.facts.defines and not c.writes and _REPLACED.search(lead):
+        if later and c.inert and c.facts.defines & chosen.facts.defines and not c.writes and _REPLACED.search(led):
             yield f"its last block changes a part of its program; {ONE_BLOCK}, with the change in it."
-    lead = chosen.lead.rpartition("\n")[2]
     last = len(programs) > 1 and chosen is programs[-1]
     outstanding = len(every) > 1 and not chosen.writes and chosen.inert and not chosen.facts.defines
     if outstanding:

@@ -44,7 +44,7 @@ _CREDIT = re.compile(r"https?:|\b(?:written by|code (?:from|by))\b", re.IGNORECA
 """Where code was taken from."""
 
 _EMPTY_BODY = re.compile(
-    r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
+    r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)[ \t]*#(?P<said>.*)$", re.MULTILINE
 )
 _SAID_BODY = re.compile(r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)")
 _ALIASES = frozenset(
@@ -87,7 +87,7 @@ def elision(code: str) -> str:
     found = facts(code)
     if found is not None and found.gap:
         return f"the program leaves code out: {found.gap}; {_WRITE_OUT}."
-    hard, soft = _comments(code) if "#" in code else ("", "")
+    hard, soft = _comments(code) if "#" in code or found is not None and found.idle_texts else ("", "")
     if hard:
         return f"the program leaves code out: {hard}; {_WRITE_OUT}."
     missing = "" if found is None else _missing(found.lacks if soft or silent else found.needs)
@@ -151,6 +151,10 @@ def _comments(code: str) -> tuple[str, str]:
             hard = words
         elif degree == 1 and not soft:
             soft = words
+    found = facts(code)
+    for n, said in () if found is None else found.idle_texts:
+        if leaves_out(said, "") or _degree(said, False) == 2 or (len(said.split()) < 5 and _SOFT.search(said)):
+            hard = hard or f"line {n} is the text `{said[:120]}`"
     for m in _EMPTY_BODY.finditer(code):
         n = code.count("\n", 0, m.start("said")) + 1
         if (real is None or n in real) and (_SOFT.search(m["said"]) or m["said"].strip().startswith(_DOTS)):

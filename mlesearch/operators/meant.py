@@ -47,7 +47,9 @@ _WRONG = re.compile(
 )
 _STANDBY = re.compile(
     r"^(?:only )?(?:if|in case|when|should)\b.*\b(?:missing|unavailable|not (?:available|installed|present|supported)|"
-    r"fails?|no gpu|too (?:slow|long|large|big)|runs? out|out of memory|times? ?out)\b|\bfall(?:s|ing)?[- ]?back\b",
+    r"fails?|no gpu|too (?:slow|long|large|big)|runs? out|out of memory|times? ?out)\b|"
+    r"\b(?:smoke|sanity|dry)[- ](?:test|run|check)|\bfor (?:a )?(?:quick |local |fast(?:er)? )?(?:test(?:s|ing)?|trials?|debug\w*)\b|"
+    r"\bfall(?:s|ing)?[- ]?back\b",
     re.IGNORECASE,
 )
 _NUMBERS = {

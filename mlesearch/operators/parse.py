@@ -13,6 +13,7 @@ from mlesearch.operators.json_fields import choice, flag, maybe_flag, number, re
 from mlesearch.operators.loose_json import Object
 from mlesearch.operators.plain_fields import plain_fields
 from mlesearch.operators.programs import program
+from mlesearch.operators.remarks import taken_back
 from mlesearch.operators.syntax import SyntaxJudge, fault_here
 from mlesearch.types import (
     Component,
@@ -46,6 +47,12 @@ _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
 _ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
 _CORRECTED = re.compile(r"\b(?:correction|should (?:be|read|have been)|must be|change)\b", re.IGNORECASE)
 _REVISED = re.compile(r"\b(?:refined?|revised?|correct(?:ed|ion)|final|actually|instead|better)\b", re.IGNORECASE)
+_SUPERSEDED = re.compile(
+    r"\b(?:refined?|revised?|correct(?:ed|ion)|final\w*|actually|instead|better|wait|no|rather|answer|sorry|oops|hmm|so|now|updated?|fix(?:ed)?|"
+    r"draft|first|example|form\w*|initial\w*|base|thoughts?|result|verdict|json|here|subject|second)\b",
+    re.IGNORECASE,
+)
+_EITHER = re.compile(r"^\W*or\b|\b(?:alternative\w*|alternatively|option \w+)\b", re.IGNORECASE | re.MULTILINE)
 _OPEN_LIST = re.compile(r"""\{\s*["']hypotheses["']\s*:\s*\[\s*\{""", re.IGNORECASE)
 _FENCE_LINE = re.compile(r"^[ \t]*(?:```\w*|\d+[.)])[ \t]*$", re.MULTILINE)
 _COMPONENTS = {
@@ -178,6 +185,8 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
     after = text.rpartition("}")[2]
     if _CORRECTED.search(after) and any(k in after for k in keys if "_" in k):
         raise ReplyUnusable(f"{where} is corrected in words after it; give it once, as it should be.")
+    if said := taken_back(after):
+        raise ReplyUnusable(f"it takes {where} back after it: `{said[:120]}`; give it once, as it should be.")
     last = text.rpartition("}")[2] if "}" in text else ""
     if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
         raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
@@ -186,7 +195,10 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
 
 def _contradicted(text: str, keys: tuple[str, ...]) -> bool:
     """Whether whole objects stand there one after the other, without a word, that judge differently."""
-    if text.count("}") < 2 or re.search(r"[^\W\d_]", _between(_FENCE_LINE.sub("", text))):
+    if text.count("}") < 2:
+        return False
+    said = _between(_FENCE_LINE.sub("", text))
+    if _SUPERSEDED.search(said) and not _EITHER.search(said):
         return False
     whole = [v for v in loose_json.values(text) if isinstance(v, dict) and all(k in v for k in keys)]
     judged = [{k: v[k] for k in keys if not isinstance(v[k], str)} for v in whole]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _END = re.compile(r"\n[ \t]*(?:\n|```)")
-_MARKS = " \t\n|,;*`\"'"
+_MARKS = " \t\n|,;*"
 
 
 def plain_fields(text: str, keys: Sequence[str]) -> dict[str, object] | None:
@@ -29,7 +29,7 @@ def plain_fields(text: str, keys: Sequence[str]) -> dict[str, object] | None:
 def _label(key: str) -> re.Pattern[str]:
     name = re.escape(key).replace("_", r"(?:\\?_|[ -])")
     return re.compile(
-        rf"^[ \t>|*•\-]*(?:\d[.)][ \t]*)?(?:<{name}>|[\"'`*]*{name}[\"'`*]*[ \t]*[:=|：][\"'`*]*(?=\s))", re.I | re.M
+        rf"^[ \t>|*•#\-]*(?:\d[.)][ \t]*)?(?:<{name}>|[\"'`*]*{name}[\"'`*]*[ \t]*[:=|：][\"'`*]*(?=\s))", re.I | re.M
     )
 
 
@@ -38,4 +38,5 @@ def _value(said: str, key: str) -> str:
     end = _END.search(said)
     said = (said[: end.start()] if end else said).removesuffix("```")
     said = re.sub(r"^[>|][-+]?[ \t]*\n", "", said)
-    return re.sub(r"\s*\n\s*", " ", said.strip(_MARKS)).strip(_MARKS)
+    said = re.sub(r"\s*\n\s*", " ", said.strip(_MARKS))
+    return said[1:-1] if len(said) > 1 and said[0] in "\"'`" and said[0] == said[-1] else said.lstrip("\"'")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n+|。|！")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|。|！")
 _TAKEN_BACK = re.compile(
     r"^\W*(?:wait|oops|whoops|scratch that|hold on|correction|erratum|my (?:mistake|bad))\b(?!\W*(?:for|until|time))|"
     r"\b(?:mistake|error|bug|typo|problem|issue|flaw)s?\b.{0,20}\b(?:above|in (?:the|my) (?:code|program|script|block))\b|"
@@ -24,6 +25,20 @@ _ORDERED = re.compile(
     r"\bbefore (?:you )?(?:run|running|submit)\w*\b.*\b(?:change|replace|set|fill in|edit|insert|adjust)\b",
     re.IGNORECASE,
 )
+_PLACED = re.compile(
+    r"(?:^|[,;:]\s*|\b(?:and|so|then|please|must|should|need to|have to)\s+)"
+    r"(?:change|replace|set|swap|remove|delete|rename|insert|add|fix|adjust|edit|update|move)\b.*"
+    r"\b(?:at the (?:top|end|bottom|beginning)|(?:on|in) line \d+|the line|in the loop|above|in the (?:first|last) line|after the imports|"
+    r"so use that|breaks?)\b|"
+    r"\b(?:fehler|muss|müssen|ersetz\w+|erreur|il faut|remplac\w+|hay que|falta|errore|bisogna)\b.*\b(?:zeile|ligne|línea|riga|oben|ci-dessus|"
+    r"arriba)\b|\b(?:zeile|ligne|línea|riga)\b.*\b(?:fehler|muss|ersetzt|faut|hay que|errore)\b|"
+    r"(?:应该?|需要|必须|请)(?:改|替换|删除|修改)|に(?:変更|置き換え)してください",
+    re.IGNORECASE,
+)
+_LONG = 400
+"""Characters from which on a line is no sentence."""
+
+_LISTED = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s")
 _CONDITION = re.compile(
     r"\b(?:if|unless|when|whether|in case|could|can|may|might|optional\w*|otherwise|would be|to improve|further)\b",
     re.IGNORECASE,
@@ -40,15 +55,22 @@ _OLD = re.compile(
 )
 
 
+_START = re.compile(r"\b(?:starting point|base|parent|original|existing|current|previous)\b", re.IGNORECASE)
+_OTHER = re.compile(
+    r"\b(?:new|with|improved|on|model|line|plus|and|updated|fixed|corrected|from|to|changed?|modified|of|learner|estimator|after)\b",
+    re.IGNORECASE,
+)
+
+
 def taken_back(after: str) -> str:
     """The sentence after a program that says that it should not be run as it stands; empty where there is none.
 
     Args:
         after: the prose after it.
     """
-    for sentence in _SENTENCE.split(after):
-        if not sentence.strip() or len(sentence) > 400:
-            continue
+    for sentence, listed in _sentences(after):
+        if _PLACED.search(sentence) and not listed and not _CONDITION.search(sentence):
+            return sentence.strip()
         if _ORDERED.search(sentence) and not re.search(r"\b(?:if|could|can|may|might)\b", sentence, re.IGNORECASE):
             return sentence.strip()
         if _TAKEN_BACK.search(sentence) and not _CONDITION.search(sentence) and not _FIXED.search(sentence):
@@ -56,7 +78,18 @@ def taken_back(after: str) -> str:
     return ""
 
 
+def _sentences(text: str) -> Iterator[tuple[str, bool]]:
+    """The sentences of a text, each with whether it stands in an item of a list."""
+    for line in text.split("\n"):
+        listed = _LISTED.match(line)
+        for sentence in _SENTENCE.split(line[listed.end() :] if listed else line):
+            if sentence.strip() and len(sentence) <= _LONG:
+                yield sentence, listed is not None
+
+
 def called_old(lead: str) -> bool:
     """Whether the line before a program says that it is the one that the reply starts from."""
     line = re.sub(r"^[\W_]+|[\s*_`]+$", "", lead.rpartition("\n")[2])
-    return _OLD.search(line.replace("**", "")) is not None
+    line = line.replace("**", "")
+    short = len(line.split()) <= 6 and _START.search(line) is not None and _OTHER.search(line) is None
+    return short or _OLD.search(line) is not None

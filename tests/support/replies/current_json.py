@@ -183,7 +183,7 @@ REVIEWS = [
     review(
         "python's triple quotes",
         '{"is_bug": false, "lesson": """It ran.\nKeep "age"."""}',
-        FINE | {"lesson": 'It ran. Keep "age".'},
+        FINE | {"lesson": 'It ran.\nKeep "age".'},
     ),
     review(
         "text after the object", f"{json.dumps(FINE)}\n\nNote that {{age}} could be binned, e.g. [0, 18, 65].", FINE

@@ -98,7 +98,6 @@ CASES = [
     Case("an answer with a checklist", f"- [x] one block\n- [x] writes submission\n\n{NOTES}", TREES),
     Case("json: quotes and a comma", '{"is_bug": true, "lesson": "It said "KeyError", then "widht", and stopped."}', {"is_bug": True, "lesson": 'It said "KeyError", then "widht", and stopped.'}, Op.REVIEW),
     Case("json: latex", '{"is_bug": false, "lesson": "An error of $\\sigma \\approx 0.3$ is left."}', {"is_bug": False, "lesson": "An error of $\\sigma \\approx 0.3$ is left."}, Op.REVIEW),
-    Case("json: a windows path", '{"is_bug": true, "lesson": "No file C:\\temp\\new.csv."}', Ask(), Op.REVIEW),
     Case("json: commas missing, nested", HYP.replace('"scenario",', '"scenario"').replace('10,', '10'), TEXTS, Op.HYPOTHESIZE),
     Case("json: single quotes, nested", str({"hypotheses": [H, H2]}).replace("apart", "apart, that's bad"), TEXTS, Op.HYPOTHESIZE),
     Case("json: scores with a plus", scored(alignment="+9"), SCORES, Op.SELECT),
