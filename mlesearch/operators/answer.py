@@ -24,7 +24,8 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    rf"<\s*(?:{_NAMES})(?:\s[^<>\n]*)?>|\[THINK\]|◁think▷|<\|?begin_of_thought\|?>|<\|START_THINKING\|>|<\|think\|>|<unused94>",
+    rf"<\s*(?:{_NAMES})(?:\s[^<>\n]*)?>|\[THINK\]|◁think▷|<\|?begin_of_thought\|?>|<\|START_THINKING\|>|"
+    rf"<\|think\|>|<unused94>",
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<\n]*(?:<\|constrain\|>[^<\n]*)?<\|message\|>")
@@ -40,7 +41,8 @@ _INVENTED = re.compile(
 )
 _LEADING = re.compile(
     r"\A(?:\s|\ufeff|<\|(?:im_start|start)\|>\s*assistant\b|<\|start_header_id\|>\s*assistant\s*<\|end_header_id\|>|"
-    r"<start_of_turn>\s*model\b|<\|START_RESPONSE\|>|<\|?begin_of_solution\|?>|<s>|<\|begin_of_text\|>|<｜Assistant｜>)+"
+    r"<start_of_turn>\s*model\b|<\|START_RESPONSE\|>|<\|?begin_of_solution\|?>|<s>|<\|begin_of_text\|>|"
+    r"<｜Assistant｜>)+"
 )
 _BARE_FINAL = "assistantfinal"
 """What is left of the marks before Harmony's final channel where a server strips special tokens."""

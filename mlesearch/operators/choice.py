@@ -61,7 +61,7 @@ def choose(every: Sequence[Candidate], text: str, judge: SyntaxJudge) -> Chosen:
 
 
 def _without_a_cut_copy(every: Sequence[Candidate]) -> Sequence[Candidate]:
-    """Without a last block that only begins a program anew that stands before it, as models do that repeat themselves."""
+    """Without a last block that only begins a program anew that stands before it, as models do that repeat."""
     start = every[-1].fence.body.strip()
     copied = every[-1].open and any(not c.fault and c.writes and c.code.strip().startswith(start) for c in every[:-1])
     return every[:-1] if copied and start else every

@@ -26,14 +26,17 @@ _CONDITIONAL = re.compile(
     re.IGNORECASE,
 )
 _NEWER = re.compile(
-    r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|actual\w*|"
+    r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|"
+    r"actual\w*|"
     r"recommend\w*|wait|hmm|oops|sorry|no|but|however|leaks?|bug|after|modified|changed?|now|answer|result|solution|"
-    r"program|plan|so|this|merged?|combin\w*|blend\w*|bad|poor|issues?|mistakes?|neue?r?|nuevo|nouveau|submit|repaired|refined|second|v2|version 2|instead|response)\b|"
+    r"program|plan|so|this|merged?|combin\w*|blend\w*|bad|poor|issues?|mistakes?|neue?r?|nuevo|nouveau|submit|"
+    r"repaired|refined|second|v2|version 2|instead|response)\b|"
     r"</\w+>|修改后|改进|最终|完整|新",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
-    r"\b(?:draft|parent|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|naive|earlier|"
+    r"\b(?:draft|parent|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|"
+    r"naive|earlier|"
     r"simple|wrong|failed|broken|do not use|thought|maybe|idea)\b|原|初",
     re.IGNORECASE,
 )

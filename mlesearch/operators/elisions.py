@@ -87,7 +87,7 @@ def elision(code: str) -> str:
     found = facts(code)
     if found is not None and found.gap:
         return f"the program leaves code out: {found.gap}; {_WRITE_OUT}."
-    hard, soft = _comments(code) if "#" in code or found is not None and found.idle_texts else ("", "")
+    hard, soft = _comments(code) if "#" in code or (found is not None and found.idle_texts) else ("", "")
     if hard:
         return f"the program leaves code out: {hard}; {_WRITE_OUT}."
     missing = "" if found is None else _missing(found.lacks if soft or silent else found.needs)

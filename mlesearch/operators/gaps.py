@@ -1,4 +1,4 @@
-"""What stands in place of code that was left out: "..." for lines, arguments or values, empty bodies, blanks to fill."""
+"""What stands in place of code that was left out: "..." for lines or values, empty bodies, blanks to fill."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ _SUPPORTED = {"supported": True, "not supported": False, "unsupported": False, "
 _EXPLAINED = re.compile(r"(?P<said>true|false|yes|no)\s*(?:\.|(?:\s[-–]|[—,;:(])(?P<why>.*))", re.DOTALL)
 _TURNED = re.compile(r"\b(?:true|false|yes|no|not|if|unless|except|otherwise|unclear|maybe|unsure|perhaps|partly)\b")
 _NUMBER = re.compile(
-    r"^\s*\+?(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10|out of (?:10|ten))?\s*\*{0,2}\s*(?:[-–:(,;]\s*[^\d\s][^\n]*)?$",
+    r"^\s*\+?(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10|out of (?:10|"
+    r"ten))?\s*\*{0,2}\s*(?:[-–:(,;]\s*[^\d\s][^\n]*)?$",
     re.IGNORECASE,
 )
 

@@ -185,7 +185,7 @@ def _values(text: str) -> Iterator[object]:
 
 
 def _put_right(text: str) -> tuple[object, int, str] | None:
-    """The value that a text begins with once its slips are put right, where it ends, and the text that it is read from."""
+    """The value that a text begins with once its slips are put right, where it ends, and the text so put right."""
     for right in put_right(text):
         tidy = _LOOSE.sub(_tidied, right)
         try:

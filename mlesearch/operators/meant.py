@@ -42,13 +42,15 @@ _MAYBE_OLDER = re.compile(
     re.IGNORECASE,
 )
 _WRONG = re.compile(
-    r"^(?:wrong|bad|incorrect|buggy|broken|avoid|never)\b|\b(?:do not|don't|never)\s+(?:do|write) (?:it|this|that) like\b",
+    r"^(?:wrong|bad|incorrect|buggy|broken|avoid|never)\b|\b(?:do not|don't|never)\s+(?:do|write) (?:it|this|"
+    r"that) like\b",
     re.IGNORECASE,
 )
 _STANDBY = re.compile(
     r"^(?:only )?(?:if|in case|when|should)\b.*\b(?:missing|unavailable|not (?:available|installed|present|supported)|"
     r"fails?|no gpu|too (?:slow|long|large|big)|runs? out|out of memory|times? ?out)\b|"
-    r"\b(?:smoke|sanity|dry)[- ](?:test|run|check)|\bfor (?:a )?(?:quick |local |fast(?:er)? )?(?:test(?:s|ing)?|trials?|debug\w*)\b|"
+    r"\b(?:smoke|sanity|dry)[- ](?:test|run|check)|\bfor (?:a )?(?:quick |local |fast(?:er)? )?(?:test(?:s|"
+    r"ing)?|trials?|debug\w*)\b|"
     r"\bfall(?:s|ing)?[- ]?back\b",
     re.IGNORECASE,
 )

@@ -33,11 +33,13 @@ _CODE_TAG = (
     r"parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)"
 )
 _TAGGED = re.compile(
-    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|\[code(?:=\w+)?\]|<\|python_tag\|>|"
+    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|"
+    rf"\[code(?:=\w+)?\]|<\|python_tag\|>|"
     r"<\|python_start\|>|\\begin\{(?:code|lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?|"
     r"^(?:'''|\"\"\")(?:python|py)[ \t]*$)(?P<body>.*?)"
     r"(?P<close></(?:code|python|py|pre|program|script|file|tool_code|execute|execute_python|execute_ipython|"
-    r"code_block|parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)>|\[/(?:PYTHON|code)\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
+    r"code_block|parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)>|\[/(?:PYTHON|"
+    r"code)\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
     r"^(?:'''|\"\"\")[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|。|！")
 _TAKEN_BACK = re.compile(
     r"^\W*(?:wait|oops|whoops|scratch that|hold on|correction|erratum|my (?:mistake|bad))\b(?!\W*(?:for|until|time))|"
-    r"\b(?:mistake|error|bug|typo|problem|issue|flaw)s?\b.{0,20}\b(?:above|in (?:the|my) (?:code|program|script|block))\b|"
+    r"\b(?:mistake|error|bug|typo|problem|issue|flaw)s?\b.{0,20}\b(?:above|in (?:the|my) (?:code|program|"
+    r"script|block))\b|"
     r"\b(?:line|it|this|that|which|above) should (?:read|have been|be replaced)\b|"
     r"\b(?:must|needs? to|has to|should) be (?:rewritten|rewrite|redone|changed|corrected|replaced|fixed)\b|"
-    r"\b(?:this|it|that|which|program|code|script|above)\b (?:above )?(?:will|would) (?:crash|fail|raise|not (?:run|work)|break)\b|"
+    r"\b(?:this|it|that|which|program|code|script|above)\b (?:above )?(?:will|would) (?:crash|fail|raise|not "
+    r"(?:run|work)|break)\b|"
     r"\b(?:ignore|disregard|discard) (?:the|my|this) (?:\w+ )?(?:code|program|script|block|answer)\b|"
     r"\bI (?:just )?(?:noticed|realised|realized|see now|forgot|overlooked|missed|misread|made a mistake)\b|"
     r"^\W*(?:等等|等一下|更正|上面的(?:代码|程序)有)|^\W*(?:moment|halt|korrektur|attendez|espera)\W",
     re.IGNORECASE,
 )
 _ORDERED = re.compile(
-    r"\b(?:please |then |first |now |must |should |need to |to )?(?:change|replace|set|swap|remove|delete|rename|insert|add|fix|adjust|"
+    r"\b(?:please |then |first |now |must |should |need to |to )?(?:change|replace|set|swap|remove|delete|"
+    r"rename|insert|add|fix|adjust|"
     r"edit|update|move)\b.*\bbefore (?:you )?(?:run|running|start|submit|use|execut)\w*|"
     r"^\W*(?:on (?:second thought|reflection)|actually|hmm+|sorry|no,|in hindsight|thinking about it)\b.*"
     r"\b(?:should|change|replace|instead|wrong|not|mistake|rather|better|forgot|need|bug|leaks?|fails?)\b|"
@@ -28,9 +31,11 @@ _ORDERED = re.compile(
 _PLACED = re.compile(
     r"(?:^|[,;:]\s*|\b(?:and|so|then|please|must|should|need to|have to)\s+)"
     r"(?:change|replace|set|swap|remove|delete|rename|insert|add|fix|adjust|edit|update|move)\b.*"
-    r"\b(?:at the (?:top|end|bottom|beginning)|(?:on|in) line \d+|the line|in the loop|above|in the (?:first|last) line|after the imports|"
+    r"\b(?:at the (?:top|end|bottom|beginning)|(?:on|in) line \d+|the line|in the loop|above|in the (?:first|"
+    r"last) line|after the imports|"
     r"so use that|breaks?)\b|"
-    r"\b(?:fehler|muss|müssen|ersetz\w+|erreur|il faut|remplac\w+|hay que|falta|errore|bisogna)\b.*\b(?:zeile|ligne|línea|riga|oben|ci-dessus|"
+    r"\b(?:fehler|muss|müssen|ersetz\w+|erreur|il faut|remplac\w+|hay que|falta|errore|bisogna)\b.*\b(?:zeile|"
+    r"ligne|línea|riga|oben|ci-dessus|"
     r"arriba)\b|\b(?:zeile|ligne|línea|riga)\b.*\b(?:fehler|muss|ersetzt|faut|hay que|errore)\b|"
     r"(?:应该?|需要|必须|请)(?:改|替换|删除|修改)|に(?:変更|置き換え)してください",
     re.IGNORECASE,
@@ -49,15 +54,18 @@ _FIXED = re.compile(
     re.IGNORECASE,
 )
 _OLD = re.compile(
-    r"^(?:here (?:is|was) |this (?:is|was) )?(?:the |our |my |your )?(?:original|old|previous|current|existing|base|parent|accepted|"
-    r"failing|failed|given)(?: [\w`]+)? (?:program|code|script|solution|version|one)\b(?: \w+)?(?:\s+(?:is|was|reads?|for reference)\b.*)?\s*[:.]?$",
+    r"^(?:here (?:is|was) |this (?:is|was) )?(?:the |our |my |your )?(?:original|old|previous|current|"
+    r"existing|base|parent|accepted|"
+    r"failing|failed|given)(?: [\w`]+)? (?:program|code|script|solution|version|one)\b(?: \w+)?(?:\s+(?:is|"
+    r"was|reads?|for reference)\b.*)?\s*[:.]?$",
     re.IGNORECASE,
 )
 
 
 _START = re.compile(r"\b(?:starting point|base|parent|original|existing|current|previous)\b", re.IGNORECASE)
 _OTHER = re.compile(
-    r"\b(?:new|with|improved|on|model|line|plus|and|updated|fixed|corrected|from|to|changed?|modified|of|learner|estimator|after)\b",
+    r"\b(?:new|with|improved|on|model|line|plus|and|updated|fixed|corrected|from|to|changed?|modified|of|"
+    r"learner|estimator|after)\b",
     re.IGNORECASE,
 )
 

@@ -11,7 +11,8 @@ _HERE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _ADDED = re.compile(
-    r"^(?:\*\*\* Add File: \S+\.py|--- /dev/null\n\+\+\+ \S+\.py[^\n]*\n@@ -0,0 [^\n]*)[ \t]*\n(?P<body>(?:\+[^\n]*\n?)+)",
+    r"^(?:\*\*\* Add File: \S+\.py|--- /dev/null\n\+\+\+ \S+\.py[^\n]*\n@@ -0,0 [^\n]*)[ "
+    r"\t]*\n(?P<body>(?:\+[^\n]*\n?)+)",
     re.MULTILINE,
 )
 _EXPANDED = re.compile(r"[$`\\]")

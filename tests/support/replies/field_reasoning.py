@@ -49,7 +49,8 @@ CASES = [
     Case("headings of thought", f"## Thinking\n\n{DRAFTED}\n\n## Final Response\n\n{ANSWER}", TREES),
     Case(
         "harmony",
-        f"<|channel|>analysis<|message|>{DRAFTED}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}<|return|>",
+        f"<|channel|>analysis<|message|>{DRAFTED}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}"
+        f"<|return|>",
         TREES,
     ),
     Case("harmony without its marks", f"analysis{DRAFTED}assistantfinal{ANSWER}", TREES),
@@ -61,23 +62,37 @@ CASES = [
     ),
     Case("harmony, analysis alone", f"<|channel|>analysis<|message|>{DRAFTED}", Ask()),
     Case("harmony without marks, analysis alone", f"analysis{DRAFTED}\n\nNow finalise.", Ask(), finish="length"),
-    Case("cut in the thoughts", f"<think>\n{DRAFTED}\n\nNow the folds:\n{py(TREES)}\n\nHmm, but", Ask(), finish="length"),
+    Case(
+        "cut in the thoughts", f"<think>\n{DRAFTED}\n\nNow the folds:\n{py(TREES)}\n\nHmm, but", Ask(), finish="length"
+    ),
     Case("a whole program in open thoughts", f"<think>\n{DRAFTED}\n\nFinal code:\n{py(TREES)}", Ask()),
-    Case("thoughts after the answer", f"{ANSWER}\n\n<think>\nWas that right? A simpler one:\n{py(MEDIAN)}\n</think>", TREES),
+    Case(
+        "thoughts after the answer",
+        f"{ANSWER}\n\n<think>\nWas that right? A simpler one:\n{py(MEDIAN)}\n</think>",
+        TREES,
+    ),
     Case("reflection, then the output", f"<thinking>{DRAFTED}</thinking>\n<output>\n{ANSWER}\n</output>", TREES),
     Case(
         "reflection within thinking",
         f"<thinking>\nForest.\n{py(BASE)}\n<reflection>Zeros are bad.</reflection>\nSo trees.</thinking>\n{ANSWER}",
         TREES,
     ),
-    Case("only a look at the data after the thoughts", f"<think>{DRAFTED}</think>\nLet me look first.\n\n{py(LOOK)}", Ask()),
+    Case(
+        "only a look at the data after the thoughts",
+        f"<think>{DRAFTED}</think>\nLet me look first.\n\n{py(LOOK)}",
+        Ask(),
+    ),
     Case(
         "the tag is talked about",
         f"<think>I must put thoughts in <think> and close them with </think>. {DRAFTED}</think>\n{ANSWER}",
         TREES,
     ),
     Case("an escaped tag", f"&lt;think&gt;\n{DRAFTED}\n&lt;/think&gt;\n\n{ANSWER}", TREES),
-    Case("a fence of thoughts", f"```thinking\nA forest first? No: trees, they take missing values.\n```\n\n{ANSWER}", TREES),
+    Case(
+        "a fence of thoughts",
+        f"```thinking\nA forest first? No: trees, they take missing values.\n```\n\n{ANSWER}",
+        TREES,
+    ),
     Case(
         "thoughts said aloud, two drafts",
         f"Let me think step by step. A first version could be\n\n{py(BASE)}\n\nbut that ignores the hardness. Let me "
@@ -86,13 +101,15 @@ CASES = [
     ),
     Case(
         "a draft thrown away aloud, last one is whole",
-        f"{py(cut(TREES, 'final = '))}\n\nWait, I forgot to write the submission. Let me redo the whole thing:\n\n{py(TREES)}",
+        f"{py(cut(TREES, 'final = '))}\n\nWait, I forgot to write the submission. Let me redo the whole "
+        f"thing:\n\n{py(TREES)}",
         TREES,
     ),
     Case(
         "a fix said after the program",
-        f"{PLAN}\n\n{py(TREES)}\n\nWait, there is a mistake above: `hardness` is not in validation.csv. The line should "
-        f'read:\n\n{py(chr(10).join(["columns = [%swidth%s, %slength%s]" % ((chr(34),) * 4), ""]))}',
+        f"{PLAN}\n\n{py(TREES)}\n\nWait, there is a mistake above: `hardness` is not in validation.csv. The "
+        f"line should "
+        f"read:\n\n{py(chr(10).join(['columns = [%swidth%s, %slength%s]' % ((chr(34),) * 4), '']))}",
         Ask(),
     ),
     Case(
@@ -108,7 +125,9 @@ CASES = [
     Case("phi's tag in another case", f"<Think>\n{DRAFTED}\n</Think>\n\n{ANSWER}", TREES),
     Case("medgemma's unused tokens", f"<unused94>thought\n{DRAFTED}<unused95>{ANSWER}", TREES),
     Case("two rounds of thoughts", f"<think>a</think>\n{PLAN}\n<think>{DRAFTED}</think>\n\n{py(TREES)}", TREES),
-    Case("a program in two rounds", f"<think>a</think>\n{py(BASE)}\n<think>Better trees.</think>\n\n{py(TREES)}", TREES),
+    Case(
+        "a program in two rounds", f"<think>a</think>\n{py(BASE)}\n<think>Better trees.</think>\n\n{py(TREES)}", TREES
+    ),
     Case(
         "a plan that names the tag",
         f"The program keeps text between `<think>` tags out of the features. {PLAN}\n\n{py(PARTS)}",
@@ -116,9 +135,12 @@ CASES = [
     ),
     Case(
         "a numbered trace with indented drafts",
-        f"1.  **Analyse.** 300 rows, rmse.\n\n2.  **Draft.**\n\n{indented(py(BASE), '    ')}\n\n3.  **Check.** Zeros are "
+        f"1.  **Analyse.** 300 rows, rmse.\n\n2.  **Draft.**\n\n{indented(py(BASE), '    ')}\n\n3.  "
+        f"**Check.** Zeros are "
         f"bad.\n\n4.  **Final code.**\n\n{indented(py(TREES), '    ')}\n",
         TREES,
     ),
-    Case("improve: the base in the thoughts", f"<think>The base:\n{py(BASE)}\n</think>\nA ratio.\n\n{py(BETTER)}", BETTER),
+    Case(
+        "improve: the base in the thoughts", f"<think>The base:\n{py(BASE)}\n</think>\nA ratio.\n\n{py(BETTER)}", BETTER
+    ),
 ]
