@@ -42,7 +42,6 @@ ASKED = frozenset(
         "a program that strips thoughts",
         "a program that strips thoughts, after thoughts",
         "an alternative for another machine at the end",
-        "a quicker version for trials at the end",
         "old after new in chinese",
         "a here document without a fence",
         "a file in cdata",
