@@ -16,6 +16,11 @@ CUT = "The block is not closed: the reply seems to be cut off."
 EMPTY = "the program is empty: the fenced block holds no statement."
 
 
+def trimmed(code: str) -> str:
+    """A program without blank lines around it, as it is run."""
+    return code.strip("\n").rstrip() + "\n"
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A block as a program.
@@ -35,7 +40,7 @@ class Candidate:
     @cached_property
     def facts(self) -> CodeFacts | None:
         """What can be seen of it."""
-        return None if self.fault else facts(self.code)
+        return None if self.fault else facts(trimmed(self.code))
 
     @property
     def inert(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 _SENTINELS = frozenset({"Field", "Option", "Argument", "Query", "Body", "Param", "Path", "Header", "Form", "Depends"})
 _STUB_BASES = frozenset({"Protocol", "ABC", "TypedDict", "NamedTuple", "Enum"})
@@ -26,21 +27,22 @@ def gap(tree: ast.Module) -> str:
     Bodies of protocols, overloads and abstract methods are no such places, nor are ellipses within brackets, in
     annotations and as defaults, nor bodies that do nothing on purpose (`except ...: ...`).
     """
-    kept = _kept_stubs(tree)
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    used |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    asked = _asked_for(tree)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    kept = _kept_stubs(nodes)
+    used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    asked = _asked_for(nodes)
+    for node in nodes:
         where = _gap(node, kept, used) or _blank(node) or _empty(node, asked)
         if where:
             return where
     return ""
 
 
-def _asked_for(tree: ast.Module) -> set[str]:
+def _asked_for(nodes: Sequence[ast.AST]) -> set[str]:
     """Functions of the top level whose result is used wherever they are called."""
-    idle = {id(s.value) for s in ast.walk(tree) if isinstance(s, ast.Expr)}
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    idle = {id(s.value) for s in nodes if isinstance(s, ast.Expr)}
+    calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     return {_last_name(n) for n in calls if id(n) not in idle} - {_last_name(n) for n in calls if id(n) in idle}
 
 
@@ -64,11 +66,11 @@ def _blank(node: ast.AST) -> str:
     return ""
 
 
-def _kept_stubs(tree: ast.Module) -> set[int]:
+def _kept_stubs(nodes: Sequence[ast.AST]) -> set[int]:
     """Functions whose body may well be "...": methods of protocols and base classes, overloads, abstract ones."""
     found: set[int] = set()
-    bases = {_last_name(b) for n in ast.walk(tree) if isinstance(n, ast.ClassDef) for b in n.bases}
-    for node in ast.walk(tree):
+    bases = {_last_name(b) for n in nodes if isinstance(n, ast.ClassDef) for b in n.bases}
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and (
             node.name in bases or any(_last_name(b) in _STUB_BASES for b in node.bases)
         ):

@@ -15,6 +15,7 @@ from mlesearch.operators.candidate import (
     has_statement,
     looks_like_a_program,
     problem,
+    trimmed,
 )
 from mlesearch.operators.choice import Chosen, choose
 from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
@@ -95,7 +96,7 @@ def program(text: str, judge: SyntaxJudge) -> Program:
         plan = prose(text, blocks)
     else:
         plan, chosen = _unmarked(text, blocks, judge)
-    code = chosen.code.strip("\n").rstrip() + "\n"
+    code = trimmed(chosen.code)
     if not has_statement(code):
         patched = _PATCH.search(text) is not None
         raise ReplyUnusable(f"it holds a patch; {ONE_BLOCK}, every line." if patched else EMPTY)
