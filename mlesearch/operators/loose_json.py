@@ -23,11 +23,14 @@ Object = dict[str, object]
 _STARTS = 64
 """How many places where an object may begin are tried in vain."""
 
+_LOOKED = 400_000
+"""How many characters are tidied in vain, all together."""
+
 _DEPTH = 3
 """How many levels below an outermost value are looked through."""
 
 _LOOSE = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*")|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None|NaN|undefined)\b)|"""
+    r"""(?P<string>"(?:\\.|[^"\\])*(?:"|\Z))|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None|NaN|undefined)\b)|"""
     r"""(?P<key>(?<=[{,\n])[ \t]*[A-Za-z_]\w*[ \t]*(?=:))|(?P<wide>[：，])|//[^\n]*|/\*.*?\*/|(?<![\w&])#[^\n]*""",
     re.DOTALL | re.MULTILINE,
 )
@@ -144,7 +147,7 @@ def values(text: str) -> list[object]:
 
 def _values(text: str) -> Iterator[object]:
     """Every outermost object or list that can be read, each place strictly first, then with its slips tidied."""
-    at = failed = 0
+    at = failed = looked = 0
     tidied = False
     while failed < _STARTS:
         start = _START.search(text, at)
@@ -156,7 +159,8 @@ def _values(text: str) -> Iterator[object]:
             continue
         except (ValueError, RecursionError):
             pass
-        if not tidied:
+        if not tidied and looked < _LOOKED:
+            looked += len(text) - start.start()
             tidy = _LOOSE.sub(_tidied, text[start.start() :])
             try:
                 value, at = _DECODER.raw_decode(tidy)

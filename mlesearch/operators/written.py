@@ -15,6 +15,9 @@ _ADDED = re.compile(
     r"\t]*\n(?P<body>(?:\+[^\n]*\n?)+)",
     re.MULTILINE,
 )
+_MOST = 16
+"""Here documents of a reply that are looked at."""
+
 _EXPANDED = re.compile(r"[$`\\]")
 """What a shell replaces in a here document whose end is not quoted."""
 
@@ -29,7 +32,7 @@ def written(text: str) -> list[str]:
 
 
 def _here_documents(text: str) -> Iterator[str]:
-    if "<<" not in text:
+    if not 0 < text.count("<<") <= _MOST:
         return
     for m in _HERE.finditer(text):
         named = f"{m['command'] or ''}{m['more']}"
