@@ -142,8 +142,8 @@ def _order(task: Task) -> Iterator[Finding]:
 def _scores(task: Task) -> Iterator[Finding]:
     """What the sample submission and the answers themselves would be graded."""
     answers = _grade_answers(task)
-    sample = grading.grade_test(task, task.public_dir / folder.SAMPLE)
-    whole = grading.read_submission(task.public_dir / folder.SAMPLE, task)
+    sample = grading.grade_test(task, task.public_dir / task.sample)
+    whole = grading.read_submission(task.public_dir / task.sample, task)
     if whole.problem or sample.problem:
         yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {whole.problem or sample.problem}")
     if sample.medal is not Medal.NONE:

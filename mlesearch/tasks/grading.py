@@ -42,6 +42,9 @@ THRESHOLDS = ("gold", "silver", "bronze", "median")
 SCORE_DECIMALS = 5
 """The grader rounds a test score to this many decimals before it meets the thresholds, which are never rounded."""
 
+UNGRADED = Grade(None, Medal.NONE, above_median=False, valid=True)
+"""Of a valid submission where there are no answers to grade it with."""
+
 
 def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Scored:
     """The unrounded score of a frame of predictions.
@@ -144,7 +147,8 @@ def _ascending(board: Path, _version: str) -> list[float]:
 def grade_test(task: Task, path: Path) -> Grade:
     """The test grade of a submission: score rounded to 5 decimals, medal, and its place on the board.
 
-    The validation rows may be there or not. A score that is not finite makes the submission invalid.
+    The validation rows may be there or not. A score that is not finite makes the submission invalid. Of an ungraded
+    task, a submission of the right form is valid, and has no score.
 
     Raises:
         ConfigError: the task itself is broken.
@@ -152,6 +156,8 @@ def grade_test(task: Task, path: Path) -> Grade:
     read = read_submission(path, task, only_test=True)
     if read.frame is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=read.problem)
+    if task.ungraded is not None:
+        return UNGRADED
     scored = score_frame(task, read.frame, submission.answers(task).test)
     if scored.score is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=scored.problem)

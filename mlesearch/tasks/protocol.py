@@ -39,6 +39,13 @@ class Modality(enum.StrEnum):
     AUDIO = "audio"
 
 
+class Validity(enum.StrEnum):
+    """By what a submission to a task without test answers is found valid."""
+
+    SAMPLE = "sample"  # the columns and ids of the sample submission
+    SERVER = "server"  # a grading server, which says whether a submission is valid, and no score
+
+
 class Medal(enum.StrEnum):
     """The medal a score would have won."""
 
@@ -117,6 +124,8 @@ class Task:
         contract: what a program must read, write and print; empty: as the prompt file of its validation says.
         preview: of the public data; empty: made from them when it is needed.
         official: how MLE-bench's own package grades it; None: it is graded here.
+        sample: the sample submission, below the public folder; empty where there is none, as a server may judge.
+        ungraded: by what submissions are found valid where there are no test answers; None: there are, and they grade.
     """
 
     id: str
@@ -148,6 +157,8 @@ class Task:
     contract: str = ""
     preview: str = ""
     official: OfficialGrading | None = None
+    sample: str = "sample_submission.csv"
+    ungraded: Validity | None = None
 
 
 @dataclass(frozen=True, slots=True)

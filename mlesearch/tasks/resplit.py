@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlesearch.tasks.folder import SAMPLE, header
+from mlesearch.tasks.folder import header
 from mlesearch.tasks.protocol import Task, Validation
 from mlesearch.tasks.public_copy import copy_public
 from mlesearch.types import ConfigError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRAIN, VALIDATION, TEST = "train.csv", "validation.csv", "test.csv"
-_WRITTEN = {TRAIN, VALIDATION, SAMPLE}
 
 
 def check_resplit(task: Task) -> None:
@@ -34,6 +33,11 @@ def check_resplit(task: Task) -> None:
         raise ConfigError(
             f"run.selection: revalidate needs tasks with `validation: harness`, and {task.id!r} has "
             f"{task.validation.value!r}: its programs report a score of their own; choose best_validation"
+        )
+    if task.ungraded is not None or "/" in task.sample:
+        why = "is ungraded" if task.ungraded is not None else f"has its sample submission in a folder ({task.sample})"
+        raise ConfigError(
+            f"run.selection: revalidate: {task.id!r} {why}, so it is not split anew; choose best_validation"
         )
     for name in (TRAIN, VALIDATION):
         if not (task.public_dir / name).is_file():
@@ -80,7 +84,8 @@ def resplit(task: Task, seed: int, folder: Path) -> Task:
 
     public, private = folder / "public", folder / "private"
     private.mkdir(mode=0o700)
-    copy_public(task.public_dir, public, _WRITTEN)
+    written = {TRAIN, VALIDATION, task.sample}
+    copy_public(task.public_dir, public, written)
     (private / "test.csv").write_bytes((task.private_dir / "test.csv").read_bytes())
     train, old = _read(task.public_dir / TRAIN), _read(task.public_dir / VALIDATION)
     answers = _read(task.private_dir / VALIDATION)[[task.id_column, *task.target_columns]]
@@ -93,15 +98,15 @@ def resplit(task: Task, seed: int, folder: Path) -> Task:
     rows.iloc[np.sort(order[len(old) :])].to_csv(public / TRAIN, index=False)
     fresh[list(old.columns)].to_csv(public / VALIDATION, index=False)
     fresh[[task.id_column, *task.target_columns]].to_csv(private / VALIDATION, index=False)
-    _sample(task, set(old[task.id_column]), list(fresh[task.id_column])).to_csv(public / SAMPLE, index=False)
-    for name in _WRITTEN:
+    _sample(task, set(old[task.id_column]), list(fresh[task.id_column])).to_csv(public / task.sample, index=False)
+    for name in written:
         (public / name).chmod(0o644)
     return replace(task, public_dir=public, private_dir=private, version=f"{task.version}+split{seed}")
 
 
 def _sample(task: Task, old: set[str], fresh: list[str]) -> pd.DataFrame:
     """The sample submission with the new validation ids in the places of the old ones."""
-    sample = _read(task.public_dir / SAMPLE)
+    sample = _read(task.public_dir / task.sample)
     is_validation = sample[task.id_column].isin(old)
     sample.loc[is_validation, task.id_column] = fresh
     return sample
