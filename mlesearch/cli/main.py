@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
-from mlesearch.cli import new_task_options
+from mlesearch.cli import new_task_options, solve_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    solve_options.add_to(sub)
 
     estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
     estimate.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")

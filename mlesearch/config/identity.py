@@ -107,4 +107,6 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
     }
     if task.board is None:
         labels["no_board"] = True
+    if task.ungraded is not None:
+        labels["ungraded"] = True
     return labels

@@ -78,6 +78,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "bronze": grade is not None and grade["medal"] == "bronze",
         "above_median": grade is not None and grade["above_median"],
         "no_board": labels.get("no_board", False),
+        "ungraded": labels.get("ungraded", False),
         "percentile": grade["percentile"] if grade else None,
         "selected": selected,
         "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlesearch.tasks import files, folder, grading, leaderboard, leaks, submission
-from mlesearch.tasks.protocol import Grade, Medal, Task
+from mlesearch.tasks import files, folder, grading, leaderboard, leaks
+from mlesearch.tasks.answers import answers as read_answers
+from mlesearch.tasks.protocol import Grade, Medal, Task, Validity
 from mlesearch.types import ConfigError, Direction, Finding, Level
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def check(task: Task | str | Path) -> list[Finding]:
     if task.official is not None:
         return []  # its own preflight is `mlesearch.tasks.mlebench.preflight`, which asks who grades it
     try:
-        submission.answers(task)
+        if task.ungraded is not None:
+            return [*_recorded(task), *_ungraded(task)]
+        read_answers(task)
         return [
             *_recorded(task),
             *_public(task),
@@ -96,6 +99,24 @@ def _public(task: Task) -> Iterator[Finding]:
             if held:
                 text = f"{name} holds the target column {held[0]!r}; a table of rows to predict may not"
                 yield Finding(Level.ERROR, "public", text)
+
+
+def _ungraded(task: Task) -> Iterator[Finding]:
+    """What can be said without answers: whether there are data, and whether the sample submission is valid."""
+    yield Finding(Level.OK, "ungraded", "there are no test answers, so runs have no test score and no medal")
+    if all(path == task.public_dir / task.sample for path in files.files(task.public_dir)):
+        yield Finding(
+            Level.ERROR, "parts", f"there is nothing but {task.sample or 'an empty folder'}; put the data there"
+        )
+    if task.ungraded is Validity.SAMPLE:
+        whole = grading.read_submission(task.public_dir / task.sample, task)
+        if whole.problem and not _is_form(task):
+            yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {whole.problem}")
+
+
+def _is_form(task: Task) -> bool:
+    """Whether a target of the sample submission has no value at all, since it is to be filled in."""
+    return bool(read_answers(task).test[list(task.target_columns)].isna().all().any())
 
 
 def _without_board(task: Task) -> Iterator[Finding]:
@@ -197,7 +218,7 @@ def _columns(task: Task) -> list[str]:
 
 def _answer_frame(task: Task) -> pd.DataFrame | None:
     """The test answers as a submission; None where they have another form than a submission."""
-    test = submission.answers(task).test
+    test = read_answers(task).test
     columns = _columns(task)
     return test[columns] if set(columns) <= set(test.columns) else None
 
@@ -222,7 +243,7 @@ def _shuffled(task: Task) -> Iterator[Finding]:
         return
     if frame is None or task.grader is None:
         return  # a named metric sees aligned rows only
-    truth = submission.answers(task).test
+    truth = read_answers(task).test
     order: Any = np.random.default_rng(0).permutation(len(frame))
     straight = grading.score_frame(task, frame, truth)
     shuffled = grading.score_frame(task, frame.iloc[order].reset_index(drop=True), truth)

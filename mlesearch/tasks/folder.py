@@ -26,7 +26,8 @@ from typing import Any, cast
 import yaml
 
 from mlesearch.tasks import files, graders, leaderboard, metrics, own, rules, sources
-from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
+from mlesearch.tasks import ungraded as prompts
+from mlesearch.tasks.protocol import MAX_SUBMISSION_BYTES, Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
 MINI = Path(__file__).parent / "data" / "mini"
@@ -243,7 +244,7 @@ def _submission_limit(folder: Path, content: Mapping[str, Any], sample: str) -> 
     if "max_submission_mb" in content:
         return int(_positive(folder / DECLARED, "max_submission_mb", content["max_submission_mb"]) * 2**20)
     if not sample:
-        return Task.max_submission_bytes
+        return MAX_SUBMISSION_BYTES
     return 16 * 2**20 + 8 * (folder / "public" / sample).stat().st_size
 
 
@@ -292,13 +293,13 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
         raise ConfigError(f"{path}: no column {missing[0]!r}; expected {', '.join((id_column, *targets))}")
 
 
-def _digest(folder: Path, board: Path | None) -> str:
-    """Eight hex digits over all files that a result depends on; large public files by name and size."""
+def _digest(folder: Path, board: Path | None, contract: str) -> str:
+    """Eight hex digits over all that a result depends on: files, large public ones by name and size; a contract."""
     grader = folder / graders.GRADER
     whole = [folder / DECLARED, folder / "description.md", grader, folder / EDA] + ([board] if board else [])
     whole += graders.sources(grader) if grader.is_file() else []
     whole += files.files(folder / "private") if (folder / "private").is_dir() else []
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(contract.encode())
     for path, is_whole in [*((p, True) for p in whole), *((p, False) for p in files.files(folder / "public"))]:
         if not path.is_file():
             continue
@@ -355,10 +356,15 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but there is no {leaderboard.BOARD}")
     if board_file is not None and teams != limits.teams:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
+    split, group = _reported_split(folder, content, validation), _group_column(folder, content)
+    contract = ""
+    if ungraded is not None and validation is Validation.REPORTED:
+        columns = header(folder / "public" / sample) if sample else []
+        contract = prompts.contract(sample, columns, content["metric"], split, group)
     return Task(
         id=content["id"],
         title=content.get("title", content["id"]),
-        version=f"{content.get('version', 1)}-{_digest(folder, board_file)}",
+        version=f"{content.get('version', 1)}-{_digest(folder, board_file, contract)}",
         metric=content["metric"],
         direction=direction,
         validation=validation,
@@ -376,12 +382,13 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         grader=grader,
         max_submission_bytes=_submission_limit(folder, content, sample),
         modality=Modality(_one_of(path, "modality", content.get("modality", "tabular"), [m.value for m in Modality])),
-        reported_split=_reported_split(folder, content, validation),
+        reported_split=split,
         eda=_eda(folder),
-        group_column=_group_column(folder, content),
+        group_column=group,
         metric_rules=rules.metric_rules(path, content),
         prediction_range=rules.prediction_range(path, content),
         positional=content.get("positional", False),
+        contract=contract,
         sample=sample,
         ungraded=ungraded,
     )

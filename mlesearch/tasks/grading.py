@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlesearch.tasks import graders, leaderboard, metrics, strict_metrics, submission
+from mlesearch.tasks.answers import answers as read_answers
 from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
 from mlesearch.tasks.metrics import MetricProblem
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
@@ -121,7 +122,7 @@ def score_validation(
         return Scored(None, read.problem)
     if task.validation is Validation.REPORTED:
         return reported_score(stdout, stderr, metrics_path)
-    truth = submission.answers(task).validation
+    truth = read_answers(task).validation
     if truth is None:
         raise ConfigError(f"{task.private_dir}: no validation answers, but validation is harness")
     return score_frame(task, submission.split(read.frame, task)[0], truth)
@@ -158,7 +159,7 @@ def grade_test(task: Task, path: Path) -> Grade:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=read.problem)
     if task.ungraded is not None:
         return UNGRADED
-    scored = score_frame(task, read.frame, submission.answers(task).test)
+    scored = score_frame(task, read.frame, read_answers(task).test)
     if scored.score is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=scored.problem)
     score = round(scored.score, SCORE_DECIMALS)

@@ -27,6 +27,9 @@ class MetricRules(enum.StrEnum):
 Bounds = tuple[float, float]
 """Lowest and highest prediction, both allowed; infinite where there is none."""
 
+MAX_SUBMISSION_BYTES = 64 * 2**20
+"""Of a submission, where nothing says how large one is."""
+
 ANY_NUMBER: Bounds = (-math.inf, math.inf)
 
 
@@ -146,7 +149,7 @@ class Task:
     known_issues: tuple[str, ...] = ()
     board: Path | None = None
     grader: Path | None = None
-    max_submission_bytes: int = 64 * 2**20
+    max_submission_bytes: int = MAX_SUBMISSION_BYTES
     modality: Modality = Modality.TABULAR
     reported_split: str = ""
     eda: str = ""
