@@ -21,6 +21,7 @@ from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_cell
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
+from mlesearch.tasks.folder import DEFAULT_PROGRAM_TIME_S
 from mlesearch.tasks.protocol import Validity
 from mlesearch.tasks.ungraded_folder import UngradedRequest, write_ungraded
 from mlesearch.types import ConfigError
@@ -44,7 +45,7 @@ _NOT_HERE = ("claim", "study.name", "variant", "launcher")
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _TIME = re.compile(r"(?:\d+(?:\.\d+)?[hms])+|\d+(?:\.\d+)?", re.IGNORECASE)
 LONGEST_PROGRAM_S, SHORTEST_PROGRAM_S, PROGRAM_SHARE = 32_400.0, 60.0, 0.25
-"""A program may take a quarter of the time of a search, and no more than nine hours, unless a setting says otherwise."""
+"""A program may take a quarter of a search's time, and no more than nine hours, unless a setting says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def _settings(args: Namespace, places: Places, time_s: float | None) -> Settings
 
 
 def _request(args: Namespace, places: Places, time_s: float | None) -> UngradedRequest:
-    program_s = UngradedRequest.program_time_s if time_s is None else PROGRAM_SHARE * time_s
+    program_s = DEFAULT_PROGRAM_TIME_S if time_s is None else PROGRAM_SHARE * time_s
     return UngradedRequest(
         data=places.data,
         place=places.task,

@@ -1,4 +1,4 @@
-"""What a run on data without answers needs of the outside: a place to hand over, and a server that says what is valid."""
+"""What a run on data without answers needs outside: a place to hand over, and a server that says what is valid."""
 
 from __future__ import annotations
 

@@ -103,4 +103,5 @@ def _ids(task: Task, data: bytes, texts: frozenset[str]) -> pd.Index[Any]:
     """The ids of a table in its order, as `answers` reads them."""
     import pandas as pd
 
-    return pd.Index(parse(data, texts)[task.id_column])
+    found: pd.Index[Any] = pd.Index(parse(data, texts)[task.id_column])
+    return found

@@ -106,12 +106,11 @@ def _metric(request: UngradedRequest) -> tuple[str, str]:
         hint = did_you_mean(direction, list(Direction))
         raise ConfigError(f"--direction: {direction!r} is none{hint}; there are: {', '.join(Direction)}")
     if metric is None and request.competition:
-        known = facts(request.competition)
-        metric, direction = known.metric, direction or known.direction.value
+        table = facts(request.competition)
+        metric, direction = table.metric, direction or table.direction.value
     if metric is None or not metric.strip():
-        raise ConfigError(
-            f"--metric: it is missing; name one ({', '.join(metrics.METRICS)}), or say another in words, with --direction"
-        )
+        known = ", ".join(metrics.METRICS)
+        raise ConfigError(f"--metric: it is missing; name one ({known}), or say another in words, with --direction")
     if metric in metrics.METRICS:
         right = metrics.METRICS[metric].direction.value
         if direction not in (None, right):
