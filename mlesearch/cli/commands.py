@@ -340,8 +340,7 @@ def list_experiments(args: Namespace) -> int:
     """List experiments."""
     from mlesearch.cli.catalogue import name_lines
 
-    for line in name_lines("experiments"):
-        say(line)
+    say("\n".join(name_lines("experiments")))
     return 0
 
 
@@ -386,6 +385,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "import"): import_task,
     ("mlebench", "install"): install_mlebench,
     ("mlebench", "grade"): grade_officially,
+    ("mlebench", "agent"): solve_options.write_agent,
     ("mlebench", "status"): status_of_competitions,
     ("mlebench", "prepare"): prepare_competitions,
     ("mlebench", "check"): check_competitions,

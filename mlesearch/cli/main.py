@@ -160,6 +160,8 @@ def parser() -> argparse.ArgumentParser:
     install.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench, or a git URL of it")
     install.add_argument("--commit", metavar="COMMIT", help="to be checked out (default: the folder as it is)")
     install.add_argument("--base", metavar="PATH", help="python to make the environment of (default: this one)")
+    agent = mlebench.add_parser("agent", help="put the agent that runs `mlesearch solve` into a clone of MLE-bench")
+    agent.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench")
     graded = mlebench.add_parser("grade", help="MLE-bench's own report of a submission, as JSON")
     graded.add_argument("competition", metavar="COMPETITION", help="its id")
     graded.add_argument("submission", metavar="FILE")

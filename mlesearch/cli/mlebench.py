@@ -1,4 +1,4 @@
-"""`mlesearch mlebench install | grade`: MLE-bench's own package, and its reports."""
+"""`mlesearch mlebench install | agent | grade`: MLE-bench's own package, and its reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from pathlib import Path
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
+from mlesearch.tasks.mlebench.agent_files import FILES, NAME, write_agent
 from mlesearch.tasks.mlebench.interpreter import PYTHON_VARIABLE
 from mlesearch.tasks.mlebench.names import PREFIX
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
+
+
+def agent(args: Namespace) -> int:
+    """Put the agent's files into a clone, and say how to use them."""
+    folder = write_agent(Path(args.repository))
+    say(f"made {folder}: {', '.join(FILES)}")
+    say("put a wheel of mlesearch beside them, name model and limits in config.yaml, and build and run the agent as")
+    say(f"MLE-bench's README says, with --agent-id {NAME}")
+    return 0
 
 
 def install(args: Namespace) -> int:
