@@ -27,6 +27,7 @@ keep_code() {
   fi
 }
 trap keep_code EXIT
+code=1
 
 if [ -n "${METRIC:-}" ]; then
   task=(--metric "$METRIC")
