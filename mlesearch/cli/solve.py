@@ -17,6 +17,7 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.config.solving import check_server, delivery_of
 from mlesearch.storage.documents import finished_row
+from mlesearch.storage.file_systems import in_words
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_cell
 from mlesearch.study.output import complain, say
@@ -24,7 +25,7 @@ from mlesearch.study.progress import Progress, describe
 from mlesearch.tasks.folder import DEFAULT_PROGRAM_TIME_S
 from mlesearch.tasks.protocol import Validity
 from mlesearch.tasks.ungraded_folder import UngradedRequest, write_ungraded
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, Level
 
 _OWN = {
     "model": "--model",
@@ -43,7 +44,7 @@ _NOT_HERE = ("claim", "study.name", "variant", "launcher")
 """Settings of studies of many runs."""
 
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
-_TIME = re.compile(r"(?:\d+(?:\.\d+)?[hms])+|\d+(?:\.\d+)?", re.IGNORECASE)
+_TIME = re.compile(r"(?:\d+(?:\.\d+)?[hms])+|\d+(?:\.\d+)?", re.IGNORECASE | re.ASCII)
 LONGEST_PROGRAM_S, SHORTEST_PROGRAM_S, PROGRAM_SHARE = 32_400.0, 60.0, 0.25
 """A program may take a quarter of a search's time, and no more than nine hours, unless a setting says otherwise."""
 
@@ -74,14 +75,18 @@ def solve(args: Namespace) -> int:
     time_s = None if args.time is None else seconds(args.time)
     places = _places(args)
     settings = _settings(args, places, time_s)
-    write_ungraded(_request(args, places, time_s))
+    try:
+        write_ungraded(_request(args, places, time_s))
+    except OSError as error:
+        raise ConfigError(f"--study: {in_words(error, places.task)}") from None
     with ProcessResources() as resources:
         planned = _planned(settings, places, resources)
         (run,) = planned.runs
         check_server(run, resources)
         found = preflight(planned, resources)
         for told in found:
-            complain(str(told))
+            if told.finding.level is not Level.ERROR:
+                complain(str(told))
         refuse_faults(found, [settings])
         delivery = delivery_of(run, resources)
         delivery.check()

@@ -111,7 +111,9 @@ def _metric(request: UngradedRequest) -> tuple[str, str]:
     if metric is None or not metric.strip():
         known = ", ".join(metrics.METRICS)
         raise ConfigError(f"--metric: it is missing; name one ({known}), or say another in words, with --direction")
-    if metric in metrics.METRICS:
+    named = "_".join(metric.lower().replace("-", " ").split())
+    if named in metrics.METRICS:
+        metric = named
         right = metrics.METRICS[metric].direction.value
         if direction not in (None, right):
             raise ConfigError(

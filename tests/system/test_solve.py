@@ -75,7 +75,7 @@ def watched(submission: Path, sample: Path) -> Iterator[list[int]]:
     [(5, 2), pytest.param(14, 8, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
 def test_killed_at_random_moments_the_file_is_whole_and_the_search_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], steps: int, kills: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, steps: int, kills: int
 ) -> None:
     data = write_data(tmp_path / "data")
     out = tmp_path / "out/submission.csv"
@@ -112,8 +112,8 @@ def test_killed_at_random_moments_the_file_is_whole_and_the_search_goes_on(
     ]
     calls = stub.calls
     out.unlink()
-    again = cli(tmp_path, *command)
-    assert again.returncode == 0, again.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 0
     assert stub.calls == calls
     assert prediction(out, data / "sample_submission.csv") == best
     for shown in (["show", str(run), "--best"], ["show", str(run.parents[4])], ["report", str(run.parents[4])]):
