@@ -1,4 +1,4 @@
-"""`mlesearch solve` as people mistype it: each command is refused in a line that names fault and fix, and nothing is paid."""
+"""`mlesearch solve` as people mistype it: each command is refused in a line that names the fault; nothing is paid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "'rmse'",
         "--direction maximize or minimize",
     ),
-    GOOD.replace("rmse", "RMSE"): ("no metric is called 'RMSE'", "'rmse'"),
+    GOOD.replace("rmse", "Log-Los"): ("no metric is called 'Log-Los'", "there are: accuracy"),
     GOOD.replace("rmse", "'pinball loss'"): ("'pinball loss'", "--direction"),
     f"{GOOD} --direction maximize": ("--direction: maximize, but RMSE is to minimize", "leave it out"),
     f"{GOOD} --direction up": ("--direction: 'up' is none", "maximize, minimize"),
@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     GOOD.replace("s.csv", "/proc/s.csv"): ("--",),
     f"{GOOD} --study data/study": ("--study: data/study lies in the data",),
     f"{GOOD} --study .": ("--study: the data lie in",),
-    f"{GOOD} --study taken": ("taken-task/public: it was not made by this command",),
+    f"{GOOD} --study taken": ("taken-task/public: this folder was not made by this command",),
     # server
     f"{GOOD} --validate localhost:5000": ("--validate: 'localhost:5000' is no URL",),
     f"{GOOD} --validate http://127.0.0.1:9/validate": ("--validate: http://127.0.0.1:9/validate: no answer",),

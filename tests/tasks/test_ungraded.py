@@ -55,6 +55,12 @@ def test_a_folder_of_data_becomes_a_task_with_nothing_copied(tmp_path: Path) -> 
     assert again.version == task.version
 
 
+@pytest.mark.parametrize("metric", ["log_loss", "Log loss", "LOG-LOSS"])
+def test_a_named_metric_is_known_however_it_is_written(tmp_path: Path, metric: str) -> None:
+    task = made(tmp_path, metric=metric)
+    assert (task.metric, task.direction) == ("log_loss", Direction.MINIMIZE)
+
+
 def made_again(tmp_path: Path) -> Task:
     write_ungraded(UngradedRequest(tmp_path / "data", tmp_path / "task", metric="rmse"))
     return folder.load(tmp_path / "task")
