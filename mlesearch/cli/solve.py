@@ -50,7 +50,7 @@ LONGEST_PROGRAM_S, SHORTEST_PROGRAM_S, PROGRAM_SHARE = 32_400.0, 60.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SearchPlaces:
     """Where a search lies.
 
     Attributes:
@@ -123,7 +123,7 @@ def seconds(text: str) -> float:
     return total
 
 
-def _places(args: Namespace) -> Places:
+def _places(args: Namespace) -> SearchPlaces:
     """Where all of it lies; nothing of it may lie in the data, and no data in it.
 
     Raises:
@@ -140,10 +140,10 @@ def _places(args: Namespace) -> Places:
             raise ConfigError(f"{option}: {shown(path)} lies in the data, which programs read; name another place")
     if data.resolve().is_relative_to(study.resolve()):
         raise ConfigError(f"--study: the data lie in {shown(study)}; name another folder")
-    return Places(data, out, study, task)
+    return SearchPlaces(data, out, study, task)
 
 
-def _settings(args: Namespace, places: Places, time_s: float | None) -> Settings:
+def _settings(args: Namespace, places: SearchPlaces, time_s: float | None) -> Settings:
     """The settings of the one run: the chosen files and overrides, and what the options say.
 
     Raises:
@@ -172,7 +172,7 @@ def _settings(args: Namespace, places: Places, time_s: float | None) -> Settings
     return s
 
 
-def _request(args: Namespace, places: Places, time_s: float | None) -> UngradedRequest:
+def _request(args: Namespace, places: SearchPlaces, time_s: float | None) -> UngradedRequest:
     program_s = DEFAULT_PROGRAM_TIME_S if time_s is None else PROGRAM_SHARE * time_s
     return UngradedRequest(
         data=places.data,
@@ -189,7 +189,7 @@ def _request(args: Namespace, places: Places, time_s: float | None) -> UngradedR
     )
 
 
-def _planned(settings: Settings, places: Places, resources: ProcessResources) -> StudyPlan:
+def _planned(settings: Settings, places: SearchPlaces, resources: ProcessResources) -> StudyPlan:
     """The plan of the one run, which hands over.
 
     Raises:
@@ -205,7 +205,7 @@ def _planned(settings: Settings, places: Places, resources: ProcessResources) ->
     return replace(planned, runs=(replace(run, out=places.out),))
 
 
-def _say_plan(run: RunPlan, places: Places) -> None:
+def _say_plan(run: RunPlan, places: SearchPlaces) -> None:
     budget, limits = run.budget, run.limits
     steps = "" if budget.steps is None else f"at most {budget.steps} programs, "
     time = "" if budget.time_s is None else f"{duration(budget.time_s)} in all, "
@@ -215,7 +215,7 @@ def _say_plan(run: RunPlan, places: Places) -> None:
     say(f"sandbox: {run.labels['sandbox_why']}")
 
 
-def _said(run: RunPlan, places: Places, status: str, *, handed_over: bool) -> int:
+def _said(run: RunPlan, places: SearchPlaces, status: str, *, handed_over: bool) -> int:
     """What came of it."""
     if finished_row(run.folder) is not None:
         say(describe(run.folder))

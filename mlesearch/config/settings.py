@@ -373,7 +373,7 @@ def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
-    del plain["run"]["preflight"]  # of launches, and not of runs
+    del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
     if not any(name.startswith(MLEBENCH) for name in s.tasks):
         del plain["mlebench"]
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):

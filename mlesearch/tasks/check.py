@@ -35,7 +35,8 @@ def check(task: Task | str | Path) -> list[Finding]:
     Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
     spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers,
     under whatever name, and have the parts and ids that are asked for; files are those whose sha256 task.yaml
-    records. Findings of the level ok are notes: thresholds that coincide, a grader declared to compare by position.
+    records. Findings of the level ok are notes: no board, thresholds that coincide, a grader declared to compare by
+    position.
 
     Args:
         task: a loaded task, or what `folder.load` takes. What that refuses is a finding, too.
@@ -122,7 +123,7 @@ def _is_form(task: Task) -> bool:
 def _without_board(task: Task) -> Iterator[Finding]:
     if task.board is None:
         text = f"there is no {leaderboard.BOARD}, so runs are scored and win no medal; add one if medals are wanted"
-        yield Finding(Level.WARNING, "leaderboard", text)
+        yield Finding(Level.OK, "leaderboard", text)
 
 
 def _distinct(task: Task) -> Iterator[Finding]:

@@ -293,13 +293,13 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
         raise ConfigError(f"{path}: no column {missing[0]!r}; expected {', '.join((id_column, *targets))}")
 
 
-def _digest(folder: Path, board: Path | None, contract: str) -> str:
-    """Eight hex digits over all that a result depends on: files, large public ones by name and size; a contract."""
+def _digest(folder: Path, board: Path | None, words: str) -> str:
+    """Eight hex digits over all that a result depends on: files, large public ones by name and size; prompts' words."""
     grader = folder / graders.GRADER
     whole = [folder / DECLARED, folder / "description.md", grader, folder / EDA] + ([board] if board else [])
     whole += graders.sources(grader) if grader.is_file() else []
     whole += files.files(folder / "private") if (folder / "private").is_dir() else []
-    digest = hashlib.sha256(contract.encode())
+    digest = hashlib.sha256(words.encode())
     for path, is_whole in [*((p, True) for p in whole), *((p, False) for p in files.files(folder / "public"))]:
         if not path.is_file():
             continue
@@ -357,14 +357,15 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     if board_file is not None and teams != limits.teams:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
     split, group = _reported_split(folder, content, validation), _group_column(folder, content)
-    contract = ""
+    contract, positional = "", content.get("positional", False)
     if ungraded is not None and validation is Validation.REPORTED:
         columns = header(folder / "public" / sample) if sample else []
         contract = prompts.contract(sample, columns, content["metric"], split, group)
+    words = contract + (rules.order(sample) if positional else "")
     return Task(
         id=content["id"],
         title=content.get("title", content["id"]),
-        version=f"{content.get('version', 1)}-{_digest(folder, board_file, contract)}",
+        version=f"{content.get('version', 1)}-{_digest(folder, board_file, words)}",
         metric=content["metric"],
         direction=direction,
         validation=validation,
@@ -387,7 +388,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         group_column=group,
         metric_rules=rules.metric_rules(path, content),
         prediction_range=rules.prediction_range(path, content),
-        positional=content.get("positional", False),
+        positional=positional,
         contract=contract,
         sample=sample,
         ungraded=ungraded,

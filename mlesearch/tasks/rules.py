@@ -59,6 +59,18 @@ def prediction_range(path: Path, content: Mapping[str, Any]) -> Bounds | None:
     return float(low), float(high)
 
 
+def order(sample: str) -> str:
+    """What a contract says of a task whose official grader compares rows by position.
+
+    Args:
+        sample: the sample submission, below the public folder.
+    """
+    return (
+        f"Order: the rows of `submission.csv` must stand in the order of `input/{sample}`, since the metric compares "
+        "them by position; any other order is refused."
+    )
+
+
 def ungraded(path: Path, content: Mapping[str, Any], validation: Validation) -> Validity | None:
     """By what submissions are found valid where there are no test answers; None: there are.
 
