@@ -90,11 +90,12 @@ class ContextIdentity(TypedDict):
 
 
 class SelectionIdentity(TypedDict):
-    """A rule of selection that has settings."""
+    """A rule of selection that has settings; by: what fresh splits follow, group or time, absent where it is chance."""
 
     rule: str
     k: int
     splits: int
+    by: NotRequired[str]
 
 
 class TrialRunIdentity(TypedDict):

@@ -59,6 +59,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "id_column": (str,),
     "target_columns": (list,),
     "group_column": (str,),
+    "time_column": (str,),
     "program_time_s": (int, float),
     "max_submission_mb": (int, float),
     "rows": (dict,),
@@ -225,15 +226,15 @@ def _columns(folder: Path, content: Mapping[str, Any], sample: str) -> tuple[str
     return id_column, targets
 
 
-def _group_column(folder: Path, content: Mapping[str, Any]) -> str | None:
-    """The declared column of groups, which a CSV file of the public folder must have."""
-    column: str | None = content.get("group_column")
+def _column(folder: Path, content: Mapping[str, Any], key: str) -> str | None:
+    """The declared column of groups or of times, which a CSV file of the public folder must have."""
+    column: str | None = content.get(key)
     if column is None:
         return None
     tables = sorted((folder / "public").glob("*.csv"))
     if not any(column in header(path) for path in tables):
         raise ConfigError(
-            f"{folder / DECLARED}: group_column is {column!r}, which no CSV file of public/ has; name a column of the "
+            f"{folder / DECLARED}: {key} is {column!r}, which no CSV file of public/ has; name a column of the "
             f"training data, or leave it out"
         )
     return column
@@ -356,7 +357,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but there is no {leaderboard.BOARD}")
     if board_file is not None and teams != limits.teams:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
-    split, group = _reported_split(folder, content, validation), _group_column(folder, content)
+    split, group = _reported_split(folder, content, validation), _column(folder, content, "group_column")
     contract, positional = "", content.get("positional", False)
     if ungraded is not None and validation is Validation.REPORTED:
         columns = header(folder / "public" / sample) if sample else []
@@ -392,4 +393,5 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         contract=contract,
         sample=sample,
         ungraded=ungraded,
+        time_column=_column(folder, content, "time_column"),
     )

@@ -120,6 +120,7 @@ class Task:
         reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
         eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
         group_column: rows of the training data with one value here belong together; None where none is declared.
+        time_column: in whose order the rows of training and validation stand; None where none is declared.
         metric_rules: by whose rules a named metric scores.
         prediction_range: of predictions, as declared; None: that of the metric's rules.
         positional: whether the official grader compares rows by position, so that a submission in another order than
@@ -162,6 +163,7 @@ class Task:
     official: OfficialGrading | None = None
     sample: str = "sample_submission.csv"
     ungraded: Validity | None = None
+    time_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ GONE = "the data are not here"
 """Stands for the folders of a task that was read from what a run kept of it."""
 
 _PATHS = ("public_dir", "private_dir", "board", "grader")
-_LEFT_OUT = (*_PATHS, "sample", "ungraded")
+_LEFT_OUT = (*_PATHS, "sample", "ungraded", "time_column")
 """What a run need not keep: paths, and what is the same of every competition."""
 _TUPLES = ("target_columns", "tags", "known_issues")
 

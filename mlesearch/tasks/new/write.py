@@ -157,16 +157,15 @@ def _declared(planned: PlannedTask) -> dict[str, Any]:
     }
     if request.group is not None:
         content["group_column"] = request.group
+    if request.time is not None:
+        content["time_column"] = request.time
     if request.time is not None and request.validation is Validation.REPORTED:
         content["reported_split"] = (
             f"the last fifth of the rows of `train.csv`, which are in the order of `{request.time}`; train on the rows "
             "before it"
         )
-    issues = list(planned.rows.issues)
-    if split != "random" and request.validation is Validation.HARNESS:
-        issues.append(f"the split is by {split}; fresh splits (run.selection=revalidate) are random, and so easier")
-    if issues:
-        content["known_issues"] = issues
+    if planned.rows.issues:
+        content["known_issues"] = list(planned.rows.issues)
     content["made_by"] = _made_by(planned, split)
     return content
 
