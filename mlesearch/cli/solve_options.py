@@ -56,10 +56,3 @@ def solve(args: argparse.Namespace) -> int:
     from mlesearch.cli.solve import solve as search
 
     return search(args)
-
-
-def write_agent(args: argparse.Namespace) -> int:
-    """Put the agent that searches inside MLE-bench's harness into a clone of it."""
-    from mlesearch.cli.mlebench import agent
-
-    return agent(args)
