@@ -210,7 +210,10 @@ def _gpu(result: ResultJson) -> str:
 
 
 def _medal(folder: Path, grade: GradeLine | None) -> str:
-    if read_run(folder)["labels"].get("no_board", False):
+    labels = read_run(folder)["labels"]
+    if labels.get("ungraded", False):
+        return "ungraded"
+    if labels.get("no_board", False):
         return "no board"
     return f"medal {grade['medal'] if grade else 'none'}"
 

@@ -21,6 +21,7 @@ from mlesearch.config.mlebench import mlebench_terms
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec
+from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import TaskSplits
 from mlesearch.engine.official import OfficialReports, OfficialScorer
@@ -30,6 +31,7 @@ from mlesearch.engine.replay import Recording
 from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.engine.scoring import Scorer, TaskScorer
 from mlesearch.engine.trial import RunContext
+from mlesearch.engine.validity import ServerScorer, ValidationServer
 from mlesearch.operators.scene import brief
 from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
@@ -43,7 +45,7 @@ from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
 from mlesearch.tasks.mlebench import kept
 from mlesearch.tasks.preview import task_preview
-from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.types import Context, Problem
 
 
@@ -109,11 +111,15 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         revalidate=revalidate,
         execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
         keep_submissions=s.run.keep_submissions,
+        delivery=None if run.out is None else Delivery(task, run.out),
     )
 
 
 def _scorer(run: RunPlan, task: Task, resources: ProcessResources) -> Scorer:
     """What judges the programs of a run: the task's own rules, or MLE-bench, of which it keeps what a replay needs."""
+    if task.ungraded is Validity.SERVER:
+        url = run.settings.mlebench.validate_url
+        return ServerScorer(task, run.folder, None if url is None else ValidationServer(url), run.recorded)
     if task.official is None:
         return TaskScorer(task)
     if not (run.folder / TASK).exists():

@@ -37,7 +37,7 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": cell.embedder.name,
-        "selection": _selection_identity(s),
+        "selection": _selection_identity(s, task),
         "budget": _budget_identity(cell.budget),
         "workers": s.run.workers,
         "limits": cast("LimitsIdentity", asdict(limits)),
@@ -71,12 +71,17 @@ def mlebench_identity(official: OfficialGrading) -> MlebenchIdentity:
     }
 
 
-def _selection_identity(s: Settings) -> SelectionIdentity | str:
-    """The rule, with its settings where it has some."""
+def _selection_identity(s: Settings, task: Task) -> SelectionIdentity | str:
+    """The rule, with its settings where it has some, and what fresh splits follow."""
     r = s.run
     if r.selection != "revalidate":
         return r.selection
-    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+    found: SelectionIdentity = {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+    if task.time_column is not None:
+        found["by"] = "time"
+    elif task.group_column is not None:
+        found["by"] = "group"
+    return found
 
 
 def _budget_identity(budget: Budget) -> BudgetIdentity:
@@ -107,4 +112,6 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
     }
     if task.board is None:
         labels["no_board"] = True
+    if task.ungraded is not None:
+        labels["ungraded"] = True
     return labels

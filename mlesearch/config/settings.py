@@ -255,6 +255,7 @@ class MlebenchSettings:
         unpack: auto: archives of the public data are unpacked once, for all programs.
         feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
         validation: reported: programs report a score of their own.
+        validate_url: of a grading server's /validate, where an ungraded task asks one whether a submission is valid.
         grade_timeout_s: seconds after which a grader that does not answer is given up.
         grade_memory_gib: memory of a grader, GiB.
     """
@@ -266,6 +267,7 @@ class MlebenchSettings:
     unpack: str = "auto"
     feedback: str = "message"
     validation: str = "reported"
+    validate_url: str | None = None
     grade_timeout_s: float = 900.0
     grade_memory_gib: float = 8.0
 
@@ -371,7 +373,7 @@ def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
-    del plain["run"]["preflight"]  # of launches, and not of runs
+    del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
     if not any(name.startswith(MLEBENCH) for name in s.tasks):
         del plain["mlebench"]
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):

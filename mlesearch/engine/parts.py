@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.clock import Timelines
+from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits
 from mlesearch.engine.replay import Recording
@@ -99,6 +100,7 @@ class EngineParts:
         revalidate: what the rule `revalidate` runs again; None with any other rule.
         execution: workers, and the order of their work.
         keep_submissions: "best" prunes the others after the end, "all" keeps them.
+        delivery: hands the best submission over at every improvement; None: nobody waits for it.
     """
 
     optimizer: Optimizer
@@ -112,3 +114,4 @@ class EngineParts:
     revalidate: Revalidate | None = None
     execution: Execution = Execution()
     keep_submissions: str = "best"
+    delivery: Delivery | None = None

@@ -165,13 +165,15 @@ class Search:
         self._told_us = max(self._told_us, t)
 
     def write_best(self, best: int | None) -> None:
-        """Let `best/` hold this node, or nothing."""
+        """Let `best/` hold this node, or nothing; what was handed over stays until there is something better."""
         if best == self._best_written:
             return
         if best is None:
             self.parts.folder.drop_best()
         else:
             self.parts.folder.best(self.nodes[best])
+            if self.parts.delivery is not None:
+                self.parts.delivery.put(self.parts.folder.folder / "best")
         self._best_written = best
 
     # budgets

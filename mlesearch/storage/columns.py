@@ -89,6 +89,9 @@ class RunRow(TypedDict):
     no_board: Annotated[
         bool, Column("whether its task has no leaderboard, and so no medals", nullable=True, optional=True)
     ]
+    ungraded: Annotated[
+        bool, Column("whether its task has no test answers, and so no test score", nullable=True, optional=True)
+    ]
     percentile: Annotated[float | None, Column("share of the leaderboard that the score reaches", SHARE)]
     official_board: Annotated[
         str | None,

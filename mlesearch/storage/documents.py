@@ -24,7 +24,7 @@ from mlesearch.storage.files import make_folder, read_json, read_lines, write_at
 from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
-OFFICIAL, TASK = "official.jsonl", "task.json"
+OFFICIAL, TASK, VALIDATED = "official.jsonl", "task.json", "validated.jsonl"
 BEST = "best/node.json"
 
 
@@ -90,11 +90,12 @@ class ContextIdentity(TypedDict):
 
 
 class SelectionIdentity(TypedDict):
-    """A rule of selection that has settings."""
+    """A rule of selection that has settings; by: what fresh splits follow, group or time, absent where it is chance."""
 
     rule: str
     k: int
     splits: int
+    by: NotRequired[str]
 
 
 class TrialRunIdentity(TypedDict):
@@ -187,7 +188,8 @@ class Labels(TypedDict):
     """What tables say of a run beside its identity.
 
     task_package: the package and version of the source that its task is from, where it is from one.
-    no_board: true where its task has no leaderboard; else absent.
+    no_board: true where its task has no leaderboard; else absent. ungraded: true where its task has no test answers
+    either, so that a valid submission has no score; else absent.
     """
 
     tier: str | None
@@ -205,6 +207,7 @@ class Labels(TypedDict):
     sandbox_why: str
     task_package: NotRequired[str]
     no_board: NotRequired[bool]
+    ungraded: NotRequired[bool]
 
 
 class RunFile(TypedDict):
@@ -252,6 +255,17 @@ class OfficialLine(TypedDict):
     aligned_score: NotRequired[float | str]
     aligned_medal: NotRequired[str]
     ends_batch: NotRequired[str]
+
+
+class ValidityLine(TypedDict):
+    """A line of validated.jsonl: what a grading server said of one submission to an ungraded task.
+
+    submission: sha256 of the file. valid: whether it is. message: the server's own words.
+    """
+
+    submission: str
+    valid: bool
+    message: str
 
 
 class BestFile(TypedDict):
@@ -325,6 +339,11 @@ def read_grades(run: Path) -> dict[int, GradeLine]:
 def read_official(run: Path) -> dict[str, OfficialLine]:
     """Reports of MLE-bench's own grader by the sha256 of the submission; none where it graded nothing."""
     return {line["submission"]: cast("OfficialLine", line) for line in read_lines(run / OFFICIAL)}
+
+
+def read_validated(run: Path) -> dict[str, ValidityLine]:
+    """What a grading server said by the sha256 of the submission; none where it was not asked."""
+    return {line["submission"]: cast("ValidityLine", line) for line in read_lines(run / VALIDATED)}
 
 
 def best_so_far(run: Path) -> int | None:

@@ -80,6 +80,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "bronze": grade is not None and grade["medal"] == "bronze",
         "above_median": grade is not None and grade["above_median"],
         "no_board": labels.get("no_board", False),
+        "ungraded": labels.get("ungraded", False),
         "percentile": grade["percentile"] if grade else None,
         "official_board": board_of(f),
         "odd_score": official.odd_score or None if official else None,

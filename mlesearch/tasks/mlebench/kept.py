@@ -15,13 +15,15 @@ GONE = "the data are not here"
 """Stands for the folders of a task that was read from what a run kept of it."""
 
 _PATHS = ("public_dir", "private_dir", "board", "grader")
+_LEFT_OUT = (*_PATHS, "sample", "ungraded", "time_column")
+"""What a run need not keep: paths, and what is the same of every competition."""
 _TUPLES = ("target_columns", "tags", "known_issues")
 
 
 def to_json(task: Task) -> dict[str, Any]:
     """A task as plain data, with the preview of its data and without a path."""
     plain = asdict(replace(task, preview=task_preview(task)))
-    return {key: value for key, value in plain.items() if key not in _PATHS} | {"ranked": task.board is not None}
+    return {key: value for key, value in plain.items() if key not in _LEFT_OUT} | {"ranked": task.board is not None}
 
 
 def from_json(content: Mapping[str, Any], where: Path) -> Task:
@@ -35,7 +37,7 @@ def from_json(content: Mapping[str, Any], where: Path) -> Task:
         ConfigError: something is missing or damaged.
     """
     try:
-        plain = {f.name: content[f.name] for f in fields(Task) if f.name not in _PATHS}
+        plain = {f.name: content[f.name] for f in fields(Task) if f.name not in _LEFT_OUT}
         official = plain["official"]
         versions = tuple((str(name), str(version)) for name, version in official["versions"])
         return Task(
