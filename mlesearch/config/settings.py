@@ -254,7 +254,10 @@ class MlebenchSettings:
         verify: whether prepared files must be those whose checksums MLE-bench records.
         unpack: auto: archives of the public data are unpacked once, for all programs.
         feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
-        validation: reported: programs report a score of their own.
+        validation: reported: programs report a score of their own, as published agents do; twice: a set of labelled
+            rows that is held out scores them, and the chosen program runs again on all of them.
+        fallback: of competitions for which `twice` is impossible: their programs report their scores, or the launch is
+            refused.
         grade_timeout_s: seconds after which a grader that does not answer is given up.
         grade_memory_gib: memory of a grader, GiB.
     """
@@ -266,6 +269,7 @@ class MlebenchSettings:
     unpack: str = "auto"
     feedback: str = "message"
     validation: str = "reported"
+    fallback: str = "reported"
     grade_timeout_s: float = 900.0
     grade_memory_gib: float = 8.0
 

@@ -83,6 +83,20 @@ class OfficialGrading:
 
 
 @dataclass(frozen=True, slots=True)
+class FullData:
+    """All of a task's data, where searches see a part that was split from the training data once more.
+
+    Attributes:
+        public_dir: mounted read-only as `input/` where the chosen program runs again; its labelled rows are those of
+            the search, the validation rows among them, so no program of the search may read it.
+        private_dir: answers that the test grade comes from.
+    """
+
+    public_dir: Path
+    private_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A loaded task.
 
@@ -117,6 +131,8 @@ class Task:
         contract: what a program must read, write and print; empty: as the prompt file of its validation says.
         preview: of the public data; empty: made from them when it is needed.
         official: how MLE-bench's own package grades it; None: it is graded here.
+        full: what the chosen program runs on again after the search, for its test grade; None: each program of the
+            search predicts the test rows too.
     """
 
     id: str
@@ -148,6 +164,7 @@ class Task:
     contract: str = ""
     preview: str = ""
     official: OfficialGrading | None = None
+    full: FullData | None = None
 
 
 @dataclass(frozen=True, slots=True)
