@@ -55,20 +55,28 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             for name, role in cell.roles.items()
         }
     if task.official is not None:
-        identity["mlebench"] = mlebench_identity(task.official)
+        identity["mlebench"] = mlebench_identity(task.official, twice=task.full is not None)
     name_packages(identity, s, task)
     plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
 
 
-def mlebench_identity(official: OfficialGrading) -> MlebenchIdentity:
-    """Who grades, and what of that a search is shown."""
-    return {
+def mlebench_identity(official: OfficialGrading, *, twice: bool) -> MlebenchIdentity:
+    """Who grades, and what of that a search is shown.
+
+    Args:
+        official: of a competition.
+        twice: whether a set that was held out of its training data scores programs.
+    """
+    identity: MlebenchIdentity = {
         "commit": official.commit,
         "versions": dict(official.versions),
         "feedback": official.feedback,
         "unpack": official.unpack,
     }
+    if twice:
+        identity["validation"] = "twice"
+    return identity
 
 
 def _selection_identity(s: Settings) -> SelectionIdentity | str:

@@ -108,8 +108,10 @@ def recall_competition(
     try:
         task = resources.task(name, s)
         same = task.version == identity["task"]["version"] and task.official is not None
-        if same and task.official is not None and mlebench_identity(task.official) == identity["mlebench"]:
-            return
+        if same and task.official is not None:
+            twice = task.full is not None
+            if mlebench_identity(task.official, twice=twice) == identity["mlebench"]:
+                return
     except MlesearchError:
         pass  # it is not prepared here, or there is no grader
     resources.use_recorded(name, kept.from_json(read_json(run_folder / TASK), run_folder / TASK))

@@ -25,6 +25,7 @@ from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
 OFFICIAL, TASK = "official.jsonl", "task.json"
+OFFICIAL_VALIDATION = "official_validation.jsonl"
 BEST = "best/node.json"
 
 
@@ -144,12 +145,14 @@ class MlebenchIdentity(TypedDict):
     """Who grades a competition of MLE-bench: its commit, and versions of pandas, numpy and scikit-learn there.
 
     feedback: what a search learns of an invalid submission. unpack: whether archives of the data are unpacked.
+    validation: twice where a held-out set scores programs; else absent.
     """
 
     commit: str
     versions: dict[str, str]
     feedback: str
     unpack: str
+    validation: NotRequired[str]
 
 
 class CellIdentity(TypedDict):
@@ -234,6 +237,9 @@ class GradeLine(TypedDict):
 class OfficialLine(TypedDict):
     """A line of official.jsonl: what MLE-bench's own grader made of one submission, which nothing that decides reads.
 
+    Likewise of official_validation.jsonl, by the answers of a set that was held out of the training data: its scores
+    are what the search goes by. split: the seed of a fresh such set; absent for that of the search.
+
     submission: sha256 of the file. report: field for field as MLE-bench writes it; scores that are not finite are words
     (nan, inf, -inf), and the path is that in the run's folder. reason: why it is invalid, in the grader's words.
     board: real, or table where MLE-bench's own board is a pointer. aligned_score: of the same submission with rows and
@@ -247,6 +253,7 @@ class OfficialLine(TypedDict):
     board: str
     aligned_score: NotRequired[float | str]
     ends_batch: NotRequired[str]
+    split: NotRequired[int]
 
 
 class BestFile(TypedDict):
@@ -320,6 +327,12 @@ def read_grades(run: Path) -> dict[int, GradeLine]:
 def read_official(run: Path) -> dict[str, OfficialLine]:
     """Reports of MLE-bench's own grader by the sha256 of the submission; none where it graded nothing."""
     return {line["submission"]: cast("OfficialLine", line) for line in read_lines(run / OFFICIAL)}
+
+
+def read_official_validation(run: Path, split: int) -> dict[str, OfficialLine]:
+    """Its reports by the answers of a held-out set: 0 that of the search, else the seed of a fresh one."""
+    lines = (cast("OfficialLine", line) for line in read_lines(run / OFFICIAL_VALIDATION))
+    return {line["submission"]: line for line in lines if line.get("split", 0) == split}
 
 
 def best_so_far(run: Path) -> int | None:

@@ -24,7 +24,17 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
-from mlesearch.storage.documents import GRADES, LAUNCHES, OFFICIAL, RESULT, RUN, STUDY, TASK, read_run
+from mlesearch.storage.documents import (
+    GRADES,
+    LAUNCHES,
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    RESULT,
+    RUN,
+    STUDY,
+    TASK,
+    read_run,
+)
 from mlesearch.storage.entry import Entry, StoreError
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
@@ -33,7 +43,7 @@ from mlesearch.storage.store import Store, open_store
 from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, MAX_MEMBERS, EntryLine
 from mlesearch.types import ConfigError
 
-_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, RESULT)
+_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, OFFICIAL_VALIDATION, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 

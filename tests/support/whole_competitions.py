@@ -46,8 +46,14 @@ def png(path: Path, seed: int, side: int = 4) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draw = random.Random(seed)
     rows = b"".join(b"\0" + bytes(draw.randrange(256) for _ in range(side)) for _ in range(side))
-    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    chunks = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+    )
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
@@ -71,8 +77,8 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 def _taxi(public: Path) -> None:
-    columns = ("key", "fare_amount", "pickup_datetime", "pickup_longitude", "pickup_latitude")
-    columns += ("dropoff_longitude", "dropoff_latitude", "passenger_count")
+    places_of = [f"{end}_{axis}" for end in ("pickup", "dropoff") for axis in ("longitude", "latitude")]
+    columns = ["key", "fare_amount", "pickup_datetime", *places_of, "passenger_count"]
     draw = random.Random(0)
     rows = []
     for i in range(TAXI_ROWS):

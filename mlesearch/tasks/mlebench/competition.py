@@ -32,9 +32,7 @@ COMMIT_CHARS = 12
 _FORMAT = 1
 
 
-def load(
-    id: str, terms: MlebenchTerms, graders: GraderPool, tell: Callable[[str], None] = lambda text: None
-) -> Task:
+def load(id: str, terms: MlebenchTerms, graders: GraderPool, tell: Callable[[str], None] = lambda text: None) -> Task:
     """A competition as a task of the engine.
 
     Args:

@@ -179,7 +179,12 @@ class GraderPool:
             GraderUnavailable: it failed; the text says why.
         """
         folders = {name: str(path.absolute()) for name, path in (("raw", raw), ("public", public))}
-        asked = {"do": "prepare", "competition": competition, **folders, "private": str(private.absolute())}
+        asked: dict[str, object] = {
+            "do": "prepare",
+            "competition": competition,
+            **folders,
+            "private": str(private.absolute()),
+        }
         if random_state is not None:
             asked["random_state"] = random_state
         self._ask(asked, timeout_s, f"the preparation of {competition}", tries=1)

@@ -1,8 +1,8 @@
 """How the download of a competition is built again from its public folder, so that it can be prepared once more.
 
-A competition that has a recipe here can hold out a validation set in the real format (`mlesearch.tasks.mlebench.twice`).
-The others can't: their test set is Kaggle's own and not a part of the training data (insults, jigsaw-toxic), or their
-preparation insists on what only the whole download has (mlsp, siim, whale).
+A competition that has a recipe here can hold out a validation set in the real format (`twice`). The others can't: their
+test set is Kaggle's own and not a part of the training data (insults, jigsaw-toxic), or their preparation insists on
+what only the whole download has (mlsp, siim, whale).
 """
 
 from __future__ import annotations

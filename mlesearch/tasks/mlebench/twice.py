@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -165,7 +166,9 @@ def _digest(found: Prepared, graders: GraderPool, seed: int | None) -> str:
 
 def _make(found: Prepared, graders: GraderPool, seed: int | None, place: Path) -> None:
     _check_space(found, place.parent)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-", ignore_cleanup_errors=True) as name:
+    _sweep(place.parent)
+    prefix = f"{_making()}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=prefix, ignore_cleanup_errors=True) as name:
         raw, made = Path(name) / "raw", look(Path(name) / "data", found.facts)
         for folder in (raw, made.public, made.private):
             folder.mkdir(parents=True)
@@ -176,6 +179,19 @@ def _make(found: Prepared, graders: GraderPool, seed: int | None, place: Path) -
         _check_made(found, look(Path(name) / "data", found.facts))
         with contextlib.suppress(OSError):  # another process was first
             (Path(name) / "data").rename(place)
+
+
+def _making() -> str:
+    """What the folders begin with in which this machine's processes make splits."""
+    return f".making-twice-{socket.gethostname()}-"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this machine left that were killed while they made a split."""
+    for left in folder.glob(f"{_making()}*"):
+        process = left.name.removeprefix(_making()).partition("-")[0]
+        if process.isdigit() and not Path("/proc", process).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _prepare(id: str, graders: GraderPool, raw: Path, made: Prepared, seed: int | None) -> None:
@@ -217,6 +233,6 @@ def _check_space(found: Prepared, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ConfigError(
-            f"mlebench:{found.facts.id}: about {needed / 1e9:.1f} GB are needed while its validation split is made, and "
-            f"{folder} has {free / 1e9:.1f} GB free; make space, or set mlebench.validation=reported"
+            f"mlebench:{found.facts.id}: about {needed / 1e9:.1f} GB are needed while its validation split is made, "
+            f"and {folder} has {free / 1e9:.1f} GB free; make space, or set mlebench.validation=reported"
         )
