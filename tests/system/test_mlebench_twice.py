@@ -17,7 +17,7 @@ from mlesearch.storage.documents import finished_row, read_grades, read_official
 from mlesearch.storage.files import read_lines
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
-from tests.support.command import cli, start, until
+from tests.support.command import start, until
 from tests.support.competitions import FOUR, ROWS, SPOOKY, TAXI, StandIn, stand_in
 from tests.support.journals import events, once_each
 from tests.support.whole_competitions import rows_of
@@ -104,12 +104,8 @@ def test_four_competitions_killed_resumed_and_read_with_the_data_gone(
     assert main(["report", str(study)]) == 0
     assert (study / "report.html").read_text() == report
     assert main(["cassette", "verify", str(study)]) == 0
-    exported = tmp_path / "s.zip"
-    assert main(["cassette", "export", str(study), str(exported)]) == 0
-    assert main(["cassette", "import", str(exported), str(tmp_path / "imported")]) == 0
-    for place in (study, tmp_path / "imported"):
-        assert main(["replay", str(place)]) == 0
-        assert "4 of 4 runs came out the same" in capsys.readouterr().out
+    assert main(["replay", str(study)]) == 0
+    assert "4 of 4 runs came out the same" in capsys.readouterr().out
     for folder in runs.values():
         again = tmp_path / "studies/s-replay" / folder.relative_to(study)
         assert read_grades(again) == read_grades(folder)
@@ -140,9 +136,12 @@ def _check_run(folder: Path) -> None:
     assert len(rows_of(folder / "best/submission.csv")) == ROWS, "the rows of the real test set"
 
 
-def test_the_search_itself_saw_the_labelled_rows_that_were_left(tmp_path: Path) -> None:
+def test_the_search_itself_saw_the_labelled_rows_that_were_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And no program of it can read the full data, though it knows where they are."""
     made = stand_in(tmp_path / "mlebench", [SPOOKY], splits=True)
+    monkeypatch.chdir(tmp_path)
     spy = f"""
 print("labelled", labelled, "of", len(rows) - 1)
 try:
@@ -151,8 +150,7 @@ except OSError as error:
     print("unreadable:", error.strerror)
 """
     with OpenAIStub(numbered(spy)) as stub:
-        done = cli(tmp_path, *words(made, stub, f"tasks=[mlebench:{SPOOKY}]", "run.keep_submissions=all"))
-        assert done.returncode == 0, done.stderr
+        assert main(words(made, stub, f"tasks=[mlebench:{SPOOKY}]", "run.keep_submissions=all")) == 0
         prompts = "\n".join(json.dumps(seen.body) for seen in stub.seen)
     (folder,) = run_folders(tmp_path / "studies/s")
     for id in range(3):
@@ -166,9 +164,12 @@ except OSError as error:
         assert hidden not in prompts
 
 
-def test_a_failing_run_on_the_full_data_gives_its_place_to_the_next(tmp_path: Path) -> None:
+def test_a_failing_run_on_the_full_data_gives_its_place_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The best program can't take the full data, the second writes no valid submission there, the third is submitted."""
     made = stand_in(tmp_path / "mlebench", [TAXI], splits=True)
+    monkeypatch.chdir(tmp_path)
     fails = f"""
 if labelled == {ROWS} and number == 3:
     raise ValueError("more rows than I was told of")
@@ -176,8 +177,7 @@ if labelled == {ROWS} and number == 2:
     rows = rows[:-1]
 """
     with OpenAIStub(numbered(fails)) as stub:
-        done = cli(tmp_path, *words(made, stub, f"tasks=[mlebench:{TAXI}]"))
-        assert done.returncode == 0, done.stderr
+        assert main(words(made, stub, f"tasks=[mlebench:{TAXI}]")) == 0
     (folder,) = run_folders(tmp_path / "studies/s")
     scores = {e["id"]: e["outcome"]["score"] for e in events(folder, "told")}
     order = sorted(scores, key=lambda id: (scores[id], id))
@@ -192,11 +192,11 @@ if labelled == {ROWS} and number == 2:
     assert submitted(folder / "best/submission.csv") == (ROWS, 1)
 
 
-def test_with_no_runner_up_that_works_nothing_is_submitted(tmp_path: Path) -> None:
+def test_with_no_runner_up_that_works_nothing_is_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = stand_in(tmp_path / "mlebench", [TAXI], splits=True)
+    monkeypatch.chdir(tmp_path)
     with OpenAIStub(numbered(f"assert labelled < {ROWS}")) as stub:
-        done = cli(tmp_path, *words(made, stub, f"tasks=[mlebench:{TAXI}]", "run.revalidate_k=1"))
-        assert done.returncode == 0, done.stderr
+        assert main(words(made, stub, f"tasks=[mlebench:{TAXI}]", "run.revalidate_k=1")) == 0
     (folder,) = run_folders(tmp_path / "studies/s")
     assert len(events(folder, "full_run")) == 2, "the chosen one, and one runner-up"
     row = finished_row(folder)
@@ -224,8 +224,11 @@ def test_revalidate_runs_candidates_on_fresh_splits_first(
     sums = {id: sum(e["score"] for e in reruns if e["id"] == id) for id in candidates}
     assert full["id"] == min(sums, key=lambda id: sums[id])
     shutil.rmtree(made.data)
-    assert main(["replay", "studies/s"]) == 0
-    assert "1 of 1 runs came out the same" in capsys.readouterr().out
+    assert main(["cassette", "export", "studies/s", "s.zip"]) == 0
+    assert main(["cassette", "import", "s.zip", "imported"]) == 0
+    for study in ("studies/s", "imported"):
+        assert main(["replay", study]) == 0
+        assert "1 of 1 runs came out the same" in capsys.readouterr().out
 
 
 def test_what_is_refused_and_what_is_said_before_a_launch(

@@ -88,5 +88,3 @@ def cactus(raw: Path, public: Path, private: Path) -> None:
     _write(public / "train.csv", train, columns)
     _write(private / "test.csv", test, columns)
     _write(public / "sample_submission.csv", [{**row, "has_cactus": 0.5} for row in test], columns)
-
-
