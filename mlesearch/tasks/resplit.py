@@ -34,6 +34,7 @@ def check_resplit(task: Task) -> None:
         raise ConfigError(
             f"run.selection: revalidate needs tasks with `validation: harness`, and {task.id!r} has "
             f"{task.validation.value!r}: its programs report a score of their own; choose best_validation"
+            + (", or mlebench.validation=twice" if task.official is not None else "")
         )
     for name in (TRAIN, VALIDATION):
         if not (task.public_dir / name).is_file():
