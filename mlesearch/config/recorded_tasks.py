@@ -107,11 +107,10 @@ def recall_competition(
     name, s = f"{MLEBENCH}{identity['task']['id']}", cells[json.dumps(run["settings"], sort_keys=True)]
     try:
         task = resources.task(name, s)
-        same = task.version == identity["task"]["version"] and task.official is not None
-        if same and task.official is not None:
-            twice = task.full is not None
-            if mlebench_identity(task.official, twice=twice) == identity["mlebench"]:
-                return
+        same = task.version == identity["task"]["version"]
+        graded = None if task.official is None else mlebench_identity(task, task.official, s)
+        if same and graded == identity["mlebench"]:
+            return
     except MlesearchError:
         pass  # it is not prepared here, or there is no grader
     resources.use_recorded(name, kept.from_json(read_json(run_folder / TASK), run_folder / TASK))

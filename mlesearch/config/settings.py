@@ -148,7 +148,7 @@ class BudgetSettings:
         cost_usd: of its calls, US dollars.
         tokens: of its calls, input and output together.
         real_time_s: wall-clock seconds, as a cluster limits them.
-        reserve_s: charged seconds that are kept back, so that a run ends before its time.
+        reserve_s: charged seconds that are kept back for reruns after the search, or so that a run ends in time.
         gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
         cell_usd: US dollars of all runs of a cell; what is spent stops the runs, and a launch with more goes on.
         study_usd: likewise of the whole study.
@@ -192,7 +192,8 @@ class RunSettings:
         context: whose rule fills the context of prompts.
         context_tokens: most tokens of it.
         selection: how the submitted node is chosen.
-        revalidate_k: of the best nodes, so many are run again (with selection=revalidate).
+        revalidate_k: of the best nodes, so many are run again (with selection=revalidate); with
+            mlebench.validation=twice so many runners-up follow a program that fails on the full data.
         revalidate_splits: on so many fresh splits.
         trial: trial runs on a sample.
         audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs

@@ -145,7 +145,8 @@ class MlebenchIdentity(TypedDict):
     """Who grades a competition of MLE-bench: its commit, and versions of pandas, numpy and scikit-learn there.
 
     feedback: what a search learns of an invalid submission. unpack: whether archives of the data are unpacked.
-    validation: twice where a held-out set scores programs; else absent.
+    validation: twice where a held-out set scores programs, and runners_up: how many may take the place of the chosen
+    one on the full data; else absent.
     """
 
     commit: str
@@ -153,6 +154,7 @@ class MlebenchIdentity(TypedDict):
     feedback: str
     unpack: str
     validation: NotRequired[str]
+    runners_up: NotRequired[int]
 
 
 class CellIdentity(TypedDict):

@@ -194,7 +194,7 @@ def _russian(raw: Path, draw: random.Random) -> None:
 
 _Make = Callable[[Path, random.Random], None]
 _BREEDS = {"breed": ("affenpinscher", "airedale", "beagle")}
-_LEAVES = {name: (0, 1) for name in ("healthy", "multiple_diseases", "rust", "scab")}
+_LEAVES = dict.fromkeys(("healthy", "multiple_diseases", "rust", "scab"), (0, 1))
 _DOWNLOADS: Mapping[str, _Make] = {
     "aptos2019-blindness-detection": _pictured("train.csv", "id_code", "train_images/{}.png", {"diagnosis": range(5)}),
     "dog-breed-identification": _pictured("labels.csv", "id", "train/{}.jpg", _BREEDS),

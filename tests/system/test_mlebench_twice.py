@@ -1,4 +1,4 @@
-"""Whole runs that are scored on a held-out set, with a stand-in of MLE-bench's package: kills, full data, fall-backs."""
+"""Whole runs scored on a held-out set, with a stand-in of MLE-bench's package: kills, full data, fall-backs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ import csv, glob
 (sample,) = [path for path in glob.glob("input/*.csv") if "ubmission" in path]
 with open(sample, newline="") as file:
     rows = list(csv.reader(file))
-(train,) = [path for path in glob.glob("input/*") if path in ("input/train.csv", "input/labels.csv", "input/train.json")]
+(train,) = [path for path in glob.glob("input/*") if path[6:] in ("train.csv", "labels.csv", "train.json")]
 text = open(train).read()
 labelled = text.count("request_id") if train.endswith("json") else text.count("\\n") - 1
 number = {number}
@@ -167,7 +167,7 @@ except OSError as error:
 def test_a_failing_run_on_the_full_data_gives_its_place_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The best program can't take the full data, the second writes no valid submission there, the third is submitted."""
+    """The best program can't take the full data, the second submits too little there, the third is submitted."""
     made = stand_in(tmp_path / "mlebench", [TAXI], splits=True)
     monkeypatch.chdir(tmp_path)
     fails = f"""
