@@ -127,7 +127,7 @@ def verify_study(args: Namespace) -> int:
     """Look for damage in a store, a file or a study."""
     from mlesearch.study.verify import find_damage
 
-    contents, wrong = find_damage(Path(args.path))
+    contents, wrong = find_damage(Path(args.path), trust=args.trust, own_tasks=args.task)
     for fault in wrong:
         complain(fault)
     say(f"{args.path}: {contents}; {len(wrong)} faults")

@@ -120,6 +120,8 @@ def parser() -> argparse.ArgumentParser:
     unpack.add_argument("--trust", action="store_true", help="however large it is")
     check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
     check_all.add_argument("path", metavar="PATH")
+    check_all.add_argument("--task", action="append", default=[], metavar="TASK", help="your own folder of its task")
+    check_all.add_argument("--trust", action="store_true", help="however large it is; load tasks that came with it")
 
     tasks = sub.add_parser("tasks", help="make, list, show, check, describe and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"

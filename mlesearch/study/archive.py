@@ -40,7 +40,8 @@ from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
 from mlesearch.storage.store import Store, open_store
-from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, MAX_MEMBERS, EntryLine
+from mlesearch.study import archive_members
+from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, EntryLine
 from mlesearch.types import ConfigError
 
 _OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, OFFICIAL_VALIDATION, RESULT)
@@ -49,16 +50,27 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an export holds, or what was looked at: numbers of runs, calls, executions, and of texts redacted."""
+    """What an export holds, or what was looked at.
+
+    Attributes:
+        runs: how many.
+        calls: likewise.
+        executions: likewise.
+        redacted: texts in which a secret was redacted.
+        members: files within an export; 0 where it is none.
+    """
 
     runs: int
     calls: int
     executions: int
     redacted: int = 0
+    members: int = 0
 
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
-        return f"{text}; secrets were redacted in {self.redacted} texts" if self.redacted else text
+        text += f"; secrets were redacted in {self.redacted} texts" if self.redacted else ""
+        large = self.members > archive_members.MAX_MEMBERS
+        return f"{text}; of {self.members:,} members, so to import it takes --trust" if large else text
 
 
 def find_store(study: Path, name: str, given: Path | None = None) -> Store | None:
@@ -115,10 +127,11 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
                     EXECUTIONS: find_store(study, "executions", executions),
                 }
             )
+            members = len(file.namelist())
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], redactor.found)
+    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], redactor.found, members)
 
 
 def _key_variables(folders: Iterable[Path]) -> set[str]:
@@ -223,11 +236,6 @@ class _Writer:
     def _member(self, name: str, chunks: Iterable[bytes]) -> None:
         info = zipfile.ZipInfo(name, _NO_TIME)
         info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        if len(self._sums) > MAX_MEMBERS:
-            raise ConfigError(
-                f"{self._study}: an export takes at most {MAX_MEMBERS:,} members, and this study has more; publish its "
-                "folder and its stores as they are, or parts of it as studies of their own"
-            )
         digest = hashlib.sha256()
         with self._file.open(info, "w", force_zip64=True) as target:
             for chunk in chunks:
