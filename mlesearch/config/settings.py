@@ -192,8 +192,7 @@ class RunSettings:
         context: whose rule fills the context of prompts.
         context_tokens: most tokens of it.
         selection: how the submitted node is chosen.
-        revalidate_k: of the best nodes, so many are run again (with selection=revalidate); with
-            mlebench.validation=twice so many runners-up follow a program that fails on the full data.
+        revalidate_k: so many of the best are run again (selection=revalidate); runners-up (mlebench.validation=twice).
         revalidate_splits: on so many fresh splits.
         trial: trial runs on a sample.
         audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs
@@ -255,10 +254,8 @@ class MlebenchSettings:
         verify: whether prepared files must be those whose checksums MLE-bench records.
         unpack: auto: archives of the public data are unpacked once, for all programs.
         feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
-        validation: reported: programs report a score of their own, as published agents do; twice: a set of labelled
-            rows that is held out scores them, and the chosen program runs again on all of them.
-        fallback: of competitions for which `twice` is impossible: their programs report their scores, or the launch is
-            refused.
+        validation: reported: programs report their own score; twice: it is that on labelled rows that are held out.
+        fallback: where `twice` is impossible: programs report their own score, or the launch is refused.
         grade_timeout_s: seconds after which a grader that does not answer is given up.
         grade_memory_gib: memory of a grader, GiB.
     """

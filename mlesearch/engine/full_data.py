@@ -79,6 +79,8 @@ class FullRuns:
 
     def recall_closing(self, event: Closing) -> RunStatus:
         """An earlier process had put the candidates in order; returns how its search had ended."""
+        if self._terms is None:
+            raise ValueError("the journal tells of reruns, and nothing is run again")
         self._search.closed_us = event["t"]
         self._begin(event["candidates"], event["t"])
         return RunStatus(event["status"])

@@ -56,19 +56,19 @@ class NumericIds:
     source: str
 
 
-Step = Linked | Packed | NumericIds
+RawPart = Linked | Packed | NumericIds
 
 
-def _as_it_is(*sources: str) -> tuple[Step, ...]:
+def _as_it_is(*sources: str) -> tuple[RawPart, ...]:
     return tuple(Linked(source) for source in sources)
 
 
-def _text_normalization(language: str) -> tuple[Step, ...]:
+def _text_normalization(language: str) -> tuple[RawPart, ...]:
     names = ("train.csv.zip", "test_2.csv.zip", "sample_submission_2.csv.zip")
     return _as_it_is(*(f"{language}_{name}" for name in names))
 
 
-RECIPES: Mapping[str, tuple[Step, ...]] = {
+RECIPES: Mapping[str, tuple[RawPart, ...]] = {
     "aerial-cactus-identification": (Linked("train.csv"), Packed("train.zip", (("train", "train.zip"),))),
     "aptos2019-blindness-detection": _as_it_is("train.csv", "train_images"),
     "denoising-dirty-documents": (
@@ -126,9 +126,9 @@ def rebuild(competition: str, public: Path, raw: Path) -> None:
     Raises:
         ConfigError: the public folder lacks a file of the recipe.
     """
-    for step in RECIPES[competition]:
+    for part in RECIPES[competition]:
         try:
-            _carry_out(step, public, raw)
+            _carry_out(part, public, raw)
         except FileNotFoundError as error:
             raise ConfigError(
                 f"mlebench:{competition}: {error.filename} is not there, and its validation split is made from it; "
@@ -136,8 +136,8 @@ def rebuild(competition: str, public: Path, raw: Path) -> None:
             ) from None
 
 
-def _carry_out(step: Step, public: Path, raw: Path) -> None:
-    match step:
+def _carry_out(part: RawPart, public: Path, raw: Path) -> None:
+    match part:
         case Linked(source, name):
             (public / source).stat()
             (raw / (name or source)).symlink_to((public / source).absolute())

@@ -22,7 +22,7 @@ from mlesearch.tasks.mlebench.recipes import RECIPES
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
 from mlesearch.tasks.mlebench.twice import held_out
 from mlesearch.tasks.protocol import Validation
-from mlesearch.types import ConfigError, Level
+from mlesearch.types import ConfigError, GraderUnavailable, Level
 from tests.support.command import python
 from tests.support.competitions import CACTUS, FOUR, PIZZA, SPOOKY, TAXI, StandIn, stand_in
 from tests.support.whole_competitions import GIVEN, rows_of
@@ -267,3 +267,15 @@ def test_the_recipes_are_those_of_the_table() -> None:
         "siim-isic-melanoma-classification",
         "the-icml-2013-whale-challenge-right-whale-redux",
     }
+
+
+def test_a_preparation_that_splits_otherwise_gives_no_fresh_split(pool: GraderPool, tmp_path: Path) -> None:
+    """One split it gives all the same, and the worker goes on."""
+    for name in ("raw", "public", "private"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "raw/train.csv").write_text("id,y\na,1\nb,2\n")
+    places = {name: tmp_path / name for name in ("raw", "public", "private")}
+    with pytest.raises(GraderUnavailable, match="its preparation has no train_test_split"):
+        pool.prepare("positions", **places, timeout_s=60, random_state=1)
+    pool.prepare("positions", **places, timeout_s=60)
+    assert (tmp_path / "private/test.csv").read_text() == "id,y\nb,2\n"
