@@ -203,7 +203,7 @@ def check_task(args: Namespace) -> int:
     from mlesearch.types import Level
 
     if args.task.startswith(PREFIX):
-        return check_competitions(Namespace(names=[args.task], data=None, python=None))
+        return on_competitions(Namespace(action="check", names=[args.task], data=None, python=None))
     findings = check(args.task)
     say("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
     return 1 if any(f.level is Level.ERROR for f in findings) else 0
@@ -263,39 +263,11 @@ def grade_submission(args: Namespace) -> int:
     return 0
 
 
-def install_mlebench(args: Namespace) -> int:
-    """Make an environment with MLE-bench's package."""
-    from mlesearch.cli import mlebench
+def on_competitions(args: Namespace) -> int:
+    """Actions on competitions of MLE-bench."""
+    from mlesearch.cli.mlebench import ACTIONS
 
-    return mlebench.install(args)
-
-
-def grade_officially(args: Namespace) -> int:
-    """Print MLE-bench's own report of a submission."""
-    from mlesearch.cli import mlebench
-
-    return mlebench.grade(args)
-
-
-def status_of_competitions(args: Namespace) -> int:
-    """Say how competitions of MLE-bench stand."""
-    from mlesearch.cli import competitions
-
-    return competitions.status_of(args)
-
-
-def prepare_competitions(args: Namespace) -> int:
-    """Prepare competitions of MLE-bench."""
-    from mlesearch.cli import competitions
-
-    return competitions.prepare_all(args)
-
-
-def check_competitions(args: Namespace) -> int:
-    """Preflight of competitions of MLE-bench."""
-    from mlesearch.cli import competitions
-
-    return competitions.check_all(args)
+    return ACTIONS[args.action](args)
 
 
 def list_models(args: Namespace) -> int:
@@ -384,11 +356,13 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "show"): show_task,
     ("tasks", "new"): new_task,
     ("tasks", "import"): import_task,
-    ("mlebench", "install"): install_mlebench,
-    ("mlebench", "grade"): grade_officially,
-    ("mlebench", "status"): status_of_competitions,
-    ("mlebench", "prepare"): prepare_competitions,
-    ("mlebench", "check"): check_competitions,
+    ("mlebench", "install"): on_competitions,
+    ("mlebench", "grade"): on_competitions,
+    ("mlebench", "status"): on_competitions,
+    ("mlebench", "prepare"): on_competitions,
+    ("mlebench", "check"): on_competitions,
+    ("mlebench", "export"): on_competitions,
+    ("mlebench", "import"): on_competitions,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
-from mlesearch.cli import new_task_options
+from mlesearch.cli import mlebench_options, new_task_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -163,7 +163,20 @@ def parser() -> argparse.ArgumentParser:
     graded = mlebench.add_parser("grade", help="MLE-bench's own report of a submission, as JSON")
     graded.add_argument("competition", metavar="COMPETITION", help="its id")
     graded.add_argument("submission", metavar="FILE")
-    for each in (stand, made, before, graded):
+    exported = mlebench.add_parser(
+        "export", help="a study as MLE-bench's run groups, graded anew, and what to disclose"
+    )
+    exported.add_argument("study", metavar="STUDY")
+    exported.add_argument("--to", metavar="DIR", required=True, help="a folder that is not there yet")
+    exported.add_argument("--name", metavar="NAME", help="of the experiment (default: the study's)")
+    exported.add_argument(
+        "--unfinished",
+        choices=("refuse", "null"),
+        default="refuse",
+        help="runs without a result: null has no submission",
+    )
+    mlebench_options.add_import(mlebench)
+    for each in (stand, made, before, graded, exported):
         each.add_argument("--data", metavar="DIR", help="folder of prepared competitions (default: MLEBENCH_DATA_DIR)")
         each.add_argument(
             "--python", metavar="PATH", help="interpreter that has MLE-bench (default: the installed one)"

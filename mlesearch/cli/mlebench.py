@@ -1,11 +1,13 @@
-"""`mlesearch mlebench install | grade`: MLE-bench's own package, and its reports."""
+"""`mlesearch mlebench ...`: MLE-bench's own package and its reports, here; other actions have files of their own."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mlesearch.cli import competitions
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
@@ -50,3 +52,29 @@ def grade(args: Namespace) -> int:
         complain(f"not valid: {report.reason}")
         return 1
     return 0
+
+
+def export(args: Namespace) -> int:
+    """Write a study as run groups."""
+    from mlesearch.cli import mlebench_export  # the libraries of reports take a second to import
+
+    return mlebench_export.export(args)
+
+
+def take(args: Namespace) -> int:
+    """Read results of others."""
+    from mlesearch.cli import mlebench_import
+
+    return mlebench_import.take(args)
+
+
+ACTIONS: Mapping[str, Callable[[Namespace], int]] = {
+    "install": install,
+    "grade": grade,
+    "status": competitions.status_of,
+    "prepare": competitions.prepare_all,
+    "check": competitions.check_all,
+    "export": export,
+    "import": take,
+}
+"""What each action does."""

@@ -12,6 +12,7 @@ from mlesearch.storage.documents import GradeLine, best_so_far, read_result, rea
 from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
 from mlesearch.study.fold import FoldedRun, check_run_folder, fold
+from mlesearch.study.official_reports import node_line, official_lines
 from mlesearch.study.unusable import count, reason
 from mlesearch.types import ConfigError, Status
 
@@ -46,6 +47,7 @@ def tree(folder: Path) -> str:
 def _ends(folder: Path, f: FoldedRun, selected: int | None) -> Iterator[str]:
     """How a run ended, or what it is doing; its unusable replies by reason; what to look at next."""
     unusable, result = count(f), read_result(folder)
+    yield from official_lines(f)
     if f.ended is not None:
         chosen = "no program was valid" if selected is None else f"selected: {selected}"
         yield f"ended: {f.ended['status']}; {chosen} (test scores were never seen by the search)"
@@ -132,6 +134,7 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
         f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o['status'] if o else 'not told yet'}",
         f"verdict: {f.verdicts.get(id, 'none')}",
         f"validation {_number(validation)}, test {_number(test)}, {_medal(folder, grade)}",
+        *([said] if (said := node_line(f, id)) else []),
         *([_sample_run(f.sample_runs[id])] if id in f.sample_runs else []),
         *([_ran(result)] if id in f.executed else []),
         *([problem] if problem else []),

@@ -10,6 +10,7 @@ from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import BEST, RUN, STUDY, finished_row, read_result, read_run, read_study
 from mlesearch.storage.files import read_json
+from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import declared, run_folders
 from mlesearch.study.fold import PROGRAMS, fold
@@ -61,6 +62,9 @@ def study_lines(folder: Path) -> Iterator[str]:
         named = [str(r.cells["run"]) for r in runs if r.why == why]
         more = f" and {len(named) - 1} more" if len(named) > 1 else ""
         yield f"{named[0]}{more}: {why}"
+    for content in read_imported(study):
+        of = ", ".join(sorted({f"{row['strategy']} with {row['model']}" for row in content["rows"]}))
+        yield f"imported {content['name']}: {len(content['rows'])} results of {of}; in the report, never pooled"
     yield f"one run: {shell_words('show', below[0])}"
 
 

@@ -336,6 +336,8 @@ class RunFolder:
             "problem": grade.problem,
             "percentile": grade.percentile,
         }
+        if grade.submission:
+            line["submission"] = grade.submission
         write_line(self._grades, codec.dumps(line).encode() + b"\n", self.folder / GRADES)
 
     def graded_ids(self) -> set[int]:

@@ -25,11 +25,12 @@ from mlesearch.storage.documents import (
     read_official_validation,
 )
 from mlesearch.storage.files import open_file, write_line
+from mlesearch.tasks import medals
 from mlesearch.tasks.grading import percentile
 from mlesearch.tasks.mlebench.official import OfficialReport
-from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
+from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds
 from mlesearch.tasks.reported import reported_score
-from mlesearch.types import ExecResult, MlesearchError, printable
+from mlesearch.types import Direction, ExecResult, MlesearchError, printable
 
 REASON_CHARS = 1000
 """How much of a grader's message a search is shown."""
@@ -181,9 +182,20 @@ def line_of(digest: str, report: OfficialReport) -> OfficialLine:
     if report.aligned_score is not None:
         aligned = report.aligned_score
         line["aligned_score"] = aligned if math.isfinite(aligned) else str(aligned)
+        line["aligned_medal"] = medals.medal(aligned, _thresholds(report), _direction(report)).value
     if report.ends_batch:
         line["ends_batch"] = printable(report.ends_batch)
     return line
+
+
+def _thresholds(report: OfficialReport) -> Thresholds:
+    """The limits of a report; how many teams there were is not in it."""
+    r = report
+    return Thresholds(r.gold_threshold, r.silver_threshold, r.bronze_threshold, r.median_threshold, teams=0)
+
+
+def _direction(report: OfficialReport) -> Direction:
+    return Direction.MINIMIZE if report.is_lower_better else Direction.MAXIMIZE
 
 
 def _plain(value: object) -> object:
@@ -212,6 +224,7 @@ def grade_of(task: Task, line: OfficialLine) -> Grade:
         valid=valid,
         problem=problem,
         percentile=None if score is None else percentile(task, score),
+        submission=line["submission"],
     )
 
 

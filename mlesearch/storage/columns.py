@@ -90,6 +90,30 @@ class RunRow(TypedDict):
         bool, Column("whether its task has no leaderboard, and so no medals", nullable=True, optional=True)
     ]
     percentile: Annotated[float | None, Column("share of the leaderboard that the score reaches", SHARE)]
+    official_board: Annotated[
+        str | None,
+        Column(
+            "whose board medals are by: real (MLE-bench's own), or table (ours, where that one is a pointer)",
+            note="empty where MLE-bench did not grade",
+            optional=True,
+        ),
+    ]
+    odd_score: Annotated[
+        str | None, Column("nan, inf or -inf, where that is the score and MLE-bench counts it as valid", optional=True)
+    ]
+    aligned_score: Annotated[
+        float | None,
+        Column(
+            "score with rows and columns in the sample's order",
+            SCORE,
+            "empty where that is the score",
+            optional=True,
+        ),
+    ]
+    aligned_medal: Annotated[
+        str | None,
+        Column("medal that this score would win: gold, silver, bronze or none", note="empty likewise", optional=True),
+    ]
     selected: Annotated[int | None, Column("proposal id of the submitted node", optional=True)]
     val_selected: Annotated[float | None, Column("validation score of the submitted node", SCORE)]
     test_selected: Annotated[float | None, Column("test score of the submitted node", SCORE)]

@@ -225,7 +225,10 @@ class RunFile(TypedDict):
 
 
 class GradeLine(TypedDict):
-    """A line of grades.jsonl: the test grade of a node, which nothing that decides reads."""
+    """A line of grades.jsonl: the test grade of a node, which nothing that decides reads.
+
+    submission: where MLE-bench graded it, the sha256 by which official.jsonl has its report.
+    """
 
     id: int
     score: float | None
@@ -234,6 +237,7 @@ class GradeLine(TypedDict):
     valid: bool
     problem: str
     percentile: float | None
+    submission: NotRequired[str]
 
 
 class OfficialLine(TypedDict):
@@ -245,8 +249,8 @@ class OfficialLine(TypedDict):
     submission: sha256 of the file. report: field for field as MLE-bench writes it; scores that are not finite are words
     (nan, inf, -inf), and the path is that in the run's folder. reason: why it is invalid, in the grader's words.
     board: real, or table where MLE-bench's own board is a pointer. aligned_score: of the same submission with rows and
-    columns in the order of the sample, where the grader scores that one otherwise. ends_batch: the exception by which
-    MLE-bench's own command would have ended.
+    columns in the order of the sample, where the grader scores that one otherwise. aligned_medal: what that score would
+    win. ends_batch: the exception by which MLE-bench's own command would have ended.
     """
 
     submission: str
@@ -254,6 +258,7 @@ class OfficialLine(TypedDict):
     reason: str
     board: str
     aligned_score: NotRequired[float | str]
+    aligned_medal: NotRequired[str]
     ends_batch: NotRequired[str]
     split: NotRequired[int]
 

@@ -5,7 +5,8 @@ The file is a zip whose members are sorted and carry no times, so that one study
     artefacts/<sha256>   what programs left behind
     calls.jsonl          the entries of the cassette, by key
     executions.jsonl     the entries of the execution store, by key
-    study/...            the study's folder: study.json, launches.jsonl, and of every run its journal, grades, blobs
+    study/...            the study's folder: study.json, launches.jsonl, results that were imported, and of every run
+                         its journal, grades, blobs
     MANIFEST.json        the sha256 of every other member; last
 
 What may stand in it: `mlesearch.study.archive_members`; how a folder is made of it again: `mlesearch.study.unpacking`.
@@ -36,6 +37,7 @@ from mlesearch.storage.documents import (
     read_run,
 )
 from mlesearch.storage.entry import Entry, StoreError
+from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
@@ -217,6 +219,8 @@ class _Writer:
         files: dict[str, Path] = dict(blobs)
         for name in (LAUNCHES, STUDY):
             files[name] = self._study / name
+        for path in (self._study / IMPORTED_RESULTS).glob("*.json"):
+            files[f"{IMPORTED_RESULTS}/{path.name}"] = path
         for folder in self._folders:
             for name in _OF_A_RUN:
                 files[f"{folder.relative_to(self._study).as_posix()}/{name}"] = folder / name

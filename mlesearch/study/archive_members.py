@@ -53,6 +53,7 @@ _KINDS: tuple[tuple[re.Pattern[str], int], ...] = tuple(
         (rf"{_RUN}/(?:run|result|task)\.json", 4 * MIB),
         (r"study/study\.json", MIB),
         (r"study/launches\.jsonl", 64 * MIB),
+        (rf"study/imported_results/{_SLUG}\.json", 64 * MIB),
     )
 )
 """Every name that an export writes, and how large such a member may be."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, assert_never
 
-from mlesearch.storage.documents import GradeLine, finished_row, read_grades
+from mlesearch.storage.documents import GradeLine, OfficialLine, finished_row, read_grades, read_official
 from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, FullRan, Header, Revalidated, SampleRan, Told
 from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
@@ -35,6 +35,7 @@ class FoldedRun:
         ended: how the run ended; None before.
         charged_us: charged time, microseconds.
         real_us: wall-clock time of all its processes, microseconds.
+        official: reports of MLE-bench's own grader, by the sha256 of the submission.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class FoldedRun:
     ended: Ended | None = None
     charged_us: int = 0
     real_us: int = 0
+    official: dict[str, OfficialLine] = field(default_factory=dict)
 
     def seconds(self, duration: Literal["wall_us", "cpu_us", "gpu_us", "gpu_wait_us"]) -> float:
         """A duration of all its executions, trial runs and reruns included."""
@@ -86,7 +88,7 @@ def fold(folder: Path) -> FoldedRun:
         JournalError: its journal is corrupt.
     """
     header, events = read(folder / JOURNAL)
-    f = FoldedRun(folder, header, read_grades(folder))
+    f = FoldedRun(folder, header, read_grades(folder), official=read_official(folder))
     for e in events:
         f.charged_us = max(f.charged_us, e["t"])
         if "real_us" in e:

@@ -12,6 +12,7 @@ from mlesearch.storage.events import not_passed
 from mlesearch.storage.journal import JournalError
 from mlesearch.study.fold import PROGRAMS, FoldedRun
 from mlesearch.study.mechanism import direction_accuracy, improvement_rate, valid_score
+from mlesearch.study.official_reports import board_of, official_facts
 from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Status, Usage
 
 _STATUS: dict[str, RowStatus] = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
@@ -57,6 +58,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
     usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
     oracle = _oracle(f, direction)
+    official = official_facts(f, selected) if selected is not None else None
     return {
         "run_id": run["id"],
         "model": key["model"],
@@ -81,6 +83,10 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "above_median": grade is not None and grade["above_median"],
         "no_board": labels.get("no_board", False),
         "percentile": grade["percentile"] if grade else None,
+        "official_board": board_of(f),
+        "odd_score": official.odd_score or None if official else None,
+        "aligned_score": official.finite_aligned_score if official else None,
+        "aligned_medal": official.aligned_medal if official else None,
         "selected": selected,
         "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,
         "test_selected": grade["score"] if grade else None,

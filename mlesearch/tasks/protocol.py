@@ -192,3 +192,4 @@ class Grade:
     valid: bool
     problem: str = ""
     percentile: float | None = None  # share of the board's teams that the score beats or equals, 0 to 1
+    submission: str = ""  # sha256 of what was graded, where MLE-bench's report of it is kept by that

@@ -327,10 +327,9 @@ class _Probe:
         until_s, lost_nusd = time.monotonic() + left_s, 0
         for n in range(1, PROBE_TRIES + 1):
             result = self.client.probe(self.litellm, until_s - time.monotonic(), self.deadline, self.worst.tokens)
-            answered = isinstance(result, Success)
-            if answered or result.cut_off:
+            if isinstance(result, Success) or result.cut_off:
                 lost_nusd += self.worst.cost_nusd
-            if answered or issubclass(result.error, PromptFailure):
+            if isinstance(result, Success) or issubclass(result.error, PromptFailure):
                 return Probed(True, lost_nusd)
             wait_s = self.client.params.backoff.wait_s(n, result.retry_after_s)
             if result.at_prompt or not result.retryable or time.monotonic() + wait_s >= until_s:
