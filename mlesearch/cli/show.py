@@ -39,6 +39,8 @@ def tree(folder: Path) -> str:
     for r in f.revalidated:
         result = _number(r["score"]) if r["score"] is not None else r.get("problem") or r["result"].get("reason", "")
         lines.append(f"fresh split {r['split']}: node {r['id']} {result}\n")
+    for full in f.full_runs:
+        lines.append(f"all of the data: node {full['id']} {full.get('problem') or 'valid'}\n")
     return "".join(lines) + "".join(f"{line}\n" for line in _ends(folder, f, selected))
 
 

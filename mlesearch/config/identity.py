@@ -55,20 +55,30 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             for name, role in cell.roles.items()
         }
     if task.official is not None:
-        identity["mlebench"] = mlebench_identity(task.official)
+        identity["mlebench"] = mlebench_identity(task, task.official, s)
     name_packages(identity, s, task)
     plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
 
 
-def mlebench_identity(official: OfficialGrading) -> MlebenchIdentity:
-    """Who grades, and what of that a search is shown."""
-    return {
+def mlebench_identity(task: Task, official: OfficialGrading, s: Settings) -> MlebenchIdentity:
+    """Who grades, what of that a search is shown, and whether a set that was held out scores its programs.
+
+    Args:
+        task: a competition.
+        official: how it is graded.
+        s: of the cell.
+    """
+    identity: MlebenchIdentity = {
         "commit": official.commit,
         "versions": dict(official.versions),
         "feedback": official.feedback,
         "unpack": official.unpack,
     }
+    if task.full is not None:
+        identity["validation"] = "twice"
+        identity["runners_up"] = s.run.revalidate_k
+    return identity
 
 
 def _selection_identity(s: Settings, task: Task) -> SelectionIdentity | str:

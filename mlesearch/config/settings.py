@@ -148,7 +148,7 @@ class BudgetSettings:
         cost_usd: of its calls, US dollars.
         tokens: of its calls, input and output together.
         real_time_s: wall-clock seconds, as a cluster limits them.
-        reserve_s: charged seconds that are kept back, so that a run ends before its time.
+        reserve_s: charged seconds that are kept back for reruns after the search, or so that a run ends in time.
         gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
         cell_usd: US dollars of all runs of a cell; what is spent stops the runs, and a launch with more goes on.
         study_usd: likewise of the whole study.
@@ -192,7 +192,7 @@ class RunSettings:
         context: whose rule fills the context of prompts.
         context_tokens: most tokens of it.
         selection: how the submitted node is chosen.
-        revalidate_k: of the best nodes, so many are run again (with selection=revalidate).
+        revalidate_k: so many of the best are run again (selection=revalidate); runners-up (mlebench.validation=twice).
         revalidate_splits: on so many fresh splits.
         trial: trial runs on a sample.
         audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs
@@ -254,7 +254,8 @@ class MlebenchSettings:
         verify: whether prepared files must be those whose checksums MLE-bench records.
         unpack: auto: archives of the public data are unpacked once, for all programs.
         feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
-        validation: reported: programs report a score of their own.
+        validation: reported: programs report their own score; twice: it is that on labelled rows that are held out.
+        fallback: where `twice` is impossible: programs report their own score, or the launch is refused.
         validate_url: of a grading server's /validate, where an ungraded task asks one whether a submission is valid.
         grade_timeout_s: seconds after which a grader that does not answer is given up.
         grade_memory_gib: memory of a grader, GiB.
@@ -267,6 +268,7 @@ class MlebenchSettings:
     unpack: str = "auto"
     feedback: str = "message"
     validation: str = "reported"
+    fallback: str = "reported"
     validate_url: str | None = None
     grade_timeout_s: float = 900.0
     grade_memory_gib: float = 8.0

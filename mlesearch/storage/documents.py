@@ -24,7 +24,8 @@ from mlesearch.storage.files import make_folder, read_json, read_lines, write_at
 from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
-OFFICIAL, TASK, VALIDATED = "official.jsonl", "task.json", "validated.jsonl"
+OFFICIAL, OFFICIAL_VALIDATION = "official.jsonl", "official_validation.jsonl"
+TASK, VALIDATED = "task.json", "validated.jsonl"
 BEST = "best/node.json"
 
 
@@ -145,12 +146,16 @@ class MlebenchIdentity(TypedDict):
     """Who grades a competition of MLE-bench: its commit, and versions of pandas, numpy and scikit-learn there.
 
     feedback: what a search learns of an invalid submission. unpack: whether archives of the data are unpacked.
+    validation: twice where a held-out set scores programs, and runners_up: how many may take the place of the chosen
+    one on the full data; else absent.
     """
 
     commit: str
     versions: dict[str, str]
     feedback: str
     unpack: str
+    validation: NotRequired[str]
+    runners_up: NotRequired[int]
 
 
 class CellIdentity(TypedDict):
@@ -241,6 +246,9 @@ class GradeLine(TypedDict):
 class OfficialLine(TypedDict):
     """A line of official.jsonl: what MLE-bench's own grader made of one submission, which nothing that decides reads.
 
+    Likewise of official_validation.jsonl, by the answers of a set that was held out of the training data: its scores
+    are what the search goes by. split: the seed of a fresh such set; absent for that of the search.
+
     submission: sha256 of the file. report: field for field as MLE-bench writes it; scores that are not finite are words
     (nan, inf, -inf), and the path is that in the run's folder. reason: why it is invalid, in the grader's words.
     board: real, or table where MLE-bench's own board is a pointer. aligned_score: of the same submission with rows and
@@ -255,6 +263,7 @@ class OfficialLine(TypedDict):
     aligned_score: NotRequired[float | str]
     aligned_medal: NotRequired[str]
     ends_batch: NotRequired[str]
+    split: NotRequired[int]
 
 
 class ValidityLine(TypedDict):
@@ -344,6 +353,12 @@ def read_official(run: Path) -> dict[str, OfficialLine]:
 def read_validated(run: Path) -> dict[str, ValidityLine]:
     """What a grading server said by the sha256 of the submission; none where it was not asked."""
     return {line["submission"]: cast("ValidityLine", line) for line in read_lines(run / VALIDATED)}
+
+
+def read_official_validation(run: Path, split: int) -> dict[str, OfficialLine]:
+    """Its reports by the answers of a held-out set: 0 that of the search, else the seed of a fresh one."""
+    lines = (cast("OfficialLine", line) for line in read_lines(run / OFFICIAL_VALIDATION))
+    return {line["submission"]: line for line in lines if line.get("split", 0) == split}
 
 
 def best_so_far(run: Path) -> int | None:

@@ -25,7 +25,18 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
-from mlesearch.storage.documents import GRADES, LAUNCHES, OFFICIAL, RESULT, RUN, STUDY, TASK, VALIDATED, read_run
+from mlesearch.storage.documents import (
+    GRADES,
+    LAUNCHES,
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    RESULT,
+    RUN,
+    STUDY,
+    TASK,
+    VALIDATED,
+    read_run,
+)
 from mlesearch.storage.entry import Entry, StoreError
 from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.storage.journal import JOURNAL
@@ -36,7 +47,7 @@ from mlesearch.study import archive_members
 from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, EntryLine
 from mlesearch.types import ConfigError
 
-_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, VALIDATED, RESULT)
+_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, OFFICIAL_VALIDATION, VALIDATED, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 

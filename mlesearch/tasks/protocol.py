@@ -93,6 +93,20 @@ class OfficialGrading:
 
 
 @dataclass(frozen=True, slots=True)
+class FullData:
+    """All of a task's data, where searches see a part that was split from the training data once more.
+
+    Attributes:
+        public_dir: mounted read-only as `input/` where the chosen program runs again; its labelled rows are those of
+            the search, the validation rows among them, so no program of the search may read it.
+        private_dir: answers that the test grade comes from.
+    """
+
+    public_dir: Path
+    private_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A loaded task.
 
@@ -130,6 +144,8 @@ class Task:
         official: how MLE-bench's own package grades it; None: it is graded here.
         sample: the sample submission, below the public folder; empty where there is none, as a server may judge.
         ungraded: by what submissions are found valid where there are no test answers; None: there are, and they grade.
+        full: what the chosen program runs on again after the search, for its test grade; None: each program of the
+            search predicts the test rows too.
     """
 
     id: str
@@ -164,6 +180,7 @@ class Task:
     sample: str = "sample_submission.csv"
     ungraded: Validity | None = None
     time_column: str | None = None
+    full: FullData | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def check_resplit(task: Task) -> None:
         raise ConfigError(
             f"run.selection: revalidate needs tasks with `validation: harness`, and {task.id!r} has "
             f"{task.validation.value!r}: its programs report a score of their own; choose best_validation"
+            + (", or mlebench.validation=twice" if task.official is not None else "")
         )
     if task.ungraded is not None or "/" in task.sample:
         why = "is ungraded" if task.ungraded is not None else f"has its sample submission in a folder ({task.sample})"

@@ -166,6 +166,17 @@ def test_a_study_in_which_nothing_worked_renders(tmp_path):
     assert "dynamics" not in page.ids
 
 
+def test_tasks_whose_programs_reported_their_own_score_are_named_where_others_did_not(tmp_path):
+    tables = synthetic(models=2, tasks=3)
+    first = sorted(set(tables.runs["task"]))[0]
+    runs = tables.runs.assign(validation=np.where(tables.runs["task"] == first, "reported", "harness"))
+    text = Page(write_report(write(replace(tables, runs=runs), tmp_path)).read_text(encoding="utf-8")).text
+    assert "Not all runs share the same validation: harness; reported." in text
+    assert f"Programs reported their own score on {first}." in text
+    same = replace(tables, runs=runs.assign(validation="reported"))
+    assert "reported their own" not in Page(write_report(write(same, tmp_path / "same")).read_text()).text
+
+
 def test_differences_between_the_arms_are_pointed_out(tmp_path):
     tables = synthetic(models=2, tasks=2)
     hardware = np.where(tables.runs["strategy"] == "gome", "8 CPU, 64 GiB", "2 CPU, 4 GiB")
