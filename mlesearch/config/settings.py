@@ -195,8 +195,7 @@ class RunSettings:
         revalidate_k: so many of the best are run again (selection=revalidate); runners-up (mlebench.validation=twice).
         revalidate_splits: on so many fresh splits.
         trial: trial runs on a sample.
-        audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs
-            report their own score.
+        audit: where a valid program that its review calls a bug has failed; reported: where programs report scores.
         keep_submissions: of which valid nodes submissions are kept after the end.
         keep_prompts: null: for live models, whose prompts can't be made again for nothing.
         preflight: what an error of a task's preflight does to a launch: refuse it, warn only, or off: none is made.
@@ -248,8 +247,7 @@ class MlebenchSettings:
 
     Attributes:
         data_dir: folder of prepared competitions; null: that of MLEBENCH_DATA_DIR, else MLE-bench's own default.
-        python: interpreter that has MLE-bench; null: MLESEARCH_MLEBENCH_PYTHON, else the one that `mlesearch mlebench
-            install` made.
+        python: interpreter that has MLE-bench; null: MLESEARCH_MLEBENCH_PYTHON, else that of `mlebench install`.
         missing: competitions of a suite that are not prepared: refuse the launch, or skip them.
         verify: whether prepared files must be those whose checksums MLE-bench records.
         unpack: auto: archives of the public data are unpacked once, for all programs.
