@@ -20,7 +20,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch import __version__
@@ -67,7 +67,7 @@ class Contents:
     calls: int
     executions: int
     redacted: int = 0
-    members: int = 0
+    members: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
