@@ -271,8 +271,14 @@ def warnings(results: Results) -> tuple[str, ...]:
             continue
         values = sorted({str(v) for v in runs[column].dropna()})
         if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.")
+            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
     return (*found, *_changed_ids(results))
+
+
+def _who_reports(column: str, runs: pd.DataFrame) -> str:
+    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
+    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
+    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
 
 
 def _changed_ids(results: Results) -> list[str]:

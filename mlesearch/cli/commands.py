@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.cli import solve_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -66,7 +67,9 @@ def show(args: Namespace) -> int:
     if not (folder / JOURNAL).exists():
         lines = "\n".join(study_lines(folder))
         if one:
-            raise ConfigError(f"{folder}: --best, --node, --code and --reply are of a run; its runs: {_show(folder)}")
+            raise ConfigError(
+                f"{folder}: --best, --node, --code and --reply are of a run; its runs: {shell_words('show', folder)}"
+            )
         say(lines)
     elif args.reply:
         say(reply(folder, args.node), end="")
@@ -75,10 +78,6 @@ def show(args: Namespace) -> int:
     else:
         say(node(folder, args.node) if one else tree(folder), end="")
     return 0
-
-
-def _show(folder: Path) -> str:
-    return shell_words("show", folder)
 
 
 def verify(args: Namespace) -> int:
@@ -313,8 +312,7 @@ def list_experiments(args: Namespace) -> int:
     """List experiments."""
     from mlesearch.cli.catalogue import name_lines
 
-    for line in name_lines("experiments"):
-        say(line)
+    say("\n".join(name_lines("experiments")))
     return 0
 
 
@@ -336,6 +334,7 @@ def complete_line(args: Namespace) -> int:
 
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
+    ("solve",): solve_options.solve,
     ("estimate",): estimate,
     ("show",): show,
     ("verify",): verify,
@@ -363,6 +362,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("mlebench", "check"): on_competitions,
     ("mlebench", "export"): on_competitions,
     ("mlebench", "import"): on_competitions,
+    ("mlebench", "agent"): on_competitions,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

@@ -11,9 +11,19 @@ from mlesearch.cli import competitions
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
+from mlesearch.tasks.mlebench.agent_files import FILES, NAME, write_agent
 from mlesearch.tasks.mlebench.interpreter import PYTHON_VARIABLE
 from mlesearch.tasks.mlebench.names import PREFIX
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
+
+
+def agent(args: Namespace) -> int:
+    """Put the agent's files into a clone, and say how to use them."""
+    folder = write_agent(Path(args.repository))
+    say(f"made {folder}: {', '.join(FILES)}")
+    say("put a wheel of mlesearch beside them, name model and limits in config.yaml, and build and run the agent as")
+    say(f"MLE-bench's README says, with --agent-id {NAME}")
+    return 0
 
 
 def install(args: Namespace) -> int:
@@ -70,6 +80,7 @@ def take(args: Namespace) -> int:
 
 ACTIONS: Mapping[str, Callable[[Namespace], int]] = {
     "install": install,
+    "agent": agent,
     "grade": grade,
     "status": competitions.status_of,
     "prepare": competitions.prepare_all,

@@ -39,6 +39,8 @@ def tree(folder: Path) -> str:
     for r in f.revalidated:
         result = _number(r["score"]) if r["score"] is not None else r.get("problem") or r["result"].get("reason", "")
         lines.append(f"fresh split {r['split']}: node {r['id']} {result}\n")
+    for full in f.full_runs:
+        lines.append(f"all of the data: node {full['id']} {full.get('problem') or 'valid'}\n")
     return "".join(lines) + "".join(f"{line}\n" for line in _ends(folder, f, selected))
 
 
@@ -210,7 +212,10 @@ def _gpu(result: ResultJson) -> str:
 
 
 def _medal(folder: Path, grade: GradeLine | None) -> str:
-    if read_run(folder)["labels"].get("no_board", False):
+    labels = read_run(folder)["labels"]
+    if labels.get("ungraded", False):
+        return "ungraded"
+    if labels.get("no_board", False):
         return "no board"
     return f"medal {grade['medal'] if grade else 'none'}"
 

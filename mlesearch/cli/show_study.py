@@ -86,7 +86,7 @@ def _shown(study: Path, place: Path) -> ShownRun:
         )
         medal = next((m for m in MEDALS if row[m]), "")
         best = _number(row["val_selected"])
-        test = " ".join(filter(None, (_number(row["score"]), medal)))
+        test = "ungraded" if row.get("ungraded", False) else " ".join(filter(None, (_number(row["score"]), medal)))
         if row["selected"] is None:
             best = "none valid"
             why = _unusable(place)

@@ -17,7 +17,13 @@ from typing import Any
 
 from mlesearch.engine.scoring import METRICS, submission_of
 from mlesearch.storage.codec import dumps
-from mlesearch.storage.documents import OFFICIAL, OfficialLine, read_official
+from mlesearch.storage.documents import (
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    OfficialLine,
+    read_official,
+    read_official_validation,
+)
 from mlesearch.storage.files import open_file, write_line
 from mlesearch.tasks import medals
 from mlesearch.tasks.grading import percentile
@@ -35,18 +41,26 @@ GradeFile = Callable[[Path], OfficialReport]
 
 
 class OfficialReports:
-    """The reports of a run (official.jsonl), one for each submission that differs from all before it."""
+    """The reports of a run, one for each submission that differs from all before it.
 
-    def __init__(self, run: Path, recorded: Path | None = None) -> None:
+    Those by the competition's answers are in official.jsonl, those by held-out sets in official_validation.jsonl.
+    """
+
+    def __init__(self, run: Path, recorded: Path | None = None, *, split: int | None = None) -> None:
         """Read what an earlier process wrote.
 
         Args:
             run: its folder; made when the first report is written.
             recorded: folder of the run that this one replays.
+            split: of held-out sets, 0 that of the search, else the seed of a fresh one; None: the competition's own.
         """
         self._run = run
-        self._known = read_official(run)
-        self._recorded = {} if recorded is None else read_official(recorded)
+        self._split = split
+        self._known = self._read(run)
+        self._recorded = {} if recorded is None else self._read(recorded)
+
+    def _read(self, run: Path) -> dict[str, OfficialLine]:
+        return read_official(run) if self._split is None else read_official_validation(run, self._split)
 
     def find(self, submission: str) -> OfficialLine | None:
         """The report of a submission that this run has graded, by the sha256 of the file."""
@@ -58,7 +72,9 @@ class OfficialReports:
 
     def add(self, line: OfficialLine) -> None:
         """Write a report."""
-        path = self._run / OFFICIAL
+        path = self._run / (OFFICIAL if self._split is None else OFFICIAL_VALIDATION)
+        if self._split:
+            line = {**line, "split": self._split}
         fd = open_file(path, os.O_WRONLY | os.O_APPEND)
         try:
             write_line(fd, dumps(line).encode() + b"\n", path)
@@ -108,6 +124,12 @@ class OfficialScorer:
         if submission is None:
             raise ValueError(problem)
         return grade_of(self.task, self._report(submission))
+
+    def score(self, result: ExecResult) -> float | None:
+        """The score of a submission, as MLE-bench gives it; None where it is invalid."""
+        submission, _ = submission_of(result)
+        score = None if submission is None else self._report(submission)["report"]["score"]
+        return None if score is None else float(score)
 
     def _report(self, submission: Path) -> OfficialLine:
         """The report of a file, graded once.

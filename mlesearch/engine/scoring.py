@@ -110,7 +110,7 @@ def judge(result: ExecResult, scorer: Scorer) -> Judged:
 
 
 def judge_sample(result: ExecResult, scorer: Scorer) -> str:
-    """Why a sample run is not passed; empty where it ended well and left a submission of the right form."""
+    """Why a run on a sample, or on the full data, is not passed; empty where it left a submission of the right form."""
     if result.status is not ExecStatus.OK:
         return result.reason
     try:

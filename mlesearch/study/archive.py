@@ -20,12 +20,23 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
-from mlesearch.storage.documents import GRADES, LAUNCHES, OFFICIAL, RESULT, RUN, STUDY, TASK, read_run
+from mlesearch.storage.documents import (
+    GRADES,
+    LAUNCHES,
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    RESULT,
+    RUN,
+    STUDY,
+    TASK,
+    VALIDATED,
+    read_run,
+)
 from mlesearch.storage.entry import Entry, StoreError
 from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.storage.journal import JOURNAL
@@ -36,7 +47,7 @@ from mlesearch.study import archive_members
 from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, EntryLine
 from mlesearch.types import ConfigError
 
-_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, RESULT)
+_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, OFFICIAL_VALIDATION, VALIDATED, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -56,7 +67,7 @@ class Contents:
     calls: int
     executions: int
     redacted: int = 0
-    members: int = 0
+    members: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"

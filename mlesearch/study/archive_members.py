@@ -49,7 +49,7 @@ _KINDS: tuple[tuple[re.Pattern[str], int], ...] = tuple(
         (rf"artefacts/{_DIGEST}", 32 * MIB),
         (r"(?:calls|executions)\.jsonl", MAX_TOTAL_BYTES),
         (rf"{_RUN}/blobs/{_DIGEST}", 256 * MIB),
-        (rf"{_RUN}/(?:journal|grades|official)\.jsonl", 4 << 30),
+        (rf"{_RUN}/(?:journal|grades|official|official_validation)\.jsonl", 4 << 30),
         (rf"{_RUN}/(?:run|result|task)\.json", 4 * MIB),
         (r"study/study\.json", MIB),
         (r"study/launches\.jsonl", 64 * MIB),

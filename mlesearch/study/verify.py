@@ -155,9 +155,12 @@ def _missing(id: str, events: Sequence[Event], kept: dict[str, Kept]) -> Iterato
                 address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
                 if ("embedding", address, None) not in kept[CALLS]:
                     yield f"{id}: the embedding {address} is in the journal and not in the cassette"
-            case "sample_run" | "executed" | "revalidated" if EXECUTIONS in kept:
-                address, program = f"{id}/{e['id']}", None if e["type"] == "revalidated" else e["program"]
-                if e["type"] != "executed":
-                    address += "/sample" if e["type"] == "sample_run" else f"/split-{e['split']}"
+            case "sample_run" | "executed" | "revalidated" | "full_run" if EXECUTIONS in kept:
+                address, program = f"{id}/{e['id']}", None
+                if e["type"] == "sample_run" or e["type"] == "executed":
+                    program = e["program"]
+                address += {"executed": "", "sample_run": "/sample", "full_run": "/full"}.get(e["type"], "")
+                if e["type"] == "revalidated":
+                    address += f"/split-{e['split']}"
                 if ("execution", address, program) not in kept[EXECUTIONS]:
                     yield f"{id}: the execution {address} is in the journal and not in the store"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import cli, start
+from tests.support.command import cli, start, until
 from tests.support.competitions import FOUR, SPOOKY, StandIn, stand_in
 from tests.support.journals import once_each
 from tests.support.sample_programs import programs
@@ -26,6 +24,7 @@ from tests.support.sample_programs import programs
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:
     return [
         *("run", "model=local", "strategy=greedy", "strategy.review=false", "run.audit=off", "sandbox=local"),
+        "sandbox.warm=off",  # its programs import nothing that takes long
         *(f"model.params.api_base={stub.base_url}", "launcher.n_jobs=1", "budget.steps=3"),
         *("cassette=record", "sandbox.exec_store=record", "study.name=s"),
         *made.settings(*more),
@@ -43,14 +42,6 @@ def at_work(made: StandIn) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def until(happens: Callable[[], bool], within_s: float) -> bool:
-    """Wait for it; whether it did."""
-    end = time.monotonic() + within_s
-    while not happens() and time.monotonic() < end:
-        time.sleep(0.05)
-    return happens()
 
 
 def test_four_competitions_killed_resumed_and_read_with_the_data_gone(

@@ -80,7 +80,7 @@ def persist(
         max_retries: tries after the first.
         backoff: how long to wait between them.
         worst_nusd: the most that one try can cost.
-        before_retry: called before a try that follows one which was cut off.
+        before_retry: called before a try that follows one which was cut off, and before the probe.
         deadline_name: what sets the deadline, for its error.
         probe: asks the provider something else, within so many seconds; a part of the deadline is reserved for it.
 
@@ -114,6 +114,8 @@ def persist(
         tries = f"{failures} {'try' if failures == 1 else 'tries'} in {elapsed_s:.1f} s"
         ends = failures > max_retries or elapsed_s + wait_s >= until_s - LEAST_LEFT_S
         if ends and result.at_prompt and probe is not None and not answers_others:
+            if before_retry is not None:
+                before_retry()
             probed = probe(deadline_s - elapsed_s)
             answers_others, wait_s = probed.answers, 0.0
             lost_nusd += probed.lost_nusd
