@@ -193,7 +193,8 @@ def test_a_study_with_a_real_model(roomy_llama, tmp_path):
     """It writes whole programs, which run and are scored; the recording gives the same study without a server."""
     written = grammar(f"A plan.\n```python\n{PROGRAM}```\n")
     body = "model.params.extra_body=" + json.dumps({"grammar": written})
-    words = ("strategy=random", "strategy.review=false", "budget.steps=1", body, "study.name=small")
+    recorded = ("cassette=record", "sandbox.exec_store=record")
+    words = ("strategy=random", "strategy.review=false", "budget.steps=1", body, "study.name=small", *recorded)
     done = run(tmp_path, roomy_llama, "LLAMA_KEY", *words)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "studies/small").glob("*/*/*/*/seed-0")
