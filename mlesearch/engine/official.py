@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlesearch.engine.scoring import METRICS, submission_of
-from mlesearch.storage.codec import dumps
+from mlesearch.engine.scoring import own_score, submission_of
 from mlesearch.storage.documents import (
     OFFICIAL,
     OFFICIAL_VALIDATION,
@@ -24,12 +22,11 @@ from mlesearch.storage.documents import (
     read_official,
     read_official_validation,
 )
-from mlesearch.storage.files import open_file, write_line
+from mlesearch.storage.files import append_line
 from mlesearch.tasks import medals
 from mlesearch.tasks.grading import percentile
 from mlesearch.tasks.mlebench.official import OfficialReport
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds
-from mlesearch.tasks.reported import reported_score
 from mlesearch.types import Direction, ExecResult, MlesearchError, printable
 
 REASON_CHARS = 1000
@@ -75,11 +72,7 @@ class OfficialReports:
         path = self._run / (OFFICIAL if self._split is None else OFFICIAL_VALIDATION)
         if self._split:
             line = {**line, "split": self._split}
-        fd = open_file(path, os.O_WRONLY | os.O_APPEND)
-        try:
-            write_line(fd, dumps(line).encode() + b"\n", path)
-        finally:
-            os.close(fd)
+        append_line(path, line)
         self._known[line["submission"]] = line
 
 
@@ -101,11 +94,7 @@ class OfficialScorer:
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`: the program's own score, where MLE-bench finds its submission valid."""
-        problem = self.submission_problem(result)
-        if problem:
-            return Scored(None, problem)
-        metrics = result.artefacts.get(METRICS)
-        return reported_score(result.stdout.text, result.stderr.text, metrics.path if metrics else None)
+        return own_score(result, self.submission_problem(result))
 
     def submission_problem(self, result: ExecResult) -> str:
         """See `Scorer`: the grader's message, or no more than that it is invalid."""

@@ -17,12 +17,11 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlesearch.engine.scoring import METRICS, submission_of
+from mlesearch.engine.scoring import own_score, submission_of
 from mlesearch.storage.documents import VALIDATED, ValidityLine, read_validated
 from mlesearch.storage.files import append_line
 from mlesearch.tasks.grading import UNGRADED
 from mlesearch.tasks.protocol import Grade, Scored, Task
-from mlesearch.tasks.reported import reported_score
 from mlesearch.tasks.submission import read_bytes
 from mlesearch.types import ExecResult, GraderUnavailable, MlesearchError, printable
 
@@ -115,11 +114,7 @@ class ServerScorer:
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`: the program's own score, where the server finds its submission valid."""
-        problem = self.submission_problem(result)
-        if problem:
-            return Scored(None, problem)
-        metrics = result.artefacts.get(METRICS)
-        return reported_score(result.stdout.text, result.stderr.text, metrics.path if metrics else None)
+        return own_score(result, self.submission_problem(result))
 
     def submission_problem(self, result: ExecResult) -> str:
         """See `Scorer`: the server's message."""
