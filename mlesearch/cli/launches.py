@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
@@ -27,6 +28,7 @@ from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
+from mlesearch.study.rounds import RoundReports
 
 SHOWN = 10
 """So many runs are named, where more are missing."""
@@ -73,8 +75,10 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         before, began_s = program_time(begun), time.monotonic()
         begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
+        done = [k for k, state in planned.states.items() if state == "finished"]
+        rounds = RoundReports(runs, done, partial(_report_round, planned.folder))
         with stoppable(stop_file, complain), Progress(runs, finished):
-            reports = run_all(launch, planned, stop_file, resources)
+            reports = run_all(launch, planned, stop_file, resources, rounds.ended)
         launch_s = time.monotonic() - began_s
     failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))
     for line in (*_failures(failed), *_unpaid(unpaid, len(runs))):
@@ -157,6 +161,16 @@ def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: Process
         if all_known or not told.known:
             complain(str(told))
     refuse_faults(found, cells)
+
+
+def _report_round(folder: Path, over: int, rounds: int) -> None:
+    """What there is when a round of seeds is over and others follow; a launch outlives whatever goes wrong in it."""
+    try:
+        found = write_report(folder, None)
+    except Exception as error:
+        complain(f"warning: no report of the first {over} of {rounds} seeds: {type(error).__name__}: {error}")
+        return
+    say(f"so far, with {over} of {rounds} seeds of every cell and task:\n{found}")
 
 
 def _cells_to_do(planned: StudyPlan) -> list[RunPlan]:

@@ -5,7 +5,7 @@ A finished run is skipped, a begun or failed one goes on from its journal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlesearch.config.compose import Launch, sweep
@@ -17,6 +17,7 @@ from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
 from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.pool import in_forks, in_workers
+from mlesearch.study.rounds import in_rounds
 
 
 def begin(planned: StudyPlan, resources: ProcessResources) -> None:
@@ -31,7 +32,13 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> None:
             (r.folder / RESULT).unlink(missing_ok=True)
 
 
-def run_all(launch: Launch, planned: StudyPlan, stop_file: Path, resources: ProcessResources) -> list[RunReport]:
+def run_all(
+    launch: Launch,
+    planned: StudyPlan,
+    stop_file: Path,
+    resources: ProcessResources,
+    ended: Callable[[str], None] = lambda run_id: None,
+) -> list[RunReport]:
     """Carry out the runs of a launch by the launcher that it chose.
 
     Args:
@@ -39,6 +46,7 @@ def run_all(launch: Launch, planned: StudyPlan, stop_file: Path, resources: Proc
         planned: of the same launch; it has begun.
         stop_file: exists once the user asked to stop.
         resources: of this process.
+        ended: is told of each run that ended in this process or its workers.
 
     Returns:
         One report a run that was carried out in this process or its workers. What other launchers send elsewhere is
@@ -47,7 +55,7 @@ def run_all(launch: Launch, planned: StudyPlan, stop_file: Path, resources: Proc
     reports: list[RunReport] = []
 
     def here(cells: Sequence[Settings]) -> None:
-        reports.extend(run_cell(planned.runs, cells[0].launcher.n_jobs, stop_file, resources))
+        reports.extend(run_cell(planned.runs, cells[0].launcher.n_jobs, stop_file, resources, ended))
 
     def elsewhere(cells: Sequence[Settings]) -> None:
         with ProcessResources() as own:
@@ -58,23 +66,39 @@ def run_all(launch: Launch, planned: StudyPlan, stop_file: Path, resources: Proc
     return reports
 
 
-def run_cell(runs: Sequence[RunPlan], n_jobs: int, stop_file: Path, resources: ProcessResources) -> list[RunReport]:
-    """Carry out runs, `n_jobs` at a time (-1: one per processor): one after the other here, several in processes.
+def run_cell(
+    runs: Sequence[RunPlan],
+    n_jobs: int,
+    stop_file: Path,
+    resources: ProcessResources,
+    ended: Callable[[str], None] = lambda run_id: None,
+) -> list[RunReport]:
+    """Carry out runs in rounds of seeds: one after the other here, or several at once in processes.
+
+    Args:
+        runs: as planned.
+        n_jobs: at a time; -1: one per processor.
+        stop_file: exists once the user asked to stop.
+        resources: of this process.
+        ended: is told of each run that was carried out.
 
     Returns:
         One report a run, in the order given. Nothing is raised for a run that fails.
     """
-    todo = [r for r in runs if check_run(r.folder, r.identity) != "finished"]
-    done = {r.key.id: RunReport(r.key.id, "skipped") for r in runs if r not in todo}
+    finished = [check_run(r.folder, r.identity) == "finished" for r in runs]
+    todo = in_rounds([r for r, f in zip(runs, finished, strict=True) if not f])
+    done = {r.key.id: RunReport(r.key.id, "skipped") for r, f in zip(runs, finished, strict=True) if f}
     jobs = min(len(todo), processors() if n_jobs == -1 else n_jobs)
     if jobs <= 1:
         for run in todo:
             done[run.key.id] = execute_run(run, stop_file, resources)
+            ended(run.key.id)
     else:
         replays = all(run.recorded is not None for run in todo)
         try:
             for report in in_forks(todo, jobs, stop_file, resources) if replays else in_workers(todo, jobs, stop_file):
                 done[report.run_id] = report
+                ended(report.run_id)
         except BaseException as e:
             if isinstance(e, KeyboardInterrupt):
                 raise

@@ -17,6 +17,7 @@ from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS, fold
 from mlesearch.study.output import above_bars
+from mlesearch.study.rounds import rounds_of
 from mlesearch.study.summary import direction_of, node_rows
 from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.types import ConfigError, Status
@@ -62,6 +63,7 @@ class Progress:
     def __init__(self, runs: Sequence[RunPlan], finished_before: int) -> None:
         """Watch these runs."""
         self._watched = [Watched(r) for r in runs]
+        self._rounds = rounds_of([r.key for r in runs])
         self._before = finished_before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="mlesearch-progress")
@@ -109,7 +111,16 @@ class Progress:
 
     def _line(self, w: Watched) -> str:
         done = sum(x.finished for x in self._watched)
-        return f"[{done}/{len(self._watched)}] {w.run.key.id}: {describe(w.run.folder)}"
+        return f"[{done}/{len(self._watched)}] {w.run.key.id}: {describe(w.run.folder)}{self._awaited()}"
+
+    def _awaited(self) -> str:
+        """What comes next, and after how many runs: the end of a round of seeds, or of the launch."""
+        left = Counter(r for r, w in zip(self._rounds, self._watched, strict=True) if not w.finished)
+        if not left:
+            return ""
+        now, last = min(left), max(self._rounds)
+        what = "the report" if now == last else f"the table of {now + 1} of {last + 1} seeds"
+        return f"; {left[now]} more to {what}"
 
 
 def describe(folder: Path) -> str:

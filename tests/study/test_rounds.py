@@ -1,0 +1,77 @@
+"""Runs are carried out in rounds of seeds, and a round that is over is reported once."""
+
+from types import SimpleNamespace
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from mlesearch.storage.layout import RunKey
+from mlesearch.study.rounds import BETWEEN_REPORTS_S, RoundReports, in_rounds, rounds_of
+
+KEYS = [RunKey(m, s, "base", t, n) for m in "ab" for s in ("greedy", "gome") for t in ("x", "y") for n in (3, 1, 7)]
+"""As a launch plans them: cell by cell, task by task, seed by seed."""
+
+
+def plans(keys):
+    return [SimpleNamespace(key=key) for key in keys]
+
+
+def test_a_round_has_one_seed_of_every_task_of_every_cell():
+    ordered = [run.key for run in in_rounds(plans(KEYS))]
+    assert sorted(ordered, key=KEYS.index) == KEYS
+    assert [key.seed for key in ordered] == [3] * 8 + [1] * 8 + [7] * 8
+    assert ordered[:8] == [key for key in KEYS if key.seed == 3]
+
+
+@given(st.lists(st.sampled_from(KEYS), unique=True))
+def test_any_part_of_a_launch_is_ordered_by_round_and_then_as_it_was(keys):
+    rounds = dict(zip(keys, rounds_of(keys), strict=True))
+    ordered = [run.key for run in in_rounds(plans(keys))]
+    assert ordered == sorted(keys, key=lambda key: (rounds[key], keys.index(key)))
+    for cell in {(key.cell, key.task) for key in keys}:
+        of_cell = [rounds[k] for k in keys if (k.cell, k.task) == cell]
+        assert of_cell == list(range(len(of_cell)))
+
+
+class Reports:
+    """A launch whose clock and reports are the test's."""
+
+    def __init__(self, finished=()):
+        self.now, self.told = 0.0, []
+        self.of = RoundReports(plans(KEYS), finished, lambda over, of: self.told.append((over, of)), lambda: self.now)
+
+    def end(self, keys, at_s):
+        self.now = at_s
+        for key in keys:
+            self.of.ended(key.id)
+
+
+def seed(n):
+    return [key for key in KEYS if key.seed == n]
+
+
+def test_each_round_but_the_last_is_reported():
+    launch = Reports()
+    launch.end(seed(3)[:-1], 100)
+    assert launch.told == []
+    launch.end(seed(3)[-1:], 100)
+    launch.end(seed(1), 200)
+    launch.end(seed(7), 300)
+    assert launch.told == [(1, 3), (2, 3)]
+
+
+def test_rounds_that_follow_fast_are_not_reported():
+    launch = Reports()
+    launch.end(seed(3), BETWEEN_REPORTS_S - 1)
+    launch.end(seed(1), BETWEEN_REPORTS_S - 0.5)
+    assert launch.told == []
+    launch.end(seed(7)[:1], BETWEEN_REPORTS_S + 1)  # two rounds are over by now, and the second is said
+    assert launch.told == [(2, 3)]
+
+
+def test_what_an_earlier_launch_finished_counts_and_is_not_reported_again():
+    launch = Reports(finished=seed(3) + seed(1)[:2])
+    launch.end(seed(7)[:1], 100)
+    assert launch.told == []
+    launch.end(seed(1)[2:], 110)
+    assert launch.told == [(2, 3)]
