@@ -73,7 +73,7 @@ class TestedClaim:
         primary: the declared claim in words, or empty.
         capability: whether it was declared that the gap grows with capability (or along tiers).
         declared: whether study.json declared it before the first run; if not, all is exploratory.
-        unmet: what the declared claim lacks in this study, in words; then the pair here is one to explore.
+        unmet: why the declared claim is not tested here, in words; then the pair here is one to explore.
     """
 
     treatment: Arm
@@ -181,6 +181,9 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
+    if tables.planned:
+        unmet = f"{tables.interim}; a declared claim is tested once, when all of them are there."
+        return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
     capability = bool(raw.get("capability") or raw.get("tiers"))
     return TestedClaim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
 

@@ -1,4 +1,4 @@
-"""The sentences on runs that were lost: without a result, without a program, or all failed alike."""
+"""The sentences on runs that are still to come, and on lost ones: no result, no program, or all failed alike."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ def runs_verdict(results: Results) -> ClaimAnswer | None:
     if spent > 0:
         text += f" The runs without a result have cost {spent:,.4g} USD, which the table of costs leaves out."
     return ClaimAnswer("The runs", "open", headline[0].upper() + headline[1:], text, "every number below")
+
+
+def interim_verdict(results: Results) -> ClaimAnswer | None:
+    """That other runs are still to come; None where all are here."""
+    tables = results.tables
+    if not tables.planned:
+        return None
+    left = tables.planned - len(tables.runs)
+    text = (
+        f"{place(results)}{left} runs are still to come. Every number below is one look at a part of the study. A claim "
+        "that is tested again at every look is right by chance more often than its error rate says, so none is tested "
+        "here."
+    )
+    return ClaimAnswer("The runs", "open", tables.interim, text, "every number below")
 
 
 def place(results: Results) -> str:

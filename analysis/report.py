@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
-from mlesearch.analysis.tables import Policy, read
+from mlesearch.analysis.tables import Policy, only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
@@ -49,7 +49,12 @@ class Section:
     folded: tuple[views.View, ...] = ()
 
 
-def write_report(study_dir: Path | str, out_path: Path | str | None = None, missing: Policy = "fail") -> Path:
+def write_report(
+    study_dir: Path | str,
+    out_path: Path | str | None = None,
+    missing: Policy = "fail",
+    run_ids: Collection[str] | None = None,
+) -> Path:
     """Writes the report of a collected study.
 
     The same tables give the same bytes. Beside the page lies a folder `report_tables` with every table as CSV.
@@ -58,6 +63,7 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
         study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
         out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
         missing: policy for missing runs.
+        run_ids: of an interim report, the runs that it is about; None: all of the study.
 
     Returns:
         The HTML file.
@@ -69,7 +75,8 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     target = folder / "report.html" if out_path is None else Path(out_path)
     if target.suffix.lower() not in {".html", ".htm"}:
         target /= "report.html"
-    results = analyse(read(folder), missing)
+    tables = read(folder)
+    results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)

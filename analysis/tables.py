@@ -7,7 +7,7 @@ node), `calls.parquet` (one row a model call) and `study.json`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -41,6 +41,7 @@ class Tables:
         calls: one row a model call, columns of `CALLS`.
         study: the content of study.json.
         imported: results of others, which stand beside these and are never pooled with them.
+        planned: how many runs the study has, where these are its first rounds of seeds alone; 0: these are all.
     """
 
     runs: pd.DataFrame
@@ -48,6 +49,14 @@ class Tables:
     calls: pd.DataFrame
     study: Mapping[str, Any]
     imported: tuple[ImportedFile, ...] = ()
+    planned: int = 0
+
+    @property
+    def interim(self) -> str:
+        """What an interim report says of itself; empty where these are all runs of the study."""
+        if not self.planned:
+            return ""
+        return f"Interim: the first {len(self.runs)} of {self.planned} runs, the same seeds of every cell and task"
 
     @property
     def simulated(self) -> bool:
@@ -125,6 +134,26 @@ def read(study_dir: Path | str) -> Tables:
         frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)
     imported = tuple(read_imported(folder))
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
+
+
+def only(tables: Tables, run_ids: Collection[str]) -> Tables:
+    """Some runs of a study, as an interim report shows them: the first rounds of seeds, while others are to come.
+
+    Args:
+        tables: of all runs.
+        run_ids: those to keep; all of them: the tables as they are.
+    """
+    if tables.runs["run_id"].isin(run_ids).all():
+        return tables
+    return replace(_of_runs(tables, run_ids), planned=len(tables.runs))
+
+
+def _of_runs(tables: Tables, run_ids: Collection[str]) -> Tables:
+    runs, nodes, calls = (
+        frame[frame["run_id"].isin(run_ids)].reset_index(drop=True)
+        for frame in (tables.runs, tables.nodes, tables.calls)
+    )
+    return replace(tables, runs=runs, nodes=nodes, calls=calls)
 
 
 def has_result(runs: pd.DataFrame) -> pd.Series[bool]:
@@ -318,10 +347,4 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept), failed)
     if len(kept) == len(runs):
         return tables, note
-    ids = set(kept["run_id"])
-    return replace(
-        tables,
-        runs=kept.reset_index(drop=True),
-        nodes=tables.nodes[tables.nodes["run_id"].isin(ids)].reset_index(drop=True),
-        calls=tables.calls[tables.calls["run_id"].isin(ids)].reset_index(drop=True),
-    ), note
+    return _of_runs(tables, set(kept["run_id"])), note

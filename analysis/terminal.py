@@ -118,6 +118,8 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str | None = N
         span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
         out.append(f"{mean}; E2: Wilson interval over {plural(whole[0].tasks, 'task')} (tasks like these).")
+    if tables.planned:
+        out.append(f"{tables.interim}; no claim is tested before all of them are there.")
     out += lost_lines(cells_of(planned.runs, planned.nodes, models_of(planned), arms_of(planned)))
     if missing.missing:
         out.append(f"{missing.words}.")

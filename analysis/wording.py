@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from mlesearch.analysis.claim import RATES, Models
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.lost_runs import place, runs_verdict
+from mlesearch.analysis.lost_runs import interim_verdict, place, runs_verdict
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
@@ -273,9 +273,10 @@ def sandbox_sentence(c: Comparison) -> str:
 
 
 def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
-    """The parts of the claim box: runs that were lost first, then the claim; no claim with a single arm."""
+    """The parts of the claim box: runs to come, runs that were lost, then the claim; no claim with a single arm."""
     lost = runs_verdict(results)
-    first = () if lost is None else (lost,)
+    interim = interim_verdict(results)
+    first = tuple(answer for answer in (interim, lost) if answer is not None)
     if results.main is None:
         return first
     c = results.main
@@ -297,7 +298,8 @@ def declaration(results: Results) -> str:
     if claim is None:
         return "A single strategy ran, so nothing is compared."
     if claim.unmet:
-        return f"{claim.unmet} So nothing here is confirmatory: another pair is shown, to explore."
+        shown = "" if results.tables.planned else ": another pair is shown, to explore"
+        return f"{claim.unmet} So nothing here is confirmatory{shown}."
     if not claim.declared:
         return (
             "No claim was declared before the first run, so everything here is exploratory: it may suggest a claim, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
         done = [k for k, state in planned.states.items() if state == "finished"]
-        rounds = RoundReports(runs, done, partial(_report_round, planned.folder))
+        rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
         with stoppable(stop_file, complain), Progress(runs, finished):
             reports = run_all(launch, planned, stop_file, resources, rounds.ended)
         launch_s = time.monotonic() - began_s
@@ -163,10 +163,10 @@ def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: Process
     refuse_faults(found, cells)
 
 
-def _report_round(folder: Path, over: int, rounds: int) -> None:
-    """What there is when a round of seeds is over and others follow; a launch outlives whatever goes wrong in it."""
+def _report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]) -> None:
+    """The first rounds of seeds, when they are over and others follow; a launch outlives whatever goes wrong in it."""
     try:
-        found = write_report(folder, None)
+        found = write_report(folder, None, run_ids)
     except Exception as error:
         complain(f"warning: no report of the first {over} of {rounds} seeds: {type(error).__name__}: {error}")
         return

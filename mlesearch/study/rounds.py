@@ -41,7 +41,7 @@ class RoundReports:
         self,
         runs: Sequence[RunPlan],
         finished: Collection[RunKey],
-        report: Callable[[int, int], None],
+        report: Callable[[int, int, Collection[str]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is reported before a run has ended.
@@ -49,7 +49,7 @@ class RoundReports:
         Args:
             runs: of the launch, all of them.
             finished: those that were finished before it.
-            report: is given how many rounds are over, and how many there are.
+            report: is given how many rounds are over, how many there are, and the runs of those that are over.
             clock: seconds.
         """
         self._round = dict(zip([r.key.id for r in runs], rounds_of([r.key for r in runs]), strict=True))
@@ -71,5 +71,5 @@ class RoundReports:
         over = self._over()
         if self._told < over < self._rounds and self._clock() - self._last >= BETWEEN_REPORTS_S:
             self._told = over
-            self._report(over, self._rounds)
+            self._report(over, self._rounds, {id for id, n in self._round.items() if n < over})
             self._last = self._clock()

@@ -12,9 +12,10 @@ import pytest
 from mlesearch.analysis import accounts
 from mlesearch.analysis.claim import arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.curves import axis_points, best_so_far, mean_curve
+from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.schema import typed
-from mlesearch.analysis.tables import apply_policy, read, validate
+from mlesearch.analysis.tables import apply_policy, only, read, validate
 from mlesearch.analysis.terminal import medal_rows, medal_table
 from mlesearch.analysis.wording import declaration
 from mlesearch.storage.columns import CALLS, NODES, RUNS
@@ -364,6 +365,25 @@ def test_terminal_table(study):
     live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
     assert "Simulated" not in medal_table(live)
     assert "not estimable" in medal_table(live)
+
+
+def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path):
+    first = study.runs["seed"].min()
+    ids = set(study.runs.loc[study.runs["seed"] == first, "run_id"])
+    part = only(study, ids)
+    assert set(part.runs["run_id"]) == set(part.nodes["run_id"]) == ids
+    assert only(study, set(study.runs["run_id"])) is study
+    results = analyse(part)
+    assert claim_of(study).declared
+    assert not results.claim.declared
+    assert (results.claim.treatment, results.claim.baseline) == (claim_of(study).treatment, claim_of(study).baseline)
+    assert not results.main.confirmatory
+    said = f"the first {len(ids)} of {len(study.runs)} runs"
+    assert said in medal_table(part)
+    page = write_report(write(study, tmp_path), run_ids=ids).read_text()
+    assert said in page
+    assert "none is tested here" in page
+    assert "Interim" not in write_report(tmp_path, tmp_path / "whole").read_text()
 
 
 def test_the_study_of_the_tables_survives_a_round_trip(study, tmp_path):

@@ -38,7 +38,11 @@ class Reports:
 
     def __init__(self, finished=()):
         self.now, self.told = 0.0, []
-        self.of = RoundReports(plans(KEYS), finished, lambda over, of: self.told.append((over, of)), lambda: self.now)
+        self.of = RoundReports(plans(KEYS), finished, self.report, lambda: self.now)
+
+    def report(self, over, of, run_ids):
+        self.told.append((over, of))
+        self.run_ids = run_ids
 
     def end(self, keys, at_s):
         self.now = at_s
@@ -55,7 +59,9 @@ def test_each_round_but_the_last_is_reported():
     launch.end(seed(3)[:-1], 100)
     assert launch.told == []
     launch.end(seed(3)[-1:], 100)
+    assert launch.run_ids == {key.id for key in seed(3)}
     launch.end(seed(1), 200)
+    assert launch.run_ids == {key.id for key in seed(3) + seed(1)}
     launch.end(seed(7), 300)
     assert launch.told == [(1, 3), (2, 3)]
 
