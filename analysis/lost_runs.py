@@ -41,9 +41,9 @@ def interim_verdict(results: Results) -> ClaimAnswer | None:
         return None
     left = tables.planned - len(tables.runs)
     text = (
-        f"{place(results)}{left} runs are still to come. Every number below is one look at a part of the study. A claim "
-        "that is tested again at every look is right by chance more often than its error rate says, so none is tested "
-        "here."
+        f"{place(results)}{left} runs are still to come. Every number below is one look at a part of the study. A "
+        "claim that is tested again at every look is right by chance more often than its error rate says, so none is "
+        "tested here."
     )
     return ClaimAnswer("The runs", "open", tables.interim, text, "every number below")
 
