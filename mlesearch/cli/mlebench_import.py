@@ -13,9 +13,9 @@ from typing import cast
 from mlesearch import __version__
 from mlesearch.analysis.imported import import_rates
 from mlesearch.cli.terminal import shell_words, shown, table
-from mlesearch.storage.documents import STUDY, read_run
+from mlesearch.storage.documents import STUDY
 from mlesearch.storage.imported import IMPORT_FORMAT, ImportedFile, ImportedRow, write_imported
-from mlesearch.storage.layout import declared, run_folders, slug
+from mlesearch.storage.layout import declared, is_simulated, slug
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.imported.read import read_results
 from mlesearch.tasks.imported.recheck import rechecked
@@ -54,8 +54,7 @@ def take(args: Namespace) -> int:
     if args.into is None:
         return 0
     study = Path(args.into)
-    simulated = any(read_run(folder)["labels"]["simulated"] for folder in run_folders(study))
-    path = write_imported(study, content, _own(study), simulated=simulated)
+    path = write_imported(study, content, _own(study), simulated=bool(is_simulated(study)))
     say(f"{shown(path)}: {len(results)} results, beside the study's own: {shell_words('report', study)}")
     return 0
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +133,50 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
             if whole.hydra.mode is None:
                 whole.hydra.mode = RunMode.MULTIRUN
                 whole.hydra.overrides.hydra.append("hydra.mode=MULTIRUN")
-        made = [Cell(c, to_settings(load(c, RunMode.RUN))) for c in cells]
-        return _launch((*overrides, *taken_out), made, whole, multirun=True)
+        return _launch((*overrides, *taken_out), list(_composed(cells, load)), whole, multirun=True)
+
+
+def _composed(cells: Iterable[tuple[str, ...]], load: Callable[[Sequence[str], Any], Any]) -> Iterator[Cell]:
+    """Each cell, composed and typed: those of the same files once, their values set on copies, as Hydra sets them.
+
+    Args:
+        cells: the overrides of each.
+        load: composes overrides.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf import open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    loader = GlobalHydra.instance().config_loader()
+    parser = OverridesParser.create(config_loader=loader)
+    known: dict[tuple[str, ...], Any] = {}
+    for cell in cells:
+        parsed = parser.parse_overrides(list(cell))
+        values = [o for o in parsed if _is_value(o, loader)]
+        files = tuple(o.input_line for o in parsed if not _is_value(o, loader))
+        if not values:
+            yield Cell(cell, to_settings(load(cell, RunMode.RUN)))
+            continue
+        try:
+            if files not in known:
+                known[files] = load(files, RunMode.RUN)
+                with open_dict(known[files]):
+                    known[files].pop("hydra")
+            cfg = deepcopy(known[files])
+            ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+        except (HydraException, OmegaConfBaseException):
+            cfg = load(cell, RunMode.RUN)  # which says what is wrong in Hydra's own words
+        yield Cell(cell, to_settings(cfg))
+
+
+def _is_value(override: Any, loader: Any) -> bool:
+    """Whether an override sets a value of a cell: it chooses no file, and is none of Hydra's own settings."""
+    key = override.key_or_group
+    return not loader.repository.group_exists(key) and key.partition(".")[0].partition("/")[0] != "hydra"
 
 
 def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:

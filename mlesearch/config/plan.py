@@ -28,7 +28,7 @@ from mlesearch.config.mlebench import with_competitions
 from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.same_run import same_run
-from mlesearch.config.sandboxes import check_reach, program_spec, sandbox_request
+from mlesearch.config.sandboxes import ReachChecks, program_spec, sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.config.windows import check_window
 from mlesearch.engine.randomness import proposal_rng
@@ -37,7 +37,8 @@ from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
-from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
+from mlesearch.storage.imported import read_imported
+from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, is_simulated, study_header
 from mlesearch.tasks.synthetic.names import expanded
 from mlesearch.types import ConfigError, Direction, Problem
 
@@ -103,10 +104,11 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     folder = Path(first.study.dir).absolute()
     header = study_header(first.study.name, _claim(first))
     runs: dict[RunKey, RunPlan] = {}
+    reach = ReachChecks()
     for s in cells:
         if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
-        for run in _cell(s, folder, resources, keys):
+        for run in _cell(s, folder, resources, reach, keys=keys):
             run = _as_begun(run)
             known = runs.setdefault(run.key, run)
             if not same_run(known.identity, run.identity):
@@ -116,6 +118,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
                     f"give them different names (variant=...)"
                 )
     check_study(folder, header)
+    header = _stamped(header, runs, folder)
     _check_claim(header, runs)
     _check_outcome(header, runs)
     states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
@@ -141,6 +144,35 @@ def _claim(s: Settings) -> Claim | None:
     if c.outcome not in OUTCOMES:
         raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
     return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
+
+
+def _stamped(header: StudyFile, runs: Mapping[RunKey, RunPlan], folder: Path) -> StudyFile:
+    """The header, which says so where simulated engineers answer: a study is simulated as a whole, or not at all.
+
+    Raises:
+        ConfigError: this launch, or this launch and what the study holds, would put both into one table.
+    """
+    models: dict[bool, str] = {}
+    for key, run in runs.items():
+        models.setdefault(run.labels["simulated"], key.model)
+    if len(models) == 2:
+        raise ConfigError(
+            f"model: {models[True]!r} is a simulated engineer and {models[False]!r} is none; simulated and other results "
+            "may never stand in one table: launch them into two studies (study.name=...)"
+        )
+    ((simulated, model),) = models.items()
+    if is_simulated(folder) is (not simulated):
+        has, comes = ("live", "a simulated engineer") if simulated else ("simulated", "none")
+        raise ConfigError(
+            f"study.dir: the runs in {folder} are {has}, and the model {model!r} is {comes}; simulated and other results "
+            "may never stand in one table: choose another study (study.name=...)"
+        )
+    if simulated and (imports := read_imported(folder)):
+        raise ConfigError(
+            f"study.dir: {imports[0]['name']} was imported into {folder}, and the model {model!r} is a simulated engineer; "
+            "simulated and other results may never stand in one table: choose another study (study.name=...)"
+        )
+    return {**header, "simulated": True} if simulated else header
 
 
 def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
@@ -172,7 +204,9 @@ def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
         )
 
 
-def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) -> list[RunPlan]:
+def _cell(
+    s: Settings, folder: Path, resources: ProcessResources, reach: ReachChecks, *, keys: bool
+) -> list[RunPlan]:
     """All runs of one cell."""
     check_grid(s)
     budget = make_budget(s)
@@ -190,18 +224,19 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, keys: bool) ->
     cell = CellParts(s, budget, model, roles, embedder, resources.sandbox(s))
     check_prices(cell)
     check_shared(s)
-    runs = []
+    runs, specs = [], []
     for name in s.tasks:
         task = resources.task(name, s)
         check_task(s, task)
         limits = make_limits(s, task)
         check_window(cell, task, limits)
-        check_reach(s, program_spec(s, task, limits))
+        specs.append(program_spec(s, task, limits))
         identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
         name_source(labels, name)
         for seed in s.seeds:
             key = RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed)
             runs.append(RunPlan(key, folder, s, name, budget, limits, {**identity, "seed": seed}, labels))
+    reach.check(s, specs)
     return runs
 
 

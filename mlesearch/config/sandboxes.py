@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,15 +181,27 @@ def program_spec(s: Settings, task: Task, limits: Limits) -> Spec:
     )
 
 
-def check_reach(s: Settings, spec: Spec) -> None:
-    """Refuse a launch whose answers, study or stores lie where its programs may read.
+class ReachChecks:
+    """Sees to it that answers, studies and stores lie where programs can't read them: each once in a launch."""
 
-    Args:
-        s: of the cell, with its rung named.
-        spec: of its runs.
+    def __init__(self) -> None:
+        """Nothing was looked at yet."""
+        self._done: set[object] = set()
 
-    Raises:
-        ConfigError: one does; the text says which, and where.
-    """
-    if s.sandbox.exec_store != "replay":
-        ladder.check_folders(s.sandbox.kind, s.sandbox.params, spec)
+    def check(self, s: Settings, specs: Iterable[Spec]) -> None:
+        """Refuse a launch where something of a cell is within reach.
+
+        Args:
+            s: of the cell, with its rung named.
+            specs: of its runs.
+
+        Raises:
+            ConfigError: something is; the text says what, and where.
+        """
+        if s.sandbox.exec_store == "replay":
+            return
+        rung = (s.sandbox.kind, json.dumps(s.sandbox.params, sort_keys=True, default=str))
+        new = {key: spec for spec in specs if (key := (rung, spec, spec.concealed)) not in self._done}
+        if new:
+            ladder.check_folders(s.sandbox.kind, s.sandbox.params, *new.values())
+            self._done |= new.keys()

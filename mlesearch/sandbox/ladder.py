@@ -117,13 +117,14 @@ def open_chosen(chosen: ChosenRung, params: Mapping[str, object]) -> Sandbox:
     return make(chosen.name, given)
 
 
-def check_folders(name: str, params: Mapping[str, object], spec: Spec) -> None:
+def check_folders(name: str, params: Mapping[str, object], *specs: Spec) -> None:
     """Whether all that programs may not read is out of their reach on a rung, before anything is started.
 
     Args:
         name: of the rung.
         params: of its `make`.
-        spec: names the public folder, the answers and what else is concealed.
+        specs: each names a public folder, the answers and what else is concealed. What programs may read is found
+            out once for all of them.
 
     Raises:
         ConfigError: something is within reach; the text says what, and where.
@@ -131,7 +132,9 @@ def check_folders(name: str, params: Mapping[str, object], spec: Spec) -> None:
     shares_the_machine = name in CHOSEN_BY_AUTO[1:] or (name == "docker" and params.get("image") == docker_image.HOST)
     python = environment.interpreter() if shares_the_machine else None
     granted = [] if python is None else environment.allowed(python)
-    environment.check_folders(spec, granted, [] if python is None else environment.excluded(python))
+    excluded = [] if python is None else environment.excluded(python)
+    for spec in specs:
+        environment.check_folders(spec, granted, excluded)
 
 
 def probe(

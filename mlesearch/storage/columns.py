@@ -57,6 +57,8 @@ class Column:
 SCORE = "in the metric's units"
 SHARE = "0 to 1"
 NO_PRICE = "empty without a known price"
+NO_LIMIT = "empty where none is"
+SIMULATED = "whether a simulated engineer answered in place of a language model"
 
 
 class RunRow(TypedDict):
@@ -78,7 +80,7 @@ class RunRow(TypedDict):
         Column("what ended the run: completed (steps), budget, finished (by the strategy) or real_time", optional=True),
     ]
     reason: Annotated[str, Column("why the run failed, in words; empty unless it did", optional=True)]
-    simulated: Annotated[bool, Column("whether a simulated engineer answered in place of a language model")]
+    simulated: Annotated[bool, Column(SIMULATED)]
     valid: Annotated[bool, Column("whether a valid submission was made")]
     score: Annotated[float | None, Column("test score of the submission", SCORE)]
     lower_is_better: Annotated[bool, Column("direction of the metric")]
@@ -151,6 +153,14 @@ class RunRow(TypedDict):
         Column("run time of all trial runs, part of program_s", "seconds", nullable=True, optional=True, measured=True),
     ]
     steps: Annotated[int, Column("program proposals, executed or not", nullable=True)]
+    budget_steps: Annotated[int | None, Column("declared budget of program proposals", note=NO_LIMIT, optional=True)]
+    budget_time_s: Annotated[
+        float | None, Column("declared budget of charged time", "seconds", NO_LIMIT, optional=True)
+    ]
+    budget_usd: Annotated[float | None, Column("declared budget of model calls", "US dollars", NO_LIMIT, optional=True)]
+    budget_tokens: Annotated[
+        int | None, Column("declared budget of input and output tokens", note=NO_LIMIT, optional=True)
+    ]
     validation: Annotated[str, Column("harness or reported", nullable=True)]
     promises: Annotated[str, Column("promises of the sandbox that were in force", nullable=True)]
     rung: Annotated[str | None, Column("rung of the sandbox", optional=True)]
@@ -186,6 +196,7 @@ class NodeRow(TypedDict):
     ]
     valid: Annotated[bool, Column("whether its validation score counts as one")]
     best_so_far: Annotated[float | None, Column("best validation score of the run so far", SCORE)]
+    simulated: Annotated[bool, Column(SIMULATED, nullable=True, optional=True)]
 
 
 class CallRow(TypedDict):
@@ -200,6 +211,7 @@ class CallRow(TypedDict):
     cost_usd: Annotated[float | None, Column("cost of the call", "US dollars", NO_PRICE)]
     service_s: Annotated[float, Column("service time of the call", "seconds", measured=True)]
     model_answered: Annotated[str | None, Column("model id that the provider answered with", optional=True)]
+    simulated: Annotated[bool, Column(SIMULATED, nullable=True, optional=True)]
 
 
 _KINDS: Mapping[object, Kind] = {str: "text", int: "int", float: "float", bool: "flag"}

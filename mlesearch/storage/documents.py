@@ -30,12 +30,16 @@ BEST = "best/node.json"
 
 
 class StudyFile(TypedDict):
-    """study.json."""
+    """study.json.
+
+    simulated: true where simulated engineers answer in place of language models; else absent, as in an earlier version.
+    """
 
     format: int
     name: str
     mlesearch_version: str
     claim: ClaimJson | None
+    simulated: NotRequired[bool]
 
 
 class LaunchLine(TypedDict):

@@ -34,6 +34,7 @@ from mlesearch.storage.files import append_line, make_private, read_json, read_l
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
+_RUN_FOLDERS = f"*/*/*/*/seed-*/{RUN}"
 
 RunState = Literal["new", "begun", "failed", "finished"]
 """What a run's folder holds."""
@@ -106,6 +107,19 @@ def check_study(folder: Path, header: StudyFile) -> None:
             )
 
 
+def is_simulated(folder: Path) -> bool | None:
+    """Whether simulated engineers answer in a study: by its header, else by one of its runs; None where none is begun.
+
+    Raises:
+        ConfigError: a file is damaged.
+    """
+    path = folder / STUDY
+    if path.exists() and read_json(path).get("simulated") is True:
+        return True
+    run = next(folder.glob(_RUN_FOLDERS), None)
+    return None if run is None else read_run(run.parent)["labels"]["simulated"]
+
+
 def _check_writable(folder: Path) -> None:
     """Refuse a place where no study can be written."""
     nearest = next(p for p in (folder, *folder.parents) if p.exists())
@@ -166,4 +180,4 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders of all runs of a study that were begun, in the order of their names."""
-    yield from sorted(p.parent for p in folder.glob(f"*/*/*/*/seed-*/{RUN}"))
+    yield from sorted(p.parent for p in folder.glob(_RUN_FOLDERS))

@@ -36,8 +36,9 @@ def rows_of(run: RunFile, f: FoldedRun) -> Rows:
     """
     held_out = "validation" in run["identity"].get("mlebench", {})
     ranked = not run["labels"].get("no_board", False)
-    nodes = node_rows(f, run["id"], direction_of(run), ranked=ranked, all_graded=not held_out)
-    return Rows(summarise(run, f), nodes, call_rows(f, run["id"]))
+    simulated = run["labels"]["simulated"]
+    nodes = node_rows(f, run["id"], direction_of(run), ranked=ranked, all_graded=not held_out, simulated=simulated)
+    return Rows(summarise(run, f), nodes, call_rows(f, run["id"], simulated=simulated))
 
 
 def direction_of(run: RunFile) -> Direction:
@@ -57,6 +58,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     grade = f.grades[selected] if selected is not None else None
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
     usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
+    budget = run["identity"]["budget"]
     oracle = _oracle(f, direction)
     official = official_facts(f, selected) if selected is not None else None
     return {
@@ -111,6 +113,10 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "n_sample_failures": sum(map(not_passed, f.sample_runs.values())),
         "sample_run_s": sum(e["result"]["wall_us"] for e in f.sample_runs.values()) / MICROSECONDS,
         "steps": sum(e["outcome"]["op"] in PROGRAMS for e in f.told.values()),
+        "budget_steps": budget["steps"],
+        "budget_time_s": budget["time_s"],
+        "budget_usd": budget["cost_usd"],
+        "budget_tokens": budget["tokens"],
         "validation": labels["validation"],
         "promises": ",".join(sandbox.get("promises", ())),
         "rung": sandbox.get("rung"),
@@ -121,7 +127,13 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
 
 
 def node_rows(
-    f: FoldedRun, run_id: str, direction: Direction, *, ranked: bool = True, all_graded: bool = True
+    f: FoldedRun,
+    run_id: str,
+    direction: Direction,
+    *,
+    ranked: bool = True,
+    all_graded: bool = True,
+    simulated: bool = False,
 ) -> list[NodeRow]:
     """The run's rows of the table of nodes.
 
@@ -131,6 +143,7 @@ def node_rows(
         direction: of its metric.
         ranked: whether its task has a board.
         all_graded: whether all valid nodes have a test grade, and not only what was run on the full data.
+        simulated: whether a simulated engineer answered.
     """
     usage: dict[int, list[Usage]] = {}
     for c in f.calls:
@@ -169,6 +182,7 @@ def node_rows(
                 "medal": _medal(grade, known=all_graded or score is None) if ranked else None,
                 "valid": score is not None,
                 "best_so_far": best,
+                "simulated": simulated,
             }
         )
     return rows
@@ -191,8 +205,14 @@ def _why_failed(f: FoldedRun, id: int) -> str:
     return told["outcome"].get("lesson", "") if ran is None else ran["result"].get("reason", "")
 
 
-def call_rows(f: FoldedRun, run_id: str) -> list[CallRow]:
-    """The run's rows of the table of calls."""
+def call_rows(f: FoldedRun, run_id: str, *, simulated: bool = False) -> list[CallRow]:
+    """The run's rows of the table of calls.
+
+    Args:
+        f: the run, folded.
+        run_id: of it.
+        simulated: whether a simulated engineer answered.
+    """
     rows: list[CallRow] = []
     for c in f.calls:
         u = usage_from_json(c["usage"])
@@ -207,6 +227,7 @@ def call_rows(f: FoldedRun, run_id: str) -> list[CallRow]:
                 "cost_usd": _usd(u),
                 "service_s": u.service_us / MICROSECONDS,
                 "model_answered": None if c["type"] == "embedded" else c["model"],
+                "simulated": simulated,
             }
         )
     return rows
