@@ -95,7 +95,7 @@ def test_every_reply_is_unusable(fault, tmp_path):
     with OpenAIStub("Sure! Let me think about that for a while.") as stub:
         stub.always = fault
         done = run_live(tmp_path, stub, *SWEEP)
-    assert len(re.findall(r"no program: 0 of 2 steps gave one, [^×]+ × 2$", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"no program: 0 of 2 steps gave one, [^×]+ × 2(?:;|$)", done.stdout, re.MULTILINE)) == 4
     first, gap, *_ = found = boxes(tmp_path)
     assert first[:2] == ("The runs", "No run gave a program")
     for arm in ("greedy", "random"):
