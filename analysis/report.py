@@ -66,10 +66,33 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
         ConfigError: the tables are absent or refused, or the place cannot be written to.
     """
     folder = Path(study_dir)
-    target = folder / "report.html" if out_path is None else Path(out_path)
-    if target.suffix.lower() not in {".html", ".htm"}:
-        target /= "report.html"
-    results = analyse(read(folder), missing)
+    return write_results(analyse(read(folder), missing), report_place(folder, out_path))
+
+
+def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
+    """The HTML file of a study's report.
+
+    Args:
+        study_dir: folder of the study.
+        out_path: that file, or a folder for it; None: the study's folder.
+    """
+    target = study_dir / "report.html" if out_path is None else Path(out_path)
+    return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
+
+
+def write_results(results: Results, target: Path) -> Path:
+    """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    Args:
+        results: of the study.
+        target: the HTML file.
+
+    Returns:
+        The same.
+
+    Raises:
+        ConfigError: the place cannot be written to.
+    """
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mlesearch.analysis.schema import typed
+from mlesearch.analysis.schema import read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
 from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
@@ -119,7 +119,7 @@ def read(study_dir: Path | str) -> Tables:
         if not file.is_file():
             raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
         try:
-            frame = pd.read_parquet(file)
+            frame = read_frame(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
         frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)

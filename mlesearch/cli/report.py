@@ -17,11 +17,13 @@ def write_report(folder: Path, out: Path | None) -> str:
     Returns:
         The medal table, and where the report is.
     """
-    from mlesearch.analysis.report import write_report as write
+    from mlesearch.analysis.report import report_place, write_results
+    from mlesearch.analysis.results import analyse
     from mlesearch.analysis.tables import read
     from mlesearch.analysis.terminal import medal_table
     from mlesearch.study.collect import collect
 
     collect(folder)
-    path = write(folder, out)
-    return f"{medal_table(read(folder))}\nreport: {shown(path)}"
+    results = analyse(read(folder))
+    path = write_results(results, report_place(folder, out))
+    return f"{medal_table(results)}\nreport: {shown(path)}"

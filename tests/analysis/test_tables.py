@@ -347,7 +347,7 @@ def test_mechanism_is_a_mean_over_tasks_with_its_numbers():
 
 
 def test_terminal_table(study):
-    rows = medal_rows(study)
+    rows = medal_rows(analyse(study))
     assert len(rows) == 8
     for row in rows:
         own = study.runs[(study.runs["model"] == row.model) & (study.runs["strategy"] == row.strategy)]
@@ -355,15 +355,15 @@ def test_terminal_table(study):
         assert row.rate == pytest.approx(hit.mean())
         assert row.parity.mean == pytest.approx(100 * hit.mean())
         assert row.low <= row.rate <= row.high
-    text = medal_table(study)
+    text = medal_table(analyse(study))
     assert "SEM over 2 seeds; E2: Wilson interval over 3 tasks" in text
     assert text.endswith("Simulated engineers, not language models: this says nothing about any language model.")
     assert max(len(line) for line in text.splitlines()) <= 90
     assert "missing" not in text
-    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(with_missing(study, [0]))
+    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(analyse(with_missing(study, [0])))
     live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
-    assert "Simulated" not in medal_table(live)
-    assert "not estimable" in medal_table(live)
+    assert "Simulated" not in medal_table(analyse(live))
+    assert "not estimable" in medal_table(analyse(live))
 
 
 def test_the_study_of_the_tables_survives_a_round_trip(study, tmp_path):
