@@ -1,4 +1,4 @@
-"""Whole numbers in place of names: which run a row belongs to, and what arm a run is of; made once, compared at once."""
+"""Whole numbers in place of names: which run a row belongs to, and of which arm a run is."""
 
 from __future__ import annotations
 

@@ -11,7 +11,19 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, frames, imported, official, programs, scores, unranked, views, wording
+from mlesearch.analysis import (
+    dynamics,
+    figures,
+    frames,
+    imported,
+    official,
+    programs,
+    scores,
+    spend_view,
+    unranked,
+    views,
+    wording,
+)
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -103,7 +115,8 @@ def write_results(results: Results, target: Path) -> Path:
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
         for name, frame in csv.items():
-            text = frame.to_csv(index=False, lineterminator="\n")
+            stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
+            text = stamped.to_csv(index=False, lineterminator="\n")
             write_atomically(beside / f"{name}.csv", text, durable=False)
         write_atomically(target, page, durable=False)
     except OSError as error:
@@ -247,8 +260,8 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             "Cost",
             figure=_ink(figures.spending(results)),
             caption="Mean per run, by the operator that the model was called for.",
-            tables=(views.cost(results),),
-            folded=(views.operators(results),),
+            tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
+            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
         ),
         Section(
             "failures",

@@ -230,13 +230,20 @@ def _refuse_duplicates(runs: pd.DataFrame) -> None:
 
 
 def _refuse_mixture(tables: Tables) -> None:
-    """Live and simulated rows together, or a study.json that says otherwise than its rows."""
+    """Live and simulated rows together, or a study.json or another table that says otherwise than its runs."""
     simulated = tables.runs["simulated"]
     if bool(simulated.any()) and not bool(simulated.all()):
         raise ConfigError(
             f"table runs mixes {int(simulated.sum())} simulated with {int((~simulated).sum())} live runs; "
             "put them into two studies, their results may never stand in one table"
         )
+    for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
+        if "simulated" in frame.columns and bool((frame["simulated"] != simulated.iloc[0]).any()):
+            row = frame[frame["simulated"] != simulated.iloc[0]].iloc[0]
+            raise ConfigError(
+                f"table {name} says simulated={bool(row['simulated'])} of run {row['run_id']}, and table runs says "
+                f"simulated={bool(simulated.iloc[0])}; collect the study again"
+            )
     declared = tables.study.get("simulated")
     if declared is not None and bool(declared) != bool(simulated.iloc[0]):
         raise ConfigError(
