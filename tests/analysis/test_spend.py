@@ -94,7 +94,7 @@ def test_what_came_after_the_last_program_is_a_step_too():
     runs = pd.DataFrame({
         "run_id": ["r"], "model": ["m"], "strategy": ["s"], "variant": ["base"], "status": ["ok"], "ended": ["budget"],
         "steps": [2], "charged_s": [100.0], "cost_usd": [None], "tokens_in": [1], "tokens_out": [1],
-        **dict.fromkeys(LIMITS, [math.nan]), "budget_time_s": [120.0],
+        **{key: [math.nan] for key in LIMITS}, "budget_time_s": [120.0],
     })  # fmt: skip
     nodes = pd.DataFrame(
         {"run_id": ["r", "r"], "t_charged_s": [30.0, 50.0], "cum_usd": [None] * 2, "cum_tokens": [1, 2]}
