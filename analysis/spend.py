@@ -101,12 +101,12 @@ class _Shares:
     @property
     def over(self) -> npt.NDArray[np.bool_]:
         """Shape (budgets, runs): whether more than a step beyond the budget was spent."""
-        return self.spent > 1 + self.step + SLACK
+        return np.asarray(self.spent > 1 + self.step + SLACK)
 
     @property
     def short(self) -> npt.NDArray[np.bool_]:
         """Shape (runs,): whether no budget was spent up to a step."""
-        return ~(self.spent >= 1 - self.step - SLACK).any(axis=0)
+        return np.asarray(~(self.spent >= 1 - self.step - SLACK).any(axis=0))
 
 
 def spends(runs: pd.DataFrame, nodes: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> tuple[Spend, ...]:
@@ -151,7 +151,7 @@ def _shares(ended: pd.DataFrame, nodes: pd.DataFrame) -> _Shares:
 
 
 def _numbers(values: pd.Series[float]) -> Floats:
-    return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def _largest_step(row: Ints, so_far: Floats, whole: Floats) -> Floats:
