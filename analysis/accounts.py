@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
-from mlesearch.analysis.codes import Parts, arm_codes, run_rows
+from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
 from mlesearch.analysis.curves import PROGRAM_OPS
 from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.unranked import counted
@@ -31,7 +31,7 @@ def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.Dat
     """
     places = {model: i for i, model in enumerate(models.names)}
     codes = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
-    parts = Parts.of(codes, len(models.names) * len(arms))
+    parts = RowGroups.of(codes, len(models.names) * len(arms))
     frame = runs[["task", "improvement_rate", "direction_accuracy"]]
     rows = []
     for m, model in enumerate(models.names):
@@ -60,7 +60,7 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
         arms: of the study.
     """
     codes = arm_codes(runs, arms)
-    parts, asked_parts = Parts.of(codes, len(arms)), Parts.of(_arms_of_calls(runs, calls, codes), len(arms))
+    parts, asked_parts = RowGroups.of(codes, len(arms)), RowGroups.of(_arms_of_calls(runs, calls, codes), len(arms))
     amounts = calls[list(_AMOUNTS)]
     rows = []
     for a, arm in enumerate(arms):
@@ -110,7 +110,7 @@ def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm
     known = [op for op in OPS if op in set(names)]
     ops = known + sorted(set(names) - set(known))
     place = np.array([ops.index(name) for name in names], dtype=np.int64)
-    parts = Parts.of(np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op_codes]), len(arms) * len(ops))
+    parts = RowGroups.of(np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op_codes]), len(arms) * len(ops))
     amounts = calls[list(_AMOUNTS)]
     amounts = amounts.assign(tokens=amounts["tokens_in"] + amounts["tokens_out"])
     rows = []

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models
-from mlesearch.analysis.codes import Parts, arm_codes, run_rows
+from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
 from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.reasons import UNUSABLE, Reasons, head, of_program, ordered, shortened
 from mlesearch.analysis.tables import has_result
@@ -85,7 +85,7 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
     programs = _Programs.of(runs, nodes)
     places = {model: i for i, model in enumerate(models.names)}
     cell = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
-    parts = Parts.of(cell, len(models.names) * len(arms))
+    parts = RowGroups.of(cell, len(models.names) * len(arms))
     found = []
     for m, model in enumerate(models.names):
         for a, arm in enumerate(arms):
@@ -109,7 +109,7 @@ class _Programs:
 
     count: Ints
     any_valid: npt.NDArray[np.bool_]
-    nodes: Parts
+    nodes: RowGroups
     is_program: npt.NDArray[np.bool_]
     reasons: npt.NDArray[np.object_]
 
@@ -124,7 +124,7 @@ class _Programs:
         return cls(
             np.bincount(row[known & is_program], minlength=len(runs)),
             np.bincount(row[known & is_program & valid], minlength=len(runs)) > 0,
-            Parts.of(row, len(runs)),
+            RowGroups.of(row, len(runs)),
             is_program,
             reasons.to_numpy(dtype=object),
         )

@@ -28,7 +28,7 @@ def run_rows(frame: pd.DataFrame, runs: pd.DataFrame) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RowGroups:
     """The rows of each group of a table, in their order.
 
     Attributes:
@@ -40,7 +40,7 @@ class Parts:
     starts: Ints
 
     @classmethod
-    def of(cls, codes: Ints, groups: int) -> Parts:
+    def of(cls, codes: Ints, groups: int) -> RowGroups:
         """By the group of each row.
 
         Args:
