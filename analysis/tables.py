@@ -122,7 +122,7 @@ def read(study_dir: Path | str) -> Tables:
             frame = read_frame(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
-        frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)
+        frames[name] = typed(_told_apart(frame, study) if name == "runs" else frame, columns, name)
     imported = tuple(read_imported(folder))
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
 
@@ -132,11 +132,13 @@ def has_result(runs: pd.DataFrame) -> pd.Series[bool]:
     return runs["status"].isin(RESULTS)
 
 
-def _told_apart(runs: pd.DataFrame) -> pd.DataFrame:
-    """A run that never began does not know whether it would have been simulated: it follows the runs that do."""
+def _told_apart(runs: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+    """A run that never began does not know whether it would have been simulated: other runs do, or study.json."""
     if not {"simulated", "status"} <= set(runs.columns):
         return runs
-    known = runs["simulated"].dropna().unique()
+    known = list(runs["simulated"].dropna().unique())
+    if not known and study.get("simulated") is not None:
+        known = [bool(study["simulated"])]
     unknown = runs["simulated"].isna() & ~has_result(runs)
     return runs.assign(simulated=runs["simulated"].where(~unknown, known[0])) if len(known) == 1 else runs
 

@@ -369,3 +369,19 @@ def test_terminal_table(study):
 def test_the_study_of_the_tables_survives_a_round_trip(study, tmp_path):
     folder = write(study, tmp_path)
     assert read(folder).study == json.loads(json.dumps(study.study))
+
+
+def test_where_no_run_has_begun_study_json_says_whether_they_are_simulated(study, tmp_path):
+    flags = dict.fromkeys(("valid", "gold", "silver", "bronze", "above_median"), False)
+    runs = study.runs.assign(status="missing", simulated=pd.array([None] * len(study.runs), dtype="boolean"), **flags)
+    gone = replace(study, runs=runs, nodes=study.nodes.iloc[:0], calls=study.calls.iloc[:0])
+    tables = read(write(gone, tmp_path))
+    validate(tables)
+    assert tables.simulated
+
+
+@pytest.mark.parametrize("name", ["nodes", "calls"])
+def test_tables_that_say_otherwise_than_the_runs_are_refused(study, name):
+    mixed = replace(study, **{name: getattr(study, name).assign(simulated=False)})
+    with pytest.raises(ConfigError, match=f"^table {name} says simulated=False of run "):
+        validate(mixed)
