@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
+from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
 from mlesearch.analysis.curves import PROGRAM_OPS
+from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.unranked import counted
 
 OPS = ("draft", "debug", "improve", "merge", "review", "diagnose", "hypothesize", "select", "embed")
@@ -17,9 +19,8 @@ OPS = ("draft", "debug", "improve", "merge", "review", "diagnose", "hypothesize"
 
 def arm_labels(runs: pd.DataFrame, arms: Sequence[Arm]) -> pd.Series[str]:
     """The label of each run's arm."""
-    label = {(arm.strategy, arm.variant): arm.label for arm in arms}
-    keys = zip(runs["strategy"], runs["variant"], strict=True)
-    return pd.Series([label[key] for key in keys], index=runs.index, dtype=object)
+    labels = np.array([arm.label for arm in arms], dtype=object)
+    return pd.Series(labels[arm_codes(runs, arms)], index=runs.index, dtype=object)
 
 
 def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.DataFrame:
@@ -28,11 +29,14 @@ def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.Dat
     Each is the mean over tasks of the mean over those runs that have it, with its standard error over tasks (ddof 1,
     NaN with one task) and both numbers.
     """
-    frame = runs.assign(arm=arm_labels(runs, arms))
+    places = {model: i for i, model in enumerate(models.names)}
+    codes = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
+    parts = RowGroups.of(codes, len(models.names) * len(arms))
+    frame = runs[["task", "improvement_rate", "direction_accuracy"]]
     rows = []
-    for model in models.names:
-        for arm in arms:
-            cell = frame[(frame["model"] == model) & (frame["arm"] == arm.label)]
+    for m, model in enumerate(models.names):
+        for a, arm in enumerate(arms):
+            cell = frame.iloc[parts[m * len(arms) + a]]
             row: dict[str, object] = {"model": model, "strategy": arm.label}
             for name in ("improvement_rate", "direction_accuracy"):
                 known = cell[cell[name].notna()]
@@ -55,11 +59,12 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
         calls: model calls; those of other runs are left out.
         arms: of the study.
     """
-    frame = runs.assign(arm=arm_labels(runs, arms))
-    made = calls.join(frame.set_index("run_id")["arm"], on="run_id")
+    codes = arm_codes(runs, arms)
+    parts, asked_parts = RowGroups.of(codes, len(arms)), RowGroups.of(_arms_of_calls(runs, calls, codes), len(arms))
+    amounts = calls[list(_AMOUNTS)]
     rows = []
-    for arm in arms:
-        own, asked = frame[frame["arm"] == arm.label], made[made["arm"] == arm.label]
+    for a, arm in enumerate(arms):
+        own, asked = runs.iloc[parts[a]], amounts.iloc[asked_parts[a]]
         known = bool(asked["cost_usd"].notna().all())
         usd = float(asked["cost_usd"].sum()) if known else np.nan
         ranked = counted(own, "any_medal")
@@ -84,6 +89,15 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+_AMOUNTS = ("tokens_in", "tokens_out", "cost_usd", "service_s")
+"""Columns of calls that are summed up."""
+
+
+def _arms_of_calls(runs: pd.DataFrame, calls: pd.DataFrame, codes: Ints) -> Ints:
+    """The code of the arm of each call; -1 where its run is none of `runs`, whose codes are given."""
+    return np.append(codes, -1)[run_rows(calls, runs)]
+
+
 def _total(values: pd.Series[int]) -> int:
     """Sum, with unknown ones left out."""
     return int(values.fillna(0).sum())
@@ -91,17 +105,19 @@ def _total(values: pd.Series[int]) -> int:
 
 def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
     """Calls, tokens, USD and service time of each arm by operator, with the shares of the arm's total."""
-    frame = runs.assign(arm=arm_labels(runs, arms))
-    made = calls.join(frame.set_index("run_id")["arm"], on="run_id")
-    made = made.assign(tokens=made["tokens_in"] + made["tokens_out"])
-    known = [op for op in OPS if op in set(made["op"])]
-    ops = known + sorted(set(made["op"]) - set(known))
+    arm_of_call = _arms_of_calls(runs, calls, arm_codes(runs, arms))
+    op_codes, names = pd.factorize(calls["op"])
+    known = [op for op in OPS if op in set(names)]
+    ops = known + sorted(set(names) - set(known))
+    place = np.array([ops.index(name) for name in names], dtype=np.int64)
+    parts = RowGroups.of(np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op_codes]), len(arms) * len(ops))
+    amounts = calls[list(_AMOUNTS)]
+    amounts = amounts.assign(tokens=amounts["tokens_in"] + amounts["tokens_out"])
     rows = []
-    for arm in arms:
-        own = made[made["arm"] == arm.label]
-        whole, tokens = len(own), int(own["tokens"].sum())
-        for op in ops:
-            part = own[own["op"] == op]
+    for a, arm in enumerate(arms):
+        own = [amounts.iloc[parts[a * len(ops) + o]] for o in range(len(ops))]
+        whole, tokens = sum(map(len, own)), sum(int(part["tokens"].sum()) for part in own)
+        for op, part in zip(ops, own, strict=True):
             if part.empty:
                 continue
             rows.append(
@@ -123,16 +139,20 @@ def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm
 
 def failures(runs: pd.DataFrame, nodes: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
     """How programs ended, by arm: one row per arm and status that occurred, `ok` included, with the share."""
-    frame = runs.assign(arm=arm_labels(runs, arms))
-    programs = nodes[nodes["op"].isin(PROGRAM_OPS)].join(frame.set_index("run_id")["arm"], on="run_id")
-    counts = programs.groupby(["arm", "status"]).size()
-    totals = programs.groupby("status").size().sort_values(ascending=False, kind="stable")
-    kinds = ["ok"] + [str(kind) for kind in totals.index if kind != "ok"]
+    is_program = nodes["op"].isin(PROGRAM_OPS).to_numpy(dtype=bool)
+    arm_of_node = np.append(arm_codes(runs, arms), -1)[run_rows(nodes, runs)[is_program]]
+    status, names = pd.factorize(nodes["status"][is_program], sort=True)
+    totals = pd.Series(np.bincount(status, minlength=len(names)), index=names)
+    kinds = ["ok"] + [str(kind) for kind in totals.sort_values(ascending=False, kind="stable").index if kind != "ok"]
+    counts = np.zeros((len(arms), len(names)), dtype=np.int64)
+    known = arm_of_node >= 0
+    np.add.at(counts, (arm_of_node[known], status[known]), 1)
+    place = {str(name): i for i, name in enumerate(names)}
     rows = []
-    for arm in arms:
-        whole = int((programs["arm"] == arm.label).sum())
+    for a, arm in enumerate(arms):
+        whole = int(counts[a].sum())
         for kind in kinds:
-            count = int(counts.get((arm.label, kind), 0))
+            count = int(counts[a, place[kind]]) if kind in place else 0
             if whole:
                 rows.append({"strategy": arm.label, "status": kind, "programs": count, "share": count / whole})
     return pd.DataFrame(rows, columns=["strategy", "status", "programs", "share"])

@@ -8,13 +8,17 @@ reason, nothing can be compared with them.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models
+from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
+from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.reasons import UNUSABLE, Reasons, head, of_program, ordered, shortened
 from mlesearch.analysis.tables import has_result
 
@@ -78,66 +82,85 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         models: of the study.
         arms: of the study.
     """
-    by_run = _nodes_by_run(nodes)
-    groups = {tuple(map(str, key)): part for key, part in runs.groupby(["model", "strategy", "variant"], sort=False)}
+    programs = _Programs.of(runs, nodes)
+    places = {model: i for i, model in enumerate(models.names)}
+    cell = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
+    parts = RowGroups.of(cell, len(models.names) * len(arms))
     found = []
-    for model in models.names:
-        for arm in arms:
-            part = groups.get((model, arm.strategy, arm.variant))
-            if part is not None:
-                found.append(_cell(model, arm.label, part, by_run))
+    for m, model in enumerate(models.names):
+        for a, arm in enumerate(arms):
+            rows = parts[m * len(arms) + a]
+            if rows.size:
+                found.append(_cell(model, arm.label, runs.iloc[rows], rows, programs))
     return tuple(found)
 
 
-@dataclass(slots=True)
-class _RunNodes:
-    """One run's nodes: the reasons of all in order, those of programs, and whether any program was valid."""
+@dataclass(frozen=True, slots=True)
+class _Programs:
+    """What became of each run's programs.
 
-    reasons: list[str] = field(default_factory=list)
-    of_programs: list[str] = field(default_factory=list)
-    any_valid: bool = False
+    Attributes:
+        count: shape (runs,): nodes that are programs.
+        any_valid: shape (runs,): whether any of them was valid.
+        nodes: rows of the table of nodes, by run.
+        is_program: shape (nodes,).
+        reasons: shape (nodes,).
+    """
+
+    count: Ints
+    any_valid: npt.NDArray[np.bool_]
+    nodes: RowGroups
+    is_program: npt.NDArray[np.bool_]
+    reasons: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, nodes: pd.DataFrame) -> _Programs:
+        """Of the tables."""
+        row = run_rows(nodes, runs)
+        is_program = (nodes["status"] != UNUSABLE).to_numpy(dtype=bool)
+        valid = nodes["valid"].eq(True).fillna(False).to_numpy(dtype=bool)
+        known = row >= 0
+        reasons = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
+        return cls(
+            np.bincount(row[known & is_program], minlength=len(runs)),
+            np.bincount(row[known & is_program & valid], minlength=len(runs)) > 0,
+            RowGroups.of(row, len(runs)),
+            is_program,
+            reasons.to_numpy(dtype=object),
+        )
+
+    def why_failed(self, rows: Ints) -> Counter[str]:
+        """The reasons of all programs of some runs."""
+        found: Counter[str] = Counter()
+        for row in rows.tolist():
+            own = self.nodes[row]
+            found.update(of_program(str(reason)) for reason in self.reasons[own[self.is_program[own]]])
+        return found
 
 
-def _nodes_by_run(nodes: pd.DataFrame) -> dict[str, _RunNodes]:
-    """By run; in one pass over plain values, since a table of its own for each of thousands of runs takes seconds."""
-    reasons = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
-    found: defaultdict[str, _RunNodes] = defaultdict(_RunNodes)
-    columns = (nodes["run_id"], nodes["status"] != UNUSABLE, nodes["valid"].eq(True).fillna(False), reasons)
-    for run_id, is_program, valid, reason in zip(*(column.tolist() for column in columns), strict=True):
-        own = found[str(run_id)]
-        own.reasons.append(str(reason))
-        if is_program:
-            own.of_programs.append(str(reason))
-            own.any_valid = own.any_valid or bool(valid)
-    return dict(found)
-
-
-def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, _RunNodes]) -> CellRuns:
-    ended = runs[has_result(runs)]
-    gone = runs[~has_result(runs)]
+def _cell(model: str, arm: str, runs: pd.DataFrame, rows: Ints, made: _Programs) -> CellRuns:
+    """What became of the runs of a cell; `rows` are their places in the table."""
+    done = has_result(runs).to_numpy(dtype=bool)
+    ended, gone = runs[done], runs[~done]
     failed = gone[gone["status"] == "failed"]
     reasons = failed["reason"].fillna("") if "reason" in failed.columns else pd.Series("", index=failed.index)
+    rows = rows[done]
+    programs = int(made.count[rows].sum())
+    any_valid = bool(ended["valid"].any()) or bool(made.any_valid[rows].any())
+    bare = np.flatnonzero(made.count[rows] == 0)
+    ends = ended["ended"].tolist() if "ended" in ended.columns else [None] * len(ended)
     why_without: Counter[str] = Counter()
-    why_failed_programs: Counter[str] = Counter()
-    without = steps = programs = 0
-    any_valid = bool(ended["valid"].any())
-    ends = ended["ended"] if "ended" in ended.columns else pd.Series(None, index=ended.index, dtype=object)
-    for run_id, end in zip(ended["run_id"], ends, strict=True):
-        own = by_run.get(str(run_id))
-        if own is not None and own.of_programs:
-            programs += len(own.of_programs)
-            any_valid = any_valid or own.any_valid
-            why_failed_programs.update(map(of_program, own.of_programs))
+    steps = 0
+    for place in bare.tolist():
+        own = made.nodes[int(rows[place])]
+        if not own.size:
+            why_without[f"ended before its first step ({ends[place] or 'unknown end'})"] += 1
             continue
-        without += 1
-        if own is None:
-            why_without[f"ended before its first step ({end or 'unknown end'})"] += 1
-            continue
-        steps += len(own.reasons)
-        why_without.update(map(head, own.reasons))
+        steps += own.size
+        why_without.update(head(str(reason)) for reason in made.reasons[own])
     alike = ""
-    if not any_valid and programs >= _ALIKE and len(why_failed_programs) == 1:
-        alike = next(iter(why_failed_programs))
+    if not any_valid and programs >= _ALIKE and len(why := made.why_failed(rows)) == 1:
+        alike = next(iter(why))
     lost_usd = float(gone["cost_usd"].fillna(0.0).sum())
     return CellRuns(
         model,
@@ -146,7 +169,7 @@ def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, _RunNod
         len(failed),
         len(gone) - len(failed),
         ordered(Counter(shortened(str(r)) for r in reasons)),
-        without,
+        len(bare),
         steps,
         ordered(why_without),
         programs,

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mlesearch.analysis.codes import run_rows
 from mlesearch.analysis.rates import Floats
 
 Axis = Literal["step", "t_charged_s"]
@@ -48,13 +49,19 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         Columns run_id, task, step, t_charged_s, val_score, test_score, standing, and medal (0 or 1; NaN where the
         study has no medals of single nodes).
     """
-    facts = runs.set_index("run_id")[["task", "lower_is_better"]]
-    frame = nodes[nodes["op"].isin(PROGRAM_OPS) & nodes["valid"] & nodes["val_score"].notna()]
-    frame = frame[frame["verdict"].fillna("") != "void"]
-    frame = frame.join(facts, on="run_id").sort_values(["run_id", "t_charged_s", "proposal"], kind="stable")
-    sign = np.where(frame["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)
+    row = run_rows(nodes, runs)
+    counts = nodes["op"].isin(PROGRAM_OPS) & nodes["valid"] & nodes["val_score"].notna() & (row >= 0)
+    counts &= nodes["verdict"].fillna("") != "void"
+    rank = np.empty(len(runs), dtype=np.int64)
+    rank[np.argsort(runs["run_id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(runs))
+    kept = np.flatnonzero(counts.to_numpy(dtype=bool))
+    times = (nodes[name].to_numpy(dtype=np.float64)[kept] for name in ("proposal", "t_charged_s"))
+    kept = kept[np.lexsort((*times, rank[row[kept]]))]
+    frame, run = nodes.iloc[kept].reset_index(drop=True), row[kept]
+    frame = frame.assign(task=runs["task"].to_numpy(dtype=object)[run])
+    sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool)[run], -1.0, 1.0)
     oriented = pd.Series(frame["val_score"].to_numpy(dtype=np.float64) * sign, index=frame.index)
-    before = oriented.groupby(frame["run_id"]).cummax().groupby(frame["run_id"]).shift()
+    before = oriented.groupby(run).cummax().groupby(run).shift()
     test = pd.Series(frame["test_score"].to_numpy(dtype=np.float64) * sign, index=frame.index)
     ranks = test.groupby(frame["task"]).rank(method="average")
     sizes = test.groupby(frame["task"]).transform("count")

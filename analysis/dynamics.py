@@ -130,7 +130,8 @@ def draw(results: Results, curves: list[Line]) -> Drawn:
         ]
         what = "any-medal rate" if rows[0][1] == "medal" else "standing"
         alt = f"Curves of the best program so far over steps and charged time; final {what} in percent: "
-        return Drawn("dynamics", svg.render(fig, "dynamics", f"{alt}{', '.join(ends)}."))
+        said = f"{alt}{', '.join(ends)}."
+        return Drawn("dynamics", svg.render(fig, "dynamics", said, simulated=results.tables.simulated))
 
 
 X_LABEL = {"step": "steps", "t_charged_s": "charged time, s"}

@@ -76,7 +76,7 @@ def bars(results: Results) -> Drawn:
             f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
             for i, m in enumerate(models)
         )
-        return Drawn("rates", svg.render(fig, "rates", alt))
+        return Drawn("rates", svg.render(fig, "rates", alt, simulated=results.tables.simulated))
 
 
 def gap_bars(results: Results) -> Drawn:
@@ -112,7 +112,7 @@ def gap_bars(results: Results) -> Drawn:
             + "."
             for c in comparisons
         )
-        return Drawn("gaps", svg.render(fig, "gaps", alt))
+        return Drawn("gaps", svg.render(fig, "gaps", alt, simulated=results.tables.simulated))
 
 
 def _reach(gap: Gap) -> float:
@@ -247,7 +247,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 for m, g in zip(order.names, c.gaps, strict=True)
             )
         )
-        return Drawn("capability", svg.render(fig, "capability", alt + "."))
+        return Drawn("capability", svg.render(fig, "capability", f"{alt}.", simulated=results.tables.simulated))
 
 
 def _spread(ranks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -310,7 +310,7 @@ def mechanism(results: Results) -> Drawn:
             + "."
             for name, _ in panels
         )
-        return Drawn("mechanism", svg.render(fig, "mechanism", alt))
+        return Drawn("mechanism", svg.render(fig, "mechanism", alt, simulated=results.tables.simulated))
 
 
 def _mean_text(value: float, label: str) -> str:
@@ -330,9 +330,9 @@ def spending(results: Results) -> Drawn:
     )
     panels = [("tokens", "thousand tokens per run")] + ([("usd", "US dollars per run")] if usd else [])
     return _stacked(
+        results,
         "cost",
         amounts.rename(columns={"operator": "part"}),
-        [arm.label for arm in results.arms],
         panels,
         "What each strategy spent per run, by operator",
     )
@@ -345,12 +345,12 @@ def failures(results: Results) -> Drawn:
     if frame.empty:
         return Drawn("failures", "")
     shares = frame.assign(percent=100 * frame["share"]).rename(columns={"status": "part"})
-    labels = [arm.label for arm in results.arms]
-    return _stacked("failures", shares, labels, [("percent", "% of all programs")], "Programs that failed, by kind")
+    return _stacked(results, "failures", shares, [("percent", "% of all programs")], "Programs that failed, by kind")
 
 
-def _stacked(name: str, frame: pd.DataFrame, labels: list[str], panels: list[tuple[str, str]], what: str) -> Drawn:
+def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tuple[str, str]], what: str) -> Drawn:
     """Horizontal stacked bars of `frame` (strategy, part, value columns)."""
+    labels = [arm.label for arm in results.arms]
     frame = frame[frame[[value for value, _ in panels]].gt(0).any(axis=1)]
     if frame.empty:
         return Drawn(name, "")
@@ -383,7 +383,8 @@ def _stacked(name: str, frame: pd.DataFrame, labels: list[str], panels: list[tup
             ax.spines["left"].set_visible(False)
             said.append(f"{unit}: " + ", ".join(f"{s} {v:.3g}" for s, v in zip(labels, left, strict=True)))
         _legend(fig, len(parts))
-        return Drawn(name, svg.render(fig, name, f"{what}. Totals in {'; '.join(said)}."))
+        alt = f"{what}. Totals in {'; '.join(said)}."
+        return Drawn(name, svg.render(fig, name, alt, simulated=results.tables.simulated))
 
 
 def _colour(i: int) -> str:

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from mlesearch.analysis import spend
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
@@ -49,6 +50,8 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
         out["crossover"] = _crossover_frame(results)
     out |= {"mechanism": results.mechanism, "cost": results.cost, "cost_by_operator": results.cost_by_operator}
     out["failures"] = results.failures
+    if results.spends:
+        out["spend"] = spend.frame(results.spends)
     return out
 
 

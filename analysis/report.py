@@ -11,7 +11,19 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, frames, imported, official, programs, scores, unranked, views, wording
+from mlesearch.analysis import (
+    dynamics,
+    figures,
+    frames,
+    imported,
+    official,
+    programs,
+    scores,
+    spend_view,
+    unranked,
+    views,
+    wording,
+)
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -72,11 +84,35 @@ def write_report(
         ConfigError: the tables are absent or refused, or the place cannot be written to.
     """
     folder = Path(study_dir)
-    target = folder / "report.html" if out_path is None else Path(out_path)
-    if target.suffix.lower() not in {".html", ".htm"}:
-        target /= "report.html"
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
+    return write_results(results, report_place(folder, out_path))
+
+
+def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
+    """The HTML file of a study's report.
+
+    Args:
+        study_dir: folder of the study.
+        out_path: that file, or a folder for it; None: the study's folder.
+    """
+    target = study_dir / "report.html" if out_path is None else Path(out_path)
+    return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
+
+
+def write_results(results: Results, target: Path) -> Path:
+    """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    Args:
+        results: of the study.
+        target: the HTML file.
+
+    Returns:
+        The same.
+
+    Raises:
+        ConfigError: the place cannot be written to.
+    """
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
@@ -87,7 +123,8 @@ def write_report(
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
         for name, frame in csv.items():
-            text = frame.to_csv(index=False, lineterminator="\n")
+            stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
+            text = stamped.to_csv(index=False, lineterminator="\n")
             write_atomically(beside / f"{name}.csv", text, durable=False)
         write_atomically(target, page, durable=False)
     except OSError as error:
@@ -231,8 +268,8 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             "Cost",
             figure=_ink(figures.spending(results)),
             caption="Mean per run, by the operator that the model was called for.",
-            tables=(views.cost(results),),
-            folded=(views.operators(results),),
+            tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
+            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
         ),
         Section(
             "failures",

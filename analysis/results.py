@@ -18,6 +18,7 @@ from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capabil
 from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
+from mlesearch.analysis.spend import Spend, spends
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.unranked import counted, outcomes_of
 
@@ -87,6 +88,7 @@ class Results:
         main: the claim's comparison; None with a single arm.
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
+        spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
     """
 
     tables: Tables
@@ -103,6 +105,7 @@ class Results:
     cost_by_operator: pd.DataFrame
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
+    spends: tuple[Spend, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -157,6 +160,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
+        spends=spends(runs, tables.nodes, models.names, arms),
     )
 
 

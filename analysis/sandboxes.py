@@ -50,10 +50,10 @@ def differences(
         treatment: one side.
         baseline: the other.
     """
-    labels = arm_labels(runs, arms)
     found = []
-    for aspect in (a for a in ASPECTS if a in runs.columns):
-        known = runs.assign(arm=labels).dropna(subset=[aspect])
+    for aspect in (a for a in ASPECTS if a in runs.columns and runs[a].nunique() > 1):
+        known = runs.assign(arm=arm_labels(runs, arms)).dropna(subset=[aspect])
+        known = known[known["arm"].isin([treatment.label, baseline.label])]
         values: dict[tuple[str, str, str], set[str]] = {}
         for model, task, arm, value in zip(known["model"], known["task"], known["arm"], known[aspect], strict=True):
             values.setdefault((model, task, arm), set()).add(str(value))

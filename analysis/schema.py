@@ -1,15 +1,41 @@
-"""How a frame is brought into the types of its columns, which `mlesearch.storage.columns` declares."""
+"""How a table is read, and brought into the types of its columns, which `mlesearch.storage.columns` declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types as dtypes
+from pyarrow import parquet
 
 from mlesearch.storage.columns import Column
 from mlesearch.types import ConfigError
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A parquet file as a frame, in which equal texts of a column are one object: so they are small, and soon compared.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no parquet file.
+    """
+    schema = parquet.read_schema(path)
+    texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    table = parquet.read_table(path, read_dictionary=texts)
+    frame = table.drop_columns(texts).to_pandas()
+    columns = {name: _objects(table.column(name)) if name in texts else frame[name] for name in table.column_names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def _objects(column: pa.ChunkedArray) -> Any:
+    """A column of texts, coded by a dictionary, as an array of str and None."""
+    coded = column.unify_dictionaries().combine_chunks()
+    words = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+    return words[coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
 
 
 def typed(frame: pd.DataFrame, columns: Mapping[str, Column], table: str) -> pd.DataFrame:
@@ -45,6 +71,8 @@ def _typed_column(values: pd.Series[Any], column: Column, where: str) -> pd.Seri
     if not column.nullable and bool(empty.any()):
         row = int(empty.to_numpy().argmax())
         raise ConfigError(f"{where} is empty in row {row}; this column needs a value ({column.words})")
+    if column.kind == "text" and dtypes.infer_dtype(values, skipna=True) in ("string", "empty"):
+        return values.astype(object).where(~empty, None) if bool(empty.any()) else values.astype(object)
     if column.kind == "text":
         return values.where(empty, values.astype(str)).astype(object).where(~empty, None)
     try:

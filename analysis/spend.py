@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Arm
+from mlesearch.analysis.codes import arm_codes, run_rows
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.reasons import ordered, reasons_text
 from mlesearch.analysis.tables import has_result
@@ -101,12 +101,12 @@ class _Shares:
     @property
     def over(self) -> npt.NDArray[np.bool_]:
         """Shape (budgets, runs): whether more than a step beyond the budget was spent."""
-        return self.spent > 1 + self.step + SLACK
+        return np.asarray(self.spent > 1 + self.step + SLACK)
 
     @property
     def short(self) -> npt.NDArray[np.bool_]:
         """Shape (runs,): whether no budget was spent up to a step."""
-        return ~(self.spent >= 1 - self.step - SLACK).any(axis=0)
+        return np.asarray(~(self.spent >= 1 - self.step - SLACK).any(axis=0))
 
 
 def spends(runs: pd.DataFrame, nodes: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> tuple[Spend, ...]:
@@ -120,25 +120,23 @@ def spends(runs: pd.DataFrame, nodes: pd.DataFrame, models: Sequence[str], arms:
     """
     if not {budget.limit for budget in BUDGETS} <= set(runs.columns):
         return ()
-    labels = arm_labels(runs, arms)
-    ended = runs[has_result(runs)]
+    done = has_result(runs).to_numpy(dtype=bool)
+    ended = runs[done]
     shares = _shares(ended, nodes)
     if np.isnan(shares.spent).all():
         return ()
-    own, whose = labels[ended.index].to_numpy(), ended["model"].to_numpy()
-    all_own, all_whose, gone = labels.to_numpy(), runs["model"].to_numpy(), ~has_result(runs).to_numpy()
+    arm, whose = arm_codes(runs, arms), runs["model"].map({m: i for i, m in enumerate(models)}).to_numpy(dtype=np.int64)
     ends = ended["ended"].fillna("").to_numpy() if "ended" in ended.columns else np.full(len(ended), "", dtype=object)
     found: list[Spend] = []
-    for model in ("", *models):
-        for arm in arms:
-            there = (own == arm.label) & ((whose == model) if model else True)
-            lost = int((gone & (all_own == arm.label) & ((all_whose == model) if model else True)).sum())
-            found += _of(shares, ends, there, model, arm.label, lost)
+    for m, model in ((-1, ""), *enumerate(models)):
+        for a, one in enumerate(arms):
+            own = (arm == a) & ((whose == m) if model else True)
+            found += _of(shares, ends, own[done], model, one.label, int((own & ~done).sum()))
     return tuple(found)
 
 
 def _shares(ended: pd.DataFrame, nodes: pd.DataFrame) -> _Shares:
-    row = pd.Index(ended["run_id"]).get_indexer(pd.Index(nodes["run_id"]))
+    row = run_rows(nodes, ended)
     order = np.flatnonzero(row >= 0)
     order = order[np.argsort(row[order], kind="stable")]
     spent, step = (np.full((len(BUDGETS), len(ended)), np.nan) for _ in range(2))
@@ -153,7 +151,7 @@ def _shares(ended: pd.DataFrame, nodes: pd.DataFrame) -> _Shares:
 
 
 def _numbers(values: pd.Series[float]) -> Floats:
-    return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def _largest_step(row: Ints, so_far: Floats, whole: Floats) -> Floats:
@@ -174,7 +172,8 @@ def _largest_step(row: Ints, so_far: Floats, whole: Floats) -> Floats:
     last = np.r_[first[1:], True]
     rises = np.where(first, so_far, so_far - np.r_[0.0, so_far[:-1]])
     largest[row[last]] = whole[row[last]] - so_far[last]
-    np.maximum.at(largest, row, rises)
+    with np.errstate(invalid="ignore"):  # of runs without a known price
+        np.maximum.at(largest, row, rises)
     return largest
 
 
@@ -205,3 +204,10 @@ def _of(
             reasons_text(ordered(why)),
             lost,
         )
+
+
+def frame(found: Sequence[Spend]) -> pd.DataFrame:
+    """The same as a table, for a CSV file; `model` is empty where it is of all models."""
+    names = {"arm": "strategy", "mean": "mean_share", "least": "least_share", "most": "most_share"}
+    rows = [asdict(spend) for spend in found]
+    return pd.DataFrame(rows, columns=list(Spend.__dataclass_fields__)).rename(columns=names | {"step": "step_share"})

@@ -73,14 +73,22 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def render(fig: Figure, name: str, alt: str) -> str:
+SIMULATED = "simulated engineers, not language models"
+"""What a figure of a simulated study says in its corner, wherever it is copied to."""
+
+
+def render(fig: Figure, name: str, alt: str, *, simulated: bool) -> str:
     """The figure as an `<svg>` element.
 
     Args:
         fig: drawn under `STYLE`.
         name: unique on the page; prefixes every id inside.
         alt: what the figure shows, for those who do not see it.
+        simulated: whether its study is; then the figure says so, in ink and in words.
     """
+    if simulated:
+        fig.supxlabel(SIMULATED, x=0.995, ha="right", fontsize=7, color=MUTED)
+        alt = f"Simulated: {alt}"
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
@@ -97,6 +105,7 @@ def render(fig: Figure, name: str, alt: str) -> str:
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"\n\s*", "\n", text)
     head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" class="plot"'
+    head += ' data-simulated="true"' if simulated else ""
     return re.sub(r'<svg width="[^"]*" height="[^"]*"', head, text, count=1).strip()
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mlesearch.analysis.schema import typed
+from mlesearch.analysis.schema import read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
 from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
@@ -128,10 +128,10 @@ def read(study_dir: Path | str) -> Tables:
         if not file.is_file():
             raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
         try:
-            frame = pd.read_parquet(file)
+            frame = read_frame(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
-        frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)
+        frames[name] = typed(_told_apart(frame, study) if name == "runs" else frame, columns, name)
     imported = tuple(read_imported(folder))
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
 
@@ -161,11 +161,13 @@ def has_result(runs: pd.DataFrame) -> pd.Series[bool]:
     return runs["status"].isin(RESULTS)
 
 
-def _told_apart(runs: pd.DataFrame) -> pd.DataFrame:
-    """A run that never began does not know whether it would have been simulated: it follows the runs that do."""
+def _told_apart(runs: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+    """A run that never began does not know whether it would have been simulated: other runs do, or study.json."""
     if not {"simulated", "status"} <= set(runs.columns):
         return runs
-    known = runs["simulated"].dropna().unique()
+    known = list(runs["simulated"].dropna().unique())
+    if not known and study.get("simulated") is not None:
+        known = [bool(study["simulated"])]
     unknown = runs["simulated"].isna() & ~has_result(runs)
     return runs.assign(simulated=runs["simulated"].where(~unknown, known[0])) if len(known) == 1 else runs
 
@@ -259,13 +261,20 @@ def _refuse_duplicates(runs: pd.DataFrame) -> None:
 
 
 def _refuse_mixture(tables: Tables) -> None:
-    """Live and simulated rows together, or a study.json that says otherwise than its rows."""
+    """Live and simulated rows together, or a study.json or another table that says otherwise than its runs."""
     simulated = tables.runs["simulated"]
     if bool(simulated.any()) and not bool(simulated.all()):
         raise ConfigError(
             f"table runs mixes {int(simulated.sum())} simulated with {int((~simulated).sum())} live runs; "
             "put them into two studies, their results may never stand in one table"
         )
+    for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
+        if "simulated" in frame.columns and bool((frame["simulated"] != simulated.iloc[0]).any()):
+            row = frame[frame["simulated"] != simulated.iloc[0]].iloc[0]
+            raise ConfigError(
+                f"table {name} says simulated={bool(row['simulated'])} of run {row['run_id']}, and table runs says "
+                f"simulated={bool(simulated.iloc[0])}; collect the study again"
+            )
     declared = tables.study.get("simulated")
     if declared is not None and bool(declared) != bool(simulated.iloc[0]):
         raise ConfigError(

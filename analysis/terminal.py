@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.attrition import cells as cells_of
-from mlesearch.analysis.claim import arms_of, models_of
 from mlesearch.analysis.lost_runs import lost_lines
 from mlesearch.analysis.official import sentences as official_sentences
 from mlesearch.analysis.rates import Parity
-from mlesearch.analysis.results import board
-from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import plural
-from mlesearch.analysis.unranked import outcomes_of, sentence
+from mlesearch.analysis.unranked import sentence
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -54,21 +51,14 @@ class MedalRow:
         return f"{self.parity.mean:.1f}", sem, span
 
 
-def medal_rows(tables: Tables, policy: Policy = "fail", outcome: str | None = None) -> list[MedalRow]:
-    """The any-medal rate of every model and strategy, weakest model first where that is known.
+def medal_rows(results: Results, outcome: str | None = None) -> list[MedalRow]:
+    """The rate of an outcome for every model and strategy, weakest model first where that is known.
 
-    Raises:
-        ConfigError: the tables are refused by `tables.validate`.
+    Args:
+        results: of a study.
+        outcome: key of `OUTCOMES`; None: the first that some task can have.
     """
-    validate(tables)
-    kept, _ = apply_policy(tables, policy)
-    return _rows(kept, outcome or outcomes_of(kept.runs)[0])
-
-
-def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
-    """The rows of tables that were validated and treated."""
-    arms, models = arms_of(tables), models_of(tables)
-    cells = board(tables.runs, models, arms, outcome)
+    cells = next(b for b in results.boards if outcome in (None, b.outcome))
     return [
         MedalRow(
             model,
@@ -81,22 +71,16 @@ def _rows(tables: Tables, outcome: str) -> list[MedalRow]:
             int(cells.counts.lost[m, a].sum()),
             float(cells.counts.most[m, a]),
         )
-        for m, model in enumerate(models.names)
-        for a, arm in enumerate(arms)
+        for m, model in enumerate(results.models.names)
+        for a, arm in enumerate(results.arms)
     ]
 
 
-def medal_table(tables: Tables, policy: Policy = "fail", outcome: str | None = None) -> str:
-    """The same as plain text of at most some 80 columns, with a line that says what each figure is.
-
-    Raises:
-        ConfigError: the tables are refused by `tables.validate`.
-    """
-    validate(tables)
-    planned = tables
-    tables, missing = apply_policy(tables, policy)
-    outcome = outcome or outcomes_of(tables.runs)[0]
-    rows = _rows(tables, outcome)
+def medal_table(results: Results, outcome: str | None = None) -> str:
+    """The same as plain text of at most some 80 columns, with a line that says what each figure is."""
+    tables, missing = results.tables, results.policy
+    outcome = outcome or results.boards[0].outcome
+    rows = medal_rows(results, outcome)
     title = f"{OUTCOMES[outcome]}, %"
     cells = [(row.model, row.strategy, *row.words) for row in rows]
     heads = ("model", "strategy", title, "SEM", "E2 95 % interval")
@@ -120,14 +104,14 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str | None = N
         out.append(f"{mean}; E2: Wilson interval over {plural(whole[0].tasks, 'task')} (tasks like these).")
     if tables.planned:
         out.append(f"{tables.interim}; no claim is tested before all of them are there.")
-    out += lost_lines(cells_of(planned.runs, planned.nodes, models_of(planned), arms_of(planned)))
+    out += lost_lines(results.cells)
     if missing.missing:
         out.append(f"{missing.words}.")
     if unranked := sentence(tables.runs):
         out.append(unranked)
     out += official_sentences(tables.runs)
-    if planned.imported:
-        names = ", ".join(content["name"] for content in planned.imported)
+    if tables.imported:
+        names = ", ".join(content["name"] for content in tables.imported)
         out.append(f"Imported results ({names}) stand in the report, beside these and never pooled with them.")
     if tables.simulated:
         out.append("Simulated engineers, not language models: this says nothing about any language model.")

@@ -19,12 +19,14 @@ def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None
     Returns:
         The medal table, and where the report is.
     """
-    from mlesearch.analysis.report import write_report as write
+    from mlesearch.analysis.report import report_place, write_results
+    from mlesearch.analysis.results import analyse
     from mlesearch.analysis.tables import only, read
     from mlesearch.analysis.terminal import medal_table
     from mlesearch.study.collect import collect
 
     collect(folder)
-    path = write(folder, out, run_ids=run_ids)
     tables = read(folder)
-    return f"{medal_table(tables if run_ids is None else only(tables, run_ids))}\nreport: {shown(path)}"
+    results = analyse(tables if run_ids is None else only(tables, run_ids))
+    path = write_results(results, report_place(folder, out))
+    return f"{medal_table(results)}\nreport: {shown(path)}"

@@ -157,7 +157,7 @@ def _composed(cells: Iterable[tuple[str, ...]], load: Callable[[Sequence[str], A
     for cell in cells:
         parsed = parser.parse_overrides(list(cell))
         values = [o for o in parsed if _is_value(o, loader)]
-        files = tuple(o.input_line for o in parsed if not _is_value(o, loader))
+        files = tuple(str(o.input_line) for o in parsed if not _is_value(o, loader))
         if not values:
             yield Cell(cell, to_settings(load(cell, RunMode.RUN)))
             continue

@@ -157,20 +157,20 @@ def _stamped(header: StudyFile, runs: Mapping[RunKey, RunPlan], folder: Path) ->
         models.setdefault(run.labels["simulated"], key.model)
     if len(models) == 2:
         raise ConfigError(
-            f"model: {models[True]!r} is a simulated engineer and {models[False]!r} is none; simulated and other results "
-            "may never stand in one table: launch them into two studies (study.name=...)"
+            f"model: {models[True]!r} is a simulated engineer and {models[False]!r} is none; simulated and other "
+            "results may never stand in one table: launch them into two studies (study.name=...)"
         )
     ((simulated, model),) = models.items()
     if is_simulated(folder) is (not simulated):
         has, comes = ("live", "a simulated engineer") if simulated else ("simulated", "none")
         raise ConfigError(
-            f"study.dir: the runs in {folder} are {has}, and the model {model!r} is {comes}; simulated and other results "
-            "may never stand in one table: choose another study (study.name=...)"
+            f"study.dir: the runs in {folder} are {has}, and the model {model!r} is {comes}; simulated and other "
+            "results may never stand in one table: choose another study (study.name=...)"
         )
     if simulated and (imports := read_imported(folder)):
         raise ConfigError(
-            f"study.dir: {imports[0]['name']} was imported into {folder}, and the model {model!r} is a simulated engineer; "
-            "simulated and other results may never stand in one table: choose another study (study.name=...)"
+            f"study.dir: {imports[0]['name']} was imported into {folder}, and the model {model!r} is a simulated "
+            "engineer; simulated and other results may never stand in one table: choose another study (study.name=...)"
         )
     return {**header, "simulated": True} if simulated else header
 
@@ -204,9 +204,7 @@ def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
         )
 
 
-def _cell(
-    s: Settings, folder: Path, resources: ProcessResources, reach: ReachChecks, *, keys: bool
-) -> list[RunPlan]:
+def _cell(s: Settings, folder: Path, resources: ProcessResources, reach: ReachChecks, *, keys: bool) -> list[RunPlan]:
     """All runs of one cell."""
     check_grid(s)
     budget = make_budget(s)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from mlesearch.sandbox.gpu import devices
 from mlesearch.storage.codec import usage_from_json
@@ -58,7 +60,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     grade = f.grades[selected] if selected is not None else None
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
     usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
-    budget = run["identity"]["budget"]
+    budget = cast("Mapping[str, Any]", run["identity"].get("budget", {}))
     oracle = _oracle(f, direction)
     official = official_facts(f, selected) if selected is not None else None
     return {
@@ -113,10 +115,10 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "n_sample_failures": sum(map(not_passed, f.sample_runs.values())),
         "sample_run_s": sum(e["result"]["wall_us"] for e in f.sample_runs.values()) / MICROSECONDS,
         "steps": sum(e["outcome"]["op"] in PROGRAMS for e in f.told.values()),
-        "budget_steps": budget["steps"],
-        "budget_time_s": budget["time_s"],
-        "budget_usd": budget["cost_usd"],
-        "budget_tokens": budget["tokens"],
+        "budget_steps": budget.get("steps"),
+        "budget_time_s": budget.get("time_s"),
+        "budget_usd": budget.get("cost_usd"),
+        "budget_tokens": budget.get("tokens"),
         "validation": labels["validation"],
         "promises": ",".join(sandbox.get("promises", ())),
         "rung": sandbox.get("rung"),

@@ -61,7 +61,7 @@ def test_an_arm_of_failures_has_no_rate_and_no_gap(tmp_path):
     assert "greedy: 16 of 16 runs have no result (16 failed: HTTP 401: refused × 16)" in box.sentence
     assert "The two sides lost runs unequally (gome 0 of 16, greedy 16 of 16)" in box.sentence
     nothing_is_claimed(gone)
-    assert "no result" in medal_table(gone)
+    assert "no result" in medal_table(analyse(gone))
     folder = write(gone, tmp_path)
     text = Page(write_report(folder).read_text(encoding="utf-8")).text
     assert "16 of 32 runs are missing, 16 of them since they failed" in text
@@ -110,7 +110,7 @@ def test_a_difference_that_lost_runs_could_undo_is_not_established(status, polic
 def test_rates_with_lost_runs_are_given_by_their_bounds():
     tables = won(won(study(), "gome", True), "greedy", False)
     gone = lost(tables, (tables.runs["strategy"] == "gome") & (tables.runs["seed"] == 1), "missing", "")
-    text = medal_table(gone)
+    text = medal_table(analyse(gone))
     assert "50.0 to 100.0" in text
     assert "8 of 16 without result" in text
     assert "8 not begun or not ended" in first_box(gone).sentence

@@ -83,7 +83,7 @@ def test_the_report_shows_them_beside_its_own_and_counts_them_nowhere(study: Pat
     extra = after.pop("imported.csv").decode()
     assert after == tables
     assert {line["imported"] for line in csv.DictReader(extra.splitlines())} == {"True"}
-    said = medal_table(read(study))
+    said = medal_table(analyse(read(study)))
     assert "Imported results (board) stand in the report" in said
 
 

@@ -348,7 +348,7 @@ def test_mechanism_is_a_mean_over_tasks_with_its_numbers():
 
 
 def test_terminal_table(study):
-    rows = medal_rows(study)
+    rows = medal_rows(analyse(study))
     assert len(rows) == 8
     for row in rows:
         own = study.runs[(study.runs["model"] == row.model) & (study.runs["strategy"] == row.strategy)]
@@ -356,15 +356,15 @@ def test_terminal_table(study):
         assert row.rate == pytest.approx(hit.mean())
         assert row.parity.mean == pytest.approx(100 * hit.mean())
         assert row.low <= row.rate <= row.high
-    text = medal_table(study)
+    text = medal_table(analyse(study))
     assert "SEM over 2 seeds; E2: Wilson interval over 3 tasks" in text
     assert text.endswith("Simulated engineers, not language models: this says nothing about any language model.")
     assert max(len(line) for line in text.splitlines()) <= 90
     assert "missing" not in text
-    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(with_missing(study, [0]))
+    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(analyse(with_missing(study, [0])))
     live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
-    assert "Simulated" not in medal_table(live)
-    assert "not estimable" in medal_table(live)
+    assert "Simulated" not in medal_table(analyse(live))
+    assert "not estimable" in medal_table(analyse(live))
 
 
 def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path):
@@ -379,7 +379,7 @@ def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path)
     assert (results.claim.treatment, results.claim.baseline) == (claim_of(study).treatment, claim_of(study).baseline)
     assert not results.main.confirmatory
     said = f"the first {len(ids)} of {len(study.runs)} runs"
-    assert said in medal_table(part)
+    assert said in medal_table(results)
     page = write_report(write(study, tmp_path), run_ids=ids).read_text()
     assert said in page
     assert "none is tested here" in page
@@ -389,3 +389,19 @@ def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path)
 def test_the_study_of_the_tables_survives_a_round_trip(study, tmp_path):
     folder = write(study, tmp_path)
     assert read(folder).study == json.loads(json.dumps(study.study))
+
+
+def test_where_no_run_has_begun_study_json_says_whether_they_are_simulated(study, tmp_path):
+    flags = dict.fromkeys(("valid", "gold", "silver", "bronze", "above_median"), False)
+    runs = study.runs.assign(status="missing", simulated=pd.array([None] * len(study.runs), dtype="boolean"), **flags)
+    gone = replace(study, runs=runs, nodes=study.nodes.iloc[:0], calls=study.calls.iloc[:0])
+    tables = read(write(gone, tmp_path))
+    validate(tables)
+    assert tables.simulated
+
+
+@pytest.mark.parametrize("name", ["nodes", "calls"])
+def test_tables_that_say_otherwise_than_the_runs_are_refused(study, name):
+    mixed = replace(study, **{name: getattr(study, name).assign(simulated=False)})
+    with pytest.raises(ConfigError, match=f"^table {name} says simulated=False of run "):
+        validate(mixed)

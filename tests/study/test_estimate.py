@@ -217,12 +217,13 @@ def test_a_run_of_unusable_replies_is_no_profile(tmp_path: Path, monkeypatch: py
 def test_what_a_simulated_study_measured_never_starts_a_paid_one_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The study's own folder holds simulated runs; then a paid model is launched in it."""
+    """A paid model is launched like a study of simulated runs; in their folder it is refused."""
     monkeypatch.chdir(tmp_path)
     assert main(["run", "study.name=g1", "model=sim_05", "strategy=gome", "budget.steps=3", "sandbox=local"]) == 0
-    paid = ["study.name=g1", "model=gpt-5", "strategy=gome", "seeds=[1,2,3,4,5,6,7,8,9]", "budget.steps=50"]
-    capsys.readouterr()
-    assert main(["estimate", *paid]) == 0
+    paid = ["study.name=g2", "model=gpt-5", "strategy=gome", "seeds=[1,2,3,4,5,6,7,8,9]", "budget.steps=50"]
+    assert main(["estimate", *paid, "study.name=g1"]) == 2
+    assert "simulated and other results may never stand in one table" in capsys.readouterr().err
+    assert main(["estimate", *paid, "--like", "studies/g1"]) == 0
     said = capsys.readouterr().out
     assert "recorded runs are of simulated models alone" in said
     assert float(re.search(r"out, \$([\d.]+)", said)[1]) > 80  # type: ignore[index]  # it is there, or the test fails
