@@ -336,6 +336,7 @@ class Settings:
         limits: how runs share those of a model.
         mlebench: where MLE-bench's competitions are, and how they are graded.
         launcher: how runs are spread.
+        clock: virtual: programs of simulated engineers are looked up instead of run (docs/simulation.md).
         cassette: record: a call that was made once is not made again; replay: no call is made.
         cassette_path: where the recorded calls are; null: in the study's folder.
         cassette_form: null: files on a network file system, else sqlite.
@@ -355,6 +356,7 @@ class Settings:
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     mlebench: MlebenchSettings = field(default_factory=MlebenchSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    clock: str = "real"
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
@@ -376,6 +378,8 @@ def recordable(s: Settings) -> dict[str, Any]:
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
     if not any(name.startswith(MLEBENCH) for name in s.tasks):
         del plain["mlebench"]
+    if s.clock == Settings.clock:
+        del plain["clock"]
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
         if part["params"].get("api_base") is not None:
             part["params"]["api_base"] = NO_URL

@@ -21,10 +21,18 @@ BeforeRetry = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: whose turn.
+        content: its text.
+        blocks: the blocks of `mlesearch.models.markup` that the text is made of, with an empty line between each two,
+            where whoever made it knows them; they say nothing that the text does not.
+    """
 
     role: ChatRole
     content: str
+    blocks: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

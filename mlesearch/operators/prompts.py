@@ -3,7 +3,7 @@
 The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
 resources (the time limit in force among them), and on how the base ended, never on guidance or on the strategy, so that
 two strategies that ask the same of the same program send the same prompt. What repeats within a run is rendered once:
-the head, the instructions and each node's attempt block.
+the head, the instructions and the blocks of each node.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from mlesearch.operators.attempts import (
     OUTPUT_CHARS_SHORT,
     Attempts,
     diff_block,
-    output_block,
-    program_block,
     score_text,
 )
 from mlesearch.operators.base import Brief, Parsed, Resources, Scene
@@ -145,10 +143,11 @@ class PromptOperators:
         if p.op is Op.DIAGNOSE:
             parts += self._diagnosed(base, subject, shown)
         elif base is not None:
-            parts.append(program_block(base, "base"))
-            parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
+            parts.append(self._attempts.program(base, "base"))
+            limit = OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT
+            parts.append(self._attempts.output(base, "base", limit))
         if p.op is Op.MERGE:
-            parts += [program_block(node, "other") for node in shown if node is not base]
+            parts += [self._attempts.program(node, "other") for node in shown if node is not base]
         parts += [_guidance_block(g, scene.nodes) for g in _guidance(scene, subject)]
         if scene.cue and p.op in {Op.DRAFT, Op.IMPROVE}:
             parts.append(self._cue(scene.cue))
@@ -164,8 +163,8 @@ class PromptOperators:
         parts = [self._attempts.text(base)] if base is not None else []
         parts += [
             self._attempts.text(subject),
-            program_block(subject, "subject"),
-            output_block(subject, "subject", OUTPUT_CHARS),
+            self._attempts.program(subject, "subject"),
+            self._attempts.output(subject, "subject", OUTPUT_CHARS),
         ]
         return self._messages(scene, Op.REVIEW, base, parts)
 
@@ -196,12 +195,12 @@ class PromptOperators:
             raise ValueError("a DIAGNOSE proposal names its subject")
         if subject not in shown:
             yield self._attempts.text(subject)
-        yield program_block(subject, "subject")
-        yield output_block(subject, "subject", OUTPUT_CHARS)
+        yield self._attempts.program(subject, "subject")
+        yield self._attempts.output(subject, "subject", OUTPUT_CHARS)
         if base is not None:
             yield diff_block(base, subject)
-            yield program_block(base, "base")
-            yield output_block(base, "base", OUTPUT_CHARS)
+            yield self._attempts.program(base, "base")
+            yield self._attempts.output(base, "base", OUTPUT_CHARS)
 
     def _cue(self, level: str) -> str:
         found = self._cues.get(level)
@@ -228,7 +227,8 @@ class PromptOperators:
         cut_at = "" if cut_at_s is None else duration(cut_at_s)
         system, closing = head.instructions(op, base is not None, str(status), limit_s, cut_at)
         opening = head.opening(scene.budget_left, limit_s, time_left_text(scene.time_left_s))
-        return (system, Message("user", "\n\n".join([opening, *parts, closing])))
+        blocks = (opening, *parts, closing)
+        return (system, Message("user", "\n\n".join(blocks), blocks))
 
 
 def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from mlesearch.storage.cell_store import exists
 from mlesearch.storage.claim import ClaimJson
 from mlesearch.storage.codec import Json
 from mlesearch.storage.columns import RunRow
@@ -162,7 +163,7 @@ class CellIdentity(TypedDict):
     """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling.
 
     trial: where there are trial runs. audit: where a valid program that its review calls a bug counts as failed.
-    mlebench: of a competition of MLE-bench.
+    mlebench: of a competition of MLE-bench. clock: where it is a virtual one.
     """
 
     task: TaskIdentity
@@ -181,6 +182,7 @@ class CellIdentity(TypedDict):
     trial: NotRequired[TrialRunIdentity]
     audit: NotRequired[bool]
     mlebench: NotRequired[MlebenchIdentity]
+    clock: NotRequired[str]
 
 
 class Identity(CellIdentity):
@@ -319,6 +321,11 @@ def write_run(run: Path, content: RunFile, durable: bool = True) -> None:
     _write(run / RUN, content, durable)
 
 
+def as_written(content: Mapping[str, object]) -> bytes:
+    """A file's bytes, as `write_run` and `write_result` write them."""
+    return (json.dumps(content, indent=1) + "\n").encode()
+
+
 def read_result(run: Path) -> RunRow | RunFailure | None:
     """What became of a run; None while it is not known.
 
@@ -326,7 +333,7 @@ def read_result(run: Path) -> RunRow | RunFailure | None:
         ConfigError: it can't be read, or lacks something.
     """
     path = run / RESULT
-    return cast("RunRow | RunFailure", _checked(path, {"status": str})) if path.exists() else None
+    return cast("RunRow | RunFailure", _checked(path, {"status": str})) if exists(path) else None
 
 
 def finished_row(run: Path) -> RunRow | None:
@@ -364,7 +371,7 @@ def read_official_validation(run: Path, split: int) -> dict[str, OfficialLine]:
 def best_so_far(run: Path) -> int | None:
     """The best node of a run that has not ended, by validation; None where none counts."""
     path = run / BEST
-    return cast("BestFile", _checked(path, {"id": int}))["id"] if path.exists() else None
+    return cast("BestFile", _checked(path, {"id": int}))["id"] if exists(path) else None
 
 
 def _checked(path: Path, needed: Mapping[str, type]) -> Json:
@@ -377,4 +384,4 @@ def _checked(path: Path, needed: Mapping[str, type]) -> Json:
 
 
 def _write(path: Path, content: Mapping[str, object], durable: bool) -> None:
-    write_atomically(path, json.dumps(content, indent=1) + "\n", durable)
+    write_atomically(path, as_written(content), durable)

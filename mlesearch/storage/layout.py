@@ -2,6 +2,7 @@
 
 <study>/study.json, launches.jsonl                       the grid is the union of the launches
 <study>/<model>/<strategy>/<variant>/<task>/seed-<n>/    run.json, journal.jsonl, ..., result.json
+<study>/<model>/<strategy>/<variant>/runs.db             or all runs of a cell, those of `clock=virtual`
 
 What stands in these files: `mlesearch.storage.documents` and `mlesearch.storage.journal`.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlesearch import __version__
+from mlesearch.storage import cell_store
 from mlesearch.storage.claim import Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import (
@@ -148,7 +150,10 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
     Raises:
         ConfigError: it holds a run with another identity; names the differing field.
     """
-    if not (folder / RUN).exists():
+    stored = cell_store.state_of(folder)
+    if stored is not None and stored[1] == identity_digest(identity):
+        return "failed" if stored[0] == cell_store.FAILED else "finished"
+    if not cell_store.exists(folder / RUN):
         return "new"
     known = read_run(folder)
     if known["digest"] != identity_digest(identity):
@@ -166,4 +171,4 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders of all runs of a study that were begun, in the order of their names."""
-    yield from sorted(p.parent for p in folder.glob(f"*/*/*/*/seed-*/{RUN}"))
+    yield from sorted([*(p.parent for p in folder.glob(f"*/*/*/*/seed-*/{RUN}")), *cell_store.stored_runs(folder)])

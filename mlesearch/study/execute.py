@@ -81,10 +81,9 @@ def _unexpected(run: RunPlan, error: Exception, begun_s: float) -> RunReport:
     return _write_failure(run, f"{type(error).__name__}: {error} ({at})", begun_s)
 
 
-def _write_run_json(run: RunPlan) -> None:
-    if (run.folder / RUN).exists():
-        return
-    content: RunFile = {
+def run_file(run: RunPlan) -> RunFile:
+    """The content of a run's run.json."""
+    return {
         "id": run.key.id,
         "key": run.key.to_json(),
         "digest": identity_digest(run.identity),
@@ -93,7 +92,11 @@ def _write_run_json(run: RunPlan) -> None:
         "settings": recordable(run.settings),
         "mlesearch": __version__,
     }
-    write_run(run.folder, content, durable=run.recorded is None)
+
+
+def _write_run_json(run: RunPlan) -> None:
+    if not (run.folder / RUN).exists():
+        write_run(run.folder, run_file(run), durable=run.recorded is None)
 
 
 def _write_result(run: RunPlan) -> RunReport:

@@ -69,5 +69,17 @@ def assemble(
         f'submission["{target}"] = submission["id"].map(answers)\n'
         f"{SAVE}"
         'print("pipeline:", ", ".join(f"{choice}={option}" for choice, option in PIPELINE.items()))\n'
-        'print(f"fitted {len(train)} rows with {X_train.shape[1]} features, predicted {len(rows)} rows")\n'
+        'print(f"fitted {len(train)} rows, predicted {len(rows)} rows")\n'
     )
+
+
+def printed(settings: Mapping[str, str], fitted: int, predicted: int) -> str:
+    """What a program that runs to its end prints, but for bugs.
+
+    Args:
+        settings: the pipeline.
+        fitted: rows of the training file.
+        predicted: rows of the validation and test files.
+    """
+    told = ", ".join(f"{choice}={option}" for choice, option in settings.items())
+    return f"pipeline: {told}\nfitted {fitted} rows, predicted {predicted} rows\n"
