@@ -14,6 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
@@ -57,6 +58,12 @@ def _open_lines(path: Path) -> int:
         os.close(fd)
         raise
     return fd
+
+
+@lru_cache(maxsize=4096)
+def _vector_text(vector: Embedding) -> str:
+    """A vector as journals' blobs have it."""
+    return codec.dumps([round(x, 7) for x in vector])
 
 
 class RunFolder:
@@ -156,7 +163,7 @@ class RunFolder:
 
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
         """Hypotheses got their vectors."""
-        blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
+        blob = self.blobs.put(f"[{','.join(map(_vector_text, reply.vectors))}]", durable)
         event: Embedded = {
             "type": "embedded",
             "id": id,

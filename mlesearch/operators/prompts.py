@@ -2,14 +2,15 @@
 
 The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
 resources (the time limit in force among them), and on how the base ended, never on guidance or on the strategy, so that
-two strategies that ask the same of the same program send the same prompt. What repeats within a run is rendered once:
-the head, the instructions and the blocks of each node.
+two strategies that ask the same of the same program send the same prompt. What repeats is rendered
+once: head and instructions in a process, the blocks of each node in a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TypeVar
 
 from mlesearch.models.markup import block, plain
@@ -32,11 +33,11 @@ from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op, Status
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_HEADS = 64
-"""How many runs' fixed parts are kept."""
+_HEADS = 128
+"""How many fixed parts of prompts are kept in a process, for all its runs: one each task and declared resources."""
 
-_LIMITS = 1024
-"""How many openings, and how many instructions, of one run are kept: each time limit in force has its own."""
+_LIMITS = 256
+"""How many openings, and how many instructions, of one head are kept: each time limit in force has its own."""
 
 _CUES = frozenset({"simple", "normal", "complex"})
 
@@ -48,10 +49,16 @@ class Head:
     """What is the same in prompts of one run, by operator, time limit in force and budget left."""
 
     def __init__(self, brief: Brief, resources: Resources) -> None:
-        """Nothing is rendered before it is asked for."""
-        self.brief = brief
+        """Render what is the same in all of them; the rest is rendered when it is asked for first."""
         self.resources = resources
         self._values = {"metric": brief.metric, "direction": brief.direction, "modality": brief.modality}
+        b = brief
+        data = "\n\n".join(text for text in (b.preview, b.eda and f"Findings about the data:\n{b.eda}") if text)
+        self._before = (
+            block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
+            block("data", data) if data else "",
+        )
+        self._contract = block("contract", b.contract)
         self._opening: dict[tuple[int, float, str], str] = {}
         self._instructions: dict[tuple[Op, bool, str, float, str], tuple[Message, str]] = {}
 
@@ -66,15 +73,8 @@ class Head:
         key = (budget_left, limit_s, left)
         found = self._opening.get(key)
         if found is None:
-            b = self.brief
-            data = "\n\n".join(text for text in (b.preview, b.eda and f"Findings about the data:\n{b.eda}") if text)
-            parts = [
-                block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
-                block("data", data) if data else "",
-                block("resources", resources_text(self.resources, budget_left, limit_s, left)),
-                block("contract", b.contract),
-            ]
-            found = "\n\n".join(p for p in parts if p)
+            resources = block("resources", resources_text(self.resources, budget_left, limit_s, left))
+            found = "\n\n".join(p for p in (*self._before, resources, self._contract) if p)
             _keep(self._opening, key, found)
         return found
 
@@ -107,6 +107,30 @@ class Head:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """Resources as a value that can be looked up."""
+
+    program_time_s: float
+    memory_bytes: int
+    cpu_count: int
+    gpu: str
+    packages: tuple[tuple[str, str], ...]
+    weights: str
+
+    @staticmethod
+    def of(r: Resources) -> _Declared:
+        return _Declared(
+            r.program_time_s, r.memory_bytes, r.cpu_count, r.gpu, tuple(r.packages.items()), r.weights
+        )
+
+
+@lru_cache(maxsize=_HEADS)
+def _shared_head(brief: Brief, declared: _Declared) -> Head:
+    d = declared
+    return Head(brief, Resources(d.program_time_s, d.memory_bytes, d.cpu_count, d.gpu, dict(d.packages), d.weights))
+
+
 def _keep(store: dict[K, V], key: K, value: V) -> None:
     if len(store) >= _LIMITS:
         store.clear()
@@ -120,7 +144,7 @@ class PromptOperators:
         """Args: scope: caps what a prompt shows; attempts: the store shared with it."""
         self._scope = scope
         self._attempts = attempts
-        self._heads: dict[tuple[int, int], Head] = {}
+        self._head: tuple[Brief, Resources, Head] | None = None
         self._cues: dict[str, str] = {}
         self._judge: SyntaxJudge = fault_here
 
@@ -210,17 +234,14 @@ class PromptOperators:
             found = self._cues[level] = block("cue", library.render("cue", {"level": level}), level=level)
         return found
 
-    def _head(self, brief: Brief, resources: Resources) -> Head:
-        key = (id(brief), id(resources))  # the head holds both, so these ids are not given away again
-        head = self._heads.get(key)
-        if head is None:
-            if len(self._heads) >= _HEADS:
-                self._heads.clear()
-            head = self._heads[key] = Head(brief, resources)
-        return head
+    def _head_of(self, brief: Brief, resources: Resources) -> Head:
+        known = self._head
+        if known is None or known[0] is not brief or known[1] is not resources:
+            known = self._head = (brief, resources, _shared_head(brief, _Declared.of(resources)))
+        return known[2]
 
     def _messages(self, scene: Scene, op: Op, base: Node | None, parts: list[str]) -> tuple[Message, ...]:
-        head = self._head(scene.brief, scene.resources)
+        head = self._head_of(scene.brief, scene.resources)
         limit_s = scene.resources.program_time_s if scene.limit_s is None else scene.limit_s
         status = base.status if base is not None and op is Op.DEBUG else ""
         cut_at_s = base.time_limit_s if base is not None and status is Status.TIMEOUT else None

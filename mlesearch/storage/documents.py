@@ -321,11 +321,6 @@ def write_run(run: Path, content: RunFile, durable: bool = True) -> None:
     _write(run / RUN, content, durable)
 
 
-def as_written(content: Mapping[str, object]) -> bytes:
-    """A file's bytes, as `write_run` and `write_result` write them."""
-    return (json.dumps(content, indent=1) + "\n").encode()
-
-
 def read_result(run: Path) -> RunRow | RunFailure | None:
     """What became of a run; None while it is not known.
 
@@ -384,4 +379,4 @@ def _checked(path: Path, needed: Mapping[str, type]) -> Json:
 
 
 def _write(path: Path, content: Mapping[str, object], durable: bool) -> None:
-    write_atomically(path, as_written(content), durable)
+    write_atomically(path, json.dumps(content, indent=1) + "\n", durable)

@@ -67,6 +67,7 @@ class Failures:
         """Nothing is read before it is needed."""
         self._task = task
         self._stopped: dict[tuple[str, int, str], tuple[str, str]] = {}
+        self._frames: dict[str, pd.DataFrame] = {}
         self._refused: dict[tuple[object, ...], str] = {}
 
     def end(self, known: Recognised, program: str) -> ProgramEnd:
@@ -99,7 +100,9 @@ class Failures:
         return pd.concat([self._frame("validation"), self._frame("test")], ignore_index=True)
 
     def _frame(self, name: str) -> pd.DataFrame:
-        return pd.read_csv(self._task.public_dir / f"{name}.csv")
+        if name not in self._frames:
+            self._frames[name] = pd.read_csv(self._task.public_dir / f"{name}.csv")
+        return self._frames[name]
 
     # programs that stop
 
@@ -137,7 +140,7 @@ class Failures:
     def _refusal(self, known: Recognised, wrong: frozenset[str]) -> str:
         """Why the submission of a program with these bugs is refused."""
         predictions = self._predictions(known)
-        key = (wrong, predictions[0])
+        key = (wrong, predictions[0] if "format" in wrong else None)  # the first row is told where it is no header
         if key not in self._refused:
             sample, test = (self._frame(name) for name in ("sample_submission", "test"))
             id_column, target = self._task.id_column, self._task.target_columns[0]

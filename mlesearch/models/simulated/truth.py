@@ -49,17 +49,26 @@ def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
     n = len(values)
     rounded = [round(v, ROUNDING) for v in values]
     order = sorted(range(n), key=rounded.__getitem__)
+    quantiles = _quantiles(n)
+    if len(set(rounded)) == n:
+        return tuple(z for _, z in sorted(zip(order, quantiles, strict=True)))
     scores = [0.0] * n
     start = 0
     while start < n:
         end = start
         while end + 1 < n and rounded[order[end + 1]] == rounded[order[start]]:
             end += 1
-        quantile = normal_quantile((0.5 * (start + end) + 0.5) / n)
+        quantile = quantiles[start] if start == end else normal_quantile((0.5 * (start + end) + 0.5) / n)
         for position in range(start, end + 1):
             scores[order[position]] = quantile
         start = end + 1
     return tuple(scores)
+
+
+@lru_cache(maxsize=256)
+def _quantiles(n: int) -> tuple[float, ...]:
+    """Normal scores of the ranks of n different values, the smallest first."""
+    return tuple(normal_quantile((i + 0.5) / n) for i in range(n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,10 @@ class TaskTruth(ABC):
             edits: the steps that it is made of, one or more.
             share: f, from 0 to 1.
         """
-        w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
+        if len(edits) == 1:
+            w = self._misleading[edits[0]]
+        else:
+            w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
         plain, veiled = math.sqrt(1.0 - share), math.sqrt(share)
         return Parts(plain * z + veiled * w, veiled * z - plain * w)
 
