@@ -26,6 +26,7 @@ from mlesearch.storage.files import make_folder
 from mlesearch.study.execute import RunReport, run_file
 from mlesearch.study.fold import folded
 from mlesearch.study.summary import rows_of
+from mlesearch.tasks.preview import task_preview
 from mlesearch.types import MlesearchError
 
 CHUNK = 25
@@ -46,7 +47,9 @@ def chunks(runs: Sequence[RunPlan], size: int = CHUNK) -> list[range]:
 def warm_up(runs: Sequence[RunPlan], resources: ProcessResources) -> None:
     """Load tasks and worlds, so that forks have them."""
     for run in {run.task: run for run in runs}.values():
-        load_world(resources.task(run.task, run.settings))
+        task = resources.task(run.task, run.settings)
+        load_world(task)
+        task_preview(task)
 
 
 def carry_out(

@@ -141,7 +141,7 @@ def percentile(task: Task, score: float) -> float | None:
     return reached / len(ascending)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=128)
 def _ascending(board: Path, _version: str) -> list[float]:
     return sorted(leaderboard.scores(board))
 
