@@ -1,0 +1,124 @@
+"""Runs on a virtual clock in this process: planned as a launch plans them, and carried out on either path."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlesearch.config.assemble import assemble
+from mlesearch.config.plain import Given, cells
+from mlesearch.config.plan import RunPlan, plan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.engine.loop import Engine
+from mlesearch.engine.parts import EngineParts
+from mlesearch.models.price import Price
+from mlesearch.models.protocol import Message, Model, Reply, Request
+from tests.support.presets import PRESETS
+
+TASKS = ("canvas", "rentals", "tickets", "synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24")
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A model that is shown texts alone: nobody tells it of which blocks they are made."""
+
+    inner: Model
+    live: bool = False
+    simulated: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def price(self) -> Price | None:
+        return self.inner.price
+
+    def identity(self) -> Mapping[str, object]:
+        return self.inner.identity()
+
+    def check(self) -> None:
+        self.inner.check()
+
+    def complete(self, request: Request) -> Reply:
+        messages = tuple(Message(m.role, m.content) for m in request.messages)
+        return self.inner.complete(replace(request, messages=messages))
+
+
+def planned(folder: Path, resources: ProcessResources, given: Mapping[str, Any]) -> RunPlan:
+    """The plan of the one run of these settings."""
+    whole: Given = {"clock": "virtual", "study": {"dir": str(folder)}, **given}  # type: ignore[typeddict-item]
+    (run,) = plan(cells(whole), resources).runs
+    return run
+
+
+def through_text(parts: EngineParts) -> EngineParts:
+    """The same engine whose models read whole texts; with `run.keep_prompts` their replies are read as any are."""
+    roles = {op: replace(role, model=PlainText(role.model)) for op, role in parts.context.roles.items()}
+    return replace(parts, context=replace(parts.context, roles=roles))
+
+
+def files(run: RunPlan, resources: ProcessResources, *, text: bool = False) -> dict[str, bytes]:
+    """What a run leaves, on the fast path or through text, without the prompts that are kept there."""
+    if text:
+        run = replace(run, settings=replace(run.settings, run=replace(run.settings.run, keep_prompts=True)))
+    parts = assemble(run, resources)
+    Engine(through_text(parts) if text else parts).run()
+    found: dict[str, bytes] = parts.folder.files()  # type: ignore[attr-defined]
+    return without_prompts(found) if text else found
+
+
+def without_prompts(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a run as they are where no prompts are kept."""
+    lines, prompts = [], set()
+    for line in files["journal.jsonl"].decode().splitlines():
+        event = json.loads(line)
+        if "prompt" in event:
+            prompts.add(f"blobs/{event['prompt']}")
+            line = line.replace(f',"prompt":"{event["prompt"]}"', "")
+        lines.append(line)
+    kept = {name: data for name, data in files.items() if name not in prompts}
+    return {**kept, "journal.jsonl": "".join(f"{line}\n" for line in lines).encode()}
+
+
+def some_settings(number: int) -> dict[str, Any]:
+    """Settings of a run, drawn by a number: strategy, task, engineer, budget, workers and the limits of texts."""
+    rng = random.Random(f"virtual run {number}")
+    preset = sorted(PRESETS)[number % len(PRESETS)]
+    kind, params = PRESETS[preset]
+    dial = {
+        "capability": rng.choice([0.0, 0.3, 0.5, 0.8, 1.0]),
+        "evidence_share": rng.choice([0.0, 0.4, 1.0]),
+        "bug_rate": rng.choice([0.0, 0.15, 0.6]),
+        "debug_skill": rng.choice([0.2, 0.6, 1.0]),
+        "breadth": rng.choice([1, 6, 50]),
+    }
+    budget: dict[str, Any] = {
+        "steps": {"steps": rng.choice([4, 8, 12])},
+        "time": {"steps": None, "time_s": rng.choice([120.0, 300.0])},
+        "usd": {"steps": None, "cost_usd": rng.choice([0.05, 0.12])},
+        "tokens": {"steps": None, "tokens": rng.choice([20_000, 60_000])},
+    }[rng.choice(["steps", "steps", "steps", "time", "usd", "tokens"])]
+    return {
+        "tasks": [rng.choice(TASKS)],
+        "seeds": [rng.randrange(5)],
+        "model": {
+            "name": "engineer",
+            "kind": "simulated",
+            "params": dial,
+            "sampling": {"max_tokens": rng.choice([8192, 8192, 900, 250])},
+        },
+        "strategy": {"name": preset, "kind": kind, "params": params, "review": kind != "gome" and rng.random() < 0.8},
+        "budget": budget,
+        "run": {
+            "workers": rng.choice([1, 1, 3]),
+            "operators": rng.choice(["aide", "aira"]),
+            "context_tokens": rng.choice([4000, 300]),
+            "context": rng.choice(["shared", "native"]),
+            "audit": rng.choice(["reported", "always"]),
+        },
+    }
