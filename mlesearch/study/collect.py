@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlesearch.storage.cell_store import cells, rows_of_cell
 from mlesearch.storage.columns import CALLS, MEDALS, NODES, RUNS, TABLES, Column, Kind, RunRow
-from mlesearch.storage.documents import STUDY, Labels, RunFailure, read_result, read_run
+from mlesearch.storage.documents import STUDY, Labels, RunFailure, RunFile, read_result, read_run
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, run_folders
@@ -54,7 +55,15 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     unranked: set[str] = set()
     ungraded: set[str] = set()
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
+    stored, facts = _stored(study)
+    rows += stored
+    for run in facts:
+        labels[run["key"]["model"]] = run["labels"]
+        unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
+    known = {r.run["run_id"] for r in stored}
     for folder in run_folders(study):
+        if folder.relative_to(study).as_posix() in known:
+            continue
         run = read_run(folder)
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
@@ -74,6 +83,20 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes, calls = [n for r in rows for n in r.nodes], [c for r in rows for c in r.calls]
     return _frame(runs, RUNS), _frame(nodes, NODES), _frame(calls, CALLS)
+
+
+def _stored(study: Path) -> tuple[list[Rows], list[RunFile]]:
+    """The rows that the stores of a study's cells hold, as they were folded; and what one run of each task is."""
+    rows: list[Rows] = []
+    facts: list[RunFile] = []
+    for cell in cells(study):
+        tasks: set[str] = set()
+        for name, plain in rows_of_cell(cell):
+            rows.append(Rows(plain["run"], plain["nodes"], plain["calls"]))
+            if plain["run"]["task"] not in tasks:
+                tasks.add(plain["run"]["task"])
+                facts.append(read_run(cell / name))
+    return rows, facts
 
 
 def _without_result(

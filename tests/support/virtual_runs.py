@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,17 @@ from mlesearch.config.plan import RunPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts
+from mlesearch.engine.scoring import TaskScorer
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import Message, Model, Reply, Request
+from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
+from mlesearch.types import ExecResult, ExecStatus
 from tests.support.presets import PRESETS
 
 TASKS = ("canvas", "rentals", "tickets", "synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24")
+
+REALLY_S = 60.0
+"""What a program may really take."""
 
 
 @dataclass(frozen=True)
@@ -122,3 +129,60 @@ def some_settings(number: int) -> dict[str, Any]:
             "audit": rng.choice(["reported", "always"]),
         },
     }
+
+
+@dataclass
+class RealPrograms:
+    """A sandbox that really runs programs, and says of each that it took what the table says.
+
+    A program that takes longer than its limit by the table, or never ends, is not run.
+    """
+
+    table: Sandbox
+    real: Sandbox
+
+    name = "table"
+
+    def identity(self) -> Mapping[str, object]:
+        return self.table.identity()
+
+    def packages(self) -> Mapping[str, str]:
+        return self.table.packages()
+
+    def check(self) -> None:
+        self.real.check()
+
+    def prepare(self, spec: Spec) -> Slot:
+        return self.real.prepare(replace(spec, limits=replace(spec.limits, time_s=REALLY_S)))
+
+    def run(self, slot: Slot, job: Job) -> ExecResult:
+        told = self.table.run(slot, job)
+        if told.status is ExecStatus.TIMEOUT:
+            return replace(told, artefacts={})
+        return replace(self.real.run(slot, replace(job, deadline_s=REALLY_S)), wall_us=told.wall_us)
+
+    def close(self) -> None:
+        self.real.close()
+
+    def reap_orphans(self) -> int:
+        return 0
+
+
+def really_executed(run: RunPlan, resources: ProcessResources, real: Sandbox) -> dict[str, bytes]:
+    """What a run leaves whose programs are really run in a sandbox, and graded from what they submit."""
+    parts = assemble(run, resources)
+    task = resources.task(run.task, run.settings)
+    context = replace(parts.context, scorer=TaskScorer(task))
+    Engine(through_text(replace(parts, context=context, sandbox=RealPrograms(parts.sandbox, real)))).run()
+    found: dict[str, bytes] = parts.folder.files()  # type: ignore[attr-defined]
+    return found
+
+
+_MEASURED = re.compile(r'"cpu_us":\d+,"peak_bytes":\d+|,"artefacts":\[.*?\]\]|"bytes_seen":\d+')
+_NUMBER = re.compile(r"-?\d+\.\d{9,}(?:e-?\d+)?")
+
+
+def without_measures(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The files of a run as text, without processor time, memory and sizes, and with nine decimals of all numbers."""
+    texts = {name: data.decode() for name, data in files.items()}
+    return {n: _NUMBER.sub(lambda m: f"{float(m[0]):.8f}", _MEASURED.sub("", text)) for n, text in texts.items()}
