@@ -164,10 +164,8 @@ def files_of(run: Path) -> dict[str, bytes]:
     Raises:
         StoreError: the store is damaged.
     """
-    cell, name = run.parent.parent, f"{run.parent.name}/{run.name}"
-    path = cell / RUNS
-    stamp = _stamp(path)
-    return {} if stamp is None or name not in _index(path, stamp) else dict(_files(path, stamp, name))
+    place = _place(run)
+    return {} if place is None else dict(_files_at(place))
 
 
 def files_in(run: Path, folder: str) -> list[Path]:
@@ -191,9 +189,9 @@ def state_of(run: Path) -> tuple[str, str] | None:
     Raises:
         StoreError: the store is damaged.
     """
-    path = run.parent.parent / RUNS
-    stamp = _stamp(path)
-    return None if stamp is None else _index(path, stamp).get(f"{run.parent.name}/{run.name}")
+    place = _place(run)
+    stamp = None if place is None else _stamp(place.store)
+    return None if place is None or stamp is None else _index(place.store, stamp).get(place.run)
 
 
 def finished_of(cell: Path) -> frozenset[str]:
@@ -202,8 +200,9 @@ def finished_of(cell: Path) -> frozenset[str]:
     Raises:
         StoreError: the store is damaged.
     """
-    stamp = _stamp(cell / RUNS)
-    index = {} if stamp is None else _index(cell / RUNS, stamp)
+    store = f"{cell}/{RUNS}"
+    stamp = _stamp(store)
+    index = {} if stamp is None else _index(store, stamp)
     return frozenset(name for name, (status, _) in index.items() if status != FAILED)
 
 
@@ -213,7 +212,11 @@ def stored_runs(study: Path) -> list[Path]:
     Raises:
         StoreError: a store is damaged.
     """
-    return [cell / name for cell in cells(study) for name in _index(cell / RUNS, _stamp(cell / RUNS) or (0, 0, 0))]
+    found = []
+    for cell in cells(study):
+        store = f"{cell}/{RUNS}"
+        found += [cell / name for name in _index(store, _stamp(store) or (0, 0, 0))]
+    return found
 
 
 def cells(study: Path) -> list[Path]:
@@ -232,31 +235,62 @@ def rows_of_cell(cell: Path) -> Iterator[tuple[str, Any]]:
         yield name, json.loads(_unpacked(path, rows))
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file of a run would be in a store.
+
+    Attributes:
+        store: path of the store of its cell.
+        run: the run's name within the cell.
+        file: the file's name within the run's folder; empty for the folder itself.
+    """
+
+    store: str
+    run: str
+    file: str
+
+
+def _place(path: Path) -> _Place | None:
+    """Where a path would be in a store; None where it is not within a run's folder. Looks at no disk."""
+    text = os.fspath(path)
+    seed = text.rfind(f"/{_SEED}")
+    task = text.rfind("/", 0, max(seed, 0))
+    if task < 0:
+        return None
+    end = text.find("/", seed + 1)
+    end = len(text) if end < 0 else end
+    return _Place(f"{text[:task]}/{RUNS}", text[task + 1 : end], text[end + 1 :])
+
+
 def _stored(path: Path) -> bytes | None:
     """The content of a file that the store of its cell holds."""
-    for run in path.parents:
-        if run.name.startswith(_SEED):
-            return files_of(run).get(path.relative_to(run).as_posix())
-    return None
+    place = _place(path)
+    return None if place is None else _files_at(place).get(place.file)
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _files_at(place: _Place) -> dict[str, bytes]:
+    stamp = _stamp(place.store)
+    return {} if stamp is None or place.run not in _index(place.store, stamp) else _files(place.store, stamp, place.run)
+
+
+def _stamp(store: str) -> Stamp | None:
     try:
-        found = os.stat(path)
+        found = os.stat(store)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 @lru_cache(maxsize=64)
-def _index(path: Path, stamp: Stamp) -> dict[str, tuple[str, str]]:
+def _index(store: str, stamp: Stamp) -> dict[str, tuple[str, str]]:
     """Status and digest of each run."""
-    rows = _asked(path, "SELECT name, status, digest FROM runs ORDER BY name")
+    rows = _asked(Path(store), "SELECT name, status, digest FROM runs ORDER BY name")
     return {name: (status, digest) for name, status, digest in rows}
 
 
 @lru_cache(maxsize=8)
-def _files(path: Path, stamp: Stamp, name: str) -> dict[str, bytes]:
+def _files(store: str, stamp: Stamp, name: str) -> dict[str, bytes]:
+    path = Path(store)
     ((files,),) = _asked(path, "SELECT files FROM runs WHERE name = ?", name)
     try:
         return _apart(_unpacked(path, files))

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +73,7 @@ class RunKey:
         }
 
 
+@lru_cache(maxsize=4096)
 def slug(name: str) -> str:
     """A name as a folder name: `gemini/x` is `gemini__x`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", name.replace("/", "__")).strip(".") or "-"
