@@ -6,6 +6,7 @@ A worker whose launcher dies stops within half a second, so that none writes on 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import threading
@@ -21,6 +22,8 @@ from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.simulated_runs import carry_out, chunks, warm_up
 
 LIFELINE_S = 0.5
+GC_THRESHOLD = 50_000
+"""Of a fork that carries out runs on a virtual clock: they make many objects and hardly a circle."""
 
 _of_worker: list[ProcessResources] = []
 """In a worker process its own, for its life: nothing else outlives one run and is found by the next."""
@@ -111,7 +114,10 @@ def _become_worker(
         inherited: of the process that it is a fork of; None: it is a fresh one.
         todo: the runs that it may be given by their numbers; a fork has them already.
     """
-    _runs_of_worker.extend(todo)
+    if todo:
+        _runs_of_worker.extend(todo)
+        gc.freeze()  # what is the launcher's stays: no collection has to look through it
+        gc.set_threshold(GC_THRESHOLD)
     resources = inherited or ProcessResources()
     _of_worker.append(resources)
     atexit.register(resources.close)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import import_module
+from typing import NamedTuple
 
 from mlesearch.models.simulated import bugs as bugs_
 from mlesearch.tasks.synthetic.names import ID_PREFIX
@@ -27,8 +28,8 @@ Pipeline = tuple[str, ...]
 TASKS = ("canvas", "rentals", "tickets")
 """Tasks of the suite `mini`, in alphabetical order: each has a space and a table of what its pipelines score."""
 
-TEXTS = 256
-"""Texts of a space that are kept, with what was found in them: a prompt repeats most of those of the one before."""
+TEXTS = 512
+"""Texts that are kept, with what was found in them: a prompt repeats most of those of the one before."""
 
 PROGRAMS = 4096
 """Programs that are kept, with what they are."""
@@ -63,8 +64,7 @@ class Choice:
         return [o.name for o in self.options].index(option)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """A step from one pipeline to a neighbour: set one choice to another option."""
 
     choice: int
