@@ -309,7 +309,8 @@ def _asked(path: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
     """What a query finds; the database is opened to be read alone."""
     try:
         with closing(_opened(path)) as db:
-            return db.execute(query, values).fetchall()
+            begun = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone()
+            return db.execute(query, values).fetchall() if begun else []  # its first writer has not committed yet
     except sqlite3.Error as error:
         raise _failed(path, error) from error
 
