@@ -1,4 +1,4 @@
-"""What a virtual clock needs: models that are simulated, tasks whose programs can be looked up, and nothing else real."""
+"""What a virtual clock needs: simulated models, tasks whose programs can be looked up, and nothing that is real."""
 
 from __future__ import annotations
 
@@ -45,19 +45,24 @@ def check_clock(s: Settings) -> None:
         ("sandbox.exec_store", b.exec_store, "off", "executions are looked up, so none needs to be stored"),
         ("cassette", s.cassette, "live", "simulated engineers answer the same again, so no call needs to be recorded"),
         ("run.trial.share", r.trial.share, 0.0, "a table knows nothing of samples"),
-        ("run.selection", r.selection, r.selection if r.selection != "revalidate" else "best_validation", "a table has one split"),
+        (
+            "run.selection",
+            r.selection,
+            r.selection if r.selection != "revalidate" else "best_validation",
+            "a table has one split",
+        ),
         ("budget.real_time_s", u.real_time_s, None, "nothing waits"),
         ("budget.cell_usd", u.cell_usd, None, "runs that share a budget would depend on each other's pace"),
         ("budget.study_usd", u.study_usd, None, "runs that share a budget would depend on each other's pace"),
     ):
         if value != wanted:
-            shown = "null" if wanted is None else wanted
+            shown: object = "null" if wanted is None else wanted
             raise ConfigError(f"{key}: {value}, but with clock=virtual {why}; set {key}={shown}, or clock=real")
     folder = Path(s.study.dir)
     if s.limits.network is not False and file_systems.on_network(folder):
         raise ConfigError(
-            f"clock: {folder.absolute()} is on a network file system, where the store of a cell can't be locked; choose "
-            "a study.dir on a local disk"
+            f"clock: {folder.absolute()} is on a network file system, where the store of a cell can't be locked; "
+            "choose a study.dir on a local disk"
         )
 
 
@@ -89,8 +94,8 @@ def check_virtual_task(s: Settings, task: Task) -> None:
 
     if is_virtual(s) and not has_space(task.id):
         raise ConfigError(
-            f"clock: virtual, but nobody knows what programs of {task.id!r} come to; choose from {', '.join(TASKS)} and "
-            "the synthetic tasks, or clock=real"
+            f"clock: virtual, but nobody knows what programs of {task.id!r} come to; choose from {', '.join(TASKS)} "
+            "and the synthetic tasks, or clock=real"
         )
     if is_virtual(s) and task.validation is not Validation.HARNESS:
         raise ConfigError(

@@ -120,9 +120,7 @@ class _Declared:
 
     @staticmethod
     def of(r: Resources) -> _Declared:
-        return _Declared(
-            r.program_time_s, r.memory_bytes, r.cpu_count, r.gpu, tuple(r.packages.items()), r.weights
-        )
+        return _Declared(r.program_time_s, r.memory_bytes, r.cpu_count, r.gpu, tuple(r.packages.items()), r.weights)
 
 
 @lru_cache(maxsize=_HEADS)

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from mlesearch.storage.events import Executed, SampleRan
 from mlesearch.storage.cell_store import read_bytes
+from mlesearch.storage.events import Executed, SampleRan
 from mlesearch.storage.file_systems import naming
 from mlesearch.storage.files import make_folder, rights_of, sync_folder, write_whole
 from mlesearch.storage.journal import JournalError
@@ -92,7 +92,7 @@ class Blobs:
         return data.decode()
 
 
-def output_of(event: Executed | SampleRan, blobs: Blobs) -> OutputJson | None:
+def output_of(event: Executed | SampleRan, blobs: BlobStore) -> OutputJson | None:
     """Both streams of an *executed* or *sample_run* event; None when the program printed nothing."""
     output = event.get("output")
     if isinstance(output, str):

@@ -80,7 +80,9 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
         StoreError: the store can't be written.
     """
     path = cell / RUNS
-    values = [(r.name, r.status, r.digest, _packed(json.dumps(r.rows).encode()), _packed(_joined(r.files))) for r in runs]
+    values = [
+        (r.name, r.status, r.digest, _packed(json.dumps(r.rows).encode()), _packed(_joined(r.files))) for r in runs
+    ]
     try:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, os.stat(cell).st_mode & 0o666))

@@ -70,9 +70,7 @@ def in_forks(todo: Sequence[RunPlan], jobs: int, stop_file: Path, resources: Pro
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def in_chunks(
-    todo: Sequence[RunPlan], jobs: int, stop_file: Path, resources: ProcessResources
-) -> Iterator[RunReport]:
+def in_chunks(todo: Sequence[RunPlan], jobs: int, stop_file: Path, resources: ProcessResources) -> Iterator[RunReport]:
     """Runs on a virtual clock, a chunk at a time: in forks of this process, or in it where one job is asked for.
 
     What is loaded is loaded before the forks are made, and is theirs. A fork that ends abruptly takes its chunk along:
@@ -104,9 +102,7 @@ def in_chunks(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _become_worker(
-    launcher: int, inherited: ProcessResources | None = None, todo: Sequence[RunPlan] = ()
-) -> None:
+def _become_worker(launcher: int, inherited: ProcessResources | None = None, todo: Sequence[RunPlan] = ()) -> None:
     """Own what this process keeps, and end when the launcher does.
 
     Args:

@@ -99,8 +99,10 @@ class Progress:
         self._thread = threading.Thread(target=self._watch, daemon=True, name="mlesearch-progress")
 
     def __enter__(self) -> Progress:
-        for w in (*self._watched, *self._cells):
+        for w in self._watched:
             w.poll()
+        for c in self._cells:
+            c.poll()
         self._thread.start()
         return self
 

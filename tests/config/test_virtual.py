@@ -12,15 +12,24 @@ REFUSED = {
     "clock": ({"clock": "sundial"}, "clock: 'sundial' is no clock; there are: real, virtual"),
     "model": ({"model": "gpt-5"}, "the model 'gpt-5' is not simulated; choose a simulated engineer"),
     "role": ({"model": {"file": "sim_05", "roles": {"feedback": "gpt-5"}}}, "the model 'gpt-5' is not simulated"),
-    "embedder": ({"embedder": {"kind": "litellm", "params": {"model": "openai/x", "api_key_env": "K"}}}, "the embedder .* is paid for"),
-    "sandbox": ({"sandbox": "local"}, "sandbox.kind: local, but with clock=virtual no program is run; set sandbox.kind=auto"),
+    "embedder": (
+        {"embedder": {"kind": "litellm", "params": {"model": "openai/x", "api_key_env": "K"}}},
+        "the embedder .* is paid for",
+    ),
+    "sandbox": (
+        {"sandbox": "local"},
+        "sandbox.kind: local, but with clock=virtual no program is run; set sandbox.kind=auto",
+    ),
     "gpus": ({"sandbox": {"gpus": 1}}, "sandbox.gpus: 1, but with clock=virtual"),
     "require": ({"sandbox": {"require": ["net_off"]}}, "sandbox.require"),
     "weights": ({"sandbox": {"weights": "/w"}}, "sandbox.weights: /w, .* set sandbox.weights=null"),
     "exec_store": ({"sandbox": {"exec_store": "record"}}, "sandbox.exec_store: record"),
     "cassette": ({"cassette": "record"}, "cassette: record"),
     "trial": ({"run": {"trial": {"share": 0.5}}}, "run.trial.share: 0.5, .* a table knows nothing of samples"),
-    "revalidate": ({"run": {"selection": "revalidate"}}, "run.selection: revalidate, .* set run.selection=best_validation"),
+    "revalidate": (
+        {"run": {"selection": "revalidate"}},
+        "run.selection: revalidate, .* set run.selection=best_validation",
+    ),
     "real_time": ({"budget": {"real_time_s": 60.0}}, "budget.real_time_s: 60.0, .* nothing waits"),
     "cell_usd": ({"budget": {"cell_usd": 1.0}}, "budget.cell_usd: 1.0"),
     "study_usd": ({"budget": {"study_usd": 1.0}}, "budget.study_usd: 1.0"),
@@ -34,7 +43,11 @@ def test_what_makes_no_sense_on_a_virtual_clock_is_refused_in_one_line(tmp_path,
     monkeypatch.setattr("mlesearch.storage.file_systems.on_network", lambda folder: True) if case == "network" else None
     place = tmp_path / "study"
     with ProcessResources() as resources, pytest.raises(ConfigError, match=words) as error:
-        plan(cells({"clock": "virtual", "study": {"dir": str(place)}, "tasks": ["tickets"], **given}), resources, keys=False)
+        plan(
+            cells({"clock": "virtual", "study": {"dir": str(place)}, "tasks": ["tickets"], **given}),
+            resources,
+            keys=False,
+        )
     assert "\n" not in str(error.value)
     assert not place.exists()
 
@@ -51,14 +64,19 @@ def test_a_task_without_a_table_is_refused(tmp_path):
     declared = (make_landscapes.TASKS_FOLDER / "tickets" / "task.yaml").read_text().replace("id: tickets", "id: own")
     (own / "task.yaml").write_text(declared)
     given = {"clock": "virtual", "study": {"dir": str(tmp_path / "study")}, "tasks": [str(own)]}
-    with ProcessResources() as resources, pytest.raises(ConfigError, match="nobody knows what programs of 'own' come to"):
+    with (
+        ProcessResources() as resources,
+        pytest.raises(ConfigError, match="nobody knows what programs of 'own' come to"),
+    ):
         plan(cells(given), resources)
 
 
 def test_no_sandbox_is_tried(tmp_path, monkeypatch):
     monkeypatch.setattr(ladder, "choose", None)
     with ProcessResources() as resources:
-        (run,) = plan(cells({"clock": "virtual", "study": {"dir": str(tmp_path)}, "tasks": ["tickets"]}), resources).runs
+        (run,) = plan(
+            cells({"clock": "virtual", "study": {"dir": str(tmp_path)}, "tasks": ["tickets"]}), resources
+        ).runs
     assert run.settings.sandbox.kind == "table"
     assert run.labels["sandbox_why"] == "none is used: programs are looked up (clock=virtual)"
     assert run.identity["sandbox"]["rung"] == "table"

@@ -70,7 +70,9 @@ def test_what_is_looked_up_in_a_table_is_what_the_programs_really_come_to(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24", "synthetic:easy-20", "canvas"])
+@pytest.mark.parametrize(
+    "task", ["synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24", "synthetic:easy-20", "canvas"]
+)
 def test_20_runs_are_what_they_come_to_when_they_are_really_executed(task, tmp_path):
     really_executed((1, 8, 15, 22), tmp_path, task=task, bugs=0.4 if task.startswith("synthetic") else 0.0)
 
@@ -126,7 +128,19 @@ def test_a_reply_read_at_once_is_read_as_all_others_are(replies, number, data):
     assert found is None or found == parse(op, text)
 
 
-ODD = ["```", "\n", "{", "}", '"', "...", "&amp;", "<think>", "</think>", "\n\n```python\n", "# the rest is unchanged\n"]
+ODD = [
+    "```",
+    "\n",
+    "{",
+    "}",
+    '"',
+    "...",
+    "&amp;",
+    "<think>",
+    "</think>",
+    "\n\n```python\n",
+    "# the rest is unchanged\n",
+]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +163,7 @@ def test_every_reply_that_is_not_cut_is_read_at_once(replies):
     assert not all(at_once(op, text) is not None for op, text, finish in replies if finish == "length")
 
 
-@pytest.mark.parametrize("task", TASKS + ("synthetic-hard-24",))
+@pytest.mark.parametrize("task", [*TASKS, "synthetic-hard-24"])
 def test_every_sentence_of_a_plan_is_read_at_once_as_it_is_read_otherwise(task):
     where = space(task)
     code = render(task, where.baseline)
@@ -164,7 +178,7 @@ def test_a_program_of_another_hand_can_t_be_looked_up(tmp_path):
         run = virtual_runs.planned(tmp_path, resources, {"tasks": ["tickets"]})
         sandbox = resources.sandbox(run.settings)
         spec = Spec("tickets@1", tmp_path)
-        with pytest.raises(MlesearchError, match="none that a simulated engineer writes for tickets.*clock=real"):
+        with pytest.raises(MlesearchError, match=r"none that a simulated engineer writes for tickets.*clock=real"):
             sandbox.run(sandbox.prepare(spec), Job("x/1", "print(1)\n", 60.0, tmp_path))
 
 

@@ -88,6 +88,11 @@ def test_any_files_come_back(files):
     assert cell_store._apart(cell_store._joined(files)) == files
 
 
+def _read_all(cell: Path) -> None:
+    list(cell_store.rows_of_cell(cell))
+    cell_store.files_of(cell / "t" / "seed-0")
+
+
 @pytest.mark.parametrize("damage", ["zeros", "short", "text", "blob"])
 def test_a_damaged_store_is_one_line_that_names_it(cell, damage):
     cell_store.put(cell, [stored(note="x" * 100), stored("t/seed-1")])
@@ -100,8 +105,7 @@ def test_a_damaged_store_is_one_line_that_names_it(cell, damage):
     else:
         path.write_bytes({"zeros": data[:100] + bytes(len(data) - 100), "short": data[:700], "text": b"no"}[damage])
     with pytest.raises(StoreError, match=r"runs\.db: it can't be used: ") as error:
-        list(cell_store.rows_of_cell(cell))
-        cell_store.files_of(cell / "t" / "seed-0")
+        _read_all(cell)
     assert "\n" not in str(error.value)
 
 

@@ -132,7 +132,9 @@ def test_every_run_verifies_and_a_tampered_one_does_not(study, tmp_path):
     assert all(verify_run(run) > 0 for run in runs[::5])
     assert find_damage(study) == (pytest.approx(find_damage(study)[0]), [])
     run = tmp_path / "m" / "s" / "v" / "t" / "seed-0"
-    files = {name: data.replace(b'"op":"draft"', b'"op":"debug"', 1) for name, data in cell_store.files_of(runs[0]).items()}
+    files = {
+        name: data.replace(b'"op":"draft"', b'"op":"debug"', 1) for name, data in cell_store.files_of(runs[0]).items()
+    }
     run.parents[1].mkdir(parents=True)
     cell_store.put(run.parents[1], [cell_store.StoredRun("t/seed-0", "ok", "d", None, files)])
     with pytest.raises(Exception, match="decides otherwise"):

@@ -104,12 +104,13 @@ def some_settings(number: int) -> dict[str, Any]:
         "debug_skill": rng.choice([0.2, 0.6, 1.0]),
         "breadth": rng.choice([1, 6, 50]),
     }
-    budget: dict[str, Any] = {
+    budgets: dict[str, dict[str, Any]] = {
         "steps": {"steps": rng.choice([4, 8, 12])},
         "time": {"steps": None, "time_s": rng.choice([120.0, 300.0])},
         "usd": {"steps": None, "cost_usd": rng.choice([0.05, 0.12])},
         "tokens": {"steps": None, "tokens": rng.choice([20_000, 60_000])},
-    }[rng.choice(["steps", "steps", "steps", "time", "usd", "tokens"])]
+    }
+    budget = budgets[rng.choice(["steps", "steps", "steps", "time", "usd", "tokens"])]
     return {
         "tasks": [rng.choice(TASKS)],
         "seeds": [rng.randrange(5)],

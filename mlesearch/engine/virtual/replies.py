@@ -108,7 +108,12 @@ def _is_text(value: object) -> bool:
 
 def _diagnosis(item: dict[str, Any], text: str) -> Parsed | None:
     supported = item.get("hypothesis_supported", "")
-    if len(item) != 8 or text.count("{") != 1 or text.count("}") != 1 or not (supported is None or supported in (True, False)):
+    if (
+        len(item) != 8
+        or text.count("{") != 1
+        or text.count("}") != 1
+        or not (supported is None or supported in (True, False))
+    ):
         return None
     if not all(isinstance(item.get(k), bool) for k in _FLAGS) or not all(_is_text(item.get(k)) for k in _WORDS):
         return None
@@ -128,7 +133,11 @@ def _review(item: dict[str, Any], text: str) -> Parsed | None:
 
 def _hypotheses(op: Op, item: dict[str, Any], text: str) -> Parsed | None:
     listed = item.get("hypotheses")
-    if len(item) != 1 or not isinstance(listed, list) or not 1 <= len(listed) <= (1 if op is Op.SELECT else _MOST_HYPOTHESES):
+    if (
+        len(item) != 1
+        or not isinstance(listed, list)
+        or not 1 <= len(listed) <= (1 if op is Op.SELECT else _MOST_HYPOTHESES)
+    ):
         return None
     if text.count("{") != 1 + 2 * len(listed) or text.count("}") != text.count("{"):
         return None
@@ -152,6 +161,4 @@ def _hypothesis(item: object) -> Hypothesis | None:
         kind, component = ProblemKind(item["problem_kind"]), Component(item["component"])
     except ValueError:
         return None
-    return Hypothesis(
-        item["hypothesis"].strip(), item["problem"].strip(), kind, component, HypothesisScores(**scores)
-    )
+    return Hypothesis(item["hypothesis"].strip(), item["problem"].strip(), kind, component, HypothesisScores(**scores))
