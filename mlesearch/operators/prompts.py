@@ -39,6 +39,9 @@ _HEADS = 128
 _LIMITS = 256
 """How many openings, and how many instructions, of one head are kept: each time limit in force has its own."""
 
+_GUIDANCE = 1024
+"""How many blocks of guidance are kept: what a strategy remembers stands in one prompt after the other."""
+
 _CUES = frozenset({"simple", "normal", "complex"})
 
 _TIMED = frozenset({GuidanceKind.MEMORY, GuidanceKind.HISTORY, GuidanceKind.DIAGNOSIS, GuidanceKind.CANDIDATE})
@@ -262,6 +265,11 @@ def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
 
 def _guidance_block(g: Guidance, nodes: Mapping[int, Node]) -> str:
     node = nodes.get(g.node) if g.node is not None and g.kind in _TIMED else None
+    return _block_of(g, run_time(node) if node is not None else None)
+
+
+@lru_cache(maxsize=_GUIDANCE)
+def _block_of(g: Guidance, took: str | None) -> str:
     ratings = {} if g.ratings is None else {f.name: f"{getattr(g.ratings, f.name):g}" for f in fields(g.ratings)}
     return block(
         "guidance",
@@ -274,7 +282,7 @@ def _guidance_block(g: Guidance, nodes: Mapping[int, Node]) -> str:
         problem_kind=g.problem_kind.value if g.problem_kind is not None else None,
         **ratings,
         verdict=g.verdict.value if g.verdict is not None else None,
-        run_time=run_time(node) if node is not None else None,
+        run_time=took,
     )
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from mlesearch.config.assemble import assemble
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.virtual.folder import MemoryFolder
 from mlesearch.engine.virtual.table import load_world
 from mlesearch.storage import cell_store
 from mlesearch.storage.cell_store import FAILED, StoredRun
-from mlesearch.storage.codec import dumps
+from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import RESULT, RUN
 from mlesearch.storage.files import make_folder
 from mlesearch.study.execute import RunReport, run_file
@@ -62,13 +63,14 @@ def carry_out(
         should_stop: looked at before each run.
         resources: of this process.
     """
+    settings = recordable(runs[0].settings)
     done: list[StoredRun] = []
     reports: list[RunReport] = []
     for run in runs:
         if should_stop():
             reports.append(RunReport(run.key.id, "interrupted"))
             continue
-        stored, reason = _carried_out(run, resources)
+        stored, reason = _carried_out(run, resources, settings if run.settings is runs[0].settings else None)
         done.append(stored)
         reports.append(RunReport(run.key.id, stored.status, reason))
     if done:
@@ -81,10 +83,10 @@ def carry_out(
     yield from reports
 
 
-def _carried_out(run: RunPlan, resources: ProcessResources) -> tuple[StoredRun, str]:
+def _carried_out(run: RunPlan, resources: ProcessResources, settings: Json | None) -> tuple[StoredRun, str]:
     """One run, and why it failed; empty where it did not."""
     try:
-        return simulate(run, resources), ""
+        return simulate(run, resources, settings), ""
     except MlesearchError as error:
         return _failure(run, str(error), {}), str(error)
     except Exception as error:
@@ -93,13 +95,18 @@ def _carried_out(run: RunPlan, resources: ProcessResources) -> tuple[StoredRun, 
         return _failure(run, reason, {"error.txt": traceback.format_exc().encode()}), reason
 
 
-def simulate(run: RunPlan, resources: ProcessResources) -> StoredRun:
+def simulate(run: RunPlan, resources: ProcessResources, settings: Json | None = None) -> StoredRun:
     """One run from its beginning to its end, in memory.
+
+    Args:
+        run: the plan.
+        resources: of this process.
+        settings: as plain data, where they are at hand.
 
     Raises:
         MlesearchError: a strategy or a setting that does not work.
     """
-    content = run_file(run)
+    content = run_file(run, settings)
     parts = assemble(run, resources)
     end = Engine(parts).run()
     folder = parts.folder

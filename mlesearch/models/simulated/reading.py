@@ -15,6 +15,7 @@ from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space,
 from mlesearch.types import Op, VerdictKind
 
 _IDEAS = frozenset({"hypothesis", "candidate", "memory", "history"})
+_OPS = {op.value: op for op in Op}
 _HYPOTHESIS = re.compile(r"^Hypothesis: (.*?)(?=\n(?:Changes|Finding): |\Z)", re.MULTILINE | re.DOTALL)
 _FINDING = re.compile(r"^Finding: (.*)\Z", re.MULTILINE | re.DOTALL)
 
@@ -128,8 +129,7 @@ def _read(block: markup.Block) -> Iterator[_Piece]:
     role = block.attrs.get("role", "")
     match block.tag:
         case "job":
-            name = block.attrs.get("op", "")
-            yield _Piece(block.tag, "", Op(name) if name in {o.value for o in Op} else None)
+            yield _Piece(block.tag, "", _OPS.get(block.attrs.get("op", "")))
         case "task":
             yield _Piece(block.tag, "", block.attrs.get("id", ""))
         case "program":
