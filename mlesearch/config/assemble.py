@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -53,6 +54,16 @@ from mlesearch.tasks.mlebench.twice import data_folder_of
 from mlesearch.tasks.preview import task_preview
 from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.types import Context, Problem
+
+
+def warm_up(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
+    """Load the tasks of runs on a virtual clock and their worlds, so that forks of this process have them."""
+    from mlesearch.engine.virtual.table import load_world  # it needs pandas, which a plan does without
+
+    for run in {run.task: run for run in runs}.values():
+        task = resources.task(run.task, run.settings)
+        load_world(task)
+        task_preview(task)
 
 
 def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:

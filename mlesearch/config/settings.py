@@ -1,15 +1,14 @@
 """The shape of a configuration: what `conf/` may hold, with its types and defaults.
 
-These are the schemas that every YAML file and every override is checked against, so that a typo or a wrong type is
-refused before anything runs. `mlesearch.config.plan` turns them into plans of runs. What a setting means stands in the
-section "Attributes" of its class; docs/settings.md is made from there (`mlesearch.config.settings_reference`).
+Every YAML file and every override is checked against these schemas before anything runs. What a setting means stands in
+the section "Attributes" of its class; docs/settings.md is made from there (`mlesearch.config.settings_reference`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.types import ConfigError, Op
@@ -376,10 +375,8 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
-    if not any(name.startswith(MLEBENCH) for name in s.tasks):
-        del plain["mlebench"]
-    if s.clock == Settings.clock:
-        del plain["clock"]
+    used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}
+    plain = {name: value for name, value in plain.items() if used.get(name, True)}
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
         if part["params"].get("api_base") is not None:
             part["params"]["api_base"] = NO_URL
@@ -392,8 +389,7 @@ def from_recorded(plain: Mapping[str, Any]) -> Settings:
     Raises:
         TypeError: a key that this version does not know.
     """
-    found: Settings = _typed(Settings, plain)
-    return found
+    return cast(Settings, _typed(Settings, plain))
 
 
 def _typed(kind: type, plain: Mapping[str, Any]) -> Any:

@@ -27,7 +27,7 @@ class Message:
         role: whose turn.
         content: its text.
         blocks: the blocks of `mlesearch.models.markup` that the text is made of, with an empty line between each two,
-            where whoever made it knows them; they say nothing that the text does not.
+            where whoever made it knows them; they say nothing that the text does not, and where they differ it counts.
     """
 
     role: ChatRole

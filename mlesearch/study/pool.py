@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlesearch.config.assemble import warm_up
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.processes import running
 from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.simulated_runs import carry_out, chunks, warm_up
+from mlesearch.study.simulated_runs import carry_out, chunks
 
 LIFELINE_S = 0.5
 GC_THRESHOLD = 50_000

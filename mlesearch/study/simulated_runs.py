@@ -18,7 +18,6 @@ from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.engine.virtual.folder import MemoryFolder
-from mlesearch.engine.virtual.table import load_world
 from mlesearch.storage import cell_store
 from mlesearch.storage.cell_store import FAILED, StoredRun
 from mlesearch.storage.codec import Json, dumps
@@ -27,7 +26,6 @@ from mlesearch.storage.files import make_folder
 from mlesearch.study.execute import RunReport, run_file
 from mlesearch.study.fold import folded
 from mlesearch.study.summary import rows_of
-from mlesearch.tasks.preview import task_preview
 from mlesearch.types import MlesearchError
 
 CHUNK = 25
@@ -43,14 +41,6 @@ def chunks(runs: Sequence[RunPlan], size: int = CHUNK) -> list[range]:
         found += [range(i, min(i + size, end)) for i in range(at, end, size)]
         at = end
     return found
-
-
-def warm_up(runs: Sequence[RunPlan], resources: ProcessResources) -> None:
-    """Load tasks and worlds, so that forks have them."""
-    for run in {run.task: run for run in runs}.values():
-        task = resources.task(run.task, run.settings)
-        load_world(task)
-        task_preview(task)
 
 
 def carry_out(

@@ -1,7 +1,7 @@
 """Runs on a virtual clock: what one takes on the fast path, with all its files, against the same run through text.
 
-Runs of four strategies on three synthetic tasks, 12 steps each. The ratio of the two medians of a strategy is the figure;
-`put` is what the store of a cell adds for a chunk of 25 runs.
+Runs of four strategies on three synthetic tasks, 12 steps each. The ratio of the two medians of a strategy is the
+figure; `put` is what the store of a cell adds for a chunk of 25 runs.
 """
 
 import itertools

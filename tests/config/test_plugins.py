@@ -172,7 +172,7 @@ def test_a_metric_must_be_one(install, tmp_path):
             "own:abc",
             "set A_KEY",
         ),
-        (MAKE, "owm:abc", "no task source is called 'owm' (did you mean 'own'?); there are: mlebench, own"),
+        (MAKE, "owm:abc", "no task source is called 'owm' (did you mean 'own'?); there are: mlebench, synthetic, own"),
     ],
 )
 def test_a_task_source_that_fails_is_one_line(install, code, asked, words):

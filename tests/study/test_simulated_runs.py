@@ -26,23 +26,7 @@ from mlesearch.study.unpacking import unpack
 from mlesearch.study.verify import find_damage, verify_run
 from mlesearch.types import ConfigError
 from tests.support.paths import ROOT
-
-GIVEN = {
-    "clock": "virtual",
-    "model": ["sim_03", "sim_09"],
-    "strategy": ["random", "gome"],
-    "tasks": ["tickets", "synthetic:easy-07"],
-    "seeds": list(range(4)),
-    "budget": {"steps": 4},
-}
-
-
-def launch(folder: Path, jobs: int, **given):
-    """Launch a study; returns what became of its runs."""
-    with ProcessResources() as resources:
-        planned = plan(cells({**GIVEN, "study": {"dir": str(folder)}, **given}), resources)
-        begin(planned, resources)
-        return run_cell(planned.runs, jobs, folder / "stop", resources)
+from tests.support.virtual_runs import GIVEN, launch
 
 
 def contents(study: Path) -> dict[str, dict[str, bytes]]:
@@ -82,9 +66,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from mlesearch.study import simulated_runs
-from tests.study import test_simulated_runs as t
+from tests.support import virtual_runs
 simulated_runs.CHUNK = 1
-t.launch(Path(sys.argv[1]), 2)
+virtual_runs.launch(Path(sys.argv[1]), 2)
 """
 
 

@@ -20,6 +20,8 @@ from mlesearch.engine.scoring import TaskScorer
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import Message, Model, Reply, Request
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
+from mlesearch.study.execute import RunReport
+from mlesearch.study.launch import begin, run_cell
 from mlesearch.types import ExecResult, ExecStatus
 from tests.support.presets import PRESETS
 
@@ -187,3 +189,23 @@ def without_measures(files: Mapping[str, bytes]) -> dict[str, str]:
     """The files of a run as text, without processor time, memory and sizes, and with nine decimals of all numbers."""
     texts = {name: data.decode() for name, data in files.items()}
     return {n: _NUMBER.sub(lambda m: f"{float(m[0]):.8f}", _MEASURED.sub("", text)) for n, text in texts.items()}
+
+
+GIVEN: dict[str, Any] = {
+    "clock": "virtual",
+    "model": ["sim_03", "sim_09"],
+    "strategy": ["random", "gome"],
+    "tasks": ["tickets", "synthetic:easy-07"],
+    "seeds": list(range(4)),
+    "budget": {"steps": 4},
+}
+"""A study of 32 short runs in four cells."""
+
+
+def launch(folder: Path, jobs: int, **given: Any) -> list[RunReport]:
+    """Launch that study, with some settings changed; returns what became of its runs."""
+    whole: Given = {**GIVEN, "study": {"dir": str(folder)}, **given}  # type: ignore[typeddict-item]
+    with ProcessResources() as resources:
+        made = plan(cells(whole), resources)
+        begin(made, resources)
+        return run_cell(made.runs, jobs, folder / "stop", resources)

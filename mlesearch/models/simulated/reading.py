@@ -111,11 +111,13 @@ class _Piece:
 def read(messages: Sequence[Message]) -> Prompt:
     """Read the newest user message that holds a job (a repair turn after it holds none).
 
-    A message that brings the blocks of its text is read block by block, each of them once however many prompts show it.
+    A message that brings the blocks of its text is read block by block, each of them once however many prompts show it;
+    what counts is the text, so blocks that are not those of the text are passed over.
     """
     for message in reversed(messages):
         if message.role == "user" and "<job" in message.content:
-            return _put_together(_pieces(block) for block in message.blocks or (message.content,))
+            known = "\n\n".join(message.blocks) == message.content
+            return _put_together(_pieces(block) for block in (message.blocks if known else (message.content,)))
     return Prompt()
 
 
