@@ -121,12 +121,21 @@ class Space:
         return tuple(settings.values()) if known else None
 
     @cached_property
+    def _told(self) -> dict[str, Pipeline]:
+        """Pipelines by the words in which they were described lately; what is not here is read."""
+        return {}
+
+    @cached_property
     def _names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.choices)
 
     def describe(self, pipeline: Pipeline) -> str:
         """A pipeline in one line that `mentioned` reads back."""
-        return "Pipeline: " + ", ".join([f"{name}={o}" for name, o in zip(self._names, pipeline, strict=True)]) + "."
+        told = ", ".join([f"{name}={o}" for name, o in zip(self._names, pipeline, strict=True)])
+        if len(self._told) >= TEXTS:
+            self._told.clear()
+        self._told[told] = pipeline
+        return f"Pipeline: {told}."
 
     def instruct(self, edit: Edit) -> str:
         """An edit in words that `instructions` reads back."""
@@ -152,8 +161,9 @@ class Space:
     def _find_pipelines(self, text: str) -> list[Pipeline]:
         found = []
         for match in _DESCRIBED.finditer(text):
-            settings = dict(pair.split("=", 1) for pair in match[1].split(", "))
-            pipeline = self.from_settings(settings)
+            pipeline = self._told.get(match[1])
+            if pipeline is None:
+                pipeline = self.from_settings(dict(pair.split("=", 1) for pair in match[1].split(", ")))
             if pipeline is not None:
                 found.append(pipeline)
         return found

@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from statistics import NormalDist
 
 from mlesearch.tasks.synthetic.catalogue import Question
@@ -92,9 +93,18 @@ class SyntheticWorld:
     def gains(self, levels: Levels) -> list[float]:
         """What every step adds to q, by choice and then by option, the present ones left out."""
         found: list[float] = []
-        for choice, (here, partners) in enumerate(zip(levels, self._partners, strict=True)):
-            found += self._gains_of_choice(choice, here, tuple([levels[partner] for partner, _ in partners]))
+        for choice, (here, theirs) in enumerate(zip(levels, self._levels_of_partners, strict=True)):
+            found += self._gains_of_choice(choice, here, theirs(levels))
         return found
+
+    @cached_property
+    def _levels_of_partners(self) -> tuple[Callable[[Levels], Levels], ...]:
+        """For each choice what picks the options of its partners out of a pipeline."""
+        several = [tuple(partner for partner, _ in partners) for partners in self._partners]
+        return tuple(
+            itemgetter(*them) if len(them) > 1 else lambda levels, them=them: tuple(levels[i] for i in them)
+            for them in several
+        )
 
     @cached_property
     def _gains_of_choice(self) -> Callable[[int, int, Levels], tuple[float, ...]]:
