@@ -59,12 +59,13 @@ def show(args: Namespace) -> int:
     """Print a study's runs, a run's tree, one node of it, or what models answered."""
     from mlesearch.cli.show import node, reply, tree
     from mlesearch.cli.show_study import study_lines
+    from mlesearch.storage.cell_store import exists
     from mlesearch.storage.journal import JOURNAL
     from mlesearch.types import ConfigError
 
     folder = Path(args.folder)
     one = args.best or args.node is not None or args.code or args.reply
-    if not (folder / JOURNAL).exists():
+    if not exists(folder / JOURNAL):
         lines = "\n".join(study_lines(folder))
         if one:
             raise ConfigError(

@@ -17,6 +17,7 @@ from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.preflight import preflight, refuse_faults
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.machine import processors
@@ -87,7 +88,11 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         _say_run(runs[0].folder)
     else:
         say(write_report(planned.folder, None))
-    unfinished = [r.folder for r in runs if planned.states[r.key] != "finished"]
+    todo = [r for r in runs if planned.states[r.key] != "finished"]
+    unfinished = [r.folder for r in todo if not is_virtual(r.settings)]
+    if launch.here and len(unfinished) < len(todo):
+        looked_up = len(todo) - len(unfinished)
+        say(f"{looked_up:,} runs on a virtual clock; the launch took {launch_s:,.1f} s")
     if launch.here and unfinished:
         live = any(not r.labels["simulated"] for r in runs)
         jobs_at_once = _side_by_side(planned, len(unfinished))

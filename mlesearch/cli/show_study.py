@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.cli.terminal import shell_words, shown
+from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import BEST, RUN, STUDY, finished_row, read_result, read_run, read_study
 from mlesearch.storage.files import read_json
@@ -75,8 +76,8 @@ def _places(study: Path) -> list[Path]:
 
 
 def _shown(study: Path, place: Path) -> ShownRun:
-    result = read_result(place) if (place / RUN).exists() else None
-    row = finished_row(place) if (place / RUN).exists() else None
+    result = read_result(place) if exists(place / RUN) else None
+    row = finished_row(place) if exists(place / RUN) else None
     state, why, steps, cost, best, test = "not begun", "", "-", "-", "-", "-"
     if row is not None:
         state, steps, cost = (
@@ -90,7 +91,7 @@ def _shown(study: Path, place: Path) -> ShownRun:
         if row["selected"] is None:
             best = "none valid"
             why = _unusable(place)
-    elif (place / JOURNAL).exists():
+    elif exists(place / JOURNAL):
         f = fold(place)
         state = "begun" if result is None else "failed"
         steps = str(sum(e["outcome"]["op"] in PROGRAMS for e in f.told.values()))
@@ -107,12 +108,12 @@ def _shown(study: Path, place: Path) -> ShownRun:
 
 def _unusable(place: Path) -> str:
     """What became of a run's replies, where some could not be used."""
-    found = count(fold(place)) if (place / JOURNAL).exists() else None
+    found = count(fold(place)) if exists(place / JOURNAL) else None
     return str(found) if found is not None and found.count else ""
 
 
 def _best_so_far(place: Path) -> str:
-    if not (place / BEST).exists():
+    if not exists(place / BEST):
         return "-"
     score = read_json(place / BEST).get("validation_score")
     return f"{_number(score)} so far"

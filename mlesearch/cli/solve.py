@@ -40,7 +40,7 @@ _OWN = {
     "mlebench.validate_url": "--validate",
 }
 """Settings that have an option here."""
-_NOT_HERE = ("claim", "study.name", "variant", "launcher")
+_NOT_HERE = ("claim", "study.name", "variant", "launcher", "clock")
 """Settings of studies of many runs."""
 
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}

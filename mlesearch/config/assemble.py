@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -21,6 +22,7 @@ from mlesearch.config.mlebench import mlebench_terms
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec
+from mlesearch.config.virtual import is_virtual
 from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits, TaskSplits
@@ -33,6 +35,8 @@ from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.engine.scoring import Scorer, TaskScorer
 from mlesearch.engine.trial import RunContext
 from mlesearch.engine.validity import ServerScorer, ValidationServer
+from mlesearch.engine.virtual.folder import MemoryFolder
+from mlesearch.engine.virtual.replies import read_at_once
 from mlesearch.operators.scene import brief
 from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
@@ -52,6 +56,16 @@ from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.types import Context, Problem
 
 
+def warm_up(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
+    """Load the tasks of runs on a virtual clock and their worlds, so that forks of this process have them."""
+    from mlesearch.engine.virtual.table import load_world  # it needs pandas, which a plan does without
+
+    for run in {run.task: run for run in runs}.values():
+        task = resources.task(run.task, run.settings)
+        load_world(task)
+        task_preview(task)
+
+
 def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     """The parts of an engine for one run; opens (or creates) its folder.
 
@@ -69,9 +83,11 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     if recording is not None:
         budget = replace(budget, real_time_s=None)  # the recording says when the wall clock ended it
     model = make_model(s, resources, cell)
-    sandbox = resources.sandbox(s)
+    sandbox, virtual = resources.sandbox(s), is_virtual(s)
     operators, scope = make_operators(s, task.direction)
-    if isinstance(operators, JudgesSyntax):
+    if virtual and not s.run.keep_prompts:
+        operators = read_at_once(operators)
+    elif isinstance(operators, JudgesSyntax):
         operators.judge_with(syntax_check(sandbox, fault_here))
     entropy = replicate_entropy(task.id, run.key.seed)
     problem = Problem(task.direction, budget.steps, Context(s.run.context), trial_runs=s.run.trial.share > 0)
@@ -101,7 +117,11 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
     header: HeaderFields = {"mlesearch": __version__, "run": run.key.id, "identity": identity_digest(run.identity)}
-    folder = RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
+    folder = (
+        MemoryFolder(run.folder, header, keep_prompts=keep_prompts)
+        if virtual
+        else RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
+    )
     return EngineParts(
         optimizer=optimizer,
         context=context,
@@ -113,7 +133,9 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         selection=s.run.selection,
         revalidate=revalidate,
         full=_full_runs(run, task, resources),
-        execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
+        execution=Execution(
+            s.run.workers, virtual or s.cassette == s.sandbox.exec_store == "replay", recording, timed=not virtual
+        ),
         keep_submissions=s.run.keep_submissions,
         delivery=None if run.out is None else Delivery(task, run.out),
     )
@@ -121,6 +143,10 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
 
 def _scorer(run: RunPlan, task: Task, resources: ProcessResources) -> Scorer:
     """What judges the programs of a search: the task's own rules, or MLE-bench; it keeps what a replay needs."""
+    if is_virtual(run.settings):
+        from mlesearch.engine.virtual.table import TableScorer  # it needs pandas, which a plan does without
+
+        return TableScorer(task)
     if task.ungraded is Validity.SERVER:
         url = run.settings.mlebench.validate_url
         return ServerScorer(task, run.folder, None if url is None else ValidationServer(url), run.recorded)

@@ -10,6 +10,7 @@ from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import CellParts, is_audited, make_operators, make_sample_rule
 from mlesearch.config.plugins import name_packages
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.storage.documents import (
     BudgetIdentity,
@@ -54,6 +55,8 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
             for name, role in cell.roles.items()
         }
+    if is_virtual(s):
+        identity["clock"] = s.clock
     if task.official is not None:
         identity["mlebench"] = mlebench_identity(task, task.official, s)
     name_packages(identity, s, task)

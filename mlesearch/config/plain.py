@@ -57,6 +57,7 @@ class Given(TypedDict, total=False):
     limits: Mapping[str, object] | LimitsSettings
     mlebench: Mapping[str, object] | MlebenchSettings
     launcher: Mapping[str, object] | LauncherSettings
+    clock: str
     cassette: str
     cassette_path: str | Path | None
     cassette_form: str | None

@@ -30,15 +30,32 @@ from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.same_run import same_run
 from mlesearch.config.sandboxes import ReachChecks, program_spec, sandbox_request
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import (
+    TABLE,
+    WHY,
+    check_clock,
+    check_virtual_models,
+    check_virtual_task,
+    is_virtual,
+)
 from mlesearch.config.windows import check_window
 from mlesearch.engine.randomness import proposal_rng
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
+from mlesearch.storage.cell_store import exists, state_of
 from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.imported import read_imported
-from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, is_simulated, study_header
+from mlesearch.storage.layout import (
+    RunKey,
+    RunState,
+    check_run,
+    check_study,
+    identity_digest,
+    is_simulated,
+    study_header,
+)
 from mlesearch.tasks.synthetic.names import expanded
 from mlesearch.types import ConfigError, Direction, Problem
 
@@ -127,7 +144,8 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
 
 def _as_begun(run: RunPlan) -> RunPlan:
     """A run with the identity that stands in its folder, where that is the same one in other words."""
-    if not (run.folder / RUN).exists():
+    stored = state_of(run.folder)
+    if (stored is not None and stored[1] == identity_digest(run.identity)) or not exists(run.folder / RUN):
         return run
     known = read_run(run.folder)["identity"]
     return replace(run, identity=known) if same_run(known, run.identity) else run
@@ -209,9 +227,11 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, reach: ReachCh
     check_grid(s)
     budget = make_budget(s)
     check_run_settings(s)
+    check_clock(s)
     model = make_model(s, resources)
     roles = make_roles(s, resources)
     embedder = make_embedder(s, resources)
+    check_virtual_models(s, (model, *(role.model for role in roles.values())), embedder)
     if keys:
         for each in (model, *(role.model for role in roles.values())):
             each.check()
@@ -225,10 +245,12 @@ def _cell(s: Settings, folder: Path, resources: ProcessResources, reach: ReachCh
     runs, specs = [], []
     for name in s.tasks:
         task = resources.task(name, s)
+        check_virtual_task(s, task)
         check_task(s, task)
         limits = make_limits(s, task)
         check_window(cell, task, limits)
-        specs.append(program_spec(s, task, limits))
+        if not is_virtual(s):
+            specs.append(program_spec(s, task, limits))
         identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
         name_source(labels, name)
         for seed in s.seeds:
@@ -242,6 +264,8 @@ def _with_rung(s: Settings) -> tuple[Settings, str]:
     """Settings that name the rung, so that every worker process takes the same one; and why it is that one."""
     if s.sandbox.exec_store == "replay":
         return s, "none is used: executions are replayed from a store"
+    if is_virtual(s):
+        return replace(s, sandbox=replace(s.sandbox, kind=TABLE, params={})), WHY
     choice = sandbox_request(s).choose()
     taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
     return replace(s, sandbox=taken), choice.why

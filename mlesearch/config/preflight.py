@@ -18,6 +18,7 @@ from mlesearch.config.checks import PREFLIGHTS
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.files import read_json, write_atomically
 from mlesearch.tasks import files, metrics
 from mlesearch.tasks.folder import HASHED_WHOLE_BYTES
@@ -78,7 +79,7 @@ def refuse_faults(found: Iterable[TaskFinding], cells: Sequence[Settings]) -> No
 
 
 def _is_paid(s: Settings) -> bool:
-    return s.run.preflight != OFF and s.cassette != "replay" and s.sandbox.exec_store != "replay"
+    return not is_virtual(s) and s.run.preflight != OFF and s.cassette != "replay" and s.sandbox.exec_store != "replay"
 
 
 def _checked(name: str, task: Task) -> list[TaskFinding]:

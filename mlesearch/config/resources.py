@@ -22,6 +22,7 @@ from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.mlebench import GraderRequest, mlebench_terms
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
 from mlesearch.config.settings import Settings, check_mode
+from mlesearch.config.virtual import is_virtual
 from mlesearch.engine.sample_runs import SampleFolder
 from mlesearch.models.limits.counters import CallCounters
 from mlesearch.models.limits.gate import gate
@@ -92,6 +93,19 @@ class SampleRequest:
     def open(self) -> SampleFolder:
         """The sample; it is written when it is needed first."""
         return SampleFolder(self.task, self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class TableRequest:
+    """What answers executions on a virtual clock."""
+
+    task: Callable[[str], Task]
+
+    def open(self) -> Sandbox:
+        """The table."""
+        from mlesearch.engine.virtual.table import TableSandbox
+
+        return TableSandbox(self.task)
 
 
 class ProcessResources:
@@ -228,8 +242,14 @@ class ProcessResources:
             ConfigError: unknown kind, it does not work here, it does not keep `sandbox.require`, no GPU where one is
                 asked for, or its store is missing or another sandbox's.
         """
+        if is_virtual(s):
+            return self._get(TableRequest(self._task_of))
         rung, store = sandbox_request(s), exec_store(s)
         return self._get(rung) if store is None else self._get(RecordedSandboxRequest(rung, store, self._get))
+
+    def _task_of(self, spec: str) -> Task:
+        """The task that is kept by its id and version, as a `Spec` names it."""
+        return next(task for task in self._tasks.values() if f"{task.id}@{task.version}" == spec)
 
     def shared_budget(self, s: Settings) -> SharedBudget | None:
         """A study's shared budget, as this machine has it; None where nothing is limited or was, or all is replayed.

@@ -1,15 +1,14 @@
 """The shape of a configuration: what `conf/` may hold, with its types and defaults.
 
-These are the schemas that every YAML file and every override is checked against, so that a typo or a wrong type is
-refused before anything runs. `mlesearch.config.plan` turns them into plans of runs. What a setting means stands in the
-section "Attributes" of its class; docs/settings.md is made from there (`mlesearch.config.settings_reference`).
+Every YAML file and every override is checked against these schemas before anything runs. What a setting means stands in
+the section "Attributes" of its class; docs/settings.md is made from there (`mlesearch.config.settings_reference`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.types import ConfigError, Op
@@ -336,6 +335,7 @@ class Settings:
         limits: how runs share those of a model.
         mlebench: where MLE-bench's competitions are, and how they are graded.
         launcher: how runs are spread.
+        clock: virtual: programs of simulated engineers are looked up instead of run (docs/simulation.md).
         cassette: record: a call that was made once is not made again; replay: no call is made.
         cassette_path: where the recorded calls are; null: in the study's folder.
         cassette_form: null: files on a network file system, else sqlite.
@@ -355,6 +355,7 @@ class Settings:
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     mlebench: MlebenchSettings = field(default_factory=MlebenchSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    clock: str = "real"
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
@@ -374,8 +375,8 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
-    if not any(name.startswith(MLEBENCH) for name in s.tasks):
-        del plain["mlebench"]
+    used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}
+    plain = {name: value for name, value in plain.items() if used.get(name, True)}
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):
         if part["params"].get("api_base") is not None:
             part["params"]["api_base"] = NO_URL
@@ -388,8 +389,7 @@ def from_recorded(plain: Mapping[str, Any]) -> Settings:
     Raises:
         TypeError: a key that this version does not know.
     """
-    found: Settings = _typed(Settings, plain)
-    return found
+    return cast(Settings, _typed(Settings, plain))
 
 
 def _typed(kind: type, plain: Mapping[str, Any]) -> Any:

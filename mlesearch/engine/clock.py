@@ -53,15 +53,16 @@ class Timelines:
 class WallClock:
     """Wall-clock time of a run: of this process since it was made, and of those before it."""
 
-    def __init__(self) -> None:
-        """It runs from now on."""
+    def __init__(self, runs: bool = True) -> None:
+        """It runs from now on, or stands still at 0."""
         self.before_us = 0
-        self._started_s = time.monotonic()
+        self._now_s = time.monotonic if runs else float
+        self._started_s = self._now_s()
 
     @property
     def process_s(self) -> float:
         """Time of this process on the run, seconds."""
-        return time.monotonic() - self._started_s
+        return self._now_s() - self._started_s
 
     @property
     def run_us(self) -> int:

@@ -14,13 +14,14 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from mlesearch.engine.replay import FollowedJournal, Recording
 from mlesearch.engine.work import Result, SampleResult
 from mlesearch.models.protocol import EmbedReply, Reply, Request
 from mlesearch.storage import codec
-from mlesearch.storage.blobs import Blobs, output_of
+from mlesearch.storage.blobs import BLOBS, Blobs, BlobStore, output_of
 from mlesearch.storage.documents import BEST, GRADES, BestFile, GradeLine, read_grades
 from mlesearch.storage.events import (
     CallKind,
@@ -36,7 +37,7 @@ from mlesearch.storage.events import (
 )
 from mlesearch.storage.file_systems import naming
 from mlesearch.storage.files import make_folder, open_file, write_atomically, write_line
-from mlesearch.storage.journal import JOURNAL, Journal
+from mlesearch.storage.journal import JOURNAL, Journal, JournalWriter
 from mlesearch.storage.nouns import OutputJson
 from mlesearch.storage.under_way import PieceOfWork, end_under_way, write_under_way
 from mlesearch.tasks.protocol import Grade
@@ -57,6 +58,12 @@ def _open_lines(path: Path) -> int:
         os.close(fd)
         raise
     return fd
+
+
+@lru_cache(maxsize=4096)
+def _vector_text(vector: Embedding) -> str:
+    """A vector as journals' blobs have it."""
+    return codec.dumps([round(x, 7) for x in vector])
 
 
 class RunFolder:
@@ -80,19 +87,22 @@ class RunFolder:
             keep_prompts: store each prompt as a blob.
             recording: what the journal must be equal to.
         """
-        self.folder = folder
+        self._begin(folder, durable=durable, keep_prompts=keep_prompts)
         make_folder(folder)
         path = folder / JOURNAL
-        self._outboxes = folder / "submissions"
-        self._prefix = f"{self._outboxes}/"
         self._grades = -1
-        self.journal = Journal(path, header) if recording is None else FollowedJournal(path, recording)
+        self.journal: JournalWriter = Journal(path, header) if recording is None else FollowedJournal(path, recording)
         try:
-            self.blobs = Blobs(folder / "blobs")
+            self.blobs: BlobStore = Blobs(folder / BLOBS)
             self._grades = _open_lines(folder / GRADES)
         except BaseException:
             self.close()
             raise
+
+    def _begin(self, folder: Path, *, durable: bool, keep_prompts: bool) -> None:
+        self.folder = folder
+        self._outboxes = folder / "submissions"
+        self._prefix = f"{self._outboxes}/"
         self._durable = durable
         self._keep_prompts = keep_prompts
         self._under_way: dict[int, PieceOfWork] = {}
@@ -153,7 +163,7 @@ class RunFolder:
 
     def embedded(self, id: int, t: int, reply: EmbedReply, durable: bool, charged_nusd: int) -> None:
         """Hypotheses got their vectors."""
-        blob = self.blobs.put(codec.dumps([[round(x, 7) for x in v] for v in reply.vectors]), durable)
+        blob = self.blobs.put(f"[{','.join(map(_vector_text, reply.vectors))}]", durable)
         event: Embedded = {
             "type": "embedded",
             "id": id,
@@ -338,6 +348,9 @@ class RunFolder:
         }
         if grade.submission:
             line["submission"] = grade.submission
+        self._write_grade(line)
+
+    def _write_grade(self, line: GradeLine) -> None:
         write_line(self._grades, codec.dumps(line).encode() + b"\n", self.folder / GRADES)
 
     def graded_ids(self) -> set[int]:

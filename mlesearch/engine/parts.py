@@ -55,11 +55,13 @@ class Execution:
         workers: proposals carried out side by side; part of the run's identity.
         virtual: use a virtual clock (recorded or simulated durations, nothing waits).
         recording: the journal of the run that this one replays, in its order.
+        timed: whether wall-clock time is measured; where nothing is run it says nothing, and stays 0.
     """
 
     workers: int = 1
     virtual: bool = False
     recording: Recording | None = None
+    timed: bool = True
 
     def make_workers(self, time: Timelines) -> Workers[Result]:
         """In the order of the recording, on a virtual clock, or as it comes."""

@@ -65,7 +65,7 @@ class Search:
         self.parts = parts
         self.meter = Meter(parts.budget)
         self.time = Timelines(parts.execution.workers)
-        self.clock = WallClock()
+        self.clock = WallClock(parts.execution.timed)
         self.selection = Selection(parts.selection, parts.direction)
         self.nodes: dict[int, Node] = {}
         self.in_flight: dict[int, InFlight] = {}

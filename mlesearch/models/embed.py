@@ -7,6 +7,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,10 @@ class HashedNgramEmbedder:
 
     def vector(self, text: str) -> Embedding:
         """The unit vector of one text, shape (dim,)."""
+        return _vector(self.dim, text)
+
+    def make(self, text: str) -> Embedding:
+        """The same, made anew."""
         words = _WORD.findall(text.lower())
         telling = [word for word in words if word not in _STOP] or words
         pairs = [f"{a} {b}" for a, b in itertools.pairwise(telling)]
@@ -88,6 +93,12 @@ class HashedNgramEmbedder:
         slots = ((mixed >> np.uint64(32)) % np.uint64(self.dim)).astype(np.int64)
         plus = np.bincount(slots[(mixed & np.uint64(1 << 20)) > 0], minlength=self.dim)
         return 2 * plus - np.bincount(slots, minlength=self.dim)
+
+
+@lru_cache(maxsize=4096)
+def _vector(dim: int, text: str) -> Embedding:
+    """Vectors of texts that were embedded lately, by whichever embedder of this length."""
+    return HashedNgramEmbedder(dim).make(text)
 
 
 def _runs(text: str) -> npt.NDArray[np.uint64]:

@@ -40,6 +40,7 @@ _FENCE = re.compile(r"(?P<marks>`{3,})(?:python|py)?[ \t]*")
 _FENCE_END = re.compile(r"(?P<marks>`{3,})[ \t]*")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_OPEN, _SHUT = "```python\n", "\n```"
 _BACKTICKS = re.compile(r"^`{3,}", re.MULTILINE)
 
 
@@ -57,7 +58,9 @@ def plain(text: str) -> str:
 
     What stood in a program's literal means the same as an escape; half of a surrogate pair becomes one, too.
     """
-    return text if _UNPRINTABLE.search(text) is None else _UNPRINTABLE.sub(_escape, text)
+    if text.isprintable() or _UNPRINTABLE.search(text) is None:
+        return text
+    return _UNPRINTABLE.sub(_escape, text)
 
 
 def _escape(m: re.Match[str]) -> str:
@@ -92,6 +95,9 @@ def block(tag: str, body: str, **attrs: object) -> str:
 
 def blocks(text: str) -> list[Block]:
     """All blocks of a prompt, in order. Blocks do not nest: one ends at the first line that closes its tag."""
+    single = _single(text)
+    if single is not None:
+        return [single]
     lines = text.split("\n")
     closings: dict[str, list[int]] = {}
     for i, line in enumerate(lines):
@@ -110,6 +116,18 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
+def _single(text: str) -> Block | None:
+    """The block that a text is, where it is one: what closes its tag first stands at its end."""
+    first, _, rest = text.partition("\n")
+    m = _OPENING.fullmatch(first) if first.startswith("<") else None
+    if m is None:
+        return None
+    closing = f"\n</{m['tag']}>"
+    if not rest.endswith(closing) or rest.find(closing) != len(rest) - len(closing) or rest.startswith(closing[1:]):
+        return None
+    return Block(m["tag"], rest[: -len(closing)], dict(_ATTR.findall(m["attrs"])))
+
+
 def python_fence(code: str) -> str:
     """A program as a fenced code block; the fence is longer than any at the start of a line of the program."""
     fence = "```"
@@ -120,6 +138,8 @@ def python_fence(code: str) -> str:
 
 def fenced_python(text: str) -> list[str]:
     """The bodies of all fenced code blocks of a text, in order; one that is never closed is none."""
+    if text.startswith(_OPEN) and text.endswith(_SHUT) and text.count("```") == 2 and len(text) >= len(_OPEN + _SHUT):
+        return [text[len(_OPEN) : -len(_SHUT)].rstrip() + "\n"]
     lines = text.split("\n")
     ends = [len(m["marks"]) if (m := _FENCE_END.fullmatch(line)) else 0 for line in lines]
     longest = [*accumulate(reversed(ends), max)][::-1]  # of the marks that may close, from each line on

@@ -21,10 +21,18 @@ BeforeRetry = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: whose turn.
+        content: its text.
+        blocks: the blocks of `mlesearch.models.markup` that the text is made of, with an empty line between each two,
+            where whoever made it knows them; they say nothing that the text does not, and where they differ it counts.
+    """
 
     role: ChatRole
     content: str
+    blocks: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,12 @@ class Request:
             ceiling: the most that the model answers with, tokens; None: as much as is asked for.
         """
         asked = self.sampling.max_tokens
-        prompt_bytes = sum(len(m.content.encode(errors="replace")) for m in self.messages)
+        prompt_bytes = sum(map(_utf8_bytes, (m.content for m in self.messages)))
         return worst_case(prompt_bytes, asked if ceiling is None else min(asked, ceiling), price)
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +191,7 @@ class EmbedRequest:
 
     def worst_case(self, price: Price | None) -> WorstCase:
         """The most that one attempt can use, with an embedder of such a price."""
-        return worst_case(sum(len(text.encode(errors="replace")) for text in self.texts), 0, price)
+        return worst_case(sum(map(_utf8_bytes, self.texts)), 0, price)
 
 
 @dataclass(frozen=True, slots=True)

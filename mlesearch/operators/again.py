@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mlesearch.models.protocol import Message, ReasoningReply, ToolCallReply
 
@@ -30,4 +29,4 @@ def in_text(messages: Sequence[Message], finish: str) -> tuple[Message, ...]:
     if note is None:
         return tuple(messages)
     last = messages[-1]
-    return (*messages[:-1], replace(last, content=f"{last.content}\n\n{note}"))
+    return (*messages[:-1], Message(last.role, f"{last.content}\n\n{note}"))

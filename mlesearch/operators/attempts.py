@@ -24,6 +24,7 @@ DIFF_CHARS = 8000
 """How much of a difference between two programs is shown."""
 
 _CACHE_ENTRIES = 65_536
+_PROGRAMS = 256
 _CONTEXT_LINES = 3
 
 
@@ -131,7 +132,7 @@ def unified_diff(before: str, after: str) -> str:
 
 
 class Attempts:
-    """Attempt blocks of nodes, each rendered once, with its length in tokens.
+    """Blocks about nodes, each rendered once, those of attempts with their length in tokens.
 
     An entry belongs to the node object that it was made from: another node with the same id is rendered anew.
     """
@@ -139,6 +140,8 @@ class Attempts:
     def __init__(self) -> None:
         """An empty store."""
         self._entries: dict[int, tuple[Node, str, int]] = {}
+        self._programs: dict[tuple[int, str], tuple[Node, str]] = {}
+        self._outputs: dict[tuple[int, str, int], tuple[Node, str]] = {}
 
     def text(self, node: Node) -> str:
         """The node's attempt block."""
@@ -149,6 +152,24 @@ class Attempts:
         """The length of the node's attempt block, in tokens."""
         entry = self._entries.get(node.id)
         return entry[2] if entry is not None and entry[0] is node else self._render(node)[2]
+
+    def program(self, node: Node, role: str) -> str:
+        """The block of the node's whole program."""
+        entry = self._programs.get((node.id, role))
+        if entry is None or entry[0] is not node:
+            if len(self._programs) >= _PROGRAMS:
+                self._programs.clear()
+            entry = self._programs[node.id, role] = (node, program_block(node, role))
+        return entry[1]
+
+    def output(self, node: Node, role: str, limit: int) -> str:
+        """The block of what the node's program printed."""
+        entry = self._outputs.get((node.id, role, limit))
+        if entry is None or entry[0] is not node:
+            if len(self._outputs) >= _PROGRAMS:
+                self._outputs.clear()
+            entry = self._outputs[node.id, role, limit] = (node, output_block(node, role, limit))
+        return entry[1]
 
     def _render(self, node: Node) -> tuple[Node, str, int]:
         if len(self._entries) >= _CACHE_ENTRIES:

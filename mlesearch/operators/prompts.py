@@ -2,14 +2,15 @@
 
 The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
 resources (the time limit in force among them), and on how the base ended, never on guidance or on the strategy, so that
-two strategies that ask the same of the same program send the same prompt. What repeats within a run is rendered once:
-the head, the instructions and each node's attempt block.
+two strategies that ask the same of the same program send the same prompt. What repeats is rendered
+once: head and instructions in a process, the blocks of each node in a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TypeVar
 
 from mlesearch.models.markup import block, plain
@@ -20,8 +21,6 @@ from mlesearch.operators.attempts import (
     OUTPUT_CHARS_SHORT,
     Attempts,
     diff_block,
-    output_block,
-    program_block,
     score_text,
 )
 from mlesearch.operators.base import Brief, Parsed, Resources, Scene
@@ -34,11 +33,14 @@ from mlesearch.types import Direction, Guidance, GuidanceKind, Node, Op, Status
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_HEADS = 64
-"""How many runs' fixed parts are kept."""
+_HEADS = 128
+"""How many fixed parts of prompts are kept in a process, for all its runs: one each task and declared resources."""
 
-_LIMITS = 1024
-"""How many openings, and how many instructions, of one run are kept: each time limit in force has its own."""
+_LIMITS = 256
+"""How many openings, and how many instructions, of one head are kept: each time limit in force has its own."""
+
+_GUIDANCE = 1024
+"""How many blocks of guidance are kept: what a strategy remembers stands in one prompt after the other."""
 
 _CUES = frozenset({"simple", "normal", "complex"})
 
@@ -50,10 +52,16 @@ class Head:
     """What is the same in prompts of one run, by operator, time limit in force and budget left."""
 
     def __init__(self, brief: Brief, resources: Resources) -> None:
-        """Nothing is rendered before it is asked for."""
-        self.brief = brief
+        """Render what is the same in all of them; the rest is rendered when it is asked for first."""
         self.resources = resources
         self._values = {"metric": brief.metric, "direction": brief.direction, "modality": brief.modality}
+        b = brief
+        data = "\n\n".join(text for text in (b.preview, b.eda and f"Findings about the data:\n{b.eda}") if text)
+        self._before = (
+            block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
+            block("data", data) if data else "",
+        )
+        self._contract = block("contract", b.contract)
         self._opening: dict[tuple[int, float, str], str] = {}
         self._instructions: dict[tuple[Op, bool, str, float, str], tuple[Message, str]] = {}
 
@@ -68,15 +76,8 @@ class Head:
         key = (budget_left, limit_s, left)
         found = self._opening.get(key)
         if found is None:
-            b = self.brief
-            data = "\n\n".join(text for text in (b.preview, b.eda and f"Findings about the data:\n{b.eda}") if text)
-            parts = [
-                block("task", b.description, id=b.task_id, title=b.title, metric=b.metric, direction=b.direction),
-                block("data", data) if data else "",
-                block("resources", resources_text(self.resources, budget_left, limit_s, left)),
-                block("contract", b.contract),
-            ]
-            found = "\n\n".join(p for p in parts if p)
+            resources = block("resources", resources_text(self.resources, budget_left, limit_s, left))
+            found = "\n\n".join(p for p in (*self._before, resources, self._contract) if p)
             _keep(self._opening, key, found)
         return found
 
@@ -109,6 +110,28 @@ class Head:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """Resources as a value that can be looked up."""
+
+    program_time_s: float
+    memory_bytes: int
+    cpu_count: int
+    gpu: str
+    packages: tuple[tuple[str, str], ...]
+    weights: str
+
+    @staticmethod
+    def of(r: Resources) -> _Declared:
+        return _Declared(r.program_time_s, r.memory_bytes, r.cpu_count, r.gpu, tuple(r.packages.items()), r.weights)
+
+
+@lru_cache(maxsize=_HEADS)
+def _shared_head(brief: Brief, declared: _Declared) -> Head:
+    d = declared
+    return Head(brief, Resources(d.program_time_s, d.memory_bytes, d.cpu_count, d.gpu, dict(d.packages), d.weights))
+
+
 def _keep(store: dict[K, V], key: K, value: V) -> None:
     if len(store) >= _LIMITS:
         store.clear()
@@ -122,7 +145,7 @@ class PromptOperators:
         """Args: scope: caps what a prompt shows; attempts: the store shared with it."""
         self._scope = scope
         self._attempts = attempts
-        self._heads: dict[tuple[int, int], Head] = {}
+        self._head: tuple[Brief, Resources, Head] | None = None
         self._cues: dict[str, str] = {}
         self._judge: SyntaxJudge = fault_here
 
@@ -145,10 +168,11 @@ class PromptOperators:
         if p.op is Op.DIAGNOSE:
             parts += self._diagnosed(base, subject, shown)
         elif base is not None:
-            parts.append(program_block(base, "base"))
-            parts.append(output_block(base, "base", OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT))
+            parts.append(self._attempts.program(base, "base"))
+            limit = OUTPUT_CHARS if p.op is Op.DEBUG else OUTPUT_CHARS_SHORT
+            parts.append(self._attempts.output(base, "base", limit))
         if p.op is Op.MERGE:
-            parts += [program_block(node, "other") for node in shown if node is not base]
+            parts += [self._attempts.program(node, "other") for node in shown if node is not base]
         parts += [_guidance_block(g, scene.nodes) for g in _guidance(scene, subject)]
         if scene.cue and p.op in {Op.DRAFT, Op.IMPROVE}:
             parts.append(self._cue(scene.cue))
@@ -164,8 +188,8 @@ class PromptOperators:
         parts = [self._attempts.text(base)] if base is not None else []
         parts += [
             self._attempts.text(subject),
-            program_block(subject, "subject"),
-            output_block(subject, "subject", OUTPUT_CHARS),
+            self._attempts.program(subject, "subject"),
+            self._attempts.output(subject, "subject", OUTPUT_CHARS),
         ]
         return self._messages(scene, Op.REVIEW, base, parts)
 
@@ -196,12 +220,12 @@ class PromptOperators:
             raise ValueError("a DIAGNOSE proposal names its subject")
         if subject not in shown:
             yield self._attempts.text(subject)
-        yield program_block(subject, "subject")
-        yield output_block(subject, "subject", OUTPUT_CHARS)
+        yield self._attempts.program(subject, "subject")
+        yield self._attempts.output(subject, "subject", OUTPUT_CHARS)
         if base is not None:
             yield diff_block(base, subject)
-            yield program_block(base, "base")
-            yield output_block(base, "base", OUTPUT_CHARS)
+            yield self._attempts.program(base, "base")
+            yield self._attempts.output(base, "base", OUTPUT_CHARS)
 
     def _cue(self, level: str) -> str:
         found = self._cues.get(level)
@@ -211,24 +235,22 @@ class PromptOperators:
             found = self._cues[level] = block("cue", library.render("cue", {"level": level}), level=level)
         return found
 
-    def _head(self, brief: Brief, resources: Resources) -> Head:
-        key = (id(brief), id(resources))  # the head holds both, so these ids are not given away again
-        head = self._heads.get(key)
-        if head is None:
-            if len(self._heads) >= _HEADS:
-                self._heads.clear()
-            head = self._heads[key] = Head(brief, resources)
-        return head
+    def _head_of(self, brief: Brief, resources: Resources) -> Head:
+        known = self._head
+        if known is None or known[0] is not brief or known[1] is not resources:
+            known = self._head = (brief, resources, _shared_head(brief, _Declared.of(resources)))
+        return known[2]
 
     def _messages(self, scene: Scene, op: Op, base: Node | None, parts: list[str]) -> tuple[Message, ...]:
-        head = self._head(scene.brief, scene.resources)
+        head = self._head_of(scene.brief, scene.resources)
         limit_s = scene.resources.program_time_s if scene.limit_s is None else scene.limit_s
         status = base.status if base is not None and op is Op.DEBUG else ""
         cut_at_s = base.time_limit_s if base is not None and status is Status.TIMEOUT else None
         cut_at = "" if cut_at_s is None else duration(cut_at_s)
         system, closing = head.instructions(op, base is not None, str(status), limit_s, cut_at)
         opening = head.opening(scene.budget_left, limit_s, time_left_text(scene.time_left_s))
-        return (system, Message("user", "\n\n".join([opening, *parts, closing])))
+        blocks = (opening, *parts, closing)
+        return (system, Message("user", "\n\n".join(blocks), blocks))
 
 
 def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
@@ -243,6 +265,11 @@ def _guidance(scene: Scene, subject: Node | None) -> Sequence[Guidance]:
 
 def _guidance_block(g: Guidance, nodes: Mapping[int, Node]) -> str:
     node = nodes.get(g.node) if g.node is not None and g.kind in _TIMED else None
+    return _block_of(g, run_time(node) if node is not None else None)
+
+
+@lru_cache(maxsize=_GUIDANCE)
+def _block_of(g: Guidance, took: str | None) -> str:
     ratings = {} if g.ratings is None else {f.name: f"{getattr(g.ratings, f.name):g}" for f in fields(g.ratings)}
     return block(
         "guidance",
@@ -255,7 +282,7 @@ def _guidance_block(g: Guidance, nodes: Mapping[int, Node]) -> str:
         problem_kind=g.problem_kind.value if g.problem_kind is not None else None,
         **ratings,
         verdict=g.verdict.value if g.verdict is not None else None,
-        run_time=run_time(node) if node is not None else None,
+        run_time=took,
     )
 
 

@@ -16,7 +16,7 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 
-from mlesearch.operators.attempts import Attempts, program_block, tokens
+from mlesearch.operators.attempts import Attempts, tokens
 from mlesearch.types import Direction, Node, Op, Proposal
 
 MAX_ATTEMPTS = 40
@@ -32,11 +32,6 @@ _SIBLING_OPS = frozenset({Op.DRAFT, Op.IMPROVE, Op.HYPOTHESIZE, Op.SELECT})
 _Entry = tuple[bool, float, int, int]
 """Whether it failed, a key (valid: -sign * score; failed: -id), id, tokens: in ascending order the best come first,
 ties go to the earlier node, and the failed ones come last, the newest first."""
-
-
-def _cost_in_merge(node: Node) -> int:
-    """A merge shows the programs of its context."""
-    return tokens(program_block(node, "other"))
 
 
 class Ranked:
@@ -117,7 +112,7 @@ class Capped(ABC):
         Nodes of a MERGE are shown with their programs and count as such; `MERGED_AT_LEAST` of them are always shown.
         """
         ids = tuple(context)
-        cost = _cost_in_merge if op is Op.MERGE else self._attempts.tokens
+        cost = self._cost_in_merge if op is Op.MERGE else self._attempts.tokens
         costs = [cost(nodes[i]) for i in ids]
         if len(ids) <= MAX_ATTEMPTS and sum(costs) <= self._budget:
             return ids
@@ -126,6 +121,10 @@ class Capped(ABC):
             ranked.add(nodes[i], size)
         kept = set(ranked.take(self._budget, at_least=MERGED_AT_LEAST if op is Op.MERGE else 0))
         return tuple(i for i in ids if i in kept)
+
+    def _cost_in_merge(self, node: Node) -> int:
+        """A merge shows the programs of its context."""
+        return tokens(self._attempts.program(node, "other"))
 
     @abstractmethod
     def add(self, node: Node) -> None:

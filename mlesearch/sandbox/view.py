@@ -72,15 +72,30 @@ def names_shown(python: Interpreter, spec: Spec, folder: Path) -> dict[str, str]
         (str(spec.input_dir), "input"),
         *((str(hidden), "hidden") for hidden in spec.hidden),
         (str(folder.parent), "sandbox"),
+    ):
+        _show(shown, path, name)
+    for path, name in interpreter_shown(python).items():
+        shown.setdefault(path, name)
+    return shown
+
+
+def interpreter_shown(python: Interpreter) -> dict[str, str]:
+    """What a program's output shows in place of the paths of its interpreter."""
+    shown: dict[str, str] = {}
+    for path, name in (
         (python.stdlib, "python"),
         *((site, "site-packages") for site in python.site),
         (own_package(), "harness"),
         *((prefix, "python") for prefix in (python.prefix, python.base_prefix)),
     ):
-        if path not in ("/", "/usr", "/usr/local"):
-            shown.setdefault(path, name)
-            shown.setdefault(os.path.realpath(path), name)
+        _show(shown, path, name)
     return shown
+
+
+def _show(shown: dict[str, str], path: str, name: str) -> None:
+    if path not in ("/", "/usr", "/usr/local"):
+        shown.setdefault(path, name)
+        shown.setdefault(os.path.realpath(path), name)
 
 
 def with_roots_of_mounts(shown: dict[str, str]) -> dict[str, str]:

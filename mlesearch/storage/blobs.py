@@ -6,14 +6,31 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Protocol
 
+from mlesearch.storage.cell_store import read_bytes
 from mlesearch.storage.events import Executed, SampleRan
 from mlesearch.storage.file_systems import naming
 from mlesearch.storage.files import make_folder, rights_of, sync_folder, write_whole
 from mlesearch.storage.journal import JournalError
 from mlesearch.storage.nouns import OutputJson
 
+BLOBS = "blobs"
+"""Their folder within a run's."""
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+
+
+class BlobStore(Protocol):
+    """What texts are put into, by their sha256."""
+
+    def put(self, text: str, durable: bool = False) -> str:
+        """Store a text; returns its sha256 in hex."""
+        ...
+
+    def get(self, digest: str) -> str:
+        """The text of a digest."""
+        ...
 
 
 class Blobs:
@@ -24,11 +41,10 @@ class Blobs:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Use (and make) `folder`."""
+        """Use `folder`, which is made when a text is put into it."""
         self.folder = folder
         self._known: set[str] = set()
-        make_folder(folder)
-        self._rights = rights_of(folder) & 0o666
+        self._rights = 0
         self._prefix = f"{folder}/"
 
     def put(self, text: str, durable: bool = False) -> str:
@@ -37,6 +53,9 @@ class Blobs:
         digest = hashlib.sha256(data).hexdigest()
         if digest in self._known:
             return digest
+        if not self._known:
+            make_folder(self.folder)
+            self._rights = rights_of(self.folder) & 0o666
         path = self._prefix + digest
         try:
             fd = os.open(path, _NEW | os.O_EXCL, self._rights)
@@ -65,7 +84,7 @@ class Blobs:
         """
         path = self.folder / digest
         try:
-            data = path.read_bytes()
+            data = read_bytes(path)
         except FileNotFoundError:
             raise JournalError(f"{path}: the journal names this blob, and it is not there") from None
         if hashlib.sha256(data).hexdigest() != digest:
@@ -73,7 +92,7 @@ class Blobs:
         return data.decode()
 
 
-def output_of(event: Executed | SampleRan, blobs: Blobs) -> OutputJson | None:
+def output_of(event: Executed | SampleRan, blobs: BlobStore) -> OutputJson | None:
     """Both streams of an *executed* or *sample_run* event; None when the program printed nothing."""
     output = event.get("output")
     if isinstance(output, str):

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from mlesearch.storage.cell_store import exists
 from mlesearch.storage.claim import ClaimJson
 from mlesearch.storage.codec import Json
 from mlesearch.storage.columns import RunRow
@@ -166,7 +167,7 @@ class CellIdentity(TypedDict):
     """All that changes a result, the seed excepted; of a model, what it says of itself, and its sampling.
 
     trial: where there are trial runs. audit: where a valid program that its review calls a bug counts as failed.
-    mlebench: of a competition of MLE-bench.
+    mlebench: of a competition of MLE-bench. clock: where it is a virtual one.
     """
 
     task: TaskIdentity
@@ -185,6 +186,7 @@ class CellIdentity(TypedDict):
     trial: NotRequired[TrialRunIdentity]
     audit: NotRequired[bool]
     mlebench: NotRequired[MlebenchIdentity]
+    clock: NotRequired[str]
 
 
 class Identity(CellIdentity):
@@ -330,7 +332,7 @@ def read_result(run: Path) -> RunRow | RunFailure | None:
         ConfigError: it can't be read, or lacks something.
     """
     path = run / RESULT
-    return cast("RunRow | RunFailure", _checked(path, {"status": str})) if path.exists() else None
+    return cast("RunRow | RunFailure", _checked(path, {"status": str})) if exists(path) else None
 
 
 def finished_row(run: Path) -> RunRow | None:
@@ -368,7 +370,7 @@ def read_official_validation(run: Path, split: int) -> dict[str, OfficialLine]:
 def best_so_far(run: Path) -> int | None:
     """The best node of a run that has not ended, by validation; None where none counts."""
     path = run / BEST
-    return cast("BestFile", _checked(path, {"id": int}))["id"] if path.exists() else None
+    return cast("BestFile", _checked(path, {"id": int}))["id"] if exists(path) else None
 
 
 def _checked(path: Path, needed: Mapping[str, type]) -> Json:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mlesearch.storage import cell_store
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.file_systems import NO_SUPPORT, in_words, naming
 from mlesearch.types import ConfigError
@@ -128,9 +129,9 @@ def append_line(path: Path, record: Mapping[str, object]) -> None:
 
 def read_lines(path: Path) -> Iterator[Json]:
     """The records of a file of JSON lines; a torn last line is left out, an absent file is empty."""
-    if not path.exists():
+    if not cell_store.exists(path):
         return
-    for line in path.read_bytes().split(b"\n")[:-1]:
+    for line in cell_store.read_bytes(path).split(b"\n")[:-1]:
         with contextlib.suppress(ValueError):
             yield json.loads(line)
 
@@ -142,7 +143,7 @@ def read_json(path: Path) -> Json:
         ConfigError: it is no JSON object.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(cell_store.read_bytes(path))
     except OSError as e:
         raise ConfigError(f"{in_words(e, path)}; it can't be read") from None
     except ValueError as e:

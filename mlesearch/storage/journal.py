@@ -13,8 +13,9 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Protocol, cast
 
+from mlesearch.storage import cell_store
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
 from mlesearch.storage.file_systems import naming
@@ -42,7 +43,7 @@ def begun(path: Path) -> bool:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return cell_store.holds(path)
     try:
         return b"\n" in os.read(fd, _HEADER_BYTES)
     finally:
@@ -82,7 +83,7 @@ def _whole(path: Path) -> tuple[Header, list[Event], int]:
     """Header, events, and the number of bytes that are sound."""
     header, events, sound = _parse(path, 0)
     if header is None:
-        if not path.stat().st_size:
+        if not cell_store.read_bytes(path):
             raise JournalError(f"{path}: empty journal; delete the run's folder to start it anew")
         raise _no_header(path)
     return header, events, sound
@@ -90,9 +91,7 @@ def _whole(path: Path) -> tuple[Header, list[Event], int]:
 
 def _parse(path: Path, offset: int) -> tuple[Header | None, list[Event], int]:
     """The header if it stands at `offset`, the events from there on, and where the sound part of the file ends."""
-    with open(path, "rb") as file:
-        file.seek(offset)
-        lines = file.read().split(b"\n")
+    lines = cell_store.read_bytes(path, offset).split(b"\n")
     torn = lines.pop()  # what follows the last newline: empty in a sound journal
     header: Header | None = None
     events: list[Event] = []
@@ -134,12 +133,27 @@ def _no_header(path: Path) -> JournalError:
 
 def _corrupt(path: Path, at: int, why: str) -> JournalError:
     """The error for the line that begins at byte `at`."""
-    with open(path, "rb") as file:
-        number = file.read(at).count(b"\n") + 1
+    number = cell_store.read_bytes(path)[:at].count(b"\n") + 1
     return JournalError(
         f"{path}, line {number}: not a journal event ({why}); the lines after it can't be trusted. "
         f"Restore the file, or delete the run's folder to start it anew"
     )
+
+
+class JournalWriter(Protocol):
+    """What a run's events are written to."""
+
+    path: Path
+    header: Header
+    events: list[Event]
+
+    def append(self, event: Event, durable: bool = False) -> None:
+        """Write one event."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        ...
 
 
 class Journal:

@@ -2,6 +2,7 @@
 
 <study>/study.json, launches.jsonl                       the grid is the union of the launches
 <study>/<model>/<strategy>/<variant>/<task>/seed-<n>/    run.json, journal.jsonl, ..., result.json
+<study>/<model>/<strategy>/<variant>/runs.db             or all runs of a cell, those of `clock=virtual`
 
 What stands in these files: `mlesearch.storage.documents` and `mlesearch.storage.journal`.
 """
@@ -14,10 +15,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from mlesearch import __version__
+from mlesearch.storage import cell_store
 from mlesearch.storage.claim import Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import (
@@ -71,6 +74,7 @@ class RunKey:
         }
 
 
+@lru_cache(maxsize=4096)
 def slug(name: str) -> str:
     """A name as a folder name: `gemini/x` is `gemini__x`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", name.replace("/", "__")).strip(".") or "-"
@@ -162,7 +166,10 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
     Raises:
         ConfigError: it holds a run with another identity; names the differing field.
     """
-    if not (folder / RUN).exists():
+    stored = cell_store.state_of(folder)
+    if stored is not None and stored[1] == identity_digest(identity):
+        return "failed" if stored[0] == cell_store.FAILED else "finished"
+    if not cell_store.exists(folder / RUN):
         return "new"
     known = read_run(folder)
     if known["digest"] != identity_digest(identity):
@@ -180,4 +187,4 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders of all runs of a study that were begun, in the order of their names."""
-    yield from sorted(p.parent for p in folder.glob(_RUN_FOLDERS))
+    yield from sorted([*(p.parent for p in folder.glob(_RUN_FOLDERS)), *cell_store.stored_runs(folder)])

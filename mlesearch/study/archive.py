@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch import __version__
+from mlesearch.storage import cell_store
+from mlesearch.storage.blobs import BLOBS
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import (
     GRADES,
@@ -182,8 +184,8 @@ class _Writer:
         """Every blob of the runs by the name it gets."""
         found = {}
         for folder in self._folders:
-            for path in sorted((folder / "blobs").iterdir()) if (folder / "blobs").is_dir() else ():
-                digest = hashlib.sha256(self._redactor.raw(path.read_bytes())).hexdigest()
+            for path in cell_store.files_in(folder, BLOBS):
+                digest = hashlib.sha256(self._redactor.raw(cell_store.read_bytes(path))).hexdigest()
                 found[f"{folder.relative_to(self._study).as_posix()}/blobs/{digest}"] = path
         return found
 
@@ -226,11 +228,11 @@ class _Writer:
             for name in _OF_A_RUN:
                 files[f"{folder.relative_to(self._study).as_posix()}/{name}"] = folder / name
         for name, path in sorted(files.items()):
-            if path.exists():
+            if cell_store.exists(path):
                 self._member(f"study/{name}", [self._content(name, path)])
 
     def _content(self, name: str, path: Path) -> bytes:
-        data = path.read_bytes()
+        data = cell_store.read_bytes(path)
         if name.endswith(".jsonl"):
             whole = data.split(b"\n")[:-1]
             return b"".join(dumps(self._redactor.json(json.loads(line))).encode() + b"\n" for line in whole)

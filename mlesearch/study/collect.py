@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlesearch.storage.cell_store import cells, rows_of_cell
 from mlesearch.storage.columns import CALLS, MEDALS, NODES, RUNS, TABLES, Column, Kind, RunRow
-from mlesearch.storage.documents import STUDY, Labels, RunFailure, read_result, read_run
+from mlesearch.storage.documents import STUDY, RunFailure, read_result, read_run
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, run_folders
@@ -50,11 +51,18 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     if not (study / STUDY).exists():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     rows: list[Rows] = []
-    labels: dict[str, Labels] = {}
+    labels: dict[str, Mapping[str, object]] = {}
     unranked: set[str] = set()
     ungraded: set[str] = set()
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
+    rows += _stored(study)
+    for stored in rows:
+        labels[stored.run["model"]] = stored.run
+        unranked |= {stored.run["task"]} if stored.run.get("no_board", False) else set()
+    known = {stored.run["run_id"] for stored in rows}
     for folder in run_folders(study):
+        if folder.relative_to(study).as_posix() in known:
+            continue
         run = read_run(folder)
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
@@ -76,8 +84,17 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return _frame(runs, RUNS), _frame(nodes, NODES), _frame(calls, CALLS)
 
 
+def _stored(study: Path) -> list[Rows]:
+    """The rows that the stores of a study's cells hold, as they were folded when their runs ended."""
+    return [
+        Rows(plain["run"], plain["nodes"], plain["calls"])
+        for cell in cells(study)
+        for _, plain in sorted(rows_of_cell(cell), key=lambda named: named[0].split("/"))
+    ]
+
+
 def _without_result(
-    key: RunKey, labels: Labels | None, folder: Path | None, result: RunFailure | RunRow | None
+    key: RunKey, labels: Mapping[str, object] | None, folder: Path | None, result: RunFailure | RunRow | None
 ) -> Mapping[str, object]:
     """The row of a run that failed, or that has not ended (or not begun) yet."""
     row: dict[str, object] = dict.fromkeys(RUNS)
@@ -90,7 +107,7 @@ def _without_result(
     row |= dict.fromkeys(("valid", *MEDALS, "above_median", "medal_oracle"), False)
     row |= {"run_id": key.id, **key.to_json()}
     row |= {"status": "failed" if result else "missing", "reason": reason, "score": None}
-    known: Mapping[str, object] = labels or {}
+    known = labels or {}
     return row | {name: known.get(name) for name in ("simulated", "tier", "capability", "capability_source")}
 
 

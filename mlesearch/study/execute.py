@@ -17,6 +17,7 @@ from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.storage import file_systems
+from mlesearch.storage.codec import Json
 from mlesearch.storage.documents import RUN, RunFile, read_run, write_result, write_run
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JournalBusy
@@ -81,19 +82,27 @@ def _unexpected(run: RunPlan, error: Exception, begun_s: float) -> RunReport:
     return _write_failure(run, f"{type(error).__name__}: {error} ({at})", begun_s)
 
 
-def _write_run_json(run: RunPlan) -> None:
-    if (run.folder / RUN).exists():
-        return
-    content: RunFile = {
+def run_file(run: RunPlan, settings: Json | None = None) -> RunFile:
+    """The content of a run's run.json.
+
+    Args:
+        run: the plan.
+        settings: its settings as plain data; None: they are made anew.
+    """
+    return {
         "id": run.key.id,
         "key": run.key.to_json(),
         "digest": identity_digest(run.identity),
         "identity": run.identity,
         "labels": run.labels,
-        "settings": recordable(run.settings),
+        "settings": recordable(run.settings) if settings is None else settings,
         "mlesearch": __version__,
     }
-    write_run(run.folder, content, durable=run.recorded is None)
+
+
+def _write_run_json(run: RunPlan) -> None:
+    if not (run.folder / RUN).exists():
+        write_run(run.folder, run_file(run), durable=run.recorded is None)
 
 
 def _write_result(run: RunPlan) -> RunReport:

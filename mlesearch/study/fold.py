@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Literal, assert_never
 
 from mlesearch.storage.documents import GradeLine, OfficialLine, finished_row, read_grades, read_official
-from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, FullRan, Header, Revalidated, SampleRan, Told
+from mlesearch.storage.events import (
+    Asked,
+    CallEvent,
+    Ended,
+    Event,
+    Executed,
+    FullRan,
+    Header,
+    Revalidated,
+    SampleRan,
+    Told,
+)
 from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
 
@@ -88,7 +99,26 @@ def fold(folder: Path) -> FoldedRun:
         JournalError: its journal is corrupt.
     """
     header, events = read(folder / JOURNAL)
-    f = FoldedRun(folder, header, read_grades(folder), official=read_official(folder))
+    return folded(folder, header, events, read_grades(folder), read_official(folder))
+
+
+def folded(
+    folder: Path,
+    header: Header,
+    events: Iterable[Event],
+    grades: dict[int, GradeLine],
+    official: dict[str, OfficialLine] | None = None,
+) -> FoldedRun:
+    """What a run left, from what its files hold.
+
+    Args:
+        folder: where they belong.
+        header: of its journal.
+        events: of its journal.
+        grades: by node.
+        official: reports of MLE-bench's own grader; None: there are none.
+    """
+    f = FoldedRun(folder, header, grades, official=official or {})
     for e in events:
         f.charged_us = max(f.charged_us, e["t"])
         if "real_us" in e:

@@ -12,11 +12,12 @@ from mlesearch.config.compose import Launch, sweep
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
 from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.pool import in_forks, in_workers
+from mlesearch.study.pool import in_chunks, in_forks, in_workers
 from mlesearch.study.rounds import in_rounds
 
 
@@ -28,7 +29,7 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> None:
     reset_breakers(first)
     note_launch(planned.folder, [r.key for r in planned.runs])
     for r in planned.runs:
-        if planned.states[r.key] == "failed":
+        if planned.states[r.key] == "failed" and not is_virtual(r.settings):
             (r.folder / RESULT).unlink(missing_ok=True)
 
 
@@ -86,9 +87,14 @@ def run_cell(
         One report a run, in the order given. Nothing is raised for a run that fails.
     """
     finished = [check_run(r.folder, r.identity) == "finished" for r in runs]
-    todo = in_rounds([r for r, f in zip(runs, finished, strict=True) if not f])
-    done = {r.key.id: RunReport(r.key.id, "skipped") for r, f in zip(runs, finished, strict=True) if f}
-    jobs = min(len(todo), processors() if n_jobs == -1 else n_jobs)
+    done = {r.key.id: RunReport(r.key.id, "skipped") for r, skipped in zip(runs, finished, strict=True) if skipped}
+    todo = [r for r, skipped in zip(runs, finished, strict=True) if not skipped]
+    most = processors() if n_jobs == -1 else n_jobs
+    looked_up = [r for r in todo if is_virtual(r.settings)]
+    if looked_up:
+        done |= {report.run_id: report for report in in_chunks(looked_up, most, stop_file, resources)}
+    todo = in_rounds([r for r in todo if not is_virtual(r.settings)])
+    jobs = min(len(todo), most)
     if jobs <= 1:
         for run in todo:
             done[run.key.id] = execute_run(run, stop_file, resources)

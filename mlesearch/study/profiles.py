@@ -16,6 +16,7 @@ from typing import Literal
 
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.settings import Settings
+from mlesearch.storage.cell_store import size_bytes
 from mlesearch.storage.documents import CellIdentity, finished_row, read_run
 from mlesearch.storage.layout import run_folders
 
@@ -179,7 +180,7 @@ def _measured(folder: Path) -> PastRun | None:
         return None
     run, steps = read_run(folder), row["steps"]
     identity = run["identity"]
-    disk = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    disk = size_bytes(folder)
     waits = not row["simulated"]  # the calls of a simulated engineer take no time of ours
     profile = Profile(
         "",

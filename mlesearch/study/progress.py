@@ -11,8 +11,11 @@ from types import TracebackType
 
 from mlesearch.analysis.reasons import UNUSABLE, head, of_program, ordered, reasons_text
 from mlesearch.config.plan import RunPlan
+from mlesearch.config.virtual import is_virtual
+from mlesearch.storage.cell_store import finished_of
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import RESULT, read_result, read_run
+from mlesearch.storage.entry import StoreError
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, JournalError, follow
 from mlesearch.study.fold import PROGRAMS, fold
@@ -48,6 +51,34 @@ class Watched:
         return False
 
 
+class WatchedCell:
+    """How many runs of a cell are in its store: those on a virtual clock."""
+
+    def __init__(self, folder: Path, names: frozenset[str]) -> None:
+        """Nothing is read yet."""
+        self.name = "/".join(folder.parts[-3:])
+        self.asked = len(names)
+        self.finished = 0
+        self._folder = folder
+        self._names = names
+
+    def poll(self) -> bool:
+        """Count anew; returns whether all have ended since the last look."""
+        before = self.finished
+        with contextlib.suppress(StoreError):  # whoever writes it says so
+            self.finished = len(self._names & finished_of(self._folder))
+        return before < self.finished == self.asked
+
+
+def _names_by_cell(runs: Sequence[RunPlan]) -> dict[Path, frozenset[str]]:
+    """Of the runs on a virtual clock: their names within the store of each cell."""
+    found: dict[Path, set[str]] = {}
+    for r in runs:
+        if is_virtual(r.settings):
+            found.setdefault(r.folder.parent.parent, set()).add(f"{r.folder.parent.name}/{r.folder.name}")
+    return {cell: frozenset(names) for cell, names in found.items()}
+
+
 def _ends_step(event: Event) -> bool:
     """Whether a program ended, or was given up: in its trial run, or for want of a usable reply."""
     if event["type"] == "told":
@@ -62,8 +93,9 @@ class Progress:
 
     def __init__(self, runs: Sequence[RunPlan], finished_before: int) -> None:
         """Watch these runs."""
-        self._watched = [Watched(r) for r in runs]
-        self._rounds = rounds_of([r.key for r in runs])
+        self._watched = [Watched(r) for r in runs if not is_virtual(r.settings)]
+        self._rounds = rounds_of([w.run.key for w in self._watched])
+        self._cells = [WatchedCell(cell, names) for cell, names in _names_by_cell(runs).items()]
         self._before = finished_before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="mlesearch-progress")
@@ -71,6 +103,8 @@ class Progress:
     def __enter__(self) -> Progress:
         for w in self._watched:
             w.poll()
+        for c in self._cells:
+            c.poll()
         self._thread.start()
         return self
 
@@ -84,14 +118,14 @@ class Progress:
         from rich.progress import Progress as Bars
 
         console = Console()
-        total = len(self._watched)
+        total = len(self._watched) + sum(c.asked for c in self._cells)
         left = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *left)
         with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
             runs = bars.add_task("runs", total=total)
             notes = NotesOnce()
             waiting = CallsUnderWay([w.run.folder for w in self._watched])
-            programs = bars.add_task("programs", total=self._programs_planned())
+            programs = bars.add_task("programs", total=self._programs_planned(), visible=bool(self._watched))
             while True:
                 stopped = self._stop.wait(POLL_S)
                 for w in self._watched:
@@ -99,8 +133,12 @@ class Progress:
                         above_bars(self._line(w), console)
                     for line in notes.new(w.run.key.id, w.notes):
                         above_bars(line, console)
+                for c in self._cells:
+                    if c.poll():
+                        above_bars(f"[{self._cells_done()}/{len(self._cells)} cells] {c.name}: {c.asked} runs", console)
                 waiting.say(bars, runs, console)
-                bars.update(runs, completed=sum(w.finished for w in self._watched))
+                in_cells = sum(c.finished for c in self._cells)
+                bars.update(runs, completed=sum(w.finished for w in self._watched) + in_cells)
                 bars.update(programs, completed=sum(w.steps for w in self._watched))
                 if stopped:
                     return
@@ -108,6 +146,9 @@ class Progress:
     def _programs_planned(self) -> int | None:
         steps = [w.run.settings.budget.steps for w in self._watched]
         return None if None in steps else sum(s for s in steps if s is not None)
+
+    def _cells_done(self) -> int:
+        return sum(c.finished == c.asked for c in self._cells)
 
     def _line(self, w: Watched) -> str:
         done = sum(x.finished for x in self._watched)

@@ -16,6 +16,7 @@ from mlesearch.config.plan import RunPlan, plan
 from mlesearch.config.recorded_tasks import TaskTrust, recall_competition
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings, from_recorded
+from mlesearch.storage.cell_store import cells as cells_of
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import STUDY, RunFile, finished_row, read_run, read_study
 from mlesearch.storage.layout import open_study, run_folders
@@ -74,6 +75,11 @@ def plan_replay(
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     if out.absolute() == study.absolute():
         raise ConfigError(f"--out: {out} is the recorded study itself; name another folder")
+    if cells_of(study):
+        raise ConfigError(
+            f"{study}: its runs were looked up (clock=virtual), so none needs a recording: launched again into another "
+            "study.dir they come out the same"
+        )
     given = {"cassette": cassette, "executions": executions}
     stores = {name: _store(study, name, given[name]) for name in _STORES}
     recorded: dict[str, Path] = {}

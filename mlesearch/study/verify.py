@@ -18,7 +18,8 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.strategy_fold import StrategyFold, verify
 from mlesearch.optimizers.base import factory
-from mlesearch.storage.blobs import Blobs
+from mlesearch.storage.blobs import BLOBS, Blobs
+from mlesearch.storage.cell_store import cells as cells_of
 from mlesearch.storage.documents import RUN, STUDY, read_run
 from mlesearch.storage.entry import Entry, StoreError
 from mlesearch.storage.events import Event
@@ -114,8 +115,11 @@ def _damage_of_study(study: Path, trust: bool, own_tasks: Sequence[str]) -> tupl
     wrong: list[str] = []
     counts: Counter[str] = Counter()
     kept: dict[str, Kept] = {}
+    looked_up = bool(cells_of(study))
     for member, name in STORES.items():
         store = find_store(study, name)
+        if store is None and looked_up:
+            continue
         if store is None:
             wrong.append(f"{study}: no store of {name} here; record with {_HOW[member]}")
             continue
@@ -130,6 +134,7 @@ def _damage_of_study(study: Path, trust: bool, own_tasks: Sequence[str]) -> tupl
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
             continue
+        wrong += _missing_blobs(folder, events) if looked_up else ()
         wrong += _missing(folder.relative_to(study).as_posix(), events, kept)
     if len(kept) == len(STORES):
         try:
@@ -138,6 +143,18 @@ def _damage_of_study(study: Path, trust: bool, own_tasks: Sequence[str]) -> tupl
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
+
+
+def _missing_blobs(folder: Path, events: Sequence[Event]) -> Iterator[str]:
+    """What is wrong with the texts that the events of a run name."""
+    blobs = Blobs(folder / BLOBS)
+    for e in events:
+        named = {e["program"]} if e["type"] == "executed" or e["type"] == "sample_run" else set()
+        for digest in named:
+            try:
+                blobs.get(digest)
+            except (MlesearchError, OSError) as error:
+                yield str(error)
 
 
 def _missing(id: str, events: Sequence[Event], kept: dict[str, Kept]) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _read_answers(path: Path, task: Task, texts: frozenset[str] = frozenset()) -
     return frame.astype(dict.fromkeys(sorted(texts), object))
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=128)
 def answers(task: Task) -> Answers:
     """The answers of a task; cached in this process by the task, whose version changes with its files.
 

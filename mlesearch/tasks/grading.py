@@ -28,6 +28,7 @@ __all__ = [
     "Positions",
     "Submission",
     "above_median",
+    "grade_of",
     "grade_scores",
     "grade_test",
     "medal",
@@ -140,7 +141,7 @@ def percentile(task: Task, score: float) -> float | None:
     return reached / len(ascending)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=128)
 def _ascending(board: Path, _version: str) -> list[float]:
     return sorted(leaderboard.scores(board))
 
@@ -162,7 +163,12 @@ def grade_test(task: Task, path: Path) -> Grade:
     scored = score_frame(task, read.frame, read_answers(task).test)
     if scored.score is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=scored.problem)
-    score = round(scored.score, SCORE_DECIMALS)
+    return grade_of(task, scored.score)
+
+
+def grade_of(task: Task, unrounded: float) -> Grade:
+    """The test grade of a valid submission with this score, by the task's board."""
+    score = round(unrounded, SCORE_DECIMALS)
     return Grade(
         score,
         medal(score, task.thresholds, task.direction),

@@ -54,7 +54,7 @@ def _number(path: Path, line: int, column: str, text: str | None) -> float:
     return value
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=128)
 def _scores(path: Path, _modified_ns: int) -> tuple[float, ...]:
     return tuple(_number(path, line, "score", row["score"]) for line, row in _table(path, ("score",)))
 

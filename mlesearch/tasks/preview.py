@@ -81,8 +81,12 @@ def preview(public_dir: Path, max_chars: int = MAX_CHARS, max_table_bytes: int =
     return _cut("\n".join(lines), max_chars)
 
 
+@lru_cache(maxsize=128)
 def task_preview(task: Task) -> str:
-    """What lies in a task's public folder, for a prompt; as it was kept, where the folder may not be here any more."""
+    """What lies in a task's public folder, for a prompt; as it was kept, where the folder may not be here any more.
+
+    Kept in this process by the task, whose version changes with its files.
+    """
     return task.preview or preview(task.public_dir)
 
 

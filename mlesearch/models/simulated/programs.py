@@ -51,11 +51,10 @@ def assemble(
         constants: assignments below `PIPELINE`.
     """
     head = _head({*_BASE_IMPORTS, *imports})
-    literal = "PIPELINE = {\n" + "".join(f'    "{k}": "{v}",\n' for k, v in settings.items()) + "}\n"
     defined = "".join(f"\n\n{text.strip()}\n" for text in functions if text)
     gap = "\n\n" if defined else "\n"
     return (
-        f'"""{title}"""\n\n{head}\n\n{literal}{constants}{defined}{gap}'
+        f'"""{title}"""\n\n{head}\n\n{literal(settings)}{constants}{defined}{gap}'
         'train = pd.read_csv("input/train.csv")\n'
         'validation = pd.read_csv("input/validation.csv")\n'
         'test = pd.read_csv("input/test.csv")\n'
@@ -69,5 +68,22 @@ def assemble(
         f'submission["{target}"] = submission["id"].map(answers)\n'
         f"{SAVE}"
         'print("pipeline:", ", ".join(f"{choice}={option}" for choice, option in PIPELINE.items()))\n'
-        'print(f"fitted {len(train)} rows with {X_train.shape[1]} features, predicted {len(rows)} rows")\n'
+        'print(f"fitted {len(train)} rows, predicted {len(rows)} rows")\n'
     )
+
+
+def literal(settings: Mapping[str, str]) -> str:
+    """The pipeline as the literal `PIPELINE`, in lines of its own."""
+    return "PIPELINE = {\n" + "".join(f'    "{k}": "{v}",\n' for k, v in settings.items()) + "}\n"
+
+
+def printed(settings: Mapping[str, str], fitted: int, predicted: int) -> str:
+    """What a program that runs to its end prints, but for bugs.
+
+    Args:
+        settings: the pipeline.
+        fitted: rows of the training file.
+        predicted: rows of the validation and test files.
+    """
+    told = ", ".join(f"{choice}={option}" for choice, option in settings.items())
+    return f"pipeline: {told}\nfitted {fitted} rows, predicted {predicted} rows\n"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from mlesearch.models import markup
 from mlesearch.models.protocol import Message
@@ -12,6 +15,7 @@ from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space,
 from mlesearch.types import Op, VerdictKind
 
 _IDEAS = frozenset({"hypothesis", "candidate", "memory", "history"})
+_OPS = {op.value: op for op in Op}
 _HYPOTHESIS = re.compile(r"^Hypothesis: (.*?)(?=\n(?:Changes|Finding): |\Z)", re.MULTILINE | re.DOTALL)
 _FINDING = re.compile(r"^Finding: (.*)\Z", re.MULTILINE | re.DOTALL)
 
@@ -95,51 +99,84 @@ def _hypothesis(kind: str, body: str) -> str:
     return body if found is None else found[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One block, read: its tag, its role or kind, and what it says."""
+
+    tag: str
+    name: str
+    said: object
+
+
 def read(messages: Sequence[Message]) -> Prompt:
-    """Read the newest user message that holds a job (a repair turn after it holds none)."""
+    """Read the newest user message that holds a job (a repair turn after it holds none).
+
+    A message that brings the blocks of its text is read block by block, each of them once however many prompts show it;
+    what counts is the text, so blocks that are not those of the text are passed over.
+    """
     for message in reversed(messages):
         if message.role == "user" and "<job" in message.content:
-            return _read(message.content)
+            known = "\n\n".join(message.blocks) == message.content
+            return _put_together(_pieces(block) for block in (message.blocks if known else (message.content,)))
     return Prompt()
 
 
-def _read(text: str) -> Prompt:
-    op: Op | None = None
-    task = cue = ""
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[_Piece, ...]:
+    """All that a text holds of a prompt, in order."""
+    return tuple(piece for block in markup.blocks(text) for piece in _read(block))
+
+
+def _read(block: markup.Block) -> Iterator[_Piece]:
+    role = block.attrs.get("role", "")
+    match block.tag:
+        case "job":
+            yield _Piece(block.tag, "", _OPS.get(block.attrs.get("op", "")))
+        case "task":
+            yield _Piece(block.tag, "", block.attrs.get("id", ""))
+        case "program":
+            yield _Piece(block.tag, role, _program(block))
+        case "output":
+            yield _Piece(block.tag, role, block.body)
+        case "attempt":
+            yield _Piece(block.tag, "", block.body)
+        case "guidance":
+            kind = block.attrs.get("kind", "")
+            told = {name: block.attrs.get(name, "") for name in ("verdict", "score", "gain", "node")}
+            yield _Piece(block.tag, kind, Hint(_hypothesis(kind, block.body), **told, body=block.body))
+        case "cue":
+            yield _Piece(block.tag, "", block.attrs.get("level", ""))
+
+
+def _put_together(texts: Iterable[tuple[_Piece, ...]]) -> Prompt:
+    single: dict[str, Any] = {"job": None, "task": "", "cue": ""}
     programs: dict[str, list[ShownProgram]] = {}
     attempts: list[str] = []
     outputs: dict[str, str] = {}
     guidance: dict[str, tuple[Hint, ...]] = {}
-    for block in markup.blocks(text):
-        match block.tag:
-            case "job":
-                name = block.attrs.get("op", "")
-                op = Op(name) if name in {o.value for o in Op} else None
-            case "task":
-                task = block.attrs.get("id", "")
+    for piece in itertools.chain.from_iterable(texts):
+        said: Any = piece.said
+        match piece.tag:
             case "program":
-                programs.setdefault(block.attrs.get("role", ""), []).append(_program(block))
+                programs.setdefault(piece.name, []).append(said)
             case "output":
-                outputs[block.attrs.get("role", "")] = block.body
+                outputs[piece.name] = said
             case "attempt":
-                attempts.append(block.body)
+                attempts.append(said)
             case "guidance":
-                kind = block.attrs.get("kind", "")
-                told = {name: block.attrs.get(name, "") for name in ("verdict", "score", "gain", "node")}
-                hint = Hint(_hypothesis(kind, block.body), **told, body=block.body)
-                guidance[kind] = (*guidance.get(kind, ()), hint)
-            case "cue":
-                cue = block.attrs.get("level", "")
+                guidance[piece.name] = (*guidance.get(piece.name, ()), said)
+            case tag:
+                single[tag] = said
     return Prompt(
-        op,
-        task,
+        single["job"],
+        single["task"],
         next(iter(programs.get("base", ())), None),
         next(iter(programs.get("subject", ())), None),
         tuple(programs.get("other", ())),
         tuple(attempts),
         outputs,
         guidance,
-        cue,
+        single["cue"],
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import import_module
+from typing import NamedTuple
 
 from mlesearch.models.simulated import bugs as bugs_
 from mlesearch.tasks.synthetic.names import ID_PREFIX
@@ -26,6 +27,12 @@ Pipeline = tuple[str, ...]
 
 TASKS = ("canvas", "rentals", "tickets")
 """Tasks of the suite `mini`, in alphabetical order: each has a space and a table of what its pipelines score."""
+
+TEXTS = 512
+"""Texts that are kept, with what was found in them: a prompt repeats most of those of the one before."""
+
+PROGRAMS = 4096
+"""Programs that are kept, with what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,7 @@ class Choice:
         return [o.name for o in self.options].index(option)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """A step from one pipeline to a neighbour: set one choice to another option."""
 
     choice: int
@@ -91,13 +97,17 @@ class Space:
         return tuple(itertools.product(*([o.name for o in c.options] for c in self.choices)))
 
     @cached_property
-    def _all_edits(self) -> tuple[tuple[Edit, ...], ...]:
-        return tuple(tuple(Edit(i, o.name) for o in c.options) for i, c in enumerate(self.choices))
+    def _others(self) -> tuple[dict[str, tuple[Edit, ...]], ...]:
+        """Of each choice, by the option that it has, the steps that change it."""
+        return tuple(
+            {here.name: tuple(Edit(i, o.name) for o in c.options if o is not here) for here in c.options}
+            for i, c in enumerate(self.choices)
+        )
 
     def edits(self, pipeline: Pipeline) -> tuple[Edit, ...]:
         """All steps that are possible from a pipeline, by choice and then by option."""
-        pairs = zip(self._all_edits, pipeline, strict=True)
-        return tuple(edit for edits, here in pairs for edit in edits if edit.option != here)
+        pairs = zip(self._others, pipeline, strict=True)
+        return tuple(itertools.chain.from_iterable(others[here] for others, here in pairs))
 
     def settings(self, pipeline: Pipeline) -> dict[str, str]:
         """A pipeline as {choice: option}."""
@@ -105,14 +115,27 @@ class Space:
 
     def from_settings(self, settings: object) -> Pipeline | None:
         """The pipeline of {choice: option}, or None where this is no pipeline of the space."""
-        if not isinstance(settings, dict) or list(settings) != [c.name for c in self.choices]:
+        if not isinstance(settings, dict) or tuple(settings) != self._names:
             return None
         known = all(isinstance(option, str) and (name, option) in self._named for name, option in settings.items())
         return tuple(settings.values()) if known else None
 
+    @cached_property
+    def _told(self) -> dict[str, Pipeline]:
+        """Pipelines by the words in which they were described lately; what is not here is read."""
+        return {}
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.choices)
+
     def describe(self, pipeline: Pipeline) -> str:
         """A pipeline in one line that `mentioned` reads back."""
-        return "Pipeline: " + ", ".join(f"{c.name}={o}" for c, o in zip(self.choices, pipeline, strict=True)) + "."
+        told = ", ".join([f"{name}={o}" for name, o in zip(self._names, pipeline, strict=True)])
+        if len(self._told) >= TEXTS:
+            self._told.clear()
+        self._told[told] = pipeline
+        return f"Pipeline: {told}."
 
     def instruct(self, edit: Edit) -> str:
         """An edit in words that `instructions` reads back."""
@@ -121,16 +144,31 @@ class Space:
 
     def mentioned(self, text: str) -> list[Pipeline]:
         """All pipelines that a text describes."""
+        return self._pipelines_in(text)
+
+    def instructions(self, text: str) -> list[Edit]:
+        """All edits that a text instructs, in order; words that name no known choice or option are passed over."""
+        return self._edits_in(text)
+
+    @cached_property
+    def _pipelines_in(self) -> Callable[[str], list[Pipeline]]:
+        return lru_cache(maxsize=TEXTS)(self._find_pipelines)
+
+    @cached_property
+    def _edits_in(self) -> Callable[[str], list[Edit]]:
+        return lru_cache(maxsize=TEXTS)(self._find_edits)
+
+    def _find_pipelines(self, text: str) -> list[Pipeline]:
         found = []
         for match in _DESCRIBED.finditer(text):
-            settings = dict(pair.split("=", 1) for pair in match[1].split(", "))
-            pipeline = self.from_settings(settings)
+            pipeline = self._told.get(match[1])
+            if pipeline is None:
+                pipeline = self.from_settings(dict(pair.split("=", 1) for pair in match[1].split(", ")))
             if pipeline is not None:
                 found.append(pipeline)
         return found
 
-    def instructions(self, text: str) -> list[Edit]:
-        """All edits that a text instructs, in order; words that name no known choice or option are passed over."""
+    def _find_edits(self, text: str) -> list[Edit]:
         found = (self.edit(*m.groups()) for m in _INSTRUCTED.finditer(text))
         return [edit for edit in found if edit is not None]
 
@@ -188,7 +226,6 @@ def has_space(task: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=16384)
 def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = (), random_state: int = 0) -> str:
     """The program of a pipeline, with these bugs written into it.
 
@@ -198,6 +235,13 @@ def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = (), random_sta
         bugs: names from `bugs.BUGS`, in that order.
         random_state: of a synthetic task's program; the programs of others name none.
     """
+    code = _render(task, pipeline, bugs, random_state)
+    _keep(code.strip(), Recognised(task, pipeline, bugs, random_state))
+    return code
+
+
+@lru_cache(maxsize=PROGRAMS)
+def _render(task: str, pipeline: Pipeline, bugs: tuple[str, ...], random_state: int) -> str:
     where = space(task)
     code = where.program(where.settings(pipeline)).replace(_STATE.format(0), _STATE.format(random_state))
     for name in bugs:
@@ -215,12 +259,28 @@ class Recognised:
     random_state: int = 0
 
 
-@lru_cache(maxsize=16384)
+_RECOGNISED: dict[str, Recognised | None] = {}
+"""Programs that were rendered or read, without white space at their ends. What one is depends on its text alone."""
+
+
+def _keep(program: str, known: Recognised | None) -> None:
+    if len(_RECOGNISED) >= PROGRAMS:
+        _RECOGNISED.clear()
+    _RECOGNISED[program] = known
+
+
 def recognise(program: str) -> Recognised | None:
     """Read a program back; None where it is not, byte for byte, a program of any space with known bugs.
 
     White space at both ends does not count.
     """
+    text = program.strip()
+    if text not in _RECOGNISED:
+        _keep(text, _recognise(text))
+    return _RECOGNISED[text]
+
+
+def _recognise(program: str) -> Recognised | None:
     match = _LITERAL.search(program)
     if match is None:
         return None
@@ -239,6 +299,6 @@ def recognise(program: str) -> Recognised | None:
         if pipeline is None:
             continue
         present = bugs_.present(program, where.target)
-        if render(task, pipeline, present, state).strip() == program.strip():
+        if _render(task, pipeline, present, state).strip() == program:
             return Recognised(task, pipeline, present, state)
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.programs import assemble
+from mlesearch.models.simulated.programs import assemble, literal
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.tasks.synthetic.names import ID_PREFIX
 from mlesearch.tasks.synthetic.outline import outline
@@ -46,19 +46,22 @@ def space(task: str) -> Space:
     """
     of = outline(task.removeprefix(ID_PREFIX))
 
+    frame = assemble(
+        title=f"A pipeline of the synthetic task {of.name}.",
+        settings={},
+        target="level",
+        imports=(),
+        constants=f'TASK = "{task}"\nRANDOM_STATE = 0\n',
+        functions=[_MODEL],
+        preparation=_PREPARATION,
+        labels='train["level"].to_numpy()',
+        model="model = Nearest()",
+        after=_AFTER,
+    )
+    head, _, tail = frame.partition(literal({}))
+
     def program(settings: Mapping[str, str]) -> str:
-        return assemble(
-            title=f"A pipeline of the synthetic task {of.name}.",
-            settings=settings,
-            target="level",
-            imports=(),
-            constants=f'TASK = "{task}"\nRANDOM_STATE = 0\n',
-            functions=[_MODEL],
-            preparation=_PREPARATION,
-            labels='train["level"].to_numpy()',
-            model="model = Nearest()",
-            after=_AFTER,
-        )
+        return f"{head}{literal(settings)}{tail}"
 
     choices = tuple(
         Choice(q.name, q.component, q.problem, tuple(Option(name, why) for name, why in q.options))

@@ -45,21 +45,29 @@ class PipelineScores:
 
 
 def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
-    """Normal scores of the ranks of some values (larger is better); ties share their mean rank."""
+    """Normal scores of the ranks of some values (larger is better); equal ones share their mean rank."""
     n = len(values)
-    rounded = [round(v, ROUNDING) for v in values]
-    order = sorted(range(n), key=rounded.__getitem__)
+    order = sorted(range(n), key=values.__getitem__)
+    quantiles = _quantiles(n)
+    if len(set(values)) == n:
+        return tuple(z for _, z in sorted(zip(order, quantiles, strict=True)))
     scores = [0.0] * n
     start = 0
     while start < n:
         end = start
-        while end + 1 < n and rounded[order[end + 1]] == rounded[order[start]]:
+        while end + 1 < n and values[order[end + 1]] == values[order[start]]:
             end += 1
-        quantile = normal_quantile((0.5 * (start + end) + 0.5) / n)
+        quantile = quantiles[start] if start == end else normal_quantile((0.5 * (start + end) + 0.5) / n)
         for position in range(start, end + 1):
             scores[order[position]] = quantile
         start = end + 1
     return tuple(scores)
+
+
+@lru_cache(maxsize=256)
+def _quantiles(n: int) -> tuple[float, ...]:
+    """Normal scores of the ranks of n different values, the smallest first."""
+    return tuple(normal_quantile((i + 0.5) / n) for i in range(n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ class TaskTruth(ABC):
 
     @abstractmethod
     def gains(self, pipeline: Pipeline) -> list[float]:
-        """What every step from a pipeline adds to its worth, in the order of the space's edits."""
+        """What every step from a pipeline adds to its worth, rounded, in the order of the space's edits."""
 
     def gain(self, before: Pipeline, after: Pipeline) -> float:
         """How much more the second is worth; positive is better in either direction."""
@@ -111,7 +119,7 @@ class TaskTruth(ABC):
 
     def ranked(self, pipelines: Sequence[Pipeline]) -> tuple[float, ...]:
         """Normal scores of some pipelines' ranks among themselves."""
-        return normal_scores([self.worth(p) for p in pipelines])
+        return normal_scores([round(self.worth(p), ROUNDING) for p in pipelines])
 
     def parts(self, z: float, edits: Sequence[Edit], share: float) -> Parts:
         """The two parts of a change's worth.
@@ -121,7 +129,10 @@ class TaskTruth(ABC):
             edits: the steps that it is made of, one or more.
             share: f, from 0 to 1.
         """
-        w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
+        if len(edits) == 1:
+            w = self._misleading[edits[0]]
+        else:
+            w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
         plain, veiled = math.sqrt(1.0 - share), math.sqrt(share)
         return Parts(plain * z + veiled * w, veiled * z - plain * w)
 

@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from statistics import NormalDist
 
 from mlesearch.tasks.synthetic.catalogue import Question
@@ -91,14 +92,32 @@ class SyntheticWorld:
 
     def gains(self, levels: Levels) -> list[float]:
         """What every step adds to q, by choice and then by option, the present ones left out."""
-        found = []
-        for choice, (effects, here) in enumerate(zip(self.mains, levels, strict=True)):
-            worth = [effects[option] for option in range(len(effects))]
-            for partner, table in self._partners[choice]:
-                there = levels[partner]
-                worth = [own + row[there] for own, row in zip(worth, table, strict=True)]
-            found += [round(value - worth[here], DECIMALS) for option, value in enumerate(worth) if option != here]
+        found: list[float] = []
+        for choice, (here, theirs) in enumerate(zip(levels, self._levels_of_partners, strict=True)):
+            found += self._gains_of_choice(choice, here, theirs(levels))
         return found
+
+    @cached_property
+    def _levels_of_partners(self) -> tuple[Callable[[Levels], Levels], ...]:
+        """For each choice what picks the options of its partners out of a pipeline."""
+        several = [tuple(partner for partner, _ in partners) for partners in self._partners]
+        return tuple(
+            itemgetter(*them) if len(them) > 1 else lambda levels, them=them: tuple(levels[i] for i in them)
+            for them in several
+        )
+
+    @cached_property
+    def _gains_of_choice(self) -> Callable[[int, int, Levels], tuple[float, ...]]:
+        """What the steps of one choice add, by the options that it and its partners have."""
+
+        @lru_cache(maxsize=1 << 14)
+        def gains(choice: int, here: int, theirs: Levels) -> tuple[float, ...]:
+            worth = list(self.mains[choice])
+            for (_, table), there in zip(self._partners[choice], theirs, strict=True):
+                worth = [own + row[there] for own, row in zip(worth, table, strict=True)]
+            return tuple(round(value - worth[here], DECIMALS) for i, value in enumerate(worth) if i != here)
+
+        return gains
 
     def score(self, quality: float) -> float:
         """The metric's value of a quality: a share of 1 to be maximised, or an error to be minimised."""
