@@ -20,7 +20,7 @@ from mlesearch.types import Component, Direction
 
 Pipeline = tuple[str, ...]
 
-TASKS = ("canvas", "rentals", "tickets")
+TASKS = ("canvas", "demand", "digits", "friedman", "rentals", "reviews", "strides", "tickets", "transfers", "wear")
 """Tasks with a space, in alphabetical order."""
 
 
@@ -162,7 +162,7 @@ def space(task: str) -> Space:
     """
     if task not in TASKS:
         raise KeyError(task)
-    found: Space = import_module(f"mlesearch.models.simulated.space_{task}").SPACE
+    found: Space = import_module(f"mlesearch.models.simulated.mini.{task}").SPACE
     return found
 
 
