@@ -25,13 +25,13 @@ demo: $(VENV)/.demo
 	@$(BIN)/mlesearch run demo
 
 quick: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2 --ignore tests/system --ignore tests/bench
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/system --ignore tests/bench
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2 --benchmark-disable
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --benchmark-disable
 
 explore: $(VENV)/.test
-	@$(BIN)/python -m pytest -n 2 --benchmark-disable --hypothesis-profile explore
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --benchmark-disable --hypothesis-profile explore
 
 slow: $(VENV)/.test
 	@$(BIN)/python -m pytest -m slow --benchmark-disable

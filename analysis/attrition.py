@@ -8,9 +8,9 @@ reason, nothing can be compared with them.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -78,10 +78,7 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         models: of the study.
         arms: of the study.
     """
-    programs = nodes["status"] != UNUSABLE
-    why = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
-    marked = nodes.assign(is_program=programs, why=why)
-    by_run = {str(key): part for key, part in marked.groupby("run_id", sort=False)}
+    by_run = _nodes_by_run(nodes)
     groups = {tuple(map(str, key)): part for key, part in runs.groupby(["model", "strategy", "variant"], sort=False)}
     found = []
     for model in models.names:
@@ -92,7 +89,30 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
     return tuple(found)
 
 
-def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, pd.DataFrame]) -> CellRuns:
+@dataclass(slots=True)
+class _RunNodes:
+    """One run's nodes: the reasons of all in order, those of programs, and whether any program was valid."""
+
+    reasons: list[str] = field(default_factory=list)
+    of_programs: list[str] = field(default_factory=list)
+    any_valid: bool = False
+
+
+def _nodes_by_run(nodes: pd.DataFrame) -> dict[str, _RunNodes]:
+    """By run; in one pass over plain values, since a table of its own for each of thousands of runs takes seconds."""
+    reasons = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
+    found: defaultdict[str, _RunNodes] = defaultdict(_RunNodes)
+    columns = (nodes["run_id"], nodes["status"] != UNUSABLE, nodes["valid"].eq(True).fillna(False), reasons)
+    for run_id, is_program, valid, reason in zip(*(column.tolist() for column in columns), strict=True):
+        own = found[str(run_id)]
+        own.reasons.append(str(reason))
+        if is_program:
+            own.of_programs.append(str(reason))
+            own.any_valid = own.any_valid or bool(valid)
+    return dict(found)
+
+
+def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, _RunNodes]) -> CellRuns:
     ended = runs[has_result(runs)]
     gone = runs[~has_result(runs)]
     failed = gone[gone["status"] == "failed"]
@@ -104,18 +124,17 @@ def _cell(model: str, arm: str, runs: pd.DataFrame, by_run: Mapping[str, pd.Data
     ends = ended["ended"] if "ended" in ended.columns else pd.Series(None, index=ended.index, dtype=object)
     for run_id, end in zip(ended["run_id"], ends, strict=True):
         own = by_run.get(str(run_id))
-        ran = own[own["is_program"]] if own is not None else None
-        if ran is not None and len(ran):
-            programs += len(ran)
-            any_valid = any_valid or bool(ran["valid"].any())
-            why_failed_programs.update(of_program(str(r)) for r in ran["why"])
+        if own is not None and own.of_programs:
+            programs += len(own.of_programs)
+            any_valid = any_valid or own.any_valid
+            why_failed_programs.update(map(of_program, own.of_programs))
             continue
         without += 1
         if own is None:
             why_without[f"ended before its first step ({end or 'unknown end'})"] += 1
             continue
-        steps += len(own)
-        why_without.update(head(str(r)) for r in own["why"])
+        steps += len(own.reasons)
+        why_without.update(map(head, own.reasons))
     alike = ""
     if not any_valid and programs >= _ALIKE and len(why_failed_programs) == 1:
         alike = next(iter(why_failed_programs))

@@ -172,6 +172,10 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     if absent:
         pair = f"{raw['treatment']} with {raw['baseline']}"
         unmet = f"The declared claim compares {pair}; this study has no runs of {' and '.join(absent)} (yet)."
+        if outside := [name for name in absent if tables.has_imported(name)]:
+            unmet += (
+                f" Imported results of {' and '.join(outside)} are no runs of it, and no claim is tested with them."
+            )
         return _to_explore(arms, outcome, unmet)
     treatment = find_arm(str(raw["treatment"]), arms, "treatment")
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")

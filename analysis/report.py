@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import dynamics, figures, frames, programs, scores, unranked, views, wording
+from mlesearch.analysis import dynamics, figures, frames, imported, official, programs, scores, unranked, views, wording
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -74,6 +74,8 @@ def write_report(study_dir: Path | str, out_path: Path | str | None = None, miss
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
     csv["dynamics"] = dynamics.frame(curves)
+    if results.tables.imported:
+        csv["imported"] = imported.import_frame(results.tables.imported)
     try:
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
@@ -182,7 +184,18 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         ),
         gap_section,
         trend,
+        _imported(results),
     )
+
+
+def _imported(results: Results) -> Section | None:
+    """Results of others, where some were imported."""
+    files = results.tables.imported
+    rates, values = imported.imported_view(results), imported.score_view(files)
+    if rates is None:
+        return None
+    tables = (rates, values) if values is not None else (rates,)
+    return Section("imported", "Imported results", text=imported.remarks(files), tables=tables)
 
 
 def _scores(results: Results) -> Section | None:
@@ -251,14 +264,21 @@ def warnings(results: Results) -> tuple[str, ...]:
     runs = results.tables.runs
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
     found += [said] if (said := unranked.sentence(runs)) else []
+    found += official.sentences(runs)
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:
             continue
         values = sorted({str(v) for v in runs[column].dropna()})
         if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.")
+            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
     return (*found, *_changed_ids(results))
+
+
+def _who_reports(column: str, runs: pd.DataFrame) -> str:
+    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
+    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
+    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
 
 
 def _changed_ids(results: Results) -> list[str]:
@@ -299,6 +319,7 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         ("Missing runs", results.policy.words),
         ("Steps per run", _span(runs["steps"])),
         ("Validation", distinct("validation")),
+        *official.board_fact(runs),
         ("Hardware", distinct("hardware")),
         ("Sandbox", distinct("rung") if "rung" in runs.columns else "not recorded"),
         ("Sandbox promises", distinct("promises").replace(",", ", ")),

@@ -17,6 +17,7 @@ import pandas as pd
 
 from mlesearch.analysis.schema import typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
+from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
 from mlesearch.types import ConfigError
 
@@ -39,17 +40,23 @@ class Tables:
         nodes: one row a node, columns of `NODES`.
         calls: one row a model call, columns of `CALLS`.
         study: the content of study.json.
+        imported: results of others, which stand beside these and are never pooled with them.
     """
 
     runs: pd.DataFrame
     nodes: pd.DataFrame
     calls: pd.DataFrame
     study: Mapping[str, Any]
+    imported: tuple[ImportedFile, ...] = ()
 
     @property
     def simulated(self) -> bool:
         """Whether a simulated engineer stood in for the language model."""
         return bool(self.runs["simulated"].any())
+
+    def has_imported(self, strategy: str) -> bool:
+        """Whether results of a strategy of this name were imported."""
+        return any(row["strategy"] == strategy for content in self.imported for row in content["rows"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ def read(study_dir: Path | str) -> Tables:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
         frames[name] = typed(_told_apart(frame) if name == "runs" else frame, columns, name)
-    return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study)
+    imported = tuple(read_imported(folder))
+    return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
 
 
 def has_result(runs: pd.DataFrame) -> pd.Series[bool]:
@@ -139,11 +147,12 @@ def validate(tables: Tables) -> None:
     Raises:
         ConfigError: no run at all; two runs with one identity or one run_id; an unknown status; more than one medal
             flag on a run; a medal on an invalid run; a run without a result that is valid; live and simulated rows
-            together; a hole in the grid with no `missing` row; nodes or calls of an unknown run.
+            together; imported rows; a hole in the grid with no `missing` row; nodes or calls of an unknown run.
     """
     runs = tables.runs
     if runs.empty:
         raise ConfigError("table runs is empty: run the study and collect it before analysing it")
+    _refuse_imported(tables)
     _refuse_duplicates(runs)
     unknown = ~runs["status"].isin(RUN_STATUSES)
     _refuse(runs, unknown, lambda row: f"has status {row['status']!r}; allowed: {', '.join(RUN_STATUSES)}")
@@ -185,6 +194,29 @@ def _refuse(runs: pd.DataFrame, bad: pd.Series[Any], what: Any) -> None:
         row = runs[bad].iloc[0]
         others = f" ({count} runs in all)" if count > 1 else ""
         raise ConfigError(f"run {row['run_id']} {what(row)}{others}")
+
+
+def _refuse_imported(tables: Tables) -> None:
+    """Results of others among the study's runs: marked as such, or under a model and strategy that were imported."""
+    runs = tables.runs
+    if tables.imported and tables.simulated:
+        raise ConfigError(
+            f"this study is simulated, and {tables.imported[0]['name']} was imported into it; simulated and other "
+            "results may never stand in one table: remove its folder imported_results"
+        )
+    if "imported" in runs.columns:
+        marked = runs["imported"].astype("boolean").fillna(False).astype(bool)
+        _refuse(runs, marked, lambda row: "was imported; imported results are never pooled with a study's own runs")
+    names = {(row["model"], row["strategy"]): content["name"] for content in tables.imported for row in content["rows"]}
+    pairs = pd.Series(list(zip(runs["model"], runs["strategy"], strict=True)), index=runs.index, dtype=object)
+    _refuse(
+        runs,
+        pairs.isin(names.keys()),
+        lambda row: (
+            f"has the model and strategy of the import {names[row['model'], row['strategy']]}; imported results are "
+            "never pooled: remove that file, and import it under another name (--strategy)"
+        ),
+    )
 
 
 def _refuse_duplicates(runs: pd.DataFrame) -> None:

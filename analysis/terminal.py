@@ -9,6 +9,7 @@ import numpy as np
 from mlesearch.analysis.attrition import cells as cells_of
 from mlesearch.analysis.claim import arms_of, models_of
 from mlesearch.analysis.lost_runs import lost_lines
+from mlesearch.analysis.official import sentences as official_sentences
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import board
 from mlesearch.analysis.tables import Policy, Tables, apply_policy, validate
@@ -122,6 +123,10 @@ def medal_table(tables: Tables, policy: Policy = "fail", outcome: str | None = N
         out.append(f"{missing.words}.")
     if unranked := sentence(tables.runs):
         out.append(unranked)
+    out += official_sentences(tables.runs)
+    if planned.imported:
+        names = ", ".join(content["name"] for content in planned.imported)
+        out.append(f"Imported results ({names}) stand in the report, beside these and never pooled with them.")
     if tables.simulated:
         out.append("Simulated engineers, not language models: this says nothing about any language model.")
     return "\n".join(out)

@@ -1,6 +1,11 @@
-"""Tasks without a leaderboard: their runs have scores and win no medal, so no rate of medals may count them."""
+"""Tasks without a leaderboard: their runs have scores and win no medal, so no rate of medals may count them.
+
+An ungraded task has no test answers either: of its runs only validation scores are known, and whether they are valid.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -27,12 +32,28 @@ def tasks_without(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted(set(runs["task"]) - set(counted(runs, OF_A_BOARD[0])["task"])))
 
 
+def ungraded(runs: pd.DataFrame) -> tuple[str, ...]:
+    """The tasks that have no test answers, so that their runs have no test score, sorted."""
+    if "ungraded" not in runs.columns:
+        return ()
+    return tuple(sorted(set(runs.loc[runs["ungraded"].fillna(False).astype(bool), "task"])))
+
+
 def sentence(runs: pd.DataFrame) -> str:
     """What a reader must know of such tasks; empty where there are none."""
     tasks = tasks_without(runs)
     if not tasks:
         return ""
-    named = ", ".join(tasks[:6]) + (f" and {len(tasks) - 6} more" if len(tasks) > 6 else "")
+    named = _named(tasks)
     if len(tasks) == len(set(runs["task"])):
-        return f"No task has a leaderboard ({named}), so there are no medals; rates are of valid submissions."
-    return f"These tasks have no leaderboard: {named}. Rates of medals are over the other tasks alone."
+        said = f"No task has a leaderboard ({named}), so there are no medals; rates are of valid submissions."
+    else:
+        said = f"These tasks have no leaderboard: {named}. Rates of medals are over the other tasks alone."
+    without_answers = ungraded(runs)
+    if without_answers:
+        said += f" Ungraded, without test answers: {_named(without_answers)}; no test score of them is known."
+    return said
+
+
+def _named(tasks: Sequence[str]) -> str:
+    return ", ".join(tasks[:6]) + (f" and {len(tasks) - 6} more" if len(tasks) > 6 else "")

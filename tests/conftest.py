@@ -30,6 +30,7 @@ and what it finds becomes an `@example`. The marks `slow`, `gpu`, `peers`, `serv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -45,9 +46,19 @@ pytest.register_assert_rewrite("tests.support")  # before any helper is imported
 
 from mlesearch.models.live import library  # noqa: E402
 from mlesearch.storage.store import FORMS, Store, open_store  # noqa: E402
+from mlesearch.tasks.files import caches  # noqa: E402
 from mlesearch.testing.openai_stub import Answer, OpenAIStub  # noqa: E402
 from tests.support import live_calls  # noqa: E402
 from tests.support.call_limits import Clock, moved_clock  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Launches keep what they found in a folder of caches: not in that of whoever runs the tests. That of pip stays."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR") or str(caches() / "pip"))
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
 
 
 @pytest.fixture(params=FORMS)

@@ -20,7 +20,7 @@ ALLOWED = {
     "optimizers": "types",
     "tasks": "types",
     "analysis": "types storage",
-    "models": "types storage",
+    "models": "types storage tasks",
     "sandbox": "types storage",
     "operators": "types models tasks",
     "budgets": "types storage models",

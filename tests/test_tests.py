@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 TESTS = ROOT / "tests"
 FILES = sorted(TESTS.rglob("*.py"))
-STARTS = {"MLESEARCH", "cli", "run_live", "start", "finish"}
+STARTS = {"MLESEARCH", "cli", "fork_of_code", "run_live", "start", "finish"}
 """Of `support.command`: what starts the command line."""
 
 

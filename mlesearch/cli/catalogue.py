@@ -13,13 +13,16 @@ from mlesearch.tasks import folder, own, sources
 from mlesearch.tasks.mlebench.facts import table
 from mlesearch.tasks.mlebench.names import PREFIX
 from mlesearch.tasks.mlebench.prepared import data_folder, look
+from mlesearch.tasks.synthetic import names as synthetic
 
 WIDTH = 118
 """Characters of a line of text on a terminal."""
 
 
 def task_rows() -> list[dict[str, object]]:
-    """One row a task of the mini suite and an own one, by their task.yaml; one a task of a source; one a competition.
+    """One row for each task of the mini suite and own one, by their task.yaml, task of a source, competition.
+
+    Of synthetic tasks there is one row a suite.
 
     Returns:
         Dicts with id, title, metric, direction, validation, rows (train/validation/test) and suite; of an own task,
@@ -36,6 +39,10 @@ def task_rows() -> list[dict[str, object]]:
     unknown = dict.fromkeys(("title", "metric", "direction", "validation", "rows"), "-")
     for name, package in sources.listed():
         rows.append({"id": name, **unknown, "suite": f"plug-in of {package}"})
+    rows += [
+        {"id": f"{synthetic.PREFIX}{suite}", **unknown, "suite": f"{len(synthetic.tasks(suite))} synthetic tasks"}
+        for suite in synthetic.DIFFICULTIES
+    ]
     return [*rows, *_competition_rows()]
 
 

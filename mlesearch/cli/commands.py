@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.cli import solve_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -66,7 +67,9 @@ def show(args: Namespace) -> int:
     if not (folder / JOURNAL).exists():
         lines = "\n".join(study_lines(folder))
         if one:
-            raise ConfigError(f"{folder}: --best, --node, --code and --reply are of a run; its runs: {_show(folder)}")
+            raise ConfigError(
+                f"{folder}: --best, --node, --code and --reply are of a run; its runs: {shell_words('show', folder)}"
+            )
         say(lines)
     elif args.reply:
         say(reply(folder, args.node), end="")
@@ -75,10 +78,6 @@ def show(args: Namespace) -> int:
     else:
         say(node(folder, args.node) if one else tree(folder), end="")
     return 0
-
-
-def _show(folder: Path) -> str:
-    return shell_words("show", folder)
 
 
 def verify(args: Namespace) -> int:
@@ -127,7 +126,7 @@ def verify_study(args: Namespace) -> int:
     """Look for damage in a store, a file or a study."""
     from mlesearch.study.verify import find_damage
 
-    contents, wrong = find_damage(Path(args.path))
+    contents, wrong = find_damage(Path(args.path), trust=args.trust, own_tasks=args.task)
     for fault in wrong:
         complain(fault)
     say(f"{args.path}: {contents}; {len(wrong)} faults")
@@ -203,7 +202,7 @@ def check_task(args: Namespace) -> int:
     from mlesearch.types import Level
 
     if args.task.startswith(PREFIX):
-        return check_competitions(Namespace(names=[args.task], data=None, python=None))
+        return on_competitions(Namespace(action="check", names=[args.task], data=None, python=None))
     findings = check(args.task)
     say("\n".join(map(str, findings)) if findings else f"{args.task}: all checks passed")
     return 1 if any(f.level is Level.ERROR for f in findings) else 0
@@ -263,39 +262,11 @@ def grade_submission(args: Namespace) -> int:
     return 0
 
 
-def install_mlebench(args: Namespace) -> int:
-    """Make an environment with MLE-bench's package."""
-    from mlesearch.cli import mlebench
+def on_competitions(args: Namespace) -> int:
+    """Actions on competitions of MLE-bench."""
+    from mlesearch.cli.mlebench import ACTIONS
 
-    return mlebench.install(args)
-
-
-def grade_officially(args: Namespace) -> int:
-    """Print MLE-bench's own report of a submission."""
-    from mlesearch.cli import mlebench
-
-    return mlebench.grade(args)
-
-
-def status_of_competitions(args: Namespace) -> int:
-    """Say how competitions of MLE-bench stand."""
-    from mlesearch.cli import competitions
-
-    return competitions.status_of(args)
-
-
-def prepare_competitions(args: Namespace) -> int:
-    """Prepare competitions of MLE-bench."""
-    from mlesearch.cli import competitions
-
-    return competitions.prepare_all(args)
-
-
-def check_competitions(args: Namespace) -> int:
-    """Preflight of competitions of MLE-bench."""
-    from mlesearch.cli import competitions
-
-    return competitions.check_all(args)
+    return ACTIONS[args.action](args)
 
 
 def list_models(args: Namespace) -> int:
@@ -341,8 +312,7 @@ def list_experiments(args: Namespace) -> int:
     """List experiments."""
     from mlesearch.cli.catalogue import name_lines
 
-    for line in name_lines("experiments"):
-        say(line)
+    say("\n".join(name_lines("experiments")))
     return 0
 
 
@@ -364,6 +334,7 @@ def complete_line(args: Namespace) -> int:
 
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
+    ("solve",): solve_options.solve,
     ("estimate",): estimate,
     ("show",): show,
     ("verify",): verify,
@@ -384,11 +355,14 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("tasks", "show"): show_task,
     ("tasks", "new"): new_task,
     ("tasks", "import"): import_task,
-    ("mlebench", "install"): install_mlebench,
-    ("mlebench", "grade"): grade_officially,
-    ("mlebench", "status"): status_of_competitions,
-    ("mlebench", "prepare"): prepare_competitions,
-    ("mlebench", "check"): check_competitions,
+    ("mlebench", "install"): on_competitions,
+    ("mlebench", "grade"): on_competitions,
+    ("mlebench", "status"): on_competitions,
+    ("mlebench", "prepare"): on_competitions,
+    ("mlebench", "check"): on_competitions,
+    ("mlebench", "export"): on_competitions,
+    ("mlebench", "import"): on_competitions,
+    ("mlebench", "agent"): on_competitions,
     ("models",): list_models,
     ("models", "list"): list_models,
     ("models", "check"): check_models,

@@ -22,9 +22,21 @@ _mlesearch() {
 }
 complete -F _mlesearch mlesearch
 """
+_ZSH = """\
+autoload -U +X compinit && compinit
+_mlesearch() {
+  local -a whole open
+  whole=(${(f)"$(mlesearch complete --whole "${BUFFER[1,CURSOR]}" 2>/dev/null)"})
+  open=(${(M)whole:#*[=./]})
+  compadd -Q -S "" -a open
+  whole=(${whole:#*[=./]})
+  compadd -Q -a whole
+}
+compdef _mlesearch mlesearch
+"""
 _SCRIPTS = {
     "bash": _BASH,
-    "zsh": f"autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n{_BASH}",
+    "zsh": _ZSH,
     "fish": "complete -c mlesearch -f -a '(mlesearch complete --whole (commandline -cp | string collect))'\n",
 }
 

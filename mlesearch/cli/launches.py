@@ -45,7 +45,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         0 done, 1 something is missing, 130 stopped.
     """
     launch = jobs(overrides, multirun)
-    with ProcessResources() as resources:
+    with ProcessResources(complain) as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources)
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
         place = shown(planned.folder)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
-from mlesearch.cli import new_task_options
+from mlesearch.cli import mlebench_options, new_task_options, solve_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    solve_options.add_to(sub)
 
     estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
     estimate.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
@@ -120,6 +122,8 @@ def parser() -> argparse.ArgumentParser:
     unpack.add_argument("--trust", action="store_true", help="however large it is")
     check_all = cassette.add_parser("verify", help="look for damage in a store, a file or a study; would it replay?")
     check_all.add_argument("path", metavar="PATH")
+    check_all.add_argument("--task", action="append", default=[], metavar="TASK", help="your own folder of its task")
+    check_all.add_argument("--trust", action="store_true", help="however large it is; load tasks that came with it")
 
     tasks = sub.add_parser("tasks", help="make, list, show, check, describe and grade tasks").add_subparsers(
         dest="action", required=True, metavar="ACTION"
@@ -158,10 +162,25 @@ def parser() -> argparse.ArgumentParser:
     install.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench, or a git URL of it")
     install.add_argument("--commit", metavar="COMMIT", help="to be checked out (default: the folder as it is)")
     install.add_argument("--base", metavar="PATH", help="python to make the environment of (default: this one)")
+    agent = mlebench.add_parser("agent", help="put the agent that runs `mlesearch solve` into a clone of MLE-bench")
+    agent.add_argument("repository", metavar="REPOSITORY", help="folder of openai/mle-bench")
     graded = mlebench.add_parser("grade", help="MLE-bench's own report of a submission, as JSON")
     graded.add_argument("competition", metavar="COMPETITION", help="its id")
     graded.add_argument("submission", metavar="FILE")
-    for each in (stand, made, before, graded):
+    exported = mlebench.add_parser(
+        "export", help="a study as MLE-bench's run groups, graded anew, and what to disclose"
+    )
+    exported.add_argument("study", metavar="STUDY")
+    exported.add_argument("--to", metavar="DIR", required=True, help="a folder that is not there yet")
+    exported.add_argument("--name", metavar="NAME", help="of the experiment (default: the study's)")
+    exported.add_argument(
+        "--unfinished",
+        choices=("refuse", "null"),
+        default="refuse",
+        help="runs without a result: null has no submission",
+    )
+    mlebench_options.add_import(mlebench)
+    for each in (stand, made, before, graded, exported):
         each.add_argument("--data", metavar="DIR", help="folder of prepared competitions (default: MLEBENCH_DATA_DIR)")
         each.add_argument(
             "--python", metavar="PATH", help="interpreter that has MLE-bench (default: the installed one)"

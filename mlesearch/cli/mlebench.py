@@ -1,17 +1,29 @@
-"""`mlesearch mlebench install | grade`: MLE-bench's own package, and its reports."""
+"""`mlesearch mlebench ...`: MLE-bench's own package and its reports, here; other actions have files of their own."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mlesearch.cli import competitions
 from mlesearch.config.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
+from mlesearch.tasks.mlebench.agent_files import FILES, NAME, write_agent
 from mlesearch.tasks.mlebench.interpreter import PYTHON_VARIABLE
 from mlesearch.tasks.mlebench.names import PREFIX
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
+
+
+def agent(args: Namespace) -> int:
+    """Put the agent's files into a clone, and say how to use them."""
+    folder = write_agent(Path(args.repository))
+    say(f"made {folder}: {', '.join(FILES)}")
+    say("put a wheel of mlesearch beside them, name model and limits in config.yaml, and build and run the agent as")
+    say(f"MLE-bench's README says, with --agent-id {NAME}")
+    return 0
 
 
 def install(args: Namespace) -> int:
@@ -50,3 +62,30 @@ def grade(args: Namespace) -> int:
         complain(f"not valid: {report.reason}")
         return 1
     return 0
+
+
+def export(args: Namespace) -> int:
+    """Write a study as run groups."""
+    from mlesearch.cli import mlebench_export  # the libraries of reports take a second to import
+
+    return mlebench_export.export(args)
+
+
+def take(args: Namespace) -> int:
+    """Read results of others."""
+    from mlesearch.cli import mlebench_import
+
+    return mlebench_import.take(args)
+
+
+ACTIONS: Mapping[str, Callable[[Namespace], int]] = {
+    "install": install,
+    "agent": agent,
+    "grade": grade,
+    "status": competitions.status_of,
+    "prepare": competitions.prepare_all,
+    "check": competitions.check_all,
+    "export": export,
+    "import": take,
+}
+"""What each action does."""

@@ -12,6 +12,7 @@ from mlesearch.storage.documents import GradeLine, best_so_far, read_result, rea
 from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
 from mlesearch.study.fold import FoldedRun, check_run_folder, fold
+from mlesearch.study.official_reports import node_line, official_lines
 from mlesearch.study.unusable import count, reason
 from mlesearch.types import ConfigError, Status
 
@@ -38,12 +39,15 @@ def tree(folder: Path) -> str:
     for r in f.revalidated:
         result = _number(r["score"]) if r["score"] is not None else r.get("problem") or r["result"].get("reason", "")
         lines.append(f"fresh split {r['split']}: node {r['id']} {result}\n")
+    for full in f.full_runs:
+        lines.append(f"all of the data: node {full['id']} {full.get('problem') or 'valid'}\n")
     return "".join(lines) + "".join(f"{line}\n" for line in _ends(folder, f, selected))
 
 
 def _ends(folder: Path, f: FoldedRun, selected: int | None) -> Iterator[str]:
     """How a run ended, or what it is doing; its unusable replies by reason; what to look at next."""
     unusable, result = count(f), read_result(folder)
+    yield from official_lines(f)
     if f.ended is not None:
         chosen = "no program was valid" if selected is None else f"selected: {selected}"
         yield f"ended: {f.ended['status']}; {chosen} (test scores were never seen by the search)"
@@ -130,6 +134,7 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
         f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o['status'] if o else 'not told yet'}",
         f"verdict: {f.verdicts.get(id, 'none')}",
         f"validation {_number(validation)}, test {_number(test)}, {_medal(folder, grade)}",
+        *([said] if (said := node_line(f, id)) else []),
         *([_sample_run(f.sample_runs[id])] if id in f.sample_runs else []),
         *([_ran(result)] if id in f.executed else []),
         *([problem] if problem else []),
@@ -207,7 +212,10 @@ def _gpu(result: ResultJson) -> str:
 
 
 def _medal(folder: Path, grade: GradeLine | None) -> str:
-    if read_run(folder)["labels"].get("no_board", False):
+    labels = read_run(folder)["labels"]
+    if labels.get("ungraded", False):
+        return "ungraded"
+    if labels.get("no_board", False):
         return "no board"
     return f"medal {grade['medal'] if grade else 'none'}"
 

@@ -10,6 +10,7 @@ from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import BEST, RUN, STUDY, finished_row, read_result, read_run, read_study
 from mlesearch.storage.files import read_json
+from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import declared, run_folders
 from mlesearch.study.fold import PROGRAMS, fold
@@ -61,6 +62,9 @@ def study_lines(folder: Path) -> Iterator[str]:
         named = [str(r.cells["run"]) for r in runs if r.why == why]
         more = f" and {len(named) - 1} more" if len(named) > 1 else ""
         yield f"{named[0]}{more}: {why}"
+    for content in read_imported(study):
+        of = ", ".join(sorted({f"{row['strategy']} with {row['model']}" for row in content["rows"]}))
+        yield f"imported {content['name']}: {len(content['rows'])} results of {of}; in the report, never pooled"
     yield f"one run: {shell_words('show', below[0])}"
 
 
@@ -82,7 +86,7 @@ def _shown(study: Path, place: Path) -> ShownRun:
         )
         medal = next((m for m in MEDALS if row[m]), "")
         best = _number(row["val_selected"])
-        test = " ".join(filter(None, (_number(row["score"]), medal)))
+        test = "ungraded" if row.get("ungraded", False) else " ".join(filter(None, (_number(row["score"]), medal)))
         if row["selected"] is None:
             best = "none valid"
             why = _unusable(place)

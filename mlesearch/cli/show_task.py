@@ -9,7 +9,7 @@ from typing import Any
 
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.tasks import files, folder, grading, metrics
-from mlesearch.tasks.protocol import Task, Validation
+from mlesearch.tasks.protocol import Task, Validation, Validity
 
 MOST_FILES = 12
 _MIB = 1024 * 1024
@@ -35,7 +35,8 @@ def _facts(task: Task, declared: dict[str, Any], root: Path) -> Iterator[tuple[s
     yield "folder", shown(root)
     yield "version", task.version
     metric = task.metric if task.grader is None else f"{task.metric}, computed by grade.py"
-    title = f" ({metrics.find(task.metric).title})" if task.grader is None else ""
+    named = task.grader is None and (task.ungraded is None or task.metric in metrics.METRICS)
+    title = f" ({metrics.find(task.metric).title})" if named else ""
     yield "metric", f"{metric}{title}, to {task.direction}"
     yield "validation", _validation(task)
     rows = ", ".join(f"{number:,} {part}" for part, number in declared.get("rows", {}).items())
@@ -47,7 +48,7 @@ def _facts(task: Task, declared: dict[str, Any], root: Path) -> Iterator[tuple[s
         yield "groups", f"rows with one value of {task.group_column} belong together"
     yield "data", task.modality.value
     yield from _files(task)
-    yield "answers", "in private/, which no program, prompt or environment of a run sees or names"
+    yield "answers", _answers(task)
     yield from _board(task, declared)
     yield "limits", f"{task.program_time_s:g} s a program; a submission of {task.max_submission_bytes / _MIB:,.0f} MiB"
     for key in ("tags", "known_issues"):
@@ -61,6 +62,14 @@ def _facts(task: Task, declared: dict[str, Any], root: Path) -> Iterator[tuple[s
     if made:
         plain = {key: " ".join(str(value).split()) for key, value in made.items() if not isinstance(value, list)}
         yield "made by", ", ".join(f"{key} {value}" for key, value in plain.items())
+
+
+def _answers(task: Task) -> str:
+    if task.ungraded is Validity.SAMPLE:
+        return f"none: ungraded; a submission is valid by the columns and ids of {task.sample}"
+    if task.ungraded is Validity.SERVER:
+        return "none: ungraded; a submission is valid by the word of a grading server"
+    return "in private/, which no program, prompt or environment of a run sees or names"
 
 
 def _validation(task: Task) -> str:
@@ -81,7 +90,8 @@ def _files(task: Task) -> Iterator[tuple[str, str]]:
 
 def _board(task: Task, declared: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if task.board is None:
-        yield "board", "none: runs are scored and win no medal"
+        scored = "scored" if task.ungraded is None else "ungraded"
+        yield "board", f"none: runs are {scored} and win no medal"
         return
     limits = task.thresholds
     bars = ", ".join(

@@ -21,15 +21,18 @@ from mlesearch.config.mlebench import mlebench_terms
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec
+from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
-from mlesearch.engine.fresh_splits import TaskSplits
+from mlesearch.engine.fresh_splits import Splits, TaskSplits
+from mlesearch.engine.held_out import HeldOutScorer, OfficialSplits
 from mlesearch.engine.official import OfficialReports, OfficialScorer
-from mlesearch.engine.parts import EngineParts, Execution, Revalidate
+from mlesearch.engine.parts import EngineParts, Execution, FullRunTerms, Revalidate
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.replay import Recording
 from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.engine.scoring import Scorer, TaskScorer
 from mlesearch.engine.trial import RunContext
+from mlesearch.engine.validity import ServerScorer, ValidationServer
 from mlesearch.operators.scene import brief
 from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
@@ -42,8 +45,10 @@ from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
 from mlesearch.tasks.mlebench import kept
+from mlesearch.tasks.mlebench.competition import fresh_split
+from mlesearch.tasks.mlebench.twice import data_folder_of
 from mlesearch.tasks.preview import task_preview
-from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.types import Context, Problem
 
 
@@ -91,7 +96,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     )
     revalidate = None
     if s.run.selection == "revalidate":
-        fresh = TaskSplits(task, run.limits, s.sandbox.gpus)
+        fresh = _fresh_splits(run, task, resources)
         revalidate = Revalidate(fresh, s.run.revalidate_k, s.run.revalidate_splits)
     keep_prompts = live if s.run.keep_prompts is None else s.run.keep_prompts
     durable = live and s.cassette != "replay"  # what was recorded can be had again
@@ -107,22 +112,68 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
         direction=task.direction,
         selection=s.run.selection,
         revalidate=revalidate,
+        full=_full_runs(run, task, resources),
         execution=Execution(s.run.workers, s.cassette == s.sandbox.exec_store == "replay", recording),
         keep_submissions=s.run.keep_submissions,
+        delivery=None if run.out is None else Delivery(task, run.out),
     )
 
 
 def _scorer(run: RunPlan, task: Task, resources: ProcessResources) -> Scorer:
-    """What judges the programs of a run: the task's own rules, or MLE-bench, of which it keeps what a replay needs."""
+    """What judges the programs of a search: the task's own rules, or MLE-bench; it keeps what a replay needs."""
+    if task.ungraded is Validity.SERVER:
+        url = run.settings.mlebench.validate_url
+        return ServerScorer(task, run.folder, None if url is None else ValidationServer(url), run.recorded)
     if task.official is None:
         return TaskScorer(task)
     if not (run.folder / TASK).exists():
         write_atomically(run.folder / TASK, dumps(kept.to_json(task)) + "\n", durable=run.recorded is None)
+    if task.full is None:
+        return _official(run, task, resources, None)
+    return _held_out(run, resources, task, 0)
+
+
+def _held_out(run: RunPlan, resources: ProcessResources, task: Task, split: int) -> Scorer:
+    """What scores programs on a set held out of a competition's training data."""
+    return HeldOutScorer(_official(run, task, resources, split))
+
+
+def _official(run: RunPlan, task: Task, resources: ProcessResources, split: int | None) -> OfficialScorer:
+    """What has MLE-bench grade by the answers of a competition; its reports are kept apart by split."""
     grade = None
     if not kept.is_kept(task):
         graders = resources.graders(mlebench_terms(run.settings))
         grade = partial(graders.grade, task.id)
-    return OfficialScorer(task, OfficialReports(run.folder, run.recorded), grade, Lock())
+        if split is not None:
+            grade = partial(graders.grade, task.id, aligned=False, data_dir=data_folder_of(task))
+    return OfficialScorer(task, OfficialReports(run.folder, run.recorded, split=split), grade, Lock())
+
+
+def _fresh_splits(run: RunPlan, task: Task, resources: ProcessResources) -> Splits:
+    """Fresh validation splits of a task."""
+    s = run.settings
+    if task.full is None:
+        return TaskSplits(task, run.limits, s.sandbox.gpus)
+
+    def split(seed: int) -> Task:
+        if kept.is_kept(task):
+            return task
+        terms = mlebench_terms(s)
+        return fresh_split(task, terms, resources.graders(terms), seed)
+
+    return OfficialSplits(split, partial(_spec_of, run), partial(_held_out, run, resources))
+
+
+def _spec_of(run: RunPlan, task: Task) -> Spec:
+    return program_spec(run.settings, task, run.limits)
+
+
+def _full_runs(run: RunPlan, task: Task, resources: ProcessResources) -> FullRunTerms | None:
+    """How the chosen program runs on the full data; None where every program has."""
+    if task.full is None:
+        return None
+    whole = replace(task, public_dir=task.full.public_dir, private_dir=task.full.private_dir, full=None)
+    return FullRunTerms(_spec_of(run, whole), _official(run, whole, resources, None), run.settings.run.revalidate_k)
 
 
 def _sample_runs(run: RunPlan, spec: Spec, resources: ProcessResources) -> SampleRuns | None:

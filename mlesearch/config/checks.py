@@ -11,7 +11,7 @@ from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.recorded import MODES
 from mlesearch.storage import machine
-from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.tasks.row_sample import check_sample
 from mlesearch.types import ConfigError, Direction
@@ -51,16 +51,33 @@ def check_task(s: Settings, task: Task) -> None:
     """A task that a cell's models and its rule of selection can do.
 
     Raises:
-        ConfigError: a simulated engineer knows nothing of it, it can't be split anew, or no sample of it can be drawn.
+        ConfigError: a simulated engineer knows nothing of it, the server that says what is valid is not named, it
+            can't be split anew, no sample of it can be drawn, or no time is kept for the run on its full data.
     """
     for m in (s.model, *map(role_settings, s.model.roles.values())):
         if m.kind == "simulated":
             _check_simulated(m, task)
-    if s.run.selection == "revalidate":
+    if task.ungraded is Validity.SERVER and s.mlebench.validate_url is None and s.cassette != "replay":
+        raise ConfigError(
+            f"tasks: a grading server says whether a submission to {task.id!r} is valid, and none is named; set "
+            "mlebench.validate_url=http://localhost:5000/validate, or as it is"
+        )
+    if task.full is not None:
+        _check_reserve(s, task)
+    elif s.run.selection == "revalidate":
         check_resplit(task)
     rule = make_sample_rule(s)
     if rule is not None:
         check_sample(task, rule)
+
+
+def _check_reserve(s: Settings, task: Task) -> None:
+    """With a time budget, the run on the full data needs some of it."""
+    if s.budget.time_s is not None and not s.budget.reserve_s:
+        raise ConfigError(
+            f"budget.reserve_s: 0; with mlebench.validation=twice the chosen program of {task.id} runs once more, on "
+            "all of the data, when the search is over: set budget.reserve_s to the seconds that a program may take"
+        )
 
 
 def _check_trial_runs(t: TrialRunSettings) -> None:
@@ -73,13 +90,13 @@ def _check_trial_runs(t: TrialRunSettings) -> None:
 
 
 def _check_simulated(m: ModelSettings, task: Task) -> None:
-    """A simulated engineer knows only tasks whose pipelines were all executed."""
-    from mlesearch.models.simulated.spaces import TASKS
+    """A simulated engineer knows only tasks whose pipelines were all executed, and synthetic ones."""
+    from mlesearch.models.simulated.spaces import TASKS, has_space
 
-    if task.id not in TASKS:
+    if not has_space(task.id):
         raise ConfigError(
-            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)}; "
-            f"choose one of these, or a real model"
+            f"tasks: the simulated engineer {m.name!r} knows nothing of {task.id!r}, only of {', '.join(TASKS)} and of "
+            "synthetic tasks; choose one of these, or a real model"
         )
 
 

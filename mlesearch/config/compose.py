@@ -83,10 +83,11 @@ def register() -> None:
     from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
-    store.store(name="schema", node=Settings)
-    for name in shipped(EXPERIMENTS):
-        node = OmegaConf.create(text_of(EXPERIMENTS, name))
-        store.store(group=EXPERIMENTS, name=name, node=node, package="_global_")
+    if "schema.yaml" not in store.repo:  # what is shipped is the same in every composition of a process
+        for name in shipped(EXPERIMENTS):
+            node = OmegaConf.create(text_of(EXPERIMENTS, name))
+            store.store(group=EXPERIMENTS, name=name, node=node, package="_global_")
+        store.store(name="schema", node=Settings)
     for group, name, content in plugin_nodes():
         store.store(group=group, name=name, node=content)
     for group, name, text in own_nodes():

@@ -37,7 +37,7 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": cell.embedder.name,
-        "selection": _selection_identity(s),
+        "selection": _selection_identity(s, task),
         "budget": _budget_identity(cell.budget),
         "workers": s.run.workers,
         "limits": cast("LimitsIdentity", asdict(limits)),
@@ -55,28 +55,43 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
             for name, role in cell.roles.items()
         }
     if task.official is not None:
-        identity["mlebench"] = mlebench_identity(task.official)
+        identity["mlebench"] = mlebench_identity(task, task.official, s)
     name_packages(identity, s, task)
     plain: CellIdentity = json.loads(json.dumps(identity))
     return plain
 
 
-def mlebench_identity(official: OfficialGrading) -> MlebenchIdentity:
-    """Who grades, and what of that a search is shown."""
-    return {
+def mlebench_identity(task: Task, official: OfficialGrading, s: Settings) -> MlebenchIdentity:
+    """Who grades, what of that a search is shown, and whether a set that was held out scores its programs.
+
+    Args:
+        task: a competition.
+        official: how it is graded.
+        s: of the cell.
+    """
+    identity: MlebenchIdentity = {
         "commit": official.commit,
         "versions": dict(official.versions),
         "feedback": official.feedback,
         "unpack": official.unpack,
     }
+    if task.full is not None:
+        identity["validation"] = "twice"
+        identity["runners_up"] = s.run.revalidate_k
+    return identity
 
 
-def _selection_identity(s: Settings) -> SelectionIdentity | str:
-    """The rule, with its settings where it has some."""
+def _selection_identity(s: Settings, task: Task) -> SelectionIdentity | str:
+    """The rule, with its settings where it has some, and what fresh splits follow."""
     r = s.run
     if r.selection != "revalidate":
         return r.selection
-    return {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+    found: SelectionIdentity = {"rule": r.selection, "k": r.revalidate_k, "splits": r.revalidate_splits}
+    if task.time_column is not None:
+        found["by"] = "time"
+    elif task.group_column is not None:
+        found["by"] = "group"
+    return found
 
 
 def _budget_identity(budget: Budget) -> BudgetIdentity:
@@ -107,4 +122,6 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
     }
     if task.board is None:
         labels["no_board"] = True
+    if task.ungraded is not None:
+        labels["ungraded"] = True
     return labels

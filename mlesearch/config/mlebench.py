@@ -15,6 +15,7 @@ from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.tasks.mlebench.preflight import check_once
 from mlesearch.tasks.mlebench.prepared import State, data_folder, look
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
+from mlesearch.tasks.mlebench.twice import fallback_line
 from mlesearch.tasks.protocol import Modality
 from mlesearch.types import ConfigError, Level
 
@@ -58,8 +59,8 @@ SHOWN = 8
 
 
 def mlebench_terms(s: Settings) -> MlebenchTerms:
-    """The terms on which a cell uses competitions."""
-    return MlebenchTerms(**asdict(s.mlebench))
+    """The terms on which a cell uses competitions; a server of validity is of ungraded tasks."""
+    return MlebenchTerms(**{key: value for key, value in asdict(s.mlebench).items() if key != "validate_url"})
 
 
 def with_competitions(s: Settings) -> Settings:
@@ -109,6 +110,8 @@ def check_competitions(cells: Sequence[Settings], resources: GraderSource) -> li
                     )
                 if finding.level is Level.WARNING:
                     said[f"{MLEBENCH}{id}: {finding.text}"] = None
+            if fallback := fallback_line(id, terms):
+                said[f"{MLEBENCH}{id}: {fallback}"] = None
             said |= dict.fromkeys(_about_sandbox(s, id))
     return list(said)
 

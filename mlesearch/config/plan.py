@@ -38,6 +38,7 @@ from mlesearch.storage.claim import OUTCOMES, Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.layout import RunKey, RunState, check_run, check_study, study_header
+from mlesearch.tasks.synthetic.names import expanded
 from mlesearch.types import ConfigError, Direction, Problem
 
 
@@ -55,6 +56,7 @@ class RunPlan:
         identity: all that changes its result.
         labels: what tables say of it beside: tier, capability, simulated, ...
         recorded: the folder of the run that this one replays.
+        out: where the best submission is handed over at every improvement; None: nowhere.
     """
 
     key: RunKey
@@ -66,6 +68,7 @@ class RunPlan:
     identity: Identity
     labels: Labels
     recorded: Path | None = None
+    out: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -94,7 +97,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     Raises:
         ConfigError: the first thing that can't work, in one line.
     """
-    cells = [with_competitions(s) for s in cells]
+    cells = [with_competitions(replace(s, tasks=expanded(s.tasks))) for s in cells]
     check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()
@@ -152,13 +155,17 @@ def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
 
 
 def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
-    """A claim about medals needs a task that has some."""
+    """A claim about medals needs a task that has some; runs that nothing grades would count as failures of it."""
     claim = header["claim"]
-    if (
-        claim is not None
-        and claim["outcome"] != "valid"
-        and all(r.labels.get("no_board", False) for r in runs.values())
-    ):
+    if claim is None or claim["outcome"] == "valid":
+        return
+    ungraded = sorted({k.task for k, r in runs.items() if r.labels.get("ungraded", False)})
+    if ungraded:
+        raise ConfigError(
+            f"claim.outcome: {claim['outcome']}, and {', '.join(ungraded)} is ungraded (no test answers, no "
+            f"leaderboard), so nothing can be claimed of it but validity; leave it out, or set claim.outcome=valid"
+        )
+    if all(r.labels.get("no_board", False) for r in runs.values()):
         raise ConfigError(
             f"claim.outcome: {claim['outcome']}, and no task of this launch has a leaderboard, so there are no medals; "
             f"set claim.outcome=valid, or give a task a leaderboard.csv"

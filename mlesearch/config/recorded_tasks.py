@@ -107,8 +107,9 @@ def recall_competition(
     name, s = f"{MLEBENCH}{identity['task']['id']}", cells[json.dumps(run["settings"], sort_keys=True)]
     try:
         task = resources.task(name, s)
-        same = task.version == identity["task"]["version"] and task.official is not None
-        if same and task.official is not None and mlebench_identity(task.official) == identity["mlebench"]:
+        same = task.version == identity["task"]["version"]
+        graded = None if task.official is None else mlebench_identity(task, task.official, s)
+        if same and graded == identity["mlebench"]:
             return
     except MlesearchError:
         pass  # it is not prepared here, or there is no grader

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,13 @@ class ProcessResources:
     Usable from several threads. Used after it was closed, it opens again what is asked for.
     """
 
-    def __init__(self) -> None:
-        """Nothing is made before it is asked for."""
+    def __init__(self, tell: Callable[[str], None] = lambda text: None) -> None:
+        """Nothing is made before it is asked for.
+
+        Args:
+            tell: is told what takes long: that a competition's validation set is being made.
+        """
+        self._tell = tell
         self._tasks: dict[str, Task] = {}
         self._competitions: dict[tuple[str, MlebenchTerms], Task] = {}
         self._recorded: dict[str, Task] = {}
@@ -176,7 +182,9 @@ class ProcessResources:
         if name in self._recorded:
             return self._recorded[name]
         if (name, terms) not in self._competitions:
-            self._competitions[name, terms] = load_competition(competition_of(name), terms, self.graders(terms))
+            self._competitions[name, terms] = load_competition(
+                competition_of(name), terms, self.graders(terms), self._tell
+            )
         return self._competitions[name, terms]
 
     def use_recorded(self, name: str, task: Task) -> None:

@@ -158,6 +158,10 @@ def program_spec(s: Settings, task: Task, limits: Limits) -> Spec:
         limits: of one program.
     """
     concealed = [("study.dir", Path(s.study.dir)), (f"the folder of task {task.id}", task.private_dir.parent)]
+    hidden = [task.private_dir]
+    if task.full is not None:  # its labelled rows are those of the validation set too
+        concealed.append((f"the full data of task {task.id}", task.full.private_dir.parent))
+        hidden += [task.full.private_dir, task.full.public_dir]
     if s.cassette_path is not None:
         concealed.append(("cassette_path", Path(s.cassette_path)))
     store = exec_store(s)
@@ -168,7 +172,7 @@ def program_spec(s: Settings, task: Task, limits: Limits) -> Spec:
     return Spec(
         name,
         task.public_dir,
-        (task.private_dir,),
+        tuple(hidden),
         limits=limits,
         gpus=s.sandbox.gpus,
         concealed=found,

@@ -140,7 +140,14 @@ def choices(key: str) -> tuple[str, ...]:
             from mlesearch.config.checks import KEPT_SUBMISSIONS
 
             return KEPT_SUBMISSIONS
-        case "mlebench.missing" | "mlebench.verify" | "mlebench.unpack" | "mlebench.feedback" | "mlebench.validation":
+        case (
+            "mlebench.missing"
+            | "mlebench.verify"
+            | "mlebench.unpack"
+            | "mlebench.feedback"
+            | "mlebench.validation"
+            | "mlebench.fallback"
+        ):
             from mlesearch.tasks.mlebench.terms import WORDS
 
             return WORDS[key.removeprefix("mlebench.")]

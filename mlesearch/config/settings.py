@@ -148,7 +148,7 @@ class BudgetSettings:
         cost_usd: of its calls, US dollars.
         tokens: of its calls, input and output together.
         real_time_s: wall-clock seconds, as a cluster limits them.
-        reserve_s: charged seconds that are kept back, so that a run ends before its time.
+        reserve_s: charged seconds that are kept back for reruns after the search, or so that a run ends in time.
         gpu_s: GPU seconds of the programs of the search (with sandbox.gpus=1).
         cell_usd: US dollars of all runs of a cell; what is spent stops the runs, and a launch with more goes on.
         study_usd: likewise of the whole study.
@@ -192,11 +192,10 @@ class RunSettings:
         context: whose rule fills the context of prompts.
         context_tokens: most tokens of it.
         selection: how the submitted node is chosen.
-        revalidate_k: of the best nodes, so many are run again (with selection=revalidate).
+        revalidate_k: so many of the best are run again (selection=revalidate); runners-up (mlebench.validation=twice).
         revalidate_splits: on so many fresh splits.
         trial: trial runs on a sample.
-        audit: where a valid program that its review calls a bug counts as failed; reported: on tasks whose programs
-            report their own score.
+        audit: where a valid program that its review calls a bug has failed; reported: where programs report scores.
         keep_submissions: of which valid nodes submissions are kept after the end.
         keep_prompts: null: for live models, whose prompts can't be made again for nothing.
         preflight: what an error of a task's preflight does to a launch: refuse it, warn only, or off: none is made.
@@ -248,13 +247,14 @@ class MlebenchSettings:
 
     Attributes:
         data_dir: folder of prepared competitions; null: that of MLEBENCH_DATA_DIR, else MLE-bench's own default.
-        python: interpreter that has MLE-bench; null: MLESEARCH_MLEBENCH_PYTHON, else the one that `mlesearch mlebench
-            install` made.
+        python: interpreter that has MLE-bench; null: MLESEARCH_MLEBENCH_PYTHON, else that of `mlebench install`.
         missing: competitions of a suite that are not prepared: refuse the launch, or skip them.
         verify: whether prepared files must be those whose checksums MLE-bench records.
         unpack: auto: archives of the public data are unpacked once, for all programs.
         feedback: what a search learns of an invalid submission: the grader's message, or no more than that it is.
-        validation: reported: programs report a score of their own.
+        validation: reported: programs report their own score; twice: it is that on labelled rows that are held out.
+        fallback: where `twice` is impossible: programs report their own score, or the launch is refused.
+        validate_url: of a grading server's /validate, where an ungraded task asks one whether a submission is valid.
         grade_timeout_s: seconds after which a grader that does not answer is given up.
         grade_memory_gib: memory of a grader, GiB.
     """
@@ -266,6 +266,8 @@ class MlebenchSettings:
     unpack: str = "auto"
     feedback: str = "message"
     validation: str = "reported"
+    fallback: str = "reported"
+    validate_url: str | None = None
     grade_timeout_s: float = 900.0
     grade_memory_gib: float = 8.0
 
@@ -371,7 +373,7 @@ def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
-    del plain["run"]["preflight"]  # of launches, and not of runs
+    del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
     if not any(name.startswith(MLEBENCH) for name in s.tasks):
         del plain["mlebench"]
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):

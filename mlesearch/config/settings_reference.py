@@ -44,7 +44,7 @@ _NO = frozenset(
         *("budget.cell_usd", "budget.study_usd", "budget.confirm_usd"),
         *("run.keep_submissions", "run.keep_prompts", "run.preflight"),
         *("sandbox.require", "sandbox.min_free_gib"),
-        *("mlebench.data_dir", "mlebench.python", "mlebench.missing", "mlebench.verify"),
+        *("mlebench.data_dir", "mlebench.python", "mlebench.missing", "mlebench.verify", "mlebench.fallback"),
         *("mlebench.grade_timeout_s", "mlebench.grade_memory_gib"),
         *("sandbox.exec_store", "sandbox.exec_store_path", "sandbox.exec_store_form"),
     }

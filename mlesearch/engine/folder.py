@@ -26,6 +26,7 @@ from mlesearch.storage.events import (
     CallKind,
     Embedded,
     Executed,
+    FullRan,
     HeaderFields,
     Replied,
     Revalidated,
@@ -224,7 +225,7 @@ class RunFolder:
         self.journal.append(event)
 
     def closing(self, status: str, candidates: Sequence[int], t: int) -> None:
-        """The search is over; these nodes are run again on fresh splits before one is submitted."""
+        """The search is over; these nodes are run again, on fresh splits or the full data, before one is submitted."""
         self.journal.append({"type": "closing", "status": status, "candidates": list(candidates), "t": t})
 
     def revalidated(
@@ -244,6 +245,19 @@ class RunFolder:
             event["problem"] = problem
         self.journal.append(event, self._durable)
         shutil.rmtree(self.rerun_outbox(id, split), ignore_errors=True)
+
+    def full_ran(self, id: int, worker: int, t: int, problem: str, result: ExecResult) -> None:
+        """A chosen program was run on the full data."""
+        event: FullRan = {
+            "type": "full_run",
+            "id": id,
+            "worker": worker,
+            "t": t,
+            "result": codec.result_to_json(result),
+        }
+        if problem:
+            event["problem"] = problem
+        self.journal.append(event, self._durable)
 
     def ended(self, status: str, selected: int | None, t: int, real_us: int) -> None:
         """The run is over."""
@@ -283,6 +297,10 @@ class RunFolder:
         """The result of an *executed* or *sample_run* event."""
         return codec.result_from_json(event["result"], output_of(event, self.blobs), self.outbox(event["id"]))
 
+    def full_result(self, event: FullRan) -> ExecResult:
+        """The result of a *full_run* event, without what was printed."""
+        return codec.result_from_json(event["result"], None, self.full_outbox(event["id"]))
+
     # submissions, grades, best
 
     def outbox(self, id: int) -> Path:
@@ -296,6 +314,10 @@ class RunFolder:
     def rerun_outbox(self, id: int, split: int) -> Path:
         """Where the artefacts of a candidate's rerun on a fresh split are copied to."""
         return self._outboxes / f"{id}-split-{split}"
+
+    def full_outbox(self, id: int) -> Path:
+        """Where the artefacts of a chosen program's run on the full data are copied to."""
+        return self._outboxes / f"{id}-full"
 
     def drop_outbox(self, id: int) -> None:
         """An invalid node's artefacts are of no use."""
@@ -314,18 +336,25 @@ class RunFolder:
             "problem": grade.problem,
             "percentile": grade.percentile,
         }
+        if grade.submission:
+            line["submission"] = grade.submission
         write_line(self._grades, codec.dumps(line).encode() + b"\n", self.folder / GRADES)
 
     def graded_ids(self) -> set[int]:
         """Which nodes have a grade already (not what it is)."""
         return set(read_grades(self.folder))
 
-    def best(self, node: Node) -> None:
-        """Replace `best/` by a node; each file is replaced as a whole, node.json last."""
+    def best(self, node: Node, outbox: Path | None) -> None:
+        """Replace `best/` by a node; each file is replaced as a whole, node.json last.
+
+        Args:
+            node: a valid one.
+            outbox: where its test submission is; None where there is none yet.
+        """
         folder = self.folder / "best"
         make_folder(folder)
-        source = self.outbox(node.id) / "submission.csv"
-        if source.exists():
+        source = None if outbox is None else outbox / "submission.csv"
+        if source is not None and source.exists():
             temporary = folder / ".submission.csv"
             with naming(folder / "submission.csv"):
                 os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))  # with the folder's rights

@@ -1,9 +1,9 @@
 """The only loop: idle workers are given work, work that ends is journaled, and what follows from it is begun.
 
 Work is what a proposal needs (calls, embeddings, executions) or, once the search is over, a rerun of one of its best
-programs. The engine alone ends a run. It checks budgets before every call and every execution, equally for all
-strategies; it grades valid nodes without ever reading a grade; and before it begins it reads what an earlier process
-has journaled (`mlesearch.engine.resume`), so that nothing paid for is paid for again.
+programs, on a fresh split or on the full data. The engine alone ends a run. It checks budgets before every call and
+every execution, equally for all strategies; it grades valid nodes without ever reading a grade; and before it begins it
+reads what an earlier process has journaled (`mlesearch.engine.resume`), so that nothing paid for is paid for again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from mlesearch.engine.full_data import WORKER, FullRuns
 from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus
 from mlesearch.engine.proposals import check_proposal
 from mlesearch.engine.resume import Fold
@@ -19,7 +20,18 @@ from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.scoring import judge_sample
 from mlesearch.engine.search import InFlight, Search
 from mlesearch.engine.trial import unanswered, with_printable_text
-from mlesearch.engine.work import Call, Embed, Execute, Rerun, Result, SampleResult, SampleRun, charged_us, expect
+from mlesearch.engine.work import (
+    Call,
+    Embed,
+    Execute,
+    FullRun,
+    Rerun,
+    Result,
+    SampleResult,
+    SampleRun,
+    charged_us,
+    expect,
+)
 from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
@@ -36,6 +48,7 @@ class Engine:
         self._should_stop = should_stop
         self._search = Search(parts)
         self._revalidation = Revalidation(self._search)
+        self._full_runs = FullRuns(self._search, self._revalidation)
         self._workers = parts.execution.make_workers(self._search.time)
         self._failure: BaseException | None = None
 
@@ -56,7 +69,7 @@ class Engine:
                 `OnlyRefusals`: the model has refused all that it was asked so far.
         """
         try:
-            end = Fold(self._search, self._revalidation).read() or self._go_on()
+            end = Fold(self._search, self._revalidation, self._full_runs).read() or self._go_on()
             if end.status is not RunStatus.INTERRUPTED and self._p.keep_submissions == "best":
                 self._p.folder.prune()
             return end
@@ -79,6 +92,7 @@ class Engine:
         """One turn of the loop: give idle workers work, take up the next piece that ends; False when none is left."""
         self._propose()
         self._revalidate()
+        self._run_in_full()
         if not self._search.in_flight:
             return False
         self._finish(self._workers.next())
@@ -141,6 +155,17 @@ class Engine:
             search.in_flight[worker] = begun
             self._submit(worker, begun)
 
+    def _run_in_full(self) -> None:
+        """Run the chosen program on the full data, once all else is over; else do nothing."""
+        search, begun = self._search, self._full_runs.next()
+        if begun is None:
+            return
+        if self._should_stop():
+            search.closing = RunStatus.INTERRUPTED
+            return
+        search.in_flight[WORKER] = begun
+        self._submit(WORKER, begun)
+
     def _end(self) -> RunEnd:
         """Write the end, once."""
         if self._failure is not None:
@@ -149,8 +174,12 @@ class Engine:
         status = search.closing or RunStatus.FINISHED
         winner = self._revalidation.winner
         selected = search.selection.chosen if winner is None else winner
+        if self._full_runs.needed:
+            selected = self._full_runs.chosen
         if status is not RunStatus.INTERRUPTED:
-            if selected is not None:
+            if selected is not None and self._full_runs.needed:
+                folder.best(search.nodes[selected], folder.full_outbox(selected))
+            elif selected is not None:
                 search.write_best(selected)
             folder.ended(status, selected, search.time.furthest, search.clock.run_us)
         return RunEnd(status, selected, search.time.furthest, search.meter.steps)
@@ -167,7 +196,7 @@ class Engine:
                 deadline_s = self._p.context.embedder.deadline_s
                 self._p.folder.begun(worker, work.request.address.proposal, "embedding", deadline_s)
             else:
-                proposal = work.node if isinstance(work, Rerun) else work.proposal
+                proposal = work.node if isinstance(work, Rerun | FullRun) else work.proposal
                 self._p.folder.begun(worker, proposal, "program", begun.deadline_s)
             self._workers.submit(worker, partial(self._do, begun), begun.order)
 
@@ -191,6 +220,11 @@ class Engine:
             return expect(ExecResult, execute(self._p.sandbox, self._p.spec, job))
         if isinstance(work, SampleRun):
             return self._try_on_sample(work, begun.deadline_s)
+        if isinstance(work, FullRun):
+            if self._p.full is None:
+                raise ValueError("a run on the full data was begun, and there is none")
+            job = Job(f"{run}/{work.node}/full", work.program, begun.deadline_s, folder.full_outbox(work.node))
+            return expect(ExecResult, execute(self._p.sandbox, self._p.full.spec, job))
         outbox = folder.rerun_outbox(work.node, work.split)
         job = Job(f"{run}/{work.node}/split-{work.split}", work.program, begun.deadline_s, outbox)
         return expect(ExecResult, execute(self._p.sandbox, work.spec, job))
@@ -237,6 +271,8 @@ class Engine:
             folder.embedded(id, t, result, live, search.settle(ended, result.usage))
         elif isinstance(work, Rerun) and isinstance(result, ExecResult):
             self._revalidation.ended(work, worker, t, result)
+        elif isinstance(work, FullRun) and isinstance(result, ExecResult):
+            self._full_runs.ended(work.node, worker, t, result)
         else:
             raise TypeError(f"{type(work).__name__} was answered with {type(result).__name__}")
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlesearch.engine.scoring import METRICS, submission_of
-from mlesearch.storage.codec import dumps
-from mlesearch.storage.documents import OFFICIAL, OfficialLine, read_official
-from mlesearch.storage.files import open_file, write_line
+from mlesearch.engine.scoring import own_score, submission_of
+from mlesearch.storage.documents import (
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    OfficialLine,
+    read_official,
+    read_official_validation,
+)
+from mlesearch.storage.files import append_line
+from mlesearch.tasks import medals
 from mlesearch.tasks.grading import percentile
 from mlesearch.tasks.mlebench.official import OfficialReport
-from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
-from mlesearch.tasks.reported import reported_score
-from mlesearch.types import ExecResult, MlesearchError, printable
+from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds
+from mlesearch.types import Direction, ExecResult, MlesearchError, printable
 
 REASON_CHARS = 1000
 """How much of a grader's message a search is shown."""
@@ -34,18 +38,26 @@ GradeFile = Callable[[Path], OfficialReport]
 
 
 class OfficialReports:
-    """The reports of a run (official.jsonl), one for each submission that differs from all before it."""
+    """The reports of a run, one for each submission that differs from all before it.
 
-    def __init__(self, run: Path, recorded: Path | None = None) -> None:
+    Those by the competition's answers are in official.jsonl, those by held-out sets in official_validation.jsonl.
+    """
+
+    def __init__(self, run: Path, recorded: Path | None = None, *, split: int | None = None) -> None:
         """Read what an earlier process wrote.
 
         Args:
             run: its folder; made when the first report is written.
             recorded: folder of the run that this one replays.
+            split: of held-out sets, 0 that of the search, else the seed of a fresh one; None: the competition's own.
         """
         self._run = run
-        self._known = read_official(run)
-        self._recorded = {} if recorded is None else read_official(recorded)
+        self._split = split
+        self._known = self._read(run)
+        self._recorded = {} if recorded is None else self._read(recorded)
+
+    def _read(self, run: Path) -> dict[str, OfficialLine]:
+        return read_official(run) if self._split is None else read_official_validation(run, self._split)
 
     def find(self, submission: str) -> OfficialLine | None:
         """The report of a submission that this run has graded, by the sha256 of the file."""
@@ -57,12 +69,10 @@ class OfficialReports:
 
     def add(self, line: OfficialLine) -> None:
         """Write a report."""
-        path = self._run / OFFICIAL
-        fd = open_file(path, os.O_WRONLY | os.O_APPEND)
-        try:
-            write_line(fd, dumps(line).encode() + b"\n", path)
-        finally:
-            os.close(fd)
+        path = self._run / (OFFICIAL if self._split is None else OFFICIAL_VALIDATION)
+        if self._split:
+            line = {**line, "split": self._split}
+        append_line(path, line)
         self._known[line["submission"]] = line
 
 
@@ -84,11 +94,7 @@ class OfficialScorer:
 
     def validation(self, result: ExecResult) -> Scored:
         """See `Scorer`: the program's own score, where MLE-bench finds its submission valid."""
-        problem = self.submission_problem(result)
-        if problem:
-            return Scored(None, problem)
-        metrics = result.artefacts.get(METRICS)
-        return reported_score(result.stdout.text, result.stderr.text, metrics.path if metrics else None)
+        return own_score(result, self.submission_problem(result))
 
     def submission_problem(self, result: ExecResult) -> str:
         """See `Scorer`: the grader's message, or no more than that it is invalid."""
@@ -107,6 +113,12 @@ class OfficialScorer:
         if submission is None:
             raise ValueError(problem)
         return grade_of(self.task, self._report(submission))
+
+    def score(self, result: ExecResult) -> float | None:
+        """The score of a submission, as MLE-bench gives it; None where it is invalid."""
+        submission, _ = submission_of(result)
+        score = None if submission is None else self._report(submission)["report"]["score"]
+        return None if score is None else float(score)
 
     def _report(self, submission: Path) -> OfficialLine:
         """The report of a file, graded once.
@@ -159,9 +171,20 @@ def line_of(digest: str, report: OfficialReport) -> OfficialLine:
     if report.aligned_score is not None:
         aligned = report.aligned_score
         line["aligned_score"] = aligned if math.isfinite(aligned) else str(aligned)
+        line["aligned_medal"] = medals.medal(aligned, _thresholds(report), _direction(report)).value
     if report.ends_batch:
         line["ends_batch"] = printable(report.ends_batch)
     return line
+
+
+def _thresholds(report: OfficialReport) -> Thresholds:
+    """The limits of a report; how many teams there were is not in it."""
+    r = report
+    return Thresholds(r.gold_threshold, r.silver_threshold, r.bronze_threshold, r.median_threshold, teams=0)
+
+
+def _direction(report: OfficialReport) -> Direction:
+    return Direction.MINIMIZE if report.is_lower_better else Direction.MAXIMIZE
 
 
 def _plain(value: object) -> object:
@@ -190,6 +213,7 @@ def grade_of(task: Task, line: OfficialLine) -> Grade:
         valid=valid,
         problem=problem,
         percentile=None if score is None else percentile(task, score),
+        submission=line["submission"],
     )
 
 

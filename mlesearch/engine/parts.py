@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.clock import Timelines
+from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits
 from mlesearch.engine.replay import Recording
+from mlesearch.engine.scoring import Scorer
 from mlesearch.engine.trial import RunContext
 from mlesearch.engine.work import Result, charged_us
 from mlesearch.engine.workers import FollowingWorkers, InlineWorkers, ThreadWorkers, VirtualWorkers, Workers
@@ -84,6 +86,21 @@ class Revalidate:
 
 
 @dataclass(frozen=True, slots=True)
+class FullRunTerms:
+    """How the chosen program runs once more, on the full data of a task whose search sees a part of it.
+
+    Attributes:
+        spec: what it runs in.
+        scorer: whether what it submits there is valid, and its test grade.
+        runners_up: so many follow, one after the other, as long as those before fail.
+    """
+
+    spec: Spec
+    scorer: Scorer
+    runners_up: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineParts:
     """What an engine is made of.
 
@@ -97,8 +114,10 @@ class EngineParts:
         direction: of the validation score.
         selection: rule of the final choice.
         revalidate: what the rule `revalidate` runs again; None with any other rule.
+        full: how the chosen program runs on the full data; None where each program of the search has.
         execution: workers, and the order of their work.
         keep_submissions: "best" prunes the others after the end, "all" keeps them.
+        delivery: hands the best submission over at every improvement; None: nobody waits for it.
     """
 
     optimizer: Optimizer
@@ -110,5 +129,7 @@ class EngineParts:
     direction: Direction
     selection: str = "best_validation"
     revalidate: Revalidate | None = None
+    full: FullRunTerms | None = None
     execution: Execution = Execution()
     keep_submissions: str = "best"
+    delivery: Delivery | None = None

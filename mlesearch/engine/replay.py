@@ -71,7 +71,7 @@ class Recording:
     def _ended_by(self, event: Event) -> int | None:
         """The worker whose work an event ends; None for the others, which end none."""
         match event["type"]:
-            case "revalidated":
+            case "revalidated" | "full_run":
                 return event["worker"]
             case "reply" | "review" | "embedded" | "executed" | "sample_run":
                 return self._workers[event["id"]]

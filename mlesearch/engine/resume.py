@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from mlesearch.engine.full_data import FullRuns
 from mlesearch.engine.parts import RunEnd, RunStatus
 from mlesearch.engine.revalidation import Revalidation
 from mlesearch.engine.search import Search
@@ -21,13 +22,14 @@ from mlesearch.types import Proposal
 
 
 class Fold:
-    """Brings a new search, and its revalidation, to where a journal ends."""
+    """Brings a new search, and what follows it, to where a journal ends."""
 
-    def __init__(self, search: Search, revalidation: Revalidation) -> None:
-        """Both know nothing yet."""
+    def __init__(self, search: Search, revalidation: Revalidation, full_runs: FullRuns) -> None:
+        """They know nothing yet."""
         self._search = search
         self._folder = search.parts.folder
         self._revalidation = revalidation
+        self._full_runs = full_runs
         journal = self._folder.journal
         self._strategy = StrategyFold(search.parts.optimizer, journal.path, journal.header)
         self._admitted: dict[int, tuple[int, Proposal, float]] = {}  # by proposal: its worker and time limit too
@@ -56,9 +58,12 @@ class Fold:
                 self._told(event, line)
             elif event["type"] == "closing":
                 search.in_flight.clear()  # the next call of each fitted no more
-                search.closing = self._revalidation.recall_closing(event)
+                fresh = self._revalidation.follows(RunStatus(event["status"]))
+                search.closing = (self._revalidation if fresh else self._full_runs).recall_closing(event)
             elif event["type"] == "revalidated":
                 self._revalidation.recall_rerun(event)
+            elif event["type"] == "full_run":
+                self._full_runs.recall(event)
             elif event["type"] == "ended":
                 return RunEnd(RunStatus(event["status"]), event["selected"], event["t"], search.meter.steps)
             else:

@@ -19,7 +19,7 @@ from mlesearch.engine.scoring import judge
 from mlesearch.engine.search import InFlight, Search
 from mlesearch.engine.work import Rerun
 from mlesearch.storage.events import Closing, Revalidated
-from mlesearch.types import MICROSECONDS, Direction, ExecResult
+from mlesearch.types import Direction, ExecResult
 
 NodeOnSplit = tuple[int, int]
 """A node, and the seed of the fresh split that it is run on."""
@@ -44,17 +44,20 @@ class Rounds:
         return (r for s in self._seeds for n in self.candidates if (r := (n, s)) not in self._scores)
 
     @property
-    def winner(self) -> int | None:
-        """The best mean over the whole rounds, of those that failed in none of them; None where there is none."""
+    def ranked(self) -> list[int]:
+        """By their means over the whole rounds, the best first; those that failed in one of them are left out."""
         whole = [s for s in self._seeds if all((n, s) in self._scores for n in self.candidates)]
-        best: tuple[Fraction, int] | None = None
+        sums: dict[int, Fraction] = {}
         for node in self.candidates:
             scores = [x for s in whole if (x := self._scores[node, s]) is not None]
             if scores and len(scores) == len(whole):
-                value = self._sign * sum(map(Fraction, scores), Fraction(0))  # exact: equal means are a tie
-                if best is None or value > best[0]:
-                    best = (value, node)
-        return None if best is None else best[1]
+                sums[node] = self._sign * sum(map(Fraction, scores), Fraction(0))  # exact: equal means are a tie
+        return sorted(sums, key=lambda node: -sums[node])
+
+    @property
+    def winner(self) -> int | None:
+        """The first of `ranked`; None where there is none."""
+        return next(iter(self.ranked), None)
 
 
 class Revalidation:
@@ -115,6 +118,15 @@ class Revalidation:
         """The node that is submitted; None where validation alone decides: no candidate ran on every fresh split."""
         return None if self._rounds is None else self._rounds.winner
 
+    @property
+    def ranked(self) -> list[int]:
+        """The candidates that ran on every fresh split, the best first."""
+        return [] if self._rounds is None else self._rounds.ranked
+
+    def follows(self, status: RunStatus) -> bool:
+        """Whether candidates are run again after a search that has ended like this."""
+        return self._rule is not None and status is not RunStatus.REAL_TIME
+
     def recall_closing(self, event: Closing) -> RunStatus:
         """An earlier process had chosen the candidates; returns how its search had ended."""
         self._open(event["candidates"], event["t"])
@@ -151,6 +163,7 @@ class Revalidation:
             self._rule.source.close()
 
     def _open(self, candidates: Sequence[int], t: int) -> None:
+        self._search.closed_us = t
         if self._rule is None:
             raise ValueError("the journal tells of reruns, and selection is not revalidate")
         self._rounds = Rounds(candidates, self._rule.splits, self._search.parts.direction)
@@ -163,6 +176,6 @@ class Revalidation:
             self._rounds.add(rerun, score)
 
     def _deadline_s(self, worker: int) -> float:
-        """What a program may take: its limit, or what is left of the whole time budget, the reserve included."""
-        limit_s, time_s = self._search.parts.spec.limits.time_s, self._search.parts.budget.time_s
-        return limit_s if time_s is None else min(limit_s, time_s - self._search.time.at(worker) / MICROSECONDS)
+        """What a program may take; half of the reserve is left to a run on the full data that follows."""
+        parts = self._search.parts
+        return self._search.rerun_limit_s(worker, 0.0 if parts.full is None else parts.budget.reserve_s / 2)

@@ -11,7 +11,7 @@ from mlesearch.storage.file_systems import is_fault
 from mlesearch.tasks.graders import said
 from mlesearch.tasks.grading import grade_test, read_submission, score_validation
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task
-from mlesearch.tasks.reported import METRICS_BYTES
+from mlesearch.tasks.reported import METRICS_BYTES, reported_score
 from mlesearch.types import ExecResult, ExecStatus, MlesearchError, Status, printable
 
 SUBMISSION = "submission.csv"
@@ -83,6 +83,19 @@ def submission_of(result: ExecResult) -> tuple[Path | None, str]:
     return None, "the program wrote no submission.csv in its working directory" if why == "absent" else why
 
 
+def own_score(result: ExecResult, problem: str) -> Scored:
+    """The score that a program reports of itself.
+
+    Args:
+        result: of its execution.
+        problem: why its submission is not valid, so that the score does not count; empty: it is.
+    """
+    if problem:
+        return Scored(None, problem)
+    metrics = result.artefacts.get(METRICS)
+    return reported_score(result.stdout.text, result.stderr.text, metrics.path if metrics else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What an execution is worth to the search."""
@@ -110,7 +123,7 @@ def judge(result: ExecResult, scorer: Scorer) -> Judged:
 
 
 def judge_sample(result: ExecResult, scorer: Scorer) -> str:
-    """Why a sample run is not passed; empty where it ended well and left a submission of the right form."""
+    """Why a run on a sample, or on the full data, is not passed; empty where it left a submission of the right form."""
     if result.status is not ExecStatus.OK:
         return result.reason
     try:

@@ -55,6 +55,7 @@ class Search:
         in_flight: what each worker is doing; one that is not in it is idle.
         asked: how many proposals there were.
         closing: how the run ends; None as long as proposals may follow.
+        closed_us: charged time at which the search ended and reruns began; None before.
         graded: nodes that an earlier process has graded.
         first_replies: whether anything but one and the same refusal has come yet.
     """
@@ -70,6 +71,7 @@ class Search:
         self.in_flight: dict[int, InFlight] = {}
         self.asked = 0
         self.closing: RunStatus | None = None
+        self.closed_us: int | None = None
         self.graded: set[int] = set()
         self.first_replies = FirstReplies()
         self._told_us = 0  # charged time of the latest outcome told
@@ -118,6 +120,22 @@ class Search:
         """
         return self.meter.program_limit_s(self.parts.spec.limits.time_s, self.time.at(worker))
 
+    def rerun_limit_s(self, worker: int, kept_s: float = 0.0) -> float:
+        """What a program may take that runs again after the search: its limit, or what is left of all the time.
+
+        The reserve is included. A run on the full data has it whole, also where the search has overdrawn its time.
+
+        Args:
+            worker: that runs it.
+            kept_s: of the time, for what follows.
+        """
+        limit_s, time_s = self.parts.spec.limits.time_s, self.parts.budget.time_s
+        if time_s is None:
+            return limit_s
+        if self.parts.full is not None and self.closed_us is not None:
+            time_s = max(time_s, self.closed_us / MICROSECONDS + self.parts.budget.reserve_s)
+        return min(limit_s, time_s - kept_s - self.time.at(worker) / MICROSECONDS)
+
     def proceed(self, worker: int, trial: Trial, result: Result | None) -> InFlight | None:
         """Send a result into a trial.
 
@@ -149,10 +167,13 @@ class Search:
         self.write_best(self.selection.best)
 
     def grade(self, id: int, valid: bool, result: ExecResult) -> None:
-        """Write the test grade of a valid node, once; nothing that decides reads it."""
+        """Write the test grade of a valid node, once; nothing that decides reads it.
+
+        Where the search sees a part of the data there is none: what its programs submit is no test submission.
+        """
         if not valid:
             self.parts.folder.drop_outbox(id)
-        elif id not in self.graded:
+        elif self.parts.full is None and id not in self.graded:
             self.parts.folder.graded(id, scoring.grade(result, self.parts.context.scorer))
 
     def learn(self, node: Node | None, verdicts: Sequence[Verdict], t: int) -> None:
@@ -165,13 +186,19 @@ class Search:
         self._told_us = max(self._told_us, t)
 
     def write_best(self, best: int | None) -> None:
-        """Let `best/` hold this node, or nothing."""
+        """Let `best/` hold this node, or nothing; what was handed over stays until there is something better.
+
+        Of a submission, where the search sees a part of the data, there is none before the run on the full data.
+        """
         if best == self._best_written:
             return
         if best is None:
             self.parts.folder.drop_best()
         else:
-            self.parts.folder.best(self.nodes[best])
+            folder = self.parts.folder
+            folder.best(self.nodes[best], folder.outbox(best) if self.parts.full is None else None)
+            if self.parts.delivery is not None:
+                self.parts.delivery.put(folder.folder / "best")
         self._best_written = best
 
     # budgets

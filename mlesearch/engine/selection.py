@@ -85,8 +85,7 @@ class Selection:
         Returns:
             Ids, the best on validation first.
         """
-        counts = (n for n in self._valid if n not in self._void)
-        ranked = sorted(counts, key=lambda n: (-self._direction.sign * self._valid[n], n))
+        ranked = self.ranked
         kept = ranked[:k]
         roots = {self._root[n] for n in kept}
         for node in ranked[k:]:
@@ -96,6 +95,12 @@ class Selection:
                 roots.add(self._root[node])
                 kept.append(node)
         return tuple(kept)
+
+    @property
+    def ranked(self) -> list[int]:
+        """All valid nodes that are not void, the best on validation first."""
+        counts = (n for n in self._valid if n not in self._void)
+        return sorted(counts, key=lambda n: (-self._direction.sign * self._valid[n], n))
 
     @property
     def chosen(self) -> int | None:

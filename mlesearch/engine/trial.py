@@ -34,6 +34,7 @@ from mlesearch.models.protocol import (
     EmbedRequest,
     Message,
     Model,
+    NeverAnswered,
     PromptFailure,
     Reply,
     Request,
@@ -68,6 +69,7 @@ UNANSWERED = frozenset(kind.finish for kind in PROMPT_FAILURES)
 REFUSED = {
     ContextOverflow.finish: "the prompt is longer than the model takes",
     BadRequest.finish: "the provider refuses this prompt",
+    NeverAnswered.finish: "the provider never answers this prompt",
 }
 """Finish reasons of replies to prompts that may be taken with less context."""
 

@@ -1,7 +1,8 @@
 """The kinds of blocking work that an engine hands to its workers, and what each of them is answered with.
 
-A proposal needs calls, embeddings, sample runs and executions; the choice at the end of a run may need reruns. What
-becomes of an answer (what it charges, which event of the journal it is) is the engine's business, not the work's.
+A proposal needs calls, embeddings, sample runs and executions; the choice at the end of a run may need reruns, and its
+submission a run on the full data. What becomes of an answer (what it charges, which event of the journal it is) is the
+engine's business, not the work's.
 """
 
 from __future__ import annotations
@@ -133,10 +134,28 @@ class Rerun:
         return ("revalidated", self.split)
 
 
+@dataclass(frozen=True, slots=True)
+class FullRun:
+    """A chosen program once more, on the full data of a task whose search sees a part; answered with an `ExecResult`.
+
+    Attributes:
+        node: whose program it is.
+        program: its text.
+    """
+
+    node: int
+    program: str
+
+    @property
+    def stage(self) -> StageKey:
+        """See `StageKey`."""
+        return ("full_run", 0)
+
+
 TrialWork = Call | Embed | Execute | SampleRun
 """What a proposal needs."""
 
-Work = TrialWork | Rerun
+Work = TrialWork | Rerun | FullRun
 """All that a worker is ever given."""
 
 

@@ -51,6 +51,8 @@ class Failure:
         change: how the request may be sent again at once; None: not at all.
         turned_away: the provider did not begin to answer; else nobody knows whether it counts the tokens.
         cut_off: an answer may have been begun, and may be billed: none came in time, or the connection broke.
+        at_prompt: it may be this prompt at which the provider fails; not so for rate limits, overload, and what did
+            not reach it.
     """
 
     error: type[ModelUnavailable]
@@ -60,6 +62,7 @@ class Failure:
     change: Change | None = None
     turned_away: bool = False
     cut_off: bool = False
+    at_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,6 +297,12 @@ class BadRequest(PromptFailure):
     finish = "refused"
 
 
+class NeverAnswered(PromptFailure):
+    """The provider fails at this prompt, again and again, and answers another one meanwhile."""
+
+    finish = "never_answered"
+
+
 PROMPT_FAILURES: tuple[type[PromptFailure], ...] = (
     ContextOverflow,
     ContentFilter,
@@ -304,6 +310,7 @@ PROMPT_FAILURES: tuple[type[PromptFailure], ...] = (
     ToolCallReply,
     ReasoningReply,
     BadRequest,
+    NeverAnswered,
 )
 
 

@@ -24,7 +24,8 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    rf"<\s*(?:{_NAMES})(?:\s[^<>\n]*)?>|\[THINK\]|◁think▷|<\|?begin_of_thought\|?>|<\|START_THINKING\|>|<\|think\|>|<unused94>",
+    rf"<\s*(?:{_NAMES})(?:\s[^<>\n]*)?>|\[THINK\]|◁think▷|<\|?begin_of_thought\|?>|<\|START_THINKING\|>|"
+    rf"<\|think\|>|<unused94>",
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<\n]*(?:<\|constrain\|>[^<\n]*)?<\|message\|>")
@@ -33,12 +34,21 @@ _TURN = re.compile(
     r"<\|(?:im_end|eot_id|eom_id|end|return|call|endoftext|end_of_text|end_of_turn|eot|END_OF_TURN_TOKEN|END_RESPONSE|"
     r"end_of_solution|im_start|start|start_header_id)\|>|<end_of_turn>|<start_of_turn>|<｜end▁of▁sentence｜>|</s>"
 )
+_INVENTED = re.compile(
+    r"^[ \t]*(?:(?:#{1,4} ?|\*\*|\[)?(?:Human|User|USER|HUMAN|Instruction|INST)(?:\*\*|\])?:|\[INST\]|"
+    r"#{2,4} (?:Human|User|Instruction|Input)\b|<(?:job|reply_format|cue|attempt|task)\b[^>\n]*>)",
+    re.MULTILINE,
+)
 _LEADING = re.compile(
     r"\A(?:\s|\ufeff|<\|(?:im_start|start)\|>\s*assistant\b|<\|start_header_id\|>\s*assistant\s*<\|end_header_id\|>|"
-    r"<start_of_turn>\s*model\b|<\|START_RESPONSE\|>|<\|?begin_of_solution\|?>|<s>|<\|begin_of_text\|>|<｜Assistant｜>)+"
+    r"<start_of_turn>\s*model\b|<\|START_RESPONSE\|>|<\|?begin_of_solution\|?>|<s>|<\|begin_of_text\|>|"
+    r"<｜Assistant｜>)+"
 )
 _BARE_FINAL = "assistantfinal"
 """What is left of the marks before Harmony's final channel where a server strips special tokens."""
+
+_BARE_ANALYSIS = re.compile(r"(?:analysis|commentary)(?=[A-Z])")
+"""What is left of the marks before Harmony's reasoning there."""
 
 _SPOKEN = re.compile(r"\s*Thinking\.\.\.[ \t]*\n")
 """How Ollama's client shows that reasoning begins."""
@@ -72,11 +82,11 @@ def answer(text: str, judge: SyntaxJudge = fault_here) -> str:
         _, ended, text = text.partition("...done thinking.")
         if not ended:
             raise ReplyUnusable("its reasoning never ends; keep it short and give the answer after it.")
-    if "<" in text or "[" in text or "◁" in text or _BARE_FINAL in text:
+    if "<" in text or "[" in text or "◁" in text or _BARE_FINAL in text or _BARE_ANALYSIS.match(text):
         text = _without_reasoning(_final_channel(text, judge), judge)
         text = _own_turn(text, judge)
         text = _without_tag_lines(text, judge)
-    text = text.strip("\ufeff \t\n")
+    text = _before_an_invented_turn(text, judge).strip("\ufeff \t\n")
     if not text:
         raise ReplyUnusable("it is empty but for its reasoning; give the answer itself, in text, after the reasoning.")
     return text
@@ -100,6 +110,10 @@ def _final_channel(text: str, judge: SyntaxJudge) -> str:
         )
     if start.startswith(("analysis", "commentary")) and _BARE_FINAL in text:
         return text.rpartition(_BARE_FINAL)[2]
+    if _BARE_ANALYSIS.match(start):
+        raise ReplyUnusable(
+            "it ends within its reasoning; keep that short and give the answer itself, in text, after it."
+        )
     return text
 
 
@@ -136,6 +150,17 @@ def _own_turn(text: str, judge: SyntaxJudge) -> str:
         return text
     ends = _outside(_TURN, text, judge)
     return text[: ends[0].start()] if ends else text
+
+
+def _before_an_invented_turn(text: str, judge: SyntaxJudge) -> str:
+    """Up to where a model goes on, after its answer, with what the user would say next, or with the next prompt."""
+    if _INVENTED.search(text) is None:
+        return text
+    for mark in _outside(_INVENTED, text, judge):
+        before = text[: mark.start()]
+        if before.count("```") > 1 or "}" in before:
+            return before
+    return text
 
 
 def _without_tag_lines(text: str, judge: SyntaxJudge) -> str:

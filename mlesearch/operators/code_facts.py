@@ -32,6 +32,39 @@ _WRITES = re.compile(
     r"to_csv|write_csv|sink_csv|savetxt|writerow|DictWriter|csv\.writer|\.write\(|write_text|writelines|"
     r"\b(?:make|save|write|create|build|export|dump)_\w*sub\w*\(|copyfile|shutil\.(?:copy|move)|os\.(?:rename|replace)"
 )
+_READS = re.compile(r"\bread_(?:csv|parquet|json|table|feather|excel|pickle)\(|[\"']\.?/?input\b")
+_LEARNS = re.compile(r"\.(?:fit|train|predict|backward|transform|partial_fit)\w*\(|cross_val|\b(?:train|fit)\w*\(")
+_LEAVES = re.compile(
+    r"\bto_(?!numpy|datetime|numeric|list|dict\b|frame|string|timedelta|period|dense|sparse|device|categorical)\w+\(|"
+    r"\bopen\(|write|save|dump|submission|copy(?:file|2|tree)?\(\s*[\w\"'/.]+\s*,|\b(?:exec|eval|replace)\(|"
+    r"subprocess|os\.system|runpy|import_module|__import__|sink|export|fire\b",
+    re.IGNORECASE,
+)
+_RUN_OR_WRITE = frozenset(
+    [
+        "to_csv",
+        "write_csv",
+        "sink_csv",
+        "savetxt",
+        "writerow",
+        "writerows",
+        "exec",
+        "eval",
+        "run",
+        "Popen",
+        "call",
+        "check_call",
+        "check_output",
+        "system",
+        "run_path",
+        "run_module",
+        "import_module",
+        "__import__",
+        "to_parquet",
+    ]
+)
+"""Calls by which a program leaves a table behind, or runs another program."""
+
 _WRITES_WHOLE = re.compile(r"to_csv|write_csv|sink_csv|savetxt|write_text|copyfile|shutil\.(?:copy|move)|os\.replace")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -105,7 +138,8 @@ class CodeFacts:
     @cached_property
     def uncalled(self) -> str:
         """A function of its top level that alone writes and that nothing calls; empty where there is none."""
-        writing = [s for s in self._tree.body if _WRITES.search(ast.get_source_segment(self._code, s) or "")]
+        lines = self._code.split("\n")
+        writing = [s for s in self._tree.body if _WRITES.search("\n".join(lines[s.lineno - 1 : s.end_lineno]))]
         used = {n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name)}
         if not writing or not all(isinstance(s, ast.FunctionDef) and not s.decorator_list for s in writing):
             return ""
@@ -114,8 +148,32 @@ class CodeFacts:
 
     @cached_property
     def gap(self) -> str:
-        """Where it has "..." in place of code, in words; empty where it has not."""
-        return gap(self._tree) if any(w in self._code for w in ("...", "NotImplementedError", '"""', "'''")) else ""
+        """Where something stands in place of code that was left out, in words; empty where nothing does."""
+        return gap(self._tree)
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """The names of what it calls, of methods the last part."""
+        functions = (n.func for n in ast.walk(self._tree) if isinstance(n, ast.Call))
+        return frozenset(
+            f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in functions
+        )
+
+    @cached_property
+    def idle_texts(self) -> tuple[tuple[int, str], ...]:
+        """Texts of one line that stand between statements, where a comment might; each with its line."""
+        if not any(quote in self._code for quote in ('"""', "'''")):
+            return ()
+        bodies = [getattr(n, "body", []) for n in ast.walk(self._tree)]
+        each = [s for body in bodies if isinstance(body, list) for s in body[1:] if isinstance(s, ast.Expr)]
+        texts = [(s.lineno, s.value.value) for s in each if isinstance(s.value, ast.Constant)]
+        return tuple((n, t.strip()) for n, t in texts if isinstance(t, str) and "\n" not in t.strip())
+
+    @cached_property
+    def enclosed(self) -> str:
+        """The longest text of more than a line in it; empty where there is none."""
+        texts = (n.value for n in ast.walk(self._tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+        return max((t for t in texts if "\n" in t), key=len, default="")
 
 
 @lru_cache(maxsize=256)
@@ -130,6 +188,20 @@ def facts(code: str) -> CodeFacts | None:
 def writes(code: str) -> bool:
     """Whether a program writes a file such as a submission, as far as its text tells."""
     return _WRITES.search(code) is not None
+
+
+def only_looks(code: str) -> bool:
+    """Whether a program reads data, learns nothing from it, and can leave nothing behind but what it prints."""
+    return _READS.search(code) is not None and _LEAVES.search(code) is None and _LEARNS.search(code) is None
+
+
+def only_writes_a_program(code: str) -> bool:
+    """Whether all that a program writes is another program, which stands in it as a text and which nothing runs."""
+    found = facts(code)
+    if found is None or ".py" not in code or found.calls & _RUN_OR_WRITE:
+        return False
+    inner = facts(found.enclosed)
+    return inner is not None and bool(inner.calls & _RUN_OR_WRITE)
 
 
 def surely_whole(code: str) -> bool:

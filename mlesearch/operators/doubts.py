@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from mlesearch.operators.choice import ONE_BLOCK, Candidate
+from mlesearch.operators.candidate import ONE_BLOCK, Candidate
 from mlesearch.operators.code_facts import writes
 from mlesearch.operators.fences import Fence, Language
+from mlesearch.operators.meant import are_options
+from mlesearch.operators.remarks import called_old, taken_back
 
 _UNFINISHED = re.compile(
     r"\[(?:\w+ )?truncated\]|\b(?:to be )?continued in (?:the|my) next\b|\bcontinued (?:below|in part)\b|"
@@ -24,14 +26,17 @@ _CONDITIONAL = re.compile(
     re.IGNORECASE,
 )
 _NEWER = re.compile(
-    r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|actual\w*|"
+    r"\b(?:final|correct\w*|fix\w*|improve\w*|new|updated?|full|complete|better|best|revis\w*|rewrit\w*|whole|"
+    r"actual\w*|"
     r"recommend\w*|wait|hmm|oops|sorry|no|but|however|leaks?|bug|after|modified|changed?|now|answer|result|solution|"
-    r"program|plan|so|this|neue?r?|nuevo|nouveau|submit|repaired|refined|second|v2|version 2|instead|response)\b|"
+    r"program|plan|so|this|merged?|combin\w*|blend\w*|bad|poor|issues?|mistakes?|neue?r?|nuevo|nouveau|submit|"
+    r"repaired|refined|second|v2|version 2|instead|response)\b|"
     r"</\w+>|修改后|改进|最终|完整|新",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
-    r"\b(?:draft|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|naive|earlier|"
+    r"\b(?:draft|parent|first|base|baseline|original|old|before|previous|attempt|initial\w*|current|start\w*|"
+    r"naive|earlier|"
     r"simple|wrong|failed|broken|do not use|thought|maybe|idea)\b|原|初",
     re.IGNORECASE,
 )
@@ -68,8 +73,16 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
             b.language is Language.OTHER for b in blocks
         ):
             yield f"its program reads `{name}`, which is another block of the reply, but one file is run; {ONE_BLOCK}."
+    last_part = chosen or next((c for c in reversed(every) if c.code.strip() and c.code.strip() in code), None)
+    after = "" if last_part is None else _after(text, blocks, last_part.fence.last)
+    if after and (said := taken_back(after)):
+        yield f"it says after its program that it is not right as it stands: `{said[:120]}`; {ONE_BLOCK}, corrected."
     if chosen is None or chosen.facts is None:
         return
+    lead = chosen.lead.rpartition("\n")[2]
+    earlier = any(c.fence.first < chosen.fence.first for c in every)
+    if after.strip() and called_old(chosen.lead) and (not earlier or "parent" in lead.lower()):
+        yield f"its only whole program is called the one that it starts from; {ONE_BLOCK}, with the change in it."
     programs = [c for c in every if c.facts is not None and c.writes and not c.needs]
     for c in every:
         if c is chosen or c.facts is None:
@@ -77,11 +90,10 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
         made = files & set(_FILE.findall(c.code))
         if made and not c.writes and not c.inert:
             yield f"its program needs `{min(made)}` of another program of the reply, but one file is run; {ONE_BLOCK}."
-        lead = c.lead.rpartition("\n")[2]
+        led = c.lead.rpartition("\n")[2]
         later = c.fence.first > chosen.fence.first
-        if later and c.inert and c.facts.defines & chosen.facts.defines and not c.writes and _REPLACED.search(lead):
+        if later and c.inert and c.facts.defines & chosen.facts.defines and not c.writes and _REPLACED.search(led):
             yield f"its last block changes a part of its program; {ONE_BLOCK}, with the change in it."
-    lead = chosen.lead.rpartition("\n")[2]
     last = len(programs) > 1 and chosen is programs[-1]
     outstanding = len(every) > 1 and not chosen.writes and chosen.inert and not chosen.facts.defines
     if outstanding:
@@ -96,14 +108,21 @@ def _of_blocks(text: str, blocks: Sequence[Fence], every: Sequence[Candidate], c
 
 def _superseded(programs: Sequence[Candidate]) -> bool:
     """Whether the last of several programs takes the place of those before it: the prose near them says so."""
-    if len({c.code.strip() for c in programs}) == 1 or programs[-1].facts is None:
+    if len({c.code.strip() for c in programs}) == 1 or programs[-1].facts is None or are_options(programs):
         return True
     if _NEWER.search(programs[-1].lead) or programs[-1].fence.before:
         return True
     return all(_FIRST.search(c.lead) for c in programs[:-1])
 
 
-def _outside(text: str, blocks: Sequence[Fence]) -> str:
-    lines = text.split("\n")
+def _after(text: str, blocks: Sequence[Fence], last: int) -> str:
+    """The prose after a line."""
+    lines = _outside(text, blocks, kept=True).split("\n")
+    return "\n".join(lines[last + 1 :])
+
+
+def _outside(text: str, blocks: Sequence[Fence], *, kept: bool = False) -> str:
+    """The lines that are in no block; where `kept`, the others stay as empty ones."""
     inside = {i for b in blocks for i in range(b.first, b.last + 1)}
-    return "\n".join(line for i, line in enumerate(lines) if i not in inside)
+    lines = ("" if i in inside else line for i, line in enumerate(text.split("\n")) if kept or i not in inside)
+    return "\n".join(lines)

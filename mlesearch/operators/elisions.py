@@ -13,14 +13,9 @@ import re
 import tokenize
 from difflib import get_close_matches
 
-from mlesearch.operators.code_facts import CodeFacts, facts, writes
+from mlesearch.operators.code_facts import CodeFacts, facts, only_looks, only_writes_a_program, writes
+from mlesearch.operators.elision_words import leaves_out
 
-_SUSPICIOUS = re.compile(
-    r"\.\.\.|…|#[^\n]*\b(?:unchanged|same|rest|remain\w*|existing|previous|original|before|above|omitted|elided|"
-    r"brevity|left out|skipped|truncated|abbreviated|snip\w*|here|todo|placeholder|implement|so on|"
-    r"continues?|identical|as is)\b",
-    re.IGNORECASE,
-)
 _CODE = (
     r"(?:code|script|program|pipeline|file|function|implementation|class|body|logic|notebook|imports|steps|solution)"
 )
@@ -45,8 +40,11 @@ _SOFT = re.compile(
     r"\boriginal code\b|\bso on\b|\bcontinues?\b|\bto ?do\b|\bplaceholder\b|\bimplement\b|\bcode here\b|\bgoes here\b",
     re.IGNORECASE,
 )
+_CREDIT = re.compile(r"https?:|\b(?:written by|code (?:from|by))\b", re.IGNORECASE)
+"""Where code was taken from."""
+
 _EMPTY_BODY = re.compile(
-    r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)\s*#(?P<said>.*)$", re.MULTILINE
+    r"^\s*(?:pass|\.\.\.|return(?: None)?|raise NotImplementedError\b.*?)[ \t]*#(?P<said>.*)$", re.MULTILINE
 )
 _SAID_BODY = re.compile(r":[ \t]*\n\s*#(?P<said>[^\n]*)\n\s*(?:pass|\.\.\.|return(?: \w+)?)[ \t]*(?=\n\S|\n*\Z|\n\n)")
 _ALIASES = frozenset(
@@ -70,6 +68,9 @@ _ALIASES = frozenset(
         "F",
     }
 )
+_MANY_DOTS = 6
+"""More of them in a row are a line that is drawn."""
+
 _DOTS = ("...", "…", "..")
 _JOINING = ("and", "then", "but", "or", "so", "which", "because", "with")
 _PAIRS = ("[]", "()", "<>", "{}")
@@ -82,12 +83,11 @@ def elision(code: str) -> str:
     Args:
         code: the program.
     """
-    suspicious = ("#" in code or "..." in code or "…" in code) and _SUSPICIOUS.search(code) is not None
     silent = not writes(code) and "submission" not in code.lower()
     found = facts(code)
     if found is not None and found.gap:
         return f"the program leaves code out: {found.gap}; {_WRITE_OUT}."
-    hard, soft = _comments(code) if suspicious else ("", "")
+    hard, soft = _comments(code) if "#" in code or (found is not None and found.idle_texts) else ("", "")
     if hard:
         return f"the program leaves code out: {hard}; {_WRITE_OUT}."
     missing = "" if found is None else _missing(found.lacks if soft or silent else found.needs)
@@ -95,6 +95,10 @@ def elision(code: str) -> str:
         return f"the program leaves code out: {soft}, and {missing}; {_WRITE_OUT}."
     if soft and silent:
         return f"the program leaves code out: {soft}, and no submission is written; {_WRITE_OUT}."
+    if only_writes_a_program(code):
+        return f"its program only writes another program to a file, and nothing runs that; {_WRITE_OUT}, by itself."
+    if silent and only_looks(code):
+        return f"its program reads and prints, and writes nothing, so that it leaves no submission; {_WRITE_OUT}."
     if found is not None and silent and found.only_binds and not found.inert:
         return f"it is a part of a program: it sets names, and neither prints nor writes anything; {_WRITE_OUT}."
     if found is not None and silent and found.inert and ("def " in code or "import " in code):
@@ -140,12 +144,17 @@ def _comments(code: str) -> tuple[str, str]:
         if not said.startswith("#") or (real is not None and i + 1 not in real):
             continue
         follows = i > 0 and lines[i - 1].strip().startswith("#")
-        degree = _degree(said.lstrip("#").strip(" \t-=*#"), follows)
+        bare = said.lstrip("#").strip(" \t-=*#")
+        degree = 2 if leaves_out(bare, "\n".join(lines[i + 1 : i + 4])) else _degree(bare, follows)
         words = f"line {i + 1} is `{said[:120]}`"
         if degree == 2 and not hard:
             hard = words
         elif degree == 1 and not soft:
             soft = words
+    found = facts(code)
+    for n, said in () if found is None else found.idle_texts:
+        if leaves_out(said, "") or _degree(said, False) == 2 or (len(said.split()) < 5 and _SOFT.search(said)):
+            hard = hard or f"line {n} is the text `{said[:120]}`"
     for m in _EMPTY_BODY.finditer(code):
         n = code.count("\n", 0, m.start("said")) + 1
         if (real is None or n in real) and (_SOFT.search(m["said"]) or m["said"].strip().startswith(_DOTS)):
@@ -165,8 +174,10 @@ def _degree(said: str, follows: bool) -> int:
         follows: whether the line before is a comment too, which it may go on with.
     """
     bare, dotted, both = _bared(said)
+    if _CREDIT.search(said):
+        return 0
     if not bare:
-        return 2 if dotted and not follows else 0
+        return 2 if dotted and not follows and len(said) <= _MANY_DOTS else 0
     if _HARD.search(bare):
         return 2 if dotted or both or not follows or _HARD.fullmatch(bare) else 1
     soft = _SOFT.search(bare) is not None

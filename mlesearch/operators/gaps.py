@@ -1,9 +1,10 @@
-"""Dots in place of code: where a program has "..." for lines, arguments or values that were left out."""
+"""What stands in place of code that was left out: "..." for lines or values, empty bodies, blanks to fill."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 _SENTINELS = frozenset({"Field", "Option", "Argument", "Query", "Body", "Param", "Path", "Header", "Form", "Depends"})
 _STUB_BASES = frozenset({"Protocol", "ABC", "TypedDict", "NamedTuple", "Enum"})
@@ -11,27 +12,65 @@ _SAME = re.compile(r"\b(?:same as|unchanged|as (?:before|above)|as in the (?:bas
 _STUB_DECORATORS = frozenset({"overload", "abstractmethod", "abstractproperty"})
 
 
+_BLANK = re.compile(r"<[A-Za-z][\w .-]*>|\{\{? ?\w+ ?\}?\}|your_\w+|YOUR_\w+")
+"""A key that is to be filled in, as a template has it."""
+
+_MARKERS = re.compile(
+    r"<(?:unk|pad|s|eos|bos|sos|mask|cls|sep|start|end|go|oov|blank|num|url|user|nan|null|none)\w*>", re.I
+)
+"""Words of a vocabulary that look like one."""
+
+
 def gap(tree: ast.Module) -> str:
-    """The first place where "..." stands for code that was left out, in words; empty where there is none.
+    """The first place where something stands for code that was left out, in words; empty where there is none.
 
     Bodies of protocols, overloads and abstract methods are no such places, nor are ellipses within brackets, in
     annotations and as defaults, nor bodies that do nothing on purpose (`except ...: ...`).
     """
-    kept = _kept_stubs(tree)
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    used |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    for node in ast.walk(tree):
-        where = _gap(node, kept, used)
+    nodes = list(ast.walk(tree))
+    kept = _kept_stubs(nodes)
+    used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    asked = _asked_for(nodes)
+    for node in nodes:
+        where = _gap(node, kept, used) or _blank(node) or _empty(node, asked)
         if where:
             return where
     return ""
 
 
-def _kept_stubs(tree: ast.Module) -> set[int]:
+def _asked_for(nodes: Sequence[ast.AST]) -> set[str]:
+    """Functions of the top level whose result is used wherever they are called."""
+    idle = {id(s.value) for s in nodes if isinstance(s, ast.Expr)}
+    calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    return {_last_name(n) for n in calls if id(n) not in idle} - {_last_name(n) for n in calls if id(n) in idle}
+
+
+def _empty(node: ast.AST, asked: set[str]) -> str:
+    if not isinstance(node, ast.FunctionDef) or node.name not in asked or node.decorator_list:
+        return ""
+    body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    if any(not isinstance(s, ast.Pass) for s in body):
+        return ""
+    return f"`{node.name}` (line {node.lineno}) has no body, and its result is used"
+
+
+def _blank(node: ast.AST) -> str:
+    """A key of a template in place of a column's name, or a value between doubled braces."""
+    key = node.slice if isinstance(node, ast.Subscript) else None
+    said = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
+    if _BLANK.fullmatch(said) and not _MARKERS.fullmatch(said):
+        return f'line {getattr(node, "lineno", 0)} has "{said}", which is to be filled in'
+    if isinstance(node, ast.Set) and any(isinstance(e, ast.Set | ast.Dict | ast.List) for e in node.elts):
+        return f"line {node.lineno} has a value between doubled braces, which is to be filled in"
+    return ""
+
+
+def _kept_stubs(nodes: Sequence[ast.AST]) -> set[int]:
     """Functions whose body may well be "...": methods of protocols and base classes, overloads, abstract ones."""
     found: set[int] = set()
-    bases = {_last_name(b) for n in ast.walk(tree) if isinstance(n, ast.ClassDef) for b in n.bases}
-    for node in ast.walk(tree):
+    bases = {_last_name(b) for n in nodes if isinstance(n, ast.ClassDef) for b in n.bases}
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and (
             node.name in bases or any(_last_name(b) in _STUB_BASES for b in node.bases)
         ):

@@ -18,7 +18,8 @@ _SUPPORTED = {"supported": True, "not supported": False, "unsupported": False, "
 _EXPLAINED = re.compile(r"(?P<said>true|false|yes|no)\s*(?:\.|(?:\s[-–]|[—,;:(])(?P<why>.*))", re.DOTALL)
 _TURNED = re.compile(r"\b(?:true|false|yes|no|not|if|unless|except|otherwise|unclear|maybe|unsure|perhaps|partly)\b")
 _NUMBER = re.compile(
-    r"^\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10|out of (?:10|ten))?\s*(?:[-–:(,;]\s*[^\d\s][^\n]*)?$",
+    r"^\s*\+?(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:/\s*10|out of (?:10|"
+    r"ten))?\s*\*{0,2}\s*(?:[-–:(,;]\s*[^\d\s][^\n]*)?$",
     re.IGNORECASE,
 )
 
@@ -87,7 +88,7 @@ def words(item: Object, key: str, where: str, *, empty: bool = False) -> str:
     value = item[key]
     if isinstance(value, list) and all(isinstance(v, str | int | float) for v in value):
         value = "\n".join(str(v) for v in value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         value = str(value)
     elif value is None and empty:
         value = ""

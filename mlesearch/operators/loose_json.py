@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from mlesearch.operators.fences import scan
+from mlesearch.operators.json_slips import put_right
 from mlesearch.operators.syntax import quietly
 from mlesearch.types import ReplyUnusable
 
@@ -22,14 +23,18 @@ Object = dict[str, object]
 _STARTS = 64
 """How many places where an object may begin are tried in vain."""
 
+_LOOKED = 400_000
+"""How many characters are tidied in vain, all together."""
+
 _DEPTH = 3
 """How many levels below an outermost value are looked through."""
 
 _LOOSE = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*")|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None|NaN|undefined)\b)|"""
-    r"""(?P<key>(?<=[{,\n])[ \t]*[A-Za-z_]\w*[ \t]*(?=:))|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*""",
+    r"""(?P<string>"(?:\\.|[^"\\])*(?:"|\Z))|,(?=\s*[}\]])|(?P<word>\b(?:True|False|None|NaN|undefined)\b)|"""
+    r"""(?P<key>(?<=[{,\n])[ \t]*[A-Za-z_]\w*[ \t]*(?=:))|(?P<wide>[：，])|//[^\n]*|/\*.*?\*/|(?<![\w&])#[^\n]*""",
     re.DOTALL | re.MULTILINE,
 )
+_NO_ESCAPE = re.compile(r"(?P<valid>\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))|\\(?P<marked>[_*`#~])|\\")
 _START = re.compile(r"[{\[]")
 _WORDS = {"True": "true", "False": "false", "None": "null", "NaN": "NaN", "undefined": "null"}
 
@@ -142,7 +147,7 @@ def values(text: str) -> list[object]:
 
 def _values(text: str) -> Iterator[object]:
     """Every outermost object or list that can be read, each place strictly first, then with its slips tidied."""
-    at = failed = 0
+    at = failed = looked = 0
     tidied = False
     while failed < _STARTS:
         start = _START.search(text, at)
@@ -154,7 +159,8 @@ def _values(text: str) -> Iterator[object]:
             continue
         except (ValueError, RecursionError):
             pass
-        if not tidied:
+        if not tidied and looked < _LOOKED:
+            looked += len(text) - start.start()
             tidy = _LOOSE.sub(_tidied, text[start.start() :])
             try:
                 value, at = _DECODER.raw_decode(tidy)
@@ -164,6 +170,11 @@ def _values(text: str) -> Iterator[object]:
                 text, tidied = tidy, True
                 yield value
                 continue
+        right = _put_right(text[start.start() :]) if failed < 3 else None
+        if right is not None:
+            value, at, text = right
+            yield value
+            continue
         end, literal = _literal(text, start.start())
         if end:
             at = end
@@ -177,9 +188,28 @@ def _values(text: str) -> Iterator[object]:
         failed += 1
 
 
+def _put_right(text: str) -> tuple[object, int, str] | None:
+    """The value that a text begins with once its slips are put right, where it ends, and the text so put right."""
+    for right in put_right(text):
+        tidy = _LOOSE.sub(_tidied, right)
+        try:
+            value, at = _DECODER.raw_decode(tidy)
+        except (ValueError, RecursionError):
+            continue
+        if value:
+            return value, at, tidy
+    return None
+
+
 def _tidied(m: re.Match[str]) -> str:
     if m["string"] is not None:
-        return m["string"]
+        return (
+            _NO_ESCAPE.sub(lambda e: e["valid"] or e["marked"] or "\\\\", m["string"])
+            if "\\" in m["string"]
+            else m["string"]
+        )
+    if m["wide"] is not None:
+        return ":" if m["wide"] == "：" else ","
     if m["key"] is not None:
         return f'"{m["key"].strip()}"'
     return _WORDS[m["word"]] if m["word"] is not None else ""

@@ -43,6 +43,21 @@ _FILE = re.compile(r"\A\s*%%(?:writefile|file)[ \t][^\n]*\n")
 _LEFT_OVER = re.compile(
     r"(?:[ \t\n]*(?:</?(?:code|pre|python|answer|script|program|solution)>|<\|[\w▁]+\|>|</s>|`{3,}|~{3,}))+[ \t\n]*\Z"
 )
+_PROSE_HEAD = re.compile(r"(?:[A-Z*#>\-•]|\d+\.)(?![^=\[{\s]*\()[^=\[{]*$")
+
+
+def before_closing_prose(text: str) -> str:
+    """Bare code up to the prose that follows it, whose every line reads as prose; empty where there is none."""
+    lines = text.rstrip().split("\n")
+    last = len(lines)
+    while last and (not lines[last - 1].strip() or _is_prose(lines[last - 1])):
+        last -= 1
+    return "\n".join(lines[:last]) if 0 < last < len(lines) else ""
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line reads as prose: several words, no assignment, no call as its first word; in linear time."""
+    return sum(c.isspace() for c in line) >= 3 and _PROSE_HEAD.match(line) is not None
 
 
 def mended(code: str, judge: SyntaxJudge) -> tuple[str, str]:

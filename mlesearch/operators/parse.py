@@ -11,7 +11,9 @@ from mlesearch.operators.base import Parsed
 from mlesearch.operators.echoes import refuse_echo
 from mlesearch.operators.json_fields import choice, flag, maybe_flag, number, require, words
 from mlesearch.operators.loose_json import Object
+from mlesearch.operators.plain_fields import plain_fields
 from mlesearch.operators.programs import program
+from mlesearch.operators.remarks import taken_back
 from mlesearch.operators.syntax import SyntaxJudge, fault_here
 from mlesearch.types import (
     Component,
@@ -45,6 +47,12 @@ _LIST_KEY = re.compile(r"""["']hypotheses["']""", re.IGNORECASE)
 _ADJACENT = re.compile(r"""\}\s*,?\s*\{(?=\s*["'](?:problem|hypothesis)["'])""")
 _CORRECTED = re.compile(r"\b(?:correction|should (?:be|read|have been)|must be|change)\b", re.IGNORECASE)
 _REVISED = re.compile(r"\b(?:refined?|revised?|correct(?:ed|ion)|final|actually|instead|better)\b", re.IGNORECASE)
+_SUPERSEDED = re.compile(
+    r"\b(?:refined?|revised?|correct(?:ed|ion)|final\w*|actually|instead|better|wait|no|rather|answer|sorry|oops|hmm|so|now|updated?|fix(?:ed)?|"
+    r"draft|first|example|form\w*|initial\w*|base|thoughts?|result|verdict|json|here|subject|second)\b",
+    re.IGNORECASE,
+)
+_EITHER = re.compile(r"^\W*or\b|\b(?:alternative\w*|alternatively|option \w+)\b", re.IGNORECASE | re.MULTILINE)
 _OPEN_LIST = re.compile(r"""\{\s*["']hypotheses["']\s*:\s*\[\s*\{""", re.IGNORECASE)
 _FENCE_LINE = re.compile(r"^[ \t]*(?:```\w*|\d+[.)])[ \t]*$", re.MULTILINE)
 _COMPONENTS = {
@@ -160,6 +168,9 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
     Raises:
         ReplyUnusable: there is none, or keys are missing.
     """
+    named = plain_fields(text, keys)
+    if named is not None:
+        return named
     found = cast(
         Object,
         loose_json.find(
@@ -168,14 +179,30 @@ def _object(text: str, keys: tuple[str, ...], where: str) -> Object:
             lambda v: isinstance(v, dict) and all(k in v for k in keys),
         ),
     )
+    if _contradicted(text, keys):
+        raise ReplyUnusable(f"{where} is given more than once, with other values, and nothing says which one counts.")
     require(found, keys, where)
     after = text.rpartition("}")[2]
     if _CORRECTED.search(after) and any(k in after for k in keys if "_" in k):
         raise ReplyUnusable(f"{where} is corrected in words after it; give it once, as it should be.")
+    if said := taken_back(after):
+        raise ReplyUnusable(f"it takes {where} back after it: `{said[:120]}`; give it once, as it should be.")
     last = text.rpartition("}")[2] if "}" in text else ""
     if "{" in last and re.search(rf"""\{{\s*["'](?:{"|".join(keys)})["']""", last, re.IGNORECASE):
         raise ReplyUnusable(f"{where} is given once more after the first, and cut off; give it once, whole.")
     return found
+
+
+def _contradicted(text: str, keys: tuple[str, ...]) -> bool:
+    """Whether whole objects stand there one after the other, without a word, that judge differently."""
+    if text.count("}") < 2:
+        return False
+    said = _between(_FENCE_LINE.sub("", text))
+    if _SUPERSEDED.search(said) and not _EITHER.search(said):
+        return False
+    whole = [v for v in loose_json.values(text) if isinstance(v, dict) and all(k in v for k in keys)]
+    judged = [{k: v[k] for k in keys if not isinstance(v[k], str)} for v in whole]
+    return any(each != judged[-1] for each in judged)
 
 
 def _diagnosis(text: str) -> Diagnosis:
@@ -291,7 +318,9 @@ def _hypothesis(item: object, where: str) -> Hypothesis:
     of_scores = f'"scores" of {where}'
     require(scores, _SCORES, of_scores)
     plain = [v for k in _SCORES if isinstance(v := scores[k], int | float) and not isinstance(v, bool)]
-    if len(plain) == len(_SCORES) and (all(0 < v < 1 for v in plain) or all(v > SCORE_RANGE[1] for v in plain)):
+    if len(plain) == len(_SCORES) and (
+        (all(0 < v <= 1 for v in plain) and min(plain) < 1) or all(v > SCORE_RANGE[1] for v in plain)
+    ):
         raise ReplyUnusable(f"{of_scores} must be numbers from 1 to 10; these are of another scale.")
     alignment, impact, novelty, feasibility, risk = (number(scores, k, of_scores, *SCORE_RANGE) for k in _SCORES)
     kinds, components = [k.value for k in ProblemKind], [c.value for c in Component]

@@ -7,37 +7,40 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlesearch.operators import loose_json
-from mlesearch.operators.choice import (
+from mlesearch.operators.candidate import (
     EMPTY,
     ONE_BLOCK,
     Candidate,
-    Chosen,
     candidates,
-    choose,
     has_statement,
     looks_like_a_program,
     problem,
+    trimmed,
 )
+from mlesearch.operators.choice import Chosen, choose
 from mlesearch.operators.code_facts import facts, surely_whole, writes_near_its_end
 from mlesearch.operators.doubts import doubt
 from mlesearch.operators.elisions import elision
 from mlesearch.operators.fences import Fence, Language, scan
-from mlesearch.operators.mending import mended
+from mlesearch.operators.mending import before_closing_prose, mended
 from mlesearch.operators.syntax import SyntaxJudge
+from mlesearch.operators.written import written
 from mlesearch.types import ReplyUnusable
 
 _BLANKS = re.compile(r"\n{3,}")
 _CODE_START = re.compile(r"^(?:import|from)[ \t]+[A-Za-z_]", re.MULTILINE)
 _CODE_TAG = (
     r"(?:code|python|py|pre|program|script|file|tool_code|execute|execute_python|execute_ipython|code_block|"
-    r"parameter|source|content)"
+    r"parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)"
 )
 _TAGGED = re.compile(
-    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|<\|python_tag\|>|"
+    rf"(?P<open><(?P<tag>{_CODE_TAG})\b[^<>\n]*>(?:[ \t\n]*<(?:code|pre)\b[^<>\n]*>)?|\[PYTHON\]|"
+    rf"\[code(?:=\w+)?\]|<\|python_tag\|>|"
     r"<\|python_start\|>|\\begin\{(?:code|lstlisting|verbatim|minted)\}(?:\[[^\]\n]*\])?(?:\{\w+\})?|"
     r"^(?:'''|\"\"\")(?:python|py)[ \t]*$)(?P<body>.*?)"
     r"(?P<close></(?:code|python|py|pre|program|script|file|tool_code|execute|execute_python|execute_ipython|"
-    r"code_block|parameter|source|content)>|\[/PYTHON\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
+    r"code_block|parameter|source|content|arg_value|file_text|artifact|antartifact|boltaction)>|\[/(?:PYTHON|"
+    r"code)\]|<\|python_end\|>|\\end\{(?:code|lstlisting|verbatim|minted)\}|"
     r"^(?:'''|\"\"\")[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
 )
@@ -59,7 +62,6 @@ _PATCH = re.compile(
     r"^(?:<{5,} ?(?:SEARCH|ORIGINAL|HEAD)|@@ -\d|--- a/|\*\*\* (?:Begin Patch|Update File))", re.MULTILINE
 )
 _DEPTH = 4
-_PROSE_HEAD = re.compile(r"(?:[A-Z*#>\-•]|\d+\.)(?![^=\[{\s]*\()[^=\[{]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def program(text: str, judge: SyntaxJudge) -> Program:
         plan = prose(text, blocks)
     else:
         plan, chosen = _unmarked(text, blocks, judge)
-    code = chosen.code.strip("\n").rstrip() + "\n"
+    code = trimmed(chosen.code)
     if not has_statement(code):
         patched = _PATCH.search(text) is not None
         raise ReplyUnusable(f"it holds a patch; {ONE_BLOCK}, every line." if patched else EMPTY)
@@ -123,6 +125,11 @@ def _unmarked(text: str, blocks: Sequence[Fence], judge: SyntaxJudge) -> tuple[s
     """
     if any(b.language is Language.PYTHON for b in blocks):
         raise ReplyUnusable(EMPTY)
+    files = written(text)
+    if len(files) > 1:
+        raise ReplyUnusable(f"it writes {len(files)} files, but one program is run; {ONE_BLOCK}.")
+    if files and not judge(files[0]):
+        return prose(text, blocks) if blocks else "", Chosen(files[0], False)
     for plan, code in (*_in_json(text), *_tagged(text)):
         inner = scan(code, judge)
         if inner and (found := candidates(code, inner, judge)):
@@ -175,27 +182,13 @@ def _bare(text: str, judge: SyntaxJudge) -> tuple[str, Chosen]:
                 )
             return text[:start].strip(), Chosen(right, True)
         if fault and start == starts[-1]:
-            cut = _before_closing_prose(rest)
+            cut = before_closing_prose(rest)
             if cut and not judge(cut) and writes_near_its_end(cut):
                 plan = f"{text[:start].strip()}\n\n{rest[len(cut) :].strip()}".strip()
                 return plan, Chosen(cut, False)
             if start or _CODE_START.match(rest):
                 raise ReplyUnusable(f"its program does not compile: {fault}; {ONE_BLOCK}.")
     raise ReplyUnusable(f"it holds no program; {ONE_BLOCK}.")
-
-
-def _before_closing_prose(text: str) -> str:
-    """Bare code up to the prose that follows it, whose every line reads as prose; empty where there is none."""
-    lines = text.rstrip().split("\n")
-    last = len(lines)
-    while last and (not lines[last - 1].strip() or _is_prose(lines[last - 1])):
-        last -= 1
-    return "\n".join(lines[:last]) if 0 < last < len(lines) else ""
-
-
-def _is_prose(line: str) -> bool:
-    """Whether a line reads as prose: several words, no assignment, no call as its first word; in linear time."""
-    return sum(c.isspace() for c in line) >= 3 and _PROSE_HEAD.match(line) is not None
 
 
 def _tagged(text: str) -> Iterator[tuple[str, str]]:

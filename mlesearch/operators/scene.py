@@ -6,6 +6,7 @@ from mlesearch.operators import library
 from mlesearch.operators.base import Brief, Resources
 from mlesearch.operators.durations import duration, time_left
 from mlesearch.tasks.protocol import Task
+from mlesearch.tasks.rules import order
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -42,7 +43,8 @@ def contract(task: Task) -> str:
         "split": task.reported_split,
         "group": task.group_column,
     }
-    return library.render(f"contract_{task.validation.value}", values)
+    text = library.render(f"contract_{task.validation.value}", values)
+    return f"{text}\n{order(task.sample)}" if task.positional else text
 
 
 def resource_values(resources: Resources, limit_s: float) -> dict[str, object]:

@@ -89,11 +89,38 @@ class RunRow(TypedDict):
     no_board: Annotated[
         bool, Column("whether its task has no leaderboard, and so no medals", nullable=True, optional=True)
     ]
+    ungraded: Annotated[
+        bool, Column("whether its task has no test answers, and so no test score", nullable=True, optional=True)
+    ]
     percentile: Annotated[float | None, Column("share of the leaderboard that the score reaches", SHARE)]
+    official_board: Annotated[
+        str | None,
+        Column(
+            "whose board medals are by: real (MLE-bench's own), or table (ours, where that one is a pointer)",
+            note="empty where MLE-bench did not grade",
+            optional=True,
+        ),
+    ]
+    odd_score: Annotated[
+        str | None, Column("nan, inf or -inf, where that is the score and MLE-bench counts it as valid", optional=True)
+    ]
+    aligned_score: Annotated[
+        float | None,
+        Column(
+            "score with rows and columns in the sample's order",
+            SCORE,
+            "empty where that is the score",
+            optional=True,
+        ),
+    ]
+    aligned_medal: Annotated[
+        str | None,
+        Column("medal that this score would win: gold, silver, bronze or none", note="empty likewise", optional=True),
+    ]
     selected: Annotated[int | None, Column("proposal id of the submitted node", optional=True)]
     val_selected: Annotated[float | None, Column("validation score of the submitted node", SCORE)]
     test_selected: Annotated[float | None, Column("test score of the submitted node", SCORE)]
-    test_oracle: Annotated[float | None, Column("best test score of any valid node of the run", SCORE)]
+    test_oracle: Annotated[float | None, Column("best test score of any node of the run that has one", SCORE)]
     medal_oracle: Annotated[bool, Column("whether that node has a medal")]
     improvement_rate: Annotated[float | None, Column("share of improvement steps that beat their base by validation")]
     direction_accuracy: Annotated[float | None, Column("share of hypotheses whose predicted sign came true", SHARE)]
@@ -114,7 +141,7 @@ class RunRow(TypedDict):
     tokens_in: Annotated[int, Column("input tokens", nullable=True)]
     tokens_out: Annotated[int, Column("output tokens", nullable=True)]
     n_calls: Annotated[int, Column("model calls", nullable=True)]
-    n_executions: Annotated[int, Column("executions, trial runs and reruns on fresh splits included", nullable=True)]
+    n_executions: Annotated[int, Column("executions, trial runs and reruns included", nullable=True)]
     n_sample_runs: Annotated[int, Column("trial runs on a sample of the data", nullable=True, optional=True)]
     n_sample_failures: Annotated[
         int, Column("trial runs that were not passed, so that there was no full run", nullable=True, optional=True)

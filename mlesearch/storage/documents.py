@@ -24,7 +24,8 @@ from mlesearch.storage.files import make_folder, read_json, read_lines, write_at
 from mlesearch.types import ConfigError
 
 STUDY, LAUNCHES, RUN, GRADES, RESULT = "study.json", "launches.jsonl", "run.json", "grades.jsonl", "result.json"
-OFFICIAL, TASK = "official.jsonl", "task.json"
+OFFICIAL, OFFICIAL_VALIDATION = "official.jsonl", "official_validation.jsonl"
+TASK, VALIDATED = "task.json", "validated.jsonl"
 BEST = "best/node.json"
 
 
@@ -90,11 +91,12 @@ class ContextIdentity(TypedDict):
 
 
 class SelectionIdentity(TypedDict):
-    """A rule of selection that has settings."""
+    """A rule of selection that has settings; by: what fresh splits follow, group or time, absent where it is chance."""
 
     rule: str
     k: int
     splits: int
+    by: NotRequired[str]
 
 
 class TrialRunIdentity(TypedDict):
@@ -144,12 +146,16 @@ class MlebenchIdentity(TypedDict):
     """Who grades a competition of MLE-bench: its commit, and versions of pandas, numpy and scikit-learn there.
 
     feedback: what a search learns of an invalid submission. unpack: whether archives of the data are unpacked.
+    validation: twice where a held-out set scores programs, and runners_up: how many may take the place of the chosen
+    one on the full data; else absent.
     """
 
     commit: str
     versions: dict[str, str]
     feedback: str
     unpack: str
+    validation: NotRequired[str]
+    runners_up: NotRequired[int]
 
 
 class CellIdentity(TypedDict):
@@ -187,7 +193,8 @@ class Labels(TypedDict):
     """What tables say of a run beside its identity.
 
     task_package: the package and version of the source that its task is from, where it is from one.
-    no_board: true where its task has no leaderboard; else absent.
+    no_board: true where its task has no leaderboard; else absent. ungraded: true where its task has no test answers
+    either, so that a valid submission has no score; else absent.
     """
 
     tier: str | None
@@ -205,6 +212,7 @@ class Labels(TypedDict):
     sandbox_why: str
     task_package: NotRequired[str]
     no_board: NotRequired[bool]
+    ungraded: NotRequired[bool]
 
 
 class RunFile(TypedDict):
@@ -220,7 +228,10 @@ class RunFile(TypedDict):
 
 
 class GradeLine(TypedDict):
-    """A line of grades.jsonl: the test grade of a node, which nothing that decides reads."""
+    """A line of grades.jsonl: the test grade of a node, which nothing that decides reads.
+
+    submission: where MLE-bench graded it, the sha256 by which official.jsonl has its report.
+    """
 
     id: int
     score: float | None
@@ -229,16 +240,20 @@ class GradeLine(TypedDict):
     valid: bool
     problem: str
     percentile: float | None
+    submission: NotRequired[str]
 
 
 class OfficialLine(TypedDict):
     """A line of official.jsonl: what MLE-bench's own grader made of one submission, which nothing that decides reads.
 
+    Likewise of official_validation.jsonl, by the answers of a set that was held out of the training data: its scores
+    are what the search goes by. split: the seed of a fresh such set; absent for that of the search.
+
     submission: sha256 of the file. report: field for field as MLE-bench writes it; scores that are not finite are words
     (nan, inf, -inf), and the path is that in the run's folder. reason: why it is invalid, in the grader's words.
     board: real, or table where MLE-bench's own board is a pointer. aligned_score: of the same submission with rows and
-    columns in the order of the sample, where the grader scores that one otherwise. ends_batch: the exception by which
-    MLE-bench's own command would have ended.
+    columns in the order of the sample, where the grader scores that one otherwise. aligned_medal: what that score would
+    win. ends_batch: the exception by which MLE-bench's own command would have ended.
     """
 
     submission: str
@@ -246,7 +261,20 @@ class OfficialLine(TypedDict):
     reason: str
     board: str
     aligned_score: NotRequired[float | str]
+    aligned_medal: NotRequired[str]
     ends_batch: NotRequired[str]
+    split: NotRequired[int]
+
+
+class ValidityLine(TypedDict):
+    """A line of validated.jsonl: what a grading server said of one submission to an ungraded task.
+
+    submission: sha256 of the file. valid: whether it is. message: the server's own words.
+    """
+
+    submission: str
+    valid: bool
+    message: str
 
 
 class BestFile(TypedDict):
@@ -320,6 +348,17 @@ def read_grades(run: Path) -> dict[int, GradeLine]:
 def read_official(run: Path) -> dict[str, OfficialLine]:
     """Reports of MLE-bench's own grader by the sha256 of the submission; none where it graded nothing."""
     return {line["submission"]: cast("OfficialLine", line) for line in read_lines(run / OFFICIAL)}
+
+
+def read_validated(run: Path) -> dict[str, ValidityLine]:
+    """What a grading server said by the sha256 of the submission; none where it was not asked."""
+    return {line["submission"]: cast("ValidityLine", line) for line in read_lines(run / VALIDATED)}
+
+
+def read_official_validation(run: Path, split: int) -> dict[str, OfficialLine]:
+    """Its reports by the answers of a held-out set: 0 that of the search, else the seed of a fresh one."""
+    lines = (cast("OfficialLine", line) for line in read_lines(run / OFFICIAL_VALIDATION))
+    return {line["submission"]: line for line in lines if line.get("split", 0) == split}
 
 
 def best_so_far(run: Path) -> int | None:

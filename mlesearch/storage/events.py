@@ -154,7 +154,10 @@ class Told(TypedDict):
 
 @final
 class Closing(TypedDict):
-    """The search is over; the candidates are run again on fresh splits before one is submitted."""
+    """The search is over; the candidates are run again before one is submitted.
+
+    With `selection: revalidate` on fresh splits, all of them; else on the full data, until one is valid there.
+    """
 
     type: Literal["closing"]
     status: str
@@ -177,6 +180,21 @@ class Revalidated(TypedDict):
 
 
 @final
+class FullRan(TypedDict):
+    """A chosen program was run on the full data of a task whose search sees a part of it.
+
+    `problem` is what ended it, or what was wrong with its submission: then the next best is run.
+    """
+
+    type: Literal["full_run"]
+    id: int
+    worker: int
+    t: Measured
+    result: ResultJson
+    problem: NotRequired[str]
+
+
+@final
 class Ended(TypedDict):
     """The run is over."""
 
@@ -187,7 +205,7 @@ class Ended(TypedDict):
     real_us: Measured
 
 
-Event = Asked | Replied | Embedded | SampleRan | Executed | Told | Closing | Revalidated | Ended
+Event = Asked | Replied | Embedded | SampleRan | Executed | Told | Closing | Revalidated | FullRan | Ended
 """Any line of a journal after its first."""
 
 CallEvent = Replied | Embedded

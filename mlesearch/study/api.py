@@ -188,6 +188,8 @@ def replay(
     cassette: str | Path | None = None,
     executions: str | Path | None = None,
     n_jobs: int = 1,
+    trust: bool = False,
+    own_tasks: Sequence[str] = (),
 ) -> LaunchReport:
     """Replay a recorded study from its journals and stores: nothing is called or executed.
 
@@ -197,6 +199,8 @@ def replay(
         cassette: where the model calls are, if not in the study's folder.
         executions: likewise, the executions.
         n_jobs: processes; -1: one per processor.
+        trust: whether tasks may be loaded that came with the study, and their graders run.
+        own_tasks: folders of one's own tasks, which are used wherever they are those of the study.
 
     Returns:
         What became of each run that had ended: `failed` where it came out otherwise. Runs that had not are taken over.
@@ -208,7 +212,7 @@ def replay(
     place = folder.with_name(f"{folder.absolute().name}-replay") if out is None else Path(out)
     stores = (None if path is None else Path(path) for path in (cassette, executions))
     with ProcessResources() as resources:
-        planned = replays.plan_replay(folder, place, resources, *stores)
+        planned = replays.plan_replay(folder, place, resources, *stores, trust=trust, own_tasks=own_tasks)
         replays.begin(folder, place, planned.unfinished)
         stop_file = stop_file_of(place)
         with stoppable(stop_file, complain):

@@ -5,7 +5,8 @@ The file is a zip whose members are sorted and carry no times, so that one study
     artefacts/<sha256>   what programs left behind
     calls.jsonl          the entries of the cassette, by key
     executions.jsonl     the entries of the execution store, by key
-    study/...            the study's folder: study.json, launches.jsonl, and of every run its journal, grades, blobs
+    study/...            the study's folder: study.json, launches.jsonl, results that were imported, and of every run
+                         its journal, grades, blobs
     MANIFEST.json        the sha256 of every other member; last
 
 What may stand in it: `mlesearch.study.archive_members`; how a folder is made of it again: `mlesearch.study.unpacking`.
@@ -19,36 +20,60 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.codec import Json, dumps
-from mlesearch.storage.documents import GRADES, LAUNCHES, OFFICIAL, RESULT, RUN, STUDY, TASK, read_run
+from mlesearch.storage.documents import (
+    GRADES,
+    LAUNCHES,
+    OFFICIAL,
+    OFFICIAL_VALIDATION,
+    RESULT,
+    RUN,
+    STUDY,
+    TASK,
+    VALIDATED,
+    read_run,
+)
 from mlesearch.storage.entry import Entry, StoreError
+from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
 from mlesearch.storage.redact import Redactor
 from mlesearch.storage.store import Store, open_store
-from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, MAX_MEMBERS, EntryLine
+from mlesearch.study import archive_members
+from mlesearch.study.archive_members import CALLS, EXECUTIONS, FORMAT, MANIFEST, EntryLine
 from mlesearch.types import ConfigError
 
-_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, RESULT)
+_OF_A_RUN = (RUN, TASK, JOURNAL, GRADES, OFFICIAL, OFFICIAL_VALIDATION, VALIDATED, RESULT)
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an export holds, or what was looked at: numbers of runs, calls, executions, and of texts redacted."""
+    """What an export holds, or what was looked at.
+
+    Attributes:
+        runs: how many.
+        calls: likewise.
+        executions: likewise.
+        redacted: texts in which a secret was redacted.
+        members: files within an export; 0 where it is none.
+    """
 
     runs: int
     calls: int
     executions: int
     redacted: int = 0
+    members: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
-        return f"{text}; secrets were redacted in {self.redacted} texts" if self.redacted else text
+        text += f"; secrets were redacted in {self.redacted} texts" if self.redacted else ""
+        large = self.members > archive_members.MAX_MEMBERS
+        return f"{text}; of {self.members:,} members, so to import it takes --trust" if large else text
 
 
 def find_store(study: Path, name: str, given: Path | None = None) -> Store | None:
@@ -105,10 +130,11 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
                     EXECUTIONS: find_store(study, "executions", executions),
                 }
             )
+            members = len(file.namelist())
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], redactor.found)
+    return Contents(len(folders), counts[CALLS], counts[EXECUTIONS], redactor.found, members)
 
 
 def _key_variables(folders: Iterable[Path]) -> set[str]:
@@ -194,6 +220,8 @@ class _Writer:
         files: dict[str, Path] = dict(blobs)
         for name in (LAUNCHES, STUDY):
             files[name] = self._study / name
+        for path in (self._study / IMPORTED_RESULTS).glob("*.json"):
+            files[f"{IMPORTED_RESULTS}/{path.name}"] = path
         for folder in self._folders:
             for name in _OF_A_RUN:
                 files[f"{folder.relative_to(self._study).as_posix()}/{name}"] = folder / name
@@ -213,11 +241,6 @@ class _Writer:
     def _member(self, name: str, chunks: Iterable[bytes]) -> None:
         info = zipfile.ZipInfo(name, _NO_TIME)
         info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        if len(self._sums) > MAX_MEMBERS:
-            raise ConfigError(
-                f"{self._study}: an export takes at most {MAX_MEMBERS:,} members, and this study has more; publish its "
-                "folder and its stores as they are, or parts of it as studies of their own"
-            )
         digest = hashlib.sha256()
         with self._file.open(info, "w", force_zip64=True) as target:
             for chunk in chunks:

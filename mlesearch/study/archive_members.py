@@ -31,7 +31,7 @@ MANIFEST = "MANIFEST.json"
 
 MIB = 1 << 20
 MAX_MEMBERS = 100_000
-"""Of one export. What zipfile and the manifest keep of so many takes some 200 MB."""
+"""Of one export that is taken without `--trust`. What zipfile and the manifest keep of so many takes some 200 MB."""
 MAX_DIRECTORY_BYTES = 48 * MIB
 MAX_MANIFEST_BYTES = 32 * MIB
 MAX_LINE_BYTES = 8 * MIB
@@ -49,10 +49,11 @@ _KINDS: tuple[tuple[re.Pattern[str], int], ...] = tuple(
         (rf"artefacts/{_DIGEST}", 32 * MIB),
         (r"(?:calls|executions)\.jsonl", MAX_TOTAL_BYTES),
         (rf"{_RUN}/blobs/{_DIGEST}", 256 * MIB),
-        (rf"{_RUN}/(?:journal|grades|official)\.jsonl", 4 << 30),
+        (rf"{_RUN}/(?:journal|grades|official|official_validation)\.jsonl", 4 << 30),
         (rf"{_RUN}/(?:run|result|task)\.json", 4 * MIB),
         (r"study/study\.json", MIB),
         (r"study/launches\.jsonl", 64 * MIB),
+        (rf"study/imported_results/{_SLUG}\.json", 64 * MIB),
     )
 )
 """Every name that an export writes, and how large such a member may be."""
@@ -101,7 +102,7 @@ def opened(path: Path, *, trust: bool = False) -> Iterator[Archive]:
         ConfigError: it is no export, or damaged, or holds what no export holds, or is too large; in one line.
     """
     with refusing(path):
-        _check_directory(path)
+        _check_directory(path, trust)
         with path.open("rb") as handle, zipfile.ZipFile(handle) as file:
             sizes = _members(file, path, trust)
             total = sum(sizes.values())
@@ -139,11 +140,11 @@ def _no_export(path: Path, error: Exception) -> ConfigError:
 
 def _too_large(path: Path, what: str) -> ConfigError:
     return ConfigError(
-        f"{path}: {what}, more than an export of its size may; where you know who made it, --trust takes it as it is"
+        f"{path}: {what}, more than is taken of a stranger; where you know who made it, --trust takes it as it is"
     )
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path, trust: bool) -> None:
     """Refuse a zip whose directory is too large to be read, from its last bytes."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -154,8 +155,8 @@ def _check_directory(path: Path) -> None:
             raise ValueError("it is no zip file")
         _, _, _, _, members, directory, _, _ = _END.unpack_from(tail, at)
         members, directory = _zip64(file, tail, at) or (members, directory)
-    if members > MAX_MEMBERS + 1 or directory > MAX_DIRECTORY_BYTES:
-        raise ConfigError(f"{path}: a directory of {members:,} members; an export has at most {MAX_MEMBERS:,}")
+    if not trust and (members > MAX_MEMBERS + 1 or directory > MAX_DIRECTORY_BYTES):
+        raise _too_large(path, f"a directory of {members:,} members")
 
 
 def _zip64(file: BinaryIO, tail: bytes, at: int) -> tuple[int, int] | None:
@@ -184,7 +185,7 @@ def _members(file: zipfile.ZipFile, path: Path, trust: bool) -> dict[str, int]:
             raise ConfigError(f"{path}: {name!r} is no regular file; an export has nothing else")
         if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ConfigError(f"{path}: {name!r} is encrypted, or compressed in a way that an export does not use")
-        if info.file_size > most and not (trust and name != MANIFEST):
+        if info.file_size > most and not trust:
             raise _too_large(path, f"{name!r} has {info.file_size:,} bytes")
         sizes[name] = info.file_size
     if MANIFEST not in sizes:
@@ -199,7 +200,7 @@ def _most_bytes(name: str) -> int | None:
 
 def _check_sums(file: zipfile.ZipFile, path: Path, sizes: dict[str, int]) -> None:
     """Refuse what differs from the manifest."""
-    sums = _manifest(file, path)
+    sums = _manifest(file, path, len(sizes))
     extra = sorted(sizes.keys() ^ {*sums, MANIFEST})
     if extra:
         name = printable(str(extra[0]))[:200]
@@ -212,10 +213,10 @@ def _check_sums(file: zipfile.ZipFile, path: Path, sizes: dict[str, int]) -> Non
             raise ConfigError(f"{path}: {name} is damaged; get the file again")
 
 
-def _manifest(file: zipfile.ZipFile, path: Path) -> dict[str, str]:
-    """The checksums that an export says it has."""
+def _manifest(file: zipfile.ZipFile, path: Path, members: int) -> dict[str, str]:
+    """The checksums that an export of so many members says it has."""
     data = file.read(MANIFEST)
-    if data.count(b"{") + data.count(b"[") > 2 or data.count(b'"') > 4 * MAX_MEMBERS + 20:
+    if data.count(b"{") + data.count(b"[") > 2 or data.count(b'"') > 4 * members + 20:
         raise ValueError(f"its {MANIFEST} is none")
     manifest = json.loads(data)
     if manifest["format"] != FORMAT:

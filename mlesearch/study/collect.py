@@ -52,11 +52,13 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     rows: list[Rows] = []
     labels: dict[str, Labels] = {}
     unranked: set[str] = set()
+    ungraded: set[str] = set()
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     for folder in run_folders(study):
         run = read_run(folder)
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
+        ungraded |= {run["key"]["task"]} if run["labels"].get("ungraded", False) else set()
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
@@ -68,7 +70,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         if key.id not in have:
             have.add(key.id)
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
-            runs.append({**row, "no_board": key.task in unranked})
+            runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes, calls = [n for r in rows for n in r.nodes], [c for r in rows for c in r.calls]
     return _frame(runs, RUNS), _frame(nodes, NODES), _frame(calls, CALLS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, assert_never
 
-from mlesearch.storage.documents import GradeLine, finished_row, read_grades
-from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, Header, Revalidated, SampleRan, Told
+from mlesearch.storage.documents import GradeLine, OfficialLine, finished_row, read_grades, read_official
+from mlesearch.storage.events import Asked, CallEvent, Ended, Executed, FullRan, Header, Revalidated, SampleRan, Told
 from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
 
@@ -29,11 +29,13 @@ class FoldedRun:
         sample_runs: trial runs of programs on a sample that ended.
         executed: programs that ended, on the full data.
         revalidated: reruns on fresh splits.
+        full_runs: of chosen programs on the full data, where the search sees a part of it.
         told: outcomes, in the order of telling.
         verdicts: the latest of each node; void stays void.
         ended: how the run ended; None before.
         charged_us: charged time, microseconds.
         real_us: wall-clock time of all its processes, microseconds.
+        official: reports of MLE-bench's own grader, by the sha256 of the submission.
     """
 
     folder: Path
@@ -44,21 +46,23 @@ class FoldedRun:
     sample_runs: dict[int, SampleRan] = field(default_factory=dict)
     executed: dict[int, Executed] = field(default_factory=dict)
     revalidated: list[Revalidated] = field(default_factory=list)
+    full_runs: list[FullRan] = field(default_factory=list)
     told: dict[int, Told] = field(default_factory=dict)
     verdicts: dict[int, str] = field(default_factory=dict)
     ended: Ended | None = None
     charged_us: int = 0
     real_us: int = 0
+    official: dict[str, OfficialLine] = field(default_factory=dict)
 
     def seconds(self, duration: Literal["wall_us", "cpu_us", "gpu_us", "gpu_wait_us"]) -> float:
-        """A duration of all its executions, trial runs and reruns on fresh splits included."""
-        ran = (*self.sample_runs.values(), *self.executed.values(), *self.revalidated)
+        """A duration of all its executions, trial runs and reruns included."""
+        ran = (*self.sample_runs.values(), *self.executed.values(), *self.revalidated, *self.full_runs)
         return sum(e["result"].get(duration, 0) for e in ran) / MICROSECONDS
 
     @property
     def n_executions(self) -> int:
-        """How many executions ended, trial runs and reruns on fresh splits included."""
-        return len(self.sample_runs) + len(self.executed) + len(self.revalidated)
+        """How many executions ended, trial runs and reruns included."""
+        return len(self.sample_runs) + len(self.executed) + len(self.revalidated) + len(self.full_runs)
 
     def last_run(self, id: int) -> Executed | SampleRan | None:
         """The run that a program proposal ended with: in full, else on a sample; None where there was none yet."""
@@ -84,7 +88,7 @@ def fold(folder: Path) -> FoldedRun:
         JournalError: its journal is corrupt.
     """
     header, events = read(folder / JOURNAL)
-    f = FoldedRun(folder, header, read_grades(folder))
+    f = FoldedRun(folder, header, read_grades(folder), official=read_official(folder))
     for e in events:
         f.charged_us = max(f.charged_us, e["t"])
         if "real_us" in e:
@@ -107,6 +111,8 @@ def fold(folder: Path) -> FoldedRun:
                 pass
             case "revalidated":
                 f.revalidated.append(e)
+            case "full_run":
+                f.full_runs.append(e)
             case "ended":
                 f.ended = e
             case unknown:

@@ -120,6 +120,8 @@ def describe(folder: Path) -> str:
     if result["status"] == "failed":
         return f"failed: {result['reason']}"
     score, validation = result["score"], result["val_selected"]
+    if result.get("ungraded", False) and result["valid"] and validation is not None:
+        return f"ungraded, validation {validation:.5g}"
     if not result["valid"] or score is None or validation is None:
         return why_nothing(folder)
     scores = f"test {score:.5g}, validation {validation:.5g}"

@@ -12,6 +12,7 @@ from mlesearch.storage.events import not_passed
 from mlesearch.storage.journal import JournalError
 from mlesearch.study.fold import PROGRAMS, FoldedRun
 from mlesearch.study.mechanism import direction_accuracy, improvement_rate, valid_score
+from mlesearch.study.official_reports import board_of, official_facts
 from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Status, Usage
 
 _STATUS: dict[str, RowStatus] = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
@@ -33,7 +34,9 @@ def rows_of(run: RunFile, f: FoldedRun) -> Rows:
     Raises:
         JournalError: as `summarise`.
     """
-    nodes = node_rows(f, run["id"], direction_of(run), ranked=not run["labels"].get("no_board", False))
+    held_out = "validation" in run["identity"].get("mlebench", {})
+    ranked = not run["labels"].get("no_board", False)
+    nodes = node_rows(f, run["id"], direction_of(run), ranked=ranked, all_graded=not held_out)
     return Rows(summarise(run, f), nodes, call_rows(f, run["id"]))
 
 
@@ -55,6 +58,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
     usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
     oracle = _oracle(f, direction)
+    official = official_facts(f, selected) if selected is not None else None
     return {
         "run_id": run["id"],
         "model": key["model"],
@@ -78,7 +82,12 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "bronze": grade is not None and grade["medal"] == "bronze",
         "above_median": grade is not None and grade["above_median"],
         "no_board": labels.get("no_board", False),
+        "ungraded": labels.get("ungraded", False),
         "percentile": grade["percentile"] if grade else None,
+        "official_board": board_of(f),
+        "odd_score": official.odd_score or None if official else None,
+        "aligned_score": official.finite_aligned_score if official else None,
+        "aligned_medal": official.aligned_medal if official else None,
         "selected": selected,
         "val_selected": f.told[selected]["outcome"].get("score") if selected is not None else None,
         "test_selected": grade["score"] if grade else None,
@@ -111,8 +120,18 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     }
 
 
-def node_rows(f: FoldedRun, run_id: str, direction: Direction, *, ranked: bool = True) -> list[NodeRow]:
-    """The run's rows of the table of nodes."""
+def node_rows(
+    f: FoldedRun, run_id: str, direction: Direction, *, ranked: bool = True, all_graded: bool = True
+) -> list[NodeRow]:
+    """The run's rows of the table of nodes.
+
+    Args:
+        f: the run, folded.
+        run_id: of it.
+        direction: of its metric.
+        ranked: whether its task has a board.
+        all_graded: whether all valid nodes have a test grade, and not only what was run on the full data.
+    """
     usage: dict[int, list[Usage]] = {}
     for c in f.calls:
         usage.setdefault(c["id"], []).append(usage_from_json(c["usage"]))
@@ -147,12 +166,19 @@ def node_rows(f: FoldedRun, run_id: str, direction: Direction, *, ranked: bool =
                 "cum_usd": _usd(total),
                 "val_score": score,
                 "test_score": grade["score"] if grade else None,
-                "medal": None if not ranked else grade["medal"] if grade else "none",
+                "medal": _medal(grade, known=all_graded or score is None) if ranked else None,
                 "valid": score is not None,
                 "best_so_far": best,
             }
         )
     return rows
+
+
+def _medal(grade: GradeLine | None, *, known: bool) -> str | None:
+    """The medal of a node; None where its test score is not known."""
+    if grade is not None:
+        return grade["medal"]
+    return "none" if known else None
 
 
 def _why_failed(f: FoldedRun, id: int) -> str:

@@ -17,6 +17,7 @@ _WORDS = {
     "tool_calls": "a tool call in place of a text",
     "reasoning_only": "reasoning without an answer",
     "refused": "refused by the provider",
+    "never_answered": "never answered by the provider, which answers others",
     "length": "cut at the limit of its length",
 }
 """Finish reasons of last replies, in words."""

@@ -57,19 +57,24 @@ def verify_run(folder: Path) -> int:
     return verify(events, fold, lambda e: [tuple(v) for v in json.loads(blobs.get(e["blob"]))])
 
 
-def find_damage(path: Path) -> tuple[Contents, list[str]]:
+def find_damage(path: Path, *, trust: bool = False, own_tasks: Sequence[str] = ()) -> tuple[Contents, list[str]]:
     """Look at a store, an export, or a study: what it holds, and everything that is wrong with it.
 
     Of a study, every reply, embedding and execution in its journals is looked for in its stores, and a replay is
     planned: with nothing wrong, it replays here.
 
+    Args:
+        path: of one of the three.
+        trust: whether an export is taken however large it is, and tasks that came with a study may be loaded.
+        own_tasks: the user's own tasks, which are used wherever they are those of the study.
+
     Raises:
         ConfigError: it is none of the three; or an export that can't be trusted.
     """
     if (path / STUDY).exists():
-        return _damage_of_study(path)
+        return _damage_of_study(path, trust, own_tasks)
     if path.is_file() and zipfile.is_zipfile(path):
-        with opened(path) as archive:
+        with opened(path, trust=trust) as archive:
             wrong, counts = [], Counter[str]()
             for member in STORES:
                 for line in lines_of(archive, member) if member in archive.names else ():
@@ -105,7 +110,7 @@ def _damage_of_store(store: Store) -> tuple[Counter[str], list[str], Kept]:
     return counts, wrong, kept
 
 
-def _damage_of_study(study: Path) -> tuple[Contents, list[str]]:
+def _damage_of_study(study: Path, trust: bool, own_tasks: Sequence[str]) -> tuple[Contents, list[str]]:
     wrong: list[str] = []
     counts: Counter[str] = Counter()
     kept: dict[str, Kept] = {}
@@ -129,7 +134,7 @@ def _damage_of_study(study: Path) -> tuple[Contents, list[str]]:
     if len(kept) == len(STORES):
         try:
             with ProcessResources() as resources:
-                plan_replay(study, study.with_name(f"{study.name}-replay"), resources)
+                plan_replay(study, study.with_name(f"{study.name}-replay"), resources, trust=trust, own_tasks=own_tasks)
         except (MlesearchError, OSError) as e:
             wrong.append(str(e))
     return Contents(len(folders), counts[CALLS], counts[EXECUTIONS]), wrong
@@ -150,9 +155,12 @@ def _missing(id: str, events: Sequence[Event], kept: dict[str, Kept]) -> Iterato
                 address = f"{id}/{asked[e['id']].get('trace', 0)}/{e['id']}/{asked[e['id']]['op']}/0"
                 if ("embedding", address, None) not in kept[CALLS]:
                     yield f"{id}: the embedding {address} is in the journal and not in the cassette"
-            case "sample_run" | "executed" | "revalidated" if EXECUTIONS in kept:
-                address, program = f"{id}/{e['id']}", None if e["type"] == "revalidated" else e["program"]
-                if e["type"] != "executed":
-                    address += "/sample" if e["type"] == "sample_run" else f"/split-{e['split']}"
+            case "sample_run" | "executed" | "revalidated" | "full_run" if EXECUTIONS in kept:
+                address, program = f"{id}/{e['id']}", None
+                if e["type"] == "sample_run" or e["type"] == "executed":
+                    program = e["program"]
+                address += {"executed": "", "sample_run": "/sample", "full_run": "/full"}.get(e["type"], "")
+                if e["type"] == "revalidated":
+                    address += f"/split-{e['split']}"
                 if ("execution", address, program) not in kept[EXECUTIONS]:
                     yield f"{id}: the execution {address} is in the journal and not in the store"

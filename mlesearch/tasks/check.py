@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlesearch.tasks import files, folder, grading, leaderboard, leaks, submission
-from mlesearch.tasks.protocol import Grade, Medal, Task
+from mlesearch.tasks import files, folder, grading, leaderboard, leaks
+from mlesearch.tasks.answers import answers as read_answers
+from mlesearch.tasks.protocol import Grade, Medal, Task, Validity
 from mlesearch.types import ConfigError, Direction, Finding, Level
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def check(task: Task | str | Path) -> list[Finding]:
     Checked: the answers earn gold; the sample submission earns no medal; shuffled rows score the same; the board
     spans the sample's score, agrees with the direction and is no Git-LFS pointer; public files hold no answers,
     under whatever name, and have the parts and ids that are asked for; files are those whose sha256 task.yaml
-    records. Findings of the level ok are notes: thresholds that coincide, a grader declared to compare by position.
+    records. Findings of the level ok are notes: no board, thresholds that coincide, a grader declared to compare by
+    position.
 
     Args:
         task: a loaded task, or what `folder.load` takes. What that refuses is a finding, too.
@@ -47,7 +49,9 @@ def check(task: Task | str | Path) -> list[Finding]:
     if task.official is not None:
         return []  # its own preflight is `mlesearch.tasks.mlebench.preflight`, which asks who grades it
     try:
-        submission.answers(task)
+        if task.ungraded is not None:
+            return [*_recorded(task), *_ungraded(task)]
+        read_answers(task)
         return [
             *_recorded(task),
             *_public(task),
@@ -98,10 +102,28 @@ def _public(task: Task) -> Iterator[Finding]:
                 yield Finding(Level.ERROR, "public", text)
 
 
+def _ungraded(task: Task) -> Iterator[Finding]:
+    """What can be said without answers: whether there are data, and whether the sample submission is valid."""
+    yield Finding(Level.OK, "ungraded", "there are no test answers, so runs have no test score and no medal")
+    if all(path == task.public_dir / task.sample for path in files.files(task.public_dir)):
+        yield Finding(
+            Level.ERROR, "parts", f"there is nothing but {task.sample or 'an empty folder'}; put the data there"
+        )
+    if task.ungraded is Validity.SAMPLE:
+        whole = grading.read_submission(task.public_dir / task.sample, task)
+        if whole.problem and not _is_form(task):
+            yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {whole.problem}")
+
+
+def _is_form(task: Task) -> bool:
+    """Whether a target of the sample submission has no value at all, since it is to be filled in."""
+    return bool(read_answers(task).test[list(task.target_columns)].isna().all().any())
+
+
 def _without_board(task: Task) -> Iterator[Finding]:
     if task.board is None:
         text = f"there is no {leaderboard.BOARD}, so runs are scored and win no medal; add one if medals are wanted"
-        yield Finding(Level.WARNING, "leaderboard", text)
+        yield Finding(Level.OK, "leaderboard", text)
 
 
 def _distinct(task: Task) -> Iterator[Finding]:
@@ -142,8 +164,8 @@ def _order(task: Task) -> Iterator[Finding]:
 def _scores(task: Task) -> Iterator[Finding]:
     """What the sample submission and the answers themselves would be graded."""
     answers = _grade_answers(task)
-    sample = grading.grade_test(task, task.public_dir / folder.SAMPLE)
-    whole = grading.read_submission(task.public_dir / folder.SAMPLE, task)
+    sample = grading.grade_test(task, task.public_dir / task.sample)
+    whole = grading.read_submission(task.public_dir / task.sample, task)
     if whole.problem or sample.problem:
         yield Finding(Level.ERROR, "sample", f"the sample submission is invalid: {whole.problem or sample.problem}")
     if sample.medal is not Medal.NONE:
@@ -197,7 +219,7 @@ def _columns(task: Task) -> list[str]:
 
 def _answer_frame(task: Task) -> pd.DataFrame | None:
     """The test answers as a submission; None where they have another form than a submission."""
-    test = submission.answers(task).test
+    test = read_answers(task).test
     columns = _columns(task)
     return test[columns] if set(columns) <= set(test.columns) else None
 
@@ -222,7 +244,7 @@ def _shuffled(task: Task) -> Iterator[Finding]:
         return
     if frame is None or task.grader is None:
         return  # a named metric sees aligned rows only
-    truth = submission.answers(task).test
+    truth = read_answers(task).test
     order: Any = np.random.default_rng(0).permutation(len(frame))
     straight = grading.score_frame(task, frame, truth)
     shuffled = grading.score_frame(task, frame.iloc[order].reset_index(drop=True), truth)

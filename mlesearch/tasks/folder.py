@@ -4,7 +4,8 @@
 task.yaml         see `Declared`
 description.md    what the agent reads
 public/           mounted read-only as input/; has sample_submission.csv
-private/          answers: test.csv, and validation.csv with `validation: harness`; id and target columns
+private/          answers: test.csv, and validation.csv with `validation: harness`; id and target columns. Of a task
+                  that declares `ungraded`, no test.csv
 leaderboard.csv   optional: column score, one row a team; or thresholds.csv. Without one there are scores and no medals
 grade.py          optional: grade(submission, answers) -> float; modules beside it that it imports
 eda.md            optional: findings about the public data, shown in every prompt
@@ -25,7 +26,8 @@ from typing import Any, cast
 import yaml
 
 from mlesearch.tasks import files, graders, leaderboard, metrics, own, rules, sources
-from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
+from mlesearch.tasks import ungraded as prompts
+from mlesearch.tasks.protocol import MAX_SUBMISSION_BYTES, Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
 MINI = Path(__file__).parent / "data" / "mini"
@@ -50,11 +52,14 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "positional": (bool,),
     "direction": (str,),
     "validation": (str,),
+    "ungraded": (str,),
+    "sample": (str,),
     "reported_split": (str,),
     "modality": (str,),
     "id_column": (str,),
     "target_columns": (list,),
     "group_column": (str,),
+    "time_column": (str,),
     "program_time_s": (int, float),
     "max_submission_mb": (int, float),
     "rows": (dict,),
@@ -196,16 +201,18 @@ def _text(path: Path) -> str:
     return text
 
 
-def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def _columns(folder: Path, content: Mapping[str, Any], sample: str) -> tuple[str, tuple[str, ...]]:
     """Id and target columns: declared, else the first and the other columns of the sample submission."""
     path = folder / DECLARED
-    found = header(folder / "public" / SAMPLE)
+    if not sample:
+        return "", ()
+    found = header(folder / "public" / sample)
     if not found:
-        raise ConfigError(f"{folder / 'public' / SAMPLE}: empty; expected a header with the id and target columns")
+        raise ConfigError(f"{folder / 'public' / sample}: empty; expected a header with the id and target columns")
     if any("\ufffd" in column or "\0" in column for column in found):
-        raise ConfigError(f"{folder / 'public' / SAMPLE}: its header is no UTF-8 text; save it as a UTF-8 CSV")
+        raise ConfigError(f"{folder / 'public' / sample}: its header is no UTF-8 text; save it as a UTF-8 CSV")
     if len(set(found)) < len(found):
-        raise ConfigError(f"{folder / 'public' / SAMPLE}: a column occurs twice: {', '.join(found)}")
+        raise ConfigError(f"{folder / 'public' / sample}: a column occurs twice: {', '.join(found)}")
     id_column = content.get("id_column", found[0])
     if "target_columns" in content:
         targets = _texts(path, "target_columns", content["target_columns"])
@@ -214,30 +221,32 @@ def _columns(folder: Path, content: Mapping[str, Any]) -> tuple[str, tuple[str, 
     if sorted((id_column, *targets)) != sorted(found) or not targets:
         raise ConfigError(
             f"{path}: id_column {id_column!r} and target_columns {list(targets)} do not match the columns of "
-            f"public/{SAMPLE}: {found}"
+            f"public/{sample}: {found}"
         )
     return id_column, targets
 
 
-def _group_column(folder: Path, content: Mapping[str, Any]) -> str | None:
-    """The declared column of groups, which a CSV file of the public folder must have."""
-    column: str | None = content.get("group_column")
+def _column(folder: Path, content: Mapping[str, Any], key: str) -> str | None:
+    """The declared column of groups or of times, which a CSV file of the public folder must have."""
+    column: str | None = content.get(key)
     if column is None:
         return None
     tables = sorted((folder / "public").glob("*.csv"))
     if not any(column in header(path) for path in tables):
         raise ConfigError(
-            f"{folder / DECLARED}: group_column is {column!r}, which no CSV file of public/ has; name a column of the "
+            f"{folder / DECLARED}: {key} is {column!r}, which no CSV file of public/ has; name a column of the "
             f"training data, or leave it out"
         )
     return column
 
 
-def _submission_limit(folder: Path, content: Mapping[str, Any]) -> int:
+def _submission_limit(folder: Path, content: Mapping[str, Any], sample: str) -> int:
     """Declared, else enough for eight sample submissions and 16 MiB: what is read also has to fit into memory."""
     if "max_submission_mb" in content:
         return int(_positive(folder / DECLARED, "max_submission_mb", content["max_submission_mb"]) * 2**20)
-    return 16 * 2**20 + 8 * (folder / "public" / SAMPLE).stat().st_size
+    if not sample:
+        return MAX_SUBMISSION_BYTES
+    return 16 * 2**20 + 8 * (folder / "public" / sample).stat().st_size
 
 
 def _reported_split(folder: Path, content: Mapping[str, Any], validation: Validation) -> str:
@@ -265,12 +274,12 @@ def _eda(folder: Path) -> str:
     return text
 
 
-def _check_files(folder: Path, validation: Validation) -> None:
-    needed = {
-        "description.md": "what the agent reads",
-        f"public/{SAMPLE}": "the columns and ids of a submission",
-        "private/test.csv": "the answers for the test rows",
-    }
+def _check_files(folder: Path, validation: Validation, sample: str, *, graded: bool) -> None:
+    needed = {"description.md": "what the agent reads"}
+    if sample:
+        needed[f"public/{sample}"] = "the columns and ids of a submission"
+    if graded:
+        needed["private/test.csv"] = "the answers for the test rows"
     if validation is Validation.HARNESS:
         needed["private/validation.csv"] = "the answers for the validation rows, as validation is harness"
     for name, what in needed.items():
@@ -285,13 +294,13 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
         raise ConfigError(f"{path}: no column {missing[0]!r}; expected {', '.join((id_column, *targets))}")
 
 
-def _digest(folder: Path, board: Path | None) -> str:
-    """Eight hex digits over all files that a result depends on; large public files by name and size."""
+def _digest(folder: Path, board: Path | None, words: str) -> str:
+    """Eight hex digits over all that a result depends on: files, large public ones by name and size; prompts' words."""
     grader = folder / graders.GRADER
     whole = [folder / DECLARED, folder / "description.md", grader, folder / EDA] + ([board] if board else [])
     whole += graders.sources(grader) if grader.is_file() else []
-    whole += files.files(folder / "private")
-    digest = hashlib.sha256()
+    whole += files.files(folder / "private") if (folder / "private").is_dir() else []
+    digest = hashlib.sha256(words.encode())
     for path, is_whole in [*((p, True) for p in whole), *((p, False) for p in files.files(folder / "public"))]:
         if not path.is_file():
             continue
@@ -323,19 +332,21 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     content = declared(folder)
     direction = Direction(_one_of(path, "direction", content["direction"], [d.value for d in Direction]))
     validation = Validation(_one_of(path, "validation", content["validation"], [v.value for v in Validation]))
-    _check_files(folder, validation)
+    ungraded, sample = rules.ungraded(path, content, validation), rules.sample(path, content, SAMPLE)
+    _check_files(folder, validation, sample, graded=ungraded is None)
     files.check_links((folder / "public").resolve())
-    id_column, targets = _columns(folder, content)
+    id_column, targets = _columns(folder, content, sample)
     grader = folder / graders.GRADER if (folder / graders.GRADER).is_file() else None
     if grader is not None:
         rules.refuse_beside_grader(path, content)
-    else:
+    elif ungraded is None or validation is Validation.HARNESS or content["metric"] in metrics.METRICS:
         metric = metrics.find(content["metric"], f"{path}: metric (without a grade.py)")
         if metric.direction is not direction:
             raise ConfigError(f"{path}: direction is {direction.value!r}, but {metric.title} is to {metric.direction}")
         if len(targets) > 1 and not metric.many_targets:
             raise ConfigError(f"{path}: {metric.title} takes one target column, not {', '.join(targets)}")
-        for name in ("test", "validation") if validation is Validation.HARNESS else ("test",):
+        parts = ("test",) if ungraded is None else ()
+        for name in (*parts, "validation") if validation is Validation.HARNESS else parts:
             _check_answers(folder / "private" / f"{name}.csv", id_column, targets)
     board_file = leaderboard.board_file(folder) if board else None
     limits = Thresholds(math.nan, math.nan, math.nan, math.nan, 0)
@@ -346,10 +357,16 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but there is no {leaderboard.BOARD}")
     if board_file is not None and teams != limits.teams:
         raise ConfigError(f"{path}: leaderboard.teams is {teams!r}, but {board_file.name} has {limits.teams}")
+    split, group = _reported_split(folder, content, validation), _column(folder, content, "group_column")
+    contract, positional = "", content.get("positional", False)
+    if ungraded is not None and validation is Validation.REPORTED:
+        columns = header(folder / "public" / sample) if sample else []
+        contract = prompts.contract(sample, columns, content["metric"], split, group)
+    words = contract + (rules.order(sample) if positional else "")
     return Task(
         id=content["id"],
         title=content.get("title", content["id"]),
-        version=f"{content.get('version', 1)}-{_digest(folder, board_file)}",
+        version=f"{content.get('version', 1)}-{_digest(folder, board_file, words)}",
         metric=content["metric"],
         direction=direction,
         validation=validation,
@@ -365,12 +382,16 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         known_issues=_texts(path, "known_issues", content.get("known_issues", [])),
         board=board_file,
         grader=grader,
-        max_submission_bytes=_submission_limit(folder, content),
+        max_submission_bytes=_submission_limit(folder, content, sample),
         modality=Modality(_one_of(path, "modality", content.get("modality", "tabular"), [m.value for m in Modality])),
-        reported_split=_reported_split(folder, content, validation),
+        reported_split=split,
         eda=_eda(folder),
-        group_column=_group_column(folder, content),
+        group_column=group,
         metric_rules=rules.metric_rules(path, content),
         prediction_range=rules.prediction_range(path, content),
-        positional=content.get("positional", False),
+        positional=positional,
+        contract=contract,
+        sample=sample,
+        ungraded=ungraded,
+        time_column=_column(folder, content, "time_column"),
     )

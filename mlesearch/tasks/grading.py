@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlesearch.tasks import graders, leaderboard, metrics, strict_metrics, submission
+from mlesearch.tasks.answers import answers as read_answers
 from mlesearch.tasks.medals import Positions, above_median, medal, positions, thresholds
 from mlesearch.tasks.metrics import MetricProblem
 from mlesearch.tasks.protocol import Grade, Medal, Scored, Task, Thresholds, Validation
@@ -41,6 +42,9 @@ __all__ = [
 THRESHOLDS = ("gold", "silver", "bronze", "median")
 SCORE_DECIMALS = 5
 """The grader rounds a test score to this many decimals before it meets the thresholds, which are never rounded."""
+
+UNGRADED = Grade(None, Medal.NONE, above_median=False, valid=True)
+"""Of a valid submission where there are no answers to grade it with."""
 
 
 def score_frame(task: Task, predicted: pd.DataFrame, truth: pd.DataFrame) -> Scored:
@@ -118,7 +122,7 @@ def score_validation(
         return Scored(None, read.problem)
     if task.validation is Validation.REPORTED:
         return reported_score(stdout, stderr, metrics_path)
-    truth = submission.answers(task).validation
+    truth = read_answers(task).validation
     if truth is None:
         raise ConfigError(f"{task.private_dir}: no validation answers, but validation is harness")
     return score_frame(task, submission.split(read.frame, task)[0], truth)
@@ -144,7 +148,8 @@ def _ascending(board: Path, _version: str) -> list[float]:
 def grade_test(task: Task, path: Path) -> Grade:
     """The test grade of a submission: score rounded to 5 decimals, medal, and its place on the board.
 
-    The validation rows may be there or not. A score that is not finite makes the submission invalid.
+    The validation rows may be there or not. A score that is not finite makes the submission invalid. Of an ungraded
+    task, a submission of the right form is valid, and has no score.
 
     Raises:
         ConfigError: the task itself is broken.
@@ -152,7 +157,9 @@ def grade_test(task: Task, path: Path) -> Grade:
     read = read_submission(path, task, only_test=True)
     if read.frame is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=read.problem)
-    scored = score_frame(task, read.frame, submission.answers(task).test)
+    if task.ungraded is not None:
+        return UNGRADED
+    scored = score_frame(task, read.frame, read_answers(task).test)
     if scored.score is None:
         return Grade(None, Medal.NONE, above_median=False, valid=False, problem=scored.problem)
     score = round(scored.score, SCORE_DECIMALS)

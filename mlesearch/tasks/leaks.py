@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.tasks import files, folder, graders
+from mlesearch.tasks import files, graders
 from mlesearch.tasks.protocol import Modality, Task, Validation
 from mlesearch.types import ConfigError, Finding, Level
 
@@ -44,7 +44,7 @@ def findings(task: Task) -> Iterator[Finding]:
             name = f"public/{files.shown(str(path.relative_to(task.public_dir)))}"
             text = f"{name} has {size / 1e6:,.0f} MB; its first {READ_ROWS:,} rows were compared with the answers"
             yield Finding(Level.OK, "tables", text)
-    sample = _read(task.public_dir / folder.SAMPLE)
+    sample = _read(task.public_dir / task.sample)
     tables = {path: table for path in paths if (table := _read(path)) is not None and not _is_sample(table, sample)}
     for split, answers in _answers(task).items():
         asked = next((t for p, t in tables.items() if p.stem == split), None)
@@ -60,9 +60,9 @@ def findings(task: Task) -> Iterator[Finding]:
 
 def _parts(task: Task) -> Iterator[Finding]:
     """A public folder in which there is nothing to learn from, or nothing to predict for."""
-    found = [p for p in files.files(task.public_dir) if p.relative_to(task.public_dir) != Path(folder.SAMPLE)]
+    found = [p for p in files.files(task.public_dir) if p.relative_to(task.public_dir) != Path(task.sample)]
     if not found:
-        yield Finding(Level.ERROR, "parts", f"public/ holds nothing but {folder.SAMPLE}; put the data there")
+        yield Finding(Level.ERROR, "parts", f"public/ holds nothing but {task.sample}; put the data there")
         return
     names = {p.relative_to(task.public_dir).parts[0].lower() for p in found}
     wanted = [split for split in _WANTED if split != "validation" or task.validation is Validation.HARNESS]
@@ -77,7 +77,7 @@ def _parts(task: Task) -> Iterator[Finding]:
 
 def _tables(task: Task) -> list[Path]:
     """The CSV files of the public folder, the sample submission left out."""
-    return [p for p in files.files(task.public_dir) if p.suffix.lower() == ".csv" and p.name != folder.SAMPLE]
+    return [p for p in files.files(task.public_dir) if p.suffix.lower() == ".csv" and p.name != task.sample]
 
 
 def _read(path: Path) -> pd.DataFrame | None:

@@ -27,6 +27,9 @@ class MetricRules(enum.StrEnum):
 Bounds = tuple[float, float]
 """Lowest and highest prediction, both allowed; infinite where there is none."""
 
+MAX_SUBMISSION_BYTES = 64 * 2**20
+"""Of a submission, where nothing says how large one is."""
+
 ANY_NUMBER: Bounds = (-math.inf, math.inf)
 
 
@@ -37,6 +40,13 @@ class Modality(enum.StrEnum):
     IMAGE = "image"
     TEXT = "text"
     AUDIO = "audio"
+
+
+class Validity(enum.StrEnum):
+    """By what a submission to a task without test answers is found valid."""
+
+    SAMPLE = "sample"  # the columns and ids of the sample submission
+    SERVER = "server"  # a grading server, which says whether a submission is valid, and no score
 
 
 class Medal(enum.StrEnum):
@@ -83,6 +93,20 @@ class OfficialGrading:
 
 
 @dataclass(frozen=True, slots=True)
+class FullData:
+    """All of a task's data, where searches see a part that was split from the training data once more.
+
+    Attributes:
+        public_dir: mounted read-only as `input/` where the chosen program runs again; its labelled rows are those of
+            the search, the validation rows among them, so no program of the search may read it.
+        private_dir: answers that the test grade comes from.
+    """
+
+    public_dir: Path
+    private_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A loaded task.
 
@@ -110,6 +134,7 @@ class Task:
         reported_split: how a program that reports its own score has to validate; empty: five seeded folds.
         eda: findings about the public data, from the folder's `eda.md`; empty where there is none.
         group_column: rows of the training data with one value here belong together; None where none is declared.
+        time_column: in whose order the rows of training and validation stand; None where none is declared.
         metric_rules: by whose rules a named metric scores.
         prediction_range: of predictions, as declared; None: that of the metric's rules.
         positional: whether the official grader compares rows by position, so that a submission in another order than
@@ -117,6 +142,10 @@ class Task:
         contract: what a program must read, write and print; empty: as the prompt file of its validation says.
         preview: of the public data; empty: made from them when it is needed.
         official: how MLE-bench's own package grades it; None: it is graded here.
+        sample: the sample submission, below the public folder; empty where there is none, as a server may judge.
+        ungraded: by what submissions are found valid where there are no test answers; None: there are, and they grade.
+        full: what the chosen program runs on again after the search, for its test grade; None: each program of the
+            search predicts the test rows too.
     """
 
     id: str
@@ -137,7 +166,7 @@ class Task:
     known_issues: tuple[str, ...] = ()
     board: Path | None = None
     grader: Path | None = None
-    max_submission_bytes: int = 64 * 2**20
+    max_submission_bytes: int = MAX_SUBMISSION_BYTES
     modality: Modality = Modality.TABULAR
     reported_split: str = ""
     eda: str = ""
@@ -148,6 +177,10 @@ class Task:
     contract: str = ""
     preview: str = ""
     official: OfficialGrading | None = None
+    sample: str = "sample_submission.csv"
+    ungraded: Validity | None = None
+    time_column: str | None = None
+    full: FullData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +208,4 @@ class Grade:
     valid: bool
     problem: str = ""
     percentile: float | None = None  # share of the board's teams that the score beats or equals, 0 to 1
+    submission: str = ""  # sha256 of what was graded, where MLE-bench's report of it is kept by that

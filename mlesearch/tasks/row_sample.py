@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.tasks.folder import SAMPLE, header
+from mlesearch.tasks.folder import header
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.public_copy import copy_public
 from mlesearch.types import ConfigError
@@ -135,7 +135,7 @@ def labelled(task: Task) -> list[Path]:
     Raises:
         ConfigError: there is none; or none of them has the column of groups that the task declares.
     """
-    tables = [path for path in sorted(task.public_dir.glob("*.csv")) if path.name != SAMPLE]
+    tables = [path for path in sorted(task.public_dir.glob("*.csv")) if path.name != task.sample]
     found = [p for p in tables if set(task.target_columns) <= set(header(p)) and not _is_template(task, p)]
     if not found:
         found = [p for p in tables if p.name == TRAIN]
@@ -174,7 +174,10 @@ def _is_template(task: Task, path: Path) -> bool:
     columns = header(path)
     if task.id_column not in columns:
         return False
-    asked, at = set(_read(task.public_dir / SAMPLE, [task.id_column])[task.id_column]), columns.index(task.id_column)
+    asked, at = (
+        set(_read(task.public_dir / task.sample, [task.id_column])[task.id_column]),
+        columns.index(task.id_column),
+    )
     with path.open(encoding="utf-8-sig", newline="") as file:
         ids = (row[at] for row in csv.reader(file) if len(row) > at)
         next(ids)

@@ -1,4 +1,4 @@
-"""The keys of task.yaml that say by which rules a named metric scores."""
+"""The keys of task.yaml that say by which rules a named metric scores, and what is found valid where nothing does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlesearch.tasks.protocol import Bounds, MetricRules
+from mlesearch.tasks.protocol import Bounds, MetricRules, Validation, Validity
 from mlesearch.types import ConfigError, did_you_mean
 
 OF_NAMED_METRICS = ("metric_rules", "prediction_range")
@@ -57,3 +57,54 @@ def prediction_range(path: Path, content: Mapping[str, Any]) -> Bounds | None:
     if not low < high:
         raise ConfigError(f"{path}: prediction_range is {found!r}; expected the lowest prediction before the highest")
     return float(low), float(high)
+
+
+def order(sample: str) -> str:
+    """What a contract says of a task whose official grader compares rows by position.
+
+    Args:
+        sample: the sample submission, below the public folder.
+    """
+    return (
+        f"Order: the rows of `submission.csv` must stand in the order of `input/{sample}`, since the metric compares "
+        "them by position; any other order is refused."
+    )
+
+
+def ungraded(path: Path, content: Mapping[str, Any], validation: Validation) -> Validity | None:
+    """By what submissions are found valid where there are no test answers; None: there are.
+
+    Raises:
+        ConfigError: unknown, or what only answers could do is declared beside it.
+    """
+    found, known = content.get("ungraded"), [validity.value for validity in Validity]
+    if found is None:
+        return None
+    if found not in known:
+        hint = did_you_mean(found, known, clause=True)
+        raise ConfigError(f"{path}: ungraded is {found!r}; allowed: {', '.join(known)}{hint}")
+    if "leaderboard" in content:
+        raise ConfigError(
+            f"{path}: leaderboard is declared, but without answers nothing has a place on it; leave it out"
+        )
+    if found == Validity.SERVER and validation is not Validation.REPORTED:
+        raise ConfigError(
+            f"{path}: ungraded is 'server', but validation is {validation.value!r}; a server sees whole submissions to "
+            "the test rows: set validation: reported"
+        )
+    return Validity(found)
+
+
+def sample(path: Path, content: Mapping[str, Any], usual: str) -> str:
+    """The sample submission, below the public folder; empty where a server judges and there is none.
+
+    Raises:
+        ConfigError: it is no path below that folder, or there is none and no server.
+    """
+    found: str = content.get("sample", usual)
+    if not found and content.get("ungraded") == Validity.SERVER:
+        return ""
+    parts = Path(found).parts
+    if not parts or Path(found).is_absolute() or ".." in parts:
+        raise ConfigError(f"{path}: sample is {found!r}; expected a file of public/, such as {usual}")
+    return found

@@ -29,7 +29,10 @@ class TaskSource(Protocol):
         ...
 
 
-_BUILTIN = {"mlebench": "mlesearch.tasks.mlebench.source:CompetitionSource"}
+_BUILTIN = {
+    "mlebench": "mlesearch.tasks.mlebench.source:CompetitionSource",
+    "synthetic": "mlesearch.tasks.synthetic.folder:SyntheticSource",
+}
 TASK_SOURCES = Registry(setting="tasks", noun="task source", group="mlesearch.tasks", builtin=_BUILTIN)
 """The task sources, each a factory `make() -> TaskSource`."""
 

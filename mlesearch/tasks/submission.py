@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import functools
 import math
 import os
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -15,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlesearch.tasks.protocol import Task, Validation
-from mlesearch.types import ConfigError
+from mlesearch.tasks.answers import SHOWN_CHARS, Answers, answers, parse, shown_value, some
+from mlesearch.tasks.protocol import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +24,6 @@ SEPARATORS = (";", "\t", "|", " ")
 
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 """What UTF-16 and UTF-32 begin with."""
-
-SHOWN, SHOWN_CHARS = 3, 80
-"""How many ids or columns a message names, and how much of each: what it shows was written by a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +37,6 @@ class Submission:
 
     frame: pd.DataFrame | None
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The answers of a task, read once a process.
-
-    Attributes:
-        validation: rows of private/validation.csv; None where the program reports its own score.
-        test: rows of private/test.csv.
-        ids: the id columns of both together, validation first.
-        texts: columns (id or target) that hold texts, and are read as texts from a submission too.
-        numbers: those that hold numbers, and must be finite numbers in a submission too.
-        may_be_empty: target columns with empty cells among the answers, which only a grade.py can score; a submission
-            may have empty cells there too.
-    """
-
-    validation: pd.DataFrame | None
-    test: pd.DataFrame
-    ids: pd.Index[Any]
-    texts: frozenset[str]
-    numbers: frozenset[str]
-    may_be_empty: frozenset[str] = frozenset()
 
 
 def open_regular(path: Path, limit_bytes: int) -> int | str:
@@ -98,76 +71,6 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes | str:
     with os.fdopen(opened, "rb") as file:
         data = file.read(limit_bytes + 1)
     return _too_large(path, len(data), limit_bytes) if len(data) > limit_bytes else data
-
-
-def parse(data: bytes, texts: frozenset[str] = frozenset()) -> pd.DataFrame:
-    """A CSV as a frame: only the empty cell is missing, so that "NA" and "None" stay labels.
-
-    Raises:
-        ValueError: not a well-formed CSV (the parser's errors are ValueErrors).
-    """
-    import pandas as pd
-
-    dtype: Any = dict.fromkeys(sorted(texts), str)
-    return pd.read_csv(
-        BytesIO(data), dtype=dtype, keep_default_na=False, na_values=[""], encoding="utf-8-sig", low_memory=False
-    )
-
-
-def _read_answers(path: Path, task: Task, texts: frozenset[str] = frozenset()) -> pd.DataFrame:
-    try:
-        frame = parse(path.read_bytes(), texts)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a readable CSV: {error}") from error
-    if task.id_column not in frame.columns:
-        raise ConfigError(f"{path}: no column {task.id_column!r}, the id_column; found {some(list(frame.columns))}")
-    return frame.astype(dict.fromkeys(sorted(texts), object))
-
-
-@functools.lru_cache(maxsize=32)
-def answers(task: Task) -> Answers:
-    """The answers of a task; cached in this process by the task, whose version changes with its files.
-
-    Raises:
-        ConfigError: the answers cannot be read, an id occurs twice, or a target is missing.
-    """
-    import pandas as pd
-
-    names = ("validation", "test") if task.validation is Validation.HARNESS else ("test",)
-    paths = [task.private_dir / f"{name}.csv" for name in names]
-    frames = [_read_answers(path, task) for path in paths]
-    columns = [c for c in (task.id_column, *task.target_columns) if all(c in frame.columns for frame in frames)]
-
-    def is_number(column: str) -> bool:
-        told = [frame[column] for frame in frames if frame[column].notna().any()]
-        return bool(told) and all(pd.api.types.is_numeric_dtype(values) for values in told)
-
-    texts = frozenset(c for c in columns if not is_number(c))
-    if texts:
-        frames = [_read_answers(path, task, texts) for path in paths]
-    empty = set[str]()
-    for path, frame in zip(paths, frames, strict=True):
-        for column in columns:
-            if not frame[column].isna().any():
-                continue
-            if column == task.id_column or task.grader is None:
-                raise ConfigError(
-                    f"{path}: column {column!r} has missing values; every answer must be there"
-                    + ("" if column == task.id_column else ", unless a grade.py says what an empty one means")
-                )
-            empty.add(column)
-    ids = pd.Index(pd.concat([frame[task.id_column] for frame in frames]))
-    if not ids.is_unique:
-        twice = ids[ids.duplicated()].tolist()
-        raise ConfigError(f"{task.private_dir}: {task.id_column} must be unique, but some occur twice: {some(twice)}")
-    validation = frames[0] if len(frames) == 2 else None
-    return Answers(validation, frames[-1], ids, texts, frozenset(columns) - texts, frozenset(empty))
-
-
-def some(values: Sequence[object]) -> str:
-    """The first few values in words, and how many more there are."""
-    shown = ", ".join(repr(v[:SHOWN_CHARS]) if isinstance(v, str) else _shown(v) for v in values[:SHOWN])
-    return shown + (f" and {len(values) - SHOWN:,} more" if len(values) > SHOWN else "") if values else "none"
 
 
 def _header_problem(data: bytes, task: Task) -> str:
@@ -261,18 +164,11 @@ def _value_problem(frame: pd.DataFrame, column: str, truth: Answers, task: Task)
         return ""
     first = int(bad.to_numpy().argmax())
     value, key = frame[column].iloc[first], frame[task.id_column].iloc[first]
-    shown = "missing" if pd.isna(value) else repr(_shown(value))
+    shown = "missing" if pd.isna(value) else repr(shown_value(value))
     return (
         f"column {column!r} must hold {wanted} in every row, but {int(bad.sum()):,} do not; the first is {shown}, "
-        f"for {task.id_column} {_shown(key)}"
+        f"for {task.id_column} {shown_value(key)}"
     )
-
-
-def _shown(value: object) -> str:
-    """A cell in a message; a whole number can have more digits than Python turns into text."""
-    if isinstance(value, int) and value.bit_length() > 512:
-        return f"a whole number of {value.bit_length()} bits"
-    return (repr(float(value)) if isinstance(value, float) else str(value))[:SHOWN_CHARS]
 
 
 def read(path: Path, task: Task, *, only_test: bool = False) -> Submission:
@@ -325,8 +221,7 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
         if words:
             return Submission(
                 None,
-                f"{len(words):,} values of {name} are no numbers: {some(words)}; expected those of "
-                "sample_submission.csv",
+                f"{len(words):,} values of {name} are no numbers: {some(words)}; expected those of {task.sample}",
             )
     if ids.duplicated().any():
         twice = ids[ids.duplicated()].unique().tolist()
@@ -335,11 +230,11 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
     if (place < 0).any():
         unknown = ids[place < 0].tolist()
         example = some(truth.ids[:1].tolist())
-        like = f"{name} takes the {len(truth.ids):,} values of sample_submission.csv, such as {example}"
+        like = f"{name} takes the {len(truth.ids):,} values of {task.sample}, such as {example}"
         return Submission(None, f"{len(unknown):,} values of {name} are unknown: {some(unknown)}; {like}")
     if task.positional and (back := np.diff(place) < 0).any():
-        key = _shown(ids.iloc[int(back.argmax()) + 1])
-        where = f"the rows must stand in the order of sample_submission.csv, but {name} {key} comes too late"
+        key = shown_value(ids.iloc[int(back.argmax()) + 1])
+        where = f"the rows must stand in the order of {task.sample}, but {name} {key} comes too late"
         return Submission(None, f"{where}: the official grader of this task compares rows by position")
     row_of = np.full(len(truth.ids), -1)
     row_of[place] = np.arange(len(frame))
@@ -347,7 +242,7 @@ def _align(frame: pd.DataFrame, task: Task, truth: Answers, only_test: bool) -> 
     expected = row_of[start:]
     if (expected < 0).any():
         missing = truth.ids[start:][expected < 0].tolist()
-        where = "the test rows" if only_test else "all rows of sample_submission.csv"
+        where = "the test rows" if only_test else f"all rows of {task.sample}"
         return Submission(None, f"{len(missing):,} values of {name} are missing: {some(missing)}; expected {where}")
     aligned = frame[_columns(task)].iloc[expected].reset_index(drop=True)
     for column in task.target_columns:

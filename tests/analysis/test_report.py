@@ -55,11 +55,15 @@ def test_figures_speak_and_tables_have_heads(page):
     assert page.tags.count("h1") == 1
 
 
-def test_the_same_tables_give_the_same_bytes(demo, tmp_path):
-    one, two = write_report(demo, tmp_path / "one"), write_report(demo, tmp_path / "two" / "page.html")
+def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(demo, page, tmp_path):
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    two = write_report(demo, tmp_path / "two" / "page.html")
+    assert dict(mpl.rcParams) == before
     assert two.name == "page.html"
-    assert one.read_bytes() == two.read_bytes()
-    files = sorted(path.name for path in (tmp_path / "one" / "report_tables").iterdir())
+    assert two.read_bytes() == (demo / "report.html").read_bytes()
+    files = sorted(path.name for path in (demo / "report_tables").iterdir())
     assert files == [
         "capability.csv",
         "cost.csv",
@@ -73,7 +77,7 @@ def test_the_same_tables_give_the_same_bytes(demo, tmp_path):
         "rates.csv",
     ]
     for name in files:
-        a, b = (tmp_path / folder / "report_tables" / name for folder in ("one", "two"))
+        a, b = (folder / "report_tables" / name for folder in (demo, tmp_path / "two"))
         assert a.read_bytes() == b.read_bytes()
 
 
@@ -162,6 +166,17 @@ def test_a_study_in_which_nothing_worked_renders(tmp_path):
     assert "dynamics" not in page.ids
 
 
+def test_tasks_whose_programs_reported_their_own_score_are_named_where_others_did_not(tmp_path):
+    tables = synthetic(models=2, tasks=3)
+    first = sorted(set(tables.runs["task"]))[0]
+    runs = tables.runs.assign(validation=np.where(tables.runs["task"] == first, "reported", "harness"))
+    text = Page(write_report(write(replace(tables, runs=runs), tmp_path)).read_text(encoding="utf-8")).text
+    assert "Not all runs share the same validation: harness; reported." in text
+    assert f"Programs reported their own score on {first}." in text
+    same = replace(tables, runs=runs.assign(validation="reported"))
+    assert "reported their own" not in Page(write_report(write(same, tmp_path / "same")).read_text()).text
+
+
 def test_differences_between_the_arms_are_pointed_out(tmp_path):
     tables = synthetic(models=2, tasks=2)
     hardware = np.where(tables.runs["strategy"] == "gome", "8 CPU, 64 GiB", "2 CPU, 4 GiB")
@@ -208,14 +223,6 @@ def test_tables_are_refused_before_anything_is_written(tmp_path):
         write_report(folder)
     assert not (folder / "report.html").exists()
     assert not (folder / "report_tables").exists()
-
-
-def test_figures_leave_no_state_behind(demo, tmp_path):
-    import matplotlib as mpl
-
-    before = dict(mpl.rcParams)
-    write_report(demo, tmp_path)
-    assert dict(mpl.rcParams) == before
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.042, "+4.2"), (-0.0123, "−1.2"), (-0.0004, "0.0"), (float("nan"), "–")])

@@ -60,6 +60,23 @@ def test_where_some_have_none_medals_are_over_the_others(tmp_path: Path) -> None
     assert "These tasks have no leaderboard" in write_report(write(tables, tmp_path)).read_text()
 
 
+def test_ungraded_tasks_are_named_and_no_test_score_is_told(tmp_path: Path) -> None:
+    """A task without answers has no board either, and its valid runs have no score."""
+    tables = unranked(1)
+    task = min(tables.runs["task"])
+    is_one = tables.runs["task"] == task
+    scores_of = ("score", "test_selected", "test_oracle", "percentile")
+    blank = {name: tables.runs[name].where(~is_one) for name in scores_of if name in tables.runs.columns}
+    without_answers = replace(tables, runs=tables.runs.assign(ungraded=is_one, **blank))
+    said = f"Ungraded, without test answers: {task}; no test score of them is known."
+    page = write_report(write(without_answers, tmp_path)).read_text()
+    assert said in page
+    assert said in medal_table(without_answers)
+    assert "Ungraded" not in medal_table(tables)
+    for board in analyse(without_answers).boards:
+        assert (task in board.counts.tasks) is (board.outcome == "valid")
+
+
 def test_scores_by_hand() -> None:
     tables = unranked(1)
     frame = scores.frames(analyse(tables))["scores"]

@@ -57,6 +57,18 @@ def test_benchmark_parse(benchmark):
     assert benchmark(parse, Op.IMPROVE, text).code
 
 
+@pytest.mark.benchmark(group="parse long")
+@pytest.mark.parametrize("steps", [40, 400])
+def test_benchmark_parse_long(benchmark, steps):
+    """Ten times the program should take some ten times as long, and 50,000 characters less than 0.5 s."""
+    body = "".join(
+        f"seed = {i}\nfor fold in range(5):\n    print(seed, fold)  # with another seed\n" for i in range(steps)
+    )
+    code = f"import pandas as pd\n{body}pd.DataFrame({{'id': [1]}}).to_csv('submission.csv')\n"
+    text = f"I change the seed.\n\n```python\n{code}```\nThis should do better."
+    assert benchmark(parse, Op.IMPROVE, text).code == code
+
+
 @pytest.mark.benchmark(group="markup")
 @pytest.mark.parametrize("kilobytes", [3, 300])
 def test_benchmark_block(benchmark, kilobytes):

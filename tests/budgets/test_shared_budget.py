@@ -209,7 +209,7 @@ def test_a_lost_database_is_made_again_with_what_was_cut_off(tmp_path: Path) -> 
         (2, 3, 3, None),
         (2, 2, 2, SharedBudgetSpent),
         (1, 1, 1, SharedBudgetSpent),
-        (9, 20, 4, RetriesExhausted),
+        (9, 20, 5, RetriesExhausted),
     ],
     ids=["all fit", "the third attempt does not fit", "the second does not", "cut off more often than it is tried"],
 )
@@ -238,8 +238,9 @@ def test_each_attempt_of_a_call_that_is_cut_off_fits_or_is_not_made(
                     paid.complete(REQUEST)
             assert stub.calls == calls
             account = budget.account()
-        assert min(cut, calls) * worst <= account.spent_nusd <= worst_cases * worst
-        assert account.spent_nusd < (min(cut, calls) + 1) * worst
+        lost = min(cut, calls, 4)  # a fifth asks something else, which is small
+        assert lost * worst <= account.spent_nusd <= worst_cases * worst
+        assert account.spent_nusd < (lost + 1) * worst
         assert account.reserved_nusd == 0
 
 

@@ -1,11 +1,14 @@
-"""Tab completion, as a real bash asks for it."""
+"""Tab completion, as real shells ask for it."""
 
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,51 @@ def bash(line: str, folder: Path) -> list[str]:
 )
 def test_a_real_bash_offers_it(line: str, expected: list[str], tmp_path: Path) -> None:
     assert bash(line, tmp_path) == expected
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_a_real_fish_offers_it(tmp_path: Path) -> None:
+    code = "mlesearch completion fish | source; complete -C 'mlesearch run budget.s'"
+    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", code], cwd=tmp_path, capture_output=True, text=True, env=env, timeout=60
+    )
+    assert done.stdout.split() == ["budget.steps=", "budget.study_usd="]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize(
+    ("typed", "added"),
+    [
+        ("mlesearch exper", "iments "),
+        ("mlesearch run budget.ste", "ps="),
+        ("mlesearch run -m strategy=greedy,hil", "lclimb "),
+        ("mlesearch run 'tasks=[re", "ntals' "),
+    ],
+)
+def test_a_real_zsh_completes_it(typed: str, added: str, tmp_path: Path) -> None:
+    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "", "HOME": str(tmp_path)}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        ["zsh", "-f", "-i"], cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as shell:
+        os.close(theirs)
+        os.write(ours, b'eval "$(mlesearch completion zsh)"; echo rea""dy\n')
+        said = _until(ours, b"ready")
+        os.write(ours, f"{typed}\t".encode())
+        said = _until(ours, added.encode())
+        shell.kill()
+    os.close(ours)
+    assert added.encode() in said
+
+
+def _until(terminal: int, words: bytes, limit_s: float = 60.0) -> bytes:
+    """What a terminal shows until it shows some words, or until the time is over."""
+    said, end = b"", time.monotonic() + limit_s
+    while words not in said and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.1)[0]:
+            said += os.read(terminal, 65536)
+    return said
 
 
 @pytest.mark.parametrize("shell", SHELLS)

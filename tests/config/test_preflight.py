@@ -96,13 +96,19 @@ def test_a_board_that_is_a_pointer_is_refused_when_the_task_is_loaded(tmp_path: 
         found(tmp_path / "task", tmp_path)
 
 
+def _with_a_warning(folder: Path) -> Path:
+    """A task whose rows to predict lie in a file of another name."""
+    root = make_task(folder / "task")
+    (root / "public/test.csv").rename(root / "public/rows.csv")
+    return root
+
+
 def test_warnings_are_kept_by_the_version_of_the_task(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = make_task(tmp_path / "task")
-    (root / "leaderboard.csv").unlink()
+    root = _with_a_warning(tmp_path)
     (first,) = found(root, tmp_path)
-    assert (first.known, first.finding.subject) == (False, "leaderboard")
+    assert (first.known, first.finding.subject) == (False, "parts")
     (kept,) = own_cache.iterdir()
     with monkeypatch.context() as without:
         without.setattr(check, "check", None)  # it is not called again
@@ -124,7 +130,7 @@ def test_errors_are_looked_for_again(tmp_path: Path, own_cache: Path) -> None:
 
 def test_without_a_place_for_it_each_launch_looks_again(tmp_path: Path, own_cache: Path) -> None:
     own_cache.parent.parent.write_text("a file")
-    (make_task(tmp_path / "task") / "leaderboard.csv").unlink()
+    _with_a_warning(tmp_path)
     assert [f.known for _ in range(2) for f in found(tmp_path / "task", tmp_path)] == [False, False]
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,6 +188,26 @@ def test_an_unknown_host_is_called_one() -> None:
 def test_https_to_a_server_that_speaks_http_is_called_that() -> None:
     with OpenAIStub() as stub, pytest.raises(FatalModelError, match=r"https was spoken.*write http://"):
         make(stub.base_url.replace("http:", "https:")).complete(request())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate, and is not installed")
+def test_a_certificate_that_nobody_vouches_for_is_called_that(tmp_path: Path) -> None:
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
+    files = {"-keyout": tmp_path / "key.pem", "-out": tmp_path / "certificate.pem"}
+    arguments = [str(part) for pair in files.items() for part in pair]
+    subprocess.run([*made, *arguments], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files["-out"], files["-keyout"])
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # its handshakes fail, as they should
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{server.server_port}/v1"
+        with pytest.raises(FatalModelError, match=r"not trusted \(self.signed certificate\).*SSL_CERT_FILE"):
+            make(url).complete(request())
+        server.shutdown()
+        thread.join()
 
 
 def test_a_server_that_hangs_up_is_called_one() -> None:

@@ -17,7 +17,7 @@ from mlesearch.models.registry import make_model
 from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.engineer import Dial, Engineer, make
-from mlesearch.models.simulated.reading import PROMPT_WORTH, Prompt, read, worth
+from mlesearch.models.simulated.reading import read
 from mlesearch.models.simulated.spaces import TASKS, Edit, apply, render, space
 from mlesearch.types import ConfigError, Direction, Guidance, GuidanceKind, Node, Op, Proposal, Status
 from tests.support.command import python
@@ -60,7 +60,7 @@ def test_full_capability_is_steepest_ascent_on_the_table(task):
 @pytest.mark.parametrize("breadth", [3, FULL])
 def test_no_capability_is_a_walk_that_is_blind_to_the_truth(task, breadth):
     real = engineer(0.0, breadth=breadth)
-    other = Engineer("sim", Dial(0.0, breadth, 0.0), lambda t: shuffled(t, 3))
+    other = Engineer("sim", Dial(0.0, breadth, 0.0, evidence_share=0.0), lambda t: shuffled(t, 3))
     for entropy in range(8):
         assert walk(real, task, 5, entropy) == walk(other, task, 5, entropy)
     base, subject = space(task).pipelines[3], space(task).pipelines[40]
@@ -97,7 +97,9 @@ def test_quality_rises_with_capability(task):
 
 def test_shuffled_labels_take_away_the_value_of_capability():
     table, sign = truth.load("canvas"), 1
-    models = [Engineer(f"m{i}", Dial(1.0, 6, 0.0), lambda t, i=i: shuffled(t, i)) for i in range(80)]
+    models = [
+        Engineer(f"m{i}", Dial(1.0, 6, 0.0, evidence_share=0.0), lambda t, i=i: shuffled(t, i)) for i in range(80)
+    ]
     ends = [sign * table.rows[walk(m, "canvas", 4, 0)[-1]].test for m in models]
     plain = [sign * table.rows[walk(engineer(0.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]
     able = [sign * table.rows[walk(engineer(1.0, f"m{i}", breadth=6), "canvas", 4, 0)[-1]].test for i in range(80)]
@@ -285,15 +287,6 @@ def test_a_merge_at_full_capability_is_the_best_mixture():
     assert merged.pipeline == best
 
 
-def test_what_a_richer_prompt_is_worth_is_one_table():
-    assert worth(Prompt()) == 1.0
-    full = Prompt(
-        attempts=("a\nLesson: b",) * 9,
-        guidance=dict.fromkeys(("history", "memory", "diagnosis", "stage"), (None,) * 9),
-    )
-    assert worth(full) == pytest.approx(1.0 + sum(share * most for share, most in PROMPT_WORTH.values()))
-
-
 # ------------------------------------------------------------------------------- with the real operators
 
 
@@ -321,7 +314,7 @@ def test_it_answers_the_real_prompts_and_the_operators_can_read_it(op):
     judged = {"subject": 3} if op is Op.DIAGNOSE else {}
     base = None if op is Op.DRAFT else 2 if op is Op.DEBUG else 1
     hints = (
-        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(3, "svm")), component=where.choices[3].component),
+        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(3, "kernel")), component=where.choices[3].component),
         Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(0, "threshold"))),
     )
     context = (3,) if op is Op.MERGE else (0, 3)

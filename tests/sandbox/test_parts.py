@@ -419,3 +419,11 @@ def test_the_environment_s_digest_names_what_programs_build_on_and_no_test_tools
     needed = packages._required_by(packages.prompt_packages())
     assert {"numpy", "pandas", "scipy", "scikit-learn", "joblib", "threadpoolctl", "python-dateutil"} <= needed
     assert not needed & {"pytest", "hypothesis", "ruff", "mypy", "litellm", "hydra-core", "matplotlib"}
+
+
+def test_another_interpreter_is_another_environment(monkeypatch):
+    """It decides which programs compile, so runs of two versions are not the same run."""
+    here = packages.digest()
+    assert packages.digest.__wrapped__() == here
+    monkeypatch.setattr(packages.platform, "python_version", lambda: "3.99.0")
+    assert packages.digest.__wrapped__() != here

@@ -21,7 +21,7 @@ from mlesearch.storage.layout import run_folders
 from mlesearch.study.estimate import Estimate, estimate
 from mlesearch.study.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
 
-LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
+LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10", "sandbox=local"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
 # a step of the default profile: 2.2 calls of 12,000 tokens in and 4,000 out, at 60 s; programs: 15 of 60 s
 STEP_USD = 2.2 * (12_000 * 1.0 + 4_000 * 10.0) / 1e6
@@ -130,6 +130,7 @@ def test_recorded_runs_are_measured_and_the_closest_count(
     monkeypatch.chdir(tmp_path)
     for strategy in ("random", "greedy"):
         words = ["model=sim_05", f"strategy={strategy}", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
+        words += ["sandbox=local"]
         assert main(["run", *words]) == 0
     past = PastRuns([tmp_path / "like"])
     sim = ["model=sim_05", "strategy=greedy", "seeds=[0]", "budget.steps=2"]
@@ -202,6 +203,7 @@ def test_the_same_model_strategy_and_task_are_trusted_and_scaled_to_longer_runs(
 def test_a_run_of_unusable_replies_is_no_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["model=sim_05", "strategy=random", "budget.steps=2", "launcher.n_jobs=1", "study.dir=like"]
+    words += ["sandbox=local"]
     assert main(["run", *words]) == 0
     (run,) = run_folders(tmp_path / "like")
     row = read_result(run)
@@ -217,7 +219,7 @@ def test_what_a_simulated_study_measured_never_starts_a_paid_one_unasked(
 ) -> None:
     """The study's own folder holds simulated runs; then a paid model is launched in it."""
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "study.name=g1", "model=sim_05", "strategy=gome", "budget.steps=3"]) == 0
+    assert main(["run", "study.name=g1", "model=sim_05", "strategy=gome", "budget.steps=3", "sandbox=local"]) == 0
     paid = ["study.name=g1", "model=gpt-5", "strategy=gome", "seeds=[1,2,3,4,5,6,7,8,9]", "budget.steps=50"]
     capsys.readouterr()
     assert main(["estimate", *paid]) == 0

@@ -181,8 +181,23 @@ def test_a_zip_with_too_many_members_is_not_even_listed(tmp_path: Path, monkeypa
     exported(tmp_path)
     monkeypatch.setattr(archive_members, "MAX_MEMBERS", 10)
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    with pytest.raises(ConfigError, match=r"a directory of .* members; an export has at most 10"):
+    with pytest.raises(ConfigError, match=r"a directory of .* members, more than is taken .* --trust takes it"):
         unpack(tmp_path / "small.zip", tmp_path / "here")
+
+
+def test_a_study_of_too_many_members_is_exported_and_says_what_its_import_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlesearch.study import archive_members
+
+    study = small_study(tmp_path / "large")
+    monkeypatch.setattr(archive_members, "MAX_MEMBERS", 10)
+    assert main(["cassette", "export", str(study), str(tmp_path / "large.zip")]) == 0
+    assert "members, so to import it takes --trust" in capsys.readouterr().out
+    for command in (["verify", str(tmp_path / "large.zip")], ["import", str(tmp_path / "large.zip"), "here"]):
+        monkeypatch.chdir(tmp_path)
+        assert main(["cassette", *command]) == 2
+        assert main(["cassette", *command, "--trust"]) == 0
 
 
 def test_mutants_are_the_same_every_time(tmp_path: Path) -> None:

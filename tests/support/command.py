@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlesearch.testing.openai_stub import OpenAIStub
+from tests.support import preloaded
 from tests.support.paths import ROOT
 
 MLESEARCH = [sys.executable, "-m", "mlesearch"]
@@ -17,13 +19,28 @@ SECRET = "sk-very-secret-0123456789"
 
 
 def cli(
-    cwd: Path, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = 240.0
+    cwd: Path, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = 240.0, fresh: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """The command line in a folder, to its end; no key of the one who runs the tests reaches it."""
+    """The command line in a folder, to its end; no key of the one who runs the tests reaches it.
+
+    Args:
+        cwd: the folder.
+        words: behind `mlesearch`.
+        env: variables beside those of the one who runs the tests.
+        timeout_s: after which it is killed.
+        fresh: start an interpreter for it, and no fork (see `support.preloaded`).
+    """
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | dict(env or {})
+    if not fresh and preloaded.takes(environment):
+        return preloaded.run(list(words), cwd, environment, timeout_s)
     return subprocess.run(
         [*MLESEARCH, *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=timeout_s
     )
+
+
+def fork_of_code(cwd: Path, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Code in a fork of `support.preloaded`, to its end: for what changes the command line before it starts it."""
+    return preloaded.run(list(map(str, arguments)), cwd, dict(os.environ), 240.0, code)
 
 
 def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedProcess[str]:
@@ -71,6 +88,14 @@ def alive(folder: Path) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def until(happens: Callable[[], bool], within_s: float) -> bool:
+    """Wait for it; whether it did."""
+    end = time.monotonic() + within_s
+    while not happens() and time.monotonic() < end:
+        time.sleep(0.05)
+    return happens()
 
 
 def python(code: str, *arguments: object) -> list[str]:

@@ -84,6 +84,7 @@ def stand_in(
     *,
     versions: Mapping[str, str] = MET,
     secret: float | None = None,
+    splits: bool = False,
 ) -> StandIn:
     """Package, interpreter and data in a folder that is made.
 
@@ -92,6 +93,7 @@ def stand_in(
         names: of the competitions that are prepared; the package knows all four.
         versions: of the libraries that the interpreter seems to have.
         secret: the score that every valid submission gets which is not perfect.
+        splits: whether each competition has a preparation of its own, which can split its public data once more.
     """
     package = folder / "package" / "mlebench"
     shutil.copytree(HERE / "mlebench", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -102,7 +104,7 @@ def stand_in(
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         (place / "leaderboard.csv").write_text(POINTER, encoding="utf-8")
-        (place / "config.yaml").write_text(json.dumps(_config(name)), encoding="utf-8")
+        (place / "config.yaml").write_text(json.dumps(_config(name, splits)), encoding="utf-8")
         made = _MAKERS[name](data / name / "prepared") if name in names else {}
         (place / "checksums.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
     return StandIn(interpreter(folder / "venv", package.parent, versions), package, data)
@@ -120,7 +122,7 @@ def interpreter(folder: Path, package: Path, versions: Mapping[str, str] = MET) 
     return folder / "bin" / "python"
 
 
-def _config(name: str) -> dict[str, object]:
+def _config(name: str, splits: bool) -> dict[str, object]:
     sample = "sampleSubmission.csv" if name == PIZZA else "sample_submission.csv"
     direction = "lower" if name in (SPOOKY, TAXI) else "higher"
     return {
@@ -133,7 +135,7 @@ def _config(name: str) -> dict[str, object]:
             "sample_submission": f"{name}/prepared/public/{sample}",
         },
         "grader": {"name": "mean-error", "grade_fn": f"mlebench.mean_error:{direction}"},
-        "preparer": "mlebench.graders:prepare",
+        "preparer": f"mlebench.preparers:{_MAKERS[name].__name__[1:]}" if splits else "mlebench.graders:prepare",
     }
 
 
@@ -156,7 +158,7 @@ def _taxi(place: Path) -> dict[str, dict[str, str]]:
         "labels.csv": _csv("key,fare_amount,x", [f"{k},{5 + i},{i}" for i, k in enumerate(keys[:ROWS])]),
         "test.csv": _csv("key,x", [f"{k},{i}" for i, k in enumerate(keys[ROWS:])]),
         "sample_submission.csv": _csv("key,fare_amount", [f"{k},30" for k in keys[ROWS:]]),
-        "instructions.rtf": b" ",
+        "GCP-Coupons-Instructions.rtf": b" ",
     }
     return _write(place, public, {"test.csv": _csv("key,fare_amount", [f"{k},9.5" for k in keys[ROWS:]])})
 

@@ -15,6 +15,8 @@ with open(sample, newline="") as file:
     rows = list(csv.reader(file))
 rows[0][-1] = {column} or rows[0][-1]
 rows[1][-1] = str(float(rows[1][-1]) + {number} / 1000)
+if len(rows[1]) > 2:  # probabilities, which still sum to 1
+    rows[1][-2] = str(float(rows[1][-2]) - {number} / 1000)
 with open("submission.csv", "w", newline="") as file:
     csv.writer(file).writerows(rows)
 {more}

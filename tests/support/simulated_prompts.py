@@ -7,7 +7,7 @@ from typing import Any
 from mlesearch.models.markup import block, python_fence
 from mlesearch.models.protocol import Address, Message, Reply, Request, Sampling
 from mlesearch.models.simulated.engineer import Engineer, make
-from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render
+from mlesearch.models.simulated.spaces import Pipeline, Recognised, recognise, render, space
 from mlesearch.types import Op
 
 
@@ -20,6 +20,22 @@ def program(
     bugs: tuple[str, ...] = (),
 ) -> str:
     return block("program", python_fence(render(task, pipeline, bugs)), role=role, node=1, status=status, score=score)
+
+
+def output(task: str, pipeline: Pipeline, role: str = "base") -> str:
+    """What the program of a pipeline prints."""
+    settings = ", ".join(f"{choice}={option}" for choice, option in space(task).settings(pipeline).items())
+    return block("output", f"pipeline: {settings}\nfitted 900 rows with 30 features", role=role, node=1, status="ok")
+
+
+def lesson(text: str, node: int = 1) -> str:
+    """An attempt with this lesson."""
+    return block("attempt", f"A plan.\nLesson: {text}", node=node, op="improve", status="ok", score="0.5")
+
+
+def guidance(kind: str, text: str, finding: str = "", **attrs: object) -> str:
+    """A piece of guidance; of an experiment with what it taught."""
+    return block("guidance", f"Hypothesis: {text}\nFinding: {finding}" if finding else text, kind=kind, **attrs)
 
 
 def ask(task: str, op: Op, *parts: str) -> tuple[Message, ...]:
@@ -52,5 +68,5 @@ FULL = 10_000
 
 
 def engineer(c: float, name: str = "sim", **more: object) -> Engineer:
-    """Of this capability, without bugs, with every step open to it."""
-    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, **more})
+    """Of this capability, without bugs, with every step open to it and nothing hidden."""
+    return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, "evidence_share": 0.0, **more})

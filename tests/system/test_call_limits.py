@@ -24,6 +24,7 @@ def test_a_study_on_a_network_file_system_holds_no_database(tmp_path: Path) -> N
     with OpenAIStub(serving(engineer)) as stub:
         asked = ["model=local", f"model.params.api_base={stub.base_url}", "strategy=random", "budget.steps=1"]
         words = [*asked, "model.params.limits={requests_per_minute: 6000}", "launcher.n_jobs=1", "limits.network=true"]
+        words += ["sandbox=local"]
         refused = cli(tmp_path, "run", "--check", *words)
         assert refused.returncode == 2
         assert "limits.partition" in refused.stderr

@@ -13,6 +13,7 @@ from mlesearch.testing.openai_stub import OpenAIStub, serving
 from tests.support.command import cli
 
 RUN = ["run", "model=local", "strategy=gome", "tasks=[rentals]", "budget.steps=2", "launcher.n_jobs=1"]
+RUN += ["sandbox=local"]
 
 
 def _journal(study: Path) -> list[dict]:

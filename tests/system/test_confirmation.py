@@ -13,6 +13,7 @@ from mlesearch.cli.main import main
 from tests.support.command import MLESEARCH
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10"]
+LIVE += ["sandbox=local", "sandbox.warm=off"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"
 
 

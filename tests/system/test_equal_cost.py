@@ -6,7 +6,7 @@ import pytest
 from tests.support.command import cli
 from tests.support.journals import events
 
-HERE = ["sandbox=local"]
+HERE = ["sandbox=local", "launcher.n_jobs=1"]
 
 
 @pytest.fixture(scope="module")

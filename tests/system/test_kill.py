@@ -13,8 +13,22 @@ import pytest
 from tests.support.command import alive, finish, start
 from tests.support.journals import comparable_runs, journals, once_each, same_tables
 
-WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "launcher.n_jobs=2"]
-WORDS += ["sandbox=local"]
+WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "sandbox=local"]
+WORDS += ["budget.steps=3", "study.name=s"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The study that nothing disturbed, with two jobs and a hash seed of its own."""
+    return launched(tmp_path_factory.mktemp("whole"), jobs=2, hash_seed="12345")
+
+
+def launched(folder: Path, jobs: int, hash_seed: str, *more: str) -> Path:
+    """A study, launched to its end."""
+    command = [sys.executable, "-m", "mlesearch", *WORDS, f"launcher.n_jobs={jobs}", *more]
+    env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
+    return folder / "studies/s"
 
 
 def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_s: float, seed: int) -> None:
@@ -35,14 +49,10 @@ def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_
     finish(cwd, *words)
 
 
-def test_a_killed_sweep_ends_as_if_nothing_had_happened(tmp_path):
-    words = [*WORDS, "budget.steps=3", "study.name=s"]
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    finish(tmp_path / "whole", *words)
-    kill_and_go_on(tmp_path / "killed", words, "studies/s", kills=3, longest_s=6.0, seed=1)
-    same_tables(tmp_path / "whole/studies/s", tmp_path / "killed/studies/s")
-    once_each(tmp_path / "killed/studies/s")
+def test_a_killed_sweep_ends_as_if_nothing_had_happened(whole, tmp_path):
+    kill_and_go_on(tmp_path, [*WORDS, "launcher.n_jobs=2"], "studies/s", kills=3, longest_s=6.0, seed=1)
+    same_tables(whole, tmp_path / "studies/s")
+    once_each(tmp_path / "studies/s")
 
 
 @pytest.mark.slow
@@ -57,16 +67,12 @@ def test_the_demo_killed_at_five_moments(tmp_path):
     once_each(tmp_path / "killed/studies/demo")
 
 
-def test_jobs_and_hash_seeds_change_nothing(tmp_path):
-    """Identical journals with 1 and 4 jobs, and under three hash seeds."""
-    found = []
-    for jobs, hash_seed in ((1, "0"), (4, "1"), (2, "12345")):
-        folder = tmp_path / hash_seed
-        folder.mkdir()
-        words = [*WORDS[:-1], f"launcher.n_jobs={jobs}", "budget.steps=3", "study.name=s"]
-        command = [sys.executable, "-m", "mlesearch", *words]
-        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env, timeout=280)
-        found.append(comparable_runs(folder / "studies/s"))
+def test_jobs_and_hash_seeds_change_nothing(whole, tmp_path):
+    """Identical journals with 1, 2 and 4 jobs, and under three hash seeds; the last reads what the second executed."""
+    found = [comparable_runs(whole)]
+    store = ["sandbox.exec_store=record", f"sandbox.exec_store_path={tmp_path}/executions.db"]
+    for jobs, hash_seed in ((1, "0"), (4, "1")):
+        (tmp_path / hash_seed).mkdir()
+        found.append(comparable_runs(launched(tmp_path / hash_seed, jobs, hash_seed, *store)))
     assert len(found[0]) == 4
     assert found[0] == found[1] == found[2]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mlesearch.cli.main import main
-from mlesearch.storage.documents import read_grades, read_official, read_run
+from mlesearch.storage.documents import finished_row, read_grades, read_official, read_run
+from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import cli, start
+from tests.support.command import cli, start, until
 from tests.support.competitions import FOUR, SPOOKY, StandIn, stand_in
 from tests.support.journals import once_each
 from tests.support.sample_programs import programs
@@ -25,6 +24,7 @@ from tests.support.sample_programs import programs
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:
     return [
         *("run", "model=local", "strategy=greedy", "strategy.review=false", "run.audit=off", "sandbox=local"),
+        "sandbox.warm=off",  # its programs import nothing that takes long
         *(f"model.params.api_base={stub.base_url}", "launcher.n_jobs=1", "budget.steps=3"),
         *("cassette=record", "sandbox.exec_store=record", "study.name=s"),
         *made.settings(*more),
@@ -42,14 +42,6 @@ def at_work(made: StandIn) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def until(happens: Callable[[], bool], within_s: float) -> bool:
-    """Wait for it; whether it did."""
-    end = time.monotonic() + within_s
-    while not happens() and time.monotonic() < end:
-        time.sleep(0.05)
-    return happens()
 
 
 def test_four_competitions_killed_resumed_and_read_with_the_data_gone(
@@ -73,6 +65,8 @@ def test_four_competitions_killed_resumed_and_read_with_the_data_gone(
     for name, folder in runs.items():
         _check_grades(name, folder)
     report = (study / "report.html").read_text()
+    _check_export(study, tmp_path / "out", made, runs)
+    capsys.readouterr()
 
     shutil.rmtree(made.data)
     shutil.rmtree(made.python.parents[1])
@@ -85,14 +79,48 @@ def test_four_competitions_killed_resumed_and_read_with_the_data_gone(
     assert main(["cassette", "verify", str(study)]) == 0
     assert main(["replay", str(study)]) == 0
     assert "4 of 4 runs came out the same" in capsys.readouterr().out
+    assert main(["mlebench", "export", str(study), "--to", str(tmp_path / "out"), "--python", str(made.python)]) == 2
+    assert "is no program" in capsys.readouterr().err
     for name, folder in runs.items():
         again = tmp_path / "studies/s-replay" / folder.relative_to(study)
         assert read_grades(again) == read_grades(folder), name
+    taken = ["mlebench", "import", str(tmp_path / "out/runs"), "--into", str(study), "--strategy", "published"]
+    assert main(taken) == 0
     exported = tmp_path / "s.zip"
     assert main(["cassette", "export", str(study), str(exported)]) == 0
     assert main(["cassette", "import", str(exported), str(tmp_path / "imported")]) == 0
+    assert read_imported(tmp_path / "imported") == read_imported(study) != []
     assert main(["replay", str(tmp_path / "imported")]) == 0
     assert "4 of 4 runs came out the same" in capsys.readouterr().out
+
+
+def _check_export(study: Path, out: Path, made: StandIn, runs: dict[str, Path]) -> None:
+    """One group, each competition graded as it was in its run; a report of what was recorded."""
+    words = ["--data", str(made.data), "--python", str(made.python)]
+    assert main(["mlebench", "export", str(study), "--to", str(out), *words]) == 0
+    lines = [json.loads(text) for text in (out / "runs/s_group1/submission.jsonl").read_text().splitlines()]
+    assert [line["competition_id"] for line in lines] == sorted(FOUR)
+    (path,) = (out / "runs/s_group1").glob("*_grading_report.json")
+    for line, report in zip(lines, json.loads(path.read_text())["competition_reports"], strict=True):
+        folder = runs[line["competition_id"]]
+        row = finished_row(folder)
+        assert row is not None
+        assert (report["score"], report["gold_medal"], report["valid_submission"]) == (row["score"], row["gold"], True)
+        assert (out / line["submission_path"]).read_bytes() == (folder / "best/submission.csv").read_bytes()
+        assert (out / line["code_path"]).read_bytes() == (folder / "best/solution.py").read_bytes()
+    said = (out / "DISCLOSURE.md").read_text()
+    for fact in (
+        "test signal used in search | none: whether a submission is valid, and the grader's message",
+        "selection | best_validation, by the validation score reported by the programs themselves",
+        "network for programs | no network (held by sandbox local",
+        "hours of the longest run | 0.00 charged",
+        "boards | table",
+    ):
+        assert fact in said
+    facts = json.loads((out / "s.json").read_text())
+    assert facts["seeds"] == {"0": "s_group1"}
+    assert facts["disclosure"]["runs"] == len(FOUR)
+    assert (out / "splits/s.txt").read_text().split() == sorted(FOUR)
 
 
 def _check_grades(name: str, folder: Path) -> None:

@@ -55,7 +55,12 @@ def test_the_wheel_holds_every_file_that_is_shipped(wheel):
             assert f"mlesearch/{inside}/{path.relative_to(ROOT / folder)}" in names
     for path in (ROOT / "docker").iterdir():
         assert f"mlesearch/docker/{path.name}" in names
-    for pattern in ("operators/prompts/*.jinja", "models/simulated/tables/*.csv", "tasks/data/**/*.csv"):
+    for pattern in (
+        "operators/prompts/*.jinja",
+        "models/simulated/tables/*.csv",
+        "tasks/data/**/*.csv",
+        "tasks/mlebench/agent/*",
+    ):
         found = list((ROOT / "mlesearch").glob(pattern))
         assert found
         for path in found:

@@ -11,7 +11,7 @@ from mlesearch.cli.main import main
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.events import without_durations
 
-RUN = ["run", "model=sim_05", "strategy=gome", "tasks=[rentals]", "seeds=[0]", "budget.steps=4"]
+RUN = ["run", "model=sim_05", "strategy=gome", "tasks=[rentals]", "seeds=[0]", "budget.steps=4", "sandbox=local"]
 
 
 def _events(study: Path) -> list[object]:

@@ -58,6 +58,7 @@ def record(folder: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedP
     command = [
         *(*MLESEARCH, "run", "-m", "model=local", "model.params.model=openai/${model.name}", "launcher.n_jobs=1"),
         *(f"model.params.api_base={stub.base_url}", "model.params.api_key_env=MY_KEY", "tasks=[rentals]"),
+        "sandbox=local",
         "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 4.0}",
         *("cassette=record", "sandbox.exec_store=record", "study.dir=rec", *words),
     ]

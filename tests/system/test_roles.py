@@ -24,7 +24,7 @@ def test_a_run_with_one_model_for_code_and_another_for_feedback(tmp_path: Path) 
         done = cli(
             tmp_path,
             *("run", "model=local", "model.params.model=openai/coder", f"model.params.api_base={stub.base_url}"),
-            *("strategy=greedy", "budget.steps=2", "launcher.n_jobs=1"),
+            *("strategy=greedy", "budget.steps=2", "launcher.n_jobs=1", "sandbox=local"),
             f"model.roles={{feedback: {{name: local, {params}{price}}}}}",
         )
         assert done.returncode == 0, done.stderr

@@ -64,6 +64,7 @@ def test_an_endpoint_of_the_users_own_is_found_nowhere_in_a_study(tmp_path: Path
     with OpenAIStub() as stub:
         url = stub.base_url
     words = ["run", "model=local", "strategy=greedy", "budget.steps=1", "launcher.n_jobs=1", "cassette=record"]
+    words += ["sandbox=local", "sandbox.warm=off"]
     own = [f"model.params.api_base={url}", "model.params.max_retries=0"]
     failed = cli(tmp_path, *words, *own, "model.params.limits={requests_per_minute: 6000}")  # nobody listens any more
     assert failed.returncode == 1
@@ -84,10 +85,10 @@ def test_no_key_is_found_anywhere(tmp_path: Path) -> None:
     with OpenAIStub(_reply) as stub:
         at = f"model.params.api_base={stub.base_url}"
         stub.faults.extend([Fault.UNAUTHORIZED])
-        refused = cli(tmp_path, *words, at, env=KEYS)
+        refused = cli(tmp_path, *words, at, env=KEYS, fresh=True)
         assert refused.returncode == 1
         stub.faults.extend([Fault.RATE_LIMIT, Fault.CONTENT_FILTER, Fault.TRUNCATED_JSON])
-        done = cli(tmp_path, *words, at, env=KEYS)
+        done = cli(tmp_path, *words, at, env=KEYS, fresh=True)
         assert done.returncode == 0, done.stderr
         assert {seen.authorization for seen in stub.seen} == {f"Bearer {USED}"}
         prompts = json.dumps([dict(seen.body) for seen in stub.seen])

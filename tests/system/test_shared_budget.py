@@ -15,6 +15,7 @@ from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from tests.support.command import cli
 
 RUN = ["run", "model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3"]
+RUN += ["sandbox=local", "sandbox.warm=off"]  # programs that print a word need nothing imported ahead
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 1.0}"
 PROGRAM = Answer("A plan.\n\n```python\nprint('nothing')\n```\n", input_tokens=2500, output_tokens=20)
 CALL_NUSD = 2_520_000

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 
 import pandas as pd
 import pytest
 
 from mlesearch.storage.events import not_passed
-from tests.support.command import cli, python
+from tests.support.command import cli, fork_of_code
 from tests.support.journals import comparable_runs, events, once_each, same_tables
 
 TRIAL = ["run.trial.share=0.1", "run.trial.rows=200", "run.trial.time_s=20"]
@@ -54,7 +53,7 @@ sys.exit(main(sys.argv[3:]))
 
 def dies(cwd, at, how, words):
     cwd.mkdir(exist_ok=True)
-    done = subprocess.run(python(DYING, at, how, *words), cwd=cwd, capture_output=True, text=True, timeout=240)
+    done = fork_of_code(cwd, DYING, at, how, *words)
     assert done.returncode == -signal.SIGKILL, (done.returncode, done.stderr)
 
 

@@ -309,9 +309,9 @@ def test_an_image_task_and_the_mini_suite_have_no_such_findings(tmp_path: Path) 
         assert check(name) == []
 
 
-def test_a_task_without_a_board_is_a_warning_and_nothing_else(tmp_path: Path) -> None:
+def test_a_task_without_a_board_is_a_note_and_nothing_else(tmp_path: Path) -> None:
     make_task(tmp_path)
     (tmp_path / "leaderboard.csv").unlink()
-    assert found(tmp_path) == [(Level.WARNING, "leaderboard")]
+    assert found(tmp_path) == [(Level.OK, "leaderboard")]
     _sample(float("nan"))(tmp_path)
     assert (Level.ERROR, "sample") in found(tmp_path)

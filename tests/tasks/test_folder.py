@@ -352,7 +352,9 @@ def test_listing_reads_task_yaml_only(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(folder, "MINI", tmp_path)
     monkeypatch.setenv("MLEBENCH_DATA_DIR", str(tmp_path / "absent"))
     listed = task_rows()
-    rows, competitions = listed[: len(folder.names())], listed[len(folder.names()) :]
+    rows, others = listed[: len(folder.names())], listed[len(folder.names()) :]
+    suites, competitions = others[:3], others[3:]
+    assert [row["id"] for row in suites] == ["synthetic:easy", "synthetic:medium", "synthetic:hard"]
     assert len(competitions) == 82
     assert all(str(row["id"]).startswith("mlebench:") for row in competitions)
     assert all(str(row["suite"]).endswith(", unprepared") for row in competitions)

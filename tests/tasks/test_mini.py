@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from threadpoolctl import threadpool_limits
 
 from mlesearch.experiments import make_landscapes, make_mini_tasks
 from mlesearch.models.simulated import truth
@@ -187,7 +188,8 @@ def test_strong_and_weak_pipelines_differ_on_both_splits(name: str, tmp_path: Pa
     scores = {}
     for strong in (False, True):
         path = tmp_path / f"{strong}.csv"
-        pipeline(task, strong).to_csv(path, index=False)
+        with threadpool_limits(1):  # threads that wait for each other beside other tests take many times as long
+            pipeline(task, strong).to_csv(path, index=False)
         validation, grade = score_validation(task, path).score, grade_test(task, path)
         assert validation is not None
         assert grade.score is not None

@@ -20,9 +20,10 @@ from mlesearch.tasks import check, folder, grading
 from mlesearch.tasks.new import make, pipelines, reference_program, splits
 from mlesearch.tasks.new.request import NewTaskRequest
 from mlesearch.tasks.new.write import write_task
-from mlesearch.tasks.protocol import Validation
+from mlesearch.tasks.protocol import MetricRules, Validation
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.tasks.row_sample import SampleRule, check_sample
+from mlesearch.tasks.strict_metrics import STRICT
 from mlesearch.types import ConfigError, Level
 from tests.support.tables import ROWS, MadeTable, TableCase, cases, made_task, request_of, table
 
@@ -47,6 +48,28 @@ def test_a_table_becomes_a_task_that_passes_its_preflight(made, name):
     check_sample(task, SampleRule(0.1, 20))
     if task.validation is Validation.HARNESS:
         check_resplit(task)  # selection by fresh splits works too
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_metric_that_has_rules_of_mlebench_scores_by_them(made, name):
+    task = folder.load(made[name].place)
+    declared = folder.declared(made[name].place)
+    assert (declared.get("metric_rules") == "mlebench") is (task.metric in STRICT)
+    assert task.metric_rules is (MetricRules.MLEBENCH if task.metric in STRICT else MetricRules.PLAIN)
+    words = {"auc": "predict probabilities from 0 to 1", "log_loss": "those of a row sum to 1"}.get(task.metric, "")
+    assert words in task.description
+
+
+def test_labels_that_are_no_whole_numbers_keep_the_plain_rules(tmp_path):
+    """MLE-bench's graders refuse them as answers."""
+    rows = "".join(f"{i % 7},{i % 11},{0.5 + (i % 7 > 3)}\n" for i in range(400))
+    (tmp_path / "halves.csv").write_text("a,b,y\n" + rows)
+    request = NewTaskRequest(tmp_path / "halves.csv", ("y",), "accuracy", tmp_path / "halves", keep=("a",))
+    planned = make.plan(request)
+    assert not planned.is_strict
+    with make.staged(planned.request.place) as place:
+        write_task(planned, place)
+    assert "metric_rules" not in folder.declared(planned.request.place)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.refusal])
@@ -145,7 +168,8 @@ def test_a_time_split_tests_on_the_last_rows(made):
     assert days["train"].max() < days["validation"].min()
     assert days["validation"].max() < days["test"].min()
     assert days["train"].is_monotonic_increasing
-    assert "fresh splits" in task.known_issues[0]
+    assert task.time_column == "day"
+    assert task.known_issues == ()
 
 
 def test_a_group_split_keeps_every_group_on_one_side(made):

@@ -6,6 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import yaml
 
 from mlesearch.tasks.folder import load
 from mlesearch.tasks.grading import score_frame, score_validation
@@ -96,3 +97,90 @@ def test_a_task_that_can_not_be_split_is_refused(tmp_path, broken):
     with pytest.raises(ConfigError, match=r"^run\.selection: revalidate .*choose best_validation$") as e:
         check_resplit(load(tmp_path / "task"))
     assert "\n" not in str(e.value)
+
+
+def by_column(root, key, values):
+    """The task of the maker with one more column in its tables, by which it is split, as task.yaml declares."""
+    make_task(root)
+    for name in ("train", "validation", "test"):
+        path = root / "public" / f"{name}.csv"
+        table = frame(path)
+        table["by"] = [values(name, i) for i in range(len(table))]
+        table.to_csv(path, index=False)
+    declared = yaml.safe_load((root / "task.yaml").read_text())
+    (root / "task.yaml").write_text(yaml.safe_dump({**declared, key: "by"}))
+    return load(root)
+
+
+def made_of(task, tmp_path, seeds):
+    for seed in seeds:
+        (tmp_path / f"split-{seed}").mkdir()
+        yield resplit(task, seed, tmp_path / f"split-{seed}")
+
+
+def test_fresh_splits_of_groups_keep_each_group_on_one_side(tmp_path):
+    task = by_column(tmp_path / "task", "group_column", lambda name, i: f"{name[0]}{i // 2}")
+    check_resplit(task)
+    seen = set()
+    for fresh in made_of(task, tmp_path, range(6)):
+        train, validation = (frame(fresh.public_dir / f"{name}.csv") for name in ("train", "validation"))
+        assert not set(train["by"]) & set(validation["by"])
+        assert len(train) + len(validation) == sum(
+            len(frame(task.public_dir / f"{name}.csv")) for name in ("train", "validation")
+        )
+        seen.add(tuple(sorted(set(validation["by"]))))
+        sample = frame(fresh.public_dir / "sample_submission.csv")
+        test = frame(task.private_dir / "test.csv")
+        assert sorted(sample["id"]) == sorted([*validation["id"], *test["id"]])
+        answers = [frame(fresh.private_dir / f"{name}.csv") for name in ("validation", "test")]
+        pd.concat(answers).to_csv(tmp_path / "perfect.csv", index=False)
+        assert score_validation(fresh, tmp_path / "perfect.csv").score is not None
+    assert len(seen) > 1
+
+
+def by_day(root, rows_a_day=3):
+    """A task of sixty labelled rows in the order of days, the last twelve of them for validation."""
+    for name in ("public", "private"):
+        (root / name).mkdir(parents=True)
+    rows = pd.DataFrame(
+        {"id": range(70), "day": [f"2026-01-{1 + i // rows_a_day:02}" for i in range(70)], "y": range(70)}
+    )
+    parts = {"train": rows[:48], "validation": rows[48:60], "test": rows[60:]}
+    for name, part in parts.items():
+        part.drop(columns=[] if name == "train" else ["y"]).to_csv(root / "public" / f"{name}.csv", index=False)
+        if name != "train":
+            part[["id", "y"]].to_csv(root / "private" / f"{name}.csv", index=False)
+    rows[48:].assign(y=30)[["id", "y"]].to_csv(root / "public/sample_submission.csv", index=False)
+    (root / "description.md").write_text("Predict y.")
+    declared = {"id": "days", "metric": "mae", "direction": "minimize", "validation": "harness", "time_column": "day"}
+    (root / "task.yaml").write_text(yaml.safe_dump(declared))
+    return load(root)
+
+
+def test_fresh_splits_by_time_validate_on_what_comes_after_the_training_rows(tmp_path):
+    task = by_day(tmp_path / "task")
+    check_resplit(task)
+    ends = set()
+    for fresh in made_of(task, tmp_path, range(8)):
+        train, validation = (frame(fresh.public_dir / f"{name}.csv") for name in ("train", "validation"))
+        assert max(train["day"]) < min(validation["day"])
+        assert max(validation["day"]) < "2026-01-21"
+        assert 9 <= len(validation) <= 15
+        assert len(train) >= 20
+        ends.add(max(validation["day"]))
+        sample = frame(fresh.public_dir / "sample_submission.csv")
+        assert list(sample["id"]) == [*validation["id"], *map(str, range(60, 70))]
+        answers = [frame(fresh.private_dir / f"{name}.csv") for name in ("validation", "test")]
+        pd.concat(answers).to_csv(tmp_path / "perfect.csv", index=False)
+        assert score_validation(fresh, tmp_path / "perfect.csv").score == 0.0
+    assert len(ends) > 2
+
+
+def test_a_split_that_can_not_be_followed_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="at least 4 different values of 'day'"):
+        check_resplit(by_day(tmp_path / "task", rows_a_day=24))
+    path = tmp_path / "task/public/validation.csv"
+    for other in (path, path.with_name("train.csv")):
+        frame(other).rename(columns={"day": "when"}).to_csv(other, index=False)
+    with pytest.raises(ConfigError, match="follows the time_column of 'days', and train"):
+        check_resplit(load(tmp_path / "task"))

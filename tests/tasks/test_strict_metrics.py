@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from mlesearch.operators.scene import contract
 from mlesearch.tasks import folder
 from mlesearch.tasks.grading import grade_test, score_validation
 from mlesearch.tasks.metrics import METRICS, MetricProblem
@@ -286,3 +287,11 @@ def test_rows_of_a_positional_task_stand_in_the_order_of_the_sample(tmp_path: Pa
         "the rows must stand in the order of sample_submission.csv, but id 18 comes too late: the"
     )
     assert grade_test(task, turned).problem == problem
+
+
+def test_the_contract_of_a_positional_task_asks_for_the_order_and_no_other_contract_does(tmp_path: Path) -> None:
+    plain = folder.load(make_task(tmp_path / "plain"))
+    task = folder.load(make_task(tmp_path / "task", positional=True))
+    order = "\nOrder: the rows of `submission.csv` must stand in the order of `input/sample_submission.csv`"
+    assert contract(task).startswith(contract(plain) + order)
+    assert "Order:" not in contract(plain)

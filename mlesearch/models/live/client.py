@@ -24,14 +24,22 @@ from mlesearch.models.live.keys import KEY_VARIABLES, KEYLESS, provider_of
 from mlesearch.models.live.library import NO_KEY, load_litellm, send, warm_up
 from mlesearch.models.live.loop import GRACE_S, background_loop
 from mlesearch.models.live.params import LiveParams
-from mlesearch.models.live.retry import persist
+from mlesearch.models.live.retry import Probed, persist
 from mlesearch.models.live.shape import Shape, has_system, limit_sent
 from mlesearch.models.live.wire import Wire
-from mlesearch.models.price import WorstCase
-from mlesearch.models.protocol import AuthFailed, BeforeRetry
+from mlesearch.models.price import Price, WorstCase, worst_case
+from mlesearch.models.protocol import AuthFailed, BeforeRetry, PromptFailure
 
 MOST_CHANGES = 8
 """So often one attempt may be altered and sent again."""
+PROBE_BYTES, PROBE_TOKENS = 16, 64
+PROBE_TRIES = 3
+"""A server that has to be started again because of a prompt needs a moment."""
+PROBES: Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
+    "acompletion": ({"messages": [{"role": "user", "content": "Answer with OK."}]}, {"max_tokens": PROBE_TOKENS}),
+    "aembedding": ({"input": ["OK"]}, {"encoding_format": "float"}),
+}
+"""What is asked where a provider fails at one prompt, by litellm's function: what must be sent, and what may be."""
 MOST_COUNTED = 2**40
 """A report of more tokens is none that limits could count."""
 
@@ -107,6 +115,7 @@ class LiteLLMClient:
         worst: WorstCase,
         before_retry: BeforeRetry | None = None,
         prompt_tokens: int = 0,
+        price: Price | None = None,
     ) -> Answered:
         """One call, tried again as often as the parameters and the deadline allow.
 
@@ -121,6 +130,7 @@ class LiteLLMClient:
             worst: the most that an attempt can use.
             before_retry: called before an attempt that follows one which was cut off.
             prompt_tokens: of the prompt, by our own count.
+            price: of a probe (`PROBES`).
 
         Raises:
             ModelUnavailable: a subclass that says why, with what its attempts may have cost.
@@ -162,6 +172,9 @@ class LiteLLMClient:
             worst_nusd=worst.cost_nusd,
             before_retry=before_retry,
             deadline_name=deadline.setting,
+            probe=None
+            if self.params.max_retries == 0
+            else _Probe(self, litellm, deadline, worst_case(PROBE_BYTES, PROBE_TOKENS, price)),
         )
         sent = set(left) | ({"max_tokens"} if "max_completion_tokens" in left else set())
         return Answered(
@@ -174,6 +187,19 @@ class LiteLLMClient:
             (*_alterations(shape, optional, left, fixed), *success.value.wire.notes),
             success.value.wire,
         )
+
+    def probe(self, litellm: Any, left_s: float, deadline: Deadline, tokens: int) -> Success[Sent] | Failure:
+        """One attempt at what any model can answer, in few tokens.
+
+        Args:
+            litellm: the module.
+            left_s: for it.
+            deadline: of the call that it belongs to.
+            tokens: the most that it can use.
+        """
+        fixed, optional = PROBES[self._function]
+        arguments = {**fixed, **self._shape.parameters(optional, self._takes(litellm))}
+        return self._attempt(litellm, arguments, self._asked(optional, tokens, False), left_s, deadline, tokens)
 
     def _learn(self, change: Change | None, shape: Shape) -> None:
         """Keep what holds for every call; a limit that one prompt needs is no part of it."""
@@ -285,6 +311,31 @@ class LiteLLMClient:
         elif self.params.api_base is not None or provider_of(self.params.model) in KEYLESS:
             access["api_key"] = NO_KEY
         return access
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """Asks the provider of one call something else."""
+
+    client: LiteLLMClient
+    litellm: Any
+    deadline: Deadline
+    worst: WorstCase
+
+    def __call__(self, left_s: float) -> Probed:
+        """Ask; a refusal of this one prompt is an answer too."""
+        until_s, lost_nusd = time.monotonic() + left_s, 0
+        for n in range(1, PROBE_TRIES + 1):
+            result = self.client.probe(self.litellm, until_s - time.monotonic(), self.deadline, self.worst.tokens)
+            if isinstance(result, Success) or result.cut_off:
+                lost_nusd += self.worst.cost_nusd
+            if isinstance(result, Success) or issubclass(result.error, PromptFailure):
+                return Probed(True, lost_nusd)
+            wait_s = self.client.params.backoff.wait_s(n, result.retry_after_s)
+            if result.at_prompt or not result.retryable or time.monotonic() + wait_s >= until_s:
+                break
+            time.sleep(wait_s)
+        return Probed(False, lost_nusd)
 
 
 @lru_cache(maxsize=256)

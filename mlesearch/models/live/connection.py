@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlesearch.models.live.wire import HttpAnswer
@@ -51,7 +51,7 @@ def connection_fault(error: BaseException) -> NoAnswer | None:
         if isinstance(cause, ConnectionRefusedError):
             return NoAnswer("connection refused", "start the server, or correct host and port")
         if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = cause.verify_message or "it can't be verified"
+            reason = _verify_message(chain) or "it can't be verified"
             advice = "correct the host's name, or name its authority's file in SSL_CERT_FILE"
             return NoAnswer(f"the server's certificate is not trusted ({reason})", advice, lasting=True)
     if "wrong_version_number" in text or "wrong version number" in text or "record layer failure" in text:
@@ -71,6 +71,12 @@ def connection_fault(error: BaseException) -> NoAnswer | None:
     if names & _CUT or any(isinstance(cause, ConnectionError) for cause in chain):
         return NoAnswer("the server closed the connection before its answer was complete")
     return None
+
+
+def _verify_message(chain: Sequence[BaseException]) -> str:
+    """Why a certificate is not trusted: some clients' own exceptions of this kind lack it, and keep the system's."""
+    inner = [getattr(cause, "certificate_error", None) for cause in chain]
+    return next((said for cause in (*chain, *inner) if (said := getattr(cause, "verify_message", ""))), "")
 
 
 def answer_fault(answer: HttpAnswer) -> NoAnswer | None:

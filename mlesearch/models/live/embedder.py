@@ -63,7 +63,7 @@ class LitellmEmbedder(LiveCaller):
             optional["dimensions"] = self.dimensions
         worst = asked.worst_case(self.price)
         deadline = Deadline(self.deadline_s, "deadline_s of the embedder's params")
-        answered = self._client.call({"input": texts}, optional, deadline, worst, before_retry)
+        answered = self._client.call({"input": texts}, optional, deadline, worst, before_retry, price=self.price)
         tokens = getattr(getattr(answered.response, "usage", None), "prompt_tokens", None)
         input_tokens = max(0, tokens) if isinstance(tokens, int) else 0
         usage = Usage(

@@ -61,6 +61,7 @@ _REPEATED = frozenset({"input", "inputs", "prompt", "messages", "content", "flag
 _ADDRESS = re.compile(r"\('[0-9A-Fa-f.:]+', \d+[^)]*\)")  # of a socket, as the system's errors name it
 _ERROR_STATUS = frozenset({"HTTPStatusError"})  # httpx, below all others: the provider answered with an error
 _GAVE_UP = frozenset({408, 499, 504, 524})  # the provider, or a proxy in front of it, in the middle of an answer
+_OVERLOADED = frozenset({503, 529})
 _PREFIX = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Exception|Timeout)\b(?:: | - ))+")
 
 
@@ -113,7 +114,9 @@ def classify(error: BaseException, asked: Attempted = NOTHING_ATTEMPTED, answer:
     failure = _failure(error, full, status, body, asked, answer)
     turned_away = status is not None and 400 <= status < 500 and status not in (408, 499)
     cut_off = asked.sent and not turned_away and _cut_off(error, status, answer, failure)
-    return replace(failure, turned_away=turned_away, cut_off=cut_off)
+    broke = answer is not None and answer.status >= 500 and answer.status not in _OVERLOADED
+    at_prompt = failure.error is RetriesExhausted and asked.sent and not turned_away and (cut_off or broke)
+    return replace(failure, turned_away=turned_away, cut_off=cut_off, at_prompt=at_prompt)
 
 
 def _cut_off(error: BaseException, status: int | None, answer: HttpAnswer | None, failure: Failure) -> bool:

@@ -101,6 +101,7 @@ class LitellmModel(LiveCaller):
             request.worst_case(self.price, self.params.max_output_tokens),
             before_retry,
             careful_count(size_bytes),
+            self.price,
         )
         return self._reply(answered, request.sampling.max_tokens, fitted, size_bytes)
 

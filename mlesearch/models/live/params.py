@@ -25,7 +25,7 @@ class LiveParams:
         api_base: of an OpenAI-compatible endpoint; None: the provider's own.
         price: declared; None: litellm's bundled price map is asked, unless `api_base` is set.
         timeout_s: of one attempt.
-        max_retries: attempts after the first.
+        max_retries: attempts after the first; 0: no request is sent twice, and none beside (`retry.persist`).
         backoff: between attempts.
         caps: limits that all calls with this key keep to.
         temperature: sent where a request leaves it open; None: the model's own.

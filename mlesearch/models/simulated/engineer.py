@@ -13,16 +13,15 @@ from typing import Any
 
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import FatalModelError, Reply, Request
-from mlesearch.models.simulated import beliefs
-from mlesearch.models.simulated.beliefs import Mind, World
-from mlesearch.models.simulated.chance import Stream
+from mlesearch.models.simulated import beliefs, evidence
+from mlesearch.models.simulated.beliefs import Faculties, Mind, World
 from mlesearch.models.simulated.judge import Judge
 from mlesearch.models.simulated.programmer import Habits, Programmer
-from mlesearch.models.simulated.reading import Prompt, read, worth
+from mlesearch.models.simulated.reading import Prompt, read
 from mlesearch.models.simulated.spaces import TASKS
 from mlesearch.types import MICROSECONDS, ConfigError, Op, Usage
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the same request would get another reply."""
 
 CHARS_PER_TOKEN = 4
@@ -38,6 +37,8 @@ class Dial:
         bug_rate: b, chance of a bug per step of a change, from 0 to below 1.
         debug_skill: d, chance that it repairs a bug, from 0 to 1.
         persistence: k, from 0 (misjudges afresh each time) to 1 (the same misconceptions always).
+        evidence_share: f, share of what a step is worth that only evidence shows, from 0 to 1. It belongs to the world
+            rather than to the engineer: give all engineers of a study the same.
         input_usd_per_mtok: US dollars per million input tokens.
         output_usd_per_mtok: US dollars per million output tokens.
         latency_s: seconds before the first token.
@@ -50,6 +51,7 @@ class Dial:
     bug_rate: float = 0.15
     debug_skill: float = 0.6
     persistence: float = 0.5
+    evidence_share: float = 0.4
     input_usd_per_mtok: float = 1.0
     output_usd_per_mtok: float = 4.0
     latency_s: float = 1.0
@@ -63,6 +65,7 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "bug_rate": (lambda v: 0.0 <= v < 1.0, "a number from 0 to below 1"),
     "debug_skill": (lambda v: 0.0 <= v <= 1.0, "a number from 0 to 1"),
     "persistence": (lambda v: 0.0 <= v <= 1.0, "a number from 0 to 1"),
+    "evidence_share": (lambda v: 0.0 <= v <= 1.0, "a number from 0 to 1"),
     "input_usd_per_mtok": (lambda v: v >= 0.0, "a number from 0"),
     "output_usd_per_mtok": (lambda v: v >= 0.0, "a number from 0"),
     "latency_s": (lambda v: v >= 0.0, "a number from 0"),
@@ -116,7 +119,13 @@ class Engineer:
     def identity(self) -> Mapping[str, object]:
         """Dial, version, and digests of the tables that it knows."""
         tables = {task: beliefs.digest(task) for task in TASKS}
-        return {"kind": "simulated", "version": VERSION, "tables": tables, **asdict(self._dial)}
+        return {
+            "kind": "simulated",
+            "version": VERSION,
+            "tables": tables,
+            "worlds": beliefs.worlds_version(),
+            **asdict(self._dial),
+        }
 
     def check(self) -> None:
         """Nothing can be missing: the tables are part of the package, and any dial that exists is valid."""
@@ -128,15 +137,14 @@ class Engineer:
             FatalModelError: the prompt is about a task of which it knows nothing.
         """
         at = request.address
-        stream = Stream(self._name, request.entropy, at.proposal, at.op.value, at.attempt)
-        prompt = read(request.messages)
-        text = self._answer(prompt, stream)
+        call = (self._name, request.entropy, at.proposal, at.op.value, at.attempt)
+        text = self._answer(read(request.messages), call)
         finish = "stop"
         if len(text) > request.sampling.max_tokens * CHARS_PER_TOKEN:
             text, finish = text[: request.sampling.max_tokens * CHARS_PER_TOKEN], "length"
         return Reply(text, finish, self._usage(sum(len(m.content) for m in request.messages), len(text)), self._name)
 
-    def _answer(self, prompt: Prompt, stream: Stream) -> str:
+    def _answer(self, prompt: Prompt, call: tuple[object, ...]) -> str:
         if prompt.op is None:
             return "I find no job in this message, so there is nothing that I could do."
         try:
@@ -144,13 +152,14 @@ class Engineer:
         except KeyError:
             raise FatalModelError(
                 f"model {self._name}: the simulated engineer knows nothing of task {prompt.task!r}; "
-                f"it knows {', '.join(TASKS)}: choose one of these, or another model"
+                f"it knows {', '.join(TASKS)} and the synthetic tasks: choose one of these, or another model"
             ) from None
         dial = self._dial
-        capability = min(1.0, dial.capability * worth(prompt))
-        mind = Mind(self._name, task, capability, dial.persistence, dial.breadth, stream)
-        programmer = Programmer(prompt, mind, Habits(dial.bug_rate, dial.debug_skill), stream)
-        judge = Judge(prompt, mind, dial.debug_skill, stream)
+        faculties = Faculties(dial.capability, dial.persistence, dial.breadth, dial.evidence_share)
+        mind = Mind(self._name, task, faculties, call)
+        mind.learn(evidence.read(prompt, task.space))
+        programmer = Programmer(prompt, mind, Habits(dial.bug_rate, dial.debug_skill))
+        judge = Judge(prompt, mind, dial.debug_skill)
         jobs: dict[Op, Callable[[], str]] = {
             Op.DRAFT: programmer.draft,
             Op.IMPROVE: programmer.improve,

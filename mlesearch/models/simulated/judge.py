@@ -7,7 +7,7 @@ import re
 
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS
-from mlesearch.models.simulated.chance import Stream
+from mlesearch.models.simulated.evidence import CARRIES, VERDICTS, EvidenceItem, printed, sentence
 from mlesearch.models.simulated.reading import Prompt, ShownProgram, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply
 from mlesearch.types import ProblemKind, Status
@@ -28,11 +28,15 @@ def _impact(belief: float) -> float:
     return round(min(10.0, max(1.0, 5.5 + 2.0 * belief)), 1)
 
 
+def _joined(*sentences: str) -> str:
+    return " ".join(part for part in sentences if part)
+
+
 class Judge:
     """Answers the judgement that one prompt asks for."""
 
-    def __init__(self, prompt: Prompt, mind: Mind, debug_skill: float, stream: Stream) -> None:
-        self._prompt, self._mind, self._skill, self._stream = prompt, mind, debug_skill, stream
+    def __init__(self, prompt: Prompt, mind: Mind, debug_skill: float) -> None:
+        self._prompt, self._mind, self._skill, self._stream = prompt, mind, debug_skill, mind.stream
         self._space = mind.space
 
     def _known(self, shown: ShownProgram | None) -> Recognised | None:
@@ -52,10 +56,10 @@ class Judge:
         subject, base = self._known(prompt.subject), self._known(prompt.base)
         ran = prompt.subject is not None and prompt.subject.status == Status.OK.value
         leaky = ran and self._leaks(subject)
+        shown = bool(printed(prompt, "subject", prompt.subject, self._space))
         first, second = (
-            (self._mind.gain(base.pipeline, subject.pipeline), self._mind.gain(base.pipeline, subject.pipeline))
-            if subject and base
-            else (self._stream.normal(), self._stream.normal())
+            self._mind.gain(base.pipeline, subject.pipeline, ran=shown) if subject and base else self._stream.normal()
+            for _ in range(2)
         )
         better = first > 0.0
         stated = bool(prompt.hints("hypothesis"))
@@ -69,7 +73,7 @@ class Judge:
                 "hypothesis_supported": better if stated and ran else None,
                 "quality_better": ran and second > 0.0,
                 "replace": replace,
-                "reason": self._reason(ran, leaky, replace, subject),
+                "reason": self._reason(ran, leaky, replace, base, subject),
             }
         )
 
@@ -90,7 +94,9 @@ class Judge:
             return f"No score. The output ends with: {lines[-1].strip()[:200]}" if lines else "No score and no output."
         return f"Validation {score}" + (f" against {base.score} for the base." if base and base.score else ".")
 
-    def _reason(self, ran: bool, leaky: bool, replace: bool, subject: Recognised | None) -> str:
+    def _reason(
+        self, ran: bool, leaky: bool, replace: bool, base: Recognised | None, subject: Recognised | None
+    ) -> str:
         if not ran:
             return self._cause(subject)
         if leaky:
@@ -98,13 +104,21 @@ class Judge:
         verdict = "It should generalise better." if replace else "It should not generalise better."
         if self._prompt.base is None:
             verdict = "It ran and its predictions can be scored, so it is a start."
-        return f"{verdict} {self._next(subject)}".strip()
+        return _joined(verdict, self._next(subject), self._found(CARRIES["diagnosis"] - VERDICTS, base))
 
     def _next(self, known: Recognised | None) -> str:
         """What to look at next: the problem behind the step believed best."""
         if known is None:
             return ""
         return self._space.choices[self._mind.steps(known.pipeline)[0].step.choice].problem
+
+    def _found(self, count: int, base: Recognised | None = None) -> str:
+        """What the output of the subject shows of steps from there, and of the step that led there from the base."""
+        items: list[EvidenceItem] = []
+        for pipeline in printed(self._prompt, "subject", self._prompt.subject, self._space):
+            items += self._mind.verdict(base.pipeline, pipeline) if base else []
+            items += self._mind.items(pipeline, count)
+        return sentence(items, self._space)
 
     def _cause(self, known: Recognised | None) -> str:
         """Why a program failed, where it is understood; else that it is not."""
@@ -190,10 +204,11 @@ class Judge:
         shown = self._prompt.subject
         ran = shown is not None and shown.status == Status.OK.value
         if not ran:
-            lesson = f"{self._observations()} {self._cause(subject)}"
+            lesson = _joined(self._observations(), self._cause(subject))
         elif self._leaks(subject):
             return json.dumps({"is_bug": True, "lesson": f"{self._observations()} {BUGS['leak'].symptom}"})
         else:
             changes = self._changes(self._known(self._prompt.base), subject)
-            lesson = f"{self._observations()} {changes} {self._next(subject)}"
-        return json.dumps({"is_bug": not ran, "lesson": lesson.strip()})
+            found = self._found(CARRIES["lesson"])  # early, since a prompt cuts long lessons at their end
+            lesson = _joined(self._observations(), found, changes, self._next(subject))
+        return json.dumps({"is_bug": not ran, "lesson": lesson})

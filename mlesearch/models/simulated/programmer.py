@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from mlesearch.models import markup
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
-from mlesearch.models.simulated.chance import Stream
 from mlesearch.models.simulated.reading import Prompt, refused, tried
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render
+from mlesearch.tasks.synthetic.names import ID_PREFIX
 from mlesearch.types import Status
 
 DRAFT_STEPS = {"simple": 2, "normal": 3, "complex": 4}
@@ -31,8 +31,8 @@ class Habits:
 class Programmer:
     """Writes the program that one prompt asks for."""
 
-    def __init__(self, prompt: Prompt, mind: Mind, habits: Habits, stream: Stream) -> None:
-        self._prompt, self._mind, self._habits, self._stream = prompt, mind, habits, stream
+    def __init__(self, prompt: Prompt, mind: Mind, habits: Habits) -> None:
+        self._prompt, self._mind, self._habits, self._stream = prompt, mind, habits, mind.stream
         self._space = mind.space
         self._tried = tried(prompt, mind.space)
         self._refused = refused(prompt, mind.space)
@@ -141,5 +141,6 @@ class Programmer:
     def _reply(self, opening: str, steps: list[Edit], pipeline: Pipeline, bugs: tuple[str, ...]) -> str:
         where = self._space
         told = " ".join(where.instruct(e) for e in steps)
+        state = self._mind.random_state() if where.task.startswith(ID_PREFIX) else 0
         plan = " ".join(part for part in (opening, told, where.describe(pipeline), "All else stays simple.") if part)
-        return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs))}"
+        return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs, state))}"

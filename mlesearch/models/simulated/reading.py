@@ -11,10 +11,9 @@ from mlesearch.models.protocol import Message
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, Space, recognise
 from mlesearch.types import Op, VerdictKind
 
-LESSON_MARK = "\nLesson: "
-
 _IDEAS = frozenset({"hypothesis", "candidate", "memory", "history"})
 _HYPOTHESIS = re.compile(r"^Hypothesis: (.*?)(?=\n(?:Changes|Finding): |\Z)", re.MULTILINE | re.DOTALL)
+_FINDING = re.compile(r"^Finding: (.*)\Z", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +27,29 @@ class ShownProgram:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One piece of guidance: its text, or of an idea the hypothesis alone; verdict and score may be empty."""
+    """One piece of guidance.
+
+    Attributes:
+        text: what it says; of an idea the hypothesis alone.
+        verdict: of an experiment; empty where none is told, as are the next three.
+        score: of an experiment.
+        gain: of an experiment, signed.
+        node: the program that it is about.
+        body: all that it says.
+    """
 
     text: str
     verdict: str = ""
     score: str = ""
+    gain: str = ""
+    node: str = ""
+    body: str = ""
+
+    @property
+    def finding(self) -> str:
+        """What an experiment taught; empty where that is not told."""
+        found = _FINDING.search(self.body)
+        return "" if found is None else found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,8 @@ def _read(text: str) -> Prompt:
                 attempts.append(block.body)
             case "guidance":
                 kind = block.attrs.get("kind", "")
-                hint = Hint(_hypothesis(kind, block.body), block.attrs.get("verdict", ""), block.attrs.get("score", ""))
+                told = {name: block.attrs.get(name, "") for name in ("verdict", "score", "gain", "node")}
+                hint = Hint(_hypothesis(kind, block.body), **told, body=block.body)
                 guidance[kind] = (*guidance.get(kind, ()), hint)
             case "cue":
                 cue = block.attrs.get("level", "")
@@ -137,24 +155,3 @@ def refused(prompt: Prompt, where: Space) -> set[Edit]:
     """Steps that the prompt speaks against: approaches to avoid, and experiments that were scored and rejected."""
     rejected = [h for h in prompt.hints("history") if h.verdict == VerdictKind.REJECTED.value and h.score]
     return {e for hint in (*prompt.hints("avoid"), *rejected) for e in where.instructions(hint.text)}
-
-
-PROMPT_WORTH: dict[str, tuple[float, int]] = {
-    "attempt": (0.01, 5),
-    "lesson": (0.01, 5),
-    "history": (0.02, 5),
-    "memory": (0.03, 3),
-    "diagnosis": (0.10, 1),
-}
-"""What a richer prompt is worth, the same for every strategy: each piece of a kind raises the effective capability
-by this share, up to so many pieces. An assumption of this world, not a finding."""
-
-
-def worth(prompt: Prompt) -> float:
-    """The factor, at least 1, by which what a prompt shows raises its reader's capability."""
-    pieces = {
-        "attempt": len(prompt.attempts),
-        "lesson": sum(LESSON_MARK in body for body in prompt.attempts),
-        **{kind: len(prompt.hints(kind)) for kind in ("history", "memory", "diagnosis")},
-    }
-    return 1.0 + sum(share * min(pieces[kind], most) for kind, (share, most) in PROMPT_WORTH.items())

@@ -3,6 +3,9 @@
 A pipeline is a tuple of option names, one per choice of its space, in the order of the choices. `render` writes
 the program of a pipeline, `recognise` reads a program back: it takes the literal `PIPELINE` at the head of the
 program at its word only if rendering that pipeline gives this very text, known bugs included.
+
+The programs of a synthetic task name it, since all these tasks ask the same questions, and the random state that they
+run with, since their scores depend on it (synthetic.py).
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ from functools import cache, cached_property, lru_cache
 from importlib import import_module
 
 from mlesearch.models.simulated import bugs as bugs_
+from mlesearch.tasks.synthetic.names import ID_PREFIX
 from mlesearch.types import Component, Direction
 
 Pipeline = tuple[str, ...]
 
 TASKS = ("canvas", "demand", "digits", "friedman", "rentals", "reviews", "strides", "tickets", "transfers", "wear")
-"""Tasks with a space, in alphabetical order."""
+"""Tasks of the suite `mini`, in alphabetical order: each has a space and a table of what its pipelines score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +91,13 @@ class Space:
         return tuple(itertools.product(*([o.name for o in c.options] for c in self.choices)))
 
     @cached_property
-    def _edits(self) -> dict[Pipeline, tuple[Edit, ...]]:
-        return {
-            p: tuple(Edit(i, o.name) for i, c in enumerate(self.choices) for o in c.options if o.name != p[i])
-            for p in self.pipelines
-        }
+    def _all_edits(self) -> tuple[tuple[Edit, ...], ...]:
+        return tuple(tuple(Edit(i, o.name) for o in c.options) for i, c in enumerate(self.choices))
 
     def edits(self, pipeline: Pipeline) -> tuple[Edit, ...]:
-        """All steps that are possible from a pipeline, in a fixed order."""
-        return self._edits[pipeline]
+        """All steps that are possible from a pipeline, by choice and then by option."""
+        pairs = zip(self._all_edits, pipeline, strict=True)
+        return tuple(edit for edits, here in pairs for edit in edits if edit.option != here)
 
     def settings(self, pipeline: Pipeline) -> dict[str, str]:
         """A pipeline as {choice: option}."""
@@ -105,8 +107,8 @@ class Space:
         """The pipeline of {choice: option}, or None where this is no pipeline of the space."""
         if not isinstance(settings, dict) or list(settings) != [c.name for c in self.choices]:
             return None
-        pipeline = tuple(settings.values())
-        return pipeline if pipeline in self._edits else None
+        known = all(isinstance(option, str) and (name, option) in self._named for name, option in settings.items())
+        return tuple(settings.values()) if known else None
 
     def describe(self, pipeline: Pipeline) -> str:
         """A pipeline in one line that `mentioned` reads back."""
@@ -129,15 +131,23 @@ class Space:
 
     def instructions(self, text: str) -> list[Edit]:
         """All edits that a text instructs, in order; words that name no known choice or option are passed over."""
-        return [self._named[m.groups()] for m in _INSTRUCTED.finditer(text) if m.groups() in self._named]
+        found = (self.edit(*m.groups()) for m in _INSTRUCTED.finditer(text))
+        return [edit for edit in found if edit is not None]
+
+    def edit(self, choice: str, option: str) -> Edit | None:
+        """The edit that sets a choice to an option, by their names; None where there is no such choice or option."""
+        return self._named.get((choice, option))
 
     @cached_property
-    def _named(self) -> dict[tuple[str, ...], Edit]:
+    def _named(self) -> dict[tuple[str, str], Edit]:
         return {(c.name, o.name): Edit(i, o.name) for i, c in enumerate(self.choices) for o in c.options}
 
 
 _DESCRIBED = re.compile(r"Pipeline: ((?:\w+=\w+, )*\w+=\w+)")
 _INSTRUCTED = re.compile(r"\bSet (\w+) to (\w+)")
+_STATE = "\nRANDOM_STATE = {}\n"
+_STATED = re.compile(r"^RANDOM_STATE = (\d{1,3})$", re.MULTILINE)
+_TASK = re.compile(r'^TASK = "([\w-]+)"$', re.MULTILINE)
 _LITERAL = re.compile(r"^PIPELINE = (\{.*?^\})", re.MULTILINE | re.DOTALL)
 
 
@@ -155,28 +165,41 @@ def apply_all(pipeline: Pipeline, edits: Iterable[Edit]) -> Pipeline:
 
 @cache
 def space(task: str) -> Space:
-    """The space of a task.
+    """The space of a task: one of `TASKS`, or a synthetic one.
 
     Raises:
-        KeyError: the task has none; see `TASKS`.
+        KeyError: the task has none.
     """
+    if task.startswith(ID_PREFIX):
+        made: Space = import_module("mlesearch.models.simulated.synthetic").space(task)
+        return made
     if task not in TASKS:
         raise KeyError(task)
     found: Space = import_module(f"mlesearch.models.simulated.mini.{task}").SPACE
     return found
 
 
+def has_space(task: str) -> bool:
+    """Whether a task has a space, by its id."""
+    try:
+        space(task)
+    except KeyError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=16384)
-def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = ()) -> str:
+def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = (), random_state: int = 0) -> str:
     """The program of a pipeline, with these bugs written into it.
 
     Args:
         task: id of the task.
         pipeline: options in the order of the choices.
         bugs: names from `bugs.BUGS`, in that order.
+        random_state: of a synthetic task's program; the programs of others name none.
     """
     where = space(task)
-    code = where.program(where.settings(pipeline))
+    code = where.program(where.settings(pipeline)).replace(_STATE.format(0), _STATE.format(random_state))
     for name in bugs:
         code = bugs_.inject(name, code, where.target)
     return code
@@ -184,11 +207,12 @@ def render(task: str, pipeline: Pipeline, bugs: tuple[str, ...] = ()) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What a program is: a pipeline of a task, with the known bugs in it."""
+    """What a program is: a pipeline of a task, with the known bugs in it; and its random state, where it names one."""
 
     task: str
     pipeline: Pipeline
     bugs: tuple[str, ...]
+    random_state: int = 0
 
 
 @lru_cache(maxsize=16384)
@@ -204,11 +228,17 @@ def recognise(program: str) -> Recognised | None:
         settings = ast.literal_eval(match[1])
     except (ValueError, SyntaxError):
         return None
-    for task in TASKS:
-        pipeline = space(task).from_settings(settings)
+    named, stated = _TASK.search(program), _STATED.search(program)
+    state = int(stated[1]) if stated else 0
+    for task in (named[1],) if named else TASKS:
+        try:
+            where = space(task)
+        except KeyError:
+            return None
+        pipeline = where.from_settings(settings)
         if pipeline is None:
             continue
-        present = bugs_.present(program, space(task).target)
-        if render(task, pipeline, present).strip() == program.strip():
-            return Recognised(task, pipeline, present)
+        present = bugs_.present(program, where.target)
+        if render(task, pipeline, present, state).strip() == program.strip():
+            return Recognised(task, pipeline, present, state)
     return None

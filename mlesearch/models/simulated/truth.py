@@ -1,24 +1,38 @@
-"""The truth about every pipeline of a task: the only module that reads the tables.
+"""The truth about every pipeline of a task: the only module that reads the tables and the worlds of synthetic tasks.
 
 A table holds what each program of a space really scored when it was executed (experiments/make_landscapes.py).
 The worth of a step is its gain on the *test* rows, so that an able engineer is one whose ideas generalise; the
-search itself only ever sees validation scores, which come from executing the programs.
+search itself only ever sees validation scores, which come from executing the programs. Of synthetic tasks there are no
+tables but functions (mlesearch.tasks.synthetic.world), behind the same interface.
+
+A share f of that worth is hidden. With z the worth on a normal scale and w a standard normal number that belongs to
+the task and the option for good, what can be known of a step without evidence is u = sqrt(1 − f)·z + sqrt(f)·w, and
+what only evidence shows is h = sqrt(f)·z − sqrt(1 − f)·w. For Gaussian z both are standard normal and independent of
+each other, and z = sqrt(1 − f)·u + sqrt(f)·h. With f = 0 nothing is hidden; with f = 1, u says nothing about z.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-from mlesearch.models.simulated.chance import normal_quantile
-from mlesearch.models.simulated.spaces import Edit, Pipeline, apply, space
+from mlesearch.models.simulated.chance import fixed_normal, normal_quantile
+from mlesearch.models.simulated.spaces import Edit, Pipeline, Space, apply, space
+from mlesearch.tasks.synthetic.names import ID_PREFIX
+from mlesearch.tasks.synthetic.outline import VERSION
+from mlesearch.tasks.synthetic.world import world
 
 ROUNDING = 9
 """Decimals to which gains are compared, so that equal scores tie."""
+
+MOST_KEPT = 4096
+"""Pipelines of a task whose steps are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +62,80 @@ def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(scores)
 
 
-class Truth:
-    """What steps are worth in one task."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The worth of a change on a normal scale: what can be known of it without evidence, and what is hidden."""
+
+    known: float
+    hidden: float
+
+
+class TaskTruth(ABC):
+    """What steps are worth in one task: what a table and a function have in common."""
+
+    def __init__(self, where: Space) -> None:
+        """Take the space."""
+        self.space = where
+        self._edits: dict[Pipeline, tuple[tuple[Edit, float], ...]] = {}
+        self._misleading = {
+            Edit(i, option.name): fixed_normal("hidden", where.task, choice.name, option.name)
+            for i, choice in enumerate(where.choices)
+            for option in choice.options
+        }
+
+    @abstractmethod
+    def scores(self, pipeline: Pipeline, random_state: int = 0) -> PipelineScores:
+        """What a run of a pipeline comes to; the random state matters in synthetic tasks alone."""
+
+    @abstractmethod
+    def worth(self, pipeline: Pipeline) -> float:
+        """How good a pipeline is: higher is better in either direction."""
+
+    @abstractmethod
+    def gains(self, pipeline: Pipeline) -> list[float]:
+        """What every step from a pipeline adds to its worth, in the order of the space's edits."""
+
+    def gain(self, before: Pipeline, after: Pipeline) -> float:
+        """How much more the second is worth; positive is better in either direction."""
+        return round(self.worth(after) - self.worth(before), ROUNDING)
+
+    def edits(self, pipeline: Pipeline) -> tuple[tuple[Edit, float], ...]:
+        """Every step from a pipeline with the normal score of its gain's rank among them."""
+        found = self._edits.get(pipeline)
+        if found is None:
+            if len(self._edits) >= MOST_KEPT:
+                self._edits.clear()
+            scores = normal_scores(self.gains(pipeline))
+            found = self._edits[pipeline] = tuple(zip(self.space.edits(pipeline), scores, strict=True))
+        return found
+
+    def ranked(self, pipelines: Sequence[Pipeline]) -> tuple[float, ...]:
+        """Normal scores of some pipelines' ranks among themselves."""
+        return normal_scores([self.worth(p) for p in pipelines])
+
+    def parts(self, z: float, edits: Sequence[Edit], share: float) -> Parts:
+        """The two parts of a change's worth.
+
+        Args:
+            z: its worth on a normal scale.
+            edits: the steps that it is made of, one or more.
+            share: f, from 0 to 1.
+        """
+        w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
+        plain, veiled = math.sqrt(1.0 - share), math.sqrt(share)
+        return Parts(plain * z + veiled * w, veiled * z - plain * w)
+
+    def signed(self, before: Pipeline, after: Pipeline) -> float:
+        """A gain with its true sign on a normal scale: its size ranked among those of all steps from `before`."""
+        gain = self.gain(before, after)
+        sizes = [abs(size) for size in self.gains(before)]
+        below = sum(size < abs(gain) for size in sizes)
+        half = normal_quantile(0.5 + 0.5 * (below + 0.5) / (len(sizes) + 1))
+        return 0.0 if gain == 0.0 else half if gain > 0 else -half
+
+
+class Truth(TaskTruth):
+    """The truth of a task whose pipelines were all executed: worth is the test score, in the metric's own units."""
 
     def __init__(self, task: str, rows: Mapping[Pipeline, PipelineScores]) -> None:
         """Take a table.
@@ -57,41 +143,76 @@ class Truth:
         Raises:
             ValueError: a pipeline of the space has no row, or a row is no pipeline of the space.
         """
-        self.space = space(task)
+        super().__init__(space(task))
         if set(rows) != set(self.space.pipelines):
             raise ValueError(f"the table of {task} does not hold exactly the pipelines of its space")
         self.rows = dict(rows)
         self._worth = {p: self.space.direction.sign * row.test for p, row in rows.items()}
-        self._edits: dict[Pipeline, tuple[tuple[Edit, float], ...]] = {}
 
-    def gain(self, before: Pipeline, after: Pipeline) -> float:
-        """How much better the second scores on the test rows; positive is better in either direction."""
-        return round(self._worth[after] - self._worth[before], ROUNDING)
+    def scores(self, pipeline: Pipeline, random_state: int = 0) -> PipelineScores:
+        """The row of a pipeline."""
+        return self.rows[pipeline]
 
-    def edits(self, pipeline: Pipeline) -> tuple[tuple[Edit, float], ...]:
-        """Every step from a pipeline with the normal score of its gain's rank among them."""
-        found = self._edits.get(pipeline)
-        if found is None:
-            steps = self.space.edits(pipeline)
-            scores = normal_scores([self.gain(pipeline, apply(pipeline, step)) for step in steps])
-            found = self._edits[pipeline] = tuple(zip(steps, scores, strict=True))
-        return found
+    def worth(self, pipeline: Pipeline) -> float:
+        """The test score; its negative where lower is better."""
+        return self._worth[pipeline]
 
-    def ranked(self, pipelines: Sequence[Pipeline]) -> tuple[float, ...]:
-        """Normal scores of some pipelines' ranks among themselves."""
-        return normal_scores([self._worth[p] for p in pipelines])
+    def gains(self, pipeline: Pipeline) -> list[float]:
+        """Differences of test scores."""
+        return [self.gain(pipeline, apply(pipeline, step)) for step in self.space.edits(pipeline)]
 
-    def signed(self, before: Pipeline, after: Pipeline) -> float:
-        """A gain with its true sign on a normal scale: its size ranked among those of all steps from `before`."""
-        gain = self.gain(before, after)
-        sizes = sorted(abs(self.gain(before, apply(before, step))) for step in self.space.edits(before))
-        below = sum(size < abs(gain) for size in sizes)
-        half = normal_quantile(0.5 + 0.5 * (below + 0.5) / (len(sizes) + 1))
-        return 0.0 if gain == 0.0 else half if gain > 0 else -half
+
+class WorldTruth(TaskTruth):
+    """The truth of a synthetic task: worth is the quality of which its scores are a monotonic function."""
+
+    def __init__(self, task: str) -> None:
+        """Take its world.
+
+        Raises:
+            KeyError: there is no such task.
+        """
+        super().__init__(space(task))
+        self._world = world(task.removeprefix(ID_PREFIX))
+        self._level = [{option.name: i for i, option in enumerate(c.options)} for c in self.space.choices]
+
+    def _levels(self, pipeline: Pipeline) -> tuple[int, ...]:
+        return tuple(level[option] for level, option in zip(self._level, pipeline, strict=True))
+
+    def scores(self, pipeline: Pipeline, random_state: int = 0) -> PipelineScores:
+        """What the world's functions say."""
+        found = self._world.scores(self._levels(pipeline), random_state)
+        return PipelineScores(found.validation, found.test, found.seconds)
+
+    def worth(self, pipeline: Pipeline) -> float:
+        """The quality."""
+        return self._world.quality(self._levels(pipeline))
+
+    def gains(self, pipeline: Pipeline) -> list[float]:
+        """Differences of quality."""
+        return self._world.gains(self._levels(pipeline))
 
 
 def _text(task: str) -> str:
     return (files("mlesearch.models.simulated") / "tables" / f"{task}.csv").read_text(encoding="utf-8")
+
+
+def truth_of(task: str) -> TaskTruth:
+    """The truth of a task: its table, or the functions of its world.
+
+    Raises:
+        KeyError: the task has neither.
+    """
+    return synthetic(task) if task.startswith(ID_PREFIX) else load(task)
+
+
+@lru_cache(maxsize=128)
+def synthetic(task: str) -> WorldTruth:
+    """The truth of a synthetic task.
+
+    Raises:
+        KeyError: there is no such task.
+    """
+    return WorldTruth(task)
 
 
 @cache
@@ -116,3 +237,8 @@ def load(task: str) -> Truth:
 def digest(task: str) -> str:
     """sha256 of the shipped table, for a run's identity: 16 hexadecimal digits."""
     return hashlib.sha256(_text(task).encode()).hexdigest()[:16]
+
+
+def worlds_version() -> int:
+    """The version of the worlds of synthetic tasks, for a run's identity."""
+    return VERSION

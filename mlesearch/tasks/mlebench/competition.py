@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from mlesearch.tasks import leaderboard, medals
-from mlesearch.tasks.mlebench import brief
+from mlesearch.tasks.mlebench import brief, twice
 from mlesearch.tasks.mlebench.digests import Digests, mismatches, public_lines
 from mlesearch.tasks.mlebench.facts import Facts, facts
 from mlesearch.tasks.mlebench.interpreter import Hello
@@ -32,13 +32,14 @@ COMMIT_CHARS = 12
 _FORMAT = 1
 
 
-def load(id: str, terms: MlebenchTerms, graders: GraderPool) -> Task:
+def load(id: str, terms: MlebenchTerms, graders: GraderPool, tell: Callable[[str], None] = lambda text: None) -> Task:
     """A competition as a task of the engine.
 
     Args:
         id: of the competition.
         terms: where it lies, and how it is used.
         graders: of the interpreter that has MLE-bench.
+        tell: is told what takes long: that a validation set is being split off.
 
     Returns:
         The task. Its version has digests of answers, sample submission, description, configuration, grader and
@@ -46,10 +47,12 @@ def load(id: str, terms: MlebenchTerms, graders: GraderPool) -> Task:
 
     Raises:
         ConfigError: it is not prepared, its files are not those that MLE-bench records, the package knows it otherwise
-            than our table, or its grader would grade wrongly with the libraries of that interpreter.
+            than our table, its grader would grade wrongly with the libraries of that interpreter, or it can't hold out
+            a validation set.
         GraderUnavailable: that interpreter can't be run.
     """
     known = facts(id)
+    twice.check_possible(known, terms)
     found = need(look(data_folder(terms.data_dir), known))
     hello, package = graders.hello(), graders.describe(id)
     check_grader(known, hello)
@@ -66,7 +69,7 @@ def load(id: str, terms: MlebenchTerms, graders: GraderPool) -> Task:
     finally:
         digests.keep()
     board, limits = board_of(known, package)
-    return Task(
+    task = Task(
         id=id,
         title=package.title,
         version=version,
@@ -95,6 +98,24 @@ def load(id: str, terms: MlebenchTerms, graders: GraderPool) -> Task:
             board=package.board,
         ),
     )
+    if terms.validation == "twice" and twice.is_possible(id):
+        return twice.with_held_out(task, found, graders, terms, tell)
+    return task
+
+
+def fresh_split(task: Task, terms: MlebenchTerms, graders: GraderPool, seed: int) -> Task:
+    """A competition with another held-out validation set than `load` gave it.
+
+    Args:
+        task: that holds one out.
+        terms: on which it was loaded.
+        graders: of the interpreter that has MLE-bench.
+        seed: of the split; the same one gives the same split to every run.
+
+    Raises:
+        ConfigError: it is not there any more, or the split can't be made.
+    """
+    return twice.fresh(task, need(look(data_folder(terms.data_dir), facts(task.id))), graders, terms, seed)
 
 
 def check_grader(known: Facts, hello: Hello) -> None:

@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.tasks.preview import task_preview
-from mlesearch.tasks.protocol import Modality, OfficialGrading, Task, Thresholds, Validation
+from mlesearch.tasks.protocol import FullData, Modality, OfficialGrading, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction
 
 GONE = "the data are not here"
 """Stands for the folders of a task that was read from what a run kept of it."""
 
-_PATHS = ("public_dir", "private_dir", "board", "grader")
+_PATHS = ("public_dir", "private_dir", "board", "grader", "full")
+_LEFT_OUT = (*_PATHS, "sample", "ungraded", "time_column")
+"""What a run need not keep: paths, and what is the same of every competition."""
 _TUPLES = ("target_columns", "tags", "known_issues")
 
 
 def to_json(task: Task) -> dict[str, Any]:
     """A task as plain data, with the preview of its data and without a path."""
     plain = asdict(replace(task, preview=task_preview(task)))
-    return {key: value for key, value in plain.items() if key not in _PATHS} | {"ranked": task.board is not None}
+    known: dict[str, Any] = {key: value for key, value in plain.items() if key not in _LEFT_OUT}
+    known["ranked"] = task.board is not None
+    if task.full is not None:
+        known["twice"] = True
+    return known
 
 
 def from_json(content: Mapping[str, Any], where: Path) -> Task:
@@ -35,7 +41,7 @@ def from_json(content: Mapping[str, Any], where: Path) -> Task:
         ConfigError: something is missing or damaged.
     """
     try:
-        plain = {f.name: content[f.name] for f in fields(Task) if f.name not in _PATHS}
+        plain = {f.name: content[f.name] for f in fields(Task) if f.name not in _LEFT_OUT}
         official = plain["official"]
         versions = tuple((str(name), str(version)) for name, version in official["versions"])
         return Task(
@@ -50,6 +56,7 @@ def from_json(content: Mapping[str, Any], where: Path) -> Task:
                 "public_dir": Path(GONE),
                 "private_dir": Path(GONE),
                 "board": Path(GONE) if content["ranked"] else None,
+                "full": FullData(Path(GONE), Path(GONE)) if content.get("twice") else None,
             }
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -30,6 +30,7 @@ from mlesearch.types import ConfigError, Direction, GraderUnavailable, did_you_m
 
 GRADE_TIMEOUT_S = 900.0
 MEMORY_GIB = 8.0
+PREPARE_TIMEOUT_S = 24 * 3600.0
 START_TIMEOUT_S = 300.0
 """For importing the package, on a cold disk too."""
 LIMIT_BYTES = 2**30
@@ -109,7 +110,13 @@ class GraderPool:
         return competition_of(self._ask({"do": "describe", "competition": competition}, START_TIMEOUT_S, competition))
 
     def grade(
-        self, competition: str, submission: Path, *, aligned: bool = True, limit_bytes: int = LIMIT_BYTES
+        self,
+        competition: str,
+        submission: Path,
+        *,
+        aligned: bool = True,
+        limit_bytes: int = LIMIT_BYTES,
+        data_dir: Path | None = None,
     ) -> OfficialReport:
         """The official report of a submission; whatever is wrong with that is in the report.
 
@@ -118,6 +125,7 @@ class GraderPool:
             submission: what a program left; the worker sees a copy of it.
             aligned: whether a copy in the order of answers and sample is graded too (`aligned_score`).
             limit_bytes: a larger one is refused unread.
+            data_dir: folder of prepared competitions whose answers count; None: that of the pool.
 
         Raises:
             ConfigError: the package does not know the competition, or its board has another direction than our table.
@@ -125,6 +133,8 @@ class GraderPool:
         """
         suffix = submission.suffix if _SUFFIX.fullmatch(submission.suffix) else ""
         asked = {"do": "grade", "competition": competition, "aligned": aligned, "thresholds": _thresholds(competition)}
+        if data_dir is not None:
+            asked["data_dir"] = str(data_dir.absolute())
         problem = ""
 
         def grading(worker: WorkerProcess) -> dict[str, Any]:
@@ -144,7 +154,16 @@ class GraderPool:
         _check_direction(report)
         return report
 
-    def prepare(self, competition: str, *, raw: Path, public: Path, private: Path, timeout_s: float) -> None:
+    def prepare(
+        self,
+        competition: str,
+        *,
+        raw: Path,
+        public: Path,
+        private: Path,
+        timeout_s: float,
+        random_state: int | None = None,
+    ) -> None:
         """Run the package's own preparation of a competition.
 
         Args:
@@ -153,13 +172,21 @@ class GraderPool:
             public: folder that is there, for what programs see.
             private: likewise, for answers.
             timeout_s: wall-clock time for it.
+            random_state: of its `train_test_split`; None: its own.
 
         Raises:
             ConfigError: the package does not know it.
             GraderUnavailable: it failed; the text says why.
         """
         folders = {name: str(path.absolute()) for name, path in (("raw", raw), ("public", public))}
-        asked = {"do": "prepare", "competition": competition, **folders, "private": str(private.absolute())}
+        asked: dict[str, object] = {
+            "do": "prepare",
+            "competition": competition,
+            **folders,
+            "private": str(private.absolute()),
+        }
+        if random_state is not None:
+            asked["random_state"] = random_state
         self._ask(asked, timeout_s, f"the preparation of {competition}", tries=1)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator
 
 from mlesearch.tasks import grading
@@ -15,6 +16,7 @@ from mlesearch.tasks.mlebench.official import REAL_BOARD, OfficialReport
 from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.tasks.mlebench.prepared import Prepared, data_folder, kept_folder, look
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
+from mlesearch.tasks.mlebench.twice import data_folder_of
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Finding, Level
 
@@ -47,6 +49,7 @@ def check(id: str, terms: MlebenchTerms, graders: GraderPool) -> list[Finding]:
         *_board(task, graders),
         *_gold(found, graders),
         *_sample(found, graders),
+        *_held_out(task, found, graders),
         *_thresholds(task),
         *_data(found, terms),
         *(Finding(Level.OK, "quirk", text) for text in task.known_issues),
@@ -122,6 +125,23 @@ def _sample(found: Prepared, graders: GraderPool) -> Iterator[Finding]:
         yield Finding(Level.ERROR, "sample", f"the sample submission is graded {_earned(report)}")
     elif report.nan and not found.facts.sample_scores_nan:
         yield Finding(Level.WARNING, "sample", "the sample submission scores NaN")
+
+
+def _held_out(task: Task, found: Prepared, graders: GraderPool) -> Iterator[Finding]:
+    """Where a held-out set scores programs, the grader must be able to."""
+    if task.full is None:
+        return
+    place = data_folder_of(task)
+    split, scores = look(place, found.facts), []
+    for what, path in (("a perfect submission", split.gold), ("the sample", split.sample)):
+        report = graders.grade(task.id, path, aligned=False, data_dir=place)
+        scores.append(f"{what} scores {report.score}")
+        if report.score is None or not math.isfinite(report.score):
+            why = " ".join(report.reason.split()) or f"its score is {report.score}"
+            text = f"{what} for the held-out validation set is not scored ({why}); set mlebench.validation=reported"
+            yield Finding(Level.ERROR, "validation", text)
+            return
+    yield Finding(Level.OK, "validation", f"on the held-out set {' and '.join(scores)}")
 
 
 def _earned(report: OfficialReport) -> str:

@@ -14,13 +14,12 @@ from mlesearch.tasks.mlebench.competition import recorded_sums, wrong_sums
 from mlesearch.tasks.mlebench.digests import Digests
 from mlesearch.tasks.mlebench.facts import Facts
 from mlesearch.tasks.mlebench.official import OfficialCompetition
-from mlesearch.tasks.mlebench.pool import GraderPool
+from mlesearch.tasks.mlebench.pool import PREPARE_TIMEOUT_S, GraderPool
 from mlesearch.tasks.mlebench.prepared import Prepared, State, how_to, look
 from mlesearch.types import ConfigError, GraderUnavailable
 
 WORKER = Path(__file__).with_name("download_worker.py")
 DESCRIPTION = "description.md"
-PREPARE_TIMEOUT_S = 24 * 3600.0
 KEPT_RAW = "raw"
 TIMES_RAW = 3.0
 """So many times the download is needed on the disk while a competition is prepared: itself, unpacked, and prepared."""

@@ -13,7 +13,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "verify": ("checksums", "off"),
     "unpack": ("auto", "off"),
     "feedback": ("message", "valid"),
-    "validation": ("reported",),
+    "validation": ("reported", "twice"),
+    "fallback": ("reported", "refuse"),
 }
 """What the settings of this name may be."""
 
@@ -29,7 +30,8 @@ class MlebenchTerms:
         verify: checksums or off.
         unpack: archives of the public data: auto or off.
         feedback: what a search learns of an invalid submission: message or valid.
-        validation: reported.
+        validation: reported: programs report their own score; twice: a set that is held out scores them.
+        fallback: where `twice` is impossible: reported or refuse.
         grade_timeout_s: seconds for one grade.
         grade_memory_gib: of a grader, GiB.
     """
@@ -41,6 +43,7 @@ class MlebenchTerms:
     unpack: str = "auto"
     feedback: str = "message"
     validation: str = "reported"
+    fallback: str = "reported"
     grade_timeout_s: float = 900.0
     grade_memory_gib: float = 8.0
 

@@ -28,6 +28,8 @@ LIBRARIES = ("pandas", "numpy", "scikit-learn")
 SOURCE = "mlebench-source.json"
 """Beside the package: what `mlesearch mlebench install` knows of where it came from."""
 LFS_START = b"version https://git-lfs"
+SPLIT = "train_test_split"
+"""As the preparations name scikit-learn's function; its `random_state` decides the split."""
 DEFAULTS = {"reason": "", "ends_batch": "", "aligned_score": None}
 
 
@@ -103,9 +105,10 @@ class OfficialWorker:
             raise RequestRefused("package", f"mlebench can't be imported ({with_type(error)})") from error
         self._grade: ModuleType = grade
         self._read: Callable[[Path], Any] = utils.read_csv
+        self._data_dir = data_dir
         self._registry: Any = registry.registry.set_data_dir(data_dir)
         self._package = Path(registry.__file__).parent
-        self._competitions: dict[str, Any] = {}
+        self._competitions: dict[tuple[str, Path], Any] = {}
         self._alignment = _beside("alignment").Alignment()
 
     # requests
@@ -148,7 +151,7 @@ class OfficialWorker:
 
     def grade(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The report of one submission, and what its aligned copy scores where that differs."""
-        competition = self._competition(asked["competition"])
+        competition = self._competition(asked["competition"], asked.get("data_dir"))
         if missing := self._missing(competition):
             raise RequestRefused("unprepared", missing)
         board = self._board(competition)
@@ -170,7 +173,10 @@ class OfficialWorker:
         """Run the package's own preparation from one folder into two others."""
         competition = self._competition(asked["competition"])
         try:
-            competition.prepare_fn(*(Path(asked[name]) for name in ("raw", "public", "private")))
+            with _random_state(competition.prepare_fn, asked.get("random_state")):
+                competition.prepare_fn(*(Path(asked[name]) for name in ("raw", "public", "private")))
+        except RequestRefused:
+            raise
         except MemoryError as error:
             raise RequestRefused("memory", "it ran out of memory") from error
         except Exception as error:
@@ -230,15 +236,16 @@ class OfficialWorker:
 
     # the package
 
-    def _competition(self, name: str) -> Any:
-        if name not in self._competitions:
+    def _competition(self, name: str, data_dir: str | None = None) -> Any:
+        key = name, self._data_dir if data_dir is None else Path(data_dir)
+        if key not in self._competitions:
             if name not in self._registry.list_competition_ids():
                 raise RequestRefused("unknown", f"the installed package knows no competition {name!r}")
             try:
-                self._competitions[name] = self._registry.get_competition(name)
+                self._competitions[key] = self._registry.set_data_dir(key[1]).get_competition(name)
             except Exception as error:
                 raise RequestRefused("package", f"{name} can't be loaded ({with_type(error)})") from error
-        return self._competitions[name]
+        return self._competitions[key]
 
     @staticmethod
     def _missing(competition: Any) -> str:
@@ -320,6 +327,27 @@ def _beside(name: str) -> ModuleType:
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@contextlib.contextmanager
+def _random_state(prepare: Callable[..., Any], random_state: int | None) -> Iterator[None]:
+    """While a competition is prepared: another random state in place of the one that its preparation names.
+
+    Raises:
+        RequestRefused: it splits by something else than `train_test_split`.
+    """
+    if random_state is None:
+        yield
+        return
+    module: Any = sys.modules[prepare.__module__]
+    split = getattr(module, SPLIT, None)
+    if split is None:
+        raise RequestRefused("data", f"its preparation has no {SPLIT}, so it gives one split only")
+    setattr(module, SPLIT, lambda *arrays, **named: split(*arrays, **{**named, "random_state": random_state}))
+    try:
+        yield
+    finally:
+        setattr(module, SPLIT, split)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,14 @@ _MEANING = {
 }
 
 
+_STRICTLY = {
+    "auc": "predict probabilities from 0 to 1, higher for likelier rows",
+    "log_loss": "the mean negative log-likelihood, natural logarithm; predict probabilities from 0 to 1; where classes "
+    "have a column each, those of a row sum to 1, to 5 decimals",
+}
+"""By MLE-bench's rules, where that is another thing to be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewTaskFacts:
     """What a description is made of.
@@ -35,6 +43,7 @@ class NewTaskFacts:
     Attributes:
         title: of the task.
         metric: the named one.
+        is_strict: whether it scores by MLE-bench's rules.
         asked: the target columns as they were named.
         targets: the columns that a submission predicts.
         notes: what was made of the target, one sentence each.
@@ -50,6 +59,7 @@ class NewTaskFacts:
 
     title: str
     metric: Metric
+    is_strict: bool
     asked: Sequence[str]
     targets: Sequence[str]
     notes: Sequence[str]
@@ -74,7 +84,8 @@ def _head(task: NewTaskFacts) -> Iterator[str]:
     yield ""
     yield f"Predict {asked} of each row from its other columns."
     better = "Higher" if task.metric.direction.sign > 0 else "Lower"
-    meaning = f": {_MEANING[task.metric.name]}" if task.metric.name in _MEANING else ""
+    meanings = {**_MEANING, **(_STRICTLY if task.is_strict else {})}
+    meaning = f": {meanings[task.metric.name]}" if task.metric.name in meanings else ""
     several = ""
     if len(task.targets) > 1 and task.metric.name != "log_loss":
         several = f" It is computed for each of the {len(task.targets)} target columns and averaged."

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.tasks import check
-from mlesearch.tasks.metrics import Metric
+from mlesearch.tasks import check, strict_metrics
+from mlesearch.tasks.metrics import Metric, MetricProblem
 from mlesearch.tasks.new import splits
 from mlesearch.tasks.new.kinds import ColumnFacts, facts
 from mlesearch.tasks.new.request import NewTaskRequest
 from mlesearch.tasks.new.rows import TaskRows, chosen_rows
 from mlesearch.tasks.new.table import SourceTable, read_table
-from mlesearch.tasks.protocol import Validation
+from mlesearch.tasks.protocol import MetricRules, Validation
 from mlesearch.types import ConfigError, Finding, Level
 
 if TYPE_CHECKING:
@@ -62,10 +62,33 @@ class PlannedTask:
     notes: tuple[str, ...]
 
     @property
+    def is_strict(self) -> bool:
+        """Whether MLE-bench's rules of the metric differ from the plain ones, and can score these answers."""
+        if self.metric.name not in strict_metrics.STRICT:
+            return False
+        truth = self.rows.target.answers.apply(_as_read).to_numpy()
+        try:
+            strict_metrics.score(self.metric.name, MetricRules.MLEBENCH, None, truth, truth.copy())
+        except (ValueError, MetricProblem):
+            return False
+        return True
+
+    @property
     def counts(self) -> dict[str, int]:
         """Rows of each part that has some."""
         numbers = np.bincount(self.where, minlength=len(PARTS))
         return {part: int(number) for part, number in zip(PARTS, numbers, strict=True) if number}
+
+
+def _as_read(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of answers as it is read from the file: numbers where all cells are some, else texts."""
+    import pandas as pd
+
+    try:
+        numbers: pd.Series[Any] = pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column
+    return numbers
 
 
 def plan(request: NewTaskRequest) -> PlannedTask:

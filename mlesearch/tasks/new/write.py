@@ -18,7 +18,7 @@ from mlesearch.tasks.new.kinds import ColumnKind, columns_of
 from mlesearch.tasks.new.make import PARTS, PlannedTask
 from mlesearch.tasks.new.request import PROGRAM_TIME_S
 from mlesearch.tasks.new.targets import sample_values
-from mlesearch.tasks.protocol import Validation
+from mlesearch.tasks.protocol import MetricRules, Validation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,6 +101,7 @@ def _facts(planned: PlannedTask, sample: dict[str, object], first_id: str) -> Ne
     return NewTaskFacts(
         title=_title(planned),
         metric=planned.metric,
+        is_strict=planned.is_strict,
         asked=list(target.values),
         targets=list(map(str, target.answers)),
         notes=target.notes,
@@ -144,6 +145,7 @@ def _declared(planned: PlannedTask) -> dict[str, Any]:
         "title": _title(planned),
         "version": "1",
         "metric": planned.metric.name,
+        **({"metric_rules": MetricRules.MLEBENCH.value} if planned.is_strict else {}),
         "direction": planned.metric.direction.value,
         "validation": request.validation.value,
         "id_column": planned.id_column,
@@ -155,16 +157,15 @@ def _declared(planned: PlannedTask) -> dict[str, Any]:
     }
     if request.group is not None:
         content["group_column"] = request.group
+    if request.time is not None:
+        content["time_column"] = request.time
     if request.time is not None and request.validation is Validation.REPORTED:
         content["reported_split"] = (
             f"the last fifth of the rows of `train.csv`, which are in the order of `{request.time}`; train on the rows "
             "before it"
         )
-    issues = list(planned.rows.issues)
-    if split != "random" and request.validation is Validation.HARNESS:
-        issues.append(f"the split is by {split}; fresh splits (run.selection=revalidate) are random, and so easier")
-    if issues:
-        content["known_issues"] = issues
+    if planned.rows.issues:
+        content["known_issues"] = list(planned.rows.issues)
     content["made_by"] = _made_by(planned, split)
     return content
 

@@ -16,6 +16,13 @@ from tests.support.replies import (
     current_wrappers,
     cuts,
     elisions,
+    field_blocks,
+    field_cuts,
+    field_fourth,
+    field_json,
+    field_odd,
+    field_reasoning,
+    field_wrappers,
     judgements,
     mending,
     reasoning,
@@ -31,29 +38,19 @@ ASKED = frozenset(
         "old after new in spanish",
         "what failed, at the end",
         "an ensemble member at the end",
-        "an artifact of claude",
         "unseen: flag in an object",
         "a program that strips thoughts",
         "a program that strips thoughts, after thoughts",
         "an alternative for another machine at the end",
-        "a quicker version for trials at the end",
         "old after new in chinese",
-        "a here document",
         "a here document without a fence",
         "a file in cdata",
         "a reply in json",
         "newlines as escapes",
         "one tab among spaces",
-        "quotes that are not escaped",
-        "json as a text",
-        "escaped json without quotes",
         "base and subject",
         "subject and base",
-        "chinese punctuation",
-        "bullets",
-        "yaml",
         "a json5 object",
-        "python's triple quotes",
         "is_bug: not a bug",
         "is_bug: no bug found",
         "is_bug: none",
@@ -62,6 +59,40 @@ ASKED = frozenset(
     }
 )
 """Replies that a person would have read and that are asked again all the same: they count against the bar."""
+
+ASKED_FIELD = frozenset(
+    {
+        "thoughts after the answer",
+        "steps out of order",
+        "version 1, 2 and 3",
+        "rst",
+        "fences of two ticks",
+        "an edit block of aider",
+        "powershell",
+        "echo lines",
+        "a yaml reply",
+        "a toml reply",
+        "numbers as words",
+        "scores as a list of objects",
+        "the base judged beside it",
+    }
+)
+"""The same of the field's replies."""
+
+FIELD: list[Case] = [
+    case
+    for part in (
+        field_reasoning,
+        field_blocks,
+        field_wrappers,
+        field_cuts,
+        field_odd,
+        field_json,
+        field_fourth,
+    )
+    for case in part.CASES
+]
+"""Replies in the shapes of many families of models, seven parts by subject."""
 
 CORPUS: list[Case] = [
     *reasoning.CASES,
@@ -77,4 +108,5 @@ CORPUS: list[Case] = [
         replace(c, name=f"current: {c.name}", asked=c.name in ASKED)
         for c in (*current_reasoning.CASES, *current_wrappers.CASES, *current_json.CASES, *unseen.CASES)
     ),
+    *(replace(c, name=f"field: {c.name}", asked=c.name in ASKED_FIELD) for c in FIELD),
 ]

@@ -210,7 +210,9 @@ BLIND = [
         Ask(),
         finish="length",
     ),
-    Case("review in words", "is_bug: false\nlesson: Ratios help.", Ask(), Op.REVIEW),
+    Case(
+        "review in words", "is_bug: false\nlesson: Ratios help.", {"is_bug": False, "lesson": "Ratios help."}, Op.REVIEW
+    ),
     Case("two reviews, the first one whole", f"{json.dumps(REVIEW)}\n\n{json.dumps(REVIEW)}", REVIEW, Op.REVIEW),
     Case(
         "a diagnosis with line ends in texts",

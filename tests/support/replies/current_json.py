@@ -144,7 +144,7 @@ REVIEWS = [
         f"{fenced(LEAK)}\n\nActually, on reflection the encoder is inside the pipeline:\n\n{fenced(FINE)}",
         FINE,
     ),
-    review("two that contradict each other", f"{json.dumps(LEAK)}\n{json.dumps(FINE)}", FINE),
+    review("two that contradict each other", f"{json.dumps(LEAK)}\n{json.dumps(FINE)}", Ask()),
     review("base and subject", json.dumps({"base": LEAK, "subject": FINE}), FINE),
     review("subject and base", json.dumps({"subject": FINE, "base": LEAK}), FINE),
     review("the key twice", '{"is_bug": true, "lesson": "It leaks.", "is_bug": false}', Ask()),
@@ -183,7 +183,7 @@ REVIEWS = [
     review(
         "python's triple quotes",
         '{"is_bug": false, "lesson": """It ran.\nKeep "age"."""}',
-        FINE | {"lesson": 'It ran. Keep "age".'},
+        FINE | {"lesson": 'It ran.\nKeep "age".'},
     ),
     review(
         "text after the object", f"{json.dumps(FINE)}\n\nNote that {{age}} could be binned, e.g. [0, 18, 65].", FINE

@@ -178,7 +178,7 @@ CASES = [
         f"x\n{py(changed(FOREST, 'model.fit(X, y)', 'model.fit(x, y)'))}",
         changed(FOREST, "model.fit(X, y)", "model.fit(x, y)"),
     ),
-    Case("an honest mistake: nothing written", f"x\n{py(NOTHING_WRITTEN)}", NOTHING_WRITTEN),
+    Case("only a look at the data, without a word", f"x\n{py(NOTHING_WRITTEN)}", Ask()),
     Case(
         "a program without an import",
         f"x\n{py(changed(SHORT, 'import pandas as pd', ''))}",

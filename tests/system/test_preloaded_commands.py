@@ -1,0 +1,59 @@
+"""Commands that tests run as forks are the commands that users start: the same words, folders, codes and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import preloaded
+from tests.support.command import alive, cli, fork_of_code
+
+
+@pytest.mark.parametrize(
+    "words", [["models", "list"], ["run", "strategy=gredy"], ["show", "nowhere"], ["run", "--chek"]], ids="_".join
+)
+def test_a_fork_says_what_a_command_says_that_is_started_anew(words: list[str], tmp_path: Path) -> None:
+    fork, fresh = (cli(tmp_path, *words, fresh=fresh) for fresh in (False, True))
+    assert (fork.returncode, fork.stdout, fork.stderr) == (fresh.returncode, fresh.stdout, fresh.stderr)
+
+
+def test_folder_environment_and_arguments_are_its_own(tmp_path: Path) -> None:
+    code = "import json, os, sys; print(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]))"
+    done = preloaded.run(["a", "b c"], tmp_path, {"ONE": "1"}, 60.0, code)
+    assert json.loads(done.stdout) == [str(tmp_path), {"ONE": "1"}, ["a", "b c"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "ended", "said"),
+    [
+        ("import sys; sys.exit(3)", 3, ""),
+        ("import sys; sys.exit('a reason')", 1, "a reason"),
+        ("import os; os.kill(os.getpid(), 9)", -9, ""),
+        ("import atexit, sys; atexit.register(print, 'at the end', file=sys.stderr)", 0, "at the end"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_it_ends_as_any_process_does(code: str, ended: int, said: str, tmp_path: Path) -> None:
+    done = fork_of_code(tmp_path, code)
+    assert done.returncode == ended
+    assert done.stderr.rstrip().endswith(said)
+
+
+def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        preloaded.run([], tmp_path, {}, 0.5, "import time; time.sleep(600)")
+    until = time.monotonic() + 20
+    while alive(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive(tmp_path) == []
+
+
+def test_what_an_interpreter_reads_at_its_start_asks_for_a_new_one() -> None:
+    assert preloaded.takes(dict(os.environ) | {"MY_KEY": "x", "TMPDIR": "/tmp"})
+    for name in ("PYTHONPATH", "PYTHONHASHSEED", "PYTHONIOENCODING", "LC_ALL", "TZ"):
+        assert not preloaded.takes(dict(os.environ) | {name: "another"})
