@@ -38,7 +38,7 @@ import pandas as pd
 import scipy
 import sklearn
 import yaml
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from mlesearch.experiments import landscape_figures
 from mlesearch.models.simulated.spaces import TASKS, Pipeline, Space, render, space
@@ -140,6 +140,12 @@ VERSIONS = {
 }
 
 
+def environment() -> dict[str, str]:
+    """What scores may depend on beyond program and data: versions, and the kernels of linear algebra in use here."""
+    kernels = {info.get("architecture", "") for info in threadpool_info() if info["user_api"] == "blas"}
+    return {**VERSIONS, "blas kernels": " ".join(sorted(kernels))}
+
+
 def data_digest(folder: Path) -> str:
     """sha256 of a task's tables: 16 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -223,7 +229,7 @@ def write_table(where: Space, table: dict[Pipeline, Result], folder: Path, table
         "task": where.task,
         "data": f"sha256 {data_digest(folder)}",
         "script": "experiments/make_landscapes.py",
-        **VERSIONS,
+        **environment(),
         "threads": 1,
         "seconds": "of the processor, for the program alone, imports not counted",
         "scores": "of the task's own grader, 9 decimals",

@@ -13,11 +13,17 @@ from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import TASKS, render, space
 from mlesearch.tasks.folder import load
-from mlesearch.tasks.grading import grade_test, score_validation
+from mlesearch.tasks.grading import SCORE_DECIMALS, grade_test, score_validation
 
-TOLERANCE = 0.004
-"""Another version of a library, or another processor, may settle a few rows differently. With the versions that
-made the tables, scores agree to 1e-6."""
+SAME, ELSEWHERE = 1e-9, 1e-3
+"""How far a score may be from the table's: where the table was made, and with other versions or another processor."""
+
+
+def tolerance(task: str) -> float:
+    """What the header of a task's table says of where it was made, against what is here."""
+    lines = (make_landscapes.TABLES / f"{task}.csv").read_text(encoding="utf-8").splitlines()
+    said = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    return SAME if make_landscapes.environment().items() <= said.items() else ELSEWHERE
 
 
 def execute(program: str, task: str, place: Path) -> str:
@@ -25,30 +31,27 @@ def execute(program: str, task: str, place: Path) -> str:
     return make_landscapes.run(program, load(task).public_dir, place)[0]
 
 
-def sample(task: str) -> list[tuple[str, ...]]:
-    where = space(task)
-    best = max(where.pipelines, key=lambda p: where.direction.sign * truth.load(task).rows[p].test)
-    return [best, random.Random(f"sample {task}").choice(where.pipelines)]
-
-
-@pytest.mark.parametrize(("task", "which"), [(task, i) for task in TASKS for i in range(2)])
-def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, which, tmp_path):
-    pipeline = sample(task)[which]
+@pytest.mark.parametrize("task", TASKS)
+def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, tmp_path):
+    pipeline = random.Random(f"sample {task}").choice(space(task).pipelines)
     assert f"{space(task).choices[0].name}={pipeline[0]}" in execute(render(task, pipeline), task, tmp_path)
     row, loaded = truth.load(task).rows[pipeline], load(task)
-    assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=TOLERANCE)
+    rounding = 0.5 * 10**-SCORE_DECIMALS
+    limit = tolerance(task) + rounding
+    assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=limit)
     grade = grade_test(loaded, tmp_path / "submission.csv")
     assert grade.valid
-    assert grade.score == pytest.approx(row.test, abs=TOLERANCE)
+    assert grade.score == pytest.approx(row.test, abs=limit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_every_program_reproduces_its_row(task):
-    for pipeline, row in truth.load(task).rows.items():
-        result = make_landscapes.execute(render(task, pipeline), load(task))
-        assert result.validation == pytest.approx(row.validation, abs=TOLERANCE)
-        assert result.test == pytest.approx(row.test, abs=TOLERANCE)
+def test_twenty_random_programs_of_each_task_reproduce_their_rows(task):
+    loaded, table = load(task), truth.load(task)
+    for pipeline in random.Random(f"twenty {task}").sample(space(task).pipelines, 20):
+        result = make_landscapes.execute(render(task, pipeline), loaded)
+        assert result.validation == pytest.approx(table.rows[pipeline].validation, abs=tolerance(task))
+        assert result.test == pytest.approx(table.rows[pipeline].test, abs=tolerance(task))
 
 
 CHEAP = {
@@ -124,8 +127,8 @@ def test_every_bug_is_executed_here():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_script_scores_as_the_grader_does(task):
     result, row = make_landscapes.execute(render(task, CHEAP[task]), load(task)), truth.load(task).rows[CHEAP[task]]
-    assert result.validation == pytest.approx(row.validation, abs=TOLERANCE)
-    assert result.test == pytest.approx(row.test, abs=TOLERANCE)
+    assert result.validation == pytest.approx(row.validation, abs=tolerance(task))
+    assert result.test == pytest.approx(row.test, abs=tolerance(task))
     assert result.seconds > 0
 
 
