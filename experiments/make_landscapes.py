@@ -44,6 +44,7 @@ from mlesearch.experiments import landscape_figures
 from mlesearch.models.simulated.spaces import TASKS, Pipeline, Space, render, space
 from mlesearch.tasks import folder as folders
 from mlesearch.tasks import grading, submission
+from mlesearch.tasks.answers import answers
 from mlesearch.tasks.protocol import Task
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mlesearch"
@@ -111,9 +112,9 @@ def predict(program: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame, float
 def execute(program: str, task: Task) -> Result:
     """Run a program, and score what it wrote as the task's own grader does, unrounded."""
     validation, test, seconds = predict(program, task)
-    answers = submission.answers(task)
+    right = answers(task)
     scores = []
-    for said, truth in ((validation, answers.validation), (test, answers.test)):
+    for said, truth in ((validation, right.validation), (test, right.test)):
         if truth is None:
             raise RuntimeError(f"{task.id} has no validation rows")
         score = grading.score_frame(task, said, truth).score

@@ -27,7 +27,8 @@ import numpy.typing as npt
 from mlesearch.experiments import landscape_figures, make_landscapes
 from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.spaces import TASKS, Pipeline, render, space
-from mlesearch.tasks import folder, grading, submission
+from mlesearch.tasks import folder, grading
+from mlesearch.tasks.answers import answers
 from mlesearch.tasks.leaderboard import scores as board_scores
 from mlesearch.tasks.protocol import Task
 
@@ -110,7 +111,7 @@ def _test_score(task: Task, predicted: object, truth_: object, rows: npt.NDArray
 def _run(name: str, draws: int) -> list[Rung]:
     """The rungs of a task, executed, the worst on the test rows first."""
     task, sign = folder.load(name), space(name).direction.sign
-    right = submission.answers(task).test
+    right = answers(task).test
     rng = np.random.default_rng(0)
     every = np.arange(len(right))
     samples = [rng.integers(len(right), size=len(right)) for _ in range(draws)]
