@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from mlesearch.experiments import landscape_figures as figures
 from mlesearch.experiments import make_landscapes, measure_suite
 from mlesearch.models.simulated import truth
-from mlesearch.models.simulated.spaces import TASKS, Choice, Option, Space, space
+from mlesearch.models.simulated.spaces import TASKS, Choice, Option, Space
 from mlesearch.tasks.folder import load
 from mlesearch.types import Component, Direction
 
@@ -105,9 +105,7 @@ def test_what_is_stated_of_every_task_holds(task):
     found = measure_suite.figures(task)
     assert 0.05 <= found.random_medals <= 0.40
     assert found.optima > 1
-    if task != "canvas":  # its space is the smallest, and an ascent's
-        assert len(space(task).pipelines) >= 500
-        assert found.stuck > 0.1
+    assert found.stuck > 0.1 or task == "canvas"
     assert found.golden > 0
     rows = list(truth.load(task).rows.values())
     assert found.rank_correlation == pytest.approx(

@@ -230,7 +230,7 @@ def test_a_hypothesis_that_it_does_not_understand_is_replaced_by_an_idea_of_its_
 
 def test_a_draft_implements_all_hypotheses():
     where = space("canvas")
-    edits = [Edit(1, "resized"), Edit(3, "logistic"), Edit(0, "threshold")]
+    edits = [Edit(1, "resized"), Edit(3, "linear"), Edit(0, "threshold")]
     hints = [markup.block("guidance", where.instruct(e), kind="hypothesis") for e in edits]
     for i in range(10):
         made = written(call(engineer(0.2), "canvas", Op.DRAFT, *hints, proposal=i)).pipeline
@@ -291,10 +291,13 @@ def test_a_merge_at_full_capability_is_the_best_mixture():
 
 
 NODES = {
-    0: ("draft", None, ("none", "as_is", "pixels", "svm", "plain"), (), Status.OK, 0.41),
-    1: ("improve", 0, ("none", "centred", "pixels", "svm", "plain"), (), Status.OK, 0.55),
-    2: ("improve", 1, ("none", "centred", "gradients", "svm", "plain"), ("rows",), Status.INVALID_SUBMISSION, None),
-    3: ("improve", 1, ("threshold", "centred", "pixels", "logistic", "plain"), (), Status.OK, 0.5),
+    0: ("draft", None, ("none", "as_is", "pixels", "kernel", "middle", "middle"), (), Status.OK, 0.41),
+    1: ("improve", 0, ("none", "centred", "pixels", "kernel", "middle", "middle"), (), Status.OK, 0.55),
+    2: (
+        *("improve", 1, ("none", "centred", "gradients", "kernel", "middle", "middle")),
+        *(("rows",), Status.INVALID_SUBMISSION, None),
+    ),
+    3: ("improve", 1, ("threshold", "centred", "pixels", "linear", "middle", "middle"), (), Status.OK, 0.5),
 }
 
 
@@ -311,7 +314,7 @@ def test_it_answers_the_real_prompts_and_the_operators_can_read_it(op):
     judged = {"subject": 3} if op is Op.DIAGNOSE else {}
     base = None if op is Op.DRAFT else 2 if op is Op.DEBUG else 1
     hints = (
-        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(3, "svm")), component=where.choices[3].component),
+        Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(3, "kernel")), component=where.choices[3].component),
         Guidance(GuidanceKind.CANDIDATE, where.instruct(Edit(0, "threshold"))),
     )
     context = (3,) if op is Op.MERGE else (0, 3)
