@@ -1,16 +1,17 @@
 """Executes every pipeline of the simulated engineer's spaces, and the reference teams of the leaderboards.
 
-    python experiments/make_landscapes.py [--tasks FOLDER] [--scratch FOLDER] [--jobs N] [task ...]
+    python experiments/make_landscapes.py [--tasks FOLDER] [--tables FOLDER] [--scratch FOLDER] [--jobs N] [task ...]
 
 For each task it writes mlesearch/models/simulated/tables/<task>.csv (validation score, test score and seconds of
-every pipeline) and, beside the task's data, leaderboard.csv with the `leaderboard:` entry in task.yaml. Finished
-executions are kept in the scratch folder by the digest of program and data, so that a stopped script goes on where
-it was. Takes some minutes on two cores.
+every pipeline, below a header of settings) and, beside the task's data, leaderboard.csv with the `leaderboard:` entry
+in task.yaml. Finished executions are kept in the scratch folder by the digest of program, data and versions, so that a
+stopped script goes on where it was. Some minutes a task on one core.
 
 The leaderboard: each team searches the space at random, as many pipelines as it has tries (drawn from `TRIES`),
 keeps the one that is best on the validation rows, gives the numbers in it a personal touch (every hyper-parameter
-that `VARIED` finds is multiplied by 2^u, u uniform in [-0.5, 0.5], and random_state is drawn), executes that program
-and submits. Its test score stands on the board. So a medal means to beat that share of such teams.
+that `VARIED` finds is multiplied by 2^u, u uniform in [-0.5, 0.5], but what is at most 1 stays so, and random_state is
+drawn), executes that program and submits. Its test score stands on the board. So a medal means to beat that share of
+such teams.
 """
 
 from __future__ import annotations
@@ -27,19 +28,24 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 import sklearn
 import yaml
-from sklearn.metrics import accuracy_score, f1_score
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
+from mlesearch.experiments import landscape_figures
 from mlesearch.models.simulated.spaces import TASKS, Pipeline, Space, render, space
+from mlesearch.tasks import folder as folders
+from mlesearch.tasks import grading, submission
+from mlesearch.tasks.answers import answers
+from mlesearch.tasks.protocol import Task
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mlesearch"
 TABLES = PACKAGE / "models" / "simulated" / "tables"
@@ -47,34 +53,17 @@ TASKS_FOLDER = PACKAGE / "tasks" / "data" / "mini"
 
 TEAMS = 120
 BOARD_SEED = 7
-TRIES = (4, 8, 16, 32)
-DECIMALS = 5
+TRIES = (8, 16, 32, 64)
+DECIMALS = grading.SCORE_DECIMALS
 
 VARIED = re.compile(
     r"(?P<name>(?:n_estimators|max_iter|learning_rate|max_leaf_nodes|min_samples_leaf|l2_regularization|alpha|smooth"
     r"|n_neighbors|n_components|min_frequency|max_features)=)(?P<one>\d+(?:\.\d+)?)"
-    r'|(?P<level>"(?:plain|tuned)": \()(?P<pair>[^)]*)(?=\))'
+    r"|(?P<level>\"\w+\": \()(?P<many>[0-9.,\s]*\d[^)]*)(?=\))"
 )
+"""Hyper-parameters of a program: keyword arguments of these names, and the numbers of a level's tuple."""
+
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-
-
-def _accuracy(truth: pd.Series, said: pd.Series) -> float:
-    return float(accuracy_score(truth, said))
-
-
-def _macro_f1(truth: pd.Series, said: pd.Series) -> float:
-    return float(f1_score(truth, said, average="macro"))
-
-
-def _rmsle(truth: pd.Series, said: pd.Series) -> float:
-    return float(np.sqrt(np.mean((np.log1p(said.to_numpy()) - np.log1p(truth.to_numpy())) ** 2)))
-
-
-METRICS: dict[str, Callable[[pd.Series, pd.Series], float]] = {
-    "accuracy": _accuracy,
-    "macro_f1": _macro_f1,
-    "rmsle": _rmsle,
-}
 
 
 @dataclass(frozen=True)
@@ -106,34 +95,64 @@ def run(program: str, public: Path, place: Path) -> tuple[str, float]:
     return printed.getvalue(), seconds
 
 
-def execute(program: str, folder: Path) -> Result:
-    """Run a program in a temporary directory, and score what it wrote."""
-    declared = yaml.safe_load((folder / "task.yaml").read_text(encoding="utf-8"))
-    metric, target = METRICS[declared["metric"]], declared["target_columns"][0]
+def predict(program: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+    """Run a program in a temporary directory: its predictions for the validation and the test rows, and its seconds.
+
+    Raises:
+        RuntimeError: its submission is invalid.
+    """
     with tempfile.TemporaryDirectory() as place:
-        _, seconds = run(program, folder / "public", Path(place))
-        said = pd.read_csv(Path(place) / "submission.csv").set_index("id")[target]
+        _, seconds = run(program, task.public_dir, Path(place))
+        read = grading.read_submission(Path(place) / "submission.csv", task)
+    if read.frame is None:
+        raise RuntimeError(f"{task.id}: {read.problem}\n{program}")
+    return *submission.split(read.frame, task), seconds
+
+
+def execute(program: str, task: Task) -> Result:
+    """Run a program, and score what it wrote as the task's own grader does, unrounded."""
+    validation, test, seconds = predict(program, task)
+    right = answers(task)
     scores = []
-    for split in ("validation", "test"):
-        answers = pd.read_csv(folder / "private" / f"{split}.csv").set_index("id")[target]
-        scores.append(metric(answers, said.loc[answers.index]))
-    return Result(round(scores[0], 9), round(scores[1], 9), round(seconds, 3))
+    for said, truth in ((validation, right.validation), (test, right.test)):
+        if truth is None:
+            raise RuntimeError(f"{task.id} has no validation rows")
+        score = grading.score_frame(task, said, truth).score
+        if score is None:
+            raise RuntimeError(f"{task.id}: a score is missing\n{program}")
+        scores.append(round(score, 9))
+    return Result(scores[0], scores[1], round(seconds, 3))
 
 
 def _work(job: tuple[str, str, Path]) -> tuple[str, Result]:
     key, program, folder = job
-    return key, execute(program, folder)
+    return key, execute(program, folders.load(folder, board=False))
 
 
 def _nice() -> None:
     os.nice(10)
 
 
-def _data_digest(folder: Path) -> str:
-    digest = hashlib.sha256(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}".encode())
+VERSIONS = {
+    "scikit-learn": sklearn.__version__,
+    "numpy": np.__version__,
+    "scipy": scipy.__version__,
+    "pandas": pd.__version__,
+}
+
+
+def environment() -> dict[str, str]:
+    """What scores may depend on beyond program and data: versions, and the kernels of linear algebra in use here."""
+    kernels = {info.get("architecture", "") for info in threadpool_info() if info["user_api"] == "blas"}
+    return {**VERSIONS, "blas kernels": " ".join(sorted(kernels))}
+
+
+def data_digest(folder: Path) -> str:
+    """sha256 of a task's tables: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
     for path in sorted([*folder.glob("public/*.csv"), *folder.glob("private/*.csv")]):
         digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 class Executor:
@@ -141,7 +160,7 @@ class Executor:
 
     def __init__(self, folder: Path, scratch: Path, jobs: int) -> None:
         self.folder, self.jobs = folder, jobs
-        self.data = _data_digest(folder)
+        self.setting = json.dumps([data_digest(folder), VERSIONS], sort_keys=True)
         scratch.mkdir(parents=True, exist_ok=True)
         self.file = scratch / f"{folder.name}.jsonl"
         self.done: dict[str, Result] = {}
@@ -153,18 +172,26 @@ class Executor:
 
     def key(self, program: str) -> str:
         """Digest of a program with the data and the library versions."""
-        return hashlib.sha256(f"{self.data}\n{program}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.setting}\n{program}".encode()).hexdigest()
+
+    def _results(self, jobs: Sequence[tuple[str, str, Path]]) -> Iterator[tuple[str, Result]]:
+        if self.jobs == 1:
+            yield from map(_work, jobs)
+            return
+        with get_context("spawn").Pool(self.jobs, _nice) as pool:
+            yield from pool.imap_unordered(_work, jobs)
 
     def run(self, programs: Sequence[str]) -> list[Result]:
         """Results of programs, in their order; those executed before are looked up."""
         wanted = {self.key(p): p for p in programs}
         jobs = [(key, p, self.folder) for key, p in wanted.items() if key not in self.done]
-        with get_context("spawn").Pool(self.jobs, _nice) as pool, self.file.open("a", encoding="utf-8") as out:
-            for n, (key, result) in enumerate(pool.imap_unordered(_work, jobs), 1):
+        random.Random(0).shuffle(jobs)  # so that what is there after a while is a sample of all
+        with self.file.open("a", encoding="utf-8") as out:
+            for n, (key, result) in enumerate(self._results(jobs), 1):
                 self.done[key] = result
                 out.write("\n" + json.dumps([key, asdict(result)]))
                 out.flush()
-                if n % 20 == 0 or n == len(jobs):
+                if n % 50 == 0 or n == len(jobs):
                     print(f"  {self.folder.name}: {n} of {len(jobs)} executed", flush=True)
         return [self.done[self.key(p)] for p in programs]
 
@@ -175,10 +202,12 @@ def personal(program: str, rng: random.Random) -> str:
     def vary(number: re.Match[str]) -> str:
         factor = 2.0 ** rng.uniform(-0.5, 0.5)
         value = float(number[0]) * factor
+        if float(number[0]) <= 1:  # a share stays one
+            value = min(value, 1.0 if float(number[0]) == 1 else 0.99)
         return f"{value:.4g}" if "." in number[0] else str(max(2, round(value)))
 
     def replace(match: re.Match[str]) -> str:
-        before, numbers = (match["name"], match["one"]) if match["name"] else (match["level"], match["pair"])
+        before, numbers = (match["name"], match["one"]) if match["name"] else (match["level"], match["many"])
         return before + NUMBER.sub(vary, numbers)
 
     return re.sub(r"random_state=\d+", lambda _: f"random_state={rng.randrange(10**6)}", VARIED.sub(replace, program))
@@ -195,9 +224,20 @@ def team_programs(where: Space, table: dict[Pipeline, Result]) -> list[str]:
     return programs
 
 
-def write_table(where: Space, table: dict[Pipeline, Result]) -> None:
-    TABLES.mkdir(exist_ok=True)
-    with (TABLES / f"{where.task}.csv").open("w", encoding="utf-8", newline="") as file:
+def write_table(where: Space, table: dict[Pipeline, Result], folder: Path, tables: Path) -> None:
+    """The table of a task: settings as lines that begin with #, then a row a pipeline."""
+    settings = {
+        "task": where.task,
+        "data": f"sha256 {data_digest(folder)}",
+        "script": "experiments/make_landscapes.py",
+        **environment(),
+        "threads": 1,
+        "seconds": "of the processor, for the program alone, imports not counted",
+        "scores": "of the task's own grader, 9 decimals",
+    }
+    tables.mkdir(exist_ok=True)
+    with (tables / f"{where.task}.csv").open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"# {key}: {value}\n" for key, value in settings.items())
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*(c.name for c in where.choices), "validation", "test", "seconds"])
         writer.writerows([*p, r.validation, r.test, r.seconds] for p, r in table.items())
@@ -220,45 +260,34 @@ def write_board(where: Space, folder: Path, scores: Sequence[float]) -> None:
     )
 
 
-def positions(n: int) -> dict[str, int]:
-    """1-based medal positions on a board of 100 to 249 teams."""
-    return {"gold": 10, "silver": n // 5, "bronze": n * 2 // 5}
-
-
-def medal_rate(where: Space, table: dict[Pipeline, Result], bar: float, steps: int = 12, runs: int = 20000) -> float:
-    """Share of random searches whose best of `steps` uniform pipelines on validation reaches `bar` on test."""
-    rng = random.Random(0)
-    sign, won = where.direction.sign, 0
-    for _ in range(runs):
-        tried = [rng.choice(where.pipelines) for _ in range(steps)]
-        best = max(tried, key=lambda p: sign * table[p].validation)
-        won += sign * round(table[best].test, DECIMALS) >= sign * bar
-    return won / runs
+def landscape(where: Space, table: dict[Pipeline, Result]) -> landscape_figures.Landscape:
+    """The table in the form in which its figures are computed."""
+    sign = where.direction.sign
+    rows = [table[p] for p in where.pipelines]
+    return landscape_figures.Landscape(
+        where, np.array([sign * r.validation for r in rows]), np.array([sign * round(r.test, DECIMALS) for r in rows])
+    )
 
 
 def report(where: Space, table: dict[Pipeline, Result], scores: Sequence[float]) -> None:
-    sign = where.direction.sign
-    tests = sorted((r.test for r in table.values()), key=lambda s: sign * s)
+    """Print what a task's landscape is like."""
     seconds = [r.seconds for r in table.values()]
-    board = sorted((round(s, DECIMALS) for s in scores), reverse=sign > 0)
-    bars = {name: board[at - 1] for name, at in positions(len(board)).items()}
-    bars["median"] = float(np.median(board))
-    print(f"{where.task}: {len(table)} pipelines, {len(board)} teams")
-    print(f"  test score: worst {tests[0]:.4f}, median {tests[len(tests) // 2]:.4f}, best {tests[-1]:.4f}")
     print(f"  seconds: mean {np.mean(seconds):.2f}, largest {max(seconds):.2f}")
-    print("  " + ", ".join(f"{name} {bar:.5f}" for name, bar in bars.items()))
-    for name in ("bronze", "silver", "gold"):
-        print(f"  {name} or better by random search of 12 steps: {medal_rate(where, table, bars[name]):.3f}")
+    sign = where.direction.sign
+    figures = landscape_figures.figures(landscape(where, table), [sign * round(s, DECIMALS) for s in scores])
+    print("\n".join(f"  {line}" for line in landscape_figures.lines(figures, sign)), flush=True)
 
 
-def make(tasks: Iterable[str], folder: Path, scratch: Path, jobs: int) -> None:
+def make(tasks: Iterable[str], folder: Path, tables: Path, scratch: Path, jobs: int) -> None:
+    """Execute, write table and board, and report, a task after the other."""
     for task in tasks:
         where = space(task)
         executor = Executor(folder / task, scratch, jobs)
+        print(f"{task}: {len(where.pipelines)} pipelines", flush=True)
         results = executor.run([render(task, p) for p in where.pipelines])
         table = dict(zip(where.pipelines, results, strict=True))
         scores = [r.test for r in executor.run(team_programs(where, table))]
-        write_table(where, table)
+        write_table(where, table, folder / task, tables)
         write_board(where, folder / task, scores)
         report(where, table, scores)
 
@@ -267,13 +296,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Execute every pipeline; write tables of truth and leaderboards.")
     parser.add_argument("tasks", nargs="*", metavar="task", help=f"any of {', '.join(TASKS)}; none: all")
     parser.add_argument("--tasks", dest="folder", type=Path, default=TASKS_FOLDER, help="folder that holds the tasks")
+    parser.add_argument("--tables", type=Path, default=TABLES, help="folder that takes the tables")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "mlesearch-landscapes")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.tasks if name not in TASKS]
     if unknown:
         parser.error(f"unknown task {unknown[0]!r}; choose from {', '.join(TASKS)}")
-    make(arguments.tasks or TASKS, arguments.folder, arguments.scratch, arguments.jobs)
+    make(arguments.tasks or TASKS, arguments.folder, arguments.tables, arguments.scratch, arguments.jobs)
 
 
 if __name__ == "__main__":

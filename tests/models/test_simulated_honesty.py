@@ -29,6 +29,7 @@ MARGIN_SD = 0.25
 """Equivalence margin, set before any run: a quarter of the standard deviation of a task's test scores."""
 
 WALKS, STEPS = 600, 4
+PAIRS = 4200
 Z95 = 1.6449
 
 
@@ -84,8 +85,8 @@ def test_the_equivalence_test_can_fail():
     for task in TASKS:
         worth, rng = standardised(task), random.Random(task)
         model = engineer(0.5, persistence=0.0, breadth=6)
-        walks += [worth[engineers_walk(model, task, i)] for i in range(40)]
-        free += [worth[model_free_walk(task, rng)] for _ in range(400)]
+        walks += [worth[engineers_walk(model, task, i)] for i in range(120 // len(TASKS))]
+        free += [worth[model_free_walk(task, rng)] for _ in range(1200 // len(TASKS))]
     assert np.mean(walks) - np.mean(free) > MARGIN_SD
 
 
@@ -112,7 +113,7 @@ def test_of_two_steps_the_better_one_is_told_with_the_stated_probability(c):
     The ranks of some ten steps are spread more evenly than ten Gaussian numbers, so that the expectation on the tables
     is up to 0.04 higher. A right engineer fails one such test in 16,000.
     """
-    found = [pair for task in TASKS for pair in told(task, c, 0.0, 1400)]
+    found = [pair for task in TASKS for pair in told(task, c, 0.0, PAIRS // len(TASKS))]
     right, likely = np.mean([r for r, _ in found]), np.mean([p for _, p in found])
     error = math.sqrt(likely * (1 - likely) / len(found))
     assert right == pytest.approx(likely, abs=4 * error)
@@ -122,10 +123,10 @@ def test_of_two_steps_the_better_one_is_told_with_the_stated_probability(c):
 
 @pytest.mark.parametrize("c", LEVELS)
 def test_without_evidence_the_hidden_share_is_missing_from_what_is_told(c):
-    found = [pair for task in TASKS for pair in told(task, c, 0.5, 700)]
+    found = [pair for task in TASKS for pair in told(task, c, 0.5, PAIRS // 2 // len(TASKS))]
     right, likely = np.mean([r for r, _ in found]), np.mean([p for _, p in found])
     assert right == pytest.approx(likely, abs=4 * math.sqrt(0.25 / len(found)))
-    whole = [p for task in TASKS for _, p in told(task, c, 0.0, 700)]
+    whole = [p for task in TASKS for _, p in told(task, c, 0.0, PAIRS // 2 // len(TASKS))]
     assert likely < np.mean(whole)
 
 

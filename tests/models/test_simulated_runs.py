@@ -13,11 +13,17 @@ from mlesearch.models.simulated import truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import TASKS, render, space
 from mlesearch.tasks.folder import load
-from mlesearch.tasks.grading import grade_test, score_validation
+from mlesearch.tasks.grading import SCORE_DECIMALS, grade_test, score_validation
 
-TOLERANCE = 0.004
-"""Another version of a library, or another processor, may settle a few rows differently. With the versions that
-made the tables, scores agree to 1e-6."""
+SAME, ELSEWHERE = 1e-9, 1e-3
+"""How far a score may be from the table's: where the table was made, and with other versions or another processor."""
+
+
+def tolerance(task: str) -> float:
+    """What the header of a task's table says of where it was made, against what is here."""
+    lines = (make_landscapes.TABLES / f"{task}.csv").read_text(encoding="utf-8").splitlines()
+    said = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    return SAME if make_landscapes.environment().items() <= said.items() else ELSEWHERE
 
 
 def execute(program: str, task: str, place: Path) -> str:
@@ -25,36 +31,39 @@ def execute(program: str, task: str, place: Path) -> str:
     return make_landscapes.run(program, load(task).public_dir, place)[0]
 
 
-def sample(task: str) -> list[tuple[str, ...]]:
-    where = space(task)
-    best = max(where.pipelines, key=lambda p: where.direction.sign * truth.load(task).rows[p].test)
-    return [best, random.Random(f"sample {task}").choice(where.pipelines)]
-
-
-@pytest.mark.parametrize(("task", "which"), [(task, i) for task in TASKS for i in range(2)])
-def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, which, tmp_path):
-    pipeline = sample(task)[which]
+@pytest.mark.parametrize("task", TASKS)
+def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, tmp_path):
+    pipeline = random.Random(f"sample {task}").choice(space(task).pipelines)
     assert f"{space(task).choices[0].name}={pipeline[0]}" in execute(render(task, pipeline), task, tmp_path)
     row, loaded = truth.load(task).rows[pipeline], load(task)
-    assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=TOLERANCE)
+    rounding = 0.5 * 10**-SCORE_DECIMALS
+    limit = tolerance(task) + rounding
+    assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=limit)
     grade = grade_test(loaded, tmp_path / "submission.csv")
     assert grade.valid
-    assert grade.score == pytest.approx(row.test, abs=TOLERANCE)
+    assert grade.score == pytest.approx(row.test, abs=limit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_every_program_reproduces_its_row(task):
-    for pipeline, row in truth.load(task).rows.items():
-        result = make_landscapes.execute(render(task, pipeline), make_landscapes.TASKS_FOLDER / task)
-        assert result.validation == pytest.approx(row.validation, abs=TOLERANCE)
-        assert result.test == pytest.approx(row.test, abs=TOLERANCE)
+def test_twenty_random_programs_of_each_task_reproduce_their_rows(task):
+    loaded, table = load(task), truth.load(task)
+    for pipeline in random.Random(f"twenty {task}").sample(space(task).pipelines, 20):
+        result = make_landscapes.execute(render(task, pipeline), loaded)
+        assert result.validation == pytest.approx(table.rows[pipeline].validation, abs=tolerance(task))
+        assert result.test == pytest.approx(table.rows[pipeline].test, abs=tolerance(task))
 
 
 CHEAP = {
-    "canvas": ("none", "as_is", "pixels", "logistic", "plain"),
-    "rentals": ("as_typed", "median", "onehot", "coordinates", "raw", "ridge"),
-    "tickets": ("ignored", "words", "counts", "naive_bayes", "plain"),
+    "canvas": ("none", "as_is", "pixels", "linear", "middle", "middle"),
+    "demand": ("numbers", "none", "raw", "codes", "linear", "middle", "middle"),
+    "digits": ("kept", "pixels", "none", "linear", "middle", "strong", "full"),
+    "friedman": ("none", "all", "plain", "linear", "middle", "middle"),
+    "rentals": ("as_typed", "onehot", "coordinates", "raw", "linear", "middle", "middle"),
+    "strides": ("kept", "samples", "linear", "middle", "middle", "full"),
+    "tickets": ("ignored", "words", "naive_bayes", "none", "middle", "middle"),
+    "transfers": ("raw", "none", "dropped", "linear", "middle", "middle"),
+    "wear": ("typed", "ignored", "nearest", "linear", "middle", "middle"),
 }
 RAISES = {
     "column": KeyError,
@@ -80,7 +89,7 @@ def test_a_shape_bug_raises_with_every_kind_of_model(task, tmp_path):
     for option in where.choices[at].options:
         pipeline = (*CHEAP[task][:at], option.name, *CHEAP[task][at + 1 :])
         with pytest.raises(ValueError, match="features"):
-            make_landscapes.execute(render(task, pipeline, ("shape",)), make_landscapes.TASKS_FOLDER / task)
+            make_landscapes.execute(render(task, pipeline, ("shape",)), load(task))
 
 
 @pytest.mark.parametrize("bug", list(INVALID))
@@ -114,18 +123,17 @@ def test_every_bug_is_executed_here():
     assert {*RAISES, *INVALID, "timeout", "leak"} == set(BUGS)
 
 
-def test_metrics_of_the_script_are_those_of_the_grader():
-    folder = make_landscapes.TASKS_FOLDER
-    for task in TASKS:
-        result = make_landscapes.execute(render(task, CHEAP[task]), folder / task)
-        row = truth.load(task).rows[CHEAP[task]]
-        assert result.test == pytest.approx(row.test, abs=TOLERANCE)
-        assert result.seconds > 0
+@pytest.mark.parametrize("task", TASKS)
+def test_the_script_scores_as_the_grader_does(task):
+    result, row = make_landscapes.execute(render(task, CHEAP[task]), load(task)), truth.load(task).rows[CHEAP[task]]
+    assert result.validation == pytest.approx(row.validation, abs=tolerance(task))
+    assert result.test == pytest.approx(row.test, abs=tolerance(task))
+    assert result.seconds > 0
 
 
 def test_a_personal_touch_changes_numbers_only():
     for task in TASKS:
-        for pipeline in space(task).pipelines[::9]:
+        for pipeline in space(task).pipelines[::37]:
             text = render(task, pipeline)
             touched = make_landscapes.personal(text, random.Random(1))
             compile(touched, "solution.py", "exec")

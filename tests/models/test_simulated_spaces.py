@@ -14,10 +14,10 @@ from mlesearch.models.simulated.spaces import TASKS, Recognised, apply, apply_al
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_space_has_four_to_six_choices_and_about_a_hundred_pipelines(task):
+def test_a_space_has_six_or_seven_choices_and_500_to_1000_pipelines(task):
     where = space(task)
-    assert 4 <= len(where.choices) <= 6
-    assert 80 <= len(where.pipelines) <= 130
+    assert 6 <= len(where.choices) <= 7
+    assert 500 <= len(where.pipelines) <= 1000
     assert len(set(where.pipelines)) == len(where.pipelines)
     assert where.baseline in where.pipelines
     for choice in where.choices:
@@ -30,7 +30,7 @@ def test_every_pipeline_is_a_program_of_its_own_that_is_recognised(task):
     where = space(task)
     texts = {p: render(task, p) for p in where.pipelines}
     assert len(set(texts.values())) == len(texts)
-    for pipeline, text in texts.items():
+    for pipeline, text in list(texts.items())[::7]:
         compile(text, "solution.py", "exec")
         assert max(map(len, text.splitlines())) <= 120
         assert recognise(text) == Recognised(task, pipeline, ())
@@ -40,7 +40,7 @@ def test_every_pipeline_is_a_program_of_its_own_that_is_recognised(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_program_follows_the_contract_and_is_repeatable(task):
-    for pipeline in space(task).pipelines:
+    for pipeline in space(task).pipelines[::5]:
         text = render(task, pipeline)
         for name in ("input/train.csv", "input/validation.csv", "input/test.csv", "submission.csv"):
             assert f'"{name}"' in text
@@ -58,7 +58,7 @@ def test_a_program_follows_the_contract_and_is_repeatable(task):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("bug", list(BUGS))
 def test_a_bug_changes_the_code_compiles_and_is_recognised(task, bug):
-    for pipeline in space(task).pipelines[::17]:
+    for pipeline in space(task).pipelines[::97]:
         text = render(task, pipeline, (bug,))
         assert text != render(task, pipeline)
         compile(text, "solution.py", "exec")
@@ -84,7 +84,7 @@ def test_a_place_takes_one_bug_only():
     "spoil",
     [
         lambda text: text.replace("random_state=0", "random_state=1"),
-        lambda text: text.replace('"model": "forest"', '"model": "svm"'),
+        lambda text: text.replace('"model": "forest"', '"model": "linear"'),
         lambda text: text.replace('"model": "forest"', '"model": "unknown"'),
         lambda text: text.replace("PIPELINE = {", "PIPELINE = {**{}, "),
         lambda text: text + "print(1)\n",
@@ -122,7 +122,7 @@ def test_other_words_say_nothing(text):
 @pytest.mark.parametrize("task", TASKS)
 def test_edits_are_all_the_neighbours(task):
     where = space(task)
-    for pipeline in where.pipelines[::13]:
+    for pipeline in where.pipelines[::53]:
         neighbours = {p for p in where.pipelines if sum(a != b for a, b in zip(p, pipeline, strict=True)) == 1}
         assert {apply(pipeline, e) for e in where.edits(pipeline)} == neighbours
         assert len(where.edits(pipeline)) == len(neighbours)

@@ -37,7 +37,7 @@ def test_the_table_is_whole_and_both_scores_differ_among_pipelines(task):
     table = truth.load(task)
     assert set(table.rows) == set(space(task).pipelines)
     assert len({row.test for row in table.rows.values()}) > 0.7 * len(table.rows)
-    assert all(row.seconds < 3.0 for row in table.rows.values())
+    assert all(row.seconds < 4.0 for row in table.rows.values())
     assert np.mean([row.seconds for row in table.rows.values()]) <= 0.7
 
 

@@ -143,7 +143,7 @@ def test_the_simulated_engineer_refuses_a_task_it_does_not_know(tmp_path):
     (task / "task.yaml").write_text(declared.replace("id: rentals", "id: mine"))
     done = cli(tmp_path, "run", f"tasks=[{task}]")
     assert done.returncode == 2
-    assert "knows nothing of 'mine', only of canvas, rentals, tickets" in done.stderr
+    assert "knows nothing of 'mine', only of canvas, demand, " in done.stderr
     assert not (tmp_path / "studies").exists()
 
 

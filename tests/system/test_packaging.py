@@ -71,6 +71,10 @@ def test_the_wheel_holds_every_file_that_is_shipped(wheel):
     assert not [n for n in names if n.startswith(("tests/", "conf/", "analysis/", "experiments/"))]
 
 
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 12_000_000
+
+
 def test_it_is_the_wheel_that_runs(installed, tmp_path):
     out = subprocess.run(
         [str(installed / "bin" / "python"), "-c", "import mlesearch.conf as m; print(m.__file__)"],

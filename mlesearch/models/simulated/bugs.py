@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIT = "model.fit(X_train, y_train)\n"
-PREDICT = "predictions = model.predict(X_rows)\n"
-ANSWERS = 'answers = pd.Series(predictions, index=rows["id"])\n'
+ROWS = "(X_rows)\n"
+INDEX = 'index=rows["id"]'
 BLANK = 'submission = sample[["id"]].copy()\n'
 SAVE = 'submission.to_csv("submission.csv", index=False)\n'
 LABELS = 'train["{target}"]'
 
-ANCHORS = (LABELS, FIT, PREDICT, BLANK, ANSWERS, SAVE)
+ANCHORS = (LABELS, FIT, ROWS, BLANK, INDEX, SAVE)
 """Texts that every program holds exactly once (`{target}` is the task's own)."""
 
 
@@ -71,16 +71,16 @@ BUGS: dict[str, Bug] = {
         ),
         Bug(
             "shape",
-            PREDICT,
-            "predictions = model.predict(X_rows[:, :-1])\n",
+            ROWS,
+            "(X_rows[:, :-1])\n",
             3.0,
             False,
             "The rows to predict have one feature less than the training matrix.",
         ),
         Bug(
             "leak",
-            PREDICT,
-            PREDICT + 'print("validation score:", model.score(X_train, y_train))\n',
+            ROWS,
+            ROWS + 'print("validation score:", model.score(X_train, y_train))\n',
             1.5,
             True,
             "The printed validation score is computed on the training rows, so it leaks their labels and says nothing.",
@@ -95,8 +95,8 @@ BUGS: dict[str, Bug] = {
         ),
         Bug(
             "nan",
-            ANSWERS,
-            "answers = pd.Series(predictions, index=rows.index)\n",
+            INDEX,
+            "index=rows.index",
             2.0,
             False,
             "Predictions are looked up by position instead of by id, so that NaN is written for most ids.",

@@ -2,7 +2,7 @@
 
 A share of every step's gain is hidden until a program has run (`evidence_share`, see beliefs.py). What a run has shown
 of it exists as text alone: the program's output, and *items* that reviews and diagnoses write down, as in
-"Evidence: model=svm +1.32, cleaning=none -0.40." Whoever prints such a text, and for whatever strategy, its reader
+"Evidence: model=kernel +1.32, cleaning=none -0.40." Whoever prints such a text, and for whatever strategy, its reader
 gets the same out of it.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mlesearch.models.simulated.bugs import ANSWERS, BLANK, FIT, PREDICT, SAVE
+from mlesearch.models.simulated.bugs import BLANK, FIT, INDEX, ROWS, SAVE
 
 _BASE_IMPORTS = ("import numpy as np", "import pandas as pd")
 _STANDARD_LIBRARY = ("import re",)
@@ -34,6 +34,8 @@ def assemble(
     model: str,
     labels: str = "",
     after: str = "",
+    probabilities: bool = False,
+    columns: str = "",
     constants: str = "",
 ) -> str:
     """A whole program.
@@ -48,9 +50,15 @@ def assemble(
         model: code that makes `model`.
         labels: expression of the labels that are fitted; empty where the preparation makes `y_train`.
         after: code that turns raw `predictions` into answers.
+        probabilities: whether the model predicts a probability of each class, shape (rows, classes), and no values.
+        columns: expression of the submission's columns, where there are several; else `target` is the only one.
         constants: assignments below `PIPELINE`.
     """
     head = _head({*_BASE_IMPORTS, *imports})
+    answers, fill = f"pd.Series(predictions, {INDEX})", f'submission["{target}"] = submission["id"].map(answers)'
+    if columns:
+        answers = f"pd.DataFrame(predictions, {INDEX}, columns={columns})"
+        fill = 'submission = submission.join(answers, on="id")'
     defined = "".join(f"\n\n{text.strip()}\n" for text in functions if text)
     gap = "\n\n" if defined else "\n"
     return (
@@ -63,10 +71,8 @@ def assemble(
         f"{preparation.strip()}\n"
         f"{f'y_train = {labels}{chr(10)}' if labels else ''}\n"
         f"{model.strip()}\n"
-        f"{FIT}{PREDICT}{after}\n"
-        f"{BLANK}{ANSWERS}"
-        f'submission["{target}"] = submission["id"].map(answers)\n'
-        f"{SAVE}"
+        f"{FIT}predictions = model.{'predict_proba' if probabilities else 'predict'}{ROWS}{after}\n"
+        f"{BLANK}answers = {answers}\n{fill}\n{SAVE}"
         'print("pipeline:", ", ".join(f"{choice}={option}" for choice, option in PIPELINE.items()))\n'
         'print(f"fitted {len(train)} rows, predicted {len(rows)} rows")\n'
     )

@@ -25,7 +25,7 @@ from mlesearch.types import Component, Direction
 
 Pipeline = tuple[str, ...]
 
-TASKS = ("canvas", "rentals", "tickets")
+TASKS = ("canvas", "demand", "digits", "friedman", "rentals", "strides", "tickets", "transfers", "wear")
 """Tasks of the suite `mini`, in alphabetical order: each has a space and a table of what its pipelines score."""
 
 TEXTS = 512
@@ -213,7 +213,7 @@ def space(task: str) -> Space:
         return made
     if task not in TASKS:
         raise KeyError(task)
-    found: Space = import_module(f"mlesearch.models.simulated.space_{task}").SPACE
+    found: Space = import_module(f"mlesearch.models.simulated.mini.{task}").SPACE
     return found
 
 

@@ -239,7 +239,7 @@ def load(task: str) -> Truth:
         tuple(line[name] for name in names): PipelineScores(
             *(float(line[c]) for c in ("validation", "test", "seconds"))
         )
-        for line in csv.DictReader(_text(task).splitlines())
+        for line in csv.DictReader(line for line in _text(task).splitlines() if not line.startswith("#"))
     }
     return Truth(task, rows)
 

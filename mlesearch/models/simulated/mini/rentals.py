@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -16,15 +17,6 @@ CHOICES = (
         (
             Option("as_typed", "the numbers are used as they stand, which is simple"),
             Option("metric", "square feet become square metres and yearly costs monthly ones, so numbers compare"),
-        ),
-    ),
-    Choice(
-        "missing",
-        Component.DATA,
-        "Fields are empty for reasons that have to do with the flat.",
-        (
-            Option("median", "the median is a neutral guess for an empty field"),
-            Option("flagged", "an indicator beside the filled value lets the model learn what an empty field means"),
         ),
     ),
     Choice(
@@ -42,7 +34,7 @@ CHOICES = (
         "Rents change smoothly over the map, within districts too.",
         (
             Option("coordinates", "east and north are all there is to a place"),
-            Option("neighbours", "the rent per room of the nearest known flats tells what the place is worth"),
+            Option("bumps", "smooth bumps all over the map let any model draw hills and valleys"),
         ),
     ),
     Choice(
@@ -60,11 +52,13 @@ CHOICES = (
         "The regressor may not fit the kinks and interactions of rents.",
         (
             Option("forest", "a random forest works without tuning"),
-            Option("ridge", "a regularised linear model is hard to overfit"),
+            Option("linear", "a regularised linear model is hard to overfit"),
             Option("boosting", "gradient boosting fits interactions that others miss"),
-            Option("blend", "boosting and a linear model err differently, so their mean errs less"),
+            Option("kernel", "a kernel machine suits relations that are smooth"),
         ),
     ),
+    WIDTH,
+    PENALTY,
 )
 
 _COLUMNS = """PLACE = ["east_km", "north_km"]
@@ -109,54 +103,27 @@ encoder = TargetEncoder(target_type="continuous", smooth=10.0, cv=5, random_stat
 names_train, names_rows = encoder.fit_transform(train[NAMES], y_train), encoder.transform(rows[NAMES])
 """
 
-_NEIGHBOURS = """
-worth = np.log(y_known / train["rooms"].to_numpy() ** 0.7)
-place = KNeighborsRegressor(n_neighbors=12, weights="distance")
-near_train = cross_val_predict(place, train[PLACE], worth, cv=KFold(10, shuffle=True, random_state=0))
-near_rows = place.fit(train[PLACE], worth).predict(rows[PLACE])
-X_train = np.column_stack([X_train, near_train])
-X_rows = np.column_stack([X_rows, near_rows])
+_BUMPS = """
+grid = np.array([(east, north) for east in np.arange(1, 16, 2.8) for north in np.arange(1, 16, 2.8)])
+bumps_train, bumps_rows = (rbf_kernel(frame[PLACE], grid, gamma=0.08) for frame in (train, rows))
+X_train, X_rows = np.hstack([X_train, bumps_train]), np.hstack([X_rows, bumps_rows])
 """
 
-_RIDGE = "make_pipeline(StandardScaler(), Ridge(alpha=10.0))"
-_BOOSTING = (
-    "HistGradientBoostingRegressor(\n"
-    "    max_iter=150, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=15, l2_regularization=1.0,"
-    " random_state=0\n"
-    ")"
-)
-_RIDGE_IMPORTS = (
-    "from sklearn.linear_model import Ridge",
-    "from sklearn.pipeline import make_pipeline",
-    "from sklearn.preprocessing import StandardScaler",
-)
-_BOOSTING_IMPORT = "from sklearn.ensemble import HistGradientBoostingRegressor"
-
-_MODELS: dict[str, tuple[tuple[str, ...], str]] = {
-    "forest": (
-        ("from sklearn.ensemble import RandomForestRegressor",),
-        "model = RandomForestRegressor("
-        "n_estimators=60, max_features=0.4, min_samples_leaf=2, random_state=0, n_jobs=1)",
-    ),
-    "ridge": (_RIDGE_IMPORTS, f"model = {_RIDGE}"),
-    "boosting": ((_BOOSTING_IMPORT,), f"model = {_BOOSTING}"),
-    "blend": (
-        (*_RIDGE_IMPORTS, _BOOSTING_IMPORT, "from sklearn.ensemble import VotingRegressor"),
-        f"linear = {_RIDGE}\n"
-        f"boosted = {_BOOSTING}\n"
-        'model = VotingRegressor([("linear", linear), ("boosted", boosted)], weights=[0.3, 0.7])',
-    ),
+_LEVELS = {
+    "forest": Levels(((0.15,), (0.35,), (0.7,)), ((20,), (8,), (2,))),
+    "linear": Levels(((0.3,), (0.6,), (1.0,)), ((60,), (10,), (0.01,))),
+    "boosting": Levels(((3,), (6,), (16,)), ((0.02, 30), (0.04, 50), (0.1, 140))),
+    "kernel": Levels(((0.05,), (0.3,), (2.0,)), ((0.3,), (0.01,), (0.0003,))),
 }
 
 
 def _program(settings: Mapping[str, str]) -> str:
     log = settings["target"] == "log"
     imports: list[str] = ["from sklearn.impute import SimpleImputer"]
-    indicator = ", add_indicator=True" if settings["missing"] == "flagged" else ""
     preparation = (
         'y_known = train["rent"].to_numpy()\n'
         f"y_train = {'np.log1p(y_known)' if log else 'y_known'}\n\n"
-        f'filler = SimpleImputer(strategy="median"{indicator}).fit(numbers(train))\n'
+        'filler = SimpleImputer(strategy="median", add_indicator=True).fit(numbers(train))\n'
     )
     if settings["encoding"] == "onehot":
         imports.append("from sklearn.preprocessing import OneHotEncoder")
@@ -169,13 +136,10 @@ def _program(settings: Mapping[str, str]) -> str:
         "X_train = np.hstack([filler.transform(numbers(train)), names_train])\n"
         "X_rows = np.hstack([filler.transform(numbers(rows)), names_rows])\n"
     )
-    if settings["location"] == "neighbours":
-        imports += [
-            "from sklearn.model_selection import KFold, cross_val_predict",
-            "from sklearn.neighbors import KNeighborsRegressor",
-        ]
-        preparation += _NEIGHBOURS.lstrip()
-    needed, model = _MODELS[settings["model"]]
+    if settings["location"] == "bumps":
+        imports.append("from sklearn.metrics.pairwise import rbf_kernel")
+        preparation += _BUMPS.lstrip()
+    needed, code = model(settings["model"], Kind.NUMBERS, _LEVELS[settings["model"]])
     return assemble(
         title="The monthly rent of a flat from its advertisement.",
         settings=settings,
@@ -184,7 +148,7 @@ def _program(settings: Mapping[str, str]) -> str:
         constants=_COLUMNS,
         functions=[_READ_METRIC if settings["units"] == "metric" else _READ_PLAIN],
         preparation=preparation,
-        model=model,
+        model=code,
         after=f"predictions = np.maximum({'np.expm1(predictions)' if log else 'predictions'}, 0.0)\n",
     )
 
@@ -194,6 +158,6 @@ SPACE = Space(
     direction=Direction.MINIMIZE,
     target="rent",
     choices=CHOICES,
-    baseline=("as_typed", "median", "onehot", "coordinates", "raw", "forest"),
+    baseline=("as_typed", "onehot", "coordinates", "raw", "forest", "middle", "middle"),
     program=_program,
 )

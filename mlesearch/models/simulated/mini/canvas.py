@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -44,19 +45,13 @@ CHOICES = (
         "The classifier may not fit the shape of the classes.",
         (
             Option("forest", "a random forest works without tuning"),
-            Option("logistic", "a linear classifier is hard to overfit"),
-            Option("svm", "a kernel machine separates classes by smooth similarity of whole pictures"),
+            Option("linear", "a linear classifier is hard to overfit"),
+            Option("neighbours", "similar pictures show the same digit"),
+            Option("kernel", "a smooth kernel compares whole pictures"),
         ),
     ),
-    Choice(
-        "tuning",
-        Component.WORKFLOW,
-        "The regularisation is the library's default, whatever the data.",
-        (
-            Option("plain", "default hyper-parameters are a safe start"),
-            Option("tuned", "regularisation chosen for small noisy pictures should generalise better"),
-        ),
-    ),
+    WIDTH,
+    PENALTY,
 )
 
 _PICTURES = '''
@@ -127,22 +122,11 @@ def gradients(images):
     return described / (np.linalg.norm(described, axis=1, keepdims=True) + 1e-9)
 '''
 
-_MODELS = {
-    "forest": (
-        "from sklearn.ensemble import RandomForestClassifier",
-        """trees, depth = {"plain": (50, None), "tuned": (90, 14)}[PIPELINE["tuning"]]
-model = RandomForestClassifier(n_estimators=trees, max_depth=depth, random_state=0, n_jobs=1)""",
-    ),
-    "logistic": (
-        "from sklearn.linear_model import LogisticRegression",
-        """strength = {"plain": 1.0, "tuned": 0.02}[PIPELINE["tuning"]]
-model = LogisticRegression(C=strength, max_iter=60, tol=1e-3)""",
-    ),
-    "svm": (
-        "from sklearn.svm import SVC",
-        """strength, width = {"plain": (1.0, 1.0), "tuned": (2.0, 1.2)}[PIPELINE["tuning"]]
-model = SVC(C=strength, gamma=width / (X_train.shape[1] * X_train.var()), cache_size=400)""",
-    ),
+_LEVELS = {
+    "forest": Levels(((0.03,), (0.08,), (0.2,)), ((20,), (8,), (2,))),
+    "linear": Levels(((0.3,), (0.6,), (1.0,)), ((0.001,), (0.02,), (0.5,))),
+    "neighbours": Levels(((0.5,), (0.75,), (0.95,)), ((80,), (30,), (10,))),
+    "kernel": Levels(((0.6,), (2.5,), (8.0,)), ((20.0,), (400.0,), (5000.0,))),
 }
 
 
@@ -164,21 +148,16 @@ def _program(settings: Mapping[str, str]) -> str:
     else:
         steps = f"{steps}.reshape(len({{0}}), -1)"
     preparation = f"X_train = {steps.format('train')}\nX_rows = {steps.format('rows')}\n"
-    imports.append("from sklearn.preprocessing import StandardScaler")
-    preparation += (
-        "scaler = StandardScaler().fit(X_train)\n"
-        "X_train, X_rows = scaler.transform(X_train), scaler.transform(X_rows)\n"
-    )
-    needed, model = _MODELS[settings["model"]]
+    needed, code = model(settings["model"], Kind.CLASSES, _LEVELS[settings["model"]])
     return assemble(
         title="Which digit stands on the canvas.",
         settings=settings,
         target="digit",
-        imports=[*imports, needed],
+        imports=[*imports, *needed],
         functions=functions,
         preparation=preparation,
         labels='train["digit"].to_numpy()',
-        model=model,
+        model=code,
     )
 
 
@@ -187,6 +166,6 @@ SPACE = Space(
     direction=Direction.MAXIMIZE,
     target="digit",
     choices=CHOICES,
-    baseline=("none", "as_is", "pixels", "forest", "plain"),
+    baseline=("none", "as_is", "pixels", "forest", "middle", "middle"),
     program=_program,
 )

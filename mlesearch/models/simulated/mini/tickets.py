@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Levels
+from mlesearch.models.simulated.mini.terms import MODEL, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -29,34 +31,18 @@ CHOICES = (
             Option("both", "words are exact and pieces of words are robust, so both together know more"),
         ),
     ),
+    MODEL,
     Choice(
-        "weighting",
-        Component.FEATURES,
-        "Frequent filler words count as much as telling ones.",
-        (
-            Option("counts", "plain counts are what naive Bayes expects"),
-            Option("tfidf", "rare terms tell more about the topic than frequent ones"),
-        ),
-    ),
-    Choice(
-        "model",
-        Component.MODEL,
-        "The classifier may not suit many sparse features.",
-        (
-            Option("naive_bayes", "naive Bayes is quick and needs few examples"),
-            Option("logistic", "logistic regression weighs terms jointly"),
-            Option("linear_svm", "a large margin suits many sparse features"),
-        ),
-    ),
-    Choice(
-        "tuning",
+        "balance",
         Component.WORKFLOW,
         "Rare topics count as much as frequent ones in the metric, but not in the fit.",
         (
-            Option("plain", "default hyper-parameters are a safe start"),
-            Option("tuned", "balanced classes and adapted smoothing serve a metric that averages over topics"),
+            Option("none", "topics are expected as often as they were"),
+            Option("even", "topics that count alike are best fitted alike"),
         ),
     ),
+    WIDTH,
+    PENALTY,
 )
 
 _NEGATION = {
@@ -83,29 +69,17 @@ def drop(text):
 
 _STEP = {"ignored": "{0}", "marked": "{0}.map(mark)", "dropped": "{0}.map(drop)"}
 
-_VECTORISER = {
-    ("words", "counts"): "CountVectorizer(min_df=2)",
-    ("words", "tfidf"): "TfidfVectorizer(min_df=2, sublinear_tf=True)",
-    ("characters", "counts"): 'CountVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=3)',
-    ("characters", "tfidf"): 'TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=3, sublinear_tf=True)',
+_TOKENS = {
+    "words": ("min_df=2",),
+    "characters": ('analyzer="char_wb", ngram_range=(3, 4), min_df=3',),
+    "both": ("min_df=2", 'analyzer="char_wb", ngram_range=(3, 4), min_df=3'),
 }
 
-_MODELS = {
-    "naive_bayes": (
-        "from sklearn.naive_bayes import MultinomialNB",
-        """smoothing, prior = {"plain": (1.0, True), "tuned": (0.2, False)}[PIPELINE["tuning"]]
-model = MultinomialNB(alpha=smoothing, fit_prior=prior)""",
-    ),
-    "logistic": (
-        "from sklearn.linear_model import LogisticRegression",
-        """strength, weights = {"plain": (1.0, None), "tuned": (8.0, "balanced")}[PIPELINE["tuning"]]
-model = LogisticRegression(C=strength, class_weight=weights, max_iter=60, tol=1e-3)""",
-    ),
-    "linear_svm": (
-        "from sklearn.svm import LinearSVC",
-        """strength, weights = {"plain": (1.0, None), "tuned": (0.2, "balanced")}[PIPELINE["tuning"]]
-model = LinearSVC(C=strength, class_weight=weights, tol=1e-3, random_state=0)""",
-    ),
+_LEVELS = {
+    "forest": Levels(((0.02,), (0.06,), (0.3,)), ((20,), (8,), (3,))),
+    "naive_bayes": Levels(((0.12,), (0.4,), (1.0,)), ((0.3,), (0.03,), (0.002,))),
+    "logistic": Levels(((0.02,), (0.05,), (0.12,)), ((0.05,), (0.4,), (3.0,))),
+    "latent": Levels(((40,), (100,), (200,)), ((8.0,), (300.0,), (10000.0,))),
 }
 
 
@@ -116,25 +90,24 @@ def _program(settings: Mapping[str, str]) -> str:
     preparation += f"texts_rows = {step.format('rows[' + chr(34) + 'text' + chr(34) + ']')}\n"
     if settings["negation"] != "ignored":
         imports.append("import re")
-    kind = "TfidfVectorizer" if settings["weighting"] == "tfidf" else "CountVectorizer"
-    imports.append(f"from sklearn.feature_extraction.text import {kind}")
-    if settings["tokens"] == "both":
+    imports.append("from sklearn.feature_extraction.text import TfidfVectorizer")
+    parts = [f"TfidfVectorizer({tokens}, sublinear_tf=True)" for tokens in _TOKENS[settings["tokens"]]]
+    if len(parts) > 1:
         imports.append("from sklearn.pipeline import make_union")
-        parts = [_VECTORISER[tokens, settings["weighting"]] for tokens in ("words", "characters")]
         preparation += "terms = make_union(\n" + "".join(f"    {part},\n" for part in parts) + ")\n"
     else:
-        preparation += f"terms = {_VECTORISER[settings['tokens'], settings['weighting']]}\n"
+        preparation += f"terms = {parts[0]}\n"
     preparation += "X_train = terms.fit_transform(texts_train).tocsr()\nX_rows = terms.transform(texts_rows).tocsr()\n"
-    needed, model = _MODELS[settings["model"]]
+    needed, code = model(settings["model"], _LEVELS[settings["model"]], even=settings["balance"] == "even")
     return assemble(
         title="What a message to a shop is about.",
         settings=settings,
         target="topic",
-        imports=[*imports, needed],
+        imports=[*imports, *needed],
         functions=[_NEGATION[settings["negation"]]],
         preparation=preparation,
         labels='train["topic"].to_numpy()',
-        model=model,
+        model=code,
     )
 
 
@@ -143,6 +116,6 @@ SPACE = Space(
     direction=Direction.MAXIMIZE,
     target="topic",
     choices=CHOICES,
-    baseline=("ignored", "words", "counts", "naive_bayes", "plain"),
+    baseline=("ignored", "words", "forest", "none", "middle", "middle"),
     program=_program,
 )
