@@ -99,6 +99,11 @@ class Failures:
         """The rows that its programs predict, in their order."""
         return pd.concat([self._frame("validation"), self._frame("test")], ignore_index=True)
 
+    @cached_property
+    def _questions(self) -> list[str]:
+        """What each of those rows asks for, in a synthetic task."""
+        return self._asked["asked"].tolist()
+
     def _frame(self, name: str) -> pd.DataFrame:
         if name not in self._frames:
             self._frames[name] = pd.read_csv(self._task.public_dir / f"{name}.csv")
@@ -161,7 +166,7 @@ class Failures:
             return sample.reindex(self._asked[self._task.id_column]).tolist()
         where = space(known.task)
         level = {c.name: c.index(option) for c, option in zip(where.choices, known.pipeline, strict=True)}
-        return [level.get(asked, known.random_state) for asked in self._asked["asked"]]
+        return [level.get(asked, known.random_state) for asked in self._questions]
 
 
 def _to_csv_below(folder: str) -> Callable[..., None]:

@@ -18,7 +18,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from operator import getitem, itemgetter
 from statistics import NormalDist
 
 from mlesearch.tasks.synthetic.catalogue import Question
@@ -87,7 +87,7 @@ class SyntheticWorld:
 
     def quality(self, levels: Levels) -> float:
         """The quality of a pipeline."""
-        single = sum(effects[level] for effects, level in zip(self.mains, levels, strict=True))
+        single = sum(map(getitem, self.mains, levels))
         return single + sum(table[levels[a]][levels[b]] for (a, b), table in self.pairs.items())
 
     def gains(self, levels: Levels) -> list[float]:
@@ -135,7 +135,7 @@ class SyntheticWorld:
         quality = self.quality(levels)
         bias = self.bias_sd * _draw("bias", self.name, levels)
         noise = self.noise_sd * _draw("noise", self.name, levels, random_state)
-        seconds = math.exp(sum(effects[level] for effects, level in zip(self.logs, levels, strict=True)))
+        seconds = math.exp(sum(map(getitem, self.logs, levels)))
         return WorldScores(self.score(quality + bias + noise), self.score(quality), round(seconds, 3))
 
     def best(self, starts: int = 300) -> Levels:
