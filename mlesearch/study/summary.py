@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlesearch.sandbox.gpu import devices
-from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.columns import CallRow, NodeRow, RowStatus, RunRow
 from mlesearch.storage.documents import GRADES, GradeLine, Identity, RunFile
 from mlesearch.storage.events import not_passed
@@ -56,7 +55,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         raise JournalError(f"{f.folder}/{GRADES}: no grade of the selected node {selected}; restore the file")
     grade = f.grades[selected] if selected is not None else None
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
-    usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
+    usage = sum(f.usages, Usage())
     oracle = _oracle(f, direction)
     official = official_facts(f, selected) if selected is not None else None
     return {
@@ -133,8 +132,8 @@ def node_rows(
         all_graded: whether all valid nodes have a test grade, and not only what was run on the full data.
     """
     usage: dict[int, list[Usage]] = {}
-    for c in f.calls:
-        usage.setdefault(c["id"], []).append(usage_from_json(c["usage"]))
+    for c, u in zip(f.calls, f.usages, strict=True):
+        usage.setdefault(c["id"], []).append(u)
     rows: list[NodeRow] = []
     total = Usage()
     best: float | None = None
@@ -194,8 +193,7 @@ def _why_failed(f: FoldedRun, id: int) -> str:
 def call_rows(f: FoldedRun, run_id: str) -> list[CallRow]:
     """The run's rows of the table of calls."""
     rows: list[CallRow] = []
-    for c in f.calls:
-        u = usage_from_json(c["usage"])
+    for c, u in zip(f.calls, f.usages, strict=True):
         rows.append(
             {
                 "run_id": run_id,

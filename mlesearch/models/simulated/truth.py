@@ -32,8 +32,8 @@ from mlesearch.tasks.synthetic.world import world
 ROUNDING = 9
 """Decimals to which gains are compared, so that equal scores tie."""
 
-MOST_KEPT = 4096
-"""Pipelines of a task whose steps are kept in memory."""
+MOST_KEPT = 256
+"""Pipelines of a task whose steps are kept in memory: more than a run meets, little for many tasks."""
 
 
 @dataclass(frozen=True, slots=True)

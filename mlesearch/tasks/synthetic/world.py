@@ -110,7 +110,7 @@ class SyntheticWorld:
     def _gains_of_choice(self) -> Callable[[int, int, Levels], tuple[float, ...]]:
         """What the steps of one choice add, by the options that it and its partners have."""
 
-        @lru_cache(maxsize=1 << 14)
+        @lru_cache(maxsize=1 << 12)
         def gains(choice: int, here: int, theirs: Levels) -> tuple[float, ...]:
             worth = list(self.mains[choice])
             for (_, table), there in zip(self._partners[choice], theirs, strict=True):
