@@ -58,8 +58,8 @@ def plain(text: str) -> str:
 
     What stood in a program's literal means the same as an escape; half of a surrogate pair becomes one, too.
     """
-    if text.isprintable() or _UNPRINTABLE.search(text) is None:
-        return text
+    if text.isprintable() or text.replace("\n", "").isprintable() or _UNPRINTABLE.search(text) is None:
+        return text  # to ask first is much cheaper than the expression
     return _UNPRINTABLE.sub(_escape, text)
 
 
@@ -84,8 +84,10 @@ def block(tag: str, body: str, **attrs: object) -> str:
     pairs = ""
     for key, value in attrs.items():
         text = "" if value is None else plain(str(value))
+        if '"' in text or "\n" in text:
+            text = text.replace('"', "'").replace("\n", " ")
         if text:
-            pairs += f' {key}="{text.replace(chr(34), chr(39)).replace(chr(10), " ")}"'
+            pairs += f' {key}="{text}"'
     body = plain(body)
     # Few bodies hold a line that begins with "<": looking for one first is much cheaper than the expression.
     if body.startswith("<") or "\n<" in body:

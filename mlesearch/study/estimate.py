@@ -15,6 +15,7 @@ from mlesearch.config.build import make_model, make_roles
 from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import STUDY
 from mlesearch.study.profiles import PastRuns, Profile, default_profile, kind_of
@@ -184,7 +185,7 @@ def _run(run: RunPlan, past: PastRuns, price: Price | None) -> RunsEstimate:
     if not profile.trusted:
         by_guess = _steps_and_usd(s, guess, price)[1]
         most = None if usd is None or by_guess is None else max(usd, by_guess)
-    executed = s.sandbox.exec_store != "replay"
+    executed = s.sandbox.exec_store != "replay" and not is_virtual(s)
     return RunsEstimate(
         run.key.id,
         1,

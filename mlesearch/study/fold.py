@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, assert_never
 
+from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.documents import GradeLine, OfficialLine, finished_row, read_grades, read_official
 from mlesearch.storage.events import (
     Asked,
@@ -21,7 +23,7 @@ from mlesearch.storage.events import (
     Told,
 )
 from mlesearch.storage.journal import JOURNAL, begun, read
-from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError
+from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError, Usage
 
 PROGRAMS = frozenset(op.value for op in PROGRAM_OPS)
 """Operators whose proposals are programs, as events name them."""
@@ -69,6 +71,11 @@ class FoldedRun:
         """A duration of all its executions, trial runs and reruns included."""
         ran = (*self.sample_runs.values(), *self.executed.values(), *self.revalidated, *self.full_runs)
         return sum(e["result"].get(duration, 0) for e in ran) / MICROSECONDS
+
+    @cached_property
+    def usages(self) -> list[Usage]:
+        """What each call used, in the order of `calls`."""
+        return [usage_from_json(c["usage"]) for c in self.calls]
 
     @property
     def n_executions(self) -> int:

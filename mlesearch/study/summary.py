@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mlesearch.sandbox.gpu import devices
-from mlesearch.storage.codec import usage_from_json
 from mlesearch.storage.columns import CallRow, NodeRow, RowStatus, RunRow
 from mlesearch.storage.documents import GRADES, GradeLine, Identity, RunFile
 from mlesearch.storage.events import not_passed
@@ -59,7 +58,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         raise JournalError(f"{f.folder}/{GRADES}: no grade of the selected node {selected}; restore the file")
     grade = f.grades[selected] if selected is not None else None
     labels, key, sandbox, direction = run["labels"], run["key"], run["identity"]["sandbox"], direction_of(run)
-    usage = sum((usage_from_json(c["usage"]) for c in f.calls), Usage())
+    usage = sum(f.usages, Usage())
     budget = cast("Mapping[str, Any]", run["identity"].get("budget", {}))
     oracle = _oracle(f, direction)
     official = official_facts(f, selected) if selected is not None else None
@@ -148,8 +147,8 @@ def node_rows(
         simulated: whether a simulated engineer answered.
     """
     usage: dict[int, list[Usage]] = {}
-    for c in f.calls:
-        usage.setdefault(c["id"], []).append(usage_from_json(c["usage"]))
+    for c, u in zip(f.calls, f.usages, strict=True):
+        usage.setdefault(c["id"], []).append(u)
     rows: list[NodeRow] = []
     total = Usage()
     best: float | None = None
@@ -216,8 +215,7 @@ def call_rows(f: FoldedRun, run_id: str, *, simulated: bool = False) -> list[Cal
         simulated: whether a simulated engineer answered.
     """
     rows: list[CallRow] = []
-    for c in f.calls:
-        u = usage_from_json(c["usage"])
+    for c, u in zip(f.calls, f.usages, strict=True):
         rows.append(
             {
                 "run_id": run_id,

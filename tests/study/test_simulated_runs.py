@@ -136,6 +136,7 @@ def test_an_estimate_is_measured_in_stored_runs(study):
         found = estimate_plan(plan(cells(more), resources), resources)
     assert [row.profile for row in found.rows] == ["recorded: 4 of this model, strategy and task"]
     assert found.rows[0].disk_bytes > 0
+    assert found.wall_s(0, 1, 1) == 0.0, "nothing waits"
 
 
 class Broken:

@@ -34,8 +34,14 @@ PROGRAM = "solution.py"
 LEAKED = 1.0
 """The score on its own training rows that a leak prints: that of a nearest neighbour, and of a forest all but that."""
 
-_STOPS = ("column", "name", "timeout", "shape", "path")
-"""Bugs that end a program, in the order in which it meets them."""
+_STOPS = {
+    "column": "KeyError: '{target}_value'",
+    "name": "NameError: name 'x_train' is not defined",
+    "timeout": "",
+    "shape": "ValueError: X has one feature less than the model is expecting as input.",
+    "path": "OSError: Cannot save file into a non-existent directory: 'working'",
+}
+"""Bugs that end a program, in the order in which it meets them, each with the last line that it prints by and large."""
 
 _SUBMITS = frozenset({"rows", "nan", "format"})
 """Bugs that leave a submission which is refused."""
@@ -80,7 +86,7 @@ class Failures:
         stop = next((name for name in _STOPS if name in known.bugs), "")
         if stop == "timeout":
             return ProgramEnd(endless=True)
-        leaked = f"validation score: {LEAKED}\n" if "leak" in known.bugs and stop not in _STOPS[:2] else ""
+        leaked = f"validation score: {LEAKED}\n" if "leak" in known.bugs and stop in ("", "path") else ""
         if stop:
             stderr, reason = self._stop(stop, program)
             return ProgramEnd(leaked, stderr, reason)
@@ -98,6 +104,11 @@ class Failures:
     def _asked(self) -> pd.DataFrame:
         """The rows that its programs predict, in their order."""
         return pd.concat([self._frame("validation"), self._frame("test")], ignore_index=True)
+
+    @cached_property
+    def _questions(self) -> list[str]:
+        """What each of those rows asks for, in a synthetic task."""
+        return self._asked["asked"].tolist()
 
     def _frame(self, name: str) -> pd.DataFrame:
         if name not in self._frames:
@@ -118,10 +129,9 @@ class Failures:
         return found
 
     def _traceback(self, bug: str, program: str, line: int) -> str:
+        told = ""
         names: dict[str, Any] = {"np": np, "pd": pd, "train": self._frame("train").head(1)}
-        if bug == "shape":
-            if not self._task.id.startswith(ID_PREFIX):
-                return _without_its_models(program, line)
+        if bug == "shape" and self._task.id.startswith(ID_PREFIX):
             fitted, asked = self._rows
             names |= {"X_rows": np.zeros((asked, fitted))}
             exec(_statement(program, program[: program.index("class Nearest")].count("\n") + 1), names)
@@ -132,8 +142,13 @@ class Failures:
         elif bug == "path":
             with tempfile.TemporaryDirectory(prefix="mlesearch-") as folder:
                 names |= {"submission": SimpleNamespace(to_csv=_to_csv_below(folder))}
-                return _told(program, line, names).replace(f"{folder}/", "")
-        return _told(program, line, names)
+                told = _told(program, line, names).replace(f"{folder}/", "")
+        told = told or _told(program, line, names)
+        last = _STOPS[bug].format(target=self._task.target_columns[0])
+        kind = last.partition(":")[0]
+        if f"\n{kind}: " in told and (bug == "shape" or told.endswith(f"\n{last}\n")):
+            return told
+        return _in_short(program, line, last)  # the statement needs more of its program than is here
 
     # programs that leave a wrong submission
 
@@ -161,7 +176,7 @@ class Failures:
             return sample.reindex(self._asked[self._task.id_column]).tolist()
         where = space(known.task)
         level = {c.name: c.index(option) for c, option in zip(where.choices, known.pipeline, strict=True)}
-        return [level.get(asked, known.random_state) for asked in self._asked["asked"]]
+        return [level.get(asked, known.random_state) for asked in self._questions]
 
 
 def _to_csv_below(folder: str) -> Callable[..., None]:
@@ -182,14 +197,14 @@ def _statement(program: str, line: int) -> CodeType:
 
 
 def _told(program: str, line: int, names: Mapping[str, Any]) -> str:
-    """The traceback of a statement that fails, as a sandbox shows it."""
+    """The traceback of a statement, as a sandbox shows it; empty where it does not fail."""
     code = _statement(program, line)
     try:
         exec(code, dict(names))
     except Exception as error:
         told = traceback.TracebackException.from_exception(error)
     else:
-        raise ValueError(f"line {line} was to fail, and did not")
+        return ""
     frames = list(told.stack)
     first = next(i for i, frame in enumerate(frames) if frame.filename == PROGRAM)
     lines = program.split("\n")
@@ -214,12 +229,10 @@ def _shown(frame: traceback.FrameSummary, lines: list[str]) -> traceback.FrameSu
     )
 
 
-def _without_its_models(program: str, line: int) -> str:
+def _in_short(program: str, line: int, last: str) -> str:
+    """A traceback without the frames of libraries."""
     source = program.split("\n")[line - 1].strip()
-    return (
-        f'Traceback (most recent call last):\n  File "{PROGRAM}", line {line}, in <module>\n    {source}\n'
-        "ValueError: X has one feature less than the model is expecting as input.\n"
-    )
+    return f'Traceback (most recent call last):\n  File "{PROGRAM}", line {line}, in <module>\n    {source}\n{last}\n'
 
 
 @lru_cache(maxsize=1)

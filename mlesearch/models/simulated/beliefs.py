@@ -149,7 +149,7 @@ class Mind:
 
     def _believed(self, z: float, edits: Sequence[Edit]) -> tuple[float, float]:
         """The believed worth of a change, and the noise in it, by which ties are broken."""
-        known = self._truth.parts(z, edits, self._f).known
+        known = self._plain * z + self._veiled * self._truth.misleading(edits)
         if len(edits) == 1:
             noise, said = self._noise(edits[0], self.stream), self._said.get(edits[0], 0.0)
             return self._plain * (self._c * known + self._blur * noise) + self._veiled * said, noise
@@ -158,14 +158,14 @@ class Mind:
         said = sum(self._said.get(edit, 0.0) for edit in edits) / size
         return self._plain * (self._c * known + self._blur * noise) + self._veiled * said, noise
 
-    def steps(self, pipeline: Pipeline, refuse: Callable[[Edit], bool] = lambda _: False) -> list[Belief]:
+    def steps(self, pipeline: Pipeline, refused: Collection[Edit] = ()) -> list[Belief]:
         """The steps it thinks of from a pipeline, the best believed first.
 
         Args:
             pipeline: where it stands.
-            refuse: steps that it will not take; the truth ranks them like all others, and they are not returned.
+            refused: steps that it will not take; the truth ranks them like all others, and they are not returned.
         """
-        open_ = [step for step in self._truth.edits(pipeline) if not refuse(step[0])]
+        open_ = [step for step in self._truth.edits(pipeline) if step[0] not in refused]
         thought = self.stream.subset(open_, self._faculties.breadth)
         beliefs = [(edit, *self._believed(z, (edit,))) for edit, z in thought]
         ranked = sorted(beliefs, key=lambda belief: (-belief[1], -belief[2]))

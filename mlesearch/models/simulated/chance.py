@@ -16,7 +16,7 @@ _FOUR = struct.Struct(">4Q")
 
 
 def _bytes(*key: object) -> bytes:
-    return hashlib.sha256("\x00".join(str(k) for k in key).encode()).digest()
+    return hashlib.sha256("\x00".join(map(str, key)).encode()).digest()
 
 
 def _unit(raw: int) -> float:
@@ -47,7 +47,7 @@ class Stream:
         if not self._left:
             a, b, c, d = _FOUR.unpack(hashlib.sha256(self._key + self._blocks.to_bytes(8, "big")).digest())
             self._blocks += 1
-            self._left = [_unit(d), _unit(c), _unit(b), _unit(a)]
+            self._left = [((raw >> 11) + 0.5) / _TWO53 for raw in (d, c, b, a)]
         return self._left.pop()
 
     def normal(self) -> float:

@@ -9,7 +9,7 @@ from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.evidence import CARRIES, VERDICTS, EvidenceItem, printed, sentence
 from mlesearch.models.simulated.reading import Prompt, ShownProgram, refused, tried
-from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply
+from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, steps_to
 from mlesearch.types import ProblemKind, Status
 
 MOST_HYPOTHESES = 5
@@ -132,7 +132,7 @@ class Judge:
         base = self._known(self._prompt.base)
         start = base.pipeline if base else self._space.baseline
         old, shut = tried(self._prompt, self._space), refused(self._prompt, self._space)
-        beliefs = self._mind.steps(start, lambda e: e in shut or apply(start, e) in old) or self._mind.steps(start)
+        beliefs = self._mind.steps(start, shut | steps_to(start, old)) or self._mind.steps(start)
         if base is None:
             best_of_choice = {b.step.choice: b for b in reversed(beliefs)}
             beliefs = [b for b in beliefs if b is best_of_choice[b.step.choice]][:MOST_FIRST_HYPOTHESES]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from mlesearch.models import markup
 from mlesearch.models.simulated.beliefs import Mind
 from mlesearch.models.simulated.bugs import BUGS, compatible, ordered
 from mlesearch.models.simulated.reading import Prompt, refused, tried
-from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render
+from mlesearch.models.simulated.spaces import Edit, Pipeline, Recognised, apply, apply_all, render, steps_to
 from mlesearch.tasks.synthetic.names import ID_PREFIX
 from mlesearch.types import Status
 
@@ -116,14 +115,8 @@ class Programmer:
         return steps
 
     def _step(self, at: Pipeline, taken: set[int], *, last: bool) -> Edit:
-        def closed(e: Edit) -> bool:
-            return e.choice in taken
-
-        shut = self._refused | (_steps_to(at, self._tried) if last else set())
-
-        def repeats(e: Edit) -> bool:
-            return e in shut or closed(e)
-
+        closed = self._space.edits_of(taken) if taken else set()
+        repeats = closed | self._refused | (steps_to(at, self._tried) if last else set())
         return (self._mind.steps(at, repeats) or self._mind.steps(at, closed) or self._mind.steps(at))[0].step
 
     def _left(self, base: Recognised) -> tuple[str, ...]:
@@ -147,13 +140,3 @@ class Programmer:
         state = self._mind.random_state() if where.task.startswith(ID_PREFIX) else 0
         plan = " ".join(part for part in (opening, told, where.describe(pipeline), "All else stays simple.") if part)
         return f"{plan}\n\n{markup.python_fence(render(where.task, pipeline, bugs, state))}"
-
-
-def _steps_to(at: Pipeline, others: Collection[Pipeline]) -> set[Edit]:
-    """The steps that lead from a pipeline to one of some others."""
-    found = set()
-    for other in others:
-        steps = [i for i, (here, there) in enumerate(zip(at, other, strict=True)) if here != there]
-        if len(steps) == 1:
-            found.add(Edit(steps[0], other[steps[0]]))
-    return found

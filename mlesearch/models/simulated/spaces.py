@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import import_module
+from operator import getitem
 from typing import NamedTuple
 
 from mlesearch.models.simulated import bugs as bugs_
@@ -106,12 +107,15 @@ class Space:
 
     def edits(self, pipeline: Pipeline) -> tuple[Edit, ...]:
         """All steps that are possible from a pipeline, by choice and then by option."""
-        pairs = zip(self._others, pipeline, strict=True)
-        return tuple(itertools.chain.from_iterable(others[here] for others, here in pairs))
+        return tuple(itertools.chain.from_iterable(map(getitem, self._others, pipeline)))
+
+    def edits_of(self, choices: Iterable[int]) -> set[Edit]:
+        """All steps that settle one of some choices."""
+        return {edit for edit in self._named.values() if edit.choice in choices}
 
     def settings(self, pipeline: Pipeline) -> dict[str, str]:
         """A pipeline as {choice: option}."""
-        return {c.name: o for c, o in zip(self.choices, pipeline, strict=True)}
+        return dict(zip(self._names, pipeline, strict=True))
 
     def from_settings(self, settings: object) -> Pipeline | None:
         """The pipeline of {choice: option}, or None where this is no pipeline of the space."""
@@ -192,6 +196,16 @@ _LITERAL = re.compile(r"^PIPELINE = (\{.*?^\})", re.MULTILINE | re.DOTALL)
 def apply(pipeline: Pipeline, edit: Edit) -> Pipeline:
     """The pipeline after an edit."""
     return (*pipeline[: edit.choice], edit.option, *pipeline[edit.choice + 1 :])
+
+
+def steps_to(at: Pipeline, others: Iterable[Pipeline]) -> set[Edit]:
+    """The steps that lead from a pipeline to one of some others."""
+    found = set()
+    for other in others:
+        steps = [i for i, option in enumerate(other) if option != at[i]]
+        if len(steps) == 1:
+            found.add(Edit(steps[0], other[steps[0]]))
+    return found
 
 
 def apply_all(pipeline: Pipeline, edits: Iterable[Edit]) -> Pipeline:

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from operator import getitem
 
 from mlesearch.models.simulated.chance import fixed_normal, normal_quantile
 from mlesearch.models.simulated.spaces import Edit, Pipeline, Space, apply, space
@@ -31,8 +32,8 @@ from mlesearch.tasks.synthetic.world import world
 ROUNDING = 9
 """Decimals to which gains are compared, so that equal scores tie."""
 
-MOST_KEPT = 4096
-"""Pipelines of a task whose steps are kept in memory."""
+MOST_KEPT = 256
+"""Pipelines of a task whose steps are kept in memory: more than a run meets, little for many tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,20 @@ class PipelineScores:
 
 
 def normal_scores(values: Sequence[float]) -> tuple[float, ...]:
-    """Normal scores of the ranks of some values (larger is better); equal ones share their mean rank."""
+    """Normal scores of the ranks of some values (larger is better); ties share their mean rank."""
+    return _scores_of_ranks([round(v, ROUNDING) for v in values])
+
+
+def _scores_of_ranks(values: Sequence[float]) -> tuple[float, ...]:
+    """The same of values that are rounded already."""
     n = len(values)
     order = sorted(range(n), key=values.__getitem__)
     quantiles = _quantiles(n)
-    if len(set(values)) == n:
-        return tuple(z for _, z in sorted(zip(order, quantiles, strict=True)))
     scores = [0.0] * n
+    if len(set(values)) == n:
+        for position, quantile in zip(order, quantiles, strict=True):
+            scores[position] = quantile
+        return tuple(scores)
     start = 0
     while start < n:
         end = start
@@ -113,13 +121,13 @@ class TaskTruth(ABC):
         if found is None:
             if len(self._edits) >= MOST_KEPT:
                 self._edits.clear()
-            scores = normal_scores(self.gains(pipeline))
+            scores = _scores_of_ranks(self.gains(pipeline))
             found = self._edits[pipeline] = tuple(zip(self.space.edits(pipeline), scores, strict=True))
         return found
 
     def ranked(self, pipelines: Sequence[Pipeline]) -> tuple[float, ...]:
         """Normal scores of some pipelines' ranks among themselves."""
-        return normal_scores([round(self.worth(p), ROUNDING) for p in pipelines])
+        return normal_scores([self.worth(p) for p in pipelines])
 
     def parts(self, z: float, edits: Sequence[Edit], share: float) -> Parts:
         """The two parts of a change's worth.
@@ -129,12 +137,15 @@ class TaskTruth(ABC):
             edits: the steps that it is made of, one or more.
             share: f, from 0 to 1.
         """
-        if len(edits) == 1:
-            w = self._misleading[edits[0]]
-        else:
-            w = sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
+        w = self.misleading(edits)
         plain, veiled = math.sqrt(1.0 - share), math.sqrt(share)
         return Parts(plain * z + veiled * w, veiled * z - plain * w)
+
+    def misleading(self, edits: Sequence[Edit]) -> float:
+        """The number w of a change: what misleads everybody who has read nothing about it."""
+        if len(edits) == 1:
+            return self._misleading[edits[0]]
+        return sum(self._misleading[edit] for edit in edits) / math.sqrt(len(edits))
 
     def signed(self, before: Pipeline, after: Pipeline) -> float:
         """A gain with its true sign on a normal scale: its size ranked among those of all steps from `before`."""
@@ -187,7 +198,7 @@ class WorldTruth(TaskTruth):
         self._level = [{option.name: i for i, option in enumerate(c.options)} for c in self.space.choices]
 
     def _levels(self, pipeline: Pipeline) -> tuple[int, ...]:
-        return tuple(level[option] for level, option in zip(self._level, pipeline, strict=True))
+        return tuple(map(getitem, self._level, pipeline))
 
     def scores(self, pipeline: Pipeline, random_state: int = 0) -> PipelineScores:
         """What the world's functions say."""

@@ -18,7 +18,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from operator import getitem, itemgetter
 from statistics import NormalDist
 
 from mlesearch.tasks.synthetic.catalogue import Question
@@ -87,7 +87,7 @@ class SyntheticWorld:
 
     def quality(self, levels: Levels) -> float:
         """The quality of a pipeline."""
-        single = sum(effects[level] for effects, level in zip(self.mains, levels, strict=True))
+        single = sum(map(getitem, self.mains, levels))
         return single + sum(table[levels[a]][levels[b]] for (a, b), table in self.pairs.items())
 
     def gains(self, levels: Levels) -> list[float]:
@@ -110,7 +110,7 @@ class SyntheticWorld:
     def _gains_of_choice(self) -> Callable[[int, int, Levels], tuple[float, ...]]:
         """What the steps of one choice add, by the options that it and its partners have."""
 
-        @lru_cache(maxsize=1 << 14)
+        @lru_cache(maxsize=1 << 12)
         def gains(choice: int, here: int, theirs: Levels) -> tuple[float, ...]:
             worth = list(self.mains[choice])
             for (_, table), there in zip(self._partners[choice], theirs, strict=True):
@@ -135,7 +135,7 @@ class SyntheticWorld:
         quality = self.quality(levels)
         bias = self.bias_sd * _draw("bias", self.name, levels)
         noise = self.noise_sd * _draw("noise", self.name, levels, random_state)
-        seconds = math.exp(sum(effects[level] for effects, level in zip(self.logs, levels, strict=True)))
+        seconds = math.exp(sum(map(getitem, self.logs, levels)))
         return WorldScores(self.score(quality + bias + noise), self.score(quality), round(seconds, 3))
 
     def best(self, starts: int = 300) -> Levels:
