@@ -119,7 +119,7 @@ class Failures:
 
     def _stop(self, bug: str, program: str) -> tuple[str, str]:
         """What a program prints as it stops, and why it does, in one line."""
-        text = BUGS[bug].after.format(target=self._task.target_columns[0]).rstrip("\n")
+        text = BUGS[bug].after.format(target=space(self._task.id).target).rstrip("\n")
         line = program.count("\n", 0, program.index(text)) + 1
         key = (bug, line, program.split("\n")[line - 1])
         found = self._stopped.get(key)
@@ -144,7 +144,7 @@ class Failures:
                 names |= {"submission": SimpleNamespace(to_csv=_to_csv_below(folder))}
                 told = _told(program, line, names).replace(f"{folder}/", "")
         told = told or _told(program, line, names)
-        last = _STOPS[bug].format(target=self._task.target_columns[0])
+        last = _STOPS[bug].format(target=space(self._task.id).target)
         kind = last.partition(":")[0]
         if f"\n{kind}: " in told and (bug == "shape" or told.endswith(f"\n{last}\n")):
             return told
@@ -158,25 +158,27 @@ class Failures:
         key = (wrong, predictions[0] if "format" in wrong else None)  # the first row is told where it is no header
         if key not in self._refused:
             sample, test = (self._frame(name) for name in ("sample_submission", "test"))
-            id_column, target = self._task.id_column, self._task.target_columns[0]
+            id_column = self._task.id_column
             index = self._asked.index if "nan" in wrong else self._asked[id_column]
-            answers = pd.Series(predictions, index=index)
+            answers = pd.DataFrame(predictions, index=index, columns=list(self._task.target_columns))
             submission = (test if "rows" in wrong else sample)[[id_column]].copy()
-            submission[target] = submission[id_column].map(answers)
+            for column in answers:
+                submission[column] = submission[id_column].map(answers[column])
             with tempfile.TemporaryDirectory(prefix="mlesearch-") as folder:
                 path = Path(folder) / "submission.csv"
                 submission.to_csv(path, index=False, header="format" not in wrong)
                 self._refused[key] = read_submission(path, self._task).problem
         return self._refused[key]
 
-    def _predictions(self, known: Recognised) -> list[Any]:
+    def _predictions(self, known: Recognised) -> list[tuple[Any, ...]]:
         """What a program predicts: of a synthetic task the levels that it takes, of others what the sample has."""
         if not known.task.startswith(ID_PREFIX):
-            sample = self._frame("sample_submission").set_index(self._task.id_column)[self._task.target_columns[0]]
-            return sample.reindex(self._asked[self._task.id_column]).tolist()
+            sample = self._frame("sample_submission").set_index(self._task.id_column)[list(self._task.target_columns)]
+            rows = sample.reindex(self._asked[self._task.id_column])
+            return list(rows.itertuples(index=False, name=None))
         where = space(known.task)
         level = {c.name: c.index(option) for c, option in zip(where.choices, known.pipeline, strict=True)}
-        return [level.get(asked, known.random_state) for asked in self._questions]
+        return [(level.get(asked, known.random_state),) for asked in self._questions]
 
 
 def _to_csv_below(folder: str) -> Callable[..., None]:
