@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -123,10 +123,10 @@ def gradients(images):
 '''
 
 _LEVELS = {
-    "forest": Levels(((0.03,), (0.08,), (0.2,)), ((20,), (8,), (2,))),
-    "linear": Levels(((0.3,), (0.6,), (1.0,)), ((0.001,), (0.02,), (0.5,))),
-    "neighbours": Levels(((0.5,), (0.75,), (0.95,)), ((80,), (30,), (10,))),
-    "kernel": Levels(((0.6,), (2.5,), (8.0,)), ((20.0,), (400.0,), (5000.0,))),
+    "forest": FamilyLevels(((0.03,), (0.08,), (0.2,)), ((20,), (8,), (2,))),
+    "linear": FamilyLevels(((0.3,), (0.6,), (1.0,)), ((0.001,), (0.02,), (0.5,))),
+    "neighbours": FamilyLevels(((0.5,), (0.75,), (0.95,)), ((80,), (30,), (10,))),
+    "kernel": FamilyLevels(((0.6,), (2.5,), (8.0,)), ((20.0,), (400.0,), (5000.0,))),
 }
 
 
@@ -148,7 +148,7 @@ def _program(settings: Mapping[str, str]) -> str:
     else:
         steps = f"{steps}.reshape(len({{0}}), -1)"
     preparation = f"X_train = {steps.format('train')}\nX_rows = {steps.format('rows')}\n"
-    needed, code = model(settings["model"], Kind.CLASSES, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
     return assemble(
         title="Which digit stands on the canvas.",
         settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -118,9 +118,9 @@ _TARGET = {
     ),
 }
 _LEVELS = {
-    "forest": Levels(((0.15,), (0.35,), (0.7,)), ((40,), (12,), (3,))),
-    "linear": Levels(((0.3,), (0.7,), (1.0,)), ((3000,), (300,), (10,))),
-    "boosting": Levels(((4,), (8,), (20,)), ((0.05, 50), (0.1, 80), (0.15, 120))),
+    "forest": FamilyLevels(((0.15,), (0.35,), (0.7,)), ((40,), (12,), (3,))),
+    "linear": FamilyLevels(((0.3,), (0.7,), (1.0,)), ((3000,), (300,), (10,))),
+    "boosting": FamilyLevels(((4,), (8,), (20,)), ((0.05, 50), (0.1, 80), (0.15, 120))),
 }
 
 
@@ -128,7 +128,7 @@ def _program(settings: Mapping[str, str]) -> str:
     said, body = _CALENDAR[settings["calendar"]]
     past = settings["history"] != "none"
     before, after = _TARGET[settings["target"]]
-    needed, code = model(settings["model"], Kind.NUMBERS, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.NUMBERS, _LEVELS[settings["model"]])
     constants = 'SERIES = ["shop", "product"]\n'
     preparation = "X_train, X_rows = table(train), table(rows)\n"
     if settings["calendar"] == "events":

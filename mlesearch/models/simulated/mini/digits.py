@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -87,10 +87,10 @@ def shifted(images):
     return np.concatenate([padded[:, 1 + dy : 9 + dy, 1 + dx : 9 + dx] for dy, dx in MOVES])
 '''
 _LEVELS = {
-    "forest": Levels(((0.04,), (0.12,), (0.3,)), ((12,), (5,), (1,))),
-    "linear": Levels(((0.3,), (0.6,), (1.0,)), ((0.002,), (0.03,), (1.0,))),
-    "kernel": Levels(((1.5,), (5.0,), (15.0,)), ((30.0,), (300.0,), (3000.0,))),
-    "neighbours": Levels(((0.6,), (0.85,), (0.99,)), ((40,), (15,), (5,))),
+    "forest": FamilyLevels(((0.04,), (0.12,), (0.3,)), ((12,), (5,), (1,))),
+    "linear": FamilyLevels(((0.3,), (0.6,), (1.0,)), ((0.002,), (0.03,), (1.0,))),
+    "kernel": FamilyLevels(((1.5,), (5.0,), (15.0,)), ((30.0,), (300.0,), (3000.0,))),
+    "neighbours": FamilyLevels(((0.6,), (0.85,), (0.99,)), ((40,), (15,), (5,))),
 }
 _DAMPED = "predictions = 0.97 * predictions + 0.03 / predictions.shape[1]\n"
 
@@ -112,7 +112,7 @@ def _program(settings: Mapping[str, str]) -> str:
         functions.append(_EDGES)
         flat = "edges({0})"
     preparation += "".join(f"X_{x} = {flat.format(f'images_{x}')}\n" for x in ("train", "rows"))
-    needed, code = model(settings["model"], Kind.CLASSES, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
     return assemble(
         title="How likely each digit is, for small stained pictures.",
         settings=settings,

@@ -36,7 +36,7 @@ PENALTY = Choice(
 )
 
 
-class Kind(StrEnum):
+class PredictedKind(StrEnum):
     """What is predicted."""
 
     NUMBERS = "Regressor"
@@ -44,7 +44,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Levels:
+class FamilyLevels:
     """The numbers of a family's two hyper-parameters.
 
     Attributes:
@@ -96,7 +96,7 @@ model = make_pipeline(StandardScaler(), kernel, linear)"""
 _LOGISTIC_IMPORT = "from sklearn.linear_model import LogisticRegression"
 
 
-def _code(family: str, kind: Kind, weights: str) -> tuple[tuple[str, ...], str]:
+def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ...], str]:
     """Imports, and the lines that make `model` of the hyper-parameters."""
     match family, kind:
         case "forest", _:
@@ -108,31 +108,31 @@ def _code(family: str, kind: Kind, weights: str) -> tuple[tuple[str, ...], str]:
         case "neighbours", _:
             name, code = f"KNeighbors{kind}", _NEIGHBOURS
             imports = (*_PIPELINE, "from sklearn.decomposition import PCA", f"from sklearn.neighbors import {name}")
-        case "linear", Kind.NUMBERS:
+        case "linear", PredictedKind.NUMBERS:
             name, code = "", _RIDGE
             select = "from sklearn.feature_selection import SelectPercentile, f_regression"
             imports = (*_PIPELINE, select, "from sklearn.linear_model import Ridge")
-        case "linear", Kind.CLASSES:
+        case "linear", PredictedKind.CLASSES:
             name, code = "", _LOGISTIC
             imports = (
                 *_PIPELINE,
                 "from sklearn.feature_selection import SelectPercentile, f_classif",
                 _LOGISTIC_IMPORT,
             )
-        case "kernel", Kind.NUMBERS:
+        case "kernel", PredictedKind.NUMBERS:
             name, code = "", _KERNEL_RIDGE
             compose = "from sklearn.compose import TransformedTargetRegressor"
             imports = (*_PIPELINE, compose, "from sklearn.kernel_ridge import KernelRidge")
-        case "kernel", Kind.CLASSES:
+        case "kernel", PredictedKind.CLASSES:
             name, code = "", _KERNEL_LOGISTIC
             imports = (*_PIPELINE, "from sklearn.kernel_approximation import Nystroem", _LOGISTIC_IMPORT)
         case _:
             raise KeyError(family)
-    weight = f", class_weight={weights}" if weights and kind is Kind.CLASSES else ""
+    weight = f", class_weight={weights}" if weights and kind is PredictedKind.CLASSES else ""
     return imports, code.format(name=name, weight=weight)
 
 
-def model(family: str, kind: Kind, levels: Levels, weights: str = "") -> tuple[tuple[str, ...], str]:
+def model(family: str, kind: PredictedKind, levels: FamilyLevels, weights: str = "") -> tuple[tuple[str, ...], str]:
     """Imports and code of a model whose size and regularisation `PIPELINE` names.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -110,10 +110,10 @@ X_train, X_rows = np.hstack([X_train, bumps_train]), np.hstack([X_rows, bumps_ro
 """
 
 _LEVELS = {
-    "forest": Levels(((0.15,), (0.35,), (0.7,)), ((20,), (8,), (2,))),
-    "linear": Levels(((0.3,), (0.6,), (1.0,)), ((60,), (10,), (0.01,))),
-    "boosting": Levels(((3,), (6,), (16,)), ((0.02, 30), (0.04, 50), (0.1, 140))),
-    "kernel": Levels(((0.05,), (0.3,), (2.0,)), ((0.3,), (0.01,), (0.0003,))),
+    "forest": FamilyLevels(((0.15,), (0.35,), (0.7,)), ((20,), (8,), (2,))),
+    "linear": FamilyLevels(((0.3,), (0.6,), (1.0,)), ((60,), (10,), (0.01,))),
+    "boosting": FamilyLevels(((3,), (6,), (16,)), ((0.02, 30), (0.04, 50), (0.1, 140))),
+    "kernel": FamilyLevels(((0.05,), (0.3,), (2.0,)), ((0.3,), (0.01,), (0.0003,))),
 }
 
 
@@ -139,7 +139,7 @@ def _program(settings: Mapping[str, str]) -> str:
     if settings["location"] == "bumps":
         imports.append("from sklearn.metrics.pairwise import rbf_kernel")
         preparation += _BUMPS.lstrip()
-    needed, code = model(settings["model"], Kind.NUMBERS, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.NUMBERS, _LEVELS[settings["model"]])
     return assemble(
         title="The monthly rent of a flat from its advertisement.",
         settings=settings,

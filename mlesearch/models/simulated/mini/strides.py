@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -94,10 +94,10 @@ _FEATURES = {
     "spectrum": ("spectrum({0})", (_SPECTRUM,)),
 }
 _LEVELS = {
-    "forest": Levels(((0.05,), (0.12,), (0.25,)), ((30,), (14,), (8,))),
-    "linear": Levels(((0.25,), (0.6,), (1.0,)), ((0.003,), (0.05,), (2.0,))),
-    "kernel": Levels(((0.04,), (0.1,), (0.4,)), ((20.0,), (100.0,), (1000.0,))),
-    "neighbours": Levels(((0.5,), (0.8,), (0.98,)), ((50,), (20,), (6,))),
+    "forest": FamilyLevels(((0.05,), (0.12,), (0.25,)), ((30,), (14,), (8,))),
+    "linear": FamilyLevels(((0.25,), (0.6,), (1.0,)), ((0.003,), (0.05,), (2.0,))),
+    "kernel": FamilyLevels(((0.04,), (0.1,), (0.4,)), ((20.0,), (100.0,), (1000.0,))),
+    "neighbours": FamilyLevels(((0.5,), (0.8,), (0.98,)), ((50,), (20,), (6,))),
 }
 _DAMPED = "predictions = 0.94 * predictions + 0.06 / predictions.shape[1]\n"
 
@@ -109,7 +109,7 @@ def _program(settings: Mapping[str, str]) -> str:
         "person": ", relative to the person's mean and deviation",
     }[settings["level"]]
     expression, functions = _FEATURES[settings["features"]]
-    needed, code = model(settings["model"], Kind.CLASSES, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
     preparation = "".join(f"X_{x} = {expression.format(f'signals({x})')}\n" for x in ("train", "rows"))
     return assemble(
         title="What a person does, from a sensor on the hip.",

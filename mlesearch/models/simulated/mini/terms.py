@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Levels, lookup
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, lookup
 from mlesearch.models.simulated.spaces import Choice, Option
 from mlesearch.types import Component
 
@@ -64,7 +64,7 @@ model = make_pipeline(latent, StandardScaler(), kernel, linear)""",
 }
 
 
-def model(family: str, levels: Levels, *, even: bool = False) -> tuple[tuple[str, ...], str]:
+def model(family: str, levels: FamilyLevels, *, even: bool = False) -> tuple[tuple[str, ...], str]:
     """Imports and code of a classifier of terms whose size and regularisation `PIPELINE` names.
 
     Args:

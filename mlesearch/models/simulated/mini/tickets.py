@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Levels
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels
 from mlesearch.models.simulated.mini.terms import MODEL, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
@@ -76,10 +76,10 @@ _TOKENS = {
 }
 
 _LEVELS = {
-    "forest": Levels(((0.02,), (0.06,), (0.3,)), ((20,), (8,), (3,))),
-    "naive_bayes": Levels(((0.12,), (0.4,), (1.0,)), ((0.3,), (0.03,), (0.002,))),
-    "logistic": Levels(((0.02,), (0.05,), (0.12,)), ((0.05,), (0.4,), (3.0,))),
-    "latent": Levels(((40,), (100,), (200,)), ((8.0,), (300.0,), (10000.0,))),
+    "forest": FamilyLevels(((0.02,), (0.06,), (0.3,)), ((20,), (8,), (3,))),
+    "naive_bayes": FamilyLevels(((0.12,), (0.4,), (1.0,)), ((0.3,), (0.03,), (0.002,))),
+    "logistic": FamilyLevels(((0.02,), (0.05,), (0.12,)), ((0.05,), (0.4,), (3.0,))),
+    "latent": FamilyLevels(((40,), (100,), (200,)), ((8.0,), (300.0,), (10000.0,))),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -83,10 +83,10 @@ _ONEHOT = """encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore
 risk_train, risk_rows = encoder.transform(train[["payee"]]), encoder.transform(rows[["payee"]])
 """
 _LEVELS = {
-    "forest": Levels(((0.1,), (0.25,), (0.6,)), ((60,), (25,), (8,))),
-    "linear": Levels(((0.4,), (0.7,), (1.0,)), ((0.003,), (0.05,), (2.0,))),
-    "boosting": Levels(((2,), (3,), (5,)), ((0.03, 25), (0.05, 40), (0.07, 55))),
-    "kernel": Levels(((0.5,), (2.0,), (8.0,)), ((5.0,), (100.0,), (3000.0,))),
+    "forest": FamilyLevels(((0.1,), (0.25,), (0.6,)), ((60,), (25,), (8,))),
+    "linear": FamilyLevels(((0.4,), (0.7,), (1.0,)), ((0.003,), (0.05,), (2.0,))),
+    "boosting": FamilyLevels(((2,), (3,), (5,)), ((0.03, 25), (0.05, 40), (0.07, 55))),
+    "kernel": FamilyLevels(((0.5,), (2.0,), (8.0,)), ((5.0,), (100.0,), (3000.0,))),
 }
 
 
@@ -104,7 +104,7 @@ def _program(settings: Mapping[str, str]) -> str:
         imports.append(f"from sklearn.preprocessing import {'OneHotEncoder' if onehot else 'TargetEncoder'}")
         preparation += _ONEHOT if onehot else _RISK
         preparation += "X_train, X_rows = np.hstack([X_train, risk_train]), np.hstack([X_rows, risk_rows])\n"
-    needed, code = model(settings["model"], Kind.CLASSES, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
     return assemble(
         title="How likely a transfer is a fraud.",
         settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, Kind, Levels, model
+from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, PredictedKind, model
 from mlesearch.models.simulated.programs import assemble
 from mlesearch.models.simulated.spaces import Choice, Option, Space
 from mlesearch.types import Component, Direction
@@ -104,14 +104,14 @@ X_rows = np.hstack([X_rows, encoder.transform(rows[["machine"]])])
 """
 
 _LEVELS = {
-    ("forest", "Classifier"): Levels(((0.1,), (0.3,), (0.7,)), ((40,), (16,), (6,))),
-    ("forest", "Regressor"): Levels(((0.1,), (0.25,), (0.5,)), ((60,), (30,), (16,))),
-    ("linear", "Classifier"): Levels(((0.3,), (0.6,), (1.0,)), ((0.003,), (0.05,), (60.0,))),
-    ("linear", "Regressor"): Levels(((0.3,), (0.6,), (1.0,)), ((2000,), (100,), (3,))),
-    ("boosting", "Classifier"): Levels(((2,), (4,), (10,)), ((0.03, 15), (0.045, 22), (0.06, 28))),
-    ("boosting", "Regressor"): Levels(((2,), (4,), (10,)), ((0.03, 25), (0.06, 40), (0.1, 50))),
-    ("kernel", "Classifier"): Levels(((0.7,), (2.5,), (8.0,)), ((2.0,), (60.0,), (2000.0,))),
-    ("kernel", "Regressor"): Levels(((0.35,), (1.5,), (6.0,)), ((1.0,), (0.05,), (0.001,))),
+    ("forest", "Classifier"): FamilyLevels(((0.1,), (0.3,), (0.7,)), ((40,), (16,), (6,))),
+    ("forest", "Regressor"): FamilyLevels(((0.1,), (0.25,), (0.5,)), ((60,), (30,), (16,))),
+    ("linear", "Classifier"): FamilyLevels(((0.3,), (0.6,), (1.0,)), ((0.003,), (0.05,), (60.0,))),
+    ("linear", "Regressor"): FamilyLevels(((0.3,), (0.6,), (1.0,)), ((2000,), (100,), (3,))),
+    ("boosting", "Classifier"): FamilyLevels(((2,), (4,), (10,)), ((0.03, 15), (0.045, 22), (0.06, 28))),
+    ("boosting", "Regressor"): FamilyLevels(((2,), (4,), (10,)), ((0.03, 25), (0.06, 40), (0.1, 50))),
+    ("kernel", "Classifier"): FamilyLevels(((0.7,), (2.5,), (8.0,)), ((2.0,), (60.0,), (2000.0,))),
+    ("kernel", "Regressor"): FamilyLevels(((0.35,), (1.5,), (6.0,)), ((1.0,), (0.05,), (0.001,))),
 }
 
 _NEAREST = "predictions = np.clip(np.rint(predictions), 0, 4).astype(int)\n"
@@ -135,7 +135,7 @@ def _program(settings: Mapping[str, str]) -> str:
     if settings["machines"] == "onehot":
         imports.append("from sklearn.preprocessing import OneHotEncoder")
         preparation += _ONEHOT
-    kind = Kind.CLASSES if settings["grades"] == "classes" else Kind.NUMBERS
+    kind = PredictedKind.CLASSES if settings["grades"] == "classes" else PredictedKind.NUMBERS
     needed, code = model(settings["model"], kind, _LEVELS[settings["model"], kind.value])
     return assemble(
         title="The grade of wear of a machine from its sensors.",
