@@ -102,8 +102,11 @@ def _program(text: str) -> Parsed | None:
     return None if "```" in code or recognise(code) is None else Parsed(plan=plan.strip(), code=code)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() not in ("", "...")
+def _is_text(value: object, *, lines: bool = False) -> bool:
+    """Whether it is a plain text, of several lines where these are allowed."""
+    if not isinstance(value, str) or not value.isascii():
+        return False
+    return (value.replace("\n", " ") if lines else value).isprintable() and value.strip() not in ("", "...")
 
 
 def _diagnosis(item: dict[str, Any], text: str) -> Parsed | None:
@@ -155,7 +158,7 @@ def _hypothesis(item: object) -> Hypothesis | None:
     scores = item["scores"]
     if list(scores) != _SCORES or not all(isinstance(v, float) and 1.0 <= v <= 10.0 for v in scores.values()):
         return None
-    if not (_is_text(item["problem"]) and _is_text(item["hypothesis"])):
+    if not (_is_text(item["problem"]) and _is_text(item["hypothesis"], lines=True)):
         return None
     try:
         kind, component = ProblemKind(item["problem_kind"]), Component(item["component"])
