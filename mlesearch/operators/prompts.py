@@ -2,8 +2,8 @@
 
 The instruction texts come from the prompt files (`library`). They depend on the operator, on the run's brief and
 resources (the time limit in force among them), and on how the base ended, never on guidance or on the strategy, so that
-two strategies that ask the same of the same program send the same prompt. What repeats is rendered
-once: head and instructions in a process, the blocks of each node in a run.
+two strategies that ask the same of the same program send the same prompt. What repeats is rendered once: head and
+instructions in a process, the blocks of each node in a run.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
     <study>/<model>/<strategy>/<variant>/runs.db
 
 A SQLite database with one row a run: its name within the cell (`task/seed-0`), the digest of its identity, its status,
-its rows of the study's tables, and all files that its folder would hold, in one compressed stream. A run is there whole
-or not at all; one that did not fail is never replaced, since it can only be the same.
+its rows of the study's tables, and all files that its folder would hold, in one compressed stream. Runs that were put
+there together are compressed by a sample of one of them (zlib's preset dictionary), since most of what a run says is
+said by all of its cell. A run is there whole or not at all; one that did not fail is never replaced, since it can only
+be the same.
 
 Whatever reads a file of a run reads it by the functions below: a path that is no file on the disk is looked for in the
 store of its cell. So each reader has one form, and knows nothing of where a run is kept. Readers never write.
@@ -34,12 +36,17 @@ FAILED = "failed"
 """Status of a run that is replaced when it is carried out again."""
 
 BUSY_S = 60.0
-LEVEL = 6
+LEVEL = 5
 """Of compression: higher ones take longer and gain little."""
 
+SAMPLE_BYTES = 1 << 15
+"""Of a sample: zlib looks no further back."""
+
 _SEED = "seed-"
+_SAMPLES = "CREATE TABLE IF NOT EXISTS samples (id INTEGER PRIMARY KEY, data BLOB NOT NULL)"
 _TABLE = """CREATE TABLE IF NOT EXISTS runs (
-    name TEXT PRIMARY KEY, status TEXT NOT NULL, digest TEXT NOT NULL, rows BLOB NOT NULL, files BLOB NOT NULL
+    name TEXT PRIMARY KEY, status TEXT NOT NULL, digest TEXT NOT NULL, rows BLOB NOT NULL, files BLOB NOT NULL,
+    sample INTEGER NOT NULL
 ) WITHOUT ROWID"""
 _REMEDY = "restore it, or remove it and launch again"
 
@@ -74,14 +81,16 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
 
     Args:
         cell: its folder, which is there.
-        runs: any number.
+        runs: at least one.
 
     Raises:
         StoreError: the store can't be written.
     """
     path = cell / RUNS
+    sample = _sample(runs[0].files)
     values = [
-        (r.name, r.status, r.digest, _packed(json.dumps(r.rows).encode()), _packed(_joined(r.files))) for r in runs
+        (r.name, r.status, r.digest, _packed(json.dumps(r.rows).encode()), _packed(_joined(r.files), sample))
+        for r in runs
     ]
     try:
         if not path.exists():
@@ -89,19 +98,28 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("BEGIN IMMEDIATE")
+            db.execute(_SAMPLES)
             db.execute(_TABLE)
+            id = db.execute("INSERT INTO samples (data) VALUES (?)", (_packed(sample),)).lastrowid
             db.executemany(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET status=excluded.status, "
-                "digest=excluded.digest, rows=excluded.rows, files=excluded.files WHERE status = 'failed'",
-                values,
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET status=excluded.status, "
+                "digest=excluded.digest, rows=excluded.rows, files=excluded.files, sample=excluded.sample "
+                "WHERE status = 'failed'",
+                [(*value, id) for value in values],
             )
             db.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise _failed(path, error) from error
 
 
-def _packed(data: bytes) -> bytes:
-    return zlib.compress(data, LEVEL)
+def _sample(files: Mapping[str, bytes]) -> bytes:
+    """What other runs of a cell are likely to say too: the end of what one of them says, the first files last."""
+    return b"".join(reversed([*files.values()]))[-SAMPLE_BYTES:]
+
+
+def _packed(data: bytes, sample: bytes = b"") -> bytes:
+    packer = zlib.compressobj(LEVEL, zdict=sample) if sample else zlib.compressobj(LEVEL)
+    return packer.compress(data) + packer.flush()
 
 
 def _joined(files: Mapping[str, bytes]) -> bytes:
@@ -293,16 +311,18 @@ def _index(store: str, stamp: Stamp) -> dict[str, tuple[str, str]]:
 @lru_cache(maxsize=8)
 def _files(store: str, stamp: Stamp, name: str) -> dict[str, bytes]:
     path = Path(store)
-    ((files,),) = _asked(path, "SELECT files FROM runs WHERE name = ?", name)
+    query = "SELECT files, data FROM runs JOIN samples ON samples.id = runs.sample WHERE name = ?"
     try:
-        return _apart(_unpacked(path, files))
+        ((packed, sample),) = _asked(path, query, name)
+        return _apart(_unpacked(path, packed, _unpacked(path, sample)))
     except ValueError as error:
         raise _failed(path, error) from error
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def _unpacked(path: Path, data: bytes, sample: bytes = b"") -> bytes:
     try:
-        return zlib.decompress(data)
+        unpacker = zlib.decompressobj(zdict=sample) if sample else zlib.decompressobj()
+        return unpacker.decompress(data) + unpacker.flush()
     except zlib.error as error:
         raise _failed(path, error) from error
 

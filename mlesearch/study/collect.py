@@ -48,6 +48,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         ConfigError: there is no study in this folder.
         JournalError: a run's journal is corrupt.
     """
+    import pandas as pd
+
     if not (study / STUDY).exists():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     rows: list[Rows] = []
@@ -55,11 +57,17 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     unranked: set[str] = set()
     ungraded: set[str] = set()
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
-    rows += _stored(study)
-    for stored in rows:
-        labels[stored.run["model"]] = stored.run
-        unranked |= {stored.run["task"]} if stored.run.get("no_board", False) else set()
-    known = {stored.run["run_id"] for stored in rows}
+    runs: list[Mapping[str, object]] = []
+    nodes, calls = list[pd.DataFrame](), list[pd.DataFrame]()
+    for cell in cells(study):
+        stored = _stored(cell)
+        for row in (r.run for r in stored):
+            labels[row["model"]] = row
+            unranked |= {row["task"]} if row.get("no_board", False) else set()
+        runs += [r.run for r in stored]
+        nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
+        calls.append(_frame([c for r in stored for c in r.calls], CALLS))
+    known = {row["run_id"] for row in runs}
     for folder in run_folders(study):
         if folder.relative_to(study).as_posix() in known:
             continue
@@ -72,25 +80,23 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             rows.append(rows_of(run, fold(folder)))
         else:
             unfinished[RunKey(**run["key"])] = (folder, result)
-    runs: list[Mapping[str, object]] = [r.run for r in rows]
-    have = {r.run["run_id"] for r in rows}
+    runs += [r.run for r in rows]
+    have = {row["run_id"] for row in runs}
     for key in [*declared(study), *unfinished]:
         if key.id not in have:
             have.add(key.id)
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
             runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
     runs.sort(key=lambda row: str(row["run_id"]))
-    nodes, calls = [n for r in rows for n in r.nodes], [c for r in rows for c in r.calls]
-    return _frame(runs, RUNS), _frame(nodes, NODES), _frame(calls, CALLS)
+    nodes.append(_frame([n for r in rows for n in r.nodes], NODES))
+    calls.append(_frame([c for r in rows for c in r.calls], CALLS))
+    return _frame(runs, RUNS), pd.concat(nodes, ignore_index=True), pd.concat(calls, ignore_index=True)
 
 
-def _stored(study: Path) -> list[Rows]:
-    """The rows that the stores of a study's cells hold, as they were folded when their runs ended."""
-    return [
-        Rows(plain["run"], plain["nodes"], plain["calls"])
-        for cell in cells(study)
-        for _, plain in sorted(rows_of_cell(cell), key=lambda named: named[0].split("/"))
-    ]
+def _stored(cell: Path) -> list[Rows]:
+    """The rows that the store of a cell holds, as they were folded when its runs ended."""
+    named = sorted(rows_of_cell(cell), key=lambda named: named[0].split("/"))
+    return [Rows(plain["run"], plain["nodes"], plain["calls"]) for _, plain in named]
 
 
 def _without_result(

@@ -144,7 +144,7 @@ def test_what_a_killed_writer_left_is_taken_back_by_the_next_reader(cell):
         db.execute("PRAGMA cache_size=1")
         db.execute("BEGIN IMMEDIATE")
         for i in range(200):
-            db.execute("INSERT INTO runs VALUES (?, 'ok', 'd', ?, ?)", (f"t/seed-{i + 1}", bytes(4000), bytes(4000)))
+            db.execute("INSERT INTO runs VALUES (?, 'ok', 'd', ?, ?, 1)", (f"t/seed-{i + 1}", bytes(4000), bytes(4000)))
         os._exit(9)
 
     killed = multiprocessing.get_context("fork").Process(target=die)

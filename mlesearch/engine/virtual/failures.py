@@ -2,8 +2,10 @@
 
 The words are those of the real thing. A statement that fails is executed here on small arrays of the right shape, in
 place of the whole program, and its traceback is told as a sandbox tells it; a wrong submission is made as the program
-makes it, and read by the reader that every submission meets. Two texts are not known without the model itself, and are
-told in general words: the error of a `shape` bug in a task of scikit-learn models, and the score that a leak prints.
+makes it, and read by the reader that every submission meets. Only known programs get here, byte for byte our own.
+
+What is not known without running a scikit-learn model is told in general words, or not at all: the error of a `shape`
+bug, the score that a leak prints, the first prediction of a submission without a header, warnings of libraries.
 """
 
 from __future__ import annotations

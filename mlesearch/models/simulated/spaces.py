@@ -148,21 +148,21 @@ class Space:
 
     def mentioned(self, text: str) -> list[Pipeline]:
         """All pipelines that a text describes."""
-        return self._pipelines_in(text)
+        return list(self._pipelines_in(text))
 
     def instructions(self, text: str) -> list[Edit]:
         """All edits that a text instructs, in order; words that name no known choice or option are passed over."""
-        return self._edits_in(text)
+        return list(self._edits_in(text))
 
     @cached_property
-    def _pipelines_in(self) -> Callable[[str], list[Pipeline]]:
+    def _pipelines_in(self) -> Callable[[str], tuple[Pipeline, ...]]:
         return lru_cache(maxsize=TEXTS)(self._find_pipelines)
 
     @cached_property
-    def _edits_in(self) -> Callable[[str], list[Edit]]:
+    def _edits_in(self) -> Callable[[str], tuple[Edit, ...]]:
         return lru_cache(maxsize=TEXTS)(self._find_edits)
 
-    def _find_pipelines(self, text: str) -> list[Pipeline]:
+    def _find_pipelines(self, text: str) -> tuple[Pipeline, ...]:
         found = []
         for match in _DESCRIBED.finditer(text):
             pipeline = self._told.get(match[1])
@@ -170,11 +170,11 @@ class Space:
                 pipeline = self.from_settings(dict(pair.split("=", 1) for pair in match[1].split(", ")))
             if pipeline is not None:
                 found.append(pipeline)
-        return found
+        return tuple(found)
 
-    def _find_edits(self, text: str) -> list[Edit]:
+    def _find_edits(self, text: str) -> tuple[Edit, ...]:
         found = (self.edit(*m.groups()) for m in _INSTRUCTED.finditer(text))
-        return [edit for edit in found if edit is not None]
+        return tuple(edit for edit in found if edit is not None)
 
     def edit(self, choice: str, option: str) -> Edit | None:
         """The edit that sets a choice to an option, by their names; None where there is no such choice or option."""
@@ -289,9 +289,12 @@ def recognise(program: str) -> Recognised | None:
     White space at both ends does not count.
     """
     text = program.strip()
-    if text not in _RECOGNISED:
-        _keep(text, _recognise(text))
-    return _RECOGNISED[text]
+    try:
+        return _RECOGNISED[text]
+    except KeyError:
+        found = _recognise(text)
+        _keep(text, found)
+        return found
 
 
 def _recognise(program: str) -> Recognised | None:
