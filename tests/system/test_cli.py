@@ -328,7 +328,7 @@ def test_options_may_stand_between_overrides(tmp_path):
 def test_check_runs_nothing(tmp_path):
     done = cli(tmp_path, "run", "demo", "--check")
     assert done.returncode == 0, done.stderr
-    assert "108 runs" in done.stdout
+    assert "144 runs" in done.stdout
     assert files(tmp_path) == []
 
 

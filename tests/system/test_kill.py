@@ -60,7 +60,7 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(whole, tmp_path):
 def test_the_demo_killed_at_five_moments(tmp_path):
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-    demo = ["run", "demo", "tasks=[canvas,rentals]", "seeds=[0,1]", "budget.steps=6"]  # 288 of its 1,296 programs
+    demo = ["run", "demo", "tasks=[canvas,rentals]", "seeds=[0,1]", "budget.steps=6"]  # 288 of its 1,728 programs
     finish(tmp_path / "whole", *demo)
     kill_and_go_on(tmp_path / "killed", demo, "studies/demo", kills=5, longest_s=30.0, seed=2)
     same_tables(tmp_path / "whole/studies/demo", tmp_path / "killed/studies/demo")

@@ -94,7 +94,7 @@ def test_commands_from_anywhere(installed, tmp_path):
     assert "no experiment is called 'nope'" in wrong.stderr
     by_name = call(installed, tmp_path, "run", "demo", "--check")
     assert by_name.returncode == 0, by_name.stderr
-    assert "108 runs" in by_name.stdout
+    assert "144 runs" in by_name.stdout
     assert list(tmp_path.iterdir()) == []
 
 
