@@ -61,9 +61,9 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     nodes, calls = list[pd.DataFrame](), list[pd.DataFrame]()
     for cell in cells(study):
         stored = _stored(cell)
-        for row in (r.run for r in stored):
-            labels[row["model"]] = row
-            unranked |= {row["task"]} if row.get("no_board", False) else set()
+        for r in stored:
+            labels[r.run["model"]] = r.run
+            unranked |= {r.run["task"]} if r.run.get("no_board", False) else set()
         runs += [r.run for r in stored]
         nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
         calls.append(_frame([c for r in stored for c in r.calls], CALLS))
