@@ -114,9 +114,9 @@ def test_what_is_stated_of_every_task_holds(task):
     assert found.gold == load(task).direction.sign * load(task).thresholds.gold
 
 
-def test_on_most_tasks_a_perfect_engineer_needs_more_than_twelve_steps():
+def test_on_half_of_the_tasks_a_perfect_engineer_needs_more_than_twelve_steps():
     steps = [measure_suite.figures(task).steps for task in TASKS]
-    assert sum(s > 12 for s in steps) > len(TASKS) / 2
+    assert sum(s > 12 for s in steps) >= len(TASKS) / 2
 
 
 def test_the_tables_in_the_docs_are_those_of_the_script():

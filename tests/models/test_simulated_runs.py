@@ -62,6 +62,7 @@ CHEAP = {
     "digits": ("kept", "pixels", "none", "linear", "middle", "strong", "full"),
     "friedman": ("none", "all", "plain", "linear", "middle", "middle"),
     "rentals": ("as_typed", "onehot", "coordinates", "raw", "linear", "middle", "middle"),
+    "reviews": ("last", "ignored", "kept", "words", "naive_bayes", "middle", "middle"),
     "strides": ("kept", "samples", "linear", "middle", "middle", "full"),
     "tickets": ("ignored", "words", "naive_bayes", "none", "middle", "middle"),
     "transfers": ("raw", "none", "dropped", "linear", "middle", "middle"),

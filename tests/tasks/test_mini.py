@@ -25,6 +25,7 @@ TABLE = {
     "digits": ("log_loss", "minimize", (500, 450, 847)),
     "friedman": ("rmse", "minimize", (500, 400, 1500)),
     "rentals": ("rmsle", "minimize", (1400, 600, 2000)),
+    "reviews": ("auc", "maximize", (900, 700, 1600)),
     "strides": ("log_loss", "minimize", (864, 720, 1224)),
     "tickets": ("macro_f1", "maximize", (1400, 600, 2000)),
     "transfers": ("auc", "maximize", (1500, 1500, 3000)),

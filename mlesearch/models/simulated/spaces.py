@@ -26,7 +26,7 @@ from mlesearch.types import Component, Direction
 
 Pipeline = tuple[str, ...]
 
-TASKS = ("canvas", "demand", "digits", "friedman", "rentals", "strides", "tickets", "transfers", "wear")
+TASKS = ("canvas", "demand", "digits", "friedman", "rentals", "reviews", "strides", "tickets", "transfers", "wear")
 """Tasks of the suite `mini`, in alphabetical order: each has a space and a table of what its pipelines score."""
 
 TEXTS = 512
