@@ -71,7 +71,7 @@ def test_what_is_looked_up_in_a_table_is_what_the_programs_really_come_to(tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "task", ["synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24", "synthetic:easy-20", "canvas"]
+    "task", ["synthetic:easy-03", "synthetic:medium-11", "synthetic:hard-24", "synthetic:easy-20", "tickets"]
 )
 def test_20_runs_are_what_they_come_to_when_they_are_really_executed(task, tmp_path):
     really_executed((1, 8, 15, 22), tmp_path, task=task, bugs=0.4 if task.startswith("synthetic") else 0.0)

@@ -1,5 +1,6 @@
 """The simulated engineer's programs and bugs, really executed and really graded."""
 
+import ast
 import math
 import random
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlesearch.experiments import make_landscapes
-from mlesearch.models.simulated import truth
+from mlesearch.models.simulated import programs, truth
 from mlesearch.models.simulated.bugs import BUGS
 from mlesearch.models.simulated.spaces import TASKS, render, space
 from mlesearch.tasks.folder import load
@@ -35,8 +36,10 @@ def execute(program: str, task: str, place: Path) -> str:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_program_reproduces_its_row_under_the_tasks_own_grader(task, tmp_path):
     pipeline = random.Random(f"sample {task}").choice(space(task).pipelines)
-    assert f"{space(task).choices[0].name}={pipeline[0]}" in execute(render(task, pipeline), task, tmp_path)
     row, loaded = truth.load(task).rows[pipeline], load(task)
+    settings = dict(zip((choice.name for choice in space(task).choices), pipeline, strict=True))
+    said = programs.printed(settings, loaded.rows["train"], loaded.rows["validation"] + loaded.rows["test"])
+    assert execute(render(task, pipeline), task, tmp_path) == said
     rounding = 0.5 * 10**-SCORE_DECIMALS
     limit = tolerance(task) + rounding
     assert score_validation(loaded, tmp_path / "submission.csv").score == pytest.approx(row.validation, abs=limit)
@@ -120,6 +123,17 @@ def test_a_leak_prints_a_flattering_score_and_changes_nothing_else(task, tmp_pat
     execute(render(task, CHEAP[task]), task, sound)
     assert "validation score:" in execute(render(task, CHEAP[task], ("leak",)), task, leaky)
     assert (sound / "submission.csv").read_bytes() == (leaky / "submission.csv").read_bytes()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_a_program_read_keeps_its_name_so_that_its_numbers_of_rows_are_those_of_the_files(task):
+    for pipeline in space(task).pipelines[::11]:
+        names = [
+            n.id
+            for n in ast.walk(ast.parse(render(task, pipeline)))
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        ]
+        assert (names.count("train"), names.count("rows")) == (1, 1)
 
 
 def test_every_bug_is_executed_here():

@@ -104,9 +104,9 @@ for block in range(1, 5):  # each block of days is described by the days before 
 level_rows = history(train, rows)
 X_train["level"], X_rows["level"] = level_train, level_rows
 kept = (blocks > 0).to_numpy()
-X_train, train = X_train[kept], train[kept]
 """
-_LEVEL = """level = train.groupby(SERIES)["sold"].mean().rename("size")
+_KEPT_ROWS = "X_train, y_train = X_train[kept], y_train[kept]\n"
+_LEVEL = """level = COUNTED.groupby(SERIES)["sold"].mean().rename("size")
 size_train, size_rows = (frame[SERIES].join(level, on=SERIES)["size"].to_numpy() for frame in (train, rows))
 """
 _TARGET = {
@@ -136,8 +136,10 @@ def _program(settings: Mapping[str, str]) -> str:
             'days = pd.concat([train, rows])\nHOLIDAYS = days["day"][days["holiday"] == 1].unique()\n' + preparation
         )
     preparation += _SERIES[settings["series"]] + _PAST * past
-    preparation += before.replace("KNOWN", 'train["sold"].to_numpy()')
-    preparation += "X_train, X_rows = X_train.to_numpy(), X_rows.to_numpy()\n"
+    preparation += before.replace("KNOWN", 'train["sold"].to_numpy()').replace(
+        "COUNTED", "train[kept]" if past else "train"
+    )
+    preparation += "X_train, X_rows = X_train.to_numpy(), X_rows.to_numpy()\n" + _KEPT_ROWS * past
     return assemble(
         title="How many pieces a shop sells on a day.",
         settings=settings,
