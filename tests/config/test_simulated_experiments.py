@@ -28,7 +28,7 @@ def launch(*words: str) -> Launch:
 
 def planned(*words: str) -> StudyPlan:
     with ProcessResources() as resources:
-        return plan([cell.settings for cell in launch(*words, "sandbox=local").jobs], resources)
+        return plan([cell.settings for cell in launch(*words).jobs], resources)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -91,6 +91,8 @@ def test_what_programs_may_reach_is_found_out_once_for_a_launch(
     looked: list[int] = []
     monkeypatch.setattr(sandboxes.ladder, "check_folders", lambda name, params, *specs: looked.append(len(specs)))
     monkeypatch.chdir(tmp_path)
-    made = planned("model=sim_01,sim_02", "strategy=greedy,gome", "tasks=[canvas,rentals]", "seeds=[0,1]")
+    made = planned(
+        "model=sim_01,sim_02", "strategy=greedy,gome", "tasks=[canvas,rentals]", "seeds=[0,1]", "sandbox=local"
+    )
     assert len(made.runs) == 16
     assert looked == [2]
