@@ -186,7 +186,7 @@ _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 
 def without_measures(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Files of a run as text, without processor time, memory and sizes; numbers with six decimals (a table has nine)."""
+    """Files of a run as text, without processor time, memory and sizes; numbers with six decimals."""
     texts = {name: data.decode() for name, data in files.items()}
     return {n: _NUMBER.sub(lambda m: f"{float(m[0]):.6f}", _MEASURED.sub("", text)) for n, text in texts.items()}
 
