@@ -131,17 +131,22 @@ def test_off_a_journal_knows_nothing_of_them(tmp_path):
 
 
 def test_an_audited_run_of_simulated_engineers_makes_sense(tmp_path):
-    """Able engineers find the leaks that they made, and little else; the tables and the report say which."""
+    """Able engineers find the leaks that they made, and little else; the tables and the report say which.
+
+    Strategies share the draws of a seed, so few leaks are independent: of 160 such runs on a virtual clock 44 of 48 are
+    found, and these seeds must find more than 60 %.
+    """
     words = [
         "run",
         "-m",
         "model=sim_09",
         "strategy=best_of_n,gome",
         "tasks=[tickets]",
-        "seeds=[0,1,2,3]",
+        "seeds=[8,9,10,11,12,13]",
         "sandbox=local",
+        "sandbox.program_time_s=5",
     ]
-    words += ["budget.steps=10", "run.audit=always", "study.name=s", "model.params.bug_rate=0.6", "launcher.n_jobs=2"]
+    words += ["budget.steps=8", "run.audit=always", "study.name=s", "model.params.bug_rate=0.6", "launcher.n_jobs=2"]
     done = cli(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     study = tmp_path / "studies/s"
