@@ -32,9 +32,9 @@ BIN = Path(sys.executable).parent
             ["strategy.kind=", "strategy.name=", "strategy.params.", "strategy.review=", "strategy="],
         ),
         ("mlesearch run -m strategy=greedy,go", ["strategy=greedy,gome", "strategy=greedy,gome_robust"]),
-        ("mlesearch run tasks=[re", ["tasks=[rentals"]),
+        ("mlesearch run tasks=[ren", ["tasks=[rentals"]),
         ("mlesearch run tasks=[rentals,ti", ["tasks=[rentals,tickets"]),
-        ("mlesearch run 'tasks=[re", ["tasks=[rentals"]),
+        ("mlesearch run 'tasks=[ren", ["tasks=[rentals"]),
         ("mlesearch run cassette=re", ["cassette=record", "cassette=replay"]),
         ("mlesearch run strategy.review=", ["strategy.review=false", "strategy.review=true"]),
         ("mlesearch estimate --like stu", ["studies/", "studies/mine/"]),
@@ -114,7 +114,7 @@ def test_a_real_fish_offers_it(tmp_path: Path) -> None:
         ("mlesearch exper", "iments "),
         ("mlesearch run budget.ste", "ps="),
         ("mlesearch run -m strategy=greedy,hil", "lclimb "),
-        ("mlesearch run 'tasks=[re", "ntals' "),
+        ("mlesearch run 'tasks=[ren", "tals' "),
     ],
 )
 def test_a_real_zsh_completes_it(typed: str, added: str, tmp_path: Path) -> None:
