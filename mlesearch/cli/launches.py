@@ -78,7 +78,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         stop_file = stop_file_of(planned.folder)
         done = [k for k, state in planned.states.items() if state == "finished"]
         rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
-        with stoppable(stop_file, complain), Progress(runs, finished):
+        with stoppable(stop_file, complain), Progress(runs):
             reports = run_all(launch, planned, stop_file, resources, rounds.ended)
         launch_s = time.monotonic() - began_s
     failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))

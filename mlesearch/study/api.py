@@ -146,9 +146,8 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         if not confirmed:
             _check_cost(planned, resources)
         begin(planned, resources)
-        finished = sum(state == "finished" for state in planned.states.values())
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, complain), Progress(planned.runs, finished) if progress else nullcontext():
+        with stoppable(stop_file, complain), Progress(planned.runs) if progress else nullcontext():
             reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
     return LaunchReport(planned.folder, tuple(reports))
 

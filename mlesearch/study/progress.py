@@ -91,12 +91,11 @@ def _ends_step(event: Event) -> bool:
 class Progress:
     """Shows how far a launch is: a live bar on a terminal, one line a finished run elsewhere."""
 
-    def __init__(self, runs: Sequence[RunPlan], finished_before: int) -> None:
+    def __init__(self, runs: Sequence[RunPlan]) -> None:
         """Watch these runs."""
         self._watched = [Watched(r) for r in runs if not is_virtual(r.settings)]
         self._rounds = rounds_of([w.run.key for w in self._watched])
         self._cells = [WatchedCell(cell, names) for cell, names in _names_by_cell(runs).items()]
-        self._before = finished_before
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="mlesearch-progress")
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import hypothesis.strategies as st
 from hypothesis import given
 
+from mlesearch.cli.main import main
 from mlesearch.storage.layout import RunKey
 from mlesearch.study.rounds import BETWEEN_REPORTS_S, RoundReports, in_rounds, rounds_of
 
@@ -81,3 +82,15 @@ def test_what_an_earlier_launch_finished_counts_and_is_not_reported_again():
     assert launch.told == []
     launch.end(seed(1)[2:], 110)
     assert launch.told == [(2, 3)]
+
+
+def test_a_launch_reports_each_round(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mlesearch.study.rounds.BETWEEN_REPORTS_S", 0.0)
+    words = ["run", "study.name=s", "model=sim_05", "strategy=random", "seeds=[4,2]", "budget.steps=1", "sandbox=local"]
+    assert main([*words, "launcher.n_jobs=1"]) == 0
+    said = capsys.readouterr().out
+    first = said.index("so far, with 1 of 2 seeds")
+    assert "Interim: the first 1 of 2 runs" in said
+    assert said.count("so far, with") == 1
+    assert first < said.index("over 2 seeds")
