@@ -98,9 +98,11 @@ def check_study(folder: Path, header: StudyFile) -> None:
     """
     path = folder / STUDY
     _check_writable(folder)
-    if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+    if not path.exists() and folder.exists():
+        others = [p for p in folder.iterdir() if not p.name.startswith(f".{STUDY}.")]
+        if others and not path.exists():  # seen twice: another launch may have opened it in between
             raise ConfigError(f"study.dir: {folder} is not empty and holds no study (no study.json); choose another")
+    if not path.exists():
         return
     known, wanted = read_json(path), {**header}
     for field in ("format", "name", "claim"):
