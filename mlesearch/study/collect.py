@@ -24,7 +24,8 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-_DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+"""Types of the columns in memory, before they are written."""
 
 
 def collect(folder: Path) -> Path:
@@ -120,4 +121,4 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=_DTYPES[c.kind]) for n, c in columns.items()})
+    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=DTYPES[c.kind]) for n, c in columns.items()})
