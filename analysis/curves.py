@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.codes import run_rows
-from mlesearch.analysis.rates import Floats
+from mlesearch.analysis.columns import coded, numbers, one_of
+from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.storage.columns import MEDALS
 
 Axis = Literal["step", "t_charged_s"]
 Value = Literal["standing", "medal"]
@@ -50,39 +53,62 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         study has no medals of single nodes).
     """
     row = run_rows(nodes, runs)
-    counts = nodes["op"].isin(PROGRAM_OPS) & nodes["valid"] & nodes["val_score"].notna() & (row >= 0)
-    counts &= nodes["verdict"].fillna("") != "void"
+    val, test, charged_s = (numbers(nodes[name]) for name in ("val_score", "test_score", "t_charged_s"))
+    counts = one_of(nodes["op"], *PROGRAM_OPS) & nodes["valid"].to_numpy(dtype=bool) & ~np.isnan(val) & (row >= 0)
+    kept = np.flatnonzero(counts & ~one_of(nodes["verdict"], "void"))
     rank = np.empty(len(runs), dtype=np.int64)
     rank[np.argsort(runs["run_id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(runs))
-    kept = np.flatnonzero(counts.to_numpy(dtype=bool))
-    times = (nodes[name].to_numpy(dtype=np.float64)[kept] for name in ("proposal", "t_charged_s"))
-    kept = kept[np.lexsort((*times, rank[row[kept]]))]
-    frame, run = nodes.iloc[kept].reset_index(drop=True), row[kept]
-    frame = frame.assign(task=runs["task"].to_numpy(dtype=object)[run])
-    sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool)[run], -1.0, 1.0)
-    oriented = pd.Series(frame["val_score"].to_numpy(dtype=np.float64) * sign, index=frame.index)
-    before = oriented.groupby(run).cummax().groupby(run).shift()
-    test = pd.Series(frame["test_score"].to_numpy(dtype=np.float64) * sign, index=frame.index)
-    ranks = test.groupby(frame["task"]).rank(method="average")
-    sizes = test.groupby(frame["task"]).transform("count")
-    standing = ((ranks - 1) / (sizes - 1).clip(lower=1)).where(sizes > 1, 0.5)
-    medal = pd.Series(np.nan, index=frame.index)
-    if "medal" in frame.columns and bool(frame["medal"].notna().any()):
-        medal = frame["medal"].isin(["gold", "silver", "bronze"]).astype(np.float64)
-    steps = frame["step"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    found = pd.DataFrame(
+    kept = kept[np.lexsort((numbers(nodes["proposal"])[kept], charged_s[kept], rank[row[kept]]))]
+    run = row[kept]
+    task, tasks = coded(runs["task"])
+    sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
+    better = _improves(val[kept] * sign, run)
+    place = _standing(test[kept] * sign, task[run], len(tasks))
+    medal = np.full(kept.size, np.nan)
+    if "medal" in nodes.columns and bool((known := coded(nodes["medal"])[0][kept] >= 0).any()):
+        medal = (one_of(nodes["medal"], *MEDALS)[kept] & known).astype(np.float64)
+    kept, run = kept[better], run[better]
+    return pd.DataFrame(
         {
-            "run_id": frame["run_id"],
-            "task": frame["task"],
-            "step": steps,
-            "t_charged_s": frame["t_charged_s"],
-            "val_score": frame["val_score"],
-            "test_score": frame["test_score"],
-            "standing": standing.where(test.notna(), 0.0),
-            "medal": medal,
+            "run_id": pd.Series(runs["run_id"].to_numpy(dtype=object)[run], dtype=object),
+            "task": pd.Series(tasks[task[run]], dtype=object),
+            "step": numbers(nodes["step"])[kept],
+            "t_charged_s": charged_s[kept],
+            "val_score": val[kept],
+            "test_score": test[kept],
+            "standing": place[better],
+            "medal": medal[better],
         }
     )
-    return found[before.isna() | (oriented > before)].reset_index(drop=True)
+
+
+def _improves(values: Floats, run: Ints) -> npt.NDArray[np.bool_]:
+    """Whether each value is above all earlier ones of its run; the rows of a run stand together."""
+    if not values.size:
+        return np.zeros(0, dtype=bool)
+    first = np.r_[True, run[1:] != run[:-1]]
+    order, levels = np.unique(values, return_inverse=True)
+    block = np.cumsum(first) - 1
+    highest = np.maximum.accumulate(levels + block * order.size) - block * order.size  # whole numbers: exact
+    return np.asarray(first | np.r_[True, levels[1:] > highest[:-1]])
+
+
+def _standing(values: Floats, task: Ints, tasks: int) -> Floats:
+    """The rank of each value among those of its task, 0 to 1, ties in the middle; 0 where there is none."""
+    some = np.flatnonzero(~np.isnan(values))
+    found = np.zeros(values.size)
+    if not some.size:
+        return found
+    order = some[np.lexsort((values[some], task[some]))]
+    group, sorted_values = task[order], values[order]
+    starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (sorted_values[1:] != sorted_values[:-1])])
+    sizes = np.bincount(group, minlength=tasks)
+    begins = (np.cumsum(sizes) - sizes)[group[starts]]
+    ends = np.r_[starts[1:], order.size]
+    rank = np.repeat((starts + ends - 1) / 2.0 - begins, ends - starts)
+    size = sizes[group]
+    found[order] = np.where(size > 1, rank / np.maximum(size - 1, 1), 0.5)
+    return found
 
 
 def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value, x: Floats) -> Curve:
@@ -97,19 +123,22 @@ def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value,
         value: `standing` or `medal`.
         x: increasing, shape (P,).
     """
-    order = {run_id: row for row, run_id in enumerate(runs["run_id"])}
-    part = best[best["run_id"].isin(order)]
-    row = part["run_id"].map(order).to_numpy(dtype=np.int64)
-    place = np.searchsorted(x, part[axis].to_numpy(dtype=np.float64), side="left")
-    values = part[value].to_numpy(dtype=np.float64)
-    change = values - pd.Series(values).groupby(row).shift().fillna(0.0).to_numpy()
-    steps = np.zeros((len(order), x.size + 1))
+    row = run_rows(best, runs)
+    own = np.flatnonzero(row >= 0)
+    row = row[own]
+    place = np.searchsorted(x, best[axis].to_numpy(dtype=np.float64)[own], side="left")
+    values = best[value].to_numpy(dtype=np.float64)[own]
+    order = np.argsort(row, kind="stable")
+    before = np.empty(values.size)
+    before[order] = np.where(np.r_[True, row[order][1:] != row[order][:-1]], 0.0, np.r_[0.0, values[order][:-1]])
+    change = values - np.where(np.isnan(before), 0.0, before)
+    steps = np.zeros((len(runs), x.size + 1))
     np.add.at(steps, (row, place), change)
     table = np.cumsum(steps[:, : x.size], axis=1)
     by_task = pd.DataFrame(table).groupby(runs["task"].to_numpy()).mean().to_numpy(dtype=np.float64)
     tasks = by_task.shape[0]
     sem = by_task.std(axis=0, ddof=1) / np.sqrt(tasks) if tasks > 1 else np.full(x.size, np.nan)
-    return Curve(x, by_task.mean(axis=0), sem, tasks, len(order))
+    return Curve(x, by_task.mean(axis=0), sem, tasks, len(runs))
 
 
 def axis_points(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis) -> Floats:

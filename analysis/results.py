@@ -14,9 +14,11 @@ from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.capability import Alternative, Slope, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
+from mlesearch.analysis.codes import RowGroups, arm_codes
+from mlesearch.analysis.columns import places_of
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
-from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
+from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity_of
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.spend import Spend, spends
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
@@ -168,17 +170,13 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     """The rates of one outcome in every cell, over the tasks that can have it."""
     runs = counted(runs, outcome)
     counts = outcomes(runs, models, arms, outcome)
-    lists = _reports(runs, models, arms, outcome)
     bare = counts.bare
     return Board(
         outcome=outcome,
         counts=counts,
         e2=_known(e2_rates(counts.hits, counts.counts), bare),
         e1=_known(e1_rates(counts.hits, counts.counts), bare),
-        parity=tuple(
-            tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
-            for m, model in enumerate(models.names)
-        ),
+        parity=_parities(runs, models, arms, counts, outcome),
     )
 
 
@@ -187,19 +185,27 @@ def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
     return Rates(*(np.where(bare, np.nan, getattr(rates, field.name)) for field in fields(rates)))
 
 
-def _reports(
-    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str
-) -> dict[tuple[str, str], list[list[bool]]]:
-    """By cell: one list of outcomes per task, in the order of the table."""
+def _parities(
+    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], counts: Outcomes, outcome: str
+) -> tuple[tuple[Parity | None, ...], ...]:
+    """What MLE-bench's aggregation reports of each cell, its runs in the order of the table."""
     hit = _succeeded(runs, outcome).to_numpy(dtype=bool)
-    labels = accounts.arm_labels(runs, arms)
-    tasks: dict[str, int] = {name: i for i, name in enumerate(sorted(set(runs["task"])))}
-    cells: dict[tuple[str, str], list[list[bool]]] = {
-        (model, arm.label): [[] for _ in tasks] for model in models.names for arm in arms
-    }
-    for model, label, task, value in zip(runs["model"], labels, runs["task"], hit, strict=True):
-        cells[model, label][tasks[task]].append(bool(value))
-    return cells
+    cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
+    groups = RowGroups.of(cell * len(counts.tasks) + places_of(runs["task"], counts.tasks), counts.counts.size)
+    seeds = counts.counts.min(axis=-1)
+    rank = np.arange(groups.order.size) - np.repeat(groups.starts[:-1], groups.sizes)
+    whose = cell[groups.order]
+    most = max(1, int(seeds.max(initial=0)))
+    kept = (rank < seeds.ravel()[whose]) & hit[groups.order]
+    hits = np.bincount(whose[kept] * most + rank[kept], minlength=seeds.size * most).reshape(*seeds.shape, most)
+    bare = counts.bare
+    return tuple(
+        tuple(
+            None if bare[m, a] else parity_of(hits[m, a, : seeds[m, a]].tolist(), len(counts.tasks))
+            for a in range(len(arms))
+        )
+        for m in range(len(models.names))
+    )
 
 
 @dataclass(frozen=True, slots=True)

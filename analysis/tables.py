@@ -128,7 +128,7 @@ def read(study_dir: Path | str) -> Tables:
         if not file.is_file():
             raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
         try:
-            frame = read_frame(file)
+            frame = read_frame(file, coded=name != "runs")
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
         frames[name] = typed(_told_apart(frame, study) if name == "runs" else frame, columns, name)
@@ -210,8 +210,7 @@ def validate(tables: Tables) -> None:
     _refuse_holes(tables)
     known = set(runs["run_id"])
     for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
-        strangers = sorted(set(frame["run_id"]) - known)
-        if strangers:
+        if strangers := sorted({str(name) for name in pd.unique(frame["run_id"])} - known):
             raise ConfigError(
                 f"table {name} has rows of run {strangers[0]!r}, which table runs lacks "
                 f"({len(strangers)} such runs); collect the study again"
@@ -239,6 +238,8 @@ def _refuse_imported(tables: Tables) -> None:
         marked = runs["imported"].astype("boolean").fillna(False).astype(bool)
         _refuse(runs, marked, lambda row: "was imported; imported results are never pooled with a study's own runs")
     names = {(row["model"], row["strategy"]): content["name"] for content in tables.imported for row in content["rows"]}
+    if not names:
+        return
     pairs = pd.Series(list(zip(runs["model"], runs["strategy"], strict=True)), index=runs.index, dtype=object)
     _refuse(
         runs,
