@@ -84,6 +84,7 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         arms: of the study.
     """
     programs = _Programs.of(runs, nodes)
+    looked_at = runs.loc[:, runs.columns.isin(("status", "valid", "cost_usd", "reason", "ended"))]
     cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
     parts = RowGroups.of(cell, len(models.names) * len(arms))
     found = []
@@ -91,7 +92,7 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         for a, arm in enumerate(arms):
             rows = parts[m * len(arms) + a]
             if rows.size:
-                found.append(_cell(model, arm.label, runs.iloc[rows], rows, programs))
+                found.append(_cell(model, arm.label, looked_at.iloc[rows], rows, programs))
     return tuple(found)
 
 

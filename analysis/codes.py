@@ -72,13 +72,16 @@ class RowGroups:
             values: shape (N,): one a row of the table.
         """
         sorted_values = np.where(np.isnan(values), 0.0, values)[self.order]
-        ends = zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
-        return np.array([sorted_values[start:end].sum() for start, end in ends])
+        parts = np.split(sorted_values, self.starts[1:-1])[: len(self)]
+        return np.array([part.sum() for part in parts], dtype=np.float64)
 
     def whole_sums(self, values: Ints) -> Ints:
         """Shape (groups,): the same of whole numbers, exactly."""
-        return np.diff(np.r_[0, np.cumsum(values[self.order])][self.starts])
+        parts = np.split(values[self.order], self.starts[1:-1])[: len(self)]
+        return np.array([part.sum() for part in parts], dtype=np.int64)
 
     def each(self, true: Flags) -> Flags:
         """Shape (groups,): whether something is so of all rows of a group."""
+        if true.all():
+            return np.ones(len(self), dtype=bool)
         return np.asarray(self.whole_sums(true.astype(np.int64)) == self.sizes)

@@ -34,6 +34,11 @@ def coded(values: pd.Series[str]) -> tuple[Ints, Texts]:
     return np.asarray(places, dtype=np.int64), np.asarray(texts, dtype=object)
 
 
+def distinct(values: pd.Series[str]) -> list[str]:
+    """The different texts of a column, sorted."""
+    return sorted(used(*coded(values))[1].tolist())
+
+
 def used(places: Ints, texts: Texts) -> tuple[Ints, Texts]:
     """The same with those texts alone that occur, in their order."""
     there = np.bincount(places[places >= 0], minlength=len(texts)) > 0

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.codes import run_rows
+from mlesearch.analysis.codes import RowGroups, run_rows
 from mlesearch.analysis.columns import coded, numbers, one_of
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.storage.columns import MEDALS
@@ -58,7 +58,7 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     kept = np.flatnonzero(counts & ~one_of(nodes["verdict"], "void"))
     rank = np.empty(len(runs), dtype=np.int64)
     rank[np.argsort(runs["run_id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(runs))
-    kept = kept[np.lexsort((numbers(nodes["proposal"])[kept], charged_s[kept], rank[row[kept]]))]
+    kept = kept[_in_order(rank[row[kept]], charged_s[kept], numbers(nodes["proposal"])[kept])]
     run = row[kept]
     task, tasks = coded(runs["task"])
     sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
@@ -82,15 +82,28 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _in_order(rank: Ints, charged_s: Floats, proposal: Floats) -> Ints:
+    """The order by run, then time, then proposal; collected tables have it already."""
+    same, now = rank[1:] == rank[:-1], charged_s[1:] == charged_s[:-1]
+    later = (charged_s[1:] > charged_s[:-1]) | (now & (proposal[1:] >= proposal[:-1]))
+    if bool(((rank[1:] > rank[:-1]) | (same & later)).all()):
+        return np.arange(rank.size)
+    return np.lexsort((proposal, charged_s, rank))
+
+
 def _improves(values: Floats, run: Ints) -> npt.NDArray[np.bool_]:
     """Whether each value is above all earlier ones of its run; the rows of a run stand together."""
     if not values.size:
         return np.zeros(0, dtype=bool)
     first = np.r_[True, run[1:] != run[:-1]]
-    order, levels = np.unique(values, return_inverse=True)
-    block = np.cumsum(first) - 1
-    highest = np.maximum.accumulate(levels + block * order.size) - block * order.size  # whole numbers: exact
-    return np.asarray(first | np.r_[True, levels[1:] > highest[:-1]])
+    starts = np.flatnonzero(first)
+    place = np.arange(values.size) - np.repeat(starts, np.diff(np.r_[starts, values.size]))
+    highest, reach = values.copy(), 1  # of the `reach` values up to each, within its run
+    while reach <= place.max():
+        grown = np.maximum(highest[reach:], highest[:-reach])
+        highest[reach:] = np.where(place[reach:] >= reach, grown, highest[reach:])
+        reach *= 2
+    return np.asarray(first | np.r_[True, values[1:] > highest[:-1]])
 
 
 def _standing(values: Floats, task: Ints, tasks: int) -> Floats:
@@ -99,7 +112,8 @@ def _standing(values: Floats, task: Ints, tasks: int) -> Floats:
     found = np.zeros(values.size)
     if not some.size:
         return found
-    order = some[np.lexsort((values[some], task[some]))]
+    order = some[np.argsort(values[some])]
+    order = order[RowGroups.of(task[order], tasks).order]
     group, sorted_values = task[order], values[order]
     starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (sorted_values[1:] != sorted_values[:-1])])
     sizes = np.bincount(group, minlength=tasks)

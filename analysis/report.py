@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,6 +26,8 @@ from mlesearch.analysis import (
     wording,
 )
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.codes import run_rows
+from mlesearch.analysis.columns import coded
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
@@ -329,7 +332,11 @@ def _changed_ids(results: Results) -> list[str]:
     """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
     runs, calls = results.tables.runs, results.tables.calls
     if "model_answered" in calls.columns:
-        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
+        answered = pd.DataFrame({name: coded(calls[name])[0] for name in ("op", "model_answered")})
+        answered["model"] = np.append(coded(runs["model"])[0], -1)[run_rows(calls, runs)]
+        names = {"model": coded(runs["model"])[1]} | {n: coded(calls[n])[1] for n in ("op", "model_answered")}
+        seen = answered[(answered >= 0).all(axis=1)].drop_duplicates()
+        answered = pd.DataFrame({name: names[name][seen[name].to_numpy()] for name in ("model", "op", "model_answered")})
         groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
     else:
         groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]

@@ -16,14 +16,10 @@ from mlesearch.storage.columns import Column
 from mlesearch.types import ConfigError
 
 
-def read_frame(path: Path, coded: bool = False) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
     """A parquet file as a frame, each column in the type that costs least to make and to compare.
 
-    Equal texts of a column are one object, or, coded, one number: a column of `category`, whose texts are kept once.
-
-    Args:
-        path: the file.
-        coded: whether texts become categories: for tables of many rows and few different texts.
+    A column of texts becomes one of categories: numbers, with each different text kept once.
 
     Raises:
         OSError: it can't be read.
@@ -32,23 +28,31 @@ def read_frame(path: Path, coded: bool = False) -> pd.DataFrame:
     schema = parquet.read_schema(path)
     texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     table = parquet.read_table(path, read_dictionary=texts)
-    columns = {name: _column(table.column(name), coded) for name in table.column_names}
+    columns = {name: _column(table.column(name)) for name in table.column_names}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
-def _column(column: pa.ChunkedArray, coded: bool) -> pd.Series[Any]:
+def _column(column: pa.ChunkedArray) -> pd.Series[Any]:
     """One column; whole numbers with empty ones among them stay whole numbers."""
     if pa.types.is_dictionary(column.type):
-        texts = column.unify_dictionaries().combine_chunks()
-        place = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        words = np.array([*texts.dictionary.to_pylist(), None], dtype=object)
-        if coded:
-            return pd.Series(pd.Categorical.from_codes(place, pd.Index(words[:-1], dtype=object)), copy=False)
-        return pd.Series(words[place], dtype=object, copy=False)
+        coded = column.unify_dictionaries().combine_chunks()
+        place = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        words = pd.Index(np.array(coded.dictionary.to_pylist(), dtype=object), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(place, words, validate=False), copy=False)
     if pa.types.is_integer(column.type) and column.null_count:
         numbers = column.fill_null(0).cast(pa.int64()).to_numpy()
         return pd.Series(pd.arrays.IntegerArray(numbers.copy(), column.is_null().to_numpy()), copy=False)
     return pd.Series(column.to_numpy(), copy=False)
+
+
+def decoded(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same with texts in place of categories, equal ones one object; None where there is none."""
+    parts: dict[str, Any] = {str(name): frame[name] for name in frame.columns}
+    for name, values in parts.items():
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            words = np.append(values.cat.categories.to_numpy(dtype=object), None)
+            parts[name] = pd.Series(words[values.cat.codes], index=frame.index, dtype=object)
+    return pd.DataFrame(parts, index=frame.index, copy=False)
 
 
 def typed(frame: pd.DataFrame, columns: Mapping[str, Column], table: str) -> pd.DataFrame:

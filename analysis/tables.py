@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mlesearch.analysis.schema import read_frame, typed
+from mlesearch.analysis.columns import distinct
+from mlesearch.analysis.schema import decoded, read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
 from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
@@ -128,10 +129,11 @@ def read(study_dir: Path | str) -> Tables:
         if not file.is_file():
             raise ConfigError(f"{file} does not exist: collect the study first (`mlesearch collect {folder}`)")
         try:
-            frame = read_frame(file, coded=name != "runs")
+            frame = read_frame(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
         frames[name] = typed(_told_apart(frame, study) if name == "runs" else frame, columns, name)
+    frames["runs"] = decoded(frames["runs"])
     imported = tuple(read_imported(folder))
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
 
@@ -210,7 +212,7 @@ def validate(tables: Tables) -> None:
     _refuse_holes(tables)
     known = set(runs["run_id"])
     for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
-        if strangers := sorted({str(name) for name in pd.unique(frame["run_id"])} - known):
+        if strangers := sorted(set(distinct(frame["run_id"])) - known):
             raise ConfigError(
                 f"table {name} has rows of run {strangers[0]!r}, which table runs lacks "
                 f"({len(strangers)} such runs); collect the study again"
