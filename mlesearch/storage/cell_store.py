@@ -330,9 +330,10 @@ def _files(store: str, stamp: Stamp, name: str) -> dict[str, bytes]:
     path = Path(store)
     ((batch, place),) = _asked(path, "SELECT batch, place FROM runs WHERE name = ?", name)
     try:
-        return _batch(store, stamp, batch)[place]
+        files: dict[str, bytes] = _batch(store, stamp, batch)[place]
     except IndexError as error:
         raise _failed(path, error) from error
+    return files
 
 
 @lru_cache(maxsize=4)
