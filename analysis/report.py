@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,11 @@ from mlesearch.analysis import (
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.codes import run_rows
 from mlesearch.analysis.columns import coded
-from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.facts import facts
+from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import Policy, only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
@@ -49,7 +51,7 @@ class Section:
         id: anchor.
         title: heading.
         text: a paragraph before the figure.
-        figure: an `<svg>`, or empty.
+        figure: draws what it shows; None where it has no figure.
         caption: of the figure.
         tables: shown below it.
         folded: tables that open on demand.
@@ -58,10 +60,19 @@ class Section:
     id: str
     title: str
     text: str = ""
-    figure: Markup | None = None
+    figure: Callable[[], Drawn] | None = None
     caption: str = ""
     tables: tuple[views.View, ...] = ()
     folded: tuple[views.View, ...] = ()
+
+
+Ink = Callable[[Section], str]
+"""Gives a section's figure as an `<svg>` element; empty where there is nothing to draw."""
+
+
+def draw(section: Section) -> str:
+    """The figure of a section, drawn now."""
+    return "" if section.figure is None else section.figure().svg
 
 
 def write_report(
@@ -89,7 +100,7 @@ def write_report(
     folder = Path(study_dir)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    return write_results(results, report_place(folder, out_path))
+    return write_results(results, folder, report_place(folder, out_path))
 
 
 def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
@@ -103,11 +114,12 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, target: Path) -> Path:
+def write_results(results: Results, study_dir: Path, target: Path) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
 
     Args:
         results: of the study.
+        study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
 
     Returns:
@@ -117,18 +129,13 @@ def write_results(results: Results, target: Path) -> Path:
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    page = render(results, curves)
-    csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    csv["dynamics"] = dynamics.frame(curves)
-    if results.tables.imported:
-        csv["imported"] = imported.import_frame(results.tables.imported)
+    page = render(results, curves, study_dir)
+    beside = target.parent / TABLES_FOLDER
+    files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
     try:
-        beside = target.parent / TABLES_FOLDER
         make_folder(beside)
-        for name, frame in csv.items():
-            stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
-            text = stamped.to_csv(index=False, lineterminator="\n")
-            write_atomically(beside / f"{name}.csv", text, durable=False)
+        for path, text in files.items():
+            write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
     except OSError as error:
         if is_fault(error):
@@ -137,8 +144,38 @@ def write_results(results: Results, target: Path) -> Path:
     return target
 
 
-def render(results: Results, curves: list[dynamics.Line]) -> str:
-    """The page as text."""
+def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """Every table as CSV, unrounded, by name."""
+    found = all_frames(results, curves)
+    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> dict[str, pd.DataFrame]:
+    """Every table of the report, unrounded, by name.
+
+    Args:
+        results: of the study.
+        curves: those of the dynamics, where they are there already.
+    """
+    curves = dynamics.all_curves(results) if curves is None else curves
+    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    found["dynamics"] = dynamics.frame(curves)
+    if results.tables.imported:
+        found["imported"] = imported.import_frame(results.tables.imported)
+    if results.tables.simulated:
+        found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
+    return found
+
+
+def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
+    """The page as text.
+
+    Args:
+        results: of the study.
+        curves: of its runs.
+        study_dir: its folder, from whose tables they were computed.
+        ink: gives the figures.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -148,6 +185,9 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         keep_trailing_newline=True,
     )
     template = environment.get_template("report.html.jinja")
+    parts = sections(results, curves)
+    drawn = {part.id: element for part in parts if (element := ink(part))}
+    made = made_of(study_dir, results.policy.policy, drawn, interim=bool(results.tables.interim))
     return template.render(
         name=str(results.tables.study.get("name") or "study"),
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
@@ -160,16 +200,14 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         policy=results.policy.words,
         missing=results.policy.missing,
         warnings=warnings(results),
-        sections=sections(results, curves),
+        sections=parts,
+        figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
+        made_of=Markup(made.to_json()),  # digests, and words of ours
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
     )
-
-
-def _ink(drawn: Drawn) -> Markup:
-    return Markup(drawn.svg)  # our own SVG, its text escaped by matplotlib
 
 
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
@@ -190,7 +228,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         gap_section = Section(
             "gaps",
             "Gaps",
-            figure=_ink(figures.gap_bars(results)),
+            figure=partial(figures.gap_bars, results),
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
                 "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
@@ -199,12 +237,11 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
-        drawn = figures.gap_by_capability(results)
-        if drawn.svg or slopes:
+        if figures.has_capability(results) or slopes:
             trend = Section(
                 "capability",
                 "Gap against capability",
-                figure=_ink(drawn),
+                figure=partial(figures.gap_by_capability, results),
                 caption=(
                     f"Each dot is a model, its line the 95 % t interval over {tasks}; filled where the adjusted test "
                     "rejects. No line is fitted: a fitted line manufactures crossovers. "
@@ -222,7 +259,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         Section(
             "rates",
             "Rates by model",
-            figure=_ink(figures.bars(results)),
+            figure=partial(figures.bars, results),
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
@@ -262,14 +299,14 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
-            figure=_ink(figures.mechanism(results)),
+            figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
         Section(
             "cost",
             "Cost",
-            figure=_ink(figures.spending(results)),
+            figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
             folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
@@ -277,7 +314,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
         Section(
             "failures",
             "Failures",
-            figure=_ink(figures.failures(results)),
+            figure=partial(figures.failures, results),
             caption="Share of program proposals that did not yield a valid score, by kind.",
             tables=(failed, tried) if tried else (failed,),
             folded=(judged,) if judged else (),
@@ -289,14 +326,13 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
 
 def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
     """The section on dynamics, where any program was valid."""
-    drawn = dynamics.draw(results, curves)
-    if not drawn.svg:
+    if not curves:
         return None
     band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
     return Section(
         "dynamics",
         "Dynamics",
-        figure=_ink(drawn),
+        figure=partial(dynamics.draw, results, curves),
         caption=(
             "The best program so far by validation, seen through its test result, which no strategy ever sees. "
             "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
@@ -336,66 +372,11 @@ def _changed_ids(results: Results) -> list[str]:
         answered["model"] = np.append(coded(runs["model"])[0], -1)[run_rows(calls, runs)]
         names = {"model": coded(runs["model"])[1]} | {n: coded(calls[n])[1] for n in ("op", "model_answered")}
         seen = answered[(answered >= 0).all(axis=1)].drop_duplicates()
-        answered = pd.DataFrame({name: names[name][seen[name].to_numpy()] for name in ("model", "op", "model_answered")})
+        answered = pd.DataFrame(
+            {name: names[name][seen[name].to_numpy()] for name in ("model", "op", "model_answered")}
+        )
         groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
     else:
         groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
     changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
     return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]
-
-
-def facts(results: Results) -> tuple[tuple[str, str], ...]:
-    """The study's facts, for the end of the page."""
-    runs, models = results.tables.runs, results.models
-    status = runs["status"].value_counts()
-    counted = ", ".join(f"{int(status.get(s, 0))} {s}" for s in ("ok", "failed", "timeout", "missing"))
-    described = []
-    for i, model in enumerate(models.names):
-        notes = [models.tier[i]] if models.tier[i] else []
-        if models.capability is not None and not models.ordinal:
-            notes.append(f"capability {models.capability[i]:g}")
-        described.append(f"{model} ({', '.join(notes)})" if notes else model)
-
-    def distinct(column: str) -> str:
-        return "; ".join(sorted({str(v) for v in runs[column].dropna() if str(v)})) or "not recorded"
-
-    grid = results.tables.study.get("grid")
-    rows = [
-        ("Models", "; ".join(described)),
-        ("Source of capability", models.source or "not declared"),
-        ("Strategies", "; ".join(arm.label for arm in results.arms)),
-        ("Tasks", "; ".join(sorted(set(runs["task"])))),
-        ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
-        ("Runs", f"{len(runs)} ({counted})"),
-        ("Missing runs", results.policy.words),
-        ("Steps per run", _span(runs["steps"])),
-        ("Validation", distinct("validation")),
-        *official.board_fact(runs),
-        ("Hardware", distinct("hardware")),
-        ("Sandbox", distinct("rung") if "rung" in runs.columns else "not recorded"),
-        ("Sandbox promises", distinct("promises").replace(",", ", ")),
-        ("Programs' environment", distinct("environment") if "environment" in runs.columns else "not recorded"),
-        ("Programs' own time", _own_time(runs)),
-        ("mlesearch", str(results.tables.study.get("mlesearch_version") or "unknown")),
-    ]
-    if isinstance(grid, Mapping) and grid:
-        rows.append(("Declared grid", json.dumps(grid, sort_keys=True, ensure_ascii=False)))
-    return tuple(rows)
-
-
-def _own_time(runs: pd.DataFrame) -> str:
-    """How much of the runs' wall-clock time their programs were running."""
-    if not {"program_s", "program_cpu_s"} <= set(runs.columns) or runs["program_s"].dropna().empty:
-        return "not recorded"
-    known = runs.dropna(subset=["program_s", "program_cpu_s", "real_s"])
-    ran, computed, real = (float(known[c].sum()) for c in ("program_s", "program_cpu_s", "real_s"))
-    return f"{ran:,.0f} s run time ({computed:,.0f} s of processors) of {real:,.0f} s wall-clock time of all runs"
-
-
-def _span(values: pd.Series[int]) -> str:
-    """Smallest to largest known value."""
-    known = values.dropna()
-    if known.empty:
-        return "not recorded"
-    low, high = int(known.min()), int(known.max())
-    return str(low) if low == high else f"{low} to {high}"

@@ -28,5 +28,5 @@ def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None
     collect(folder)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids))
-    path = write_results(results, report_place(folder, out))
+    path = write_results(results, folder, report_place(folder, out))
     return f"{medal_table(results)}\nreport: {shown(path)}"
