@@ -49,8 +49,8 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     tasks with different metrics can be averaged; it compares within this study alone.
 
     Returns:
-        Columns run_id, task, step, t_charged_s, val_score, test_score, standing, and medal (0 or 1; NaN where the
-        study has no medals of single nodes).
+        Columns run_id, task, step, t_charged_s, val_score, test_score, standing, medal (0 or 1; NaN where the study has
+        no medals of single nodes), level (3 gold to 0 none), above_median, percentile, cum_tokens and cum_usd.
     """
     row = run_rows(nodes, runs)
     val, test, charged_s = (numbers(nodes[name]) for name in ("val_score", "test_score", "t_charged_s"))
@@ -68,6 +68,7 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     if "medal" in nodes.columns and bool((known := coded(nodes["medal"])[0][kept] >= 0).any()):
         medal = (one_of(nodes["medal"], *MEDALS)[kept] & known).astype(np.float64)
     kept, run = kept[better], run[better]
+    above = nodes["above_median"].to_numpy(dtype=bool)[kept] if "above_median" in nodes.columns else None
     return pd.DataFrame(
         {
             "run_id": pd.Series(runs["run_id"].to_numpy(dtype=object)[run], dtype=object),
@@ -78,8 +79,22 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
             "test_score": test[kept],
             "standing": place[better],
             "medal": medal[better],
+            "level": _levels(nodes, kept),
+            "above_median": np.full(kept.size, np.nan) if above is None else above.astype(np.float64),
+            "percentile": numbers(nodes["percentile"])[kept] if "percentile" in nodes.columns else np.nan,
+            "cum_tokens": numbers(nodes["cum_tokens"])[kept],
+            "cum_usd": numbers(nodes["cum_usd"])[kept],
         }
     )
+
+
+def _levels(nodes: pd.DataFrame, rows: Ints) -> Floats:
+    """The medals of some nodes: 3 gold, 2 silver, 1 bronze, 0 none, NaN where that is not known."""
+    if "medal" not in nodes.columns:
+        return np.full(rows.size, np.nan)
+    place, texts = coded(nodes["medal"])
+    level = np.array([len(MEDALS) - MEDALS.index(t) if t in MEDALS else 0 for t in texts] + [np.nan])
+    return np.asarray(level[place[rows]], dtype=np.float64)
 
 
 def _in_order(rank: Ints, charged_s: Floats, proposal: Floats) -> Ints:

@@ -121,4 +121,7 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=DTYPES[c.kind]) for n, c in columns.items()})
+    def values(name: str, column: Column) -> list[object]:
+        return [r.get(name) if column.optional else r[name] for r in rows]  # rows in stores may be of earlier versions
+
+    return pd.DataFrame({n: pd.array(values(n, c), dtype=DTYPES[c.kind]) for n, c in columns.items()})

@@ -1,4 +1,4 @@
-"""Columns as arrays: the same figures as text by text in pandas, whatever the order of rows, and none slower by size."""
+"""Columns as arrays: the same figures as text by text in pandas, to the last bit, whatever the order of rows."""
 
 from __future__ import annotations
 

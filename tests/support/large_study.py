@@ -176,6 +176,8 @@ def _nodes(
         "valid": valid.ravel(),
         "best_so_far": shown(so_far, np.isfinite(so_far).ravel()),
         "medal": _MEDALS[medal.ravel()],
+        "above_median": (valid & (quality > -0.6)).ravel(),
+        "percentile": np.where(valid, 1 / (1 + np.exp(-quality)), np.nan).ravel(),
     }
     nodes["cum_tokens"] = nodes["cum_tokens"].astype(np.int64)
     at = np.arange(skill.size), first

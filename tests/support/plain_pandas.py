@@ -1,4 +1,4 @@
-"""Figures of the analysis in plain pandas, text by text and group by group: what its arrays must equal, and be faster than."""
+"""Figures of the analysis in plain pandas, text by text and group by group: what its arrays must equal."""
 
 from __future__ import annotations
 
