@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from mlesearch.analysis import svg
 from mlesearch.analysis.svg import Drawn
@@ -73,6 +74,9 @@ def _pdf(figure: Figure) -> bytes:
 
 def _settle(artist: Artist) -> None:
     """Give an artist the colours of the light theme in place of stand-ins."""
+    behind = artist.get_bbox_patch() if isinstance(artist, Text) else None
+    if behind is not None:
+        _settle(behind)
     for what in _COLOURS:
         get, put = getattr(artist, f"get_{what}", None), getattr(artist, f"set_{what}", None)
         if get is None or put is None:
