@@ -52,7 +52,8 @@ def test_a_pdf_has_no_stand_in_for_a_colour(made, name):
     starts = [m.end() for m in re.finditer(rb"stream\r?\n(?=x)", data)]
     said = b"".join(zlib.decompressobj().decompress(data[at:]) for at in starts).decode("latin-1")
     colours = {
-        tuple(round(255 * float(v)) for v in m) for m in re.findall(r"([\d.]+) ([\d.]+) ([\d.]+) (?:rg|RG)\b", said)
+        tuple(round(255 * float(v)) for v in m)
+        for m in re.findall(r"([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+(?:rg|RG)\b", said)
     }
     assert len(colours) > 2
     assert {c for c in colours if c[0] == 10 and c[1] in (11, 12, 13) and c[2] < 16} == set()
