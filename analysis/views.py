@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.rates import Parity
@@ -304,9 +305,14 @@ def failures(results: Results) -> View | None:
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))
 
 
-def runs(results: Results) -> View | None:
-    """What became of the runs of each model and strategy; None where every one of them searched and has a result."""
-    lossy = [c for c in results.cells if c.lost or c.without_program or c.alike]
+def runs(results: Results, cells: Sequence[CellRuns] | None = None) -> View | None:
+    """What became of the runs of each model and strategy; None where every one of them searched and has a result.
+
+    Args:
+        results: of a study.
+        cells: what became of the runs; None: of all that are planned.
+    """
+    lossy = [c for c in (results.cells if cells is None else cells) if c.lost or c.without_program or c.alike]
     if not lossy:
         return None
     rows = []
