@@ -6,14 +6,15 @@ import math
 
 import pandas as pd
 
-from mlesearch.analysis import progress, spend
+from mlesearch.analysis import lost_cases, progress, spend
 from mlesearch.analysis.capability import Slope
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.reasons import reasons_text
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 
 OF_ALL_RUNS = frozenset(
-    {"rates", "gaps", "gaps_by_task", "capability", "crossover", "mechanism", "dynamics", "progress"}
+    {"rates", "gaps", "gaps_by_task", "capability", "crossover", "mechanism", "dynamics", "progress", "lost_cases"}
 )
 """Names of tables that a report has only where all planned runs were made, or only where not."""
 
@@ -58,6 +59,8 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 ]
             )
         out["crossover"] = _crossover_frame(results)
+        if results.lost_cases:
+            out["lost_cases"] = pd.DataFrame(lost_cases.rows(results.lost_cases, results.models.names))
     out |= {"cost": results.cost, "cost_by_operator": results.cost_by_operator}
     out["failures"] = results.failures
     if results.spends:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlesearch.analysis.attrition import CellRuns
+from mlesearch.analysis.lost_cases import sentence
 from mlesearch.analysis.reasons import merged, reasons_text
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import ClaimAnswer, listing, plural
@@ -30,6 +31,7 @@ def runs_verdict(results: Results) -> ClaimAnswer | None:
     headline = ", ".join(heads)
     parts = lost_lines(cells)
     text = f"{place(results)}{'; '.join(parts)}.{_unequal(results)}"
+    text += sentence(results.lost_cases, results.models.names)
     spent = sum(c.lost_usd for c in cells)
     if spent > 0:
         text += f" The runs without a result have cost {spent:,.4g} USD, which the table of costs leaves out."

@@ -54,7 +54,7 @@ class CellProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StudyProgress:
     """How far a study is.
 
     Attributes:
@@ -77,7 +77,7 @@ class Progress:
         return self.planned - self.made
 
 
-def progress(tables: Tables, models: Models, arms: Sequence[Arm], outcome: str) -> Progress:
+def progress(tables: Tables, models: Models, arms: Sequence[Arm], outcome: str) -> StudyProgress:
     """How far a study is.
 
     Args:
@@ -97,7 +97,7 @@ def progress(tables: Tables, models: Models, arms: Sequence[Arm], outcome: str) 
         if (rows := parts[m * len(arms) + a]).size
     )
     made = sum(c.ended + c.failed for c in cells)
-    return Progress(outcome, cells, tables.planned or len(runs), made, tables.planned > 0)
+    return StudyProgress(outcome, cells, tables.planned or len(runs), made, tables.planned > 0)
 
 
 def _cell(model: str, arm: str, runs: pd.DataFrame, outcome: str) -> CellProgress:
@@ -119,6 +119,6 @@ def _cell(model: str, arm: str, runs: pd.DataFrame, outcome: str) -> CellProgres
     )
 
 
-def frame(found: Progress) -> pd.DataFrame:
+def frame(found: StudyProgress) -> pd.DataFrame:
     """The same as a table, for a CSV file."""
     return pd.DataFrame([{**asdict(cell), "outcome": found.outcome, "to_come": cell.to_come} for cell in found.cells])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mlesearch.analysis.progress import CellProgress, Progress
+from mlesearch.analysis.progress import CellProgress, StudyProgress
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.views import TableCell, View, name, number
 from mlesearch.storage.claim import OUTCOMES
 
 
-def view(found: Progress) -> View:
+def view(found: StudyProgress) -> View:
     """Runs made of planned, successes among them, and spend, by model and strategy."""
     rows = tuple(
         (
@@ -54,7 +54,7 @@ def successes(c: CellProgress) -> str:
     return f"{c.successes} of {c.rated} ({100 * c.successes / c.rated:.1f} %)" if c.rated else "–"
 
 
-def lines(found: Progress) -> list[str]:
+def lines(found: StudyProgress) -> list[str]:
     """The same for a terminal."""
     heads = ("model", "strategy", "made of planned", "failed", f"{OUTCOMES[found.outcome]} so far", "USD")
     cells = [

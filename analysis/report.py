@@ -16,6 +16,7 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    lost_cases_view,
     official,
     programs,
     progress_view,
@@ -210,7 +211,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
                 "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
             ),
-            tables=(views.gaps(results, [main], "gaps-main"),),
+            tables=tuple(
+                view
+                for view in (
+                    views.gaps(results, [main], "gaps-main"),
+                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                )
+                if view
+            ),
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
