@@ -210,6 +210,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
                 "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+                + _not_drawn(results)
             ),
             tables=tuple(
                 view
@@ -256,6 +257,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         trend,
         _imported(results),
     )
+
+
+def _not_drawn(results: Results) -> str:
+    """That not all comparisons are drawn, where that is so."""
+    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
+    if drawn == there:
+        return ""
+    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
 def _imported(results: Results) -> Section | None:

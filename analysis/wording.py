@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlesearch.analysis.claim import RATES, Models
+from mlesearch.analysis.claim import RATES, Models, TestedClaim
 from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
@@ -302,17 +302,22 @@ def declaration(results: Results) -> str:
         return "A single strategy ran, so nothing is compared."
     if claim.unmet:
         shown = "" if results.unfinished else ": another pair is shown, to explore"
-        return f"{claim.unmet} So nothing here is confirmatory{shown}."
+        return f"{claim.unmet} So nothing here is confirmatory{shown}.{_why_this(results, claim)}"
     if not claim.declared:
         return (
             "No claim was declared before the first run, so everything here is exploratory: it may suggest a claim, "
-            "it cannot confirm one."
+            f"it cannot confirm one.{_why_this(results, claim)}"
         )
     said = f": “{claim.primary.rstrip('.')}”" if claim.primary else ""
     pair = f"{claim.treatment.label} against {claim.baseline.label}"
     return (
         f"Declared before the first run{said}. The comparison of {pair} is confirmatory, everything else exploratory."
     )
+
+
+def _why_this(results: Results, claim: TestedClaim) -> str:
+    """Why the pair of the page is this one, where none was declared."""
+    return f" {claim.why[0].upper()}{claim.why[1:]}." if claim.why and results.progress is None else ""
 
 
 def estimand(results: Results) -> str:
