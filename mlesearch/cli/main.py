@@ -86,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
         "drop_task or drop_seed; named for an unfinished study, it is analysed too, and nothing in it is confirmatory",
     )
 
+    recheck = sub.add_parser("recheck", help="does a report say what its tables say? computes every number again")
+    recheck.add_argument("page", metavar="REPORT.html")
+    recheck.add_argument("--study", metavar="DIR", help="the study's folder (default: the page's own)")
+    recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
+
     sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
 
     sandbox = sub.add_parser("sandbox", help="check, time and build what programs run in").add_subparsers(

@@ -35,5 +35,5 @@ def write_report(
     collect(folder)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    path = write_results(results, report_place(folder, out))
+    path = write_results(results, folder, report_place(folder, out))
     return f"{medal_table(results)}\nreport: {shown(path)}"
