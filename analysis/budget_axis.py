@@ -43,7 +43,7 @@ AXES: Mapping[str, BudgetAxis] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BudgetProgress:
     """When each run found a better program on one axis, and up to where all runs were followed.
 
     Attributes:
@@ -93,7 +93,7 @@ class Progress:
         return first
 
 
-def progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> Progress:
+def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> BudgetProgress:
     """How runs came to better programs on one axis.
 
     A run whose strategy had nothing more to propose would have found nothing with more budget: it is followed
@@ -114,7 +114,7 @@ def progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> Progress:
     at = best[one.found_at].to_numpy(dtype=np.float64)
     own = np.flatnonzero((row >= 0) & ~np.isnan(at))
     own = own[np.argsort(row[own], kind="stable")]
-    return Progress(axis, limit if limit > 0 else np.nan, row[own], at[own], own, len(runs))
+    return BudgetProgress(axis, limit if limit > 0 else np.nan, row[own], at[own], own, len(runs))
 
 
 def _known(runs: pd.DataFrame, name: str) -> Floats:

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlesearch.analysis.budget_axis import AXES, Progress, progress
+from mlesearch.analysis.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.measures import mean_intervals, task_means
 from mlesearch.analysis.rates import Floats
 from mlesearch.types import ConfigError
 
-SHARES = tuple(k / 10 for k in range(1, 11))
-"""Shares of the common budget at which rates are given."""
+TENTHS = range(1, 11)
+"""Tenths of the common budget at which rates are given."""
 
 ALPHA = 0.05
 
@@ -109,21 +109,21 @@ def budget_gaps(
     """
     found = []
     for axis in AXES:
-        on = progress(best, runs, axis)
+        on = budget_progress(best, runs, axis)
         if np.isnan(on.limit) or best["level"].isna().all():
             continue
-        budgets = [share * on.limit for share in SHARES]
+        budgets = [k * on.limit / 10 for k in TENTHS]
         rates = _rates(on, best, runs, models, arms, (treatment, baseline), budgets)
         d = rates[:, 0] - rates[:, 1]
         low, high, p = mean_intervals(d)
-        for b, share in enumerate(SHARES):
+        for b, tenth in enumerate(TENTHS):
             own = rates[b][:, ~np.isnan(d[b])]
             means = own.mean(axis=1) if own.size else np.full(2, np.nan)
             found.append(
                 BudgetGap(
                     axis,
                     budgets[b],
-                    share,
+                    tenth / 10,
                     treatment.label,
                     baseline.label,
                     float(means[0]),
@@ -139,7 +139,7 @@ def budget_gaps(
 
 
 def _rates(
-    on: Progress,
+    on: BudgetProgress,
     best: pd.DataFrame,
     runs: pd.DataFrame,
     models: Models,
@@ -198,7 +198,7 @@ def budget_crossover(
         declared: of `declared_budgets`.
     """
     axis, low_budgets, high_budgets = declared
-    on = progress(best, runs, axis)
+    on = budget_progress(best, runs, axis)
     if np.isnan(on.limit) or high_budgets[-1] > on.limit:
         reach = "no common budget" if np.isnan(on.limit) else f"runs are followed to {on.limit:g} alone"
         return BudgetCrossover(axis, low_budgets, high_budgets, refused=f"{AXES[axis].name}: {reach}")

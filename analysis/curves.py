@@ -81,11 +81,14 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
             "medal": medal[better],
             "level": _levels(nodes, kept),
             "above_median": np.full(kept.size, np.nan) if above is None else above.astype(np.float64),
-            "percentile": numbers(nodes["percentile"])[kept] if "percentile" in nodes.columns else np.nan,
-            "cum_tokens": numbers(nodes["cum_tokens"])[kept],
-            "cum_usd": numbers(nodes["cum_usd"])[kept],
+            **{name: _where_known(nodes, name, kept) for name in ("percentile", "cum_tokens", "cum_usd")},
         }
     )
+
+
+def _where_known(nodes: pd.DataFrame, name: str, rows: Ints) -> Floats:
+    """Numbers of some nodes; NaN where the table has no such column."""
+    return numbers(nodes[name])[rows] if name in nodes.columns else np.full(rows.size, np.nan)
 
 
 def _levels(nodes: pd.DataFrame, rows: Ints) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlesearch.analysis.budget_axis import AXES, Progress, progress
+from mlesearch.analysis.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.codes import arm_codes, run_rows
 from mlesearch.analysis.columns import numbers, places_of
@@ -113,13 +113,13 @@ def measures(runs: pd.DataFrame, best: pd.DataFrame) -> tuple[Measure, ...]:
         first = _first(best, runs, np.nan_to_num(best["percentile"].to_numpy(dtype=np.float64), nan=0.0))
         found.append(Measure("normalised_improvement", "normalised improvement", normalised_change(first, place)))
     for axis in AXES:
-        on = progress(best, runs, axis)
+        on = budget_progress(best, runs, axis)
         if not np.isnan(on.limit):
             found += _at_common_budget(on, best, place_known=bool(known.any()))
     return tuple(found)
 
 
-def _at_common_budget(on: Progress, best: pd.DataFrame, *, place_known: bool) -> list[Measure]:
+def _at_common_budget(on: BudgetProgress, best: pd.DataFrame, *, place_known: bool) -> list[Measure]:
     """The area under the curve and the times to the targets on one axis."""
     name = AXES[on.axis].name
     column, what = ("percentile", "percentile") if place_known else ("standing", "standing in this study")

@@ -180,6 +180,8 @@ def parity_of(hits: Sequence[int], tasks: int) -> Parity:
         tasks: how many tasks each seed has.
     """
     seeds = len(hits)
+    if not seeds:
+        raise ValueError("no complete seed: every task needs at least one run")
     percent = [h / tasks * 100 for h in hits]
     mean = float(np.mean(percent))
     sem = float(np.std(percent, ddof=1) / np.sqrt(seeds)) if seeds > 1 else 0.0

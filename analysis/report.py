@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file, and every table beside it as CSV."""
+"""The report: one self-contained HTML file, and every table and figure in files of their own beside it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
     dynamics,
+    figure_files,
     figures,
     frames,
     imported,
-    official,
+    lost_cases_view,
+    measured_view,
     programs,
+    progress_view,
     scores,
     spend_view,
+    table_files,
     unranked,
     views,
     wording,
 )
+from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
-from mlesearch.analysis.codes import run_rows
-from mlesearch.analysis.columns import coded
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.lost_runs import made
+from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.svg import Drawn
-from mlesearch.analysis.tables import Policy, only, read
+from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
@@ -78,7 +81,7 @@ def draw(section: Section) -> str:
 def write_report(
     study_dir: Path | str,
     out_path: Path | str | None = None,
-    missing: Policy = "fail",
+    missing: Policy | None = None,
     run_ids: Collection[str] | None = None,
 ) -> Path:
     """Writes the report of a collected study.
@@ -88,7 +91,7 @@ def write_report(
     Args:
         study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
         out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
-        missing: policy for missing runs.
+        missing: policy for missing runs; None: see `analyse`.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
 
     Returns:
@@ -114,13 +117,16 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, study_dir: Path, target: Path) -> Path:
+def write_results(results: Results, study_dir: Path, target: Path, *, figures_too: bool = False) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    The folder `report_tables` holds every number as CSV, unrounded, and the tables of the page in Markdown and LaTeX.
 
     Args:
         results: of the study.
         study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
+        figures_too: write each figure as SVG and PDF, too, into the folder `report_figures`.
 
     Returns:
         The same.
@@ -129,14 +135,27 @@ def write_results(results: Results, study_dir: Path, target: Path) -> Path:
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    page = render(results, curves, study_dir)
+    drawn: list[Drawn] = []
+
+    def ink(section: Section) -> str:
+        if section.figure is None:
+            return ""
+        drawn.append(section.figure())
+        return drawn[-1].svg
+
+    page = render(results, curves, study_dir, ink)
     beside = target.parent / TABLES_FOLDER
     files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
+        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
+            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
+        if figures_too:
+            figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
     except OSError as error:
         if is_fault(error):
             raise
@@ -158,13 +177,22 @@ def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> d
         curves: those of the dynamics, where they are there already.
     """
     curves = dynamics.all_curves(results) if curves is None else curves
-    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    found["dynamics"] = dynamics.frame(curves)
+    found = frames.frames(results) | measured_view.frames(results) | programs.frames(results) | scores.frames(results)
+    if results.progress is None:
+        found["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
         found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
     return found
+
+
+def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """The tables of the page in Markdown and in LaTeX, by file name."""
+    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
+    simulated = results.tables.simulated
+    found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
+    return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
 
 
 def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
@@ -187,7 +215,8 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
     template = environment.get_template("report.html.jinja")
     parts = sections(results, curves)
     drawn = {part.id: element for part in parts if (element := ink(part))}
-    made = made_of(study_dir, results.policy.policy, drawn, interim=bool(results.tables.interim))
+    policy = "" if results.progress is not None else results.policy.policy
+    stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)
     return template.render(
         name=str(results.tables.study.get("name") or "study"),
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
@@ -197,13 +226,13 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
-        policy=results.policy.words,
+        policy=wording.missing_runs(results),
         missing=results.policy.missing,
         warnings=warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
-        made_of=Markup(made.to_json()),  # digests, and words of ours
+        made_of=Markup(stated.to_json()),  # digests, and words of ours
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
@@ -212,7 +241,19 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
 
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
     """The sections in the order of the page; those with nothing to show are left out."""
-    return tuple(part for part in (*_findings(results), *_explanations(results, curves)) if part is not None)
+    if results.progress is not None:
+        lost = views.runs(results, made(results))
+        first = Section(
+            "progress",
+            "Progress",
+            text="Counts of what was made so far. Nothing here is estimated or tested.",
+            tables=(progress_view.view(results.progress),),
+            folded=(lost,) if lost else (),
+        )
+        found: tuple[Section | None, ...] = (first, *_spending(results))
+    else:
+        found = (*_findings(results), *_explanations(results, curves))
+    return tuple(part for part in found if part is not None)
 
 
 def _findings(results: Results) -> tuple[Section | None, ...]:
@@ -232,8 +273,16 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
                 "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+                + _not_drawn(results)
             ),
-            tables=(views.gaps(results, [main], "gaps-main"),),
+            tables=tuple(
+                view
+                for view in (
+                    views.gaps(results, [main], "gaps-main"),
+                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                )
+                if view
+            ),
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
@@ -272,6 +321,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
     )
 
 
+def _not_drawn(results: Results) -> str:
+    """That not all comparisons are drawn, where that is so."""
+    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
+    if drawn == there:
+        return ""
+    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
+
+
 def _imported(results: Results) -> Section | None:
     """Results of others, where some were imported."""
     files = results.tables.imported
@@ -290,11 +347,9 @@ def _scores(results: Results) -> Section | None:
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
-    failed = views.failures(results)
-    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
-    moving = figures_of_dynamics(results, curves)
     return (
-        moving,
+        figures_of_dynamics(results, curves),
+        _measured(results),
         Section(
             "mechanism",
             "Mechanism",
@@ -303,6 +358,15 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
+        *_spending(results),
+    )
+
+
+def _spending(results: Results) -> tuple[Section | None, ...]:
+    """Cost, failures."""
+    failed = views.failures(results)
+    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
+    return (
         Section(
             "cost",
             "Cost",
@@ -324,6 +388,25 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
     )
 
 
+def _measured(results: Results) -> Section | None:
+    """Outcomes beyond medals, and medals at any budget, where there are any."""
+    shown, budgets = measured_view.measures_view(results), measured_view.budgets_view(results)
+    if shown is None:
+        return None
+    return Section(
+        "budgets",
+        "Beyond medals, and at any budget",
+        text=measured_view.verdict(results),
+        figure=partial(measured_view.draw_budgets, results) if budgets else None,
+        caption=(
+            "Gap in the any-medal rate had every run been stopped at the budget, mean over models, paired by task. "
+            "Band: 95 % t interval over tasks, of each budget alone."
+        ),
+        tables=(shown,),
+        folded=(budgets,) if budgets else (),
+    )
+
+
 def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
     """The section on dynamics, where any program was valid."""
     if not curves:
@@ -340,43 +423,3 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
             f"are left out. Mean over tasks of the mean over seeds.{band}"
         ),
     )
-
-
-def warnings(results: Results) -> tuple[str, ...]:
-    """What a reader must know before comparing: differences between the arms that are not the strategy."""
-    runs = results.tables.runs
-    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
-    found += [said] if (said := unranked.sentence(runs)) else []
-    found += official.sentences(runs)
-    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
-    for column, what in columns.items():
-        if column not in runs.columns:
-            continue
-        values = sorted({str(v) for v in runs[column].dropna()})
-        if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
-    return (*found, *_changed_ids(results))
-
-
-def _who_reports(column: str, runs: pd.DataFrame) -> str:
-    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
-    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
-    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
-
-
-def _changed_ids(results: Results) -> list[str]:
-    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
-    runs, calls = results.tables.runs, results.tables.calls
-    if "model_answered" in calls.columns:
-        answered = pd.DataFrame({name: coded(calls[name])[0] for name in ("op", "model_answered")})
-        answered["model"] = np.append(coded(runs["model"])[0], -1)[run_rows(calls, runs)]
-        names = {"model": coded(runs["model"])[1]} | {n: coded(calls[n])[1] for n in ("op", "model_answered")}
-        seen = answered[(answered >= 0).all(axis=1)].drop_duplicates()
-        answered = pd.DataFrame(
-            {name: names[name][seen[name].to_numpy()] for name in ("model", "op", "model_answered")}
-        )
-        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
-    else:
-        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
-    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
-    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]

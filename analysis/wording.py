@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlesearch.analysis.claim import RATES, Models
+from mlesearch.analysis.claim import RATES, Models, TestedClaim
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.lost_runs import interim_verdict, place, runs_verdict
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.lost_runs import place, runs_verdict, unfinished_verdict
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
 
@@ -22,7 +23,7 @@ ALPHA = 0.05
 def seeds_text(results: Results) -> str:
     """How many seeds there are per task: one number, or a span."""
     counts = results.board.counts.counts
-    low, high = int(counts.min()), int(counts.max())
+    low, high = int(counts[counts > 0].min()), int(counts.max())
     return plural(high, "seed") if low == high else f"{low} to {high} seeds"
 
 
@@ -48,7 +49,8 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         if found
     ]
     n = f"({plural(c.gaps[0].tasks, 'task')}, {seeds_text(results)} each, {correction}-adjusted over "
-    tests = len(c.gaps) * (1 if c.confirmatory else 1 + len(results.others))
+    family = [c] if c.confirmatory else [c, *results.others]
+    tests = sum(gap.planned for one in family for gap in one.gaps)
     n += f"{plural(tests, 'test')})"
     beside = f"{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
@@ -275,8 +277,7 @@ def sandbox_sentence(c: Comparison) -> str:
 def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     """The parts of the claim box: runs to come, runs that were lost, then the claim; no claim with a single arm."""
     lost = runs_verdict(results)
-    interim = interim_verdict(results)
-    first = tuple(answer for answer in (interim, lost) if answer is not None)
+    first = tuple(answer for answer in (unfinished_verdict(results), lost) if answer is not None)
     if results.main is None:
         return first
     c = results.main
@@ -287,6 +288,8 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
 def title(results: Results) -> str:
     """What the claim box is headed with."""
     c = results.main
+    if results.progress is not None:
+        return "How far the study is"
     if c is None:
         return f"{RATES[results.outcome].capitalize()}s"
     return f"{c.treatment.label} against {c.baseline.label}: {RATES[results.outcome]}"
@@ -298,12 +301,12 @@ def declaration(results: Results) -> str:
     if claim is None:
         return "A single strategy ran, so nothing is compared."
     if claim.unmet:
-        shown = "" if results.tables.planned else ": another pair is shown, to explore"
-        return f"{claim.unmet} So nothing here is confirmatory{shown}."
+        shown = "" if results.unfinished else ": another pair is shown, to explore"
+        return f"{claim.unmet} So nothing here is confirmatory{shown}.{_why_this(results, claim)}"
     if not claim.declared:
         return (
             "No claim was declared before the first run, so everything here is exploratory: it may suggest a claim, "
-            "it cannot confirm one."
+            f"it cannot confirm one.{_why_this(results, claim)}"
         )
     said = f": “{claim.primary.rstrip('.')}”" if claim.primary else ""
     pair = f"{claim.treatment.label} against {claim.baseline.label}"
@@ -312,8 +315,15 @@ def declaration(results: Results) -> str:
     )
 
 
+def _why_this(results: Results, claim: TestedClaim) -> str:
+    """Why the pair of the page is this one, where none was declared."""
+    return f" {claim.why[0].upper()}{claim.why[1:]}." if claim.why and results.progress is None else ""
+
+
 def estimand(results: Results) -> str:
     """What the intervals are about."""
+    if results.progress is not None:
+        return "none yet: nothing is estimated before all planned runs were made"
     shape = results.board.counts
     models, arms = plural(len(results.models.names), "model"), plural(len(results.arms), "strategy")
     arms = arms.replace("strategys", "strategies")
@@ -321,3 +331,10 @@ def estimand(results: Results) -> str:
         f"tasks like these (E2: tasks and runs random); {models} × {arms} × {plural(len(shape.tasks), 'task')} × "
         f"{seeds_text(results)}"
     )
+
+
+def missing_runs(results: Results) -> str:
+    """What is done with missing runs."""
+    if results.progress is None:
+        return results.policy.words
+    return f"no policy is applied before all planned runs were made ({results.progress.to_come} were not)"

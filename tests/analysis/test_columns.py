@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.analysis.accounts import cost_by_operator
+from mlesearch.analysis.boards import board
 from mlesearch.analysis.claim import arms_of, models_of, outcomes, succeeded
 from mlesearch.analysis.codes import RowGroups, run_rows
 from mlesearch.analysis.columns import coded, distinct, numbers, one_of, places_of
 from mlesearch.analysis.curves import best_so_far
 from mlesearch.analysis.rates import parity
-from mlesearch.analysis.results import board
 from mlesearch.analysis.tables import Tables, read
 from tests.support import plain_pandas
 from tests.support.large_study import Shape, large

@@ -1,0 +1,67 @@
+"""What is measured of a study's runs beyond medals, and of medals at any budget, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlesearch.analysis.budget_rates import BudgetCrossover, BudgetGap, budget_crossover, budget_gaps, declared_budgets
+from mlesearch.analysis.claim import Arm, Models, TestedClaim
+from mlesearch.analysis.measures import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Outcomes beyond medals, and medals at any budget.
+
+    Attributes:
+        measures: one number a run, of the runs on tasks with a leaderboard.
+        gaps: every strategy against the baseline, by measure.
+        budgets: the claim's pair at each tenth of each common budget.
+        crossover: at the budgets that the claim declared; None where it declared none.
+    """
+
+    measures: tuple[Measure, ...] = ()
+    gaps: tuple[MeasuredGap, ...] = ()
+    budgets: tuple[BudgetGap, ...] = ()
+    crossover: BudgetCrossover | None = None
+
+
+def measured_of(
+    runs: pd.DataFrame,
+    best: pd.DataFrame,
+    models: Models,
+    arms: Sequence[Arm],
+    claim: TestedClaim | None,
+    study: Mapping[str, Any],
+) -> Measured:
+    """All of it; nothing where no task has a leaderboard.
+
+    Args:
+        runs: table of runs.
+        best: of `best_so_far`.
+        models: of the study.
+        arms: of the study.
+        claim: its pair; None with a single arm.
+        study: content of study.json.
+
+    Raises:
+        ConfigError: the claim declares budgets that are none.
+    """
+    ranked = ranked_runs(runs)
+    if ranked.empty or best.empty:
+        return Measured()
+    found = measures(ranked, best)
+    if claim is None:
+        return Measured(found)
+    declared = declared_budgets(study)
+    pair = claim.treatment, claim.baseline
+    return Measured(
+        found,
+        measured_gaps(found, ranked, models, arms, claim.baseline),
+        budget_gaps(ranked, best, models, arms, *pair),
+        None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
+    )
