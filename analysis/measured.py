@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from mlesearch.analysis.budget_rates import BudgetCrossover, BudgetGap, budget_crossover, budget_gaps, declared_budgets
 from mlesearch.analysis.claim import Arm, Models, TestedClaim
 from mlesearch.analysis.measures import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
+from mlesearch.analysis.process import Association, ProcessMean, associations, process_means, process_measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +23,32 @@ class Measured:
         gaps: every strategy against the baseline, by measure.
         budgets: the claim's pair at each tenth of each common budget.
         crossover: at the budgets that the claim declared; None where it declared none.
+        process: what runs did on their way, by strategy.
+        associations: how success goes with it.
     """
 
     measures: tuple[Measure, ...] = ()
     gaps: tuple[MeasuredGap, ...] = ()
     budgets: tuple[BudgetGap, ...] = ()
     crossover: BudgetCrossover | None = None
+    process: tuple[ProcessMean, ...] = ()
+    associations: tuple[Association, ...] = ()
 
 
 def measured_of(
     runs: pd.DataFrame,
+    nodes: pd.DataFrame,
     best: pd.DataFrame,
     models: Models,
     arms: Sequence[Arm],
     claim: TestedClaim | None,
     study: Mapping[str, Any],
 ) -> Measured:
-    """All of it; nothing where no task has a leaderboard.
+    """All of it; of tasks without a leaderboard, what their runs did alone.
 
     Args:
         runs: table of runs.
+        nodes: table of nodes.
         best: of `best_so_far`.
         models: of the study.
         arms: of the study.
@@ -52,16 +59,19 @@ def measured_of(
         ConfigError: the claim declares budgets that are none.
     """
     ranked = ranked_runs(runs)
+    did = process_measures(runs, nodes)
+    why = Measured(process=process_means(did, runs, models, arms), associations=associations(did, runs, models, arms))
     if ranked.empty or best.empty:
-        return Measured()
+        return why
     found = measures(ranked, best)
     if claim is None:
-        return Measured(found)
+        return replace(why, measures=found)
     declared = declared_budgets(study)
     pair = claim.treatment, claim.baseline
-    return Measured(
-        found,
-        measured_gaps(found, ranked, models, arms, claim.baseline),
-        budget_gaps(ranked, best, models, arms, *pair),
-        None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
+    return replace(
+        why,
+        measures=found,
+        gaps=measured_gaps(found, ranked, models, arms, claim.baseline),
+        budgets=budget_gaps(ranked, best, models, arms, *pair),
+        crossover=None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
     )

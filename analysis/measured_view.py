@@ -66,7 +66,8 @@ def measures_view(results: Results) -> View | None:
     models = f"the mean over {plural(len(results.models.names), 'model')}, " if several else ""
     note = (
         f"Exploratory. Each is one number a run; {models}paired over {plural(tasks, 'task')}. "
-        "Interval: 95 %, t over tasks. p: t over tasks, adjusted by Benjamini and Hochberg over all rows of the file measures.csv, raw below. "
+        "Interval: 95 %, t over tasks. p: t over tasks, adjusted by Benjamini and Hochberg over all rows of the file "
+        "measures.csv, raw below. "
         "A run without a valid program, or without a result, has the worst value. Areas and times are up to the common "
         "budget, the largest that every run was followed to; a target that was not reached counts as the whole of it."
     )
@@ -174,7 +175,8 @@ def crossover_sentence(x: BudgetCrossover, treatment: str, baseline: str, *, sim
         return f"{place}no verdict on a crossover in budget of {treatment} and {baseline}: {x.refused}."
     gaps = (
         f"the gap in the any-medal rate is {100 * x.low_gap:+.1f} points at {low} {unit} "
-        f"(one-sided p = {p_number(x.p_low)}) and {100 * x.high_gap:+.1f} at {high} (p = {p_number(x.p_high)}; change p = {p_number(x.p_change)}), "
+        f"(one-sided p = {p_number(x.p_low)}) and {100 * x.high_gap:+.1f} at {high} (p = {p_number(x.p_high)}; "
+        f"change p = {p_number(x.p_change)}), "
         f"t over {plural(x.tasks, 'task')} like these, with these models"
     )
     said = "a crossover in budget is established" if x.established else "no crossover in budget is established"

@@ -19,6 +19,7 @@ from mlesearch.analysis import (
     imported,
     lost_cases_view,
     measured_view,
+    process_view,
     programs,
     progress_view,
     scores,
@@ -177,7 +178,13 @@ def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> d
         curves: those of the dynamics, where they are there already.
     """
     curves = dynamics.all_curves(results) if curves is None else curves
-    found = frames.frames(results) | measured_view.frames(results) | programs.frames(results) | scores.frames(results)
+    found = (
+        frames.frames(results)
+        | measured_view.frames(results)
+        | process_view.frames(results)
+        | programs.frames(results)
+        | scores.frames(results)
+    )
     if results.progress is None:
         found["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
@@ -356,7 +363,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             text="Is better reasoning the cause? Two rates that do not look at medals.",
             figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
-            folded=(views.mechanism(results),),
+            folded=(views.mechanism(results), *filter(None, _why(results))),
         ),
         *_spending(results),
     )
@@ -386,6 +393,10 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
         if failed
         else None,
     )
+
+
+def _why(results: Results) -> tuple[views.View | None, ...]:
+    return process_view.process_view(results), process_view.associations_view(results)
 
 
 def _measured(results: Results) -> Section | None:

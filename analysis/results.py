@@ -150,7 +150,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
-        measured=measured_of(runs, best, models, arms, claim, tables.study),
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
     )
 
 
