@@ -232,12 +232,15 @@ def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widen
     refused = [_refusal(grid.cells, model, (treatment, baseline)) for model in models.names]
     tasks = len(grid.counts.tasks)
     gaps = adjust(
-        [not_compared(why, tasks) if why else paired_gap(h, k) for why, h, k in zip(refused, hits, runs, strict=True)],
+        [
+            not_compared(why, tasks) if why else paired_gap(h, k, mid_p=not confirmatory)
+            for why, h, k in zip(refused, hits, runs, strict=True)
+        ],
         "holm",
     )
     least, most = _bounds(grid.planned, pair)
     lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
-    gaps = _bounded(gaps, lost, least, most)
+    gaps = _bounded(gaps, lost, least, most, mid_p=not confirmatory)
     rates = hits / runs
     by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
     by_task[[bool(why) for why in refused]] = np.nan
@@ -282,11 +285,15 @@ def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], 
     return (against, counts), (favour, counts)
 
 
-def _bounded(gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints]) -> tuple[Gap, ...]:
+def _bounded(
+    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints], *, mid_p: bool
+) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():
         return gaps
-    low, high = (adjust([paired_gap(h, k) for h, k in zip(*side, strict=True)], "holm") for side in (least, most))
+    low, high = (
+        adjust([paired_gap(h, k, mid_p=mid_p) for h, k in zip(*side, strict=True)], "holm") for side in (least, most)
+    )
     return tuple(
         replace(
             gap,

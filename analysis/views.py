@@ -144,10 +144,11 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     correction = "Holm over the models" if confirmatory else "Benjamini–Hochberg over all exploratory gaps"
     kind = "Confirmatory" if confirmatory else "Exploratory"
     lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
+    flip = "exact sign-flip" if confirmatory else "sign-flip with mid-p, which is not exact,"
     note = (
         f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
-        f"(n = {plural(len(results.board.counts.tasks), 'task')}). 95 % t interval over tasks; two-sided test: exact "
-        "sign-flip with mid-p where at most 20 tasks differ, else t over tasks. Seeds are not matched. "
+        f"(n = {plural(len(results.board.counts.tasks), 'task')}). Two-sided test: {flip} where at most 20 tasks "
+        "differ, else t over tasks. The 95 % interval is what that test, unadjusted, leaves. Seeds are not matched. "
         f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")

@@ -1,7 +1,7 @@
 """Gaps, slopes and crossovers: against brute force, by hand, and by simulation."""
 
 import math
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -11,35 +11,8 @@ from scipy import stats
 
 from mlesearch.analysis.capability import slope_test, task_slopes
 from mlesearch.analysis.crossover import crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap, sign_flip
+from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
-
-differences = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
-
-
-@given(differences)
-def test_sign_flip_equals_enumeration(d):
-    sums = [abs(sum(s * x for s, x in zip(signs, d, strict=True))) for signs in product((-1, 1), repeat=len(d))]
-    observed = abs(sum(d))
-    expected = np.mean([(s > observed) + 0.5 * (s == observed) for s in sums])
-    p, attainable = sign_flip(d)
-    assert p == pytest.approx(expected if any(d) else 1.0)
-    if any(d):
-        assert attainable == pytest.approx(2.0 ** -sum(x != 0 for x in d))
-
-
-@given(differences, st.integers(1, 7))
-def test_sign_flip_ignores_scale_and_side_and_never_beats_its_best(d, scale):
-    p, attainable = sign_flip(d)
-    assert sign_flip([scale * x for x in d]) == (p, attainable)
-    assert sign_flip([-x for x in d]) == (p, attainable)
-    assert attainable <= p <= 1.0
-
-
-def test_twenty_informative_tasks_are_still_exact_and_quick():
-    d = np.arange(1, 21) * 7919 % 1009  # awkward values: few ties
-    p, attainable = sign_flip(d)
-    assert p == attainable == 2.0**-20
 
 
 def test_gap_by_hand_equals_scipy():
@@ -56,13 +29,15 @@ def test_gap_by_hand_equals_scipy():
 def test_few_informative_tasks_cannot_reject():
     a, b = [1, 1, 1, 1] + [0] * 30, [0] * 34
     got = paired_gap([a, b], np.ones((2, 34), int))
-    assert (got.method, got.informative, got.tasks) == ("sign-flip", 4, 34)
-    assert got.p == got.attainable_p == 0.0625
+    assert (got.method, got.informative, got.tasks) == ("exact sign-flip", 4, 34)
+    assert got.p == got.attainable_p == 0.125
     assert not got.can_reject()
-    five = paired_gap([[1] * 5, [0] * 5], np.ones((2, 5), int))
-    assert five.p == 0.03125
-    assert five.can_reject()
-    assert not adjust([five, got], "holm")[0].can_reject()  # 2 x .03125
+    five, six = (paired_gap([[1] * n, [0] * n], np.ones((2, n), int)) for n in (5, 6))
+    assert (five.p, five.can_reject()) == (0.0625, False)
+    assert (six.p, six.can_reject()) == (0.03125, True)
+    assert not adjust([six, got], "holm")[0].can_reject()  # 2 x .03125
+    explored = paired_gap([[1] * 5, [0] * 5], np.ones((2, 5), int), mid_p=True)
+    assert (explored.p, explored.method) == (0.03125, "mid-p sign-flip")
 
 
 def test_gaps_without_spread_have_no_interval():
@@ -71,7 +46,7 @@ def test_gaps_without_spread_have_no_interval():
     assert math.isnan(same.low)
     constant = paired_gap([[3] * 25, [2] * 25], np.full((2, 25), 3))
     assert math.isnan(constant.low)
-    assert constant.p == 2.0**-25
+    assert constant.p == constant.attainable_p == 2.0**-24
 
 
 def test_unequal_seeds_tie_exactly():
