@@ -207,7 +207,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     f"Each dot is a model, its line the 95 % interval of its test, {tasks}; filled where the adjusted "
                     "test rejects. No line is fitted: a fitted line manufactures crossovers. "
                     + (
-                        "Bands are the two groups of the crossover verdict, with their gaps and 95 % intervals."
+                        "Bands are the two groups of the crossover verdict, with their gaps and 90 % intervals."
                         if main.crossover is not None and not main.crossover.refused
                         else ""
                     )

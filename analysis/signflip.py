@@ -89,6 +89,19 @@ def sign_flip_interval(differences: npt.ArrayLike, level: float = 0.95, mid_p: b
     return limit(sums), -limit(-sums)
 
 
+def alike_p(difference: float, tasks: int, alternative: str) -> float:
+    """The exact sign-flip p of tasks that all differ by the same amount: t has no scale there, the signs have.
+
+    Args:
+        difference: of every task.
+        tasks: their number.
+        alternative: "greater", "less" or "two-sided".
+    """
+    if difference == 0.0 or (alternative == "greater" and difference < 0) or (alternative == "less" and difference > 0):
+        return 1.0
+    return 2.0 ** ((1 if alternative == "two-sided" else 0) - tasks)
+
+
 def _subsets(values: Ints) -> tuple[Ints, Ints, Floats]:
     """All subsets of the values by number of members and sum, with the share of the subsets that have these."""
     span = 2 * int(np.abs(values).sum()) + 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.capability import slope_test, task_slopes
+from mlesearch.analysis.capability import design_p, slope_test, task_slopes
 from mlesearch.analysis.crossover import crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
@@ -120,11 +120,11 @@ def test_three_models_cannot_go_below_one_sixth():
 def test_no_gap_anywhere_is_no_evidence():
     got = slope_test(np.zeros((4, 6)), (1.0, 2.0, 3.0, 4.0))
     assert (got.slope, got.p, got.p_two_sided, got.attainable_p) == (0.0, 1.0, 1.0, 1.0)
-    assert math.isnan(got.p_tasks)
+    assert (got.p_tasks, got.p_both, got.p_opposite) == (1.0, 1.0, 1.0)
+    assert math.isnan(got.low_tasks)
     assert math.isnan(got.p_clustered)
     third = slope_test(np.full((4, 6), 1 / 3), (1.0, 2.0, 3.0, 4.0))  # the same, with rounding
-    assert third.p == 1.0
-    assert math.isnan(third.p_tasks)
+    assert (third.p, third.p_tasks) == (1.0, 1.0)
     alone = slope_test(np.random.default_rng(0).normal(size=(3, 5)), (0.0, 0.0, 1.0))
     assert math.isnan(alone.se_clustered)  # the slope hangs on one model
 
@@ -149,7 +149,19 @@ def test_slope_over_tasks_and_clustered_by_hand():
     got = slope_test(d, c)
     slopes = [stats.linregress(c, d[:, t]).slope for t in range(30)]
     np.testing.assert_allclose(task_slopes(d, c), slopes)
-    assert got.p_tasks == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    assert got.p_tasks_two_sided == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    upwards = stats.ttest_1samp(slopes, 0, alternative="greater")
+    assert got.p_tasks == pytest.approx(upwards.pvalue)
+    assert slope_test(d, c, "less").p_tasks == pytest.approx(1 - upwards.pvalue)
+    limits = stats.ttest_1samp(slopes, 0).confidence_interval(0.90)  # what belongs to a one-sided test at 5 %
+    assert (got.low_tasks, got.high_tasks, got.level_tasks) == pytest.approx((limits.low, limits.high, 0.90))
+    assert got.p_both == max(got.p, got.p_tasks)
+    other = slope_test(d, c, "less")
+    assert got.p_opposite == pytest.approx(other.p_both)
+    explored = slope_test(d, c, "two-sided")
+    limits = stats.ttest_1samp(slopes, 0).confidence_interval(0.95)
+    assert (explored.low_tasks, explored.high_tasks) == pytest.approx((limits.low, limits.high))
+    assert math.isnan(explored.p_opposite)
     # two-way sandwich on the long regression, the part of the models as a jackknife that leaves each one out
     x = np.column_stack([np.ones(120), np.repeat(c, 30)])
     y = d.ravel()
@@ -215,8 +227,50 @@ def test_a_slope_alone_is_no_crossover():
     assert len(downwards.failed) == 3
 
 
-def test_a_gap_without_noise_proves_nothing():
-    assert not verdict(np.repeat(0.2 * np.array(CAPABILITY)[:, None], 20, axis=1)).these_models
+@pytest.mark.parametrize(("tasks", "established"), [(4, False), (20, True)])
+def test_without_spread_gap_slope_and_crossover_all_go_by_the_signs_of_the_tasks(tasks, established):
+    """Every task gives the same gaps: t has no scale, and 4 signs that agree are no evidence at 5 %."""
+    gaps = np.repeat(0.2 * np.array(CAPABILITY)[:, None], tasks, axis=1)
+    got = verdict(gaps)
+    assert got.weak.p == got.strong.p == 2.0**-tasks
+    assert got.slope.p_tasks_two_sided == got.p == 2.0 ** (1 - tasks)
+    assert got.these_models is established
+    whole = paired_gap([[2] * tasks, [1] * tasks], np.full((2, tasks), 2))
+    assert whole.p == 2.0 ** (1 - tasks)
+    assert not math.isnan(slope_test(gaps, CAPABILITY).p_both)
+    assert not verdict(-gaps).these_models
+
+
+def test_a_crossover_is_looked_for_in_the_declared_direction():
+    c = np.array(CAPABILITY)
+    d = -0.2 * c[:, None] + np.random.default_rng(0).normal(size=(10, 75)) * 0.1
+    names = [f"m{i}" for i in range(10)]
+    ends = groups_by_capability(names, CAPABILITY)
+    got = crossover(names, d, CAPABILITY, *ends, trend="falls")
+    mirrored = crossover(names, -d, CAPABILITY, *ends)
+    assert got.these_models
+    assert got.like_models
+    assert (got.p, got.weak.p, got.weak.gap) == pytest.approx((mirrored.p, mirrored.weak.p, -mirrored.weak.gap))
+    assert crossover(names, -d, CAPABILITY, *ends, trend="falls").failed == (
+        "the low group's gap is not shown to be above 0",
+        "the high group's gap is not shown to be below 0",
+        "the gap is not shown to fall with capability",
+    )
+
+
+@given(st.permutations(list("abcdef")))
+def test_ties_in_capability_are_never_cut_by_name(names):
+    low, high = groups_by_capability(names, (1.0, 2.0, 2.0, 3.0, 4.0, 5.0))
+    assert (set(low), set(high)) == (set(names[:3]), set(names[-2:]))
+    meet = groups_by_capability(names, (1.0, 2.0, 2.0, 2.0, 2.0, 3.0))
+    refused = crossover(names, np.zeros((6, 5)), (1.0, 2.0, 2.0, 2.0, 2.0, 3.0), *meet).refused
+    assert refused.startswith("models of the same capability are in one group")
+
+
+def test_the_permutations_that_a_design_allows_bound_its_p():
+    assert design_p((1.0, 2.0, 3.0)) == pytest.approx(1 / 6)
+    assert design_p((1.0, 1.0, 2.0)) == pytest.approx(1 / 3)
+    assert design_p(CAPABILITY) == pytest.approx(1 / math.factorial(10))
 
 
 def test_what_is_too_few_is_refused_in_words():
