@@ -109,7 +109,7 @@ def test_by_hand():
 @pytest.mark.parametrize("order", ORDERS[:4])
 @pytest.mark.parametrize("real", [0, 1, 3, 5])
 def test_any_false_verdict_is_kept_at_the_level_whatever_is_real(order, real):
-    """Five models of which some differ for certain; no trend. p-values independent and uniform where nothing is real."""
+    """Five models of which some differ for certain, and no trend; p independent and uniform where nothing is real."""
     rng = np.random.default_rng(real)
     p = rng.uniform(size=(4000, 7))
     p[:, :real] = 0.0
