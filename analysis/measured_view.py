@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from mlesearch.analysis.budget_rates import BudgetCrossover
 from mlesearch.analysis.figures import WIDTH, Drawn
 from mlesearch.analysis.measures import MeasuredGap
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.views import TableCell, View, name, number, p_number, sign_mark
 
@@ -181,3 +183,22 @@ def crossover_sentence(x: BudgetCrossover, treatment: str, baseline: str, *, sim
     )
     said = "a crossover in budget is established" if x.established else "no crossover in budget is established"
     return f"{place}{said} for {treatment} over {baseline}: {gaps}."
+
+
+def section(results: Results) -> Section | None:
+    """The section of the page, where there is anything to show."""
+    shown, budgets = measures_view(results), budgets_view(results)
+    if shown is None:
+        return None
+    return Section(
+        "budgets",
+        "Beyond medals, and at any budget",
+        text=verdict(results),
+        figure=partial(draw_budgets, results) if budgets else None,
+        caption=(
+            "Gap in the any-medal rate had every run been stopped at the budget, mean over models, paired by task. "
+            "Band: 95 % t interval over tasks, of each budget alone."
+        ),
+        tables=(shown,),
+        folded=(budgets,) if budgets else (),
+    )

@@ -40,9 +40,9 @@ def process_view(results: Results) -> View | None:
     if not rows:
         return None
     note = (
-        "What runs did on their way: mean over tasks of the mean over models and those runs that have the figure, ± SEM "
-        "over tasks. Optimism holds noise of evaluation and overfitting alike: programs were not run again on fresh "
-        "rows in these tables, so the two are not told apart."
+        "What runs did on their way: mean over tasks of the mean over models and those runs that have the "
+        "figure, ± SEM over tasks. Optimism holds noise of evaluation and overfitting alike: programs were not run "
+        "again on fresh rows in these tables, so the two are not told apart."
     )
     return View("process", note, ("of a run", *(arm.label for arm in results.arms)), tuple(rows))
 
@@ -65,8 +65,14 @@ def associations_view(results: Results) -> View | None:
     if not rows:
         return None
     note = (
-        "Exploratory, and no effect: nothing here was assigned at random. Points of the any-medal rate for one standard "
-        "deviation of the measure, over runs of the same model on the same task, all strategies together; 95 % interval "
-        "clustered by task; p of each row alone. Tasks: on which both vary. Within each strategy: process_success.csv."
+        "Exploratory, and no effect: nothing here was assigned at random. Points of the any-medal rate for one "
+        "standard deviation of the measure, over runs of the same model on the same task, all strategies together; "
+        "95 % interval clustered by task; p of each row alone. Tasks: on which both vary. Within each strategy: "
+        "process_success.csv."
     )
     return View("process-success", note, ("of a run", "points per SD", "95 % interval", "p", "runs"), tuple(rows))
+
+
+def shown(results: Results) -> tuple[View, ...]:
+    """Both tables, where there is anything in them."""
+    return tuple(view for view in (process_view(results), associations_view(results)) if view is not None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -45,29 +45,6 @@ from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Callable[[], Drawn] | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
 
 
 Ink = Callable[[Section], str]
@@ -356,14 +333,14 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
     """Dynamics, mechanism, cost, failures."""
     return (
         figures_of_dynamics(results, curves),
-        _measured(results),
+        measured_view.section(results),
         Section(
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
             figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
-            folded=(views.mechanism(results), *filter(None, _why(results))),
+            folded=(views.mechanism(results), *process_view.shown(results)),
         ),
         *_spending(results),
     )
@@ -392,29 +369,6 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
         )
         if failed
         else None,
-    )
-
-
-def _why(results: Results) -> tuple[views.View | None, ...]:
-    return process_view.process_view(results), process_view.associations_view(results)
-
-
-def _measured(results: Results) -> Section | None:
-    """Outcomes beyond medals, and medals at any budget, where there are any."""
-    shown, budgets = measured_view.measures_view(results), measured_view.budgets_view(results)
-    if shown is None:
-        return None
-    return Section(
-        "budgets",
-        "Beyond medals, and at any budget",
-        text=measured_view.verdict(results),
-        figure=partial(measured_view.draw_budgets, results) if budgets else None,
-        caption=(
-            "Gap in the any-medal rate had every run been stopped at the budget, mean over models, paired by task. "
-            "Band: 95 % t interval over tasks, of each budget alone."
-        ),
-        tables=(shown,),
-        folded=(budgets,) if budgets else (),
     )
 
 

@@ -259,3 +259,19 @@ def test_a_study_without_medals_of_programs_has_percentiles_and_areas_alone() ->
     keys = {m.key for m in results.measured.measures}
     assert keys == {"percentile", "auc_steps", "auc_time_s", "auc_tokens", "auc_usd"}
     assert results.measured.budgets == ()
+
+
+@pytest.mark.parametrize(
+    ("limit", "times", "expected"),
+    [
+        (40.0, [76.9, 108.2, 94.2, 30.9, 39.5, 105.5, 5.6, 99.4, 96.7, 58.8, 39.8, 37.0], 36.06666666666666),
+        (60.0, [34.3, 56.2, 63.0, 68.7, 119.5, 96.2, 76.6, 118.7, 29.8, 23.4, 75.4, 10.1], 47.81666666666666),
+    ],
+)
+def test_restricted_means_are_those_of_lifelines(limit: float, times: list[float], expected: float) -> None:
+    """Values of lifelines 0.30.0: `restricted_mean_survival_time(KaplanMeierFitter().fit(seen, event), t=limit)`."""
+    ids = [f"r{i}" for i in range(len(times))]
+    runs = pd.DataFrame({"run_id": ids, "status": "ok", "ended": "completed", "charged_s": limit})
+    best = pd.DataFrame({"run_id": ids, "t_charged_s": times})
+    spent = budget_progress(best, runs, "time_s").restricted_time(np.ones(len(times)))
+    assert spent.mean() == pytest.approx(expected, rel=1e-12)

@@ -151,21 +151,22 @@ def _nodes(
     }
     run, step = np.divmod(np.arange(skill.size * steps), steps)
     medal = np.where(valid, np.searchsorted(_BARS, quality), 0)
-    base = 3 * step
     drafted = op == 0
     flat_sign = sign[run]
+    proposal = 3 * (step + 1) + each - 1
+    before = np.where(step > 0, np.r_[0, proposal[:-1]], 0)
 
     def shown(values: Floats, there: npt.NDArray[np.bool_]) -> Floats:
         return np.where(there, values.ravel() * flat_sign, np.nan)
 
     nodes: dict[str, Any] = {
         "run": run,
-        "proposal": 3 * (step + 1) + each - 1,
+        "proposal": proposal,
         "step": step + 1,
         "op": _OPS[op],
         "trace": 0,
-        "base": np.where(drafted, np.nan, base),
-        "parents": np.where(drafted, "", np.array([str(3 * s) for s in range(steps)], dtype=object)[step]),
+        "base": np.where(drafted, np.nan, before),
+        "parents": np.where(drafted, "", np.array([str(p) for p in range(3 * steps + 3)], dtype=object)[before]),
         "status": _STATUS[status.ravel()],
         "failed_on_sample": False,
         "reason": _REASONS[status.ravel()],
