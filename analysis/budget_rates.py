@@ -18,6 +18,7 @@ from mlesearch.analysis.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.measures import mean_intervals, task_means
 from mlesearch.analysis.rates import Floats
+from mlesearch.storage.claimed_measures import budgets_problem
 from mlesearch.types import ConfigError
 
 TENTHS = range(1, 11)
@@ -164,18 +165,16 @@ def declared_budgets(study: Mapping[str, Any]) -> tuple[str, tuple[float, ...], 
     raw = claim.get("budgets") if isinstance(claim, Mapping) else None
     if not raw:
         return None
-    allowed = "study.json: claim.budgets needs axis (" + ", ".join(AXES) + "), low and high, two rising amounts each"
-    if not isinstance(raw, Mapping) or raw.get("axis") not in AXES:
-        raise ConfigError(allowed)
+    if not isinstance(raw, Mapping) or not {"axis", "low", "high"} <= set(raw):
+        raise ConfigError("study.json: claim.budgets needs axis, low and high")
     sides = []
     for side in ("low", "high"):
-        values = raw.get(side)
-        if not isinstance(values, Sequence) or not all(isinstance(v, int | float) for v in values) or len(values) < 2:
-            raise ConfigError(allowed)
+        values = raw[side]
+        if not isinstance(values, Sequence) or not all(isinstance(v, int | float) for v in values):
+            raise ConfigError(f"study.json: claim.budgets.{side} needs two amounts or more")
         sides.append(tuple(float(v) for v in values))
-    rising = [*sides[0], *sides[1]]
-    if rising != sorted(set(rising)) or rising[0] <= 0:
-        raise ConfigError(allowed)
+    if problem := budgets_problem(str(raw["axis"]), *sides):
+        raise ConfigError(f"study.json: {problem}")
     return str(raw["axis"]), sides[0], sides[1]
 
 

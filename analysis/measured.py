@@ -12,6 +12,8 @@ from mlesearch.analysis.budget_rates import BudgetCrossover, BudgetGap, budget_c
 from mlesearch.analysis.claim import Arm, Models, TestedClaim
 from mlesearch.analysis.measures import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
 from mlesearch.analysis.process import Association, ProcessMean, associations, process_means, process_measures
+from mlesearch.storage.claimed_measures import measures_problem
+from mlesearch.types import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def measured_of(
         study: content of study.json.
 
     Raises:
-        ConfigError: the claim declares budgets that are none.
+        ConfigError: the claim declares budgets or measures that are none, or measures that the tables do not give.
     """
     ranked = ranked_runs(runs)
     did = process_measures(runs, nodes)
@@ -66,12 +68,30 @@ def measured_of(
     found = measures(ranked, best)
     if claim is None:
         return replace(why, measures=found)
-    declared = declared_budgets(study)
+    declared, named = declared_budgets(study), declared_measures(study)
+    if absent := [name for name in named if name not in {measure.key for measure in found}]:
+        raise ConfigError(f"study.json: claim.measures: these tables do not give {', '.join(absent)}")
     pair = claim.treatment, claim.baseline
     return replace(
         why,
         measures=found,
-        gaps=measured_gaps(found, ranked, models, arms, claim.baseline),
+        gaps=measured_gaps(
+            found, ranked, models, arms, claim.baseline, claim.treatment, named if claim.declared else ()
+        ),
         budgets=budget_gaps(ranked, best, models, arms, *pair),
         crossover=None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
     )
+
+
+def declared_measures(study: Mapping[str, Any]) -> tuple[str, ...]:
+    """The measures that a claim declared beside its outcome.
+
+    Raises:
+        ConfigError: one of them is none.
+    """
+    claim = study.get("claim")
+    raw = claim.get("measures") if isinstance(claim, Mapping) else None
+    named = tuple(str(name) for name in raw or ())
+    if problem := measures_problem(named):
+        raise ConfigError(f"study.json: {problem}")
+    return named

@@ -46,14 +46,14 @@ def measures_view(results: Results) -> View | None:
     several = len(results.models.names) > 1
     rows = []
     for gap in results.measured.gaps:
-        if (several and gap.model) or gap.axis not in _PAGE_AXES:
+        if (several and gap.model) or (gap.axis not in _PAGE_AXES and not gap.declared):
             continue
         measure = titles[gap.measure]
         better = np.sign(gap.gap) * (-1 if measure.lower_is_better else 1)
         rows.append(
             (
                 TableCell(measure.title, f"budget {gap.limit:,.6g}" if gap.axis else "", kind="text"),
-                name(f"{gap.treatment} − {gap.baseline}"),
+                TableCell(f"{gap.treatment} − {gap.baseline}", "confirmatory" if gap.declared else "", kind="text"),
                 _value(gap.mean_treatment, gap),
                 _value(gap.mean_baseline, gap),
                 TableCell(_digits(gap.gap, gap), key=repr(gap.gap), mark=sign_mark(float(better))),
@@ -67,9 +67,9 @@ def measures_view(results: Results) -> View | None:
     tasks = max(gap.tasks for gap in results.measured.gaps)
     models = f"the mean over {plural(len(results.models.names), 'model')}, " if several else ""
     note = (
-        f"Exploratory. Each is one number a run; {models}paired over {plural(tasks, 'task')}. "
-        "Interval: 95 %, t over tasks. p: t over tasks, adjusted by Benjamini and Hochberg over all rows of the file "
-        "measures.csv, raw below. "
+        f"Exploratory where not marked. Each is one number a run; {models}paired over {plural(tasks, 'task')}. "
+        "Interval: 95 %, t over tasks. p: t over tasks, adjusted by Holm over the declared rows, by Benjamini and "
+        "Hochberg over all others of the file measures.csv; raw below. "
         "A run without a valid program, or without a result, has the worst value. Areas and times are up to the common "
         "budget, the largest that every run was followed to; a target that was not reached counts as the whole of it."
     )

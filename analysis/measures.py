@@ -6,7 +6,7 @@ tasks. A run without a valid program, or without a result, has the worst value: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from mlesearch.analysis.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.codes import arm_codes, run_rows
 from mlesearch.analysis.columns import numbers, places_of
-from mlesearch.analysis.gaps import benjamini_hochberg
+from mlesearch.analysis.gaps import benjamini_hochberg, holm
 from mlesearch.analysis.rates import Floats
 from mlesearch.analysis.unranked import counted
 
@@ -68,7 +68,8 @@ class MeasuredGap:
         low: lower limit of its 95 % t interval over tasks; NaN where not estimable.
         high: upper limit.
         p: two-sided, t over tasks; 1 where all tasks have the same gap of 0, NaN where not estimable.
-        p_adjusted: over all measured gaps of the report, by Benjamini and Hochberg.
+        p_adjusted: by Holm over the declared ones, by Benjamini and Hochberg over all others of the report.
+        declared: whether the claim declared it: its pair, with all models together.
         tasks: number of tasks.
         ahead: tasks on which the treatment is better.
         behind: tasks on which it is worse.
@@ -90,6 +91,7 @@ class MeasuredGap:
     tasks: int
     ahead: int
     behind: int
+    declared: bool = False
 
 
 def ranked_runs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +181,13 @@ def task_means(values: Floats, runs: pd.DataFrame, models: Models, arms: Sequenc
 
 
 def measured_gaps(
-    found: Sequence[Measure], runs: pd.DataFrame, models: Models, arms: Sequence[Arm], baseline: Arm
+    found: Sequence[Measure],
+    runs: pd.DataFrame,
+    models: Models,
+    arms: Sequence[Arm],
+    baseline: Arm,
+    treatment: Arm | None = None,
+    declared: Collection[str] = (),
 ) -> tuple[MeasuredGap, ...]:
     """Every other arm against the baseline, by measure, with all models together and with each.
 
@@ -189,6 +197,8 @@ def measured_gaps(
         models: in their order.
         arms: in their order.
         baseline: what the others are compared with.
+        treatment: of the claim.
+        declared: measures that the claim declared for these two.
     """
     others = [arm for arm in arms if arm != baseline]
     if not others or not found:
@@ -206,8 +216,12 @@ def measured_gaps(
     d = both[:, 0] - both[:, 1]
     both = np.where(np.isnan(d)[:, None, :], np.nan, both)
     low, high, p = mean_intervals(d)
+    chosen = treatment.label if treatment is not None else ""
+    claimed = np.array([m.key in declared and name == names[0] and label == chosen for m, name, label in labels])
     adjusted = np.full(p.size, np.nan)
-    adjusted[~np.isnan(p)] = benjamini_hochberg(p[~np.isnan(p)])
+    for family, adjust in ((claimed, holm), (~claimed, benjamini_hochberg)):
+        tested = family & ~np.isnan(p)
+        adjusted[tested] = adjust(p[tested])
     tasks = (~np.isnan(d)).sum(axis=1)
     with np.errstate(invalid="ignore"):
         means = np.nansum(both, axis=2) / tasks[:, None]
@@ -230,6 +244,7 @@ def measured_gaps(
             tasks=int(tasks[g]),
             ahead=int(((d[g] < 0) if measure.lower_is_better else (d[g] > 0)).sum()),
             behind=int(((d[g] > 0) if measure.lower_is_better else (d[g] < 0)).sum()),
+            declared=bool(claimed[g]),
         )
         for g, (measure, name, label) in enumerate(labels)
     )

@@ -232,7 +232,7 @@ def test_budgets_beyond_what_runs_were_followed_to_give_no_verdict(study: Tables
     ],
 )
 def test_budgets_that_are_none_are_refused(raw: object) -> None:
-    with pytest.raises(ConfigError, match=r"claim\.budgets needs axis"):
+    with pytest.raises(ConfigError, match=r"claim\."):
         declared_budgets({"claim": {"budgets": raw}})
 
 
@@ -275,3 +275,19 @@ def test_restricted_means_are_those_of_lifelines(limit: float, times: list[float
     best = pd.DataFrame({"run_id": ids, "t_charged_s": times})
     spent = budget_progress(best, runs, "time_s").restricted_time(np.ones(len(times)))
     assert spent.mean() == pytest.approx(expected, rel=1e-12)
+
+
+def test_declared_measures_are_a_family_of_their_own(study: Tables) -> None:
+    """Holm over them, and the others keep Benjamini and Hochberg; a measure that the tables lack is refused."""
+    named = ["percentile", "auc_steps", "to_gold_usd"]
+    claimed = replace(study, study=dict(study.study) | {"claim": dict(study.study["claim"]) | {"measures": named}})
+    found = analyse(claimed).measured.gaps
+    declared = [gap for gap in found if gap.declared]
+    assert [(gap.measure, gap.model, gap.treatment) for gap in declared] == [(name, "", "gome") for name in named]
+    raw = sorted(gap.p for gap in declared)
+    highest = max(p * (3 - i) for i, p in enumerate(raw))
+    assert max(gap.p_adjusted for gap in declared) == pytest.approx(min(1.0, highest))
+    assert not any(gap.declared for gap in analyse(study).measured.gaps)
+    without = replace(claimed, nodes=claimed.nodes.drop(columns="medal"))
+    with pytest.raises(ConfigError, match="do not give to_gold_usd"):
+        analyse(without)
