@@ -29,7 +29,8 @@ def coded(values: pd.Series[str]) -> tuple[Ints, Texts]:
         Places, shape (N,), and texts, which may hold some that occur nowhere.
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.cat.codes.to_numpy(dtype=np.int64), values.cat.categories.to_numpy(dtype=object)
+        known = values.cat.categories.to_numpy()
+        return np.asarray(values.cat.codes.to_numpy(), dtype=np.int64), np.asarray(known, dtype=object)
     places, texts = pd.factorize(values)
     return np.asarray(places, dtype=np.int64), np.asarray(texts, dtype=object)
 
@@ -48,7 +49,8 @@ def used(places: Ints, texts: Texts) -> tuple[Ints, Texts]:
 def places_of(values: pd.Series[str], known: Sequence[str]) -> Ints:
     """The place of each value among some known texts, all different; -1 where it is none of them."""
     codes, texts = coded(values)
-    return np.append(pd.Index(known, dtype=object).get_indexer(pd.Index(texts, dtype=object)), -1)[codes]
+    place = pd.Index(np.array(known, dtype=object)).get_indexer(pd.Index(texts))
+    return np.asarray(np.append(place, -1)[codes], dtype=np.int64)
 
 
 def one_of(values: pd.Series[str], *words: str) -> Flags:

@@ -11,10 +11,11 @@ import pandas as pd
 from mlesearch.analysis import svg
 from mlesearch.analysis.budget_axis import AXES
 from mlesearch.analysis.budget_rates import BudgetCrossover
-from mlesearch.analysis.figures import WIDTH, Drawn
+from mlesearch.analysis.figures import WIDTH
 from mlesearch.analysis.measures import MeasuredGap
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.section import Section
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.views import TableCell, View, name, number, p_number, sign_mark
 

@@ -233,7 +233,7 @@ def associations(
     made = []
     for measure, values in found.items():
         for a in range(-1, len(arms)):
-            part = ~np.isnan(values[rows]) & ((arm == a) if a >= 0 else True)
+            part = ~np.isnan(values[rows]) & np.asarray((arm == a) | (a < 0))
             if part.any() and (a < 0 or len(arms) > 1):
                 label = arms[a].label if a >= 0 else ""
                 made.append(_association(measure, label, values[rows][part], won[part], group[part], task[part]))

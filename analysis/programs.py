@@ -79,7 +79,7 @@ def judged_bugs(results: Results) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     runs = results.tables.runs
     found = nodes[one_of(nodes["status"], JUDGED_BUG)]
-    labels = np.append(arm_labels(runs, results.arms).to_numpy(dtype=object), None)
+    labels = np.array([*arm_labels(runs, results.arms), None], dtype=object)
     found = found.assign(strategy=labels[run_rows(found, runs)], run_id=found["run_id"].astype(object))
     return found.sort_values(["run_id", "proposal"], kind="stable")[columns].reset_index(drop=True)
 

@@ -50,7 +50,7 @@ def decoded(frame: pd.DataFrame) -> pd.DataFrame:
     parts: dict[str, Any] = {str(name): frame[name] for name in frame.columns}
     for name, values in parts.items():
         if isinstance(values.dtype, pd.CategoricalDtype):
-            words = np.append(values.cat.categories.to_numpy(dtype=object), None)
+            words = np.array([*values.cat.categories, None], dtype=object)
             parts[name] = pd.Series(words[values.cat.codes], index=frame.index, dtype=object)
     return pd.DataFrame(parts, index=frame.index, copy=False)
 

@@ -187,12 +187,13 @@ def report(study: str | Path, out: str | Path | None = None, missing: Policy | N
     return write_report(collect(Path(study)), None if out is None else Path(out), missing)
 
 
-def results(study: str | Path, missing: Policy = "fail") -> dict[str, pd.DataFrame]:
+def results(study: str | Path, missing: Policy | None = None) -> dict[str, pd.DataFrame]:
     """The numbers of a study's report as data frames: its tables are written, its report is not.
 
     Args:
         study: its folder.
-        missing: what is done with runs that have no result: `fail`, `drop_task` or `drop_seed` (docs/statistics.md).
+        missing: what is done with runs that have no result: `fail`, `drop_task` or `drop_seed` (docs/statistics.md);
+            None: `fail`, and an unfinished study has its progress and costs alone.
 
     Returns:
         By name: `rates`, `gaps`, `gaps_by_task`, `capability`, `crossover`, `cost`, `dynamics`, ..., those that the

@@ -44,7 +44,7 @@ def test_options_stand_there_where_they_are_in_use(tmp_path):
         (("claim.margin_points=nan",), "claim.margin_points: nan is no margin"),
         (("claim.measures=[rank]",), "claim.measures: 'rank' is no measure; there are: percentile, "),
         (("claim.measures=[percentile,percentile]",), "claim.measures: name each measure once"),
-        (("claim.budget_axis=days",), "claim.budget_axis: 'days' is no budget; there are: steps, time_s, tokens, usd"),
+        (("claim.budget_axis=days",), "claim.budget_axis: 'days'; there are: steps, time_s, tokens, usd"),
         (("claim.low_budgets=[1,2]",), "claim.budget_axis: name the axis"),
         (("claim.budget_axis=steps", "claim.low_budgets=[1,4]", "claim.high_budgets=[3,5]"), "above 0, rising"),
         (("model.capability=inf",), "model.capability: inf is no number that models can be compared by"),

@@ -16,11 +16,11 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(run_id=frame["run_id"].astype(object)).merge(columns, on="run_id")
     frame = frame.sort_values(["run_id", "t_charged_s", "proposal"], kind="stable").reset_index(drop=True)
     sign = np.where(frame["lower_is_better"].astype(bool), -1.0, 1.0)
-    oriented = frame["val_score"].astype(float) * sign
-    before = oriented.groupby(frame["run_id"]).cummax().groupby(frame["run_id"]).shift()
-    test = frame["test_score"].astype(float) * sign
-    ranks = test.groupby(frame["task"]).rank(method="average")
-    sizes = test.groupby(frame["task"]).transform("count")
+    oriented: pd.Series[float] = frame["val_score"].astype(float) * sign
+    before: pd.Series[float] = oriented.groupby(frame["run_id"]).cummax().groupby(frame["run_id"]).shift()
+    test: pd.Series[float] = frame["test_score"].astype(float) * sign
+    ranks: pd.Series[float] = test.groupby(frame["task"]).rank(method="average")
+    sizes: pd.Series[float] = test.groupby(frame["task"]).transform("count")
     standing = ((ranks - 1) / (sizes - 1).clip(lower=1)).where(sizes > 1, 0.5)
     medal = frame["medal"].astype(object)
     won = medal.isin(["gold", "silver", "bronze"]).astype(float)
