@@ -149,6 +149,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
         make_folder(beside)
         for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
             (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
+        for path in {*beside.glob("*.md"), *beside.glob("*.tex")} - files.keys():
+            path.unlink()  # likewise
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)

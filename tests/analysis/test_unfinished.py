@@ -112,7 +112,8 @@ def test_the_page_of_an_unfinished_study(study, tmp_path):
     assert "12 of 24" in page.text
     assert "12 of 12 (100.0 %)" in page.text
     assert "no policy is applied before all planned runs were made (36 were not)" in page.text
-    names = {p.name for p in (folder / "report_tables").iterdir()}
+    assert {p.stem for p in (folder / "report_tables").glob("*.tex")} == {"progress", "cost", "operators", "failures"}
+    names = {p.name for p in (folder / "report_tables").glob("*.csv")}
     assert names == {"progress.csv", "cost.csv", "cost_by_operator.csv", "failures.csv"}
     frame = pd.read_csv(folder / "report_tables/progress.csv")
     assert frame["to_come"].sum() == 36
