@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file, and every table beside it as CSV."""
+"""The report: one self-contained HTML file, and every table and figure in files of their own beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from mlesearch.analysis import (
     dynamics,
+    figure_files,
     figures,
     frames,
     imported,
@@ -20,6 +21,7 @@ from mlesearch.analysis import (
     progress_view,
     scores,
     spend_view,
+    table_files,
     unranked,
     views,
     wording,
@@ -113,13 +115,16 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, study_dir: Path, target: Path) -> Path:
+def write_results(results: Results, study_dir: Path, target: Path, *, figures_too: bool = False) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    The folder `report_tables` holds every number as CSV, unrounded, and the tables of the page in Markdown and LaTeX.
 
     Args:
         results: of the study.
         study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
+        figures_too: write each figure as SVG and PDF, too, into the folder `report_figures`.
 
     Returns:
         The same.
@@ -128,9 +133,18 @@ def write_results(results: Results, study_dir: Path, target: Path) -> Path:
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    page = render(results, curves, study_dir)
+    drawn: list[Drawn] = []
+
+    def ink(section: Section) -> str:
+        if section.figure is None:
+            return ""
+        drawn.append(section.figure())
+        return drawn[-1].svg
+
+    page = render(results, curves, study_dir, ink)
     beside = target.parent / TABLES_FOLDER
     files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
         for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
@@ -138,6 +152,8 @@ def write_results(results: Results, study_dir: Path, target: Path) -> Path:
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
+        if figures_too:
+            figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
     except OSError as error:
         if is_fault(error):
             raise
@@ -155,6 +171,14 @@ def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     if results.tables.simulated:
         found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
     return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """The tables of the page in Markdown and in LaTeX, by file name."""
+    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
+    simulated = results.tables.simulated
+    found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
+    return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
 
 
 def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
