@@ -62,6 +62,22 @@ def twelve(declared):
     return study(strategies=names, models=MODELS[:2], tasks=6, seeds=1, declared=declared)
 
 
+TEN = tuple(f"lab/model-{i:02d}" for i in range(10))
+
+
+def risen(low, high):
+    """The treatment's advantage goes from one share of tasks to another as models get more capable; seeds alike."""
+
+    def wins(m, s, t, k):
+        share = low + (high - low) * m / 9
+        tasks = t.max() + 1
+        inside = (t + 0.5) / tasks < np.abs(share)  # the first tasks are those that tell the two apart
+        ahead = share > 0
+        return np.where(inside, (s == 1) == ahead, (t + m) % 2 == 0)
+
+    return wins
+
+
 STUDIES = {
     # shapes
     "one seed": EdgeStudy(
@@ -360,6 +376,49 @@ STUDIES = {
     "two capabilities of one model": EdgeStudy(
         lambda: changed(study(), of_seed(1), capability=0.7),
         refused="model lab/middle has more than one tier or capability.*",
+    ),
+    "a gap that rises from behind to level": EdgeStudy(
+        lambda: study(risen(-0.6, 0.0), models=TEN, tasks=30),
+        ("The gap rises", "from −", LOWER),
+        (CROSSED, "widens", "against what was declared"),
+    ),
+    "a gap that falls though a rise was declared": EdgeStudy(
+        lambda: study(risen(0.6, -0.1), models=TEN, tasks=30),
+        ("against the declared claim", "this side was not declared, so it is exploratory"),
+        (CROSSED, "widens"),
+    ),
+    "a declared fall": EdgeStudy(
+        lambda: study(risen(0.6, 0.0), models=TEN, tasks=30, claim={"trend": "falls"}),
+        ("The gap falls", HIGHER),
+        (CROSSED, "against the declared"),
+    ),
+    "a gap that crosses over": EdgeStudy(
+        lambda: study(risen(-0.5, 0.5), models=TEN, tasks=40),
+        (CROSSED, "low group", "high group", "The gap rises"),
+        ("None established",),
+    ),
+    "low and high groups without any spread": EdgeStudy(
+        lambda: study(lambda m, s, t, k: (s == 1) == (m >= 5), models=TEN, tasks=12),
+        (CROSSED, "The gap rises"),
+        ("not shown to",),
+    ),
+    "a capability that is not finite": EdgeStudy(
+        lambda: study(capability=[0.1, float("inf"), 0.3]), refused="model lab/middle has the capability inf.*"
+    ),
+    "ties in capability at the edge of a group": EdgeStudy(
+        lambda: study(risen(-0.5, 0.5), models=TEN, tasks=40, capability=[0, 1, 2, 2, 2, 3, 4, 5, 6, 7]),
+        ("low group|No verdict",),
+        ("nan",),
+    ),
+    "ties in capability under other names": EdgeStudy(
+        lambda: study(risen(-0.5, 0.5), models=TEN[::-1], tasks=40, capability=[0, 1, 2, 2, 2, 3, 4, 5, 6, 7]),
+        ("low group|No verdict",),
+        ("nan",),
+    ),
+    "every sentence says what it is of": EdgeStudy(
+        lambda: study(lambda m, s, t, k: s == 1, models=MODELS[:1]),
+        (r"Confirmatory, on tasks like these \(E2, n = 12 tasks, 3 seeds each\)", "Exploratory, |Confirmatory, "),
+        (LOWER,),
     ),
     # mixtures
     "a simulated study": EdgeStudy(
