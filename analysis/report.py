@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    leaders_view,
     official,
     programs,
     scores,
@@ -28,6 +28,7 @@ from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.tables import Policy, only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
@@ -36,29 +37,6 @@ from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: an `<svg>`, or empty.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Markup | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
 
 
 def write_report(
@@ -116,6 +94,7 @@ def write_results(results: Results, target: Path) -> Path:
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    csv |= leaders_view.frames(results)
     csv["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         csv["imported"] = imported.import_frame(results.tables.imported)
@@ -214,6 +193,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 tables=(slopes,) if slopes else (),
             )
     return (
+        leaders_view.section(results),
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

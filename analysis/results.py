@@ -16,6 +16,7 @@ from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
+from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.spend import Spend, spends
@@ -89,6 +90,7 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
     """
 
     tables: Tables
@@ -106,6 +108,7 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
+    leaders: LeaderMap | None = None
 
     @property
     def outcome(self) -> str:
@@ -145,6 +148,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -161,6 +165,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
+        leaders=leader_map(runs, models, arms, shown, became),
     )
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from mlesearch.optimizers.base import allowed_text
 
-
 FAMILIES: Mapping[str, str] = {
     "random": "programs are drafted or edited with no regard to scores",
     "hill climbing": "one program is kept, and changed where the change scores better",

@@ -72,7 +72,8 @@ class RunRow(TypedDict):
     strategy: Annotated[str, Column("search strategy")]
     variant: Annotated[str, Column("variant of the strategy (ablation, setting)")]
     family: Annotated[
-        str | None, Column("kind of search that the strategy declares itself to be", note="empty where none", optional=True)
+        str | None,
+        Column("kind of search that the strategy declares itself to be", note="empty where none", optional=True),
     ]
     engineer: Annotated[
         str | None,
