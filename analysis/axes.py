@@ -30,11 +30,11 @@ UNITS: Mapping[str, str] = {
 NAMES: Mapping[str, str] = {"evidence_share": "share of evidence f", "bug_rate": "bug rate"}
 """What some parameters are called; others by their own name. These come first, in this order."""
 
-Level = float | str | bool | tuple[float | None, ...]
+AxisLevel = float | str | bool | tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class SettingAxis:
     """One thing that a study varies within a model.
 
     Attributes:
@@ -52,7 +52,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StudySettings:
     """The settings of a study.
 
     Attributes:
@@ -60,11 +60,11 @@ class Settings:
         of: the setting of each model (its place) and arm (its place): the place of its level on each axis.
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[SettingAxis, ...]
     of: Mapping[tuple[int, int], tuple[int, ...]]
 
 
-def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> Settings | None:
+def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> StudySettings | None:
     """The settings of a study; None where it varies none of these within a model, or the tables do not know them.
 
     What differs between models alone, as capability does, belongs to the models and is no axis.
@@ -80,7 +80,7 @@ def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) 
     known = runs.groupby(["model", "strategy", "variant"], sort=False)[columns].first()
     places = {(arm.strategy, arm.variant): a for a, arm in enumerate(arms)}
     whose = {model: m for m, model in enumerate(models)}
-    levels: dict[tuple[int, int], dict[str, Level]] = {}
+    levels: dict[tuple[int, int], dict[str, AxisLevel]] = {}
     for key, row in zip(known.index, known.to_dict("records"), strict=True):
         model, strategy, variant = key
         levels[whose[model], places[strategy, variant]] = _levels(row)
@@ -89,17 +89,17 @@ def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) 
         return None
     complete = {key: own for key, own in levels.items() if all(name in own for name in axes)}
     order = {name: sorted({own[name] for own in complete.values()}, key=_rank) for name in axes}
-    return Settings(
-        tuple(Axis(name, tuple(_words(level) for level in order[name])) for name in axes),
+    return StudySettings(
+        tuple(SettingAxis(name, tuple(_words(level) for level in order[name])) for name in axes),
         {key: tuple(order[name].index(own[name]) for name in axes) for key, own in complete.items()},
     )
 
 
-def _levels(row: Mapping[Any, Any]) -> dict[str, Level]:
+def _levels(row: Mapping[Any, Any]) -> dict[str, AxisLevel]:
     """What a cell's row says of its levels; what it does not know is left out."""
     text = row.get("engineer")
     engineer = json.loads(text) if isinstance(text, str) and text else {}
-    found: dict[str, Level] = {str(name): value for name, value in engineer.items()}
+    found: dict[str, AxisLevel] = {str(name): value for name, value in engineer.items()}
     budget = tuple(None if pd.isna(row.get(column)) else float(row[column]) for column in UNITS)
     return found | ({BUDGET: budget} if any(value is not None for value in budget) else {})
 
@@ -111,20 +111,20 @@ def _names(levels: Any) -> list[str]:
     return [*first, *sorted(found - set(first)), BUDGET]
 
 
-def _varies(name: str, levels: Mapping[tuple[int, int], Mapping[str, Level]]) -> bool:
+def _varies(name: str, levels: Mapping[tuple[int, int], Mapping[str, AxisLevel]]) -> bool:
     """Whether some model has two levels of it."""
-    seen: dict[int, Level] = {}
+    seen: dict[int, AxisLevel] = {}
     return any(name in own and seen.setdefault(model, own[name]) != own[name] for (model, _), own in levels.items())
 
 
-def _rank(level: Level) -> tuple[Any, ...]:
+def _rank(level: AxisLevel) -> tuple[Any, ...]:
     """By which levels are sorted: numbers by size, budgets by kind and size."""
     if isinstance(level, tuple):
         return tuple(math.inf if value is None else value for value in level)
     return (0, level, "") if isinstance(level, int | float) else (1, 0.0, level)
 
 
-def _words(level: Level) -> str:
+def _words(level: AxisLevel) -> str:
     """A level as people write it."""
     if isinstance(level, tuple):
         limits = zip(level, UNITS.values(), strict=True)

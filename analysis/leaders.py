@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.attrition import CellRuns
-from mlesearch.analysis.axes import Axis, settings_of
+from mlesearch.analysis.axes import SettingAxis, settings_of
 from mlesearch.analysis.best_of import TIE, BestGap, adjusted, best_gap
 from mlesearch.analysis.claim import Arm, Models, Outcomes
 from mlesearch.analysis.gaps import Gap, adjust, paired_gap
@@ -84,7 +84,7 @@ class LeaderMap:
         cells: by model, then by setting.
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[SettingAxis, ...]
     strategies: tuple[str, ...]
     families: Mapping[str, str]
     cells: tuple[Standing, ...]

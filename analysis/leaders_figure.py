@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from mlesearch.analysis import svg
-from mlesearch.analysis.axes import BUDGET, Axis
+from mlesearch.analysis.axes import BUDGET, SettingAxis
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.figures import WIDTH, Drawn, short
 from mlesearch.analysis.leaders import GRADIENT, LeaderMap, Standing
@@ -26,7 +26,7 @@ EDGE = 2.6
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class MapPanel:
     """The cells of one panel.
 
     Attributes:
@@ -38,7 +38,7 @@ class Panel:
     cells: Mapping[tuple[int, int], Standing]
 
 
-def panels(found: LeaderMap) -> tuple[tuple[Panel, ...], int]:
+def panels(found: LeaderMap) -> tuple[tuple[MapPanel, ...], int]:
     """The panels row by row, and how many are in a row.
 
     The first axis is that of a panel's rows. The second one has its panels side by side; those of all further ones, the
@@ -52,11 +52,11 @@ def panels(found: LeaderMap) -> tuple[tuple[Panel, ...], int]:
             places = (*beside, *lower)
             words = [_level(axis, i) for axis, i in zip(found.axes[1:], places, strict=True)]
             own = {(c.model, c.setting[0]): c for c in found.cells if c.setting[1:] == places}
-            made.append(Panel(", ".join(reversed(words)), own))
+            made.append(MapPanel(", ".join(reversed(words)), own))
     return tuple(made), min(columns, MOST_COLUMNS)
 
 
-def _level(axis: Axis, place: int) -> str:
+def _level(axis: SettingAxis, place: int) -> str:
     return axis.levels[place] if axis.name == BUDGET else f"{axis.words} {axis.levels[place]}"
 
 
@@ -97,7 +97,7 @@ def _tick(models: Models, m: int) -> str:
     return f"{models.capability[m]:g}"
 
 
-def _panel(ax: Axes, panel: Panel, found: LeaderMap, models: int) -> None:
+def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
     for (x, y), cell in panel.cells.items():
         _cell(ax, x, y, cell, found)
     ahead = {place for place, cell in panel.cells.items() if cell.gradient_ahead}
@@ -180,7 +180,7 @@ def _legend(fig: Figure, found: LeaderMap) -> None:
     )
 
 
-def _said(panel: Panel) -> str:
+def _said(panel: MapPanel) -> str:
     """A panel in words: in how many cells which strategy leads."""
     cells = list(panel.cells.values())
     found = f"{panel.title or 'All settings'}: leading {leads(cells)}."

@@ -72,7 +72,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "strategy": key["strategy"],
         "variant": key["variant"],
         "family": labels.get("family"),
-        "engineer": _engineer(run["identity"]["model"]),
+        "engineer": _engineer(run["identity"].get("model", {})),
         "task": key["task"],
         "seed": key["seed"],
         "tier": labels["tier"],
