@@ -172,7 +172,7 @@ def _legend(fig: Figure, found: LeaderMap) -> None:
         Patch(facecolor=_colour(found, name), label=name) for name in found.strategies if name in seen
     ]
     entries.append(Patch(facecolor="none", edgecolor=svg.MUTED, hatch="////", label="hatched: lead not established"))
-    if any(cell.against_trees is not None for cell in found.cells):
+    if any(cell.gradient_ahead for cell in found.cells):
         label = f"{listing(found.of_family(GRADIENT))} ahead of the best tree search"
         entries.append(Line2D([], [], color=svg.INK, lw=EDGE, label=label))
     fig.legend(
