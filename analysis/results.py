@@ -11,6 +11,7 @@ from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
 from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.policies import Policy
@@ -42,6 +43,7 @@ class Results:
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
     """
 
     tables: Tables
@@ -63,6 +65,7 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    leaders: LeaderMap | None = None
 
     @property
     def to_come(self) -> int:
@@ -134,6 +137,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -153,6 +157,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        leaders=leader_map(runs, models, arms, shown, became),
     )
 
 
