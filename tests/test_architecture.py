@@ -192,7 +192,8 @@ def test_every_package_is_shipped():
         for p in (ROOT / "mlesearch").rglob("__init__.py")
         if "data" not in p.relative_to(ROOT / "mlesearch").parts
     }
-    found |= {f"mlesearch.{name}" for name in ("analysis", "analysis.planning", "conf", "docker", "experiments", "experiments.mini")}
+    apart = ("analysis", "analysis.planning", "conf", "docker", "experiments", "experiments.mini")
+    found |= {f"mlesearch.{name}" for name in apart}
     assert declared == found
 
 
