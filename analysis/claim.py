@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,17 @@ class Models:
     tier_order: tuple[str, ...]
     source: str
 
+    def some(self, there: npt.NDArray[np.bool_]) -> Models:
+        """Some of them, shape (M,)."""
+        tier = tuple(t for t, s in zip(self.tier, there, strict=True) if s)
+        return replace(
+            self,
+            names=tuple(n for n, s in zip(self.names, there, strict=True) if s),
+            tier=tier,
+            capability=None if self.capability is None else self.capability[there],
+            tier_order=tuple(t for t in self.tier_order if t in tier),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TestedClaim:
@@ -101,15 +112,29 @@ class Outcomes:
     counts: Ints
     lost: Ints
 
+    def of_models(self, there: npt.NDArray[np.bool_]) -> Outcomes:
+        """The part of some models, shape (M,)."""
+        return Outcomes(self.tasks, self.hits[there], self.counts[there], self.lost[there])
+
     @property
     def bare(self) -> npt.NDArray[np.bool_]:
         """Shape (M, A): whether no run has a result, so that there is no rate."""
         return np.asarray((self.lost == self.counts).all(axis=-1))
 
     @property
+    def planned(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether the design has any run there."""
+        return np.asarray((self.counts > 0).any(axis=-1))
+
+    @property
+    def unequal(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether some task has another number of runs than another."""
+        return np.asarray(np.ptp(self.counts, axis=-1) > 0)
+
+    @property
     def most(self) -> Floats:
         """Shape (M, A): the rate if all runs without a result had been successful."""
-        return np.asarray(((self.hits + self.lost) / self.counts).mean(axis=-1), dtype=np.float64)
+        return np.asarray(((self.hits + self.lost) / np.maximum(self.counts, 1)).mean(axis=-1), dtype=np.float64)
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:

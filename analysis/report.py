@@ -361,6 +361,7 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
         ("Runs", f"{len(runs)} ({counted})"),
         ("Missing runs", results.policy.words),
+        *([("Not run by design", results.not_planned.words)] if results.not_planned.runs else []),
         ("Steps per run", _span(runs["steps"])),
         ("Validation", distinct("validation")),
         *official.board_fact(runs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
+from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.spend import Spend, spends
@@ -89,6 +90,7 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
+        not_planned: what the design leaves out.
     """
 
     tables: Tables
@@ -106,6 +108,7 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
+    not_planned: NotPlanned = field(default_factory=NotPlanned)
 
     @property
     def outcome(self) -> str:
@@ -125,6 +128,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         ConfigError: see `tables.validate`, `tables.apply_policy`, `claim.claim_of` and `claim.models_of`.
     """
     validate(tables)
+    tables, left_out = planned_part(tables)
     claim = claim_of(tables)
     planned = tables
     tables, note = apply_policy(tables, policy)
@@ -161,6 +165,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
+        not_planned=left_out,
     )
 
 
@@ -169,12 +174,12 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     runs = counted(runs, outcome)
     counts = outcomes(runs, models, arms, outcome)
     lists = _reports(runs, models, arms, outcome)
-    bare = counts.bare
+    bare, some = counts.bare, np.maximum(counts.counts, 1)
     return Board(
         outcome=outcome,
         counts=counts,
-        e2=_known(e2_rates(counts.hits, counts.counts), bare),
-        e1=_known(e1_rates(counts.hits, counts.counts), bare),
+        e2=_known(e2_rates(counts.hits, some), bare),
+        e1=_known(e1_rates(counts.hits, some), bare),
         parity=tuple(
             tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
             for m, model in enumerate(models.names)
@@ -184,7 +189,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
 
 def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
     """The same rates, with none where no run has a result."""
-    return Rates(*(np.where(bare, np.nan, getattr(rates, field.name)) for field in fields(rates)))
+    return Rates(*(np.where(bare, np.nan, getattr(rates, f.name)) for f in fields(rates)))
 
 
 def _reports(
@@ -220,8 +225,38 @@ class Grid:
     planned: Outcomes
     cells: tuple[CellRuns, ...]
 
+    def of_models(self, there: npt.NDArray[np.bool_]) -> Grid:
+        """The part of some models, shape (M,)."""
+        return replace(
+            self,
+            models=self.models.some(there),
+            counts=self.counts.of_models(there),
+            planned=self.planned.of_models(there),
+        )
+
 
 def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool = False) -> Comparison:
+    """One treatment against the baseline, over the models that the design has both with; see `_compare`."""
+    pair = [grid.arms.index(treatment), grid.arms.index(baseline)]
+    both = grid.planned.planned[:, pair].all(axis=1)
+    if both.all():
+        return _compare(grid, treatment, baseline, confirmatory, widens)
+    tasks = len(grid.counts.tasks)
+    gaps = [
+        not_compared("; ".join(f"{grid.arms[a].label}: not run by design" for a in pair if not there[a]), tasks, False)
+        for there in grid.planned.planned
+    ]
+    by_task = np.full((both.size, tasks), np.nan)
+    if not both.any():
+        return Comparison(treatment, baseline, confirmatory, tuple(gaps), by_task, None, None)
+    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, widens)
+    for m, gap in zip(np.flatnonzero(both).tolist(), found.gaps, strict=True):
+        gaps[m] = gap
+    by_task[both] = found.by_task
+    return replace(found, gaps=tuple(gaps), by_task=by_task)
+
+
+def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
     The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration. Runs without a
@@ -313,10 +348,10 @@ def groups(models: Models) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _adjusted(main: Comparison, others: tuple[Comparison, ...]) -> tuple[Comparison, tuple[Comparison, ...]]:
     """Exploratory gaps share one BH family; the declared pair keeps Holm over its models."""
     exploratory = [c for c in (main, *others) if not c.confirmatory]
-    shared = iter(adjust([gap for c in exploratory for gap in c.gaps], "bh"))
+    shared = iter(adjust([gap for c in exploratory for gap in c.gaps if gap.planned], "bh"))
 
     def redone(c: Comparison) -> Comparison:
-        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) for _ in c.gaps))
+        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) if g.planned else g for g in c.gaps))
 
     first = redone(main)
     return first, tuple(redone(c) for c in others)

@@ -29,6 +29,7 @@ RESULTS = ("ok", "timeout")
 """Statuses of runs that have a result. One that failed has none: it is missing, with a reason."""
 
 IDENTITY = tuple(field.name for field in fields(RunKey))
+CELL = ("model", "strategy", "variant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,14 @@ def only(tables: Tables, run_ids: Collection[str]) -> Tables:
         tables: of all runs.
         run_ids: those to keep; all of them: the tables as they are.
     """
-    if tables.runs["run_id"].isin(run_ids).all():
+    planned = tables.runs[tables.runs["status"] != "not_planned"]
+    if planned["run_id"].isin(run_ids).all():
         return tables
-    return replace(_of_runs(tables, run_ids), planned=len(tables.runs))
+    return replace(of_runs(tables, run_ids), planned=len(planned))
 
 
-def _of_runs(tables: Tables, run_ids: Collection[str]) -> Tables:
+def of_runs(tables: Tables, run_ids: Collection[str]) -> Tables:
+    """Some runs of a study, with their nodes and calls."""
     runs, nodes, calls = (
         frame[frame["run_id"].isin(run_ids)].reset_index(drop=True)
         for frame in (tables.runs, tables.nodes, tables.calls)
@@ -334,7 +337,7 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     if policy not in POLICIES:
         raise ConfigError(f"unknown policy for missing runs {policy!r}; allowed: {', '.join(POLICIES)}")
     runs = tables.runs
-    cell = ["model", "strategy", "variant"]
+    cell = list(CELL)
     without = ~has_result(runs)
     count, failed = int(without.sum()), int((runs["status"] == "failed").sum())
     bare = without.groupby([runs[name] for name in cell]).transform("all")
@@ -356,4 +359,4 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept), failed)
     if len(kept) == len(runs):
         return tables, note
-    return _of_runs(tables, set(kept["run_id"])), note
+    return of_runs(tables, set(kept["run_id"])), note

@@ -27,6 +27,7 @@ class MedalRow:
         runs: number of runs.
         lost: how many of them have no result.
         most: the rate if all of these had been successful.
+        unequal: whether its tasks have unequal numbers of seeds, so that parity is of some of the runs.
     """
 
     model: str
@@ -38,16 +39,21 @@ class MedalRow:
     runs: int
     lost: int
     most: float
+    unequal: bool = False
 
     @property
     def words(self) -> tuple[str, str, str]:
         """Rate, SEM and interval; where runs have no result, the bounds of the rate, and how many there are."""
+        if not self.runs:
+            return "not planned", "-", "-"
         if self.parity is None:
             return "no result", "-", f"of {self.runs} runs"
         if self.lost:
             return f"{100 * self.rate:.1f} to {100 * self.most:.1f}", "-", f"{self.lost} of {self.runs} without result"
         sem = "-" if self.parity.seeds == 1 else f"± {self.parity.sem:.1f}"
         span = "not estimable" if np.isnan(self.low) else f"{100 * self.low:5.1f} to {100 * self.high:5.1f}"
+        if self.unequal:
+            return f"{100 * self.rate:.1f}", "-", span
         return f"{self.parity.mean:.1f}", sem, span
 
 
@@ -70,6 +76,7 @@ def medal_rows(results: Results, outcome: str | None = None) -> list[MedalRow]:
             int(cells.counts.counts[m, a].sum()),
             int(cells.counts.lost[m, a].sum()),
             float(cells.counts.most[m, a]),
+            bool(cells.counts.unequal[m, a]),
         )
         for m, model in enumerate(results.models.names)
         for a, arm in enumerate(results.arms)
@@ -96,12 +103,16 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
     for i, cell in enumerate(cells):
         again = i > 0 and cells[i - 1][0] == cell[0]
         out.append(line(("" if again else cell[0], *cell[1:])))
-    whole = [row.parity for row in rows if row.parity is not None and not row.lost]
+    whole = [row.parity for row in rows if row.parity is not None and not row.lost and not row.unequal]
     if whole:
         seeds = sorted({p.seeds for p in whole})
         span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
         out.append(f"{mean}; E2: Wilson interval over {plural(whole[0].tasks, 'task')} (tasks like these).")
+    if any(row.unequal and row.parity is not None for row in rows):
+        out.append("Where tasks have unequal numbers of seeds: mean over tasks of the share of seeds, without a SEM.")
+    if results.not_planned.runs:
+        out.append(f"{results.not_planned.words}.")
     if tables.planned:
         out.append(f"{tables.interim}; no claim is tested before all of them are there.")
     out += lost_lines(results.cells)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.text import interval, p_text, plural, points
@@ -73,6 +74,11 @@ def sign_mark(value: float) -> str:
     return "" if abs(value) < 0.0005 else "plus" if value > 0 else "minus"
 
 
+def parity_text(p: Parity) -> str:
+    """MLE-bench's figure in percent; with one seed there is no SEM."""
+    return f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+
+
 def medals(results: Results) -> View:
     """The medal table: any medal, gold, above median, valid, each with parity SEM and E2 interval."""
     rows = []
@@ -82,6 +88,9 @@ def medals(results: Results) -> View:
             for board in results.boards:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
                 lost, runs = int(board.counts.lost[m, a].sum()), int(board.counts.counts[m, a].sum())
+                if not runs:
+                    cells.append(TableCell("not planned", "", "-inf", mark="weak"))
+                    continue
                 if p is None:
                     cells.append(TableCell("no result", f"of {plural(runs, 'run')}", "-inf", mark="weak"))
                     continue
@@ -91,7 +100,10 @@ def medals(results: Results) -> View:
                     cells.append(TableCell(f"{rate:.1f} to {most:.1f}", sub, repr(float(board.e2.rate[m, a]))))
                     continue
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
-                shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+                shown = parity_text(p)
+                if board.counts.unequal[m, a]:  # parity is of some of the runs: it may not head an interval of all
+                    cut = f"the first {p.seeds} seeds" if p.seeds > 1 else "the first seed"
+                    span, shown = f"{span}; parity of {cut}: {shown}", f"{100 * board.e2.rate[m, a]:.1f}"
                 cells.append(TableCell(shown, span, repr(float(board.e2.rate[m, a]))))
             rows.append(tuple(cells))
     tasks = len(results.board.counts.tasks)
@@ -104,6 +116,12 @@ def medals(results: Results) -> View:
     if results.policy.missing:
         note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
         note += " all with."
+    if bool((results.board.counts.unequal & ~results.board.counts.bare).any()):
+        note += (
+            " Where tasks have unequal numbers of seeds, the first line is the rate over all runs (mean over tasks of "
+            "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
+            "seeds, stands behind it."
+        )
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))

@@ -22,7 +22,7 @@ ALPHA = 0.05
 def seeds_text(results: Results) -> str:
     """How many seeds there are per task: one number, or a span."""
     counts = results.board.counts.counts
-    low, high = int(counts.min()), int(counts.max())
+    low, high = int(counts[counts > 0].min()), int(counts.max())
     return plural(high, "seed") if low == high else f"{low} to {high} seeds"
 
 
@@ -48,7 +48,8 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         if found
     ]
     n = f"({plural(c.gaps[0].tasks, 'task')}, {seeds_text(results)} each, {correction}-adjusted over "
-    tests = len(c.gaps) * (1 if c.confirmatory else 1 + len(results.others))
+    family = [c] if c.confirmatory else [c, *results.others]
+    tests = sum(gap.planned for one in family for gap in one.gaps)
     n += f"{plural(tests, 'test')})"
     beside = f"{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
