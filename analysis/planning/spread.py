@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
 from mlesearch.analysis.planning.power import Spread
 from mlesearch.analysis.planning.simulation import Population
@@ -76,3 +78,28 @@ def _spread(
     (a, b), (c, d) = covariance.tolist()
     noise = [float(of_run[rows].sum()) / len(rows) ** 2 for rows in ends]
     return Spread(own, float(of_run.mean()), ((max(a, 0.0), b), (c, max(d, 0.0))), (noise[0], noise[1]), source)
+
+
+def assumed_spread(rate: float, models: int, group: int) -> Spread:
+    """The variances of a population whose average run of the baseline succeeds at a given rate, with no gap.
+
+    Difficulty, capability and the strategies' own standing on a task vary as in the simulations of docs/statistics.md;
+    models are spread evenly over the range of capability.
+
+    Args:
+        rate: of the baseline's runs over all models and tasks, above 0 and below 1.
+        models: how many.
+        group: models of each end group.
+    """
+    capability = np.linspace(-1.4, 1.7, models).tolist() if models > 1 else [0.0]
+
+    def excess(level: float) -> float:
+        there = replace(population, level=level).rates(np.random.default_rng(0), 1, capability, MANY_TASKS // 10)
+        return float(there[:, :, 1].mean()) - rate
+
+    population = Population(lambda c: 0.0 * c)
+    level = float(optimize.brentq(excess, -20.0, 20.0, xtol=1e-4))
+    source = f"assumed: {100 * rate:g} % of the baseline's runs succeed, and tasks vary as in docs/statistics.md"
+    rows = range(models)
+    group = min(max(group, 1), models)
+    return spread_of_population(replace(population, level=level), capability, rows[:group], rows[-group:], source)

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import solve_options
+from mlesearch.cli import planning_options, solve_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -337,6 +337,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
     ("solve",): solve_options.solve,
     ("estimate",): estimate,
+    ("power",): planning_options.power,
     ("show",): show,
     ("verify",): verify,
     ("collect",): collect,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
-from mlesearch.cli import mlebench_options, new_task_options, solve_options
+from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -60,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("--gpus", type=int, metavar="N", help="GPUs to run on (default: 1, by as many runs as here)")
     estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    planning_options.add_to(sub)
 
     show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
     show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")

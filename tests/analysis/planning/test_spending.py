@@ -24,7 +24,7 @@ PUBLISHED = {
     (5, 0.025): (4.8769, 3.3570, 2.6803, 2.2898, 2.0310),
     (5, 0.05): (4.229, 2.888, 2.298, 1.962, 1.740),
 }
-"""Published bounds of O'Brien-Fleming-like spending at equally spaced looks, by their number and the one-sided level."""
+"""Published bounds of O'Brien-Fleming-like spending at equal steps, by the number of looks and the one-sided level."""
 
 GSDESIGN = {
     ((0.2, 0.4, 0.6, 0.8, 1.0), 0.025): (
