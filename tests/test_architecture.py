@@ -26,7 +26,7 @@ ALLOWED = {
     "budgets": "types storage models",
     "testing": "types models optimizers sandbox",
     "engine": "types storage optimizers tasks models sandbox operators budgets",
-    "config": "types storage optimizers tasks models sandbox operators budgets engine",
+    "config": "types storage optimizers tasks analysis models sandbox operators budgets engine",
     "study": "types storage optimizers models sandbox budgets engine config analysis",
     "cli": "types storage tasks models sandbox config study testing analysis",
 }

@@ -21,10 +21,11 @@ CONDITIONS = ("low", "high", "slope")
 """Of a crossover, in the order of every array here."""
 
 WORDS = {
-    "low": "the low group's gap is below 0",
-    "high": "the high group's gap is above 0",
-    "slope": "the gap rises with capability",
+    "low": ("the low group's gap is below 0", "the low group's gap is above 0"),
+    "high": ("the high group's gap is above 0", "the high group's gap is below 0"),
+    "slope": ("the gap rises with capability", "the gap falls with capability"),
 }
+"""Each condition in words: of a claim that the gap rises with capability, and of one that it falls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +79,4 @@ def normal_score(values: npt.ArrayLike) -> Floats:
     known = variance > NO_SPREAD
     t = np.where(known, x.mean(axis=-1) / np.sqrt(np.where(known, variance, 1.0)), 0.0)
     tail = special.stdtr(tasks - 1, -np.abs(t))  # of the far side, where it has digits
-    return np.asarray(np.sign(t) * -special.ndtri(np.maximum(tail, 1e-300)), dtype=np.float64)
+    return np.asarray(np.sign(t) * -special.ndtri(np.maximum(tail, 1e-300)) + 0.0, dtype=np.float64)

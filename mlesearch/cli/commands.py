@@ -33,6 +33,13 @@ def estimate(args: Namespace) -> int:
     return launches.estimate(overrides, multirun=args.multirun, like=[Path(p) for p in args.like], gpus=args.gpus)
 
 
+def power(args: Namespace) -> int:
+    """Say what a design detects, and what it takes."""
+    from mlesearch.cli.power import power as say_power
+
+    return say_power(args, read_overrides("power", [], args) if args.overrides else [])
+
+
 def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
     """The words after a command as overrides; an error suggests the command as it was typed, options included."""
     from mlesearch.config.compose import expand
@@ -337,7 +344,8 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
     ("solve",): solve_options.solve,
     ("estimate",): estimate,
-    ("power",): planning_options.power,
+    ("power",): power,
+    ("next",): planning_options.next_round,
     ("show",): show,
     ("verify",): verify,
     ("collect",): collect,

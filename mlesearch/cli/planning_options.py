@@ -38,11 +38,20 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     add("--rate", type=float, metavar="PERCENT", help="of the baseline's runs that succeed, assumed (default: 30)")
     add("--json", action="store_true", help="the same as JSON, fractions in place of points")
     add("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE", help="the planned launch: its numbers and prices")
+    after = commands.add_parser(
+        "next",
+        help="a study with declared looks: what was shown so far, and what has to be run next",
+        description="Take the looks that a study declared (claim.sequential.looks) and say what has to be run next.",
+    )
+    after.add_argument("study", metavar="STUDY")
+    after.add_argument("--after", type=int, metavar="SEEDS", help="this look alone; refused where it was not declared")
+    after.add_argument("--json", action="store_true", help="the same as JSON")
 
 
-def power(args: argparse.Namespace) -> int:
-    """Say what a design detects, and what it takes."""
-    from mlesearch.cli.commands import read_overrides
-    from mlesearch.cli.power import power as say_power
+def next_round(args: argparse.Namespace) -> int:
+    """Say what a study with declared looks has to run next."""
+    from pathlib import Path
 
-    return say_power(args, read_overrides("power", [], args) if args.overrides else [])
+    from mlesearch.cli.next_round import next_round as say_next
+
+    return say_next(Path(args.study), args.after, as_json=args.json)

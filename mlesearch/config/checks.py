@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from mlesearch.config.build import CellParts, make_operators, make_sample_rule
-from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, check_mode, role_settings
+from mlesearch.config.modes import check_mode
+from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, role_settings
 from mlesearch.engine.selection import check_rule
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS

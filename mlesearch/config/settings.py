@@ -6,12 +6,13 @@ the section "Attributes" of its class; docs/settings.md is made from there (`mle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.types import ConfigError, Op
+from mlesearch.config.sequential import SequentialSettings
+from mlesearch.types import Op
 
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
@@ -306,6 +307,7 @@ class ClaimSettings:
         capability: whether the gap is claimed to grow with the capability of the model.
         tiers: the tiers of models that the claim is about; empty: all.
         primary: the claim in words.
+        sequential: looks at it while seeds are added.
     """
 
     treatment: str | None = None
@@ -314,6 +316,7 @@ class ClaimSettings:
     capability: bool = False
     tiers: list[str] = field(default_factory=list)
     primary: str = ""
+    sequential: SequentialSettings = field(default_factory=SequentialSettings)
 
 
 @dataclass
@@ -361,20 +364,12 @@ class Settings:
     cassette_form: str | None = None
 
 
-def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
-    """Refuse what is no mode of a cassette, or of a store of executions.
-
-    Raises:
-        ConfigError: names those that there are.
-    """
-    if mode not in modes:
-        raise ConfigError(f"{key}: {mode!r} is no mode; there are: {', '.join(modes)}")
-
-
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
+    if not s.claim.sequential.looks:
+        del plain["claim"]["sequential"]
     used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}
     plain = {name: value for name, value in plain.items() if used.get(name, True)}
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):

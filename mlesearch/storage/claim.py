@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
+
+from mlesearch.storage.sequential import SequentialJson
 
 OUTCOMES: Mapping[str, str] = {
     "any_medal": "any medal",
@@ -24,6 +26,7 @@ class ClaimJson(TypedDict):
     capability: bool
     tiers: list[str]
     primary: str
+    sequential: NotRequired[SequentialJson]
 
 
 @dataclass(frozen=True, slots=True)
