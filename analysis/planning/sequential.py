@@ -20,6 +20,7 @@ from mlesearch.analysis.planning.conditions import CONDITIONS, Ends, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, has_result
+from mlesearch.analysis.text import plural
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.sequential import LookLine, SequentialJson
 from mlesearch.types import ConfigError
@@ -238,9 +239,10 @@ def _why(looks: Sequence[Look], group: str) -> str:
     """Why a group stopped, as the report prints it."""
     crossed = next((look for look in looks if group in look.new), None)
     if looks[-1].given_up:
-        return f"the study ended by its declared rule at the look after {looks[-1].seeds} seeds"
+        return f"the study ended by its declared rule at the look after {plural(looks[-1].seeds, 'seed')}"
     at = looks[-1] if crossed is None else crossed
-    return f"the {group} group stopped by the declared rule at the look after {at.seeds} seeds; its rates are biased"
+    when = f"at the look after {plural(at.seeds, 'seed')}"
+    return f"the {group} group stopped by the declared rule {when}; its rates are biased"
 
 
 def _look(
@@ -291,6 +293,6 @@ def check_recorded(looks: Sequence[Look], recorded: Sequence[LookLine]) -> None:
         if place >= len(looks) or looks[place].to_line() != line:
             what = "is no more" if place >= len(looks) else "would come out otherwise now"
             raise ConfigError(
-                f"looks.jsonl: the look after {line['seeds']} seeds (line {place + 1}) {what}: the runs that were "
-                "looked at have changed since; restore them, since a look that is taken again is another test"
+                f"looks.jsonl: the look after {plural(line['seeds'], 'seed')} (line {place + 1}) {what}: the runs that "
+                "were looked at have changed since; restore them, since a look that is taken again is another test"
             )

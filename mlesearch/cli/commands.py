@@ -19,9 +19,9 @@ def run(args: Namespace) -> int:
     """Run an experiment or a cell."""
     from mlesearch.cli import launches
 
-    options = [option for option, given in (("--check", args.check), ("--yes", args.yes)) if given]
-    overrides = read_overrides("run", options, args)
-    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes)
+    given = (("--check", args.check), ("--yes", args.yes), ("--sequential", args.sequential))
+    overrides = read_overrides("run", [option for option, is_given in given if is_given], args)
+    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes, sequential=args.sequential)
 
 
 def estimate(args: Namespace) -> int:

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
+    run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     solve_options.add_to(sub)

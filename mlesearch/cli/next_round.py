@@ -69,26 +69,26 @@ def next_round(study: Path, after: int | None, *, as_json: bool) -> int:
     found = look_at(study)
     if after is not None and after not in {look.seeds for look in found.looks}:
         raise ConfigError(
-            f"--after {after}: that look can't be taken: " + (_decision(found) if found.decided else _todo(found))
+            f"--after {after}: that look can't be taken: " + (decision(found) if found.decided else todo(found))
         )
     if as_json:
         say(json.dumps(standing_json(found), indent=1))
         return 0
-    say(_heading(found, shown(study)))
+    say(heading(found, shown(study)))
     if found.looks:
         table(look_rows(found))
-    say(_decision(found) if found.decided else f"{_todo(found)}\n{_command(found)}")
+    say(decision(found) if found.decided else f"{todo(found)}\n{_command(found)}")
     return 0
 
 
-def look_rows(found: Standing) -> list[dict[str, object]]:
-    """One row a look and condition that was open at it."""
+def look_rows(found: Standing, told: int = 0) -> list[dict[str, object]]:
+    """One row a look and condition that was open at it; looks that were told before are left out."""
     rows: list[dict[str, object]] = []
     done: set[str] = set()
     for place, look in enumerate(found.looks):
         below = found.plan["gives_up_below"][place]
         for name, z in zip(CONDITIONS, look.statistics, strict=True):
-            if name in done:
+            if name in done or place < told:
                 continue
             hopeless = look.given_up and name not in look.crossed and (below is None or z < below)
             rows.append(
@@ -105,7 +105,8 @@ def look_rows(found: Standing) -> list[dict[str, object]]:
     return rows
 
 
-def _heading(found: Standing, study: str) -> str:
+def heading(found: Standing, study: str) -> str:
+    """What was declared."""
     plan, (treatment, baseline) = found.plan, found.arms
     rule = f"given up below {100 * plan['futility']:g} % conditional power" if plan["futility"] else "never given up"
     return (
@@ -120,7 +121,8 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _decision(found: Standing) -> str:
+def decision(found: Standing) -> str:
+    """What a decided study has shown."""
     last = found.looks[-1]
     if found.shown:
         return (
@@ -136,7 +138,8 @@ def _decision(found: Standing) -> str:
     )
 
 
-def _todo(found: Standing) -> str:
+def todo(found: Standing) -> str:
+    """What the next look needs."""
     groups = [name for name, on in zip(("low", "high"), found.running, strict=True) if on]
     which = "both groups" if len(groups) == 2 else f"the {groups[0]} group"
     return (

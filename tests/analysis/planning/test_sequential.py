@@ -124,7 +124,7 @@ def test_a_group_that_crossed_stops_and_the_other_goes_on():
     assert found.running == (False, True)
     assert {key.model for key in found.to_run} == set(HIGH)
     assert {key.model for key in found.stopped} == set(LOW)
-    assert "the low group stopped by the declared rule at the look after 1 seeds; its rates are biased" in set(
+    assert "the low group stopped by the declared rule at the look after 1 seed; its rates are biased" in set(
         found.stopped.values()
     )
 
@@ -146,7 +146,7 @@ def test_one_outcome_that_changed_is_found_if_it_was_looked_at():
     check_recorded(first.looks, json.loads(json.dumps(lines)))
     changed = made.copy()
     changed[0, 0, 4, 0] = 1 - changed[0, 0, 4, 0]
-    with pytest.raises(ConfigError, match=r"after 1 seeds \(line 1\) would come out otherwise now"):
+    with pytest.raises(ConfigError, match=r"after 1 seed \(line 1\) would come out otherwise now"):
         check_recorded(follow(changed, a_plan(), PAIR).looks, lines)
     gone = made.copy()
     gone[0, 0, 4, 0] = ABSENT
