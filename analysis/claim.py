@@ -206,7 +206,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
-    if tables.planned:
+    if tables.to_come:
         unmet = f"{tables.interim}; a declared claim is tested once, when all of them are there."
         return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
     capability = bool(raw.get("capability") or raw.get("tiers"))

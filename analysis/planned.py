@@ -70,7 +70,7 @@ def planned_part(tables: Tables) -> tuple[Tables, NotPlanned]:
     out = runs["status"] == NOT_PLANNED
     if not out.any():
         return tables, NotPlanned()
-    reasons = runs.loc[out, "reason"].fillna("") if "reason" in runs.columns else []
+    reasons = [str(reason) for reason in runs.loc[out, "reason"].fillna("")] if "reason" in runs.columns else []
     kept = runs[~out]
     cells = len(kept[list(CELL)].drop_duplicates())
     per_task = kept[["task", *CELL]].drop_duplicates()["task"].value_counts()
@@ -79,5 +79,5 @@ def planned_part(tables: Tables) -> tuple[Tables, NotPlanned]:
         what = "no run is planned" if kept.empty else "no task is planned in every model and strategy that has runs"
         raise ConfigError(f"table runs: {what}; plan at least one task with a seed in each of them")
     lacking = tuple(sorted(set(kept["task"]) - tasks))
-    note = NotPlanned(int(out.sum()), ordered(Counter(shortened(str(reason)) for reason in reasons)), lacking)
+    note = NotPlanned(int(out.sum()), ordered(Counter(map(shortened, reasons))), lacking)
     return of_runs(tables, set(kept.loc[kept["task"].isin(sorted(tasks)), "run_id"])), note

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,14 @@ from markupsafe import Markup
 
 from mlesearch.analysis import (
     dynamics,
+    facts,
     figures,
     frames,
     imported,
+    lost_cases_view,
     official,
     programs,
+    progress_view,
     scores,
     spend_view,
     unranked,
@@ -26,9 +28,11 @@ from mlesearch.analysis import (
 )
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.lost_runs import made
+from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.sandboxes import ASPECTS
-from mlesearch.analysis.tables import Policy, only, read
+from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
@@ -64,7 +68,7 @@ class Section:
 def write_report(
     study_dir: Path | str,
     out_path: Path | str | None = None,
-    missing: Policy = "fail",
+    missing: Policy | None = None,
     run_ids: Collection[str] | None = None,
 ) -> Path:
     """Writes the report of a collected study.
@@ -74,7 +78,7 @@ def write_report(
     Args:
         study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
         out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
-        missing: policy for missing runs.
+        missing: policy for missing runs; None: see `analyse`.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
 
     Returns:
@@ -116,12 +120,15 @@ def write_results(results: Results, target: Path) -> Path:
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    csv["dynamics"] = dynamics.frame(curves)
+    if results.progress is None:
+        csv["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         csv["imported"] = imported.import_frame(results.tables.imported)
     try:
         beside = target.parent / TABLES_FOLDER
         make_folder(beside)
+        for name in frames.OF_ALL_RUNS - set(csv):
+            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
         for name, frame in csv.items():
             stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
             text = stamped.to_csv(index=False, lineterminator="\n")
@@ -154,11 +161,11 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
-        policy=results.policy.words,
+        policy=wording.missing_runs(results),
         missing=results.policy.missing,
         warnings=warnings(results),
         sections=sections(results, curves),
-        facts=facts(results),
+        facts=facts.facts(results),
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
@@ -171,7 +178,19 @@ def _ink(drawn: Drawn) -> Markup:
 
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
     """The sections in the order of the page; those with nothing to show are left out."""
-    return tuple(part for part in (*_findings(results), *_explanations(results, curves)) if part is not None)
+    if results.progress is not None:
+        lost = views.runs(results, made(results))
+        first = Section(
+            "progress",
+            "Progress",
+            text="Counts of what was made so far. Nothing here is estimated or tested.",
+            tables=(progress_view.view(results.progress),),
+            folded=(lost,) if lost else (),
+        )
+        found: tuple[Section | None, ...] = (first, *_spending(results))
+    else:
+        found = (*_findings(results), *_explanations(results, curves))
+    return tuple(part for part in found if part is not None)
 
 
 def _findings(results: Results) -> tuple[Section | None, ...]:
@@ -192,7 +211,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
                 "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
             ),
-            tables=(views.gaps(results, [main], "gaps-main"),),
+            tables=tuple(
+                view
+                for view in (
+                    views.gaps(results, [main], "gaps-main"),
+                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                )
+                if view
+            ),
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
@@ -250,11 +276,8 @@ def _scores(results: Results) -> Section | None:
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
-    failed = views.failures(results)
-    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
-    moving = figures_of_dynamics(results, curves)
     return (
-        moving,
+        figures_of_dynamics(results, curves),
         Section(
             "mechanism",
             "Mechanism",
@@ -263,6 +286,15 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
+        *_spending(results),
+    )
+
+
+def _spending(results: Results) -> tuple[Section | None, ...]:
+    """Cost, failures."""
+    failed = views.failures(results)
+    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
+    return (
         Section(
             "cost",
             "Cost",
@@ -335,61 +367,3 @@ def _changed_ids(results: Results) -> list[str]:
         groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
     changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
     return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]
-
-
-def facts(results: Results) -> tuple[tuple[str, str], ...]:
-    """The study's facts, for the end of the page."""
-    runs, models = results.tables.runs, results.models
-    status = runs["status"].value_counts()
-    counted = ", ".join(f"{int(status.get(s, 0))} {s}" for s in ("ok", "failed", "timeout", "missing"))
-    described = []
-    for i, model in enumerate(models.names):
-        notes = [models.tier[i]] if models.tier[i] else []
-        if models.capability is not None and not models.ordinal:
-            notes.append(f"capability {models.capability[i]:g}")
-        described.append(f"{model} ({', '.join(notes)})" if notes else model)
-
-    def distinct(column: str) -> str:
-        return "; ".join(sorted({str(v) for v in runs[column].dropna() if str(v)})) or "not recorded"
-
-    grid = results.tables.study.get("grid")
-    rows = [
-        ("Models", "; ".join(described)),
-        ("Source of capability", models.source or "not declared"),
-        ("Strategies", "; ".join(arm.label for arm in results.arms)),
-        ("Tasks", "; ".join(sorted(set(runs["task"])))),
-        ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
-        ("Runs", f"{len(runs)} ({counted})"),
-        ("Missing runs", results.policy.words),
-        *([("Not run by design", results.not_planned.words)] if results.not_planned.runs else []),
-        ("Steps per run", _span(runs["steps"])),
-        ("Validation", distinct("validation")),
-        *official.board_fact(runs),
-        ("Hardware", distinct("hardware")),
-        ("Sandbox", distinct("rung") if "rung" in runs.columns else "not recorded"),
-        ("Sandbox promises", distinct("promises").replace(",", ", ")),
-        ("Programs' environment", distinct("environment") if "environment" in runs.columns else "not recorded"),
-        ("Programs' own time", _own_time(runs)),
-        ("mlesearch", str(results.tables.study.get("mlesearch_version") or "unknown")),
-    ]
-    if isinstance(grid, Mapping) and grid:
-        rows.append(("Declared grid", json.dumps(grid, sort_keys=True, ensure_ascii=False)))
-    return tuple(rows)
-
-
-def _own_time(runs: pd.DataFrame) -> str:
-    """How much of the runs' wall-clock time their programs were running."""
-    if not {"program_s", "program_cpu_s"} <= set(runs.columns) or runs["program_s"].dropna().empty:
-        return "not recorded"
-    known = runs.dropna(subset=["program_s", "program_cpu_s", "real_s"])
-    ran, computed, real = (float(known[c].sum()) for c in ("program_s", "program_cpu_s", "real_s"))
-    return f"{ran:,.0f} s run time ({computed:,.0f} s of processors) of {real:,.0f} s wall-clock time of all runs"
-
-
-def _span(values: pd.Series[int]) -> str:
-    """Smallest to largest known value."""
-    known = values.dropna()
-    if known.empty:
-        return "not recorded"
-    low, high = int(known.min()), int(known.max())
-    return str(low) if low == high else f"{low} to {high}"

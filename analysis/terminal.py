@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.lost_runs import lost_lines
+from mlesearch.analysis.lost_runs import lost_lines, made
 from mlesearch.analysis.official import sentences as official_sentences
+from mlesearch.analysis.progress_view import lines
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.tables import Tables
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.unranked import sentence
 from mlesearch.storage.claim import OUTCOMES
@@ -84,7 +86,12 @@ def medal_rows(results: Results, outcome: str | None = None) -> list[MedalRow]:
 
 
 def medal_table(results: Results, outcome: str | None = None) -> str:
-    """The same as plain text of at most some 80 columns, with a line that says what each figure is."""
+    """The same as plain text of at most some 80 columns, with a line that says what each figure is.
+
+    Of an unfinished study, how far it is in place of rates.
+    """
+    if results.progress is not None:
+        return "\n".join([*lines(results.progress), *_of_progress(results)])
     tables, missing = results.tables, results.policy
     outcome = outcome or results.boards[0].outcome
     rows = medal_rows(results, outcome)
@@ -113,11 +120,25 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
         out.append("Where tasks have unequal numbers of seeds: mean over tasks of the share of seeds, without a SEM.")
     if results.not_planned.runs:
         out.append(f"{results.not_planned.words}.")
-    if tables.planned:
-        out.append(f"{tables.interim}; no claim is tested before all of them are there.")
+    if results.unfinished:
+        out.append(f"{results.unfinished}; no claim is tested before all of them are there.")
     out += lost_lines(results.cells)
     if missing.missing:
         out.append(f"{missing.words}.")
+    return "\n".join([*out, *_about(tables)])
+
+
+def _of_progress(results: Results) -> list[str]:
+    """What a reader must know of an unfinished study."""
+    out = [f"{results.unfinished}; no rate is estimated and no claim tested before all of them are there."]
+    if results.not_planned.runs:
+        out.append(f"{results.not_planned.words}.")
+    return [*out, *lost_lines(made(results)), *_about(results.tables)]
+
+
+def _about(tables: Tables) -> list[str]:
+    """What a reader must know of the runs whatever is shown of them."""
+    out = []
     if unranked := sentence(tables.runs):
         out.append(unranked)
     out += official_sentences(tables.runs)
@@ -126,4 +147,4 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
         out.append(f"Imported results ({names}) stand in the report, beside these and never pooled with them.")
     if tables.simulated:
         out.append("Simulated engineers, not language models: this says nothing about any language model.")
-    return "\n".join(out)
+    return out

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import interval, p_text, plural, points
 from mlesearch.analysis.wording import seeds_text
 from mlesearch.storage.claim import OUTCOMES
@@ -113,10 +115,15 @@ def medals(results: Results) -> View:
         "benchmark, 47 to 68 % for tasks like these). In brackets: the E2 95 % interval, Wilson at the effective "
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
-    if results.policy.missing:
-        note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
-        note += " all with."
-    if bool((results.board.counts.unequal & ~results.board.counts.bare).any()):
+    counts = results.board.counts
+    if counts.lost[~counts.bare].any():
+        note += (
+            " Where runs have no result, the rate is given by its bounds: had they all been without success, or all "
+            "with. MLE-bench's figure for them (in rates.csv) keeps every run in its own seed, a missing one without "
+            "success; MLE-bench's own script has no report of it and moves later reports up into its place, which "
+            "gives the same mean where it pads, and another SEM."
+        )
+    if bool((counts.unequal & ~counts.bare).any()):
         note += (
             " Where tasks have unequal numbers of seeds, the first line is the rate over all runs (mean over tasks of "
             "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
@@ -304,9 +311,14 @@ def failures(results: Results) -> View | None:
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))
 
 
-def runs(results: Results) -> View | None:
-    """What became of the runs of each model and strategy; None where every one of them searched and has a result."""
-    lossy = [c for c in results.cells if c.lost or c.without_program or c.alike]
+def runs(results: Results, cells: Sequence[CellRuns] | None = None) -> View | None:
+    """What became of the runs of each model and strategy; None where every one of them searched and has a result.
+
+    Args:
+        results: of a study.
+        cells: what became of the runs; None: of all that are planned.
+    """
+    lossy = [c for c in (results.cells if cells is None else cells) if c.lost or c.without_program or c.alike]
     if not lossy:
         return None
     rows = []

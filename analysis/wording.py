@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlesearch.analysis.claim import RATES, Models
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.lost_runs import interim_verdict, place, runs_verdict
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.lost_runs import place, runs_verdict, unfinished_verdict
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
 
@@ -276,8 +277,7 @@ def sandbox_sentence(c: Comparison) -> str:
 def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     """The parts of the claim box: runs to come, runs that were lost, then the claim; no claim with a single arm."""
     lost = runs_verdict(results)
-    interim = interim_verdict(results)
-    first = tuple(answer for answer in (interim, lost) if answer is not None)
+    first = tuple(answer for answer in (unfinished_verdict(results), lost) if answer is not None)
     if results.main is None:
         return first
     c = results.main
@@ -288,6 +288,8 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
 def title(results: Results) -> str:
     """What the claim box is headed with."""
     c = results.main
+    if results.progress is not None:
+        return "How far the study is"
     if c is None:
         return f"{RATES[results.outcome].capitalize()}s"
     return f"{c.treatment.label} against {c.baseline.label}: {RATES[results.outcome]}"
@@ -299,7 +301,7 @@ def declaration(results: Results) -> str:
     if claim is None:
         return "A single strategy ran, so nothing is compared."
     if claim.unmet:
-        shown = "" if results.tables.planned else ": another pair is shown, to explore"
+        shown = "" if results.unfinished else ": another pair is shown, to explore"
         return f"{claim.unmet} So nothing here is confirmatory{shown}."
     if not claim.declared:
         return (
@@ -315,6 +317,8 @@ def declaration(results: Results) -> str:
 
 def estimand(results: Results) -> str:
     """What the intervals are about."""
+    if results.progress is not None:
+        return "none yet: nothing is estimated before all planned runs were made"
     shape = results.board.counts
     models, arms = plural(len(results.models.names), "model"), plural(len(results.arms), "strategy")
     arms = arms.replace("strategys", "strategies")
@@ -322,3 +326,10 @@ def estimand(results: Results) -> str:
         f"tasks like these (E2: tasks and runs random); {models} × {arms} × {plural(len(shape.tasks), 'task')} × "
         f"{seeds_text(results)}"
     )
+
+
+def missing_runs(results: Results) -> str:
+    """What is done with missing runs."""
+    if results.progress is None:
+        return results.policy.words
+    return f"no policy is applied before all planned runs were made ({results.progress.to_come} were not)"

@@ -109,7 +109,7 @@ def report(args: Namespace) -> int:
     """Write the tables and the report."""
     from mlesearch.cli.report import write_report
 
-    say(write_report(Path(args.study), Path(args.out) if args.out else None))
+    say(write_report(Path(args.study), Path(args.out) if args.out else None, missing=args.missing))
     return 0
 
 
