@@ -16,6 +16,7 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    looks_view,
     lost_cases_view,
     official,
     programs,
@@ -28,6 +29,7 @@ from mlesearch.analysis import (
 )
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.results import Results, analyse
@@ -239,7 +241,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 ),
                 tables=(slopes,) if slopes else (),
             )
+    looks = results.looks if results.looks is not None and results.looks.decided else None
+    looked = (
+        Section("looks", "Looks", BIASED, tables=(looks_view.looks_view(looks), looks_view.stages_view(looks)))
+        if looks is not None
+        else None
+    )
     return (
+        looked,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

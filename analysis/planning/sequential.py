@@ -239,10 +239,9 @@ def _why(looks: Sequence[Look], group: str) -> str:
     """Why a group stopped, as the report prints it."""
     crossed = next((look for look in looks if group in look.new), None)
     if looks[-1].given_up:
-        return f"the study ended by its declared rule at the look after {plural(looks[-1].seeds, 'seed')}"
+        return f"study ended by its look after {plural(looks[-1].seeds, 'seed')}"
     at = looks[-1] if crossed is None else crossed
-    when = f"at the look after {plural(at.seeds, 'seed')}"
-    return f"the {group} group stopped by the declared rule {when}; its rates are biased"
+    return f"{group} group stopped by its look after {plural(at.seeds, 'seed')}, so its rates are biased"
 
 
 def _look(

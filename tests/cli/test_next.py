@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from mlesearch.analysis.planning.looks import LookBounds
 from mlesearch.cli.main import main
 from mlesearch.storage.layout import not_planned
 from mlesearch.storage.sequential import LOOKS, read_looks
-from tests.support.synthetic_study import synthetic, write
-
-ENDS = {"low": (1, 2), "high": (5, 6)}
+from tests.support.sequential_study import ENDS, sequential_study
+from tests.support.synthetic_study import write
 
 
 def study(folder: Path, seeds_there: int, shift: float = 0.35, declared: bool = True) -> Path:
-    """Six models on 20 tasks with so many seeds, in which gome loses with weak models and wins with strong ones."""
-    tables = synthetic(models=6, strategies=("greedy", "gome"), tasks=20, seeds=3, steps=2)
-    runs = tables.runs.copy()
-    rng = np.random.default_rng(2)
-    rank = runs["model"].str[-2:].astype(int)
-    side = np.where(rank <= 2, -1.0, np.where(rank >= 5, 1.0, 0.0)) * (runs["strategy"] == "gome")
-    won = rng.random(len(runs)) < 0.5 + shift * side
-    there = runs["seed"].astype(int) < seeds_there
-    for flag in ("gold", "silver", "bronze", "above_median"):
-        runs[flag] = (won & there) if flag == "gold" else False
-    runs["valid"] = there
-    runs["status"] = np.where(there, "ok", "missing")
-    claim: dict[str, Any] = dict(tables.study["claim"])
-    if declared:
-        bounds = LookBounds.of((1, 2, 3), 0.05, 0.1)
-        claim["sequential"] = {
-            "looks": [1, 2, 3],
-            "alpha": 0.05,
-            "futility": 0.1,
-            "bounds": list(bounds.upper),
-            "gives_up_below": list(bounds.futile),
-            **{end: {f"sim/model-{m:02d}": float(m) for m in models} for end, models in ENDS.items()},
-            "tasks": sorted(set(runs["task"])),
-            "seeds": [0, 1, 2],
-        }
-    kept = set(runs.loc[there, "run_id"])
-    nodes, calls = (frame[frame["run_id"].isin(kept)] for frame in (tables.nodes, tables.calls))
-    return write(replace(tables, runs=runs, nodes=nodes, calls=calls, study={**tables.study, "claim": claim}), folder)
+    return write(sequential_study(seeds_there, shift, declared), folder)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
@@ -109,9 +77,7 @@ def test_runs_of_a_stopped_group_are_not_planned(tmp_path: Path, capsys: pytest.
     assert {key.model for key in left_out} == {"sim/model-05", "sim/model-06"}
     assert {key.seed for key in left_out} == {1}  # nobody has the third seed yet: that is no hole of the grid
     assert len(left_out) == 2 * 2 * 20
-    assert set(left_out.values()) == {
-        "the high group stopped by the declared rule at the look after 1 seed; its rates are biased"
-    }
+    assert set(left_out.values()) == {"high group stopped by its look after 1 seed, so its rates are biased"}
 
 
 @pytest.mark.parametrize(
