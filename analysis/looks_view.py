@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlesearch.analysis.planning.conditions import CONDITIONS, WORDS
-from mlesearch.analysis.planning.sequential import Look, Standing
+from mlesearch.analysis.planning.sequential import Standing
 from mlesearch.analysis.text import points
 from mlesearch.analysis.views import TableCell, View, name, number
 
@@ -12,10 +12,9 @@ def looks_view(found: Standing) -> View:
     """One row a look and condition."""
     rows = []
     for place, look in enumerate(found.looks):
-        below = found.plan["gives_up_below"][place]
-        last = look.seeds == found.plan["looks"][-1]
+        below = found.given_up_below(place)
         for condition, z in zip(CONDITIONS, look.statistics, strict=True):
-            if condition in look.crossed and condition not in look.new:
+            if not (state := found.state(place, condition)):
                 continue
             rows.append(
                 (
@@ -23,8 +22,8 @@ def looks_view(found: Standing) -> View:
                     TableCell(WORDS[condition][found.falls], kind="text"),
                     number(z, 2),
                     number(found.plan["bounds"][place], 2),
-                    TableCell("never" if below is None or last else f"{below:.2f}"),
-                    TableCell(_state(look, condition, z, below, last=last), kind="text"),
+                    TableCell("–" if below is None else f"{below:.2f}"),
+                    TableCell(state, kind="text"),
                 )
             )
     caption = (
@@ -33,14 +32,6 @@ def looks_view(found: Standing) -> View:
         "crossed is looked at no more."
     )
     return View("looks", caption, ("seeds", "condition", "statistic", "bound", "given up below", "state"), tuple(rows))
-
-
-def _state(look: Look, condition: str, z: float, below: float | None, *, last: bool) -> str:
-    if condition in look.new:
-        return "shown"
-    if last:
-        return "not shown"
-    return "given up" if look.given_up and below is not None and z < below else "open"
 
 
 def stages_view(found: Standing) -> View:

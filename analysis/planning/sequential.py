@@ -106,6 +106,21 @@ class Standing:
         """Whether nothing has to be run any more."""
         return self.shown or self.given_up
 
+    def given_up_below(self, place: int) -> float | None:
+        """The statistic below which the study was given up at a look; None at the last one, and where never."""
+        last = self.looks[place].seeds == self.plan["looks"][-1]
+        return None if last else self.plan["gives_up_below"][place]
+
+    def state(self, place: int, condition: str) -> str:
+        """What a look, from 0, made of a condition, in words; empty where it had crossed before."""
+        look, below = self.looks[place], self.given_up_below(place)
+        if condition in look.crossed:
+            return "shown" if condition in look.new else ""
+        if look.seeds == self.plan["looks"][-1]:
+            return "not shown"
+        z = look.statistics[CONDITIONS.index(condition)]
+        return "given up" if look.given_up and below is not None and z < below else "open"
+
 
 def plan_of(study: Mapping[str, Any]) -> SequentialJson | None:
     """The plan of looks in a study.json; None where none was declared."""
@@ -238,7 +253,7 @@ class _Keys:
 def _why(looks: Sequence[Look], group: str) -> str:
     """Why a group stopped, as the report prints it."""
     crossed = next((look for look in looks if group in look.new), None)
-    if looks[-1].given_up:
+    if crossed is None and looks[-1].given_up:
         return f"study ended by its look after {plural(looks[-1].seeds, 'seed')}"
     at = looks[-1] if crossed is None else crossed
     return f"{group} group stopped by its look after {plural(at.seeds, 'seed')}, so its rates are biased"

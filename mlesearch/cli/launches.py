@@ -55,7 +55,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         planned = part_of_plan(launch, planned) if sequential else planned
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
         place = shown(planned.folder)
-        say(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
+        most = "at most " if sequential else ""
+        say(f"study {planned.header['name']}: {most}{len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
         _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
@@ -94,7 +95,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         _say_run(runs[0].folder)
     else:
         say(write_report(planned.folder, None))
-    todo = [r for r in runs if planned.states[r.key] != "finished"]
+    asked = {r.run_id for r in reports} if sequential else {r.key.id for r in runs}
+    todo = [r for r in runs if r.key.id in asked and planned.states[r.key] != "finished"]
     unfinished = [r.folder for r in todo if not is_virtual(r.settings)]
     if launch.here and len(unfinished) < len(todo):
         looked_up = len(todo) - len(unfinished)

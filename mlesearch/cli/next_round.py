@@ -11,7 +11,7 @@ from typing import Any
 from mlesearch.analysis.planning.conditions import CONDITIONS, WORDS
 from mlesearch.analysis.planning.sequential import Standing, check_recorded, plan_of, standing
 from mlesearch.analysis.tables import read
-from mlesearch.analysis.text import plural
+from mlesearch.analysis.text import listing, plural
 from mlesearch.cli.terminal import shown, table
 from mlesearch.storage.layout import RunKey, declared, note_not_planned
 from mlesearch.storage.sequential import note_look, read_looks
@@ -84,24 +84,21 @@ def next_round(study: Path, after: int | None, *, as_json: bool) -> int:
 def look_rows(found: Standing, told: int = 0) -> list[dict[str, object]]:
     """One row a look and condition that was open at it; looks that were told before are left out."""
     rows: list[dict[str, object]] = []
-    done: set[str] = set()
     for place, look in enumerate(found.looks):
-        below = found.plan["gives_up_below"][place]
+        below = found.given_up_below(place)
         for name, z in zip(CONDITIONS, look.statistics, strict=True):
-            if name in done or place < told:
+            if place < told or not (state := found.state(place, name)):
                 continue
-            hopeless = look.given_up and name not in look.crossed and (below is None or z < below)
             rows.append(
                 {
                     "seeds": look.seeds,
                     "condition": WORDS[name][found.falls],
                     "statistic": f"{z:.2f}",
-                    "needs": f"{found.plan['bounds'][place]:.2f}",
-                    "given up below": "never" if below is None else f"{below:.2f}",
-                    "": "shown" if name in look.new else "given up" if hopeless else "open",
+                    "bound": f"{found.plan['bounds'][place]:.2f}",
+                    "given up below": "-" if below is None else f"{below:.2f}",
+                    "state": state,
                 }
             )
-        done |= set(look.new)
     return rows
 
 
@@ -130,7 +127,7 @@ def decision(found: Standing) -> str:
             "conditions crossed their bounds); nothing has to be run. Rates of groups that stopped are biased: "
             "report them by stage"
         )
-    open_ones = " and ".join(WORDS[c][found.falls] for c in CONDITIONS if c not in last.crossed)
+    open_ones = listing([WORDS[c][found.falls] for c in CONDITIONS if c not in last.crossed])
     why = "at the last look" if last.seeds == found.plan["looks"][-1] else "by the declared rule of futility"
     return (
         f"decided after {plural(last.seeds, 'seed')}, {why}: no crossover is established; it is not shown that "
