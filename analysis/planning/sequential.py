@@ -170,7 +170,7 @@ def outcomes_made(tables: Tables, plan: SequentialJson, pair: tuple[Arm, Arm], o
         plan's order.
     """
     models = [*plan["low"], *plan["high"]]
-    places = [
+    places: list[dict[Any, int]] = [
         {name: i for i, name in enumerate(models)},
         {(arm.strategy, arm.variant): i for i, arm in enumerate(pair)},
         {name: i for i, name in enumerate(plan["tasks"])},
@@ -237,7 +237,8 @@ class _Keys:
         self, looks: Sequence[Look], seeds_of: npt.NDArray[np.int64], running: npt.NDArray[np.bool_]
     ) -> dict[RunKey, str]:
         """The seeds that groups which stopped will not be run with."""
-        low, found = len(self.plan["low"]), {}
+        low = len(self.plan["low"])
+        found: dict[RunKey, str] = {}
         models = {"low": range(low), "high": range(low, low + len(self.plan["high"]))}
         for group, name in enumerate(models):
             if running[group]:

@@ -87,7 +87,8 @@ def _sequential(
     population: Population, ends: Ends, bounds: LookBounds, tasks: int, grids: int, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
     """Sums over the grids of one chunk: claims, studies given up, runs, ratios of variances."""
-    rates = population.rates(rng, grids, ends.capability, tasks).astype(np.float32)
+    rates = population.rates(rng, grids, ends.capability, tasks)
+    below = rates.astype(np.float32)
     sizes = np.array((ends.low, len(ends.capability) - ends.low))
     of_group = np.repeat((0, 1), sizes)
     progress = LookProgress.new(grids)
@@ -96,7 +97,7 @@ def _sequential(
     for more in np.diff(bounds.seeds, prepend=0).tolist():
         running = progress.going_on[:, of_group]
         for _ in range(more):
-            hits += (rng.random(rates.shape, dtype=np.float32) < rates) & running[:, :, None, None]
+            hits += (rng.random(rates.shape, dtype=np.float32) < below) & running[:, :, None, None]
             seeds += running
         gaps = (hits[:, :, 0] - hits[:, :, 1]) / np.maximum(seeds, 1)[:, :, None]
         progress = take_look(progress, statistics(gaps, ends), bounds)
@@ -106,7 +107,7 @@ def _sequential(
 
 def _ratios(rates: Floats, ends: Ends) -> float:
     """The sum over grids of the ratio of variances, the larger one of the two groups."""
-    groups = (rates[:, : ends.low].astype(np.float64), rates[:, ends.low :].astype(np.float64))
+    groups = (rates[:, : ends.low], rates[:, ends.low :])
     noise = [(p * (1.0 - p)).sum(axis=(1, 2)).mean(axis=-1) / p.shape[1] ** 2 for p in groups]
     own = [(p[:, :, 0] - p[:, :, 1]).mean(axis=1).var(axis=-1, ddof=1) for p in groups]
     return float(np.maximum(noise[0] / own[0], noise[1] / own[1]).sum())

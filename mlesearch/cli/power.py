@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlesearch.analysis.planning.designs import (
     CrossoverNeeds,
     Design,
@@ -169,7 +171,8 @@ def _analysed(study: Path) -> Results:
     from mlesearch.study.collect import collect
 
     collect(study)
-    return analyse(read(study))
+    tables = read(study)
+    return analyse(tables, "drop_seed" if tables.to_come else None)
 
 
 def _piloted(pilot: Results, name: str) -> tuple[Counts, Spread, RunCost]:
@@ -178,14 +181,14 @@ def _piloted(pilot: Results, name: str) -> tuple[Counts, Spread, RunCost]:
     Raises:
         ConfigError: it has one strategy, or runs of some model alone, or a single seed.
     """
-    from mlesearch.analysis.results import groups
+    from mlesearch.analysis.comparison import groups
 
     claim, board, models = pilot.claim, pilot.board, pilot.models.names
     if claim is None:
         raise ConfigError(f"--from: {name} has a single strategy; a gap needs two")
     pair = [pilot.arms.index(arm) for arm in (claim.treatment, claim.baseline)]
     hits, counts = board.counts.hits[:, pair], board.counts.counts[:, pair]
-    there = (counts > 0).all(axis=(1, 2))
+    there = np.asarray((counts > 0).all(axis=(1, 2)))
     if not there.any():
         raise ConfigError(f"--from: {name} has no model with both {claim.treatment.label} and {claim.baseline.label}")
     kept = [m for m, both in zip(models, there, strict=True) if both]

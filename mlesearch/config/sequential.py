@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlesearch.storage.documents import STUDY, ClaimJson
+from mlesearch.storage.claim import ClaimJson
+from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.sequential import SequentialJson
