@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlesearch.analysis.attrition import CellRuns
-from mlesearch.analysis.capability import Alternative, Slope, slope_test
-from mlesearch.analysis.claim import Arm, Models, Outcomes
-from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
+from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
+from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim
+from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.family import Family, family
+from mlesearch.analysis.gaps import Gap, adjust, benjamini_hochberg, not_compared, paired_gap
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.sandboxes import Difference
+from mlesearch.storage.claim import Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Comparison:
         crossover: None where the models have no order.
         sandboxes: in what the two sides were not run in the same sandbox.
         bound: the slope with every run without a result taken against it; None where all have one.
+        family: of a confirmatory comparison, its parts adjusted over each other; None in exploration.
     """
 
     treatment: Arm
@@ -42,6 +45,15 @@ class Comparison:
     crossover: Crossover | None
     sandboxes: tuple[Difference, ...] = ()
     bound: Slope | None = None
+    family: Family | None = None
+
+    @property
+    def slope_p(self) -> float:
+        """The p of the slope's verdict before adjustment, runs without a result taken against it; 1 without a slope."""
+        if self.slope is None:
+            return 1.0
+        against = self.bound is not None and self.bound.slope * self.slope.slope <= 0
+        return 1.0 if against else max(s.p_both for s in (self.slope, self.bound) if s is not None)
 
     @property
     def lost(self) -> int:
@@ -77,12 +89,12 @@ class Grid:
         )
 
 
-def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool = False) -> Comparison:
+def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None = None) -> Comparison:
     """One treatment against the baseline, over the models that the design has both with; see `_compare`."""
     pair = [grid.arms.index(treatment), grid.arms.index(baseline)]
     both = np.asarray(grid.planned.planned[:, pair].all(axis=1))
     if both.all():
-        return _compare(grid, treatment, baseline, confirmatory, widens)
+        return _compare(grid, treatment, baseline, confirmatory, trend)
     tasks = len(grid.counts.tasks)
     gaps = [
         not_compared("; ".join(f"{grid.arms[a].label}: not run by design" for a in pair if not there[a]), tasks, False)
@@ -91,30 +103,33 @@ def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widen
     by_task = np.full((both.size, tasks), np.nan)
     if not both.any():
         return Comparison(treatment, baseline, confirmatory, tuple(gaps), by_task, None, None)
-    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, widens)
+    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, trend)
     for m, gap in zip(np.flatnonzero(both).tolist(), found.gaps, strict=True):
         gaps[m] = gap
     by_task[both] = found.by_task
     return replace(found, gaps=tuple(gaps), by_task=by_task)
 
 
-def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool) -> Comparison:
+def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
-    The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration. Runs without a
-    result bound every verdict: one that would fall if they had all come out against it is not reached.
+    The slope is tested one-sided in the declared direction (`trend`), two-sided in exploration. Runs without a result
+    bound every verdict: one that would fall if they had all come out against it is not reached.
     """
     models, pair = grid.models, [grid.arms.index(treatment), grid.arms.index(baseline)]
     hits, runs = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
     refused = [_refusal(grid.cells, model, (treatment, baseline)) for model in models.names]
     tasks = len(grid.counts.tasks)
     gaps = adjust(
-        [not_compared(why, tasks) if why else paired_gap(h, k) for why, h, k in zip(refused, hits, runs, strict=True)],
+        [
+            not_compared(why, tasks) if why else paired_gap(h, k, mid_p=not confirmatory)
+            for why, h, k in zip(refused, hits, runs, strict=True)
+        ],
         "holm",
     )
     least, most = _bounds(grid.planned, pair)
     lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
-    gaps = _bounded(gaps, lost, least, most)
+    gaps = _bounded(gaps, lost, least, most, mid_p=not confirmatory)
     rates = hits / runs
     by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
     by_task[[bool(why) for why in refused]] = np.nan
@@ -125,19 +140,23 @@ def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, wide
         verdict = Crossover(f"{treatment.label} and {baseline.label} are not compared with {without}")
     elif models.capability is not None:
         weak, strong = groups(models)
-        verdict = crossover(models.names, by_task, models.capability, weak, strong)
         centred = models.capability - models.capability.mean()
-        side: Alternative = "greater" if widens else "two-sided"
+        side: Alternative = "two-sided" if trend is None else "greater" if trend == "rises" else "less"
+        goes: Trend = trend or "rises"
         if len(models.names) > 1 and np.ptp(models.capability) > 0:
             slope = slope_test(by_task, models.capability, side)
+        verdict = crossover(models.names, by_task, models.capability, weak, strong, trend=goes, slope=slope)
         if slope is not None and lost.any():
             low, high = least[0] / least[1], most[0] / most[1]
             rising = np.where(centred[:, None] > 0, low[:, 0] - low[:, 1], high[:, 0] - high[:, 1])
             falling = np.where(centred[:, None] > 0, high[:, 0] - high[:, 1], low[:, 0] - low[:, 1])
             bound = slope_test(rising if slope.slope > 0 else falling, models.capability, side)
-            worst = crossover(models.names, rising, models.capability, weak, strong)
+            against = rising if goes == "rises" else falling
+            worst = crossover(models.names, against, models.capability, weak, strong, trend=goes)
             verdict = replace(
                 verdict,
+                p=max(verdict.p, worst.p),
+                p_adjusted=max(verdict.p, worst.p),
                 these_models=verdict.these_models and worst.these_models,
                 like_models=verdict.like_models and worst.like_models,
             )
@@ -159,11 +178,15 @@ def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], 
     return (against, counts), (favour, counts)
 
 
-def _bounded(gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints]) -> tuple[Gap, ...]:
+def _bounded(
+    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints], *, mid_p: bool
+) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():
         return gaps
-    low, high = (adjust([paired_gap(h, k) for h, k in zip(*side, strict=True)], "holm") for side in (least, most))
+    low, high = (
+        adjust([paired_gap(h, k, mid_p=mid_p) for h, k in zip(*side, strict=True)], "holm") for side in (least, most)
+    )
     return tuple(
         replace(
             gap,
@@ -187,13 +210,54 @@ def groups(models: Models) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(low), tuple(high)
 
 
-def adjusted(main: Comparison, others: tuple[Comparison, ...]) -> tuple[Comparison, tuple[Comparison, ...]]:
-    """Exploratory gaps share one BH family; the declared pair keeps Holm over its models."""
+def adjusted(
+    main: Comparison, others: tuple[Comparison, ...], claim: TestedClaim
+) -> tuple[Comparison, tuple[Comparison, ...]]:
+    """Exploratory gaps share one BH family, and exploratory slopes another; the declared pair keeps Holm."""
     exploratory = [c for c in (main, *others) if not c.confirmatory]
     shared = iter(adjust([gap for c in exploratory for gap in c.gaps if gap.planned], "bh"))
 
+    def declared(c: Comparison) -> bool:
+        return c.confirmatory and claim.capability
+
+    trends = [c.slope_p for c in (main, *others) if c.slope is not None and not declared(c)]
+    slopes = iter(benjamini_hochberg(trends).tolist())
+
     def redone(c: Comparison) -> Comparison:
-        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) if g.planned else g for g in c.gaps))
+        gaps = c.gaps if c.confirmatory else tuple(next(shared) if g.planned else g for g in c.gaps)
+        slope = c.slope if c.slope is None or declared(c) else c.slope.adjusted(next(slopes))
+        return replace(c, gaps=gaps, slope=slope)
 
     first = redone(main)
     return first, tuple(redone(c) for c in others)
+
+
+def in_family(main: Comparison, claim: TestedClaim, models: Models) -> Comparison:
+    """The declared comparison with its parts adjusted over each other; an exploratory one as it is."""
+    if not main.confirmatory:
+        return main
+    slope = crossing = None
+    capability = models.some(np.array([gap.planned for gap in main.gaps])).capability
+    if claim.capability and capability is not None and main.slope is not None:
+        if design_p(capability) <= (ALPHA if claim.order else ALPHA / 2.0):
+            slope = main.slope_p
+        if main.crossover is not None and not main.crossover.refused:
+            crossing = main.crossover.p
+    parts = family([g.p_adjusted if g.held else 1.0 for g in main.gaps if g.planned], slope, crossing, claim.order)
+    over_parts = iter(parts.gaps)
+    gaps = tuple(_over_parts(gap, next(over_parts)) if gap.planned else gap for gap in main.gaps)
+    verdict = main.crossover
+    if crossing is not None and verdict is not None:
+        established = parts.crossover <= ALPHA
+        verdict = replace(
+            verdict,
+            p_adjusted=parts.crossover,
+            these_models=verdict.these_models and established,
+            like_models=verdict.like_models and established,
+        )
+    trend = main.slope if main.slope is None or slope is None else main.slope.adjusted(parts.slope)
+    return replace(main, gaps=gaps, slope=trend, crossover=verdict, family=parts)
+
+
+def _over_parts(gap: Gap, p: float) -> Gap:
+    return replace(gap, p_adjusted=p) if gap.held else gap

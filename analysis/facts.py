@@ -1,4 +1,4 @@
-"""The facts of a study, for the end of the page."""
+"""The facts of a study, for the end of its report: what was run, by which versions, on what."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlesearch.analysis.results import Results
 
 
 def facts(results: Results) -> tuple[tuple[str, str], ...]:
-    """Rows of a name and what there is."""
+    """The study's facts, for the end of the page."""
     runs, models = results.tables.runs, results.models
     status = runs["status"].value_counts()
     counted = ", ".join(f"{int(status.get(s, 0))} {s}" for s in ("ok", "failed", "timeout", "missing"))

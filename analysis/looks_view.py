@@ -8,6 +8,11 @@ from mlesearch.analysis.text import points
 from mlesearch.analysis.views import TableCell, View, name, number
 
 
+def views_of(found: Standing | None) -> tuple[View, ...]:
+    """Both tables of a study that is decided; none of another."""
+    return (looks_view(found), stages_view(found)) if found is not None and found.decided else ()
+
+
 def looks_view(found: Standing) -> View:
     """One row a look and condition."""
     rows = []

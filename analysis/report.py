@@ -1,39 +1,41 @@
-"""The report: one self-contained HTML file, and every table beside it as CSV."""
+"""The report: one self-contained HTML file, and every table and figure in files of their own beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
     dynamics,
-    facts,
+    figure_files,
     figures,
     frames,
     imported,
     looks_view,
     lost_cases_view,
-    official,
     programs,
     progress_view,
     scores,
     spend_view,
+    table_files,
     unranked,
     views,
     wording,
 )
+from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
-from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.facts import facts
 from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
+from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.sandboxes import ASPECTS
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
@@ -52,7 +54,7 @@ class Section:
         id: anchor.
         title: heading.
         text: a paragraph before the figure.
-        figure: an `<svg>`, or empty.
+        figure: draws what it shows; None where it has no figure.
         caption: of the figure.
         tables: shown below it.
         folded: tables that open on demand.
@@ -61,10 +63,19 @@ class Section:
     id: str
     title: str
     text: str = ""
-    figure: Markup | None = None
+    figure: Callable[[], Drawn] | None = None
     caption: str = ""
     tables: tuple[views.View, ...] = ()
     folded: tuple[views.View, ...] = ()
+
+
+Ink = Callable[[Section], str]
+"""Gives a section's figure as an `<svg>` element; empty where there is nothing to draw."""
+
+
+def draw(section: Section) -> str:
+    """The figure of a section, drawn now."""
+    return "" if section.figure is None else section.figure().svg
 
 
 def write_report(
@@ -92,7 +103,7 @@ def write_report(
     folder = Path(study_dir)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    return write_results(results, report_place(folder, out_path))
+    return write_results(results, folder, report_place(folder, out_path))
 
 
 def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
@@ -106,12 +117,16 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, target: Path) -> Path:
+def write_results(results: Results, study_dir: Path, target: Path, *, figures_too: bool = False) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    The folder `report_tables` holds every number as CSV, unrounded, and the tables of the page in Markdown and LaTeX.
 
     Args:
         results: of the study.
+        study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
+        figures_too: write each figure as SVG and PDF, too, into the folder `report_figures`.
 
     Returns:
         The same.
@@ -120,22 +135,27 @@ def write_results(results: Results, target: Path) -> Path:
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    page = render(results, curves)
-    csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    if results.progress is None:
-        csv["dynamics"] = dynamics.frame(curves)
-    if results.tables.imported:
-        csv["imported"] = imported.import_frame(results.tables.imported)
+    drawn: list[Drawn] = []
+
+    def ink(section: Section) -> str:
+        if section.figure is None:
+            return ""
+        drawn.append(section.figure())
+        return drawn[-1].svg
+
+    page = render(results, curves, study_dir, ink)
+    beside = target.parent / TABLES_FOLDER
+    files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
-        beside = target.parent / TABLES_FOLDER
         make_folder(beside)
-        for name in frames.OF_ALL_RUNS - set(csv):
+        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
             (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
-        for name, frame in csv.items():
-            stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
-            text = stamped.to_csv(index=False, lineterminator="\n")
-            write_atomically(beside / f"{name}.csv", text, durable=False)
+        for path, text in files.items():
+            write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
+        if figures_too:
+            figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
     except OSError as error:
         if is_fault(error):
             raise
@@ -143,8 +163,35 @@ def write_results(results: Results, target: Path) -> Path:
     return target
 
 
-def render(results: Results, curves: list[dynamics.Line]) -> str:
-    """The page as text."""
+def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """Every table as CSV, unrounded, by name."""
+    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    if results.progress is None:
+        found["dynamics"] = dynamics.frame(curves)
+    if results.tables.imported:
+        found["imported"] = imported.import_frame(results.tables.imported)
+    if results.tables.simulated:
+        found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
+    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """The tables of the page in Markdown and in LaTeX, by file name."""
+    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
+    simulated = results.tables.simulated
+    found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
+    return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
+
+
+def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
+    """The page as text.
+
+    Args:
+        results: of the study.
+        curves: of its runs.
+        study_dir: its folder, from whose tables they were computed.
+        ink: gives the figures.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -154,6 +201,10 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         keep_trailing_newline=True,
     )
     template = environment.get_template("report.html.jinja")
+    parts = sections(results, curves)
+    drawn = {part.id: element for part in parts if (element := ink(part))}
+    policy = "" if results.progress is not None else results.policy.policy
+    stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)
     return template.render(
         name=str(results.tables.study.get("name") or "study"),
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
@@ -166,16 +217,14 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         policy=wording.missing_runs(results),
         missing=results.policy.missing,
         warnings=warnings(results),
-        sections=sections(results, curves),
-        facts=facts.facts(results),
+        sections=parts,
+        figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
+        facts=facts(results),
+        made_of=Markup(stated.to_json()),  # digests, and words of ours
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
     )
-
-
-def _ink(drawn: Drawn) -> Markup:
-    return Markup(drawn.svg)  # our own SVG, its text escaped by matplotlib
 
 
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
@@ -208,10 +257,11 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         gap_section = Section(
             "gaps",
             "Gaps",
-            figure=_ink(figures.gap_bars(results)),
+            figure=partial(figures.gap_bars, results),
             caption=(
-                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
-                "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
+                f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
+                "from zero." + _not_drawn(results)
             ),
             tables=tuple(
                 view
@@ -224,37 +274,31 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
-        drawn = figures.gap_by_capability(results)
-        if drawn.svg or slopes:
+        if figures.has_capability(results) or slopes:
             trend = Section(
                 "capability",
                 "Gap against capability",
-                figure=_ink(drawn),
+                figure=partial(figures.gap_by_capability, results),
                 caption=(
-                    f"Each dot is a model, its line the 95 % t interval over {tasks}; filled where the adjusted test "
-                    "rejects. No line is fitted: a fitted line manufactures crossovers. "
+                    f"Each dot is a model, its line the 95 % interval of its test, {tasks}; filled where the adjusted "
+                    "test rejects. No line is fitted: a fitted line manufactures crossovers. "
                     + (
-                        "Bands are the two groups of the crossover verdict, with their gaps and 95 % intervals."
+                        "Bands are the two groups of the crossover verdict, with their gaps and 90 % intervals."
                         if main.crossover is not None and not main.crossover.refused
                         else ""
                     )
                 ),
                 tables=(slopes,) if slopes else (),
             )
-    looks = results.looks if results.looks is not None and results.looks.decided else None
-    looked = (
-        Section("looks", "Looks", BIASED, tables=(looks_view.looks_view(looks), looks_view.stages_view(looks)))
-        if looks is not None
-        else None
-    )
+    looked = looks_view.views_of(results.looks)
     return (
-        looked,
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(
             "rates",
             "Rates by model",
-            figure=_ink(figures.bars(results)),
+            figure=partial(figures.bars, results),
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
@@ -265,6 +309,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         trend,
         _imported(results),
     )
+
+
+def _not_drawn(results: Results) -> str:
+    """That not all comparisons are drawn, where that is so."""
+    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
+    if drawn == there:
+        return ""
+    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
 def _imported(results: Results) -> Section | None:
@@ -291,7 +343,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
-            figure=_ink(figures.mechanism(results)),
+            figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
@@ -307,7 +359,7 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
         Section(
             "cost",
             "Cost",
-            figure=_ink(figures.spending(results)),
+            figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
             folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
@@ -315,7 +367,7 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
         Section(
             "failures",
             "Failures",
-            figure=_ink(figures.failures(results)),
+            figure=partial(figures.failures, results),
             caption="Share of program proposals that did not yield a valid score, by kind.",
             tables=(failed, tried) if tried else (failed,),
             folded=(judged,) if judged else (),
@@ -327,14 +379,13 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
 
 def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
     """The section on dynamics, where any program was valid."""
-    drawn = dynamics.draw(results, curves)
-    if not drawn.svg:
+    if not curves:
         return None
     band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
     return Section(
         "dynamics",
         "Dynamics",
-        figure=_ink(drawn),
+        figure=partial(dynamics.draw, results, curves),
         caption=(
             "The best program so far by validation, seen through its test result, which no strategy ever sees. "
             "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
@@ -342,37 +393,3 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
             f"are left out. Mean over tasks of the mean over seeds.{band}"
         ),
     )
-
-
-def warnings(results: Results) -> tuple[str, ...]:
-    """What a reader must know before comparing: differences between the arms that are not the strategy."""
-    runs = results.tables.runs
-    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
-    found += [said] if (said := unranked.sentence(runs)) else []
-    found += official.sentences(runs)
-    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
-    for column, what in columns.items():
-        if column not in runs.columns:
-            continue
-        values = sorted({str(v) for v in runs[column].dropna()})
-        if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
-    return (*found, *_changed_ids(results))
-
-
-def _who_reports(column: str, runs: pd.DataFrame) -> str:
-    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
-    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
-    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
-
-
-def _changed_ids(results: Results) -> list[str]:
-    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
-    runs, calls = results.tables.runs, results.tables.calls
-    if "model_answered" in calls.columns:
-        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
-        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
-    else:
-        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
-    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
-    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]

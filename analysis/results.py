@@ -10,7 +10,7 @@ from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
 from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare
+from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.planning.rounds import with_next_round
@@ -127,10 +127,11 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main = _claimed(grid, claim)
         if not planned.to_come:
             pair = arms.index(claim.treatment), arms.index(claim.baseline)
-            cases = lost_cases(grid, pair, lambda other: _claimed(other, claim))
+            cases = lost_cases(grid, pair, lambda other: in_family(_claimed(other, claim), claim, other.models))
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
-        main, others = adjusted(main, others)
+        main, others = adjusted(main, others, claim)
+        main = in_family(main, claim, models)
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
@@ -160,7 +161,8 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
 
 def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     """The claim's comparison, adjusted over its models."""
-    return compare(grid, claim.treatment, claim.baseline, claim.declared, claim.capability)
+    trend = claim.trend if claim.capability else None
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
 
 
 def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    folder: Path, out: Path | None, run_ids: Collection[str] | None = None, missing: Policy | None = None
+    folder: Path,
+    out: Path | None,
+    run_ids: Collection[str] | None = None,
+    missing: Policy | None = None,
+    *,
+    figures: bool = False,
 ) -> str:
     """Write a study's tables and its report; of an unfinished study, how far it is.
 
@@ -22,6 +27,7 @@ def write_report(
         out: where the report goes; None: into the study's folder.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
         missing: policy for missing runs; None: see `mlesearch.analysis.results.analyse`.
+        figures: write each figure as SVG and PDF, too.
 
     Returns:
         The medal table, and where the report is.
@@ -35,5 +41,5 @@ def write_report(
     collect(folder)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    path = write_results(results, report_place(folder, out))
+    path = write_results(results, folder, report_place(folder, out), figures_too=figures)
     return f"{medal_table(results)}\nreport: {shown(path)}"

@@ -20,9 +20,8 @@ from typing import Protocol, Self, TypeVar, cast
 from mlesearch.budgets.partition import part_of_budget, partition_of, whole_budget
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.config.mlebench import GraderRequest, mlebench_terms
-from mlesearch.config.modes import check_mode
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
-from mlesearch.config.settings import Settings
+from mlesearch.config.settings import Settings, check_mode
 from mlesearch.config.virtual import is_virtual
 from mlesearch.engine.sample_runs import SampleFolder
 from mlesearch.models.limits.counters import CallCounters

@@ -6,13 +6,13 @@ the section "Attributes" of its class; docs/settings.md is made from there (`mle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.sequential import SequentialSettings
-from mlesearch.types import Op
+from mlesearch.config.claim_settings import ClaimSettings
+from mlesearch.types import ConfigError, Op
 
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
@@ -297,29 +297,6 @@ class StudySettings:
 
 
 @dataclass
-class ClaimSettings:
-    """What is claimed before the first run; treatment and baseline null: nothing is, and all is exploratory.
-
-    Attributes:
-        treatment: a strategy, or `strategy/variant`, that is claimed to be better than the baseline.
-        baseline: likewise, what it is compared with.
-        outcome: by which they are compared (docs/statistics.md).
-        capability: whether the gap is claimed to grow with the capability of the model.
-        tiers: the tiers of models that the claim is about; empty: all.
-        primary: the claim in words.
-        sequential: looks at it while seeds are added.
-    """
-
-    treatment: str | None = None
-    baseline: str | None = None
-    outcome: str = "any_medal"
-    capability: bool = False
-    tiers: list[str] = field(default_factory=list)
-    primary: str = ""
-    sequential: SequentialSettings = field(default_factory=SequentialSettings)
-
-
-@dataclass
 class Settings:
     """A whole configuration: one cell (model, strategy, variant) of a study's grid.
 
@@ -362,6 +339,16 @@ class Settings:
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
+
+
+def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
+    """Refuse what is no mode of a cassette, or of a store of executions.
+
+    Raises:
+        ConfigError: names those that there are.
+    """
+    if mode not in modes:
+        raise ConfigError(f"{key}: {mode!r} is no mode; there are: {', '.join(modes)}")
 
 
 def recordable(s: Settings) -> dict[str, Any]:
