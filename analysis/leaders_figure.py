@@ -15,7 +15,7 @@ from mlesearch.analysis import svg
 from mlesearch.analysis.axes import BUDGET, SettingAxis
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.figures import WIDTH
-from mlesearch.analysis.leaders import GRADIENT, LeaderMap, Standing
+from mlesearch.analysis.leaders import GRADIENT, LeaderCell, LeaderMap
 from mlesearch.analysis.names import short_names
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import listing, plural, points
@@ -23,6 +23,7 @@ from mlesearch.analysis.text import listing, plural, points
 MOST_COLUMNS = 3
 """Panels side by side; with more the words in a cell would be too small to read."""
 
+NAME_CHARS = 12
 EDGE = 2.6
 """Width of the line around the region, points."""
 
@@ -37,7 +38,7 @@ class MapPanel:
     """
 
     title: str
-    cells: Mapping[tuple[int, int], Standing]
+    cells: Mapping[tuple[int, int], LeaderCell]
 
 
 def panels(found: LeaderMap) -> tuple[tuple[MapPanel, ...], int]:
@@ -93,6 +94,11 @@ def draw(found: LeaderMap, models: Models, *, simulated: bool) -> Drawn:
         return svg.drawn(fig, "leaders", alt, simulated=simulated)
 
 
+def _short(strategy: str) -> str:
+    """A strategy's name, cut where it would not fit its cell; the table has it whole."""
+    return strategy if len(strategy) <= NAME_CHARS else f"{strategy[: NAME_CHARS - 1]}…"
+
+
 def _tick(models: Models, m: int) -> str:
     if models.capability is None or models.ordinal:
         return str(short_names(models.names, 11)[m])
@@ -113,7 +119,7 @@ def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
         spine.set_visible(False)
 
 
-def _cell(ax: Axes, x: int, y: int, cell: Standing, found: LeaderMap) -> None:
+def _cell(ax: Axes, x: int, y: int, cell: LeaderCell, found: LeaderMap) -> None:
     """One cell: the leader's colour, its name and lead; hatched where the lead is not established."""
     box = (x - 0.47, y - 0.45)
     if cell.lead is None:
@@ -136,7 +142,7 @@ def _cell(ax: Axes, x: int, y: int, cell: Standing, found: LeaderMap) -> None:
             zorder=2,
         )
     )
-    words = f"{short(cell.leaders[0], 12)}\n{points(cell.lead.gap)}" if alone else "tie"
+    words = f"{_short(cell.leaders[0])}\n{points(cell.lead.gap)}" if alone else "tie"
     paper = None if solid else {"facecolor": svg.PAPER, "edgecolor": "none", "pad": 1.2}
     ax.annotate(
         words,
@@ -190,7 +196,7 @@ def _said(panel: MapPanel) -> str:
     return found + (f" A gradient strategy is ahead of the best tree search in {ahead}." if ahead else "")
 
 
-def leads(cells: Sequence[Standing]) -> str:
+def leads(cells: Sequence[LeaderCell]) -> str:
     """In how many cells which strategy leads, and in how many of them that is established."""
     counts: dict[str, list[int]] = {}
     for cell in cells:

@@ -16,6 +16,7 @@ from mlesearch.analysis import (
     frames,
     imported,
     leaders_view,
+    looks_view,
     lost_cases_view,
     programs,
     progress_view,
@@ -30,6 +31,7 @@ from mlesearch.analysis import (
 from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
@@ -268,8 +270,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 ),
                 tables=(slopes,) if slopes else (),
             )
+    looked = looks_view.views_of(results.looks)
     return (
         leaders_view.section(results),
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(
