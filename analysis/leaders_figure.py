@@ -14,8 +14,10 @@ from matplotlib.patches import Patch, Rectangle
 from mlesearch.analysis import svg
 from mlesearch.analysis.axes import BUDGET, SettingAxis
 from mlesearch.analysis.claim import Models
-from mlesearch.analysis.figures import WIDTH, Drawn, short
+from mlesearch.analysis.figures import WIDTH
 from mlesearch.analysis.leaders import GRADIENT, LeaderMap, Standing
+from mlesearch.analysis.names import short_names
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import listing, plural, points
 
 MOST_COLUMNS = 3
@@ -84,17 +86,17 @@ def draw(found: LeaderMap, models: Models, *, simulated: bool) -> Drawn:
         for ax in axes[-1, :]:
             ax.set_xlabel("model" if models.capability is None or models.ordinal else "capability c")
         ticks = range(len(models.names))
-        axes[0, 0].set_xticks(ticks, [_tick(models, m) for m in ticks])
+        axes[0, 0].set_xticks(ticks, _ticks(models))
         axes[0, 0].set_yticks(range(len(levels)), levels)
         _legend(fig, found)
         alt = f"Heat maps of the leading strategy by model and {found.axes[0].words}. " + " ".join(map(_said, made))
-        return Drawn("leaders", svg.render(fig, "leaders", alt, simulated=simulated))
+        return svg.drawn(fig, "leaders", alt, simulated=simulated)
 
 
-def _tick(models: Models, m: int) -> str:
+def _ticks(models: Models) -> list[str]:
     if models.capability is None or models.ordinal:
-        return short(models.names[m], 11)
-    return f"{models.capability[m]:g}"
+        return list(short_names(models.names, 11))
+    return [f"{value:g}" for value in models.capability]
 
 
 def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
@@ -134,7 +136,11 @@ def _cell(ax: Axes, x: int, y: int, cell: Standing, found: LeaderMap) -> None:
             zorder=2,
         )
     )
-    words = f"{short(cell.leaders[0], 12)}\n{points(cell.lead.gap)}" if alone else "tie"
+    words = (
+        f"{short_names(found.strategies, 12)[found.strategies.index(cell.leaders[0])]}\n{points(cell.lead.gap)}"
+        if alone
+        else "tie"
+    )
     paper = None if solid else {"facecolor": svg.PAPER, "edgecolor": "none", "pad": 1.2}
     ax.annotate(
         words,

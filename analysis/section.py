@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from mlesearch.analysis import views
+from mlesearch.analysis.svg import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Section:
         id: anchor.
         title: heading.
         text: a paragraph before the figure.
-        figure: an `<svg>`, or empty.
+        figure: draws what it shows; None where it has no figure.
         caption: of the figure.
         tables: shown below it.
         folded: tables that open on demand.
@@ -26,7 +26,7 @@ class Section:
     id: str
     title: str
     text: str = ""
-    figure: Markup | None = None
+    figure: Callable[[], Drawn] | None = None
     caption: str = ""
     tables: tuple[views.View, ...] = ()
     folded: tuple[views.View, ...] = ()
