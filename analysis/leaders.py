@@ -145,7 +145,7 @@ def _standing(
 ) -> LeaderCell:
     """One cell, its p-values not adjusted yet."""
     what = {a: became[models.names[model], arms[a].label] for a in own}
-    kept = [a for a in own if not what[a].refused]
+    kept = [a for a in own if not what[a].refused and counts.counts[model, a].all()]
     hits, runs = counts.hits[model, kept], counts.counts[model, kept]
     names = [arms[a].strategy for a in kept]
     rates = np.asarray((hits / runs).mean(axis=1), dtype=np.float64)
@@ -173,7 +173,7 @@ def _standing(
         tasks=len(counts.tasks),
         runs=int(runs.sum()),
         lost=sum(c.lost for c in what.values()),
-        refused=tuple(arms[a].strategy for a in own if what[a].refused),
+        refused=tuple(arms[a].strategy for a in own if a not in kept),
     )
 
 

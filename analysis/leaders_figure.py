@@ -23,7 +23,6 @@ from mlesearch.analysis.text import listing, plural, points
 MOST_COLUMNS = 3
 """Panels side by side; with more the words in a cell would be too small to read."""
 
-NAME_CHARS = 12
 EDGE = 2.6
 """Width of the line around the region, points."""
 
@@ -87,22 +86,17 @@ def draw(found: LeaderMap, models: Models, *, simulated: bool) -> Drawn:
         for ax in axes[-1, :]:
             ax.set_xlabel("model" if models.capability is None or models.ordinal else "capability c")
         ticks = range(len(models.names))
-        axes[0, 0].set_xticks(ticks, [_tick(models, m) for m in ticks])
+        axes[0, 0].set_xticks(ticks, _ticks(models))
         axes[0, 0].set_yticks(range(len(levels)), levels)
         _legend(fig, found)
         alt = f"Heat maps of the leading strategy by model and {found.axes[0].words}. " + " ".join(map(_said, made))
         return svg.drawn(fig, "leaders", alt, simulated=simulated)
 
 
-def _short(strategy: str) -> str:
-    """A strategy's name, cut where it would not fit its cell; the table has it whole."""
-    return strategy if len(strategy) <= NAME_CHARS else f"{strategy[: NAME_CHARS - 1]}…"
-
-
-def _tick(models: Models, m: int) -> str:
+def _ticks(models: Models) -> list[str]:
     if models.capability is None or models.ordinal:
-        return str(short_names(models.names, 11)[m])
-    return f"{models.capability[m]:g}"
+        return list(short_names(models.names, 11))
+    return [f"{value:g}" for value in models.capability]
 
 
 def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
@@ -142,7 +136,11 @@ def _cell(ax: Axes, x: int, y: int, cell: LeaderCell, found: LeaderMap) -> None:
             zorder=2,
         )
     )
-    words = f"{_short(cell.leaders[0])}\n{points(cell.lead.gap)}" if alone else "tie"
+    words = (
+        f"{short_names(found.strategies, 12)[found.strategies.index(cell.leaders[0])]}\n{points(cell.lead.gap)}"
+        if alone
+        else "tie"
+    )
     paper = None if solid else {"facecolor": svg.PAPER, "edgecolor": "none", "pad": 1.2}
     ax.annotate(
         words,

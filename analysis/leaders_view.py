@@ -110,8 +110,8 @@ def view(results: Results, found: LeaderMap) -> View:
     rows = tuple(_row(results, found, cell) for cell in found.cells)
     note = (
         f"Exploratory: {RATES[results.outcome]}, differences in percentage points, paired by task. Lead: of the leader "
-        "over the next best (below it), 95 % t interval over tasks; p is the largest of the two-sided paired tests "
-        "against all others (exact sign-flip with mid-p where at most 20 tasks differ, else t over tasks), adjusted by "
+        "over the next best (below it), 95 % interval of their test; p is the largest of the two-sided paired tests "
+        "against all others (exact sign-flip where at most 20 tasks differ, else t over tasks), adjusted by "
         "Benjamini–Hochberg over all cells. Gradient − best tree: the best of each kind is chosen on one half of the "
         f"tasks and read off the other half, and the other way round, mean over {SPLITS} divisions; 95 % t interval "
         "with the jackknife error over tasks; its p is the largest of the paired tests against each tree search, and "
