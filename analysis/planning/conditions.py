@@ -29,7 +29,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class EndGroups:
     """The two groups of models at the ends of the range of capability.
 
     Attributes:
@@ -41,12 +41,12 @@ class Ends:
     low: int
 
     @classmethod
-    def of(cls, low: Sequence[float], high: Sequence[float]) -> Ends:
+    def of(cls, low: Sequence[float], high: Sequence[float]) -> EndGroups:
         """From the capabilities of the two groups."""
         return cls((*low, *high), len(low))
 
 
-def statistics(gaps: npt.ArrayLike, ends: Ends) -> Floats:
+def statistics(gaps: npt.ArrayLike, ends: EndGroups) -> Floats:
     """The three statistics, each large where its condition holds.
 
     Args:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from mlesearch.analysis.planning.conditions import Ends, statistics
+from mlesearch.analysis.planning.conditions import EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
 from mlesearch.analysis.planning.simulation import CHUNK
 
@@ -24,7 +24,7 @@ MOST_TASKS = 1_000_000
 
 NODES = 200
 
-_TWO_ENDS = Ends.of((0.0,), (1.0,))
+_TWO_ENDS = EndGroups.of((0.0,), (1.0,))
 
 
 @dataclass(frozen=True, slots=True)

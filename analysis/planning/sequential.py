@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlesearch.analysis.claim import Arm, succeeded
-from mlesearch.analysis.planning.conditions import CONDITIONS, Ends, statistics
+from mlesearch.analysis.planning.conditions import CONDITIONS, EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, has_result
@@ -190,7 +190,7 @@ def outcomes_made(tables: Tables, plan: SequentialJson, pair: tuple[Arm, Arm], o
 def follow(made: Ints, plan: SequentialJson, pair: tuple[Arm, Arm], *, falls: bool = False) -> Standing:
     """The looks at outcomes of the shape that `outcomes_made` returns, as far as they are there."""
     bounds, sizes = bounds_of(plan), (len(plan["low"]), len(plan["high"]))
-    ends = Ends.of(tuple(plan["low"].values()), tuple(plan["high"].values()))
+    ends = EndGroups.of(tuple(plan["low"].values()), tuple(plan["high"].values()))
     of_group = np.repeat((0, 1), sizes)
     progress, looks = LookProgress.new(), list[Look]()
     seeds_of = np.zeros(2, dtype=np.int64)
@@ -261,7 +261,7 @@ def _why(looks: Sequence[Look], group: str) -> str:
 
 
 def _look(
-    made: Ints, ends: Ends, bounds: LookBounds, before: LookProgress, seeds: tuple[Ints, Ints], *, falls: bool
+    made: Ints, ends: EndGroups, bounds: LookBounds, before: LookProgress, seeds: tuple[Ints, Ints], *, falls: bool
 ) -> Look:
     """One look; `seeds` are those of the groups before it and at it."""
     sizes = (ends.low, len(ends.capability) - ends.low)

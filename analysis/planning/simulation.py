@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.planning.conditions import Ends, statistics
+from mlesearch.analysis.planning.conditions import EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
 from mlesearch.analysis.rates import Floats
 
@@ -65,7 +65,7 @@ class PlanOutcome:
 
 
 def sequential(
-    population: Population, ends: Ends, bounds: LookBounds, tasks: int, grids: int, rng: np.random.Generator
+    population: Population, ends: EndGroups, bounds: LookBounds, tasks: int, grids: int, rng: np.random.Generator
 ) -> PlanOutcome:
     """A sequential plan on many grids.
 
@@ -84,7 +84,7 @@ def sequential(
 
 
 def _sequential(
-    population: Population, ends: Ends, bounds: LookBounds, tasks: int, grids: int, rng: np.random.Generator
+    population: Population, ends: EndGroups, bounds: LookBounds, tasks: int, grids: int, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
     """Sums over the grids of one chunk: claims, studies given up, runs, ratios of variances."""
     rates = population.rates(rng, grids, ends.capability, tasks)
@@ -105,7 +105,7 @@ def _sequential(
     return float(progress.shown.sum()), float((progress.given_up >= 0).sum()), runs, _ratios(rates, ends)
 
 
-def _ratios(rates: Floats, ends: Ends) -> float:
+def _ratios(rates: Floats, ends: EndGroups) -> float:
     """The sum over grids of the ratio of variances, the larger one of the two groups."""
     groups = (rates[:, : ends.low], rates[:, ends.low :])
     noise = [(p * (1.0 - p)).sum(axis=(1, 2)).mean(axis=-1) / p.shape[1] ** 2 for p in groups]

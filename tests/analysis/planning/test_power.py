@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.planning.conditions import Ends
+from mlesearch.analysis.planning.conditions import EndGroups
 from mlesearch.analysis.planning.looks import LookBounds
 from mlesearch.analysis.planning.power import (
     Spread,
@@ -134,7 +134,7 @@ def test_power_of_a_crossover_is_that_of_simulated_grids(looks):
     spread = spread_of_population(population, CAPABILITY, LOW, HIGH, "")
     bounds = LookBounds.of(looks, 0.05, 0.1)
     planned = crossover_power((gaps[:3].mean(), gaps[-3:].mean()), spread, 75, bounds, grids=2000)
-    ends = Ends.of(CAPABILITY[:3], CAPABILITY[-3:])
+    ends = EndGroups.of(CAPABILITY[:3], CAPABILITY[-3:])
     made = sequential(population, ends, bounds, 75, 2000, np.random.default_rng(6))
     assert planned.power == pytest.approx(made.claimed, abs=0.05)
     assert (planned.seeds_low + planned.seeds_high) * 3 * 2 * 75 == pytest.approx(made.runs, rel=0.05)

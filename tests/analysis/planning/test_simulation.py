@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from mlesearch.analysis.planning.conditions import Ends
+from mlesearch.analysis.planning.conditions import EndGroups
 from mlesearch.analysis.planning.looks import LookBounds
 from mlesearch.analysis.planning.simulation import Population, sequential
 from tests.support.synthetic_study import CAPABILITY
 
-ENDS = Ends.of(CAPABILITY[:3], CAPABILITY[-3:])
+ENDS = EndGroups.of(CAPABILITY[:3], CAPABILITY[-3:])
 TASKS, FULL_GRID = 75, 10 * 2 * 75 * 3
 NULLS = {
     "step": lambda c: 0.9 * (c > 0),
