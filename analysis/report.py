@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +15,14 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    leaders_view,
     looks_view,
     lost_cases_view,
     programs,
     progress_view,
     scores,
     spend_view,
+    stale,
     table_files,
     unranked,
     views,
@@ -35,6 +36,7 @@ from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -44,29 +46,6 @@ from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Callable[[], Drawn] | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
 
 
 Ink = Callable[[Section], str]
@@ -149,8 +128,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
     files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
-        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
-            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
+        folders = beside, target.parent / figure_files.FOLDER
+        stale.remove(folders, set(files), unfinished=results.progress is not None)
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
@@ -168,6 +147,7 @@ def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     found = frames.frames(results) | programs.frames(results) | scores.frames(results)
     if results.progress is None:
         found["dynamics"] = dynamics.frame(curves)
+        found |= leaders_view.frames(results)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -293,6 +273,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
     looked = looks_view.views_of(results.looks)
     return (
         Section("looks", "Looks", BIASED, tables=looked) if looked else None,
+        leaders_view.section(results),
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

@@ -11,6 +11,7 @@ from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
 from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.planning.rounds import with_next_round
@@ -45,6 +46,7 @@ class Results:
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
         looks: where a study with declared looks stands; None where none were declared.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
     """
 
     tables: Tables
@@ -67,6 +69,7 @@ class Results:
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
     looks: Standing | None = None
+    leaders: LeaderMap | None = None
 
     @property
     def to_come(self) -> int:
@@ -82,7 +85,13 @@ class Results:
 
     @property
     def board(self) -> Board:
-        """The board of that outcome."""
+        """The board of that outcome.
+
+        Raises:
+            ValueError: the study is unfinished.
+        """
+        if self.progress is not None:
+            raise ValueError("an unfinished study has no rates; its counts are in `progress`")
         return next(board for board in self.boards if board.outcome == self.outcome)
 
 
@@ -136,6 +145,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -156,6 +166,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         unfinished=planned.interim,
         lost_cases=cases,
         looks=looks,
+        leaders=leader_map(runs, models, arms, shown, became),
     )
 
 
