@@ -81,8 +81,9 @@ def test_a_pilot_gives_variances_numbers_and_costs(pilot: Path, capsys: pytest.C
 
 
 def test_a_launch_gives_numbers_and_prices(capsys: pytest.CaptureFixture[str]) -> None:
-    got = as_json("demo", capsys)
-    assert [got["design"][name] for name in ("models", "tasks", "seeds")] == [3, 4, 3]
+    launch = "-m clock=virtual model=sim_01,sim_02,sim_09,sim_10 strategy=greedy,gome"
+    got = as_json(f"{launch} 'tasks=[rentals,demand]' 'seeds=[0,1,2]'", capsys)
+    assert [got["design"][name] for name in ("models", "low", "high", "tasks", "seeds")] == [4, 2, 2, 2, 3]
     assert got["design"]["cost"]["usd"] > 0
     assert "estimated" in got["design"]["cost"]["source"]
 

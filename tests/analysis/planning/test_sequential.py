@@ -56,7 +56,7 @@ def drawn(seed: int, low: float = -0.25, high: float = 0.25, seeds: int = 5) -> 
     return (np.random.default_rng(seed).random(rates.shape) < rates).astype(np.int64)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([(-0.25, 0.25), (0.0, 0.0), (-0.4, 0.1), (-0.1, 0.4)]))
 def test_looks_are_a_fold_over_what_is_there(seed, gaps):
     made = drawn(seed, *gaps)
@@ -77,7 +77,7 @@ def test_looks_are_a_fold_over_what_is_there(seed, gaps):
             assert {key.model for key in part.to_run} == set().union(*groups)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_what_a_stopped_group_did_not_need_changes_nothing(seed):
     made = drawn(seed)
