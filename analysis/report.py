@@ -209,6 +209,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
         simulated=results.tables.simulated,
         declared=bool(results.claim and results.claim.declared),
+        unfinished=bool(results.unfinished),
         title=wording.title(results),
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
