@@ -164,9 +164,9 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
-    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    found = frames.frames(results) | programs.frames(results)
     if results.progress is None:
-        found["dynamics"] = dynamics.frame(curves)
+        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
