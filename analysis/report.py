@@ -144,10 +144,10 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
-    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    found = frames.frames(results) | programs.frames(results)
     found |= leaders_view.frames(results)
     if results.progress is None:
-        found["dynamics"] = dynamics.frame(curves)
+        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -190,6 +190,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
         simulated=results.tables.simulated,
         declared=bool(results.claim and results.claim.declared),
+        unfinished=bool(results.unfinished),
         title=wording.title(results),
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
