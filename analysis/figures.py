@@ -16,8 +16,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison, groups
 from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.results import Comparison, Results, groups
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import interval, percent, points
 
 WIDTH = 9.6

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import listing, plural
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.equal_words import no_difference
 from mlesearch.analysis.gaps import Gap, holm
 from mlesearch.analysis.lost_runs import interim_verdict, runs_verdict
 from mlesearch.analysis.phrases import opening, reasons_by_model, seeds_text, status_of
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
 from mlesearch.analysis.trend_words import crossover_verdict, slope_verdict, waits
@@ -39,6 +41,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     tests = len(c.gaps) * (1 if c.confirmatory else 1 + len(results.others))
     parts_too = " and over the parts of the claim" if c.family is not None and len(c.family.order) > 1 else ""
     n = f"({correction}-adjusted over {plural(tests, 'test')}{parts_too})"
+    equal = no_difference(results, c)
     beside = f"{_in_family(results, c)}{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
         text = " and ".join(parts) + (
@@ -54,7 +57,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             "The gap",
             mark,
             headline,
-            f"{opening(results, status_of(results, c))}{text} {n}.{beside}",
+            f"{opening(results, status_of(results, c))}{text} {n}{equal}.{beside}",
             status_of(results, c),
         )
     ranges = f"the observed gaps run from {points(min(g.gap for g in gaps))} to "
@@ -63,7 +66,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         ranges = f"the observed gap is {points(gaps[0].gap)} points [95 % {interval(gaps[0].low, gaps[0].high)}]"
     whom = "any model" if len(names) > 1 else names[0]
     text = f"no difference in {rate} between {a} and {b} is established with {whom}: {ranges} {n}"
-    text = f"{opening(results, status_of(results, c))}{text}.{_unreachable(gaps, tests)}{beside}"
+    text = f"{opening(results, status_of(results, c))}{text}{equal}.{_unreachable(gaps, tests)}{beside}"
     return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, status_of(results, c))
 
 
