@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim
 from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.equivalence import Equivalence, equivalences
+from mlesearch.analysis.equivalence import NOT_TESTED, Equivalence, equivalences
 from mlesearch.analysis.family import Family, family
 from mlesearch.analysis.gaps import Gap, adjust, benjamini_hochberg, not_compared, paired_gap
 from mlesearch.analysis.odds import OddsTrend, odds_trend
@@ -84,6 +85,15 @@ class Grid:
     planned: Outcomes
     cells: tuple[CellRuns, ...]
 
+    def of_models(self, there: npt.NDArray[np.bool_]) -> Grid:
+        """The part of some models, shape (M,)."""
+        return replace(
+            self,
+            models=self.models.some(there),
+            counts=self.counts.of_models(there),
+            planned=self.planned.of_models(there),
+        )
+
 
 def compare(
     grid: Grid,
@@ -92,6 +102,31 @@ def compare(
     confirmatory: bool,
     trend: Trend | None = None,
     margin: float | None = None,
+) -> Comparison:
+    """One treatment against the baseline, over the models that the design has both with; see `_compare`."""
+    pair = [grid.arms.index(treatment), grid.arms.index(baseline)]
+    both = np.asarray(grid.planned.planned[:, pair].all(axis=1))
+    if both.all():
+        return _compare(grid, treatment, baseline, confirmatory, trend, margin)
+    tasks = len(grid.counts.tasks)
+    gaps = [
+        not_compared("; ".join(f"{grid.arms[a].label}: not run by design" for a in pair if not there[a]), tasks, False)
+        for there in grid.planned.planned
+    ]
+    by_task = np.full((both.size, tasks), np.nan)
+    equal = [NOT_TESTED] * both.size
+    if not both.any():
+        nothing = Comparison(treatment, baseline, confirmatory, tuple(gaps), by_task, None, None)
+        return replace(nothing, equivalence=tuple(equal))
+    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, trend, margin)
+    for m, gap, e in zip(np.flatnonzero(both).tolist(), found.gaps, found.equivalence, strict=True):
+        gaps[m], equal[m] = gap, e
+    by_task[both] = found.by_task
+    return replace(found, gaps=tuple(gaps), by_task=by_task, equivalence=tuple(equal))
+
+
+def _compare(
+    grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None, margin: float | None
 ) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
@@ -201,7 +236,7 @@ def adjusted(
 ) -> tuple[Comparison, tuple[Comparison, ...]]:
     """Exploratory gaps share one BH family, and exploratory slopes another; the declared pair keeps Holm."""
     exploratory = [c for c in (main, *others) if not c.confirmatory]
-    shared = iter(adjust([gap for c in exploratory for gap in c.gaps], "bh"))
+    shared = iter(adjust([gap for c in exploratory for gap in c.gaps if gap.planned], "bh"))
 
     def declared(c: Comparison) -> bool:
         return c.confirmatory and claim.capability
@@ -210,7 +245,7 @@ def adjusted(
     slopes = iter(benjamini_hochberg(trends).tolist())
 
     def redone(c: Comparison) -> Comparison:
-        gaps = c.gaps if c.confirmatory else tuple(next(shared) for _ in c.gaps)
+        gaps = c.gaps if c.confirmatory else tuple(next(shared) if g.planned else g for g in c.gaps)
         slope = c.slope if c.slope is None or declared(c) else c.slope.adjusted(next(slopes))
         return replace(c, gaps=gaps, slope=slope)
 
@@ -218,26 +253,20 @@ def adjusted(
     return first, tuple(redone(c) for c in others)
 
 
-def claimed(grid: Grid, claim: TestedClaim) -> Comparison:
-    """The claim's comparison, its parts adjusted over each other where it was declared."""
-    trend = claim.trend if claim.capability else None
-    found = compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
-    return _in_family(found, claim, grid.models)
-
-
-def _in_family(main: Comparison, claim: TestedClaim, models: Models) -> Comparison:
+def in_family(main: Comparison, claim: TestedClaim, models: Models) -> Comparison:
     """The declared comparison with its parts adjusted over each other; an exploratory one as it is."""
     if not main.confirmatory:
         return main
     slope = crossing = None
-    if claim.capability and models.capability is not None and main.slope is not None:
-        if design_p(models.capability) <= (ALPHA if claim.order else ALPHA / 2.0):
+    capability = models.some(np.array([gap.planned for gap in main.gaps])).capability
+    if claim.capability and capability is not None and main.slope is not None:
+        if design_p(capability) <= (ALPHA if claim.order else ALPHA / 2.0):
             slope = main.slope_p
         if main.crossover is not None and not main.crossover.refused:
             crossing = main.crossover.p
-    held = [gap.p_adjusted if gap.held else 1.0 for gap in main.gaps]
-    parts = family(held, slope, crossing, claim.order)
-    gaps = tuple(replace(gap, p_adjusted=p) if gap.held else gap for gap, p in zip(main.gaps, parts.gaps, strict=True))
+    parts = family([g.p_adjusted if g.held else 1.0 for g in main.gaps if g.planned], slope, crossing, claim.order)
+    over_parts = iter(parts.gaps)
+    gaps = tuple(_over_parts(gap, next(over_parts)) if gap.planned else gap for gap in main.gaps)
     verdict = main.crossover
     if crossing is not None and verdict is not None:
         established = parts.crossover <= ALPHA
@@ -249,3 +278,7 @@ def _in_family(main: Comparison, claim: TestedClaim, models: Models) -> Comparis
         )
     trend = main.slope if main.slope is None or slope is None else main.slope.adjusted(parts.slope)
     return replace(main, gaps=gaps, slope=trend, crossover=verdict, family=parts)
+
+
+def _over_parts(gap: Gap, p: float) -> Gap:
+    return replace(gap, p_adjusted=p) if gap.held else gap

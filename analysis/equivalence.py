@@ -37,6 +37,10 @@ class Equivalence:
     p_adjusted: float
 
 
+NOT_TESTED = Equivalence(math.nan, math.nan, math.nan)
+"""In the place of a model that is not compared."""
+
+
 def detectable_gap(error: float, tasks: int, tests: int = 1, level: float = 0.05, power: float = POWER) -> float:
     """The gap that a two-sided t test finds with the given power: (t(1 - level / 2 tests) + t(power)) * error.
 

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
-from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.claim import succeeded as _succeeded
-from mlesearch.analysis.comparison import Comparison, Grid, adjusted, claimed, compare
-from mlesearch.analysis.rates import Parity, Rates, e1_rates, e2_rates, parity
+from mlesearch.analysis.boards import Board, board
+from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.lost_cases import LostCase, lost_cases
+from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.policies import Policy
+from mlesearch.analysis.progress import StudyProgress, progress
 from mlesearch.analysis.sandboxes import differences
 from mlesearch.analysis.spend import Spend, spends
-from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
+from mlesearch.analysis.tables import PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.unranked import counted, outcomes_of
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """One outcome over all cells.
-
-    Attributes:
-        outcome: key of `OUTCOMES`.
-        counts: successes and runs by model, arm and task.
-        e2: shape (M, A); all NaN where no run has a result.
-        e1: shape (M, A); likewise.
-        parity: by model, then by arm; None where no run has a result.
-    """
-
-    outcome: str
-    counts: Outcomes
-    e2: Rates
-    e1: Rates
-    parity: tuple[tuple[Parity | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +36,12 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
+        not_planned: what the design leaves out.
+        progress: how far an unfinished study is; then there are no boards, no comparisons, curves and rates. None where
+            all planned runs were made, or a policy for missing runs was asked for.
+        unfinished: that planned runs were not made, in words; empty where all were.
+        lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
+            and of an unfinished study.
     """
 
     tables: Tables
@@ -72,10 +59,21 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
+    not_planned: NotPlanned = field(default_factory=NotPlanned)
+    progress: StudyProgress | None = None
+    unfinished: str = ""
+    lost_cases: tuple[LostCase, ...] = ()
+
+    @property
+    def to_come(self) -> int:
+        """Planned runs that were not made."""
+        return self.progress.to_come if self.progress is not None else self.policy.to_come
 
     @property
     def outcome(self) -> str:
         """Key of the outcome that the claim is about."""
+        if self.progress is not None:
+            return self.progress.outcome
         return self.claim.outcome if self.claim else self.boards[0].outcome
 
     @property
@@ -84,29 +82,48 @@ class Results:
         return next(board for board in self.boards if board.outcome == self.outcome)
 
 
-def analyse(tables: Tables, policy: Policy = "fail") -> Results:
+def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """Validates the tables and computes everything.
+
+    No verdict is reached before all planned runs were made: of an unfinished study, and of its first rounds of seeds
+    (`tables.only`), only the progress is computed.
+
+    Args:
+        tables: as read.
+        policy: for missing runs. None: `fail` for a study whose runs were all made (some may have failed). Where it is
+            named, an unfinished study is analysed too, but nothing in it is confirmatory, and its runs that were not
+            made bound everything.
 
     Raises:
         ConfigError: see `tables.validate`, `tables.apply_policy`, `claim.claim_of` and `claim.models_of`.
     """
     validate(tables)
+    tables, left_out = planned_part(tables)
     claim = claim_of(tables)
+    if tables.planned or (tables.to_come and policy is None):
+        return _unfinished(tables, claim, left_out)
     planned = tables
-    tables, note = apply_policy(tables, policy)
+    tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
     became = cells(planned.runs, planned.nodes, models, arms)
-    boards = tuple(board(runs, models, arms, name) for name in outcomes_of(runs))
+    rated = planned.runs[planned.runs["task"].isin(set(runs["task"]))] if planned.to_come else runs
+    boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
+    cases: tuple[LostCase, ...] = ()
     if claim is not None:
-        counts = next(b.counts for b in boards if b.outcome == claim.outcome)
-        grid = Grid(models, arms, counts, outcomes(planned.runs, models, arms, claim.outcome), became)
-        main = claimed(grid, claim)
+        counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
+        before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
+        grid = Grid(models, arms, counts, before, became)
+        main = _claimed(grid, claim)
+        if not planned.to_come:
+            pair = arms.index(claim.treatment), arms.index(claim.baseline)
+            cases = lost_cases(grid, pair, lambda other: in_family(_claimed(other, claim), claim, other.models))
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = adjusted(main, others, claim)
+        main = in_family(main, claim, models)
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
@@ -127,42 +144,41 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
+        not_planned=left_out,
+        unfinished=planned.interim,
+        lost_cases=cases,
     )
 
 
-def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
-    """The rates of one outcome in every cell, over the tasks that can have it."""
-    runs = counted(runs, outcome)
-    counts = outcomes(runs, models, arms, outcome)
-    lists = _reports(runs, models, arms, outcome)
-    bare = counts.bare
-    return Board(
-        outcome=outcome,
-        counts=counts,
-        e2=_known(e2_rates(counts.hits, counts.counts), bare),
-        e1=_known(e1_rates(counts.hits, counts.counts), bare),
-        parity=tuple(
-            tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
-            for m, model in enumerate(models.names)
-        ),
+def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
+    """The claim's comparison, adjusted over its models."""
+    trend = claim.trend if claim.capability else None
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
+
+
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+    """How far a study is, and what it has cost: no rate, interval, test or curve."""
+    runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
+    ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
+    outcome = claim.outcome if claim else outcomes_of(runs)[0]
+    failed = int((runs["status"] == "failed").sum())
+    return Results(
+        tables=tables,
+        policy=PolicyNote("fail", len(runs) - len(ended), len(runs), (), 0, failed, len(runs) - len(ended) - failed),
+        arms=arms,
+        models=models,
+        claim=claim,
+        boards=(),
+        main=None,
+        others=(),
+        best=pd.DataFrame(),
+        mechanism=pd.DataFrame(),
+        cost=accounts.cost(ended, tables.calls, arms),
+        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
+        failures=accounts.failures(ended, tables.nodes, arms),
+        cells=became,
+        spends=spends(runs, tables.nodes, models.names, arms),
+        not_planned=left_out,
+        progress=progress(tables, models, arms, outcome),
+        unfinished=tables.interim,
     )
-
-
-def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
-    """The same rates, with none where no run has a result."""
-    return Rates(*(np.where(bare, np.nan, getattr(rates, field.name)) for field in fields(rates)))
-
-
-def _reports(
-    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str
-) -> dict[tuple[str, str], list[list[bool]]]:
-    """By cell: one list of outcomes per task, in the order of the table."""
-    hit = _succeeded(runs, outcome).to_numpy(dtype=bool)
-    labels = accounts.arm_labels(runs, arms)
-    tasks: dict[str, int] = {name: i for i, name in enumerate(sorted(set(runs["task"])))}
-    cells: dict[tuple[str, str], list[list[bool]]] = {
-        (model, arm.label): [[] for _ in tasks] for model in models.names for arm in arms
-    }
-    for model, label, task, value in zip(runs["model"], labels, runs["task"], hit, strict=True):
-        cells[model, label][tasks[task]].append(bool(value))
-    return cells
