@@ -43,7 +43,7 @@ class LostCase:
     def trend(self) -> int:
         """1 where the gap is established to rise with capability, -1 where to fall, else 0."""
         s = self.found.slope if self.found else None
-        return int(np.sign(s.slope)) if s is not None and s.p_adjusted <= ALPHA else 0
+        return int(np.sign(s.slope)) if s is not None and max(s.p_both, s.p_adjusted) <= ALPHA else 0
 
     @property
     def crossover(self) -> bool:
@@ -134,7 +134,7 @@ def rows(cases: tuple[LostCase, ...], models: tuple[str, ...]) -> list[dict[str,
             "rejects": g.rejects(),
             "tasks": g.tasks,
             "slope": case.found.slope.slope if case.found.slope else np.nan,
-            "slope_p": case.found.slope.p_adjusted if case.found.slope else np.nan,
+            "slope_p": case.found.slope.p if case.found.slope else np.nan,
             "crossover": case.crossover,
         }
         for case in cases

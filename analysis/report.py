@@ -21,6 +21,7 @@ from mlesearch.analysis import (
     progress_view,
     scores,
     spend_view,
+    stale,
     table_files,
     unranked,
     views,
@@ -147,8 +148,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
     files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
-        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
-            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
+        folders = beside, target.parent / figure_files.FOLDER
+        stale.remove(folders, set(files), unfinished=results.progress is not None)
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)

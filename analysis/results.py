@@ -78,7 +78,13 @@ class Results:
 
     @property
     def board(self) -> Board:
-        """The board of that outcome."""
+        """The board of that outcome.
+
+        Raises:
+            ValueError: the study is unfinished.
+        """
+        if self.progress is not None:
+            raise ValueError("an unfinished study has no rates; its counts are in `progress`")
         return next(board for board in self.boards if board.outcome == self.outcome)
 
 
