@@ -84,12 +84,9 @@ def _in_family(results: Results, c: Comparison) -> str:
     """The models with which the gap would be established if it were the whole claim."""
     if c.family is None:
         return ""
-    alone = holm([g.p for g in c.gaps])
-    found = [
-        m
-        for m, g, p in zip(results.models.names, c.gaps, alone, strict=True)
-        if p <= ALPHA and g.held and not g.rejects()
-    ]
+    planned = [(m, g) for m, g in zip(results.models.names, c.gaps, strict=True) if g.planned]
+    alone = holm([g.p for _, g in planned])
+    found = [m for (m, g), p in zip(planned, alone, strict=True) if p <= ALPHA and g.held and not g.rejects()]
     if not found:
         return ""
     if before := waits(c.family, "gap"):
