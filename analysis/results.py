@@ -173,7 +173,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
 def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     """The claim's comparison, adjusted over its models."""
     trend = claim.trend if claim.capability else None
-    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
 
 
 def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:
