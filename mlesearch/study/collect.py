@@ -56,6 +56,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     labels: dict[str, Mapping[str, object]] = {}
     unranked: set[str] = set()
     ungraded: set[str] = set()
+    category: dict[str, object] = {}
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     runs: list[Mapping[str, object]] = []
     nodes, calls = list[pd.DataFrame](), list[pd.DataFrame]()
@@ -64,6 +65,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         for r in stored:
             labels[r.run["model"]] = r.run
             unranked |= {r.run["task"]} if r.run.get("no_board", False) else set()
+            category[r.run["task"]] = r.run.get("category")
         runs += [r.run for r in stored]
         nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
         calls.append(_frame([c for r in stored for c in r.calls], CALLS))
@@ -75,6 +77,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
         ungraded |= {run["key"]["task"]} if run["labels"].get("ungraded", False) else set()
+        category[run["key"]["task"]] = run["labels"].get("category")
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
@@ -86,7 +89,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         if key.id not in have:
             have.add(key.id)
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
-            runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
+            known_of_task = {"no_board": key.task in unranked, "ungraded": key.task in ungraded}
+            runs.append({**row, **known_of_task, "category": category.get(key.task)})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes.append(_frame([n for r in rows for n in r.nodes], NODES))
     calls.append(_frame([c for r in rows for c in r.calls], CALLS))
@@ -120,4 +124,7 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=_DTYPES[c.kind]) for n, c in columns.items()})
+    def values(name: str, column: Column) -> list[object]:
+        return [r.get(name) if column.optional else r[name] for r in rows]  # rows that an earlier version stored
+
+    return pd.DataFrame({n: pd.array(values(n, c), dtype=_DTYPES[c.kind]) for n, c in columns.items()})
