@@ -10,8 +10,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-UNEVEN = (16, 12, 9, 7, 6, 5, 4, 4, 3, 2, 2, 2, 1, 1, 1)
-"""Sizes of 15 categories of 75 tasks."""
+UNEVEN = {22: (8, 4, 4, 2, 2, 1, 1), 75: (26, 10, 9, 6, 4, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1)}
+"""Sizes of MLE-bench's categories in its low split and in all of it, by number of tasks."""
 
 
 def logistic(x: npt.ArrayLike) -> Floats:
@@ -19,16 +19,52 @@ def logistic(x: npt.ArrayLike) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64))), dtype=np.float64)
 
 
-def category_codes(tasks: int, sizes: Sequence[int] = UNEVEN) -> Ints:
-    """The category of each task: sizes in these proportions, every category at least once where tasks suffice."""
-    scaled = np.maximum(1, np.round(np.asarray(sizes) * tasks / sum(sizes))).astype(np.int64)
-    while scaled.sum() > tasks:
-        scaled[np.argmax(scaled)] -= 1
-    scaled[0] += tasks - scaled.sum()
-    return np.repeat(np.arange(len(sizes)), scaled)
+def codes_of(sizes: Sequence[int]) -> Ints:
+    """The category of each task, of categories of these sizes."""
+    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def equal_arms(rng: np.random.Generator, arms: int, tasks: int, seeds: int) -> Floats:
     """Rates of arms that are alike on the average task, shape (arms, T)."""
     logit = -1.3 + 2.3 * rng.normal(size=tasks) + 0.7 * rng.normal(size=(arms, tasks))
     return np.asarray(rng.binomial(seeds, logistic(logit)) / seeds, dtype=np.float64)
+
+
+def category_task_rates(
+    rng: np.random.Generator, replicates: int, codes: Ints, share: float, sd: float = 1.6, mean: float = -0.8
+) -> Floats:
+    """Success probabilities of tasks whose categories differ, shape (replicates, T).
+
+    Args:
+        rng: generator.
+        replicates: how many samples of tasks.
+        codes: shape (T,): the category of each task.
+        share: of the tasks' variance on the logit scale that is between categories.
+        sd: of the tasks on that scale.
+        mean: of the tasks on that scale.
+    """
+    between = rng.normal(size=(replicates, int(codes.max()) + 1))[:, codes]
+    within = rng.normal(size=(replicates, codes.size))
+    return logistic(mean + sd * (np.sqrt(share) * between + np.sqrt(1.0 - share) * within))
+
+
+def category_arm_hits(
+    rng: np.random.Generator, replicates: int, codes: Ints, sd: float, seeds: int, shock: float = 0.0
+) -> tuple[Ints, Ints]:
+    """Hits of two arms that differ by category though not on the average, each of shape (replicates, T).
+
+    Args:
+        rng: generator.
+        replicates: how many pairs.
+        codes: shape (T,): the category of each task.
+        sd: of the arms by category, on the logit scale.
+        seeds: runs per task.
+        shock: sd of what hits one seed of one arm on all of its tasks, on the logit scale.
+    """
+    tasks, groups = codes.size, int(codes.max()) + 1
+    task = -1.3 + 2.3 * rng.normal(size=(replicates, 1, tasks))
+    own = 0.7 * rng.normal(size=(replicates, 2, tasks)) + sd * rng.normal(size=(replicates, 2, groups))[:, :, codes]
+    day = shock * rng.normal(size=(replicates, 2, 1, seeds))
+    wins = rng.random((replicates, 2, tasks, seeds)) < logistic((task + own)[..., None] + day)
+    hits = wins.sum(axis=-1)
+    return hits[:, 0], hits[:, 1]
