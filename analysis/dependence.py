@@ -1,9 +1,9 @@
 """What becomes of a rate and of a gap if tasks of one category are not independent of each other.
 
 Tasks of one category succeed and fail together more than tasks of different ones, so that the tasks count for fewer
-than they are. The variance of a mean over tasks is then clustered by category (Liang and Zeger 1986) and referred to t with
-G* - 1 degrees of freedom, where `G* = T^2 / sum n_c^2` is the number of equal categories that would weigh as much as
-those of sizes n_c (Kish 1965). It is never below the variance of independent tasks.
+than they are. The variance of a mean over tasks is then clustered by category (Liang and Zeger 1986), and the quantile
+is that of t with G* - 1 degrees of freedom: `G* = T^2 / sum n_c^2` is the number of equal categories that would weigh
+as much as those of sizes n_c (Kish 1965). It is never below the variance of independent tasks.
 """
 
 from __future__ import annotations

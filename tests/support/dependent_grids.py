@@ -68,3 +68,49 @@ def category_arm_hits(
     wins = rng.random((replicates, 2, tasks, seeds)) < logistic((task + own)[..., None] + day)
     hits = wins.sum(axis=-1)
     return hits[:, 0], hits[:, 1]
+
+
+def seed_shock_cells(rng: np.random.Generator, cells: int, tasks: int, seeds: int, shock: float) -> list[Floats]:
+    """Runs of several cells on the same tasks, each of shape (T, K): 1 where a run succeeded.
+
+    Args:
+        rng: generator.
+        cells: how many.
+        tasks: T.
+        seeds: K.
+        shock: sd of what hits one seed of one cell on all tasks, on the logit scale.
+    """
+    task = -1.3 + 2.3 * rng.normal(size=tasks)
+    made = []
+    for _ in range(cells):
+        own = 0.9 * rng.normal() + 0.7 * rng.normal(size=tasks)
+        p = logistic((task + own)[:, None] + shock * rng.normal(size=seeds))
+        made.append((rng.random((tasks, seeds)) < p).astype(np.float64))
+    return made
+
+
+def rescue_gaps(
+    rng: np.random.Generator, replicates: int, tasks: int, seeds: int, share: float, models: int = 3
+) -> Floats:
+    """Gaps of a treatment that rescues a few tasks and loses a little on the others, with a mean of 0 over tasks.
+
+    The treatment succeeds with .98 on a share of the tasks and .02 on the others (.95 and .05 where that is a tenth),
+    the baseline with the mean of that everywhere.
+
+    Args:
+        rng: generator.
+        replicates: how many grids.
+        tasks: T.
+        seeds: runs of each model on each task.
+        share: of tasks that are rescued.
+        models: M.
+
+    Returns:
+        Shape (replicates, M, T).
+    """
+    high, low = (0.98, 0.02) if share < 0.1 else (0.95, 0.05)
+    rescued = rng.random((replicates, 1, tasks)) < share
+    shape = (replicates, models, tasks)
+    a = rng.binomial(seeds, np.broadcast_to(np.where(rescued, high, low), shape))
+    b = rng.binomial(seeds, share * high + (1.0 - share) * low, shape)
+    return np.asarray((a - b) / seeds, dtype=np.float64)
