@@ -11,17 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from mlesearch.analysis.capability import Alternative
 from mlesearch.analysis.rates import Floats, Ints, Rates, checked_counts, wilson_at_variance
 from mlesearch.types import ConfigError
-
-Side = Literal["greater", "less", "two-sided"]
 
 NO_SPREAD = 1e-18
 """A variance of rates up to this is rounding."""
@@ -151,7 +149,7 @@ def category_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, of: Categories, l
 
 
 def clustered_mean(
-    values: npt.ArrayLike, of: Categories, side: Side = "two-sided", level: float = 0.95
+    values: npt.ArrayLike, of: Categories, side: Alternative = "two-sided", level: float = 0.95
 ) -> ClusteredMean:
     """A mean over tasks (of gaps, of slopes) tested against 0 by t with the variance clustered by category.
 

@@ -23,6 +23,9 @@ ALPHA = 0.05
 NO_SPREAD = 1e-18
 """A variance of rates up to this is rounding."""
 
+_BLOCK = 2000
+"""Permutations at a time: what is computed of them stays in the processor's cache."""
+
 Flags = npt.NDArray[np.bool_]
 SignTest = Callable[[Ints], float]
 """Two-sided p of whole-number differences by their signs."""
@@ -185,16 +188,19 @@ def permutation_p(
     deviations = x - x.mean(axis=0)
     deviations[np.abs(deviations) < ROUNDING] = 0.0
     centred = c - c.mean()
-    scale = float(centred @ centred)
-    null = centred[_orders(c.size, seed, draws)] @ deviations / scale
-    observed = centred @ deviations / scale
-    if side == "less":
-        null, observed = -null, -observed
-    elif side == "two-sided":
-        null, observed = np.abs(null), np.abs(observed)
-    slack = 1e-9 * np.maximum(np.abs(null).max(axis=0), np.abs(observed))
-    count = (null >= observed - slack).sum(axis=0)
-    return np.asarray(count / len(null) if c.size <= EXACT_MODELS else (count + 1) / (len(null) + 1))
+    orders = _orders(c.size, seed, draws)
+    observed = centred @ deviations
+    slack = 1e-9 * np.linalg.norm(centred) * np.linalg.norm(deviations, axis=0)
+    count = np.zeros(x.shape[1], dtype=np.int64)
+    for first in range(0, len(orders), _BLOCK):
+        null = centred[orders[first : first + _BLOCK]] @ deviations
+        if side == "two-sided":
+            count += (np.abs(null) >= np.abs(observed) - slack).sum(axis=0)
+        elif side == "greater":
+            count += (null >= observed - slack).sum(axis=0)
+        else:
+            count += (null <= observed + slack).sum(axis=0)
+    return np.asarray(count / len(orders) if c.size <= EXACT_MODELS else (count + 1) / (len(orders) + 1))
 
 
 def slope_signs(
@@ -298,8 +304,8 @@ def hanging_crossover(
     none = np.zeros((1, gaps.shape[1]), dtype=np.bool_)
     for m, name in enumerate(models):
         rest = np.arange(len(models)) != m
-        fewer = [np.flatnonzero(np.isin(np.flatnonzero(rest), group)) for group in (low, high)]
-        known = min(map(len, fewer)) >= 2 and np.ptp(capability[rest]) > 0
-        if known and not crossed(gaps[rest], capability[rest], *fewer, none)[0]:
+        weaker, stronger = (np.flatnonzero(np.isin(np.flatnonzero(rest), group)) for group in (low, high))
+        known = min(weaker.size, stronger.size) >= 2 and np.ptp(capability[rest]) > 0
+        if known and not crossed(gaps[rest], capability[rest], weaker, stronger, none)[0]:
             lost.append(name)
     return Hanging("crossover", "", *sets.named(~found), tuple(lost))

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
+    checks_view,
     dynamics,
     figures,
     frames,
@@ -24,6 +25,7 @@ from mlesearch.analysis import (
     views,
     wording,
 )
+from mlesearch.analysis.checks_words import dispersion_sentence
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
@@ -115,7 +117,7 @@ def write_results(results: Results, target: Path) -> Path:
     """
     curves = dynamics.all_curves(results)
     page = render(results, curves)
-    csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    csv = frames.frames(results) | programs.frames(results) | scores.frames(results) | checks_view.frames(results)
     csv["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         csv["imported"] = imported.import_frame(results.tables.imported)
@@ -225,10 +227,26 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            folded=tuple(filter(None, [checks_view.rates(results)])),
         ),
         gap_section,
         trend,
+        _checks(results),
         _imported(results),
+    )
+
+
+def _checks(results: Results) -> Section | None:
+    """What the claim's verdicts depend on."""
+    hanging, gaps = checks_view.left_out(results), checks_view.gaps(results)
+    if hanging is None and gaps is None:
+        return None
+    return Section(
+        "checks",
+        "What the verdicts depend on",
+        text="Independent tasks, no single task or model, gaps that are not skewed: what becomes of a verdict otherwise.",
+        tables=(hanging,) if hanging else (),
+        folded=(gaps,) if gaps else (),
     )
 
 
@@ -309,6 +327,7 @@ def warnings(results: Results) -> tuple[str, ...]:
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
     found += [said] if (said := unranked.sentence(runs)) else []
     found += official.sentences(runs)
+    found += [said] if (said := dispersion_sentence(results.dispersion)) else []
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:

@@ -12,9 +12,12 @@ import pandas as pd
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.capability import Alternative, Slope, slope_test
+from mlesearch.analysis.checks import Checks, Compared, checks_of
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.dependence import Categories, categories_of, category_rates
+from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
@@ -33,6 +36,7 @@ class Board:
         e2: shape (M, A); all NaN where no run has a result.
         e1: shape (M, A); likewise.
         parity: by model, then by arm; None where no run has a result.
+        by_category: E2 clustered by category of task, shape (M, A); None where no categories are known and repeated.
     """
 
     outcome: str
@@ -40,6 +44,7 @@ class Board:
     e2: Rates
     e1: Rates
     parity: tuple[tuple[Parity | None, ...], ...]
+    by_category: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Comparison:
         crossover: None where the models have no order.
         sandboxes: in what the two sides were not run in the same sandbox.
         bound: the slope with every run without a result taken against it; None where all have one.
+        checks: how far the verdicts depend on assumptions; None for all but the claim's comparison.
     """
 
     treatment: Arm
@@ -67,6 +73,7 @@ class Comparison:
     crossover: Crossover | None
     sandboxes: tuple[Difference, ...] = ()
     bound: Slope | None = None
+    checks: Checks | None = None
 
     @property
     def lost(self) -> int:
@@ -89,6 +96,8 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
+        dispersion: the spread between seeds in the claim's outcome; None with a single arm.
+        categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
     """
 
     tables: Tables
@@ -106,6 +115,8 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
+    dispersion: Dispersion | None = None
+    categories: Categories | None = None
 
     @property
     def outcome(self) -> str:
@@ -134,10 +145,16 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     boards = tuple(board(runs, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
+    categories, spread = None, None
     if claim is not None:
         counts = next(b.counts for b in boards if b.outcome == claim.outcome)
         grid = Grid(models, arms, counts, outcomes(planned.runs, models, arms, claim.outcome), became)
         main = compare(grid, claim.treatment, claim.baseline, claim.declared, claim.capability)
+        categories = categories_of(runs, counts.tasks)
+        main = replace(main, checks=_checks(grid, main, categories))
+        seen_runs = counted(runs[has_result(runs)], claim.outcome)
+        labels = accounts.arm_labels(seen_runs, arms)
+        spread = study_dispersion(seen_runs, _succeeded(seen_runs, claim.outcome), list(labels))
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = _adjusted(main, others)
@@ -161,7 +178,17 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
+        dispersion=spread,
+        categories=categories,
     )
+
+
+def _checks(grid: Grid, c: Comparison, categories: Categories | None) -> Checks:
+    """The checks of a comparison."""
+    pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
+    hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
+    compared = Compared(grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover)
+    return checks_of(compared, categories)
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
@@ -170,6 +197,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     counts = outcomes(runs, models, arms, outcome)
     lists = _reports(runs, models, arms, outcome)
     bare = counts.bare
+    groups = categories_of(runs, counts.tasks)
     return Board(
         outcome=outcome,
         counts=counts,
@@ -179,6 +207,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
             tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
             for m, model in enumerate(models.names)
         ),
+        by_category=_known(category_rates(counts.hits, counts.counts, groups), bare) if groups else None,
     )
 
 

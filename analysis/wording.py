@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlesearch.analysis.checks_words import noted
 from mlesearch.analysis.claim import RATES, Models
 from mlesearch.analysis.crossover import Crossover, GroupGap
 from mlesearch.analysis.gaps import Gap
@@ -280,7 +281,7 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     if results.main is None:
         return first
     c = results.main
-    found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
+    found = noted(results, c, (rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)))
     return (*first, *found, sandbox_verdict(c)) if c.sandboxes else (*first, *found)
 
 
