@@ -66,9 +66,9 @@ def gaps(results: Results) -> View | None:
     if not rows:
         return None
     note = (
-        f"The gap of {main.treatment.label} over {main.baseline.label}, in points. Tasks by who is ahead on them. Forecast: "
-        "share of studies without a gap in which a one-sided 5 % t test on the side of the gap rejects, by Edgeworth's "
-        "series; above 7 % it is marked."
+        f"The gap of {main.treatment.label} over {main.baseline.label}, in points. Tasks by who is ahead on them. "
+        "Forecast: share of studies without a gap in which a one-sided 5 % t test on the side of the gap rejects, by "
+        "Edgeworth's series; above 7 % it is marked."
     )
     heads = ["model", "gap", "tasks ahead, behind, level", "forecast level, %"]
     if by is not None:
@@ -103,8 +103,8 @@ def left_out(results: Results) -> View | None:
         for h in main.checks.hanging
     )
     note = (
-        "Established verdicts with one task, one category of tasks or one model left out in turn: named is each without "
-        "which the verdict falls. A group of a crossover keeps two models at least."
+        "Established verdicts with one task, one category of tasks or one model left out in turn: named is each "
+        "without which the verdict falls. A group of a crossover keeps two models at least."
     )
     return View("left-out", note, ("verdict", "falls without task", "category", "model"), rows)
 
@@ -174,7 +174,8 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
 def _checked_rows(results: Results) -> list[dict[str, object]]:
     """Gaps of the models, then the two groups and the slope: skew, and variances by category."""
     main = results.main
-    assert main is not None and main.checks is not None
+    if main is None or main.checks is None:
+        return []
     checks, by = main.checks, main.checks.by_category
     found: list[tuple[str, str, SkewForecast | None, ClusteredMean | None, float]] = [
         ("gap", model, skew, clustered, adjusted)

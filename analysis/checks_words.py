@@ -38,9 +38,7 @@ def noted(results: Results, c: Comparison, answers: Sequence[ClaimAnswer]) -> tu
 def clustered_by(categories: Categories) -> str:
     """How variances were clustered, in words."""
     count = f"{categories.effective:.1f}".removesuffix(".0")
-    return (
-        f"clustered by category of task ({len(categories.names)} categories that weigh as much as {count} equal ones)"
-    )
+    return f"clustered by category of task ({len(categories.names)} that weigh as much as {count} equal ones)"
 
 
 def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
@@ -57,7 +55,7 @@ def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
     rejected = {m for m, g in zip(results.models.names, c.gaps, strict=True) if g.rejects()}
     for h in checks.hanging:
         if h.verdict == "gap" and h.model in rejected and not h.holds:
-            notes.append(f"With {h.model} it hangs on {_named(h)}: left out, no difference is established.")
+            notes.append(f"The difference with {h.model} hangs on {_named(h)}: left out, it is not established.")
     for model, gap, skew in zip(results.models.names, c.gaps, checks.gap_skews, strict=True):
         if skew is not None and skew.flagged and gap.rejects():
             notes.append(_skewed(f"The gaps with {model}", skew))
@@ -75,7 +73,7 @@ def _of_slope(checks: Checks, answer: ClaimAnswer) -> str:
             f"({p_text(by.slope.p)})."
         )
     notes += [
-        f"It hangs on {_named(h)}: left out, no trend is established."
+        f"The trend hangs on {_named(h)}: left out, it is not established."
         for h in checks.hanging
         if h.verdict == "slope" and not h.holds
     ]
@@ -89,13 +87,12 @@ def _of_crossover(c: Comparison, checks: Checks, answer: ClaimAnswer) -> str:
         parts = (("low group", by.low), ("high group", by.high), ("trend", by.rises))
         failed = [f"the {name} ({p_text(part.p)})" for name, part in parts if part is not None and not part.p <= ALPHA]
         notes.append(
-            f"With variances {clustered_by(by.categories)} it is not established: {listing(failed)} fails the test."
-            if len(failed) == 1
-            else f"With variances {clustered_by(by.categories)} it is not established: {listing(failed)} fail the test."
+            f"With variances {clustered_by(by.categories)} it is not established: {listing(failed)} "
+            f"{'fails' if len(failed) == 1 else 'fail'} the test."
         )
     if answer.mark != "open":
         notes += [
-            f"It hangs on {_named(h)}: left out, no crossover is established."
+            f"The crossover hangs on {_named(h)}: left out, it is not established."
             for h in checks.hanging
             if h.verdict == "crossover" and not h.holds
         ]
@@ -126,8 +123,8 @@ def _named(h: Hanging) -> str:
 def _skewed(what: str, skew: SkewForecast) -> str:
     return (
         f"{what} are skewed ({skew.ahead} tasks ahead, {skew.behind} behind, {skew.equal} level): "
-        f"a one-sided 5 % test on this side is forecast to reject in {100 * skew.level:.0f} % of studies where there is "
-        "no such gap."
+        f"a one-sided 5 % test on this side is forecast to reject in {100 * skew.level:.0f} % of studies where there "
+        "is no such gap."
     )
 
 

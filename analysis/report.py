@@ -17,6 +17,7 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    lint,
     official,
     programs,
     scores,
@@ -25,11 +26,9 @@ from mlesearch.analysis import (
     views,
     wording,
 )
-from mlesearch.analysis.checks_words import dispersion_sentence
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.figures import Drawn
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.tables import Policy, only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
@@ -158,7 +157,7 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         estimand=wording.estimand(results),
         policy=results.policy.words,
         missing=results.policy.missing,
-        warnings=warnings(results),
+        warnings=lint.warnings(results),
         sections=sections(results, curves),
         facts=facts(results),
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -244,7 +243,7 @@ def _checks(results: Results) -> Section | None:
     return Section(
         "checks",
         "What the verdicts depend on",
-        text="Independent tasks, no single task or model, gaps that are not skewed: what becomes of a verdict otherwise.",
+        text="Verdicts with tasks clustered by category, with one task or model left out, and where gaps are skewed.",
         tables=(hanging,) if hanging else (),
         folded=(gaps,) if gaps else (),
     )
@@ -319,41 +318,6 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
             f"are left out. Mean over tasks of the mean over seeds.{band}"
         ),
     )
-
-
-def warnings(results: Results) -> tuple[str, ...]:
-    """What a reader must know before comparing: differences between the arms that are not the strategy."""
-    runs = results.tables.runs
-    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
-    found += [said] if (said := unranked.sentence(runs)) else []
-    found += official.sentences(runs)
-    found += [said] if (said := dispersion_sentence(results.dispersion)) else []
-    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
-    for column, what in columns.items():
-        if column not in runs.columns:
-            continue
-        values = sorted({str(v) for v in runs[column].dropna()})
-        if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
-    return (*found, *_changed_ids(results))
-
-
-def _who_reports(column: str, runs: pd.DataFrame) -> str:
-    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
-    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
-    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
-
-
-def _changed_ids(results: Results) -> list[str]:
-    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
-    runs, calls = results.tables.runs, results.tables.calls
-    if "model_answered" in calls.columns:
-        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
-        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
-    else:
-        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
-    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
-    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]
 
 
 def facts(results: Results) -> tuple[tuple[str, str], ...]:
