@@ -11,10 +11,13 @@ from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.crossover import Crossover
 from mlesearch.analysis.dependence import Categories, ClusteredMean, clustered_mean
+from mlesearch.analysis.family import Family, family
 from mlesearch.analysis.gaps import Gap, holm
-from mlesearch.analysis.leave_out import Hanging, Sets, hanging_crossover, hanging_gaps, hanging_slope
+from mlesearch.analysis.hanging import Hanging, Left, PartValues, SharedLevel, hanging
+from mlesearch.analysis.leave_out import Sets
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.skew import SkewForecast, skew_forecast
+from mlesearch.storage.claim import ClaimPart
 
 ALPHA = 0.05
 
@@ -28,9 +31,10 @@ class ByCategory:
         gaps: one per model; None where the model is not compared.
         p_adjusted: of the gaps, Holm over the models; 1 where a model is not compared.
         slope: the mean slope over capability, on the side of the test; None where it is not tested.
-        low: the gap of the low group, one-sided below 0; None without a crossover verdict.
-        high: the gap of the high group, one-sided above 0; likewise.
-        rises: the mean slope, two-sided, as the crossover takes it; likewise.
+        low: the gap of the low group, one-sided as a crossover needs it; None without a crossover verdict.
+        high: the gap of the high group, likewise.
+        change: the mean slope in the declared direction (with its sign turned where the gap was declared to fall),
+            two-sided, as the crossover takes it; likewise.
     """
 
     categories: Categories
@@ -39,14 +43,14 @@ class ByCategory:
     slope: ClusteredMean | None
     low: ClusteredMean | None
     high: ClusteredMean | None
-    rises: ClusteredMean | None
+    change: ClusteredMean | None
 
     @property
     def crossed(self) -> bool:
         """Whether a crossover for these models is established so too."""
-        if self.low is None or self.high is None or self.rises is None:
+        if self.low is None or self.high is None or self.change is None:
             return False
-        return self.low.p <= ALPHA and self.high.p <= ALPHA and self.rises.mean > 0 and self.rises.p <= ALPHA
+        return self.low.p <= ALPHA and self.high.p <= ALPHA and self.change.mean > 0 and self.change.p <= ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Checks:
     Attributes:
         by_category: None where no categories are known and repeated.
         hanging: the established verdicts, each with what it falls without.
-        low_skew: of the low group's gaps, for "below 0"; None without a crossover verdict.
-        high_skew: of the high group's gaps, for "above 0"; likewise.
+        low_skew: of the low group's gaps, on the side that a crossover needs; None without a crossover verdict.
+        high_skew: of the high group's gaps, likewise.
         gap_skews: one per model, on the side of its gap; None where the model is not compared.
     """
 
@@ -81,6 +85,7 @@ class Compared:
         gaps: one per model.
         slope: as tested; None where it is not.
         crossover: the verdict; None where the models have no order.
+        confirmatory: whether it was declared.
     """
 
     models: Models
@@ -91,6 +96,7 @@ class Compared:
     gaps: Sequence[Gap]
     slope: Slope | None
     crossover: Crossover | None
+    confirmatory: bool
 
     @property
     def groups(self) -> tuple[Floats, Floats] | None:
@@ -105,39 +111,74 @@ class Compared:
         return low, high
 
 
-def checks_of(c: Compared, categories: Categories | None) -> Checks:
+def shared_level(parts: Family | None, declared: Sequence[ClaimPart]) -> SharedLevel:
+    """How parts with something left out share one level: as those of the claim do.
+
+    Args:
+        parts: of the claim, as they were adjusted over each other; None in exploration: each has its own level.
+        declared: the declared order.
+    """
+
+    def shared(values: PartValues) -> PartValues:
+        if parts is None:
+            return values
+        slope = values.slope if "slope" in parts.order else None
+        crossing = values.crossover if "crossover" in parts.order else None
+        found = family(values.gaps, slope, crossing, declared)
+        return PartValues(
+            found.gaps,
+            values.slope if slope is None else found.slope,
+            values.crossover if crossing is None else found.crossover,
+        )
+
+    return shared
+
+
+def checks_of(c: Compared, categories: Categories | None, shared: SharedLevel) -> Checks:
     """All checks of a comparison.
 
     Args:
         c: the comparison.
         categories: of its tasks; None where none are known and repeated.
+        shared: how its parts share one level.
     """
-    compared = [m for m, gap in enumerate(c.gaps) if not gap.refused]
-    established = {c.models.names[m] for m in compared if c.gaps[m].rejects()}
-    sets = Sets.of(c.tasks, categories.names, categories.codes) if categories else Sets.of(c.tasks)
-    names = [c.models.names[m] for m in compared]
-    hanging: list[Hanging] = []
-    if len(c.tasks) > 1:
-        found = hanging_gaps(names, c.hits[compared], c.counts[compared], sets)
-        hanging += [h for h in found if h.model in established]
-    groups, capability = c.groups, c.models.capability
-    x = c.crossover
-    if capability is not None and c.slope is not None and len(c.tasks) > 1:
-        trend = hanging_slope(c.models.names, c.by_task, capability, sets, c.slope.alternative)
-        hanging += [trend] if trend is not None else []
-        if x is not None and x.these_models and x.weak is not None and x.strong is not None:
-            pair = x.weak.models, x.strong.models
-            across = hanging_crossover(c.models.names, c.by_task, capability, *pair, sets)
-            hanging += [across] if across is not None else []
+    groups, falls = c.groups, c.crossover is not None and c.crossover.trend == "falls"
     return Checks(
         by_category=_by_category(c, categories) if categories else None,
-        hanging=tuple(hanging),
-        low_skew=skew_forecast(groups[0], "less") if groups else None,
-        high_skew=skew_forecast(groups[1], "greater") if groups else None,
+        hanging=_hanging(c, categories, shared) if len(c.tasks) > 1 else (),
+        low_skew=skew_forecast(groups[0], "greater" if falls else "less") if groups else None,
+        high_skew=skew_forecast(groups[1], "less" if falls else "greater") if groups else None,
         gap_skews=tuple(
             None if gap.refused else skew_forecast(row, "less" if gap.gap < 0 else "greater")
             for gap, row in zip(c.gaps, c.by_task, strict=True)
         ),
+    )
+
+
+def _hanging(c: Compared, categories: Categories | None, shared: SharedLevel) -> tuple[Hanging, ...]:
+    """What the established verdicts fall without; of those alone that runs without a result leave standing."""
+    sets = Sets.of(c.tasks, categories.names, categories.codes) if categories else Sets.of(c.tasks)
+    rows = [m for m, gap in enumerate(c.gaps) if not gap.refused]
+    x = c.crossover
+    left = Left(
+        models=tuple(c.models.names[m] for m in rows),
+        hits=c.hits[rows],
+        counts=c.counts[rows],
+        gaps=c.by_task[rows],
+        capability=None if c.models.capability is None else c.models.capability[rows],
+        side=None if c.slope is None else c.slope.alternative,
+        groups=None if x is None or x.weak is None or x.strong is None else (x.weak.models, x.strong.models),
+        falls=x is not None and x.trend == "falls",
+        mid_p=not c.confirmatory,
+    )
+    standing = {c.models.names[m] for m in rows if c.gaps[m].rejects()}
+    found = hanging(left, sets, shared)
+    return tuple(
+        h
+        for h in found
+        if (h.verdict == "gap" and h.model in standing)
+        or h.verdict == "slope"
+        or (h.verdict == "crossover" and x is not None and x.these_models)
     )
 
 
@@ -146,13 +187,14 @@ def _by_category(c: Compared, categories: Categories) -> ByCategory:
         None if gap.refused else clustered_mean(row, categories) for gap, row in zip(c.gaps, c.by_task, strict=True)
     )
     adjusted = holm([1.0 if g is None else g.p for g in gaps])
-    slope = low = high = rises = None
+    slope = low = high = change = None
     if c.slope is not None and c.models.capability is not None:
         centred = c.models.capability - c.models.capability.mean()
         slopes = centred @ c.by_task / float(centred @ centred)
         slope = clustered_mean(slopes, categories, c.slope.alternative)
         if c.groups is not None:
-            low = clustered_mean(c.groups[0], categories, "less")
-            high = clustered_mean(c.groups[1], categories, "greater")
-            rises = clustered_mean(slopes, categories)
-    return ByCategory(categories, gaps, tuple(np.asarray(adjusted).tolist()), slope, low, high, rises)
+            falls = c.crossover is not None and c.crossover.trend == "falls"
+            low = clustered_mean(c.groups[0], categories, "greater" if falls else "less")
+            high = clustered_mean(c.groups[1], categories, "less" if falls else "greater")
+            change = clustered_mean(-slopes if falls else slopes, categories)
+    return ByCategory(categories, gaps, tuple(np.asarray(adjusted).tolist()), slope, low, high, change)

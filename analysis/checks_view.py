@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.checks import ALPHA
 from mlesearch.analysis.checks_words import clustered_by
 from mlesearch.analysis.dependence import ClusteredMean
-from mlesearch.analysis.leave_out import Hanging
+from mlesearch.analysis.hanging import Hanging
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.skew import SkewForecast
 from mlesearch.analysis.text import interval, plural, points
@@ -86,7 +87,8 @@ def _shape(skew: SkewForecast) -> tuple[TableCell, ...]:
 def _clustered(found: ClusteredMean | None, p: float) -> tuple[TableCell, ...]:
     if found is None:
         return TableCell("–", kind="text", mark="weak"), TableCell("–", key="-inf", mark="weak")
-    span = TableCell(interval(found.low, found.high), kind="text")
+    low, high = (float(limit) for limit in np.clip([found.low, found.high], -1.0, 1.0))
+    span = TableCell(interval(low, high), kind="text")
     return span, TableCell(p_number(p), key=repr(p), mark="" if p <= ALPHA else "weak")
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlesearch.analysis.checks import ALPHA, Checks
 from mlesearch.analysis.dependence import Categories
 from mlesearch.analysis.dispersion import Dispersion
-from mlesearch.analysis.leave_out import Hanging
+from mlesearch.analysis.hanging import Hanging
 from mlesearch.analysis.results import Comparison, Results
 from mlesearch.analysis.skew import SkewForecast
 from mlesearch.analysis.text import ClaimAnswer, listing, p_text, plural
@@ -50,12 +50,20 @@ def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
         rise = [m for m, g, p in found if not g.refused and g.held and not g.rejects() and p <= ALPHA]
         for models, word in ((fall, "not established"), (rise, "established")):
             if models:
-                whom = listing(models) if len(models) <= NAMED else plural(len(models), "model")
-                notes.append(f"With variances {clustered_by(by.categories)} a difference is {word} with {whom}.")
+                notes.append(
+                    f"With variances {clustered_by(by.categories)} a difference is {word} with {_models(models)}."
+                )
     rejected = {m for m, g in zip(results.models.names, c.gaps, strict=True) if g.rejects()}
+    hung: dict[str, list[str]] = {}
     for h in checks.hanging:
         if h.verdict == "gap" and h.model in rejected and not h.holds:
-            notes.append(f"The difference with {h.model} hangs on {_named(h)}: left out, it is not established.")
+            hung.setdefault(_named(h), []).append(h.model)
+    notes += [
+        f"The difference with {models[0]} hangs on {what}: left out, it is not established."
+        if len(models) == 1
+        else f"The differences with {_models(models)} hang on {what}: left out, they are not established."
+        for what, models in hung.items()
+    ]
     for model, gap, skew in zip(results.models.names, c.gaps, checks.gap_skews, strict=True):
         if skew is not None and skew.flagged and gap.rejects():
             notes.append(_skewed(f"The gaps with {model}", skew))
@@ -84,7 +92,7 @@ def _of_crossover(c: Comparison, checks: Checks, answer: ClaimAnswer) -> str:
     notes = []
     by, x = checks.by_category, c.crossover
     if answer.mark != "open" and by is not None and not by.crossed:
-        parts = (("low group", by.low), ("high group", by.high), ("trend", by.rises))
+        parts = (("low group", by.low), ("high group", by.high), ("trend", by.change))
         failed = [f"the {name} ({p_text(part.p)})" for name, part in parts if part is not None and not part.p <= ALPHA]
         notes.append(
             f"With variances {clustered_by(by.categories)} it is not established: {listing(failed)} "
@@ -101,6 +109,10 @@ def _of_crossover(c: Comparison, checks: Checks, answer: ClaimAnswer) -> str:
             if skew is not None and skew.flagged and group.p <= ALPHA:
                 notes.append(_skewed(f"The gaps of the {name} group", skew))
     return " ".join(notes)
+
+
+def _models(names: Sequence[str]) -> str:
+    return listing(names) if len(names) <= NAMED else plural(len(names), "model")
 
 
 def _named(h: Hanging) -> str:

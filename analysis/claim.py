@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pandas as pd
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, declared_names, has_result
 from mlesearch.analysis.unranked import outcomes_of
-from mlesearch.storage.claim import OUTCOMES
+from mlesearch.storage.claim import OUTCOMES, ClaimPart, Trend, claim_problem
 from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
 
@@ -73,6 +73,9 @@ class TestedClaim:
         primary: the declared claim in words, or empty.
         capability: whether it was declared that the gap grows with capability (or along tiers).
         declared: whether study.json declared it before the first run; if not, all is exploratory.
+        trend: what the gap is claimed to do as capability grows.
+        order: the declared sequence of the claim's parts; empty where they share one level.
+        margin: the declared margin of equivalence, as a fraction; None where none is declared.
         unmet: why the declared claim is not tested here, in words; then the pair here is one to explore.
     """
 
@@ -83,6 +86,9 @@ class TestedClaim:
     capability: bool
     declared: bool
     unmet: str = ""
+    trend: Trend = "rises"
+    order: tuple[ClaimPart, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,9 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
     """The arms, in the order in which study.json declares the strategies.
 
     Where it declares none: the claim's baseline first, its treatment last, the others by name.
+
+    Raises:
+        ConfigError: two would have one label.
     """
     pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
     order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
@@ -126,7 +135,16 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
         order = middle | ends
     pairs.sort(key=lambda pair: (order.get(pair[0], len(order)), pair))
     alone = pd.Series([strategy for strategy, _ in pairs]).value_counts()
-    return tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
+    arms = tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
+    seen: dict[str, Arm] = {}
+    for arm in arms:
+        other = seen.setdefault(arm.label, arm)
+        if other != arm:
+            raise ConfigError(
+                f"table runs: strategy {arm.strategy!r} with variant {arm.variant!r} and strategy {other.strategy!r} "
+                f"with variant {other.variant!r} would both be called {arm.label!r}; rename one of them"
+            )
+    return arms
 
 
 def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
@@ -185,7 +203,26 @@ def claim_of(tables: Tables) -> TestedClaim | None:
         unmet = f"{tables.interim}; a declared claim is tested once, when all of them are there."
         return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
     capability = bool(raw.get("capability") or raw.get("tiers"))
-    return TestedClaim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
+    trend, order, margin = claim_options(raw)
+    primary = str(raw.get("primary") or "")
+    return TestedClaim(
+        treatment, baseline, outcome, primary, capability, declared=True, trend=trend, order=order, margin=margin
+    )
+
+
+def claim_options(raw: Mapping[str, Any]) -> tuple[Trend, tuple[ClaimPart, ...], float | None]:
+    """The optional keys of a declared claim: trend, order and margin (as a fraction).
+
+    Raises:
+        ConfigError: a value that is none.
+    """
+    trend, order, margin = raw.get("trend") or "rises", tuple(raw.get("order") or ()), raw.get("margin_points")
+    if margin is not None and not isinstance(margin, int | float):
+        raise ConfigError(f"study.json: claim.margin_points: {margin!r} is no number; give percentage points, or null")
+    if problem := claim_problem(trend, order, margin):
+        raise ConfigError(f"study.json: {problem}")
+    declared = cast(Trend, trend), cast("tuple[ClaimPart, ...]", order)
+    return *declared, None if margin is None else float(margin) / 100.0
 
 
 def _named(name: str, arms: Sequence[Arm]) -> bool:
@@ -206,8 +243,8 @@ def models_of(tables: Tables) -> Models:
     """The models with their order: by declared tiers where the claim has them, else by the capability column.
 
     Raises:
-        ConfigError: a model has two tiers or two capabilities, or a tier that the claim's list lacks, or the claim
-            asks for a capability that some model lacks.
+        ConfigError: a model has two tiers or two capabilities, or one that is not finite, or a tier that the claim's
+            list lacks, or the claim asks for a capability that some model lacks.
     """
     runs = tables.runs
     raw = tables.study.get("claim")
@@ -221,6 +258,11 @@ def models_of(tables: Tables) -> Models:
             raise ConfigError(f"model {name} has more than one tier or capability in table runs; collect again")
         tier[str(name)] = str(tiers[0]) if len(tiers) else ""
         figure[str(name)] = float(figures[0]) if len(figures) else float("nan")
+        if np.isinf(figure[str(name)]):
+            raise ConfigError(
+                f"model {name} has the capability {figure[str(name)]:g} in table runs, which is no number that models "
+                "can be compared by; give a finite one in its configuration, or none"
+            )
     begun = set(runs.loc[runs["status"] != "missing", "model"])  # the others may not have told their labels yet
     order = _tier_order(claim, tier, begun)
     sources = "; ".join(sorted({str(s) for s in runs["capability_source"].dropna()}))

@@ -209,7 +209,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 ax.hlines(100 * group.gap, at.min() - pad, at.max() + pad, color=svg.INK, lw=2.2, zorder=2)
                 ax.axvspan(at.min() - pad, at.max() + pad, color=svg.GRID, alpha=0.45, lw=0, zorder=0)
                 ax.annotate(
-                    f"{name} group {points(group.gap)} [{interval(group.low, group.high)}]",
+                    f"{name} group {points(group.gap)} [90 % {interval(group.low, group.high)}]",
                     (float(at.mean()), 1.0),
                     xycoords=("data", "axes fraction"),
                     xytext=(0, -4),

@@ -1,4 +1,4 @@
-"""Does a verdict hang on one task, one category of tasks, or one model? Each is left out in turn.
+"""The tests of gaps, slope and crossover with sets of tasks left out in turn.
 
 Nothing is refitted: t statistics follow from sums less those of what is left out, and the permutations of capability
 are drawn once for all.
@@ -6,7 +6,7 @@ are drawn once for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
@@ -16,43 +16,20 @@ import numpy.typing as npt
 from scipy import stats
 
 from mlesearch.analysis.capability import DRAWS, EXACT_MODELS, ROUNDING, Alternative
-from mlesearch.analysis.gaps import SIGN_FLIP_MAX, holm, sign_flip, task_differences
+from mlesearch.analysis.gaps import SIGN_FLIP_MAX, holm, task_differences
 from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.signflip import sign_flip
 
-ALPHA = 0.05
 NO_SPREAD = 1e-18
 """A variance of rates up to this is rounding."""
+
+ROUNDING_SQUARES = 1e-12
+"""A sum of squares up to this share of that of all tasks is rounding."""
 
 _BLOCK = 2000
 """Permutations at a time: what is computed of them stays in the processor's cache."""
 
 Flags = npt.NDArray[np.bool_]
-SignTest = Callable[[Ints], float]
-"""Two-sided p of whole-number differences by their signs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hanging:
-    """An established verdict, and what it falls without.
-
-    Attributes:
-        verdict: `gap`, `slope` or `crossover`.
-        model: of a gap; empty otherwise.
-        tasks: each of them, left out alone, undoes it.
-        categories: likewise.
-        models: likewise; a model without which it cannot be tested is not among them.
-    """
-
-    verdict: str
-    model: str
-    tasks: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """Whether it stands without any one of them."""
-        return not (self.tasks or self.categories or self.models)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +73,7 @@ def each_category(codes: Ints) -> Flags:
     return np.asarray(codes[None, :] == np.arange(int(codes.max()) + 1)[:, None])
 
 
-def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints]:
+def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints, Flags]:
     """The t statistic of a mean over tasks, with sets of tasks left out in turn.
 
     Args:
@@ -104,7 +81,8 @@ def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints]:
         out: shape (S, T): the tasks of each set.
 
     Returns:
-        Statistics of shape (..., S), 0 without spread, and degrees of freedom of shape (S,).
+        Statistics of shape (..., S), degrees of freedom of shape (S,), and where there is a spread, shape (..., S);
+        elsewhere the statistic is 0.
     """
     x = np.asarray(values, dtype=np.float64)
     centre = x.mean(axis=-1, keepdims=True)
@@ -115,43 +93,60 @@ def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints]:
     total = d.sum(axis=-1, keepdims=True) - d @ gone.T
     squares = (d**2).sum(axis=-1, keepdims=True) - (d**2) @ gone.T
     mean = total / left
-    variance = np.maximum(squares - total * mean, 0.0) / (left - 1) / left
-    known = (variance > NO_SPREAD) & (n >= 2)
+    rest = np.maximum(squares - total * mean, 0.0)
+    variance = rest / (left - 1) / left
+    known = (rest > ROUNDING_SQUARES * (d**2).sum(axis=-1, keepdims=True) + NO_SPREAD) & (n >= 2)
     statistic = np.where(known, (centre + mean) / np.sqrt(np.where(known, variance, 1.0)), 0.0)
-    return np.asarray(statistic, dtype=np.float64), np.asarray(left - 1, dtype=np.int64)
+    return np.asarray(statistic, dtype=np.float64), np.asarray(left - 1, dtype=np.int64), np.asarray(known)
 
 
-def gap_signs(hits: Ints, counts: Ints, out: Flags, signs: SignTest | None = None, alpha: float = ALPHA) -> Ints:
-    """In which direction the Holm-adjusted gap of each model is established, with sets of tasks left out in turn.
+def p_of_t(statistic: Floats, df: Ints, spread: Flags, signs: Floats, side: Alternative) -> Floats:
+    """P of t statistics; without spread that of signs which all agree, `2^-n`.
+
+    Args:
+        statistic: shape (..., S).
+        df: shape (S,).
+        spread: where there is a statistic, shape (..., S).
+        signs: of the means, shape (..., S).
+        side: on which p is.
+    """
+    toward = {"greater": statistic, "less": -statistic, "two-sided": np.abs(statistic)}[side]
+    by_t = stats.t.sf(toward, df) * (2.0 if side == "two-sided" else 1.0)
+    agrees = {"greater": signs > 0, "less": signs < 0, "two-sided": signs != 0}[side]
+    by_signs = np.where(agrees, 2.0 ** ((1.0 if side == "two-sided" else 0.0) - (df + 1.0)), 1.0)
+    return np.asarray(np.where(spread, by_t, by_signs), dtype=np.float64)
+
+
+def gap_p(hits: Ints, counts: Ints, out: Flags, mid_p: bool = False) -> tuple[Floats, Ints]:
+    """P of the gap of each model, Holm-adjusted over them, with sets of tasks left out in turn.
 
     Args:
         hits: shape (M, 2, T): successful runs, treatment first.
         counts: shape (M, 2, T): runs.
         out: shape (S, T).
-        signs: the test where at most 20 tasks differ; None: the sign-flip test of `gaps`.
-        alpha: level.
+        mid_p: of the sign-flip test where at most 20 tasks differ, as in `paired_gap`.
 
     Returns:
-        Shape (M, S): +1, -1, or 0 where no difference is established.
+        P and the sign of the gap, both of shape (M, S).
     """
-    test = signs or (lambda whole: sign_flip(whole)[0])
-    p = np.ones((len(hits), len(out)))
-    mean = np.zeros_like(p)
+    p, signs = np.ones((len(hits), len(out))), np.zeros((len(hits), len(out)), dtype=np.int64)
     for m, (h, k) in enumerate(zip(hits, counts, strict=True)):
         whole, _ = task_differences(h, k)
-        statistic, df = t_without(whole, out)
-        mean[m] = whole.sum() - out @ whole
+        statistic, df, spread = t_without(whole, out)
+        signs[m] = np.sign(whole.sum() - out @ whole)
         informative = (whole != 0).sum() - out @ (whole != 0)
-        p[m] = 2.0 * stats.t.sf(np.abs(statistic), df)
+        p[m] = p_of_t(statistic, df, spread, signs[m].astype(np.float64), "two-sided")
+        if mid_p:
+            p[m] = np.where(spread, p[m], p[m] / 2.0)
         seen: dict[bytes, float] = {}
-        for s in np.flatnonzero((informative <= SIGN_FLIP_MAX) | (statistic == 0)):
+        for s in np.flatnonzero(informative <= SIGN_FLIP_MAX):
             rest = np.sort(whole[~out[s]])
             key = rest[rest != 0].tobytes()
             if key not in seen:
-                seen[key] = test(rest)
+                seen[key] = sign_flip(rest, mid_p)[0]
             p[m, s] = seen[key]
     adjusted = np.stack([holm(column) for column in p.T], axis=1) if p.size else p
-    return np.where(adjusted <= alpha, np.sign(mean), 0).astype(np.int64)
+    return np.asarray(adjusted, dtype=np.float64), signs
 
 
 @lru_cache(maxsize=8)
@@ -203,18 +198,15 @@ def permutation_p(
     return np.asarray(count / len(orders) if c.size <= EXACT_MODELS else (count + 1) / (len(orders) + 1))
 
 
-def slope_signs(
+def slope_p(
     gaps: Floats,
     capability: Floats,
     out: Flags,
     side: Alternative = "two-sided",
     seed: int = 0,
     draws: int = DRAWS,
-    alpha: float = ALPHA,
-) -> Ints:
-    """In which direction the slope over capability is established, with sets of tasks left out in turn.
-
-    It is where both the permutation test over models and t over tasks reject.
+) -> tuple[Floats, Ints]:
+    """P of the slope over capability, with sets of tasks left out in turn: the larger of permutation and t over tasks.
 
     Args:
         gaps: shape (M, T).
@@ -223,24 +215,24 @@ def slope_signs(
         side: of both tests.
         seed: of the drawn permutations.
         draws: how many.
-        alpha: level.
 
     Returns:
-        Shape (S,): +1, -1 or 0.
+        P and the sign of the slope, both of shape (S,).
     """
     centred = capability - capability.mean()
     slopes = centred @ gaps / float(centred @ centred)
-    statistic, df = t_without(slopes, out)
+    slopes[np.abs(slopes) * np.ptp(capability) < ROUNDING] = 0.0
+    statistic, df, spread = t_without(slopes, out)
+    signs = np.sign(np.round((slopes.sum() - out @ slopes) / slopes.size, 12))
     sums = gaps.sum(axis=1, keepdims=True) - gaps @ out.T.astype(np.float64)
     p = permutation_p(sums / np.maximum(out.shape[1] - out.sum(axis=1), 1), capability, side, seed, draws)
-    toward = {"greater": statistic, "less": -statistic, "two-sided": np.abs(statistic)}[side]
-    over_tasks = stats.t.sf(toward, df) * (2.0 if side == "two-sided" else 1.0)
-    both = (p <= alpha) & (over_tasks <= alpha)
-    return np.where(both, np.sign(statistic), 0).astype(np.int64)
+    return np.maximum(p, p_of_t(statistic, df, spread, signs, side)), signs.astype(np.int64)
 
 
-def crossed(gaps: Floats, capability: Floats, weak: Ints, strong: Ints, out: Flags, alpha: float = ALPHA) -> Flags:
-    """Whether a crossover is established for these models, with sets of tasks left out in turn; shape (S,).
+def crossing_p(
+    gaps: Floats, capability: Floats, weak: npt.ArrayLike, strong: npt.ArrayLike, out: Flags, falls: bool = False
+) -> Floats:
+    """P of the crossover for these models, with sets of tasks left out in turn: the largest of its three parts.
 
     Args:
         gaps: shape (M, T).
@@ -248,64 +240,17 @@ def crossed(gaps: Floats, capability: Floats, weak: Ints, strong: Ints, out: Fla
         weak: rows of the low group.
         strong: rows of the high group.
         out: shape (S, T).
-        alpha: level.
+        falls: whether the gap was declared to fall.
+
+    Returns:
+        Shape (S,).
     """
+    d = -gaps if falls else gaps
     centred = capability - capability.mean()
-    rows = np.stack([gaps[weak].mean(axis=0), gaps[strong].mean(axis=0), centred @ gaps / float(centred @ centred)])
-    (low, high, slope), df = t_without(rows, out)
-    one, two = stats.t.isf(alpha, df), stats.t.isf(alpha / 2.0, df)
-    return np.asarray((low <= -one) & (high >= one) & (slope >= two))
-
-
-def hanging_gaps(
-    models: Sequence[str], hits: Ints, counts: Ints, sets: Sets, signs: SignTest | None = None
-) -> tuple[Hanging, ...]:
-    """The established gaps, each with what it falls without.
-
-    Args:
-        models: names, length M.
-        hits: shape (M, 2, T).
-        counts: shape (M, 2, T).
-        sets: what is left out.
-        signs: as in `gap_signs`.
-    """
-    found = gap_signs(hits, counts, sets.rows, signs)
-    return tuple(
-        Hanging("gap", name, *sets.named(found[m] != found[m, 0])) for m, name in enumerate(models) if found[m, 0]
-    )
-
-
-def hanging_slope(
-    models: Sequence[str], gaps: Floats, capability: Floats, sets: Sets, side: Alternative
-) -> Hanging | None:
-    """The slope with what it falls without; None where it is not established."""
-    found = slope_signs(gaps, capability, sets.rows, side)
-    if not found[0]:
-        return None
-    lost = []
-    none = np.zeros((1, gaps.shape[1]), dtype=np.bool_)
-    for m, name in enumerate(models):
-        rest = np.arange(len(models)) != m
-        known = rest.sum() > 1 and np.ptp(capability[rest]) > 0
-        if known and slope_signs(gaps[rest], capability[rest], none, side)[0] != found[0]:
-            lost.append(name)
-    return Hanging("slope", "", *sets.named(found != found[0]), tuple(lost))
-
-
-def hanging_crossover(
-    models: Sequence[str], gaps: Floats, capability: Floats, weak: Sequence[str], strong: Sequence[str], sets: Sets
-) -> Hanging | None:
-    """The crossover for these models with what it falls without; None where it is not established."""
-    low, high = (np.array([list(models).index(m) for m in group], dtype=np.int64) for group in (weak, strong))
-    found = crossed(gaps, capability, low, high, sets.rows)
-    if not found[0]:
-        return None
-    lost = []
-    none = np.zeros((1, gaps.shape[1]), dtype=np.bool_)
-    for m, name in enumerate(models):
-        rest = np.arange(len(models)) != m
-        weaker, stronger = (np.flatnonzero(np.isin(np.flatnonzero(rest), group)) for group in (low, high))
-        known = min(weaker.size, stronger.size) >= 2 and np.ptp(capability[rest]) > 0
-        if known and not crossed(gaps[rest], capability[rest], weaker, stronger, none)[0]:
-            lost.append(name)
-    return Hanging("crossover", "", *sets.named(~found), tuple(lost))
+    low, high = d[np.asarray(weak)].mean(axis=0), d[np.asarray(strong)].mean(axis=0)
+    rows = np.stack([-low, high, centred @ d / float(centred @ centred)])
+    statistic, df, spread = t_without(rows, out)
+    signs = np.sign(np.round(rows.sum(axis=1, keepdims=True) - rows @ out.T.astype(np.float64), 12))
+    p = p_of_t(statistic, df, spread, signs, "greater")
+    p[2] = np.where(signs[2] > 0, np.minimum(2.0 * p[2], 1.0), 1.0)
+    return np.asarray(p.max(axis=0), dtype=np.float64)

@@ -190,8 +190,9 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             "Gaps",
             figure=_ink(figures.gap_bars(results)),
             caption=(
-                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
-                "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
+                f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
+                "from zero."
             ),
             tables=(views.gaps(results, [main], "gaps-main"),),
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
@@ -204,10 +205,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 "Gap against capability",
                 figure=_ink(drawn),
                 caption=(
-                    f"Each dot is a model, its line the 95 % t interval over {tasks}; filled where the adjusted test "
-                    "rejects. No line is fitted: a fitted line manufactures crossovers. "
+                    f"Each dot is a model, its line the 95 % interval of its test, {tasks}; filled where the adjusted "
+                    "test rejects. No line is fitted: a fitted line manufactures crossovers. "
                     + (
-                        "Bands are the two groups of the crossover verdict, with their gaps and 95 % intervals."
+                        "Bands are the two groups of the crossover verdict, with their gaps and 90 % intervals."
                         if main.crossover is not None and not main.crossover.refused
                         else ""
                     )

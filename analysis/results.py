@@ -11,19 +11,21 @@ import pandas as pd
 
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
-from mlesearch.analysis.capability import Alternative, Slope, slope_test
-from mlesearch.analysis.checks import Checks, Compared, checks_of
+from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
+from mlesearch.analysis.checks import Checks, Compared, checks_of, shared_level
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
-from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
 from mlesearch.analysis.dependence import Categories, categories_of, category_rates
 from mlesearch.analysis.dispersion import Dispersion, study_dispersion
-from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
+from mlesearch.analysis.family import Family, family
+from mlesearch.analysis.gaps import Gap, adjust, benjamini_hochberg, not_compared, paired_gap
 from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.sandboxes import Difference, differences
 from mlesearch.analysis.spend import Spend, spends
 from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.unranked import counted, outcomes_of
+from mlesearch.storage.claim import Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Comparison:
         crossover: None where the models have no order.
         sandboxes: in what the two sides were not run in the same sandbox.
         bound: the slope with every run without a result taken against it; None where all have one.
+        family: of a confirmatory comparison, its parts adjusted over each other; None in exploration.
         checks: how far the verdicts depend on assumptions; None for all but the claim's comparison.
     """
 
@@ -73,7 +76,16 @@ class Comparison:
     crossover: Crossover | None
     sandboxes: tuple[Difference, ...] = ()
     bound: Slope | None = None
+    family: Family | None = None
     checks: Checks | None = None
+
+    @property
+    def slope_p(self) -> float:
+        """The p of the slope's verdict before adjustment, runs without a result taken against it; 1 without a slope."""
+        if self.slope is None:
+            return 1.0
+        against = self.bound is not None and self.bound.slope * self.slope.slope <= 0
+        return 1.0 if against else max(s.p_both for s in (self.slope, self.bound) if s is not None)
 
     @property
     def lost(self) -> int:
@@ -149,15 +161,17 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     if claim is not None:
         counts = next(b.counts for b in boards if b.outcome == claim.outcome)
         grid = Grid(models, arms, counts, outcomes(planned.runs, models, arms, claim.outcome), became)
-        main = compare(grid, claim.treatment, claim.baseline, claim.declared, claim.capability)
+        trend = claim.trend if claim.capability else None
+        main = compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+        rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
+        others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
+        main, others = _adjusted(main, others, claim)
+        main = _in_family(main, claim, models)
         categories = categories_of(runs, counts.tasks)
-        main = replace(main, checks=_checks(grid, main, categories))
+        main = replace(main, checks=_checks(grid, main, claim, categories))
         seen_runs = counted(runs[has_result(runs)], claim.outcome)
         labels = accounts.arm_labels(seen_runs, arms)
         spread = study_dispersion(seen_runs, _succeeded(seen_runs, claim.outcome), list(labels))
-        rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
-        others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
-        main, others = _adjusted(main, others)
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
@@ -183,12 +197,14 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     )
 
 
-def _checks(grid: Grid, c: Comparison, categories: Categories | None) -> Checks:
-    """The checks of a comparison."""
+def _checks(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categories | None) -> Checks:
+    """The checks of the claim's comparison."""
     pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
     hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
-    compared = Compared(grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover)
-    return checks_of(compared, categories)
+    compared = Compared(
+        grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover, c.confirmatory
+    )
+    return checks_of(compared, categories, shared_level(c.family, claim.order))
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
@@ -250,23 +266,26 @@ class Grid:
     cells: tuple[CellRuns, ...]
 
 
-def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool = False) -> Comparison:
+def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None = None) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
-    The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration. Runs without a
-    result bound every verdict: one that would fall if they had all come out against it is not reached.
+    The slope is tested one-sided in the declared direction (`trend`), two-sided in exploration. Runs without a result
+    bound every verdict: one that would fall if they had all come out against it is not reached.
     """
     models, pair = grid.models, [grid.arms.index(treatment), grid.arms.index(baseline)]
     hits, runs = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
     refused = [_refusal(grid.cells, model, (treatment, baseline)) for model in models.names]
     tasks = len(grid.counts.tasks)
     gaps = adjust(
-        [not_compared(why, tasks) if why else paired_gap(h, k) for why, h, k in zip(refused, hits, runs, strict=True)],
+        [
+            not_compared(why, tasks) if why else paired_gap(h, k, mid_p=not confirmatory)
+            for why, h, k in zip(refused, hits, runs, strict=True)
+        ],
         "holm",
     )
     least, most = _bounds(grid.planned, pair)
     lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
-    gaps = _bounded(gaps, lost, least, most)
+    gaps = _bounded(gaps, lost, least, most, mid_p=not confirmatory)
     rates = hits / runs
     by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
     by_task[[bool(why) for why in refused]] = np.nan
@@ -277,19 +296,23 @@ def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widen
         verdict = Crossover(f"{treatment.label} and {baseline.label} are not compared with {without}")
     elif models.capability is not None:
         weak, strong = groups(models)
-        verdict = crossover(models.names, by_task, models.capability, weak, strong)
         centred = models.capability - models.capability.mean()
-        side: Alternative = "greater" if widens else "two-sided"
+        side: Alternative = "two-sided" if trend is None else "greater" if trend == "rises" else "less"
+        goes: Trend = trend or "rises"
         if len(models.names) > 1 and np.ptp(models.capability) > 0:
             slope = slope_test(by_task, models.capability, side)
+        verdict = crossover(models.names, by_task, models.capability, weak, strong, trend=goes, slope=slope)
         if slope is not None and lost.any():
             low, high = least[0] / least[1], most[0] / most[1]
             rising = np.where(centred[:, None] > 0, low[:, 0] - low[:, 1], high[:, 0] - high[:, 1])
             falling = np.where(centred[:, None] > 0, high[:, 0] - high[:, 1], low[:, 0] - low[:, 1])
             bound = slope_test(rising if slope.slope > 0 else falling, models.capability, side)
-            worst = crossover(models.names, rising, models.capability, weak, strong)
+            against = rising if goes == "rises" else falling
+            worst = crossover(models.names, against, models.capability, weak, strong, trend=goes)
             verdict = replace(
                 verdict,
+                p=max(verdict.p, worst.p),
+                p_adjusted=max(verdict.p, worst.p),
                 these_models=verdict.these_models and worst.these_models,
                 like_models=verdict.like_models and worst.like_models,
             )
@@ -311,11 +334,15 @@ def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], 
     return (against, counts), (favour, counts)
 
 
-def _bounded(gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints]) -> tuple[Gap, ...]:
+def _bounded(
+    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints], *, mid_p: bool
+) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():
         return gaps
-    low, high = (adjust([paired_gap(h, k) for h, k in zip(*side, strict=True)], "holm") for side in (least, most))
+    low, high = (
+        adjust([paired_gap(h, k, mid_p=mid_p) for h, k in zip(*side, strict=True)], "holm") for side in (least, most)
+    )
     return tuple(
         replace(
             gap,
@@ -339,13 +366,49 @@ def groups(models: Models) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(low), tuple(high)
 
 
-def _adjusted(main: Comparison, others: tuple[Comparison, ...]) -> tuple[Comparison, tuple[Comparison, ...]]:
-    """Exploratory gaps share one BH family; the declared pair keeps Holm over its models."""
+def _adjusted(
+    main: Comparison, others: tuple[Comparison, ...], claim: TestedClaim
+) -> tuple[Comparison, tuple[Comparison, ...]]:
+    """Exploratory gaps share one BH family, and exploratory slopes another; the declared pair keeps Holm."""
     exploratory = [c for c in (main, *others) if not c.confirmatory]
     shared = iter(adjust([gap for c in exploratory for gap in c.gaps], "bh"))
 
+    def declared(c: Comparison) -> bool:
+        return c.confirmatory and claim.capability
+
+    trends = [c.slope_p for c in (main, *others) if c.slope is not None and not declared(c)]
+    slopes = iter(benjamini_hochberg(trends).tolist())
+
     def redone(c: Comparison) -> Comparison:
-        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) for _ in c.gaps))
+        gaps = c.gaps if c.confirmatory else tuple(next(shared) for _ in c.gaps)
+        slope = c.slope if c.slope is None or declared(c) else c.slope.adjusted(next(slopes))
+        return replace(c, gaps=gaps, slope=slope)
 
     first = redone(main)
     return first, tuple(redone(c) for c in others)
+
+
+def _in_family(main: Comparison, claim: TestedClaim, models: Models) -> Comparison:
+    """The declared comparison with its parts adjusted over each other; an exploratory one as it is."""
+    if not main.confirmatory:
+        return main
+    slope = crossing = None
+    if claim.capability and models.capability is not None and main.slope is not None:
+        if design_p(models.capability) <= (ALPHA if claim.order else ALPHA / 2.0):
+            slope = main.slope_p
+        if main.crossover is not None and not main.crossover.refused:
+            crossing = main.crossover.p
+    held = [gap.p_adjusted if gap.held else 1.0 for gap in main.gaps]
+    parts = family(held, slope, crossing, claim.order)
+    gaps = tuple(replace(gap, p_adjusted=p) if gap.held else gap for gap, p in zip(main.gaps, parts.gaps, strict=True))
+    verdict = main.crossover
+    if crossing is not None and verdict is not None:
+        established = parts.crossover <= ALPHA
+        verdict = replace(
+            verdict,
+            p_adjusted=parts.crossover,
+            these_models=verdict.these_models and established,
+            like_models=verdict.like_models and established,
+        )
+    trend = main.slope if main.slope is None or slope is None else main.slope.adjusted(parts.slope)
+    return replace(main, gaps=gaps, slope=trend, crossover=verdict, family=parts)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.phrases import seeds_text
 from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Comparison, Results
-from mlesearch.analysis.text import interval, p_text, plural, points
-from mlesearch.analysis.wording import seeds_text
+from mlesearch.analysis.text import interval, near_level, p_text, plural, points
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -65,7 +65,7 @@ def number(value: float, digits: int = 1, scale: float = 1.0, unknown: str = "�
 
 def p_number(p: float) -> str:
     """A p-value in a table; the CSV has all digits."""
-    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else near_level(p, f"{p:.3f}").removesuffix(" exactly")
 
 
 def sign_mark(value: float) -> str:
@@ -144,10 +144,11 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     correction = "Holm over the models" if confirmatory else "Benjamini–Hochberg over all exploratory gaps"
     kind = "Confirmatory" if confirmatory else "Exploratory"
     lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
+    flip = "exact sign-flip" if confirmatory else "sign-flip with mid-p, which is not exact,"
     note = (
         f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
-        f"(n = {plural(len(results.board.counts.tasks), 'task')}). 95 % t interval over tasks; two-sided test: exact "
-        "sign-flip with mid-p where at most 20 tasks differ, else t over tasks. Seeds are not matched. "
+        f"(n = {plural(len(results.board.counts.tasks), 'task')}). Two-sided test: {flip} where at most 20 tasks "
+        "differ, else t over tasks. The 95 % interval is what that test, unadjusted, leaves. Seeds are not matched. "
         f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")
@@ -163,11 +164,14 @@ def slopes(results: Results) -> View | None:
     unit = "tier" if results.models.ordinal else "unit of capability"
     note = (
         f"Change of the gap in points per {unit}: the slope of each task, averaged over "
-        f"{plural(found[0][1].tasks, 'task')}. Primary: permutation of capability over the "
-        f"{plural(found[0][1].models, 'model')}. Over tasks: t of the tasks' slopes, for these models and new tasks. "
-        "Clustered: two-way by task and model, t with models − 2 degrees of freedom."
+        f"{plural(found[0][1].tasks, 'task')}. A verdict needs two tests: permutation of capability over the "
+        f"{plural(found[0][1].models, 'model')}, and t of the tasks' slopes, for these models and new tasks. Adjusted: "
+        "the larger of the two p, over the parts of the declared claim, or Benjamini–Hochberg over the exploratory "
+        "trends. Clustered: two-way by task and model, t with models − 2 degrees of freedom, 95 % interval."
     )
-    heads = ("comparison", "slope", "p, permutation", "smallest attainable", "over tasks", "clustered")
+    heads = (
+        "comparison", "slope", "p, permutation", "smallest attainable", "p, over tasks", "adjusted p", "clustered",
+    )  # fmt: skip
     return View("slopes", note, heads, rows)
 
 
@@ -179,7 +183,10 @@ def _slope_row(c: Comparison, s: Slope) -> tuple[TableCell, ...]:
         TableCell(points(s.slope), key=repr(s.slope), mark=sign_mark(s.slope)),
         TableCell(p_number(s.p), f"{side}, {count}", repr(s.p)),
         TableCell(p_number(s.attainable_p), key=repr(s.attainable_p)),
-        TableCell(interval(s.low_tasks, s.high_tasks), p_text(s.p_tasks), kind="text"),
+        TableCell(
+            p_number(s.p_tasks), f"{100 * s.level_tasks:.0f} % {interval(s.low_tasks, s.high_tasks)}", repr(s.p_tasks)
+        ),
+        TableCell(p_number(s.p_adjusted), key=repr(s.p_adjusted)),
         TableCell(interval(s.low_clustered, s.high_clustered), p_text(s.p_clustered), kind="text"),
     )
 

@@ -8,18 +8,10 @@ from scipy import stats
 
 from mlesearch.analysis.capability import slope_test
 from mlesearch.analysis.crossover import crossover
+from mlesearch.analysis.family import family
 from mlesearch.analysis.gaps import adjust, paired_gap
-from mlesearch.analysis.leave_out import (
-    Sets,
-    crossed,
-    gap_signs,
-    hanging_crossover,
-    hanging_gaps,
-    hanging_slope,
-    permutation_p,
-    slope_signs,
-    t_without,
-)
+from mlesearch.analysis.hanging import Left, PartValues, hanging
+from mlesearch.analysis.leave_out import Sets, crossing_p, gap_p, permutation_p, slope_p, t_without
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
 
 C = np.array(CAPABILITY)
@@ -34,32 +26,35 @@ def sets_of(tasks, codes=None):
     return Sets.of(names, categories, codes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=12), st.randoms(use_true_random=False))
 def test_t_statistics_equal_those_of_what_is_left(values, random):
     x = np.array(values) / 3
     codes = np.array([random.randrange(3) for _ in values])
     rows = sets_of(x.size, codes).rows
-    statistic, df = t_without(x, rows)
+    statistic, df, spread = t_without(x, rows)
     for s, row in enumerate(rows):
         rest = x[~row]
-        if rest.size < 2 or np.ptp(rest) == 0:
-            assert statistic[s] == 0
-        else:
+        assert spread[s] == (rest.size > 1 and np.ptp(rest) > 0)
+        if spread[s]:
             assert statistic[s] == pytest.approx(stats.ttest_1samp(rest, 0).statistic, abs=1e-9)
             assert df[s] == rest.size - 1
 
 
 @pytest.mark.parametrize(("tasks", "effect"), [(12, 2.0), (24, 1.2), (60, 0.9)])
-def test_gaps_equal_those_of_what_is_left(tasks, effect):
+@pytest.mark.parametrize("mid_p", [False, True])
+def test_gaps_equal_those_of_what_is_left(tasks, effect, mid_p):
     rng = np.random.default_rng(tasks)
     p = grid_probabilities(rng, lambda c: 0 * c + effect, tasks=tasks, capability=(-0.5, 0.0, 0.5, 1.0))
     hits, counts = rng.binomial(3, p).transpose(1, 0, 2), np.full((4, 2, tasks), 3)
+    hits[3] = [[2] * tasks, [1] * tasks]  # every task alike
     rows = sets_of(tasks, np.arange(tasks) // 4).rows
-    found = gap_signs(hits, counts, rows)
+    found, signs = gap_p(hits, counts, rows, mid_p)
     for s, row in enumerate(rows):
-        left = adjust([paired_gap(h[:, ~row], k[:, ~row]) for h, k in zip(hits, counts, strict=True)], "holm")
-        assert found[:, s].tolist() == [int(np.sign(g.gap)) * int(g.p_adjusted <= 0.05) for g in left]
-    assert len(set(found.ravel().tolist())) > 1  # some stand and some do not
+        pairs = zip(hits, counts, strict=True)
+        left = adjust([paired_gap(h[:, ~row], k[:, ~row], mid_p=mid_p) for h, k in pairs], "holm")
+        np.testing.assert_allclose(found[:, s], [g.p_adjusted for g in left], rtol=1e-9)
+        assert signs[:, s].tolist() == [int(np.sign(g.gap)) for g in left]
 
 
 @pytest.mark.parametrize("models", [4, 9])
@@ -79,72 +74,109 @@ def grid(effect, tasks, seeds, seed):
     return rate[0] - rate[1]
 
 
-@settings(max_examples=8)
-@given(st.integers(0, 10_000), st.sampled_from(["twice", "published", "none"]))
-def test_slope_and_crossover_equal_those_of_what_is_left(seed, effect):
-    d = grid(effect, 20, 3, seed)
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["twice", "published", "none"]), st.booleans())
+def test_slope_and_crossover_equal_those_of_what_is_left(seed, effect, falls):
+    d = grid(effect, 20, 3, seed) * (-1 if falls else 1)
     rows = sets_of(20, np.arange(20) // 5).rows
-    signs, across = slope_signs(d, C, rows, "greater"), crossed(d, C, LOW, HIGH, rows)
+    side, trend = ("less", "falls") if falls else ("greater", "rises")
+    p_slope, signs = slope_p(d, C, rows, side)
+    p_crossing = crossing_p(d, C, LOW, HIGH, rows, falls)
     for s in (0, 1, 7, 21, 24):
         left = d[:, ~rows[s]]
-        slope = slope_test(left, C, "greater")
-        over_tasks = slope.p_tasks / 2 if slope.slope > 0 else 1 - slope.p_tasks / 2
-        assert signs[s] == int(slope.p <= 0.05 and over_tasks <= 0.05)
-        assert across[s] == crossover(NAMES, left, C, NAMES[:3], NAMES[7:]).these_models
+        slope = slope_test(left, C, side)
+        assert p_slope[s] == pytest.approx(slope.p_both, rel=1e-9)
+        assert signs[s] == np.sign(slope.slope)
+        expected = crossover(NAMES, left, C, NAMES[:3], NAMES[7:], trend=trend).p
+        assert p_crossing[s] == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_crossover_names_what_it_falls_without():
-    seen = 0
-    for seed in range(6):
+def test_gaps_without_spread_are_tested_by_their_signs():
+    d = np.repeat(np.sign(C)[:, None], 12, axis=1) / 3
+    rows = sets_of(12).rows
+    assert crossing_p(d, C, LOW, HIGH, rows)[:2] == pytest.approx([2.0**-11, 2.0**-10])
+    assert slope_p(d, C, rows, "greater")[0][1] == pytest.approx(slope_test(d[:, 1:], C, "greater").p_both)
+    assert slope_p(0 * d, C, rows, "greater")[0].tolist() == [1.0] * 13
+
+
+def comparison(d, side="greater", falls=False):
+    """A comparison in which every run of the baseline on a task failed or all did, so that only gaps matter."""
+    whole = np.round(d * 3).astype(int)
+    hits = np.stack([np.maximum(whole, 0), np.maximum(-whole, 0)], axis=1)
+    groups = tuple(NAMES[:3]), tuple(NAMES[7:])
+    return Left(tuple(NAMES), hits, np.full_like(hits, 3), d, C, side, groups, falls)
+
+
+def shared(parts):
+    """The family without a declared order."""
+    found = family(parts.gaps, parts.slope, parts.crossover)
+    return PartValues(found.gaps, found.slope, found.crossover)
+
+
+def by_hand(d, capability, names):
+    """In which direction each part is established, from the tests themselves."""
+    groups = [[n for n in group if n in names] for group in (NAMES[:3], NAMES[7:])]
+    whole = np.round(d * 3).astype(int)
+    pairs = [np.stack([np.maximum(w, 0), np.maximum(-w, 0)]) for w in whole]
+    gaps = adjust([paired_gap(h, np.full_like(h, 3)) for h in pairs], "holm")
+    slope = slope_test(d, capability, "greater")
+    across = crossover(names, d, capability, *groups)
+    found = family([g.p_adjusted for g in gaps], slope.p_both, None if across.refused else across.p)
+    signs = [int(np.sign(g.gap)) * (p <= 0.05) for g, p in zip(gaps, found.gaps, strict=True)]
+    return signs, int(slope.slope > 0 and found.slope <= 0.05), int(found.crossover <= 0.05)
+
+
+def test_what_verdicts_hang_on_is_what_undoes_them():
+    hung = 0
+    for seed in range(5):
         d = grid("twice", 20, 3, seed)
         sets = sets_of(20, np.arange(20) // 5)
-        got = hanging_crossover(NAMES, d, C, NAMES[:3], NAMES[7:], sets)
-        assert (got is not None) == crossover(NAMES, d, C, NAMES[:3], NAMES[7:]).these_models
-        if got is None:
-            continue
-        stands = [crossover(NAMES, d[:, ~row], C, NAMES[:3], NAMES[7:]).these_models for row in sets.rows[1:]]
-        assert got.tasks + got.categories == tuple(
-            name for name, stood in zip((*sets.tasks, *sets.categories), stands, strict=True) if not stood
-        )
+        got = {(h.verdict, h.model): h for h in hanging(comparison(d), sets, shared)}
+        gaps, slope, across = by_hand(d, C, NAMES)
+        assert {name for verdict, name in got if verdict == "gap"} == {n for n, g in zip(NAMES, gaps, strict=True) if g}
+        assert (("slope", "") in got, ("crossover", "") in got) == (bool(slope), bool(across))
+        labels = (*sets.tasks, *sets.categories)
+        left = [by_hand(d[:, ~row], C, NAMES) for row in sets.rows[1:]]
+        for (verdict, name), h in got.items():
+            if verdict == "gap":
+                m = NAMES.index(name)
+                fallen = [found[0][m] != gaps[m] for found in left]
+            else:
+                fallen = [found[1 if verdict == "slope" else 2] == 0 for found in left]
+            assert h.tasks + h.categories == tuple(n for n, f in zip(labels, fallen, strict=True) if f)
+            hung += not h.holds
         for m, name in enumerate(NAMES):
             rest = [other for other in NAMES if other != name]
-            left = [[other for other in group if other != name] for group in (NAMES[:3], NAMES[7:])]
-            stood = crossover(rest, np.delete(d, m, axis=0), np.delete(C, m), *left).these_models
-            assert (name in got.models) == (not stood)
-        seen += not got.holds
-    assert seen  # some of these verdicts hang on something
+            _, fewer, crossed = by_hand(np.delete(d, m, axis=0), np.delete(C, m), rest)
+            if slope:
+                assert (name in got["slope", ""].models) == (not fewer)
+            if across:
+                assert (name in got["crossover", ""].models) == (not crossed)
+    assert hung  # some of these verdicts hang on something
+
+
+def one_model(hits):
+    return Left(("m",), hits, np.ones_like(hits), np.asarray(hits[:, 0] - hits[:, 1], dtype=float))
 
 
 def test_what_hangs_is_named():
     hits = np.zeros((1, 2, 8), dtype=int)
     hits[0, 0, :6] = 1  # six informative tasks: exact p = .03, and .06 with five
-    counts = np.ones_like(hits)
-
-    def exact(whole):
-        return 2.0 ** (1 - np.count_nonzero(whole))
-
-    (got,) = hanging_gaps(["m"], hits, counts, sets_of(8, [0, 0, 1, 1, 2, 3, 4, 5]), exact)
+    (got,) = hanging(one_model(hits), sets_of(8, [0, 0, 1, 1, 2, 3, 4, 5]))
     assert (got.verdict, got.model, got.holds) == ("gap", "m", False)
     assert got.tasks == ("t00", "t01", "t02", "t03", "t04", "t05")
     assert got.categories == ("c0", "c1")  # those of one task are named as that task
     twelve = np.zeros((1, 2, 12), dtype=int)
     twelve[0, 0] = 1
-    (firm,) = hanging_gaps(["m"], twelve, np.ones_like(twelve), sets_of(12))
+    (firm,) = hanging(one_model(twelve), sets_of(12))
     assert firm.holds
-    assert hanging_gaps(["m"], 0 * twelve, np.ones_like(twelve), sets_of(12)) == ()
+    assert hanging(one_model(0 * twelve), sets_of(12)) == ()
 
 
-def test_a_slope_that_hangs_on_one_model_names_it():
-    rng = np.random.default_rng(0)
-    d = 0.01 * rng.normal(size=(5, 40))
-    d[4] += 0.5
-    c = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    d[3] += 0.03
-    d[2] += 0.02
-    d[1] += 0.01
-    got = hanging_slope([f"m{i}" for i in range(5)], d, c, sets_of(40), "greater")
-    assert got.tasks == ()
-    assert got.models == ()  # four models in order: p = 1/24
-    got = hanging_slope([f"m{i}" for i in range(4)], d[:4], c[:4], sets_of(40), "greater")
-    assert got.models == tuple(f"m{i}" for i in range(4))  # three models cannot go below 1/6
-    assert hanging_slope([f"m{i}" for i in range(5)], -d, c, sets_of(40), "greater") is None
+def test_a_slope_over_four_models_hangs_on_each():
+    d = 0.1 * np.arange(4.0)[:, None] + 0.01 * np.random.default_rng(0).normal(size=(4, 40))
+    hits = np.zeros((4, 2, 40), dtype=int)
+    c = Left(("a", "b", "c", "d"), hits, np.ones_like(hits), d, np.arange(4.0), "greater")
+    (got,) = hanging(c, sets_of(40))
+    assert (got.verdict, got.tasks, got.models) == ("slope", (), ("a", "b", "c", "d"))  # three cannot go below 1/6
+    assert hanging(Left(c.models, hits, c.counts, -d, c.capability, "greater"), sets_of(40)) == ()
