@@ -10,6 +10,7 @@ import pandas as pd
 from mlesearch.analysis.checks import ALPHA
 from mlesearch.analysis.checks_words import clustered_by
 from mlesearch.analysis.dependence import ClusteredMean
+from mlesearch.analysis.fieller import Crossing, crossing
 from mlesearch.analysis.hanging import Hanging
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.skew import SkewForecast
@@ -111,6 +112,44 @@ def left_out(results: Results) -> View | None:
     return View("left-out", note, ("verdict", "falls without task", "category", "model"), rows)
 
 
+def crossings(results: Results) -> View | None:
+    """Where lines through the gaps cross zero, as a description; None where no slope is tested."""
+    found = _crossings(results)
+    if not found:
+        return None
+    rows = tuple(
+        (
+            name(pair),
+            number(c.at, 2),
+            TableCell(_set_text(c), kind="text", mark="" if c.shape == "interval" else "weak"),
+        )
+        for pair, c in found
+    )
+    note = (
+        "Description only: the capability at which the least-squares line through the gaps is zero. Any line that is not "
+        "flat crosses zero somewhere, so this is no evidence of a crossover; the verdict is that of the two groups. "
+        "Fieller's 95 % set, clustered by task and by model, t with models − 2 degrees of freedom."
+    )
+    return View("crossings", note, ("comparison", "the line is zero at", "95 % set"), rows)
+
+
+def _crossings(results: Results) -> list[tuple[str, Crossing]]:
+    capability = results.models.capability
+    comparisons = [c for c in (results.main, *results.others) if c is not None and c.slope is not None]
+    if capability is None:
+        return []
+    return [(f"{c.treatment.label} − {c.baseline.label}", crossing(c.by_task, capability)) for c in comparisons]
+
+
+def _set_text(c: Crossing) -> str:
+    if c.shape == "interval":
+        return f"{c.low:.2f} to {c.high:.2f}"
+    if c.shape != "outside":
+        return "any capability" if c.shape == "everywhere" else "none" if c.shape == "nowhere" else c.shape
+    parts = [f"up to {c.low:.2f}"] if math.isfinite(c.low) else []
+    return " and ".join([*parts, f"from {c.high:.2f}"] if math.isfinite(c.high) else parts)
+
+
 def _parts(h: Hanging) -> tuple[tuple[str, ...], ...]:
     return h.tasks, h.categories, h.models
 
@@ -153,6 +192,10 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 for found in names
             ],
             columns=["verdict", "model", "kind", "falls_without"],
+        )
+    if crossed := _crossings(results):
+        out["crossings"] = pd.DataFrame(
+            [{"comparison": p, "at": c.at, "set": c.shape, "low": c.low, "high": c.high} for p, c in crossed]
         )
     if results.dispersion is not None:
         d = results.dispersion

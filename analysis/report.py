@@ -20,6 +20,7 @@ from mlesearch.analysis import (
     lint,
     official,
     programs,
+    robust_view,
     scores,
     spend_view,
     unranked,
@@ -117,6 +118,7 @@ def write_results(results: Results, target: Path) -> Path:
     curves = dynamics.all_curves(results)
     page = render(results, curves)
     csv = frames.frames(results) | programs.frames(results) | scores.frames(results) | checks_view.frames(results)
+    csv |= robust_view.frames(results)
     csv["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         csv["imported"] = imported.import_frame(results.tables.imported)
@@ -214,6 +216,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
+                folded=tuple(filter(None, [checks_view.crossings(results)])),
             )
     return (
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
@@ -227,7 +230,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
-            folded=tuple(filter(None, [checks_view.rates(results)])),
+            folded=(*filter(None, [checks_view.rates(results)]), *robust_view.views(results)),
         ),
         gap_section,
         trend,
