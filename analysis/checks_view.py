@@ -126,8 +126,8 @@ def crossings(results: Results) -> View | None:
         for pair, c in found
     )
     note = (
-        "Description only: the capability at which the least-squares line through the gaps is zero. Any line that is not "
-        "flat crosses zero somewhere, so this is no evidence of a crossover; the verdict is that of the two groups. "
+        "Description only: the capability at which the least-squares line through the gaps is zero. Any line that is "
+        "not flat crosses zero somewhere, so this is no evidence of a crossover; the verdict is that of the two groups. "
         "Fieller's 95 % set, clustered by task and by model, t with models − 2 degrees of freedom."
     )
     return View("crossings", note, ("comparison", "the line is zero at", "95 % set"), rows)

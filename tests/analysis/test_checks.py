@@ -46,7 +46,7 @@ def test_a_difference_within_one_category_is_said_to_hang_on_it():
     views = checks_view.rates(results), checks_view.gaps(results), checks_view.left_out(results)
     assert [view.name for view in views] == ["rates-by-category", "gaps-checked", "left-out"]
     frames = checks_view.frames(results)
-    assert set(frames) == {"rates_by_category", "checks", "left_out", "dispersion"}
+    assert set(frames) == {"rates_by_category", "checks", "left_out", "dispersion", "crossings"}
     assert set(frames["left_out"]["falls_without"]) == {"kind 00"}
     low, high = frames["rates_by_category"][["low", "high"]].to_numpy().T
     assert (results.board.e2.high.ravel() - results.board.e2.low.ravel() <= high - low + 1e-12).all()
