@@ -127,7 +127,7 @@ def crossings(results: Results) -> View | None:
     )
     note = (
         "Description only: the capability at which the least-squares line through the gaps is zero. Any line that is "
-        "not flat crosses zero somewhere, so this is no evidence of a crossover; the verdict is that of the two groups. "
+        "not flat crosses zero somewhere, so this is no evidence of a crossover; the two groups decide on that. "
         "Fieller's 95 % set, clustered by task and by model, t with models − 2 degrees of freedom."
     )
     return View("crossings", note, ("comparison", "the line is zero at", "95 % set"), rows)

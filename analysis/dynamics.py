@@ -12,8 +12,9 @@ from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curve
-from mlesearch.analysis.figures import DASHES, WIDTH, Drawn, short
+from mlesearch.analysis.figures import DASHES, WIDTH, short
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
 
@@ -106,7 +107,7 @@ def frame(curves: list[Line]) -> pd.DataFrame:
 def draw(results: Results, curves: list[Line]) -> Drawn:
     """Small multiples: one column a model or tier, one row a pair of axis and value."""
     if not curves:
-        return Drawn("dynamics", "")
+        return Drawn("dynamics")
     titles = list(dict.fromkeys(line.models for line in curves))
     rows = panels(results.best)
     arms = [arm.label for arm in results.arms]
@@ -131,7 +132,7 @@ def draw(results: Results, curves: list[Line]) -> Drawn:
         what = "any-medal rate" if rows[0][1] == "medal" else "standing"
         alt = f"Curves of the best program so far over steps and charged time; final {what} in percent: "
         said = f"{alt}{', '.join(ends)}."
-        return Drawn("dynamics", svg.render(fig, "dynamics", said, simulated=results.tables.simulated))
+        return svg.drawn(fig, "dynamics", said, simulated=results.tables.simulated)
 
 
 X_LABEL = {"step": "steps", "t_charged_s": "charged time, s"}

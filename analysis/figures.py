@@ -1,10 +1,9 @@
-"""The report's figures, each from results to an `<svg>` with its alternative text."""
+"""The report's figures, each from results to a drawing with its alternative text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,24 +17,12 @@ from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.gaps import Gap
 from mlesearch.analysis.results import Comparison, Results, groups
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import interval, percent, points
 
 WIDTH = 9.6
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
 DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.4, 1.5)), (0, (3, 1)), "-", "--", ":")
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure ready for the page.
-
-    Attributes:
-        name: unique on the page.
-        svg: the element; empty when there is nothing to draw.
-    """
-
-    name: str
-    svg: str
 
 
 def short(model: str, width: int = 22) -> str:
@@ -76,13 +63,13 @@ def bars(results: Results) -> Drawn:
             f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
             for i, m in enumerate(models)
         )
-        return Drawn("rates", svg.render(fig, "rates", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "rates", alt, simulated=results.tables.simulated)
 
 
 def gap_bars(results: Results) -> Drawn:
     """Bars of the paired gap by model, one panel a treatment, hatched where the adjusted test does not reject."""
     if results.main is None:
-        return Drawn("gaps", "")
+        return Drawn("gaps")
     comparisons = (results.main, *results.others)[:6]
     models = results.models.names
     columns = min(3, len(comparisons))
@@ -112,7 +99,7 @@ def gap_bars(results: Results) -> Drawn:
             + "."
             for c in comparisons
         )
-        return Drawn("gaps", svg.render(fig, "gaps", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "gaps", alt, simulated=results.tables.simulated)
 
 
 def _reach(gap: Gap) -> float:
@@ -177,11 +164,16 @@ def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, 
     )
 
 
+def has_capability(results: Results) -> bool:
+    """Whether gaps can be drawn against capability."""
+    return results.main is not None and results.models.capability is not None and len(results.models.names) > 1
+
+
 def gap_by_capability(results: Results) -> Drawn:
     """The gap of each model against capability, with the gaps of the two groups; no fitted line."""
     c, order = results.main, results.models
-    if c is None or order.capability is None or len(order.names) < 2:
-        return Drawn("capability", "")
+    if c is None or order.capability is None or not has_capability(results):
+        return Drawn("capability")
     x = _spread(order.capability) if order.ordinal else order.capability
     weak, strong = groups(order)
     with svg.drawing():
@@ -247,7 +239,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 for m, g in zip(order.names, c.gaps, strict=True)
             )
         )
-        return Drawn("capability", svg.render(fig, "capability", f"{alt}.", simulated=results.tables.simulated))
+        return svg.drawn(fig, "capability", f"{alt}.", simulated=results.tables.simulated)
 
 
 def _spread(ranks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -271,7 +263,7 @@ def mechanism(results: Results) -> Drawn:
         if bool(frame[name].notna().any())
     ]
     if not panels:
-        return Drawn("mechanism", "")
+        return Drawn("mechanism")
     with svg.drawing():
         fig = svg.figure(WIDTH, 1.15 + 0.42 * max(2, len(models)))
         axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -310,7 +302,7 @@ def mechanism(results: Results) -> Drawn:
             + "."
             for name, _ in panels
         )
-        return Drawn("mechanism", svg.render(fig, "mechanism", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "mechanism", alt, simulated=results.tables.simulated)
 
 
 def _mean_text(value: float, label: str) -> str:
@@ -321,7 +313,7 @@ def spending(results: Results) -> Drawn:
     """Stacked bars: what each strategy spent on each operator, per run."""
     frame = results.cost_by_operator
     if frame.empty:
-        return Drawn("cost", "")
+        return Drawn("cost")
     usd = bool(frame["usd"].notna().all()) and float(frame["usd"].sum()) > 0
     runs = results.cost.set_index("strategy")["runs"].clip(lower=1)
     amounts = frame.assign(
@@ -343,7 +335,7 @@ def failures(results: Results) -> Drawn:
     frame = results.failures
     frame = frame[(frame["status"] != "ok") & (frame["programs"] > 0)] if not frame.empty else frame
     if frame.empty:
-        return Drawn("failures", "")
+        return Drawn("failures")
     shares = frame.assign(percent=100 * frame["share"]).rename(columns={"status": "part"})
     return _stacked(results, "failures", shares, [("percent", "% of all programs")], "Programs that failed, by kind")
 
@@ -353,7 +345,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
     labels = [arm.label for arm in results.arms]
     frame = frame[frame[[value for value, _ in panels]].gt(0).any(axis=1)]
     if frame.empty:
-        return Drawn(name, "")
+        return Drawn(name)
     parts = [op for op in OPS if op in set(frame["part"])]
     parts += [part for part in dict.fromkeys(frame["part"]) if part not in parts]
     with svg.drawing():
@@ -384,7 +376,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
             said.append(f"{unit}: " + ", ".join(f"{s} {v:.3g}" for s, v in zip(labels, left, strict=True)))
         _legend(fig, len(parts))
         alt = f"{what}. Totals in {'; '.join(said)}."
-        return Drawn(name, svg.render(fig, name, alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, name, alt, simulated=results.tables.simulated)
 
 
 def _colour(i: int) -> str:

@@ -78,6 +78,12 @@ def parser() -> argparse.ArgumentParser:
     report = sub.add_parser("report", help="collect a study and write its report")
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
+    report.add_argument("--figures", action="store_true", help="also write each figure as SVG and PDF")
+
+    recheck = sub.add_parser("recheck", help="does a report say what its tables say? computes every number again")
+    recheck.add_argument("page", metavar="REPORT.html")
+    recheck.add_argument("--study", metavar="DIR", help="the study's folder (default: the page's own)")
+    recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
 
     sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from mlesearch.cli.terminal import shown
 
 
-def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None = None) -> str:
+def write_report(
+    folder: Path, out: Path | None, run_ids: Collection[str] | None = None, *, figures: bool = False
+) -> str:
     """Write a study's tables and its report.
 
     Args:
         folder: of the study.
         out: where the report goes; None: into the study's folder.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
+        figures: write each figure as SVG and PDF, too.
 
     Returns:
         The medal table, and where the report is.
@@ -28,5 +31,5 @@ def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None
     collect(folder)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids))
-    path = write_results(results, report_place(folder, out))
+    path = write_results(results, folder, report_place(folder, out), figures_too=figures)
     return f"{medal_table(results)}\nreport: {shown(path)}"
