@@ -11,13 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
-    checks_view,
+    assumptions_view,
+    checks,
     dynamics,
     figure_files,
     figures,
     frames,
     imported,
-    lint,
     programs,
     robust_view,
     scores,
@@ -160,7 +160,7 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
     found = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    found |= checks_view.frames(results) | robust_view.frames(results)
+    found |= assumptions_view.frames(results) | robust_view.frames(results)
     found["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
@@ -209,7 +209,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         estimand=wording.estimand(results),
         policy=results.policy.words,
         missing=results.policy.missing,
-        warnings=lint.warnings(results),
+        warnings=checks.warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
@@ -263,7 +263,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
-                folded=tuple(filter(None, [checks_view.crossings(results)])),
+                folded=tuple(filter(None, [assumptions_view.crossings(results)])),
             )
     return (
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
@@ -277,22 +277,22 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
-            folded=(*filter(None, [checks_view.rates(results)]), *robust_view.views(results)),
+            folded=(*filter(None, [assumptions_view.rates(results)]), *robust_view.views(results)),
         ),
         gap_section,
         trend,
-        _checks(results),
+        _assumptions(results),
         _imported(results),
     )
 
 
-def _checks(results: Results) -> Section | None:
+def _assumptions(results: Results) -> Section | None:
     """What the claim's verdicts depend on."""
-    hanging, gaps = checks_view.left_out(results), checks_view.gaps(results)
+    hanging, gaps = assumptions_view.left_out(results), assumptions_view.gaps(results)
     if hanging is None and gaps is None:
         return None
     return Section(
-        "checks",
+        "assumptions",
         "What the verdicts depend on",
         text="Verdicts with tasks clustered by category, with one task or model left out, and where gaps are skewed.",
         tables=(hanging,) if hanging else (),

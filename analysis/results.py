@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis import accounts, curves
+from mlesearch.analysis.assumptions import Assumptions, Compared, assumptions_of, shared_level
 from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
-from mlesearch.analysis.checks import Checks, Compared, checks_of, shared_level
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.claim import succeeded as _succeeded
 from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
@@ -64,7 +64,7 @@ class Comparison:
         sandboxes: in what the two sides were not run in the same sandbox.
         bound: the slope with every run without a result taken against it; None where all have one.
         family: of a confirmatory comparison, its parts adjusted over each other; None in exploration.
-        checks: how far the verdicts depend on assumptions; None for all but the claim's comparison.
+        assumptions: how far the verdicts depend on assumptions; None for all but the claim's comparison.
     """
 
     treatment: Arm
@@ -77,7 +77,7 @@ class Comparison:
     sandboxes: tuple[Difference, ...] = ()
     bound: Slope | None = None
     family: Family | None = None
-    checks: Checks | None = None
+    assumptions: Assumptions | None = None
 
     @property
     def slope_p(self) -> float:
@@ -168,7 +168,7 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         main, others = _adjusted(main, others, claim)
         main = _in_family(main, claim, models)
         categories = categories_of(runs, counts.tasks)
-        main = replace(main, checks=_checks(grid, main, claim, categories))
+        main = replace(main, assumptions=_assumptions(grid, main, claim, categories))
         seen_runs = counted(runs[has_result(runs)], claim.outcome)
         labels = accounts.arm_labels(seen_runs, arms)
         spread = study_dispersion(seen_runs, _succeeded(seen_runs, claim.outcome), list(labels))
@@ -197,14 +197,14 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
     )
 
 
-def _checks(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categories | None) -> Checks:
-    """The checks of the claim's comparison."""
+def _assumptions(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categories | None) -> Assumptions:
+    """The assumptions of the claim's comparison."""
     pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
     hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
     compared = Compared(
         grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover, c.confirmatory
     )
-    return checks_of(compared, categories, shared_level(c.family, claim.order))
+    return assumptions_of(compared, categories, shared_level(c.family, claim.order))
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:

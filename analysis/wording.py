@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlesearch.analysis.checks_words import noted
+from mlesearch.analysis.assumptions_words import noted
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.gaps import Gap, holm
 from mlesearch.analysis.lost_runs import interim_verdict, runs_verdict

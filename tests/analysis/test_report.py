@@ -66,7 +66,7 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
     files = sorted(path.name for path in (demo / "report_tables").glob("*.csv"))
     assert files == [
         "capability.csv",
-        "checks.csv",
+        "assumptions.csv",
         "cost.csv",
         "cost_by_operator.csv",
         "crossings.csv",

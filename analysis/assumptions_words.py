@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlesearch.analysis.checks import ALPHA, Checks
+from mlesearch.analysis.assumptions import ALPHA, Assumptions
 from mlesearch.analysis.dependence import Categories
 from mlesearch.analysis.dispersion import Dispersion
 from mlesearch.analysis.hanging import Hanging
@@ -25,10 +25,14 @@ def noted(results: Results, c: Comparison, answers: Sequence[ClaimAnswer]) -> tu
         c: the claim's comparison.
         answers: in this order.
     """
-    if c.checks is None:
+    if c.assumptions is None:
         return tuple(answers)
     gap, slope, across = answers
-    notes = (_of_gaps(results, c, c.checks), _of_slope(c.checks, slope), _of_crossover(c, c.checks, across))
+    notes = (
+        _of_gaps(results, c, c.assumptions),
+        _of_slope(c.assumptions, slope),
+        _of_crossover(c, c.assumptions, across),
+    )
     return tuple(
         replace(answer, sentence=f"{answer.sentence} {note}") if note else answer
         for answer, note in zip((gap, slope, across), notes, strict=True)
@@ -41,9 +45,9 @@ def clustered_by(categories: Categories) -> str:
     return f"clustered by category of task ({len(categories.names)} that weigh as much as {count} equal ones)"
 
 
-def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
+def _of_gaps(results: Results, c: Comparison, assumptions: Assumptions) -> str:
     notes = []
-    by = checks.by_category
+    by = assumptions.by_category
     if by is not None:
         found = list(zip(results.models.names, c.gaps, by.p_adjusted, strict=True))
         fall = [m for m, g, p in found if g.rejects() and not p <= ALPHA]
@@ -55,7 +59,7 @@ def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
                 )
     rejected = {m for m, g in zip(results.models.names, c.gaps, strict=True) if g.rejects()}
     hung: dict[str, list[str]] = {}
-    for h in checks.hanging:
+    for h in assumptions.hanging:
         if h.verdict == "gap" and h.model in rejected and not h.holds:
             hung.setdefault(_named(h), []).append(h.model)
     notes += [
@@ -64,17 +68,17 @@ def _of_gaps(results: Results, c: Comparison, checks: Checks) -> str:
         else f"The differences with {_models(models)} hang on {what}: left out, they are not established."
         for what, models in hung.items()
     ]
-    for model, gap, skew in zip(results.models.names, c.gaps, checks.gap_skews, strict=True):
+    for model, gap, skew in zip(results.models.names, c.gaps, assumptions.gap_skews, strict=True):
         if skew is not None and skew.flagged and gap.rejects():
             notes.append(_skewed(f"The gaps with {model}", skew))
     return " ".join(notes)
 
 
-def _of_slope(checks: Checks, answer: ClaimAnswer) -> str:
+def _of_slope(assumptions: Assumptions, answer: ClaimAnswer) -> str:
     if answer.mark == "open":
         return ""
     notes = []
-    by = checks.by_category
+    by = assumptions.by_category
     if by is not None and by.slope is not None and not by.slope.p <= ALPHA:
         notes.append(
             f"With variances {clustered_by(by.categories)} the trend over tasks is not established "
@@ -82,15 +86,15 @@ def _of_slope(checks: Checks, answer: ClaimAnswer) -> str:
         )
     notes += [
         f"The trend hangs on {_named(h)}: left out, it is not established."
-        for h in checks.hanging
+        for h in assumptions.hanging
         if h.verdict == "slope" and not h.holds
     ]
     return " ".join(notes)
 
 
-def _of_crossover(c: Comparison, checks: Checks, answer: ClaimAnswer) -> str:
+def _of_crossover(c: Comparison, assumptions: Assumptions, answer: ClaimAnswer) -> str:
     notes = []
-    by, x = checks.by_category, c.crossover
+    by, x = assumptions.by_category, c.crossover
     if answer.mark != "open" and by is not None and not by.crossed:
         parts = (("low group", by.low), ("high group", by.high), ("trend", by.change))
         failed = [f"the {name} ({p_text(part.p)})" for name, part in parts if part is not None and not part.p <= ALPHA]
@@ -101,11 +105,11 @@ def _of_crossover(c: Comparison, checks: Checks, answer: ClaimAnswer) -> str:
     if answer.mark != "open":
         notes += [
             f"The crossover hangs on {_named(h)}: left out, it is not established."
-            for h in checks.hanging
+            for h in assumptions.hanging
             if h.verdict == "crossover" and not h.holds
         ]
     if x is not None and x.weak is not None and x.strong is not None:
-        for name, group, skew in (("low", x.weak, checks.low_skew), ("high", x.strong, checks.high_skew)):
+        for name, group, skew in (("low", x.weak, assumptions.low_skew), ("high", x.strong, assumptions.high_skew)):
             if skew is not None and skew.flagged and group.p <= ALPHA:
                 notes.append(_skewed(f"The gaps of the {name} group", skew))
     return " ".join(notes)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlesearch.analysis import checks_view, lint, wording
+from mlesearch.analysis import assumptions_view, checks, wording
+from mlesearch.analysis.published import published_rate
 from mlesearch.analysis.results import analyse
 from mlesearch.types import ConfigError
 from tests.support.synthetic_study import FLAGS, synthetic
@@ -43,10 +44,10 @@ def test_a_difference_within_one_category_is_said_to_hang_on_it():
     assert "a difference is not established with sim/model-01" in said
     assert "sim/model-03 and sim/model-04 hang on category kind 00: left out, they are not established." in said
     assert "task-0" not in said  # no single task does it
-    views = checks_view.rates(results), checks_view.gaps(results), checks_view.left_out(results)
+    views = assumptions_view.rates(results), assumptions_view.gaps(results), assumptions_view.left_out(results)
     assert [view.name for view in views] == ["rates-by-category", "gaps-checked", "left-out"]
-    frames = checks_view.frames(results)
-    assert set(frames) == {"rates_by_category", "checks", "left_out", "dispersion", "crossings"}
+    frames = assumptions_view.frames(results)
+    assert set(frames) == {"rates_by_category", "assumptions", "left_out", "dispersion", "crossings"}
     assert set(frames["left_out"]["falls_without"]) == {"kind 00"}
     low, high = frames["rates_by_category"][["low", "high"]].to_numpy().T
     assert (results.board.e2.high.ravel() - results.board.e2.low.ravel() <= high - low + 1e-12).all()
@@ -55,17 +56,17 @@ def test_a_difference_within_one_category_is_said_to_hang_on_it():
 def test_without_categories_nothing_is_said_of_them():
     results = analyse(study(one_category_wins))
     assert results.board.by_category is None
-    assert results.main.checks.by_category is None
+    assert results.main.assumptions.by_category is None
     assert not any("category" in said for said in sentences(results).values())
-    assert checks_view.rates(results) is None
-    assert "by category" not in " ".join(checks_view.gaps(results).heads)
+    assert assumptions_view.rates(results) is None
+    assert "by category" not in " ".join(assumptions_view.gaps(results).heads)
 
 
 def test_a_difference_everywhere_hangs_on_nothing():
     results = analyse(study(lambda m, treated, t, k: treated, category=lambda task: f"c{task // 4}"))
-    assert all(h.holds for h in results.main.checks.hanging if h.verdict == "gap")
+    assert all(h.holds for h in results.main.assumptions.hanging if h.verdict == "gap")
     assert "hangs" not in sentences(results)["The gap"]
-    assert {row[1].text for row in checks_view.left_out(results).rows} == {"none"}
+    assert {row[1].text for row in assumptions_view.left_out(results).rows} == {"none"}
 
 
 def test_a_skewed_low_group_is_said_to_be():
@@ -75,21 +76,21 @@ def test_a_skewed_low_group_is_said_to_be():
         return (task == 0 and treatment) if treatment else (0 < task < 12 and seed == 0)
 
     results = analyse(study(rescued, models=8))
-    assert results.main.checks.low_skew.flagged
+    assert results.main.assumptions.low_skew.flagged
     x = results.main.crossover
     assert x.weak.p <= 0.05
     said = sentences(results)["Crossover"]
     assert "The gaps of the low group are skewed (1 tasks ahead, 11 behind, 12 level)" in said
-    assert f"forecast to reject in {100 * results.main.checks.low_skew.level:.0f} % of studies" in said
+    assert f"forecast to reject in {100 * results.main.assumptions.low_skew.level:.0f} % of studies" in said
 
 
 def test_a_bad_day_is_a_warning():
     rng = np.random.default_rng(0)
     luck = rng.random((4, 2, TASKS, 3))
     plain = analyse(study(lambda m, treated, t, k: luck[m, int(treated), t, k] < 0.5))
-    assert not any("Seeds differ" in said for said in lint.warnings(plain))
+    assert not any("Seeds differ" in said for said in checks.warnings(plain))
     hit = analyse(study(lambda m, treated, t, k: luck[m, int(treated), t, k] < 0.5 and not (k == 1 and m == 2)))
-    (said,) = [said for said in lint.warnings(hit) if said.startswith("Seeds differ")]
+    (said,) = [said for said in checks.warnings(hit) if said.startswith("Seeds differ")]
     assert "most so seed 1 of" in said
     assert "with sim/model-03 (0.0 % of its runs," in said
 
@@ -110,7 +111,7 @@ def test_a_task_with_two_categories_is_refused():
     ],
 )
 def test_published_rates_that_can_be(mean, sem, tasks, decimals, seeds):
-    got = lint.published_rate(mean, sem, tasks, decimals)
+    got = published_rate(mean, sem, tasks, decimals)
     assert set(seeds) <= set(got.by_both)
     assert set(got.by_both) <= set(got.by_mean)
     assert got.words.startswith("possible with")
@@ -123,17 +124,17 @@ def test_published_rates_equal_enumeration(tasks):
         hits = rng.integers(0, tasks + 1, 3)
         percent = 100 * hits / tasks
         mean, sem = float(np.round(percent.mean(), 1)), float(np.round(percent.std(ddof=1) / np.sqrt(3), 1))
-        assert 3 in lint.published_rate(mean, sem, tasks).by_both
+        assert 3 in published_rate(mean, sem, tasks).by_both
     for _ in range(40):  # any mean and SEM: what three whole numbers can give
         mean, sem = float(np.round(rng.uniform(0, 100), 1)), float(np.round(rng.uniform(0, 20), 1))
         grid = np.stack(np.meshgrid(*[np.arange(tasks + 1)] * 3), axis=-1).reshape(-1, 3) * 100 / tasks
         close = np.abs(grid.mean(1) - mean) <= 0.05 + 1e-9
         both = close & (np.abs(grid.std(axis=1, ddof=1) / np.sqrt(3) - sem) <= 0.05 + 1e-9)
-        got = lint.published_rate(mean, sem, tasks, seeds=[3])
+        got = published_rate(mean, sem, tasks, seeds=[3])
         assert (got.by_mean, got.by_both) == ((3,) * bool(close.any()), (3,) * bool(both.any()))
 
 
 def test_no_common_number_of_seeds_is_no_accusation():
-    got = lint.published_rate(8.7, 0.1, 75)
+    got = published_rate(8.7, 0.1, 75)
     assert got.by_both == ()
     assert got.words.startswith("no common number of seeds: unequal numbers of runs")

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from mlesearch.analysis.checks import ALPHA
-from mlesearch.analysis.checks_words import clustered_by
+from mlesearch.analysis.assumptions import ALPHA
+from mlesearch.analysis.assumptions_words import clustered_by
 from mlesearch.analysis.dependence import ClusteredMean
 from mlesearch.analysis.fieller import Crossing, crossing
 from mlesearch.analysis.hanging import Hanging
@@ -46,14 +46,14 @@ def _span(low: float, high: float) -> str:
 def gaps(results: Results) -> View | None:
     """The declared gaps by category, with the shape of the gaps over tasks."""
     main = results.main
-    if main is None or main.checks is None:
+    if main is None or main.assumptions is None:
         return None
-    by = main.checks.by_category
+    by = main.assumptions.by_category
     rows = []
     everything = zip(
         results.models.names,
         main.gaps,
-        main.checks.gap_skews,
+        main.assumptions.gap_skews,
         by.gaps if by else [None] * len(main.gaps),
         by.p_adjusted if by else [math.nan] * len(main.gaps),
         strict=True,
@@ -96,14 +96,14 @@ def _clustered(found: ClusteredMean | None, p: float) -> tuple[TableCell, ...]:
 def left_out(results: Results) -> View | None:
     """The established verdicts, each with what it falls without."""
     main = results.main
-    if main is None or main.checks is None or not main.checks.hanging:
+    if main is None or main.assumptions is None or not main.assumptions.hanging:
         return None
     rows = tuple(
         (
             name(f"{h.verdict}, {h.model}" if h.model else h.verdict),
             *(TableCell(_names(part), kind="text", mark="" if part else "weak") for part in _parts(h)),
         )
-        for h in main.checks.hanging
+        for h in main.assumptions.hanging
     )
     note = (
         "Established verdicts with one task, one category of tasks or one model left out in turn: named is each "
@@ -182,12 +182,12 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 for a, arm in enumerate(results.arms)
             ]
         )
-    if main is not None and main.checks is not None:
-        out["checks"] = pd.DataFrame(_checked_rows(results))
+    if main is not None and main.assumptions is not None:
+        out["assumptions"] = pd.DataFrame(_checked_rows(results))
         out["left_out"] = pd.DataFrame(
             [
                 {"verdict": h.verdict, "model": h.model, "kind": kind, "falls_without": found}
-                for h in main.checks.hanging
+                for h in main.assumptions.hanging
                 for kind, names in zip(("task", "category", "model"), _parts(h), strict=True)
                 for found in names
             ],
@@ -219,22 +219,22 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
 def _checked_rows(results: Results) -> list[dict[str, object]]:
     """Gaps of the models, then the two groups and the slope: skew, and variances by category."""
     main = results.main
-    if main is None or main.checks is None:
+    if main is None or main.assumptions is None:
         return []
-    checks, by = main.checks, main.checks.by_category
+    assumptions, by = main.assumptions, main.assumptions.by_category
     found: list[tuple[str, str, SkewForecast | None, ClusteredMean | None, float]] = [
         ("gap", model, skew, clustered, adjusted)
         for model, skew, clustered, adjusted in zip(
             results.models.names,
-            checks.gap_skews,
-            by.gaps if by else [None] * len(checks.gap_skews),
-            by.p_adjusted if by else [math.nan] * len(checks.gap_skews),
+            assumptions.gap_skews,
+            by.gaps if by else [None] * len(assumptions.gap_skews),
+            by.p_adjusted if by else [math.nan] * len(assumptions.gap_skews),
             strict=True,
         )
     ]
     found += [
-        ("low group", "", checks.low_skew, by.low if by else None, math.nan),
-        ("high group", "", checks.high_skew, by.high if by else None, math.nan),
+        ("low group", "", assumptions.low_skew, by.low if by else None, math.nan),
+        ("high group", "", assumptions.high_skew, by.high if by else None, math.nan),
         ("slope", "", None, by.slope if by else None, math.nan),
     ]
     return [
