@@ -13,6 +13,7 @@ from markupsafe import Markup
 from mlesearch.analysis import (
     assumptions_view,
     checks,
+    contrasts_view,
     dynamics,
     figure_files,
     figures,
@@ -160,7 +161,7 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
     found = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    found |= assumptions_view.frames(results) | robust_view.frames(results)
+    found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
     found["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
@@ -245,7 +246,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 "from zero."
             ),
             tables=(views.gaps(results, [main], "gaps-main"),),
-            folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
+            folded=_given(
+                views.gaps(results, results.others, "gaps-others") if results.others else None,
+                contrasts_view.baseline_view(results),
+            ),
         )
         slopes = views.slopes(results)
         if figures.has_capability(results) or slopes:
@@ -263,7 +267,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
-                folded=tuple(filter(None, [assumptions_view.crossings(results)])),
+                folded=_given(assumptions_view.crossings(results)),
             )
     return (
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
@@ -277,13 +281,25 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
-            folded=(*filter(None, [assumptions_view.rates(results)]), *robust_view.views(results)),
+            folded=_given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
         trend,
         _assumptions(results),
+        _ablations(results),
         _imported(results),
     )
+
+
+def _given(*shown: views.View | None) -> tuple[views.View, ...]:
+    """The tables that there are."""
+    return tuple(view for view in shown if view is not None)
+
+
+def _ablations(results: Results) -> Section | None:
+    """Variants of a strategy against its full one, where several ran."""
+    shown = _given(contrasts_view.ablation_view(results), contrasts_view.trace_view(results))
+    return Section("ablations", "Ablations", tables=shown) if shown else None
 
 
 def _assumptions(results: Results) -> Section | None:
@@ -337,7 +353,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
+            folded=_given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
         ),
         Section(
             "failures",

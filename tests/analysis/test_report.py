@@ -74,6 +74,7 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
         "dispersion.csv",
         "dynamics.csv",
         "failures.csv",
+        "front.csv",
         "gaps.csv",
         "gaps_by_task.csv",
         "improvement.csv",
