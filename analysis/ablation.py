@@ -105,7 +105,7 @@ def trace_contrasts(counts: Outcomes, arms: Sequence[Arm], traces: npt.ArrayLike
         own = [i for i in own if not counts.bare[:, i].any()]
         if len(set(n[own].tolist())) < 2:
             continue
-        rates = counts.hits[:, own].sum(axis=0) / counts.counts[:, own].sum(axis=0)
+        rates = counts.hits[:, own].sum(axis=0) / np.maximum(counts.counts[:, own].sum(axis=0), 1)
         found.append(log2_contrast(strategy, rates, n[own]))
     return tuple(found)
 

@@ -189,8 +189,9 @@ def _by_category(c: Compared, categories: Categories) -> ByCategory:
     adjusted = holm([1.0 if g is None else g.p for g in gaps])
     slope = low = high = change = None
     if c.slope is not None and c.models.capability is not None:
-        centred = c.models.capability - c.models.capability.mean()
-        slopes = centred @ c.by_task / float(centred @ centred)
+        rows = [m for m, gap in enumerate(c.gaps) if not gap.refused]
+        centred = c.models.capability[rows] - c.models.capability[rows].mean()
+        slopes = centred @ c.by_task[rows] / float(centred @ centred)
         slope = clustered_mean(slopes, categories, c.slope.alternative)
         if c.groups is not None:
             falls = c.crossover is not None and c.crossover.trend == "falls"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlesearch.analysis.assumptions import ALPHA, Assumptions
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.dependence import Categories
 from mlesearch.analysis.dispersion import Dispersion
 from mlesearch.analysis.hanging import Hanging
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.skew import SkewForecast
 from mlesearch.analysis.text import ClaimAnswer, listing, p_text, plural
 

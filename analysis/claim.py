@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -61,6 +62,17 @@ class Models:
     tier_order: tuple[str, ...]
     source: str
 
+    def some(self, there: npt.NDArray[np.bool_]) -> Models:
+        """Some of them, shape (M,)."""
+        tier = tuple(t for t, s in zip(self.tier, there, strict=True) if s)
+        return replace(
+            self,
+            names=tuple(n for n, s in zip(self.names, there, strict=True) if s),
+            tier=tier,
+            capability=None if self.capability is None else self.capability[there],
+            tier_order=tuple(t for t in self.tier_order if t in tier),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TestedClaim:
@@ -77,6 +89,7 @@ class TestedClaim:
         order: the declared sequence of the claim's parts; empty where they share one level.
         margin: the declared margin of equivalence, as a fraction; None where none is declared.
         unmet: why the declared claim is not tested here, in words; then the pair here is one to explore.
+        why: why this pair was chosen, in words, where none was declared and others could have been.
     """
 
     treatment: Arm
@@ -86,6 +99,7 @@ class TestedClaim:
     capability: bool
     declared: bool
     unmet: str = ""
+    why: str = ""
     trend: Trend = "rises"
     order: tuple[ClaimPart, ...] = ()
     margin: float | None = None
@@ -107,15 +121,29 @@ class Outcomes:
     counts: Ints
     lost: Ints
 
+    def of_models(self, there: npt.NDArray[np.bool_]) -> Outcomes:
+        """The part of some models, shape (M,)."""
+        return Outcomes(self.tasks, self.hits[there], self.counts[there], self.lost[there])
+
     @property
     def bare(self) -> npt.NDArray[np.bool_]:
         """Shape (M, A): whether no run has a result, so that there is no rate."""
         return np.asarray((self.lost == self.counts).all(axis=-1))
 
     @property
+    def planned(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether the design has any run there."""
+        return np.asarray((self.counts > 0).any(axis=-1))
+
+    @property
+    def unequal(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether some task has another number of runs than another."""
+        return np.asarray(np.ptp(self.counts, axis=-1) > 0)
+
+    @property
     def most(self) -> Floats:
         """Shape (M, A): the rate if all runs without a result had been successful."""
-        return np.asarray(((self.hits + self.lost) / self.counts).mean(axis=-1), dtype=np.float64)
+        return np.asarray(((self.hits + self.lost) / np.maximum(self.counts, 1)).mean(axis=-1), dtype=np.float64)
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:
@@ -124,7 +152,7 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
     Where it declares none: the claim's baseline first, its treatment last, the others by name.
 
     Raises:
-        ConfigError: two would have one label.
+        ConfigError: two of them would have one label.
     """
     pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
     order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
@@ -136,13 +164,11 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
     pairs.sort(key=lambda pair: (order.get(pair[0], len(order)), pair))
     alone = pd.Series([strategy for strategy, _ in pairs]).value_counts()
     arms = tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
-    seen: dict[str, Arm] = {}
-    for arm in arms:
-        other = seen.setdefault(arm.label, arm)
-        if other != arm:
+    for a, b in combinations(arms, 2):
+        if a.label == b.label:
             raise ConfigError(
-                f"table runs: strategy {arm.strategy!r} with variant {arm.variant!r} and strategy {other.strategy!r} "
-                f"with variant {other.variant!r} would both be called {arm.label!r}; rename one of them"
+                f"table runs: {a.label!r} would name both strategy {a.strategy!r} in variant {a.variant!r} and "
+                f"strategy {b.strategy!r} in variant {b.variant!r}; give one of them another name"
             )
     return arms
 
@@ -166,8 +192,9 @@ def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
 def claim_of(tables: Tables) -> TestedClaim | None:
     """The declared claim; without one, a default pair to explore; None when there is a single arm.
 
-    Without a declaration the baseline is `greedy` where it ran (else the first arm) and the treatment is the last
-    other arm, and the outcome is any medal (a valid submission where no task has a leaderboard).
+    Without a declaration the baseline is `greedy` where it ran (else the first arm), the treatment is the other arm
+    with the most runs that have a result (of equals the first; its outcomes have no say in it), and the outcome is any
+    medal (a valid submission where no task has a leaderboard).
 
     Raises:
         ConfigError: the declared claim is no claim (an unknown outcome, a strategy against itself, one of several
@@ -177,7 +204,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     raw = tables.study.get("claim")
     possible = outcomes_of(tables.runs)
     if not raw:
-        return _to_explore(arms, possible[0], "")
+        return _to_explore(tables, arms, possible[0], "")
     if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
         raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
     outcome = str(raw["outcome"])
@@ -185,7 +212,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
         raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
     if outcome not in possible:
         unmet = f"The declared claim is about {OUTCOMES[outcome]}, and no task of this study has a leaderboard."
-        return _to_explore(arms, possible[0], unmet)
+        return _to_explore(tables, arms, possible[0], unmet)
     absent = [str(raw[f]) for f in ("treatment", "baseline") if not _named(str(raw[f]), arms)]
     if absent:
         pair = f"{raw['treatment']} with {raw['baseline']}"
@@ -194,12 +221,12 @@ def claim_of(tables: Tables) -> TestedClaim | None:
             unmet += (
                 f" Imported results of {' and '.join(outside)} are no runs of it, and no claim is tested with them."
             )
-        return _to_explore(arms, outcome, unmet)
+        return _to_explore(tables, arms, outcome, unmet)
     treatment = find_arm(str(raw["treatment"]), arms, "treatment")
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
-    if tables.planned:
+    if tables.to_come:
         unmet = f"{tables.interim}; a declared claim is tested once, when all of them are there."
         return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
     capability = bool(raw.get("capability") or raw.get("tiers"))
@@ -230,13 +257,23 @@ def _named(name: str, arms: Sequence[Arm]) -> bool:
     return any(name in (arm.label, arm.strategy, f"{arm.strategy}/{arm.variant}") for arm in arms)
 
 
-def _to_explore(arms: Sequence[Arm], outcome: str, unmet: str) -> TestedClaim | None:
+def _to_explore(tables: Tables, arms: Sequence[Arm], outcome: str, unmet: str) -> TestedClaim | None:
     """The pair that is compared where no declared one can be; None for a single arm."""
     if len(arms) < 2:
         return None
     baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
-    treatment = [arm for arm in arms if arm is not baseline][-1]
-    return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
+    others = [arm for arm in arms if arm is not baseline]
+    ended = tables.runs[has_result(tables.runs)]
+    counts = ended.groupby(["strategy", "variant"]).size().to_dict()
+    runs = [counts.get((arm.strategy, arm.variant), 0) for arm in others]
+    treatment = others[runs.index(max(runs))]
+    order = "in study.json" if declared_names(tables.study, "strategies") else "by name"
+    reason = "has the most runs with a result" if max(runs) > min(runs) else f"comes first {order}"
+    why = f"{treatment.label} against {baseline.label} is shown first since {treatment.label} {reason}"
+    why += "; its results have no say in that, and the other comparisons stand beside"
+    return TestedClaim(
+        treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet, why=why if others[1:] else ""
+    )
 
 
 def models_of(tables: Tables) -> Models:

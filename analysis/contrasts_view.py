@@ -27,7 +27,7 @@ def best_baselines(results: Results) -> dict[str, BestBaseline]:
     counts = results.board.counts
     own = results.arms.index(main.treatment)
     others = [a for a in range(len(results.arms)) if a != own]
-    rates = counts.hits / counts.counts
+    rates = counts.hits / np.maximum(counts.counts, 1)
     return {
         model: best_baseline(rates[m, own], rates[m, others])
         for m, model in enumerate(results.models.names)

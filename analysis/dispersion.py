@@ -8,7 +8,7 @@ of each cell (tasks × seeds), pooled over the cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,7 @@ def dispersion(
     return Dispersion(ratio, df_seeds, df_runs, p, count, worst_name, *rates)
 
 
-def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Sequence[str]) -> Dispersion:
+def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Iterable[str]) -> Dispersion:
     """The same, of the runs of a study that have a result.
 
     Of each cell those tasks count that have a run of every seed of the cell.
@@ -109,7 +109,7 @@ def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Sequenc
     frame = pd.DataFrame(
         {
             "model": runs["model"].to_numpy(),
-            "arm": np.asarray(labels, dtype=object),
+            "arm": list(labels),
             "task": runs["task"].to_numpy(),
             "seed": runs["seed"].astype(int).to_numpy(),
             "hit": np.asarray(success, dtype=np.float64),

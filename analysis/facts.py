@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mlesearch.analysis import official
+from mlesearch.analysis import official, wording
 from mlesearch.analysis.results import Results
 
 
@@ -34,7 +34,8 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         ("Tasks", "; ".join(sorted(set(runs["task"])))),
         ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
         ("Runs", f"{len(runs)} ({counted})"),
-        ("Missing runs", results.policy.words),
+        ("Missing runs", wording.missing_runs(results)),
+        *([("Not run by design", results.not_planned.words)] if results.not_planned.runs else []),
         ("Steps per run", _span(runs["steps"])),
         ("Validation", distinct("validation")),
         *official.board_fact(runs),

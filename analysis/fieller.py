@@ -15,7 +15,7 @@ from scipy import stats
 
 from mlesearch.analysis.rates import Floats
 
-Shape = Literal["interval", "outside", "everywhere", "nowhere", "not estimable"]
+SetShape = Literal["interval", "outside", "everywhere", "nowhere", "not estimable"]
 """Of the set: between two limits, outside of them (both rays), the whole line, empty, or none for lack of an error."""
 
 TINY = 1e-15
@@ -33,12 +33,12 @@ class Crossing:
     """
 
     at: float
-    shape: Shape
+    shape: SetShape
     low: float
     high: float
 
 
-def fieller(a: float, b: float, covariance: npt.ArrayLike, q: float) -> tuple[Shape, float, float]:
+def fieller(a: float, b: float, covariance: npt.ArrayLike, q: float) -> tuple[SetShape, float, float]:
     """Fieller's set of -a/b: all c with (a + b c)^2 <= q^2 Var(a + b c) (Fieller 1954).
 
     Args:

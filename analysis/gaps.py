@@ -44,6 +44,7 @@ class Gap:
         least: the gap if every one of these had spoken against the treatment.
         most: the gap if every one of them had spoken for it.
         held: whether the test rejects in the same direction then too; so without such runs.
+        planned: whether the design has both with this model; where not, it is no test of the family.
     """
 
     gap: float
@@ -61,6 +62,7 @@ class Gap:
     least: float = math.nan
     most: float = math.nan
     held: bool = True
+    planned: bool = True
 
     def rejects(self, alpha: float = 0.05) -> bool:
         """Whether the adjusted test rejects a gap of zero, however the runs without a result had come out."""
@@ -122,15 +124,16 @@ def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95, 
     return Gap(gap, low, high, p, attainable, method, tasks, informative, p, attainable)
 
 
-def not_compared(refused: str, tasks: int) -> Gap:
+def not_compared(refused: str, tasks: int, planned: bool = True) -> Gap:
     """The place of a gap that there is none of.
 
     Args:
         refused: why, in words.
         tasks: number of tasks.
+        planned: whether the design has both strategies with this model.
     """
     nan = math.nan
-    return Gap(nan, nan, nan, 1.0, 1.0, "none", tasks, 0, 1.0, 1.0, refused)
+    return Gap(nan, nan, nan, 1.0, 1.0, "none", tasks, 0, 1.0, 1.0, refused, planned=planned)
 
 
 def holm(p: Sequence[float] | Floats) -> Floats:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import listing, plural
 
 
 def seeds_text(results: Results) -> str:
     """How many seeds there are per task: one number, or a span."""
     counts = results.board.counts.counts
-    low, high = int(counts.min()), int(counts.max())
+    low, high = int(counts[counts > 0].min()), int(counts.max())
     return plural(high, "seed") if low == high else f"{low} to {high} seeds"
 
 

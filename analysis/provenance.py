@@ -25,7 +25,7 @@ class MadeOf:
 
     Attributes:
         mlesearch: version that wrote the page.
-        missing: policy for missing runs.
+        missing: policy for missing runs; empty on the page of an unfinished study, which has none.
         interim: whether it shows the first rounds of seeds alone.
         files: sha256 of each file of the study that it was made from, by name.
         figures: sha256 of each figure's element, by section.

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from mlesearch.analysis import dynamics
 from mlesearch.analysis.page_text import figures_in, phrases, without_figures
+from mlesearch.analysis.policies import POLICIES
 from mlesearch.analysis.provenance import MadeOf, digests, stated_in
 from mlesearch.analysis.report import TABLES_FOLDER, Ink, csv_files, draw, render
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.tables import POLICIES, read
+from mlesearch.analysis.tables import read
 from mlesearch.types import ConfigError
 
 SHOWN = 160
@@ -64,7 +65,7 @@ def recheck(page: Path, study: Path | None = None, *, redraw: bool = False) -> R
     if stated.interim:
         raise ConfigError(f"{page}: an interim report is not rechecked: its study has gone on; make the whole report")
     policy = next((name for name in POLICIES if name == stated.missing), None)
-    if policy is None:
+    if policy is None and stated.missing:
         raise ConfigError(f"{page}: it names the policy {stated.missing!r}; known: {', '.join(POLICIES)}")
     results = analyse(read(folder), policy)
     differences = _differences(page, text, stated, folder, results, redraw=redraw)

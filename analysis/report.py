@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    lost_cases_view,
     programs,
+    progress_view,
     robust_view,
     scores,
     spend_view,
@@ -30,10 +31,13 @@ from mlesearch.analysis import (
 )
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.lost_runs import made
+from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.sections import Section, ablations_section, assumptions_section, given
 from mlesearch.analysis.svg import Drawn
-from mlesearch.analysis.tables import Policy, only, read
+from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
@@ -41,29 +45,6 @@ from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Callable[[], Drawn] | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
 
 
 Ink = Callable[[Section], str]
@@ -78,7 +59,7 @@ def draw(section: Section) -> str:
 def write_report(
     study_dir: Path | str,
     out_path: Path | str | None = None,
-    missing: Policy = "fail",
+    missing: Policy | None = None,
     run_ids: Collection[str] | None = None,
 ) -> Path:
     """Writes the report of a collected study.
@@ -88,7 +69,7 @@ def write_report(
     Args:
         study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
         out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
-        missing: policy for missing runs.
+        missing: policy for missing runs; None: see `analyse`.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
 
     Returns:
@@ -146,6 +127,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
     files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
+        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
+            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
@@ -161,8 +144,9 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
     found = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
-    found["dynamics"] = dynamics.frame(curves)
+    if results.progress is None:
+        found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
+        found["dynamics"] = dynamics.frame(curves)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -198,7 +182,8 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
     template = environment.get_template("report.html.jinja")
     parts = sections(results, curves)
     drawn = {part.id: element for part in parts if (element := ink(part))}
-    made = made_of(study_dir, results.policy.policy, drawn, interim=bool(results.tables.interim))
+    policy = "" if results.progress is not None else results.policy.policy
+    stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)
     return template.render(
         name=str(results.tables.study.get("name") or "study"),
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
@@ -208,13 +193,13 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
-        policy=results.policy.words,
+        policy=wording.missing_runs(results),
         missing=results.policy.missing,
         warnings=checks.warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
-        made_of=Markup(made.to_json()),  # digests, and words of ours
+        made_of=Markup(stated.to_json()),  # digests, and words of ours
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
@@ -223,7 +208,19 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
 
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
     """The sections in the order of the page; those with nothing to show are left out."""
-    return tuple(part for part in (*_findings(results), *_explanations(results, curves)) if part is not None)
+    if results.progress is not None:
+        lost = views.runs(results, made(results))
+        first = Section(
+            "progress",
+            "Progress",
+            text="Counts of what was made so far. Nothing here is estimated or tested.",
+            tables=(progress_view.view(results.progress),),
+            folded=(lost,) if lost else (),
+        )
+        found: tuple[Section | None, ...] = (first, *_spending(results))
+    else:
+        found = (*_findings(results), *_explanations(results, curves))
+    return tuple(part for part in found if part is not None)
 
 
 def _findings(results: Results) -> tuple[Section | None, ...]:
@@ -243,10 +240,13 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
                 f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
-                "from zero."
+                "from zero." + _not_drawn(results)
             ),
-            tables=(views.gaps(results, [main], "gaps-main"),),
-            folded=_given(
+            tables=given(
+                views.gaps(results, [main], "gaps-main"),
+                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+            ),
+            folded=given(
                 views.gaps(results, results.others, "gaps-others") if results.others else None,
                 contrasts_view.baseline_view(results),
             ),
@@ -267,7 +267,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
-                folded=_given(assumptions_view.crossings(results)),
+                folded=given(assumptions_view.crossings(results)),
             )
     return (
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
@@ -281,39 +281,22 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
-            folded=_given(assumptions_view.rates(results), *robust_view.views(results)),
+            folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
         trend,
-        _assumptions(results),
-        _ablations(results),
+        assumptions_section(results),
+        ablations_section(results),
         _imported(results),
     )
 
 
-def _given(*shown: views.View | None) -> tuple[views.View, ...]:
-    """The tables that there are."""
-    return tuple(view for view in shown if view is not None)
-
-
-def _ablations(results: Results) -> Section | None:
-    """Variants of a strategy against its full one, where several ran."""
-    shown = _given(contrasts_view.ablation_view(results), contrasts_view.trace_view(results))
-    return Section("ablations", "Ablations", tables=shown) if shown else None
-
-
-def _assumptions(results: Results) -> Section | None:
-    """What the claim's verdicts depend on."""
-    hanging, gaps = assumptions_view.left_out(results), assumptions_view.gaps(results)
-    if hanging is None and gaps is None:
-        return None
-    return Section(
-        "assumptions",
-        "What the verdicts depend on",
-        text="Verdicts with tasks clustered by category, with one task or model left out, and where gaps are skewed.",
-        tables=(hanging,) if hanging else (),
-        folded=(gaps,) if gaps else (),
-    )
+def _not_drawn(results: Results) -> str:
+    """That not all comparisons are drawn, where that is so."""
+    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
+    if drawn == there:
+        return ""
+    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
 def _imported(results: Results) -> Section | None:
@@ -334,11 +317,8 @@ def _scores(results: Results) -> Section | None:
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
-    failed = views.failures(results)
-    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
-    moving = figures_of_dynamics(results, curves)
     return (
-        moving,
+        figures_of_dynamics(results, curves),
         Section(
             "mechanism",
             "Mechanism",
@@ -347,13 +327,22 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
+        *_spending(results),
+    )
+
+
+def _spending(results: Results) -> tuple[Section | None, ...]:
+    """Cost, failures."""
+    failed = views.failures(results)
+    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
+    return (
         Section(
             "cost",
             "Cost",
             figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=_given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
+            folded=given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
         ),
         Section(
             "failures",

@@ -13,8 +13,11 @@ import numpy.typing as npt
 
 from mlesearch.analysis.rates import Floats, Ints
 
-HALVINGS = 60
-"""Steps in the search for a limit: its error is 2^-60 of the range."""
+HALVINGS = 44
+"""Steps in the search for a limit: its error is 2^-44 of the range."""
+
+DENSE = 100_000
+"""Up to so many pairs of a number of tasks and a sum, all are kept; beyond, those alone that occur."""
 
 ROUNDING = 1e-9
 """Limits nearer to zero than this, in units of the differences, are zero."""
@@ -104,7 +107,15 @@ def alike_p(difference: float, tasks: int, alternative: str) -> float:
 
 def _subsets(values: Ints) -> tuple[Ints, Ints, Floats]:
     """All subsets of the values by number of members and sum, with the share of the subsets that have these."""
-    span = 2 * int(np.abs(values).sum()) + 1
+    reach = int(np.abs(values).sum())
+    span = 2 * reach + 1
+    if (values.size + 1) * span <= DENSE:
+        table = np.zeros((values.size + 1, span))
+        table[0, reach] = 1.0
+        for value in values:  # no sum of so many members is beyond the reach, so nothing rolls over the edge
+            table[1:] += np.roll(table[:-1], value, axis=1)
+        members, place = np.nonzero(table)
+        return members, place - reach, table[members, place] / 2.0**values.size
     keys = np.zeros(1, dtype=np.int64)  # members * span + sum, the sum taken as negative above span / 2
     ways: Floats = np.ones(1, dtype=np.float64)
     for value in np.sort(values):

@@ -8,10 +8,11 @@ import numpy as np
 
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES, Models
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.crossover import ALPHA, Crossover, GroupGap
 from mlesearch.analysis.family import Family
 from mlesearch.analysis.phrases import PARTS_IN_WORDS, opening, reasons_by_model, status_of
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import ClaimAnswer, interval, p_text, plural, points
 from mlesearch.storage.claim import ClaimPart
 

@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.phrases import seeds_text
+from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import interval, near_level, p_text, plural, points
 from mlesearch.storage.claim import OUTCOMES
 
@@ -73,6 +76,11 @@ def sign_mark(value: float) -> str:
     return "" if abs(value) < 0.0005 else "plus" if value > 0 else "minus"
 
 
+def parity_text(p: Parity) -> str:
+    """MLE-bench's figure in percent; with one seed there is no SEM."""
+    return f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+
+
 def medals(results: Results) -> View:
     """The medal table: any medal, gold, above median, valid, each with parity SEM and E2 interval."""
     rows = []
@@ -82,6 +90,9 @@ def medals(results: Results) -> View:
             for board in results.boards:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
                 lost, runs = int(board.counts.lost[m, a].sum()), int(board.counts.counts[m, a].sum())
+                if not runs:
+                    cells.append(TableCell("not planned", "", "-inf", mark="weak"))
+                    continue
                 if p is None:
                     cells.append(TableCell("no result", f"of {plural(runs, 'run')}", "-inf", mark="weak"))
                     continue
@@ -91,7 +102,10 @@ def medals(results: Results) -> View:
                     cells.append(TableCell(f"{rate:.1f} to {most:.1f}", sub, repr(float(board.e2.rate[m, a]))))
                     continue
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
-                shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+                shown = parity_text(p)
+                if board.counts.unequal[m, a]:  # parity is of some of the runs: it may not head an interval of all
+                    cut = f"the first {p.seeds} seeds" if p.seeds > 1 else "the first seed"
+                    span, shown = f"{span}; parity of {cut}: {shown}", f"{100 * board.e2.rate[m, a]:.1f}"
                 cells.append(TableCell(shown, span, repr(float(board.e2.rate[m, a]))))
             rows.append(tuple(cells))
     tasks = len(results.board.counts.tasks)
@@ -101,9 +115,20 @@ def medals(results: Results) -> View:
         "benchmark, 47 to 68 % for tasks like these). In brackets: the E2 95 % interval, Wilson at the effective "
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
-    if results.policy.missing:
-        note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
-        note += " all with."
+    counts = results.board.counts
+    if counts.lost[~counts.bare].any():
+        note += (
+            " Where runs have no result, the rate is given by its bounds: had they all been without success, or all "
+            "with. MLE-bench's figure for them (in rates.csv) keeps every run in its own seed, a missing one without "
+            "success; MLE-bench's own script has no report of it and moves later reports up into its place, which "
+            "gives the same mean where it pads, and another SEM."
+        )
+    if bool((counts.unequal & ~counts.bare).any()):
+        note += (
+            " Where tasks have unequal numbers of seeds, the first line is the rate over all runs (mean over tasks of "
+            "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
+            "seeds, stands behind it."
+        )
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
@@ -293,9 +318,14 @@ def failures(results: Results) -> View | None:
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))
 
 
-def runs(results: Results) -> View | None:
-    """What became of the runs of each model and strategy; None where every one of them searched and has a result."""
-    lossy = [c for c in results.cells if c.lost or c.without_program or c.alike]
+def runs(results: Results, cells: Sequence[CellRuns] | None = None) -> View | None:
+    """What became of the runs of each model and strategy; None where every one of them searched and has a result.
+
+    Args:
+        results: of a study.
+        cells: what became of the runs; None: of all that are planned.
+    """
+    lossy = [c for c in (results.cells if cells is None else cells) if c.lost or c.without_program or c.alike]
     if not lossy:
         return None
     rows = []

@@ -102,7 +102,8 @@ def report(args: Namespace) -> int:
     """Write the tables and the report."""
     from mlesearch.cli.report import write_report
 
-    say(write_report(Path(args.study), Path(args.out) if args.out else None, figures=args.figures))
+    out = Path(args.out) if args.out else None
+    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures))
     return 0
 
 

@@ -16,8 +16,12 @@ from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type
 Kind = Literal["text", "int", "float", "flag"]
 """What a column holds: text, whole numbers, floats, or true and false."""
 
-RowStatus = Literal["ok", "failed", "timeout", "missing"]
-"""What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet."""
+RowStatus = Literal["ok", "failed", "timeout", "missing", "not_planned"]
+"""What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet.
+
+`not_planned` is the row of a run that the design leaves out (more seeds for one model, a group that a rule declared
+beforehand stopped): it fills a hole of the grid, and is no run that is missing. Its `reason` says why.
+"""
 
 RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
 MedalName = Literal["gold", "silver", "bronze"]
@@ -82,7 +86,7 @@ class RunRow(TypedDict):
         str | None,
         Column("what ended the run: completed (steps), budget, finished (by the strategy) or real_time", optional=True),
     ]
-    reason: Annotated[str, Column("why the run failed, in words; empty unless it did", optional=True)]
+    reason: Annotated[str, Column("why the run failed, or is not planned, in words; else empty", optional=True)]
     simulated: Annotated[bool, Column(SIMULATED)]
     valid: Annotated[bool, Column("whether a valid submission was made")]
     score: Annotated[float | None, Column("test score of the submission", SCORE)]

@@ -44,10 +44,16 @@ class StudyFile(TypedDict):
 
 
 class LaunchLine(TypedDict):
-    """A line of launches.jsonl; each run by model, strategy, variant, task and seed."""
+    """A line of launches.jsonl; each run by model, strategy, variant, task and seed.
+
+    not_planned: runs that the design leaves out, or takes out of the grid again, and why; absent where there are none.
+    Of several lines about one run the last one holds.
+    """
 
     mlesearch: str
     runs: list[tuple[str, str, str, str, int]]
+    not_planned: NotRequired[list[tuple[str, str, str, str, int]]]
+    why: NotRequired[str]
 
 
 class KeyJson(TypedDict):

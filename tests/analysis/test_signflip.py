@@ -53,6 +53,8 @@ def test_twenty_informative_tasks_are_still_exact_and_quick():
     assert sign_flip(d, mid_p=True) == (2.0**-20, 2.0**-20)
     low, high = sign_flip_interval(d)
     assert 0 < low < d.mean() < high
+    few = np.array([900, -300, 600, 900, 300, 600, 900, 300])  # the same beyond and below the limit of a dense table
+    np.testing.assert_allclose(sign_flip_interval(100 * few), 30_000 * np.array(sign_flip_interval(few // 300)))
 
 
 @given(differences)

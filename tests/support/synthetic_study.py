@@ -131,7 +131,7 @@ def _run(
     tokens, quality = 0, skill - 1.5
     best: tuple[float, float] | None = None
     for step in range(1, steps + 1):
-        op = "draft" if step == 1 else str(rng.choice(OPS[strategy]))
+        op = "draft" if step == 1 else str(rng.choice(OPS.get(strategy, OPS["greedy"])))
         asked: tuple[str, ...] = (op, "review") if strategy != "gome" or step == 1 else ("diagnose", "hypothesize", op)
         for number, kind in enumerate(asked):
             sent, got = int(rng.integers(800, 6000)), int(rng.integers(200, 1800))
