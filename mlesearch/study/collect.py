@@ -115,7 +115,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         for r in stored:
             labels[r.run["model"]] = r.run
             unranked |= {r.run["task"]} if r.run.get("no_board", False) else set()
-            category[r.run["task"]] = r.run.get("category")
+            category.setdefault(r.run["task"], r.run.get("category"))
         runs += [r.run for r in stored]
         nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
         calls.append(_frame([c for r in stored for c in r.calls], CALLS))
@@ -127,7 +127,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
         ungraded |= {run["key"]["task"]} if run["labels"].get("ungraded", False) else set()
-        category[run["key"]["task"]] = run["labels"].get("category")
+        if "category" in run["labels"]:
+            category[run["key"]["task"]] = run["labels"]["category"]
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
