@@ -9,9 +9,18 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from mlesearch.analysis.dependence import categories, categories_of, category_rates, clustered_mean, clustered_variance
+from mlesearch.analysis.leave_out import crossing_p
 from mlesearch.analysis.rates import e2_rates
 from mlesearch.types import ConfigError
-from tests.support.dependent_grids import UNEVEN, category_arm_hits, category_task_rates, codes_of, logistic
+from tests.support.dependent_grids import (
+    UNEVEN,
+    category_arm_hits,
+    category_grid,
+    category_task_rates,
+    codes_of,
+    logistic,
+)
+from tests.support.synthetic_study import CAPABILITY
 
 SIX = [f"t{i}" for i in range(6)]
 
@@ -137,3 +146,37 @@ def test_size_of_the_clustered_gap_in_short():
 @pytest.mark.parametrize("sd", [0.0, 0.3, 0.6])
 def test_size_of_the_clustered_gap_in_full(tasks, seeds, sd):
     assert sizes(tasks, seeds, sd, 4000)[1] <= 0.07
+
+
+NULLS = {"step": lambda c: 1.2 * (c > 0), "bend": lambda c: np.maximum(0.0, 0.9 * (c - 0.1)), "none": lambda c: 0 * c}
+"""Shapes of the gap, on the logit scale, in which the low group has none."""
+
+
+def crossings(effect, tasks, seeds, replicates, seed=23):
+    """Shares of grids without a crossover on which one is found: by t over tasks, and clustered by category."""
+    rng = np.random.default_rng(seed)
+    codes = codes_of(UNEVEN[tasks])
+    found, c = of(codes), np.array(CAPABILITY)
+    centred = (c - c.mean()) / ((c - c.mean()) ** 2).sum()
+    none = np.zeros((1, tasks), dtype=bool)
+    plain = clustered = 0
+    for _ in range(replicates):
+        d = category_grid(rng, NULLS[effect], codes, 0.6, seeds)
+        plain += crossing_p(d, c, [0, 1, 2], [7, 8, 9], none)[0] <= 0.05
+        parts = [
+            clustered_mean(d[:3].mean(axis=0), found, "less"),
+            clustered_mean(d[7:].mean(axis=0), found, "greater"),
+        ]
+        slope = clustered_mean(centred @ d, found)
+        clustered += max(*(part.p for part in parts), slope.p) <= 0.05 and slope.mean > 0
+    print(
+        f"{tasks} x {seeds}, {effect}: t over tasks {plain / replicates:.3f}, by category {clustered / replicates:.3f}"
+    )
+    return plain / replicates, clustered / replicates
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", ["step", "bend", "none"])
+@pytest.mark.parametrize(("tasks", "seeds"), [(22, 3), (75, 3), (75, 10)])
+def test_size_of_the_clustered_crossover_in_full(effect, tasks, seeds):
+    assert crossings(effect, tasks, seeds, 4000)[1] <= 0.07

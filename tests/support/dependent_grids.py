@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from tests.support.synthetic_study import CAPABILITY
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -114,3 +116,23 @@ def rescue_gaps(
     a = rng.binomial(seeds, np.broadcast_to(np.where(rescued, high, low), shape))
     b = rng.binomial(seeds, share * high + (1.0 - share) * low, shape)
     return np.asarray((a - b) / seeds, dtype=np.float64)
+
+
+def category_grid(
+    rng: np.random.Generator, effect: Callable[[Floats], Floats], codes: Ints, sd: float, seeds: int
+) -> Floats:
+    """Gaps of ten models in a grid whose strategies differ by category, shape (M, T).
+
+    Args:
+        rng: generator.
+        effect: of the treatment by capability, on the logit scale.
+        codes: shape (T,): the category of each task.
+        sd: of each strategy by category, the same for all models, on the logit scale.
+        seeds: runs of each model on each task.
+    """
+    c = np.asarray(CAPABILITY)
+    own = 0.7 * rng.normal(size=(2, codes.size)) + sd * rng.normal(size=(2, int(codes.max()) + 1))[:, codes]
+    logit = (-1.3 + 2.3 * rng.normal(size=codes.size) + 0.9 * c[:, None]) + own[:, None, :]
+    logit[0] += effect(c)[:, None]
+    rate = rng.binomial(seeds, logistic(logit)) / seeds
+    return np.asarray(rate[0] - rate[1], dtype=np.float64)
