@@ -65,8 +65,8 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
     assert two.read_bytes() == (demo / "report.html").read_bytes()
     files = sorted(path.name for path in (demo / "report_tables").glob("*.csv"))
     assert files == [
-        "capability.csv",
         "assumptions.csv",
+        "capability.csv",
         "cost.csv",
         "cost_by_operator.csv",
         "crossings.csv",
