@@ -13,11 +13,6 @@ from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.reasons import reasons_text
 from mlesearch.analysis.results import Results
 
-OF_ALL_RUNS = frozenset(
-    {"rates", "gaps", "gaps_by_task", "capability", "crossover", "mechanism", "dynamics", "progress", "lost_cases"}
-)
-"""Names of tables that a report has only where all planned runs were made, or only where not."""
-
 
 def frames(results: Results) -> dict[str, pd.DataFrame]:
     """The same numbers and more, unrounded, as fractions, for CSV."""

@@ -18,12 +18,14 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    leaders_view,
     lost_cases_view,
     programs,
     progress_view,
     robust_view,
     scores,
     spend_view,
+    stale,
     table_files,
     unranked,
     views,
@@ -35,7 +37,8 @@ from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.sections import Section, ablations_section, assumptions_section, given
+from mlesearch.analysis.section import Section
+from mlesearch.analysis.sections import ablations_section, assumptions_section, given
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -127,8 +130,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
     files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
-        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
-            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
+        folders = beside, target.parent / figure_files.FOLDER
+        stale.remove(folders, set(files), unfinished=results.progress is not None)
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
@@ -147,6 +150,7 @@ def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     if results.progress is None:
         found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
         found["dynamics"] = dynamics.frame(curves)
+        found |= leaders_view.frames(results)
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -270,6 +274,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 folded=given(assumptions_view.crossings(results)),
             )
     return (
+        leaders_view.section(results),
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

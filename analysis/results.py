@@ -13,6 +13,7 @@ from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of
 from mlesearch.analysis.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
 from mlesearch.analysis.dependence import Categories, categories_of
 from mlesearch.analysis.dispersion import Dispersion, study_dispersion
+from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.policies import Policy
@@ -46,6 +47,7 @@ class Results:
             and of an unfinished study.
         dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
         categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
     """
 
     tables: Tables
@@ -69,6 +71,7 @@ class Results:
     lost_cases: tuple[LostCase, ...] = ()
     dispersion: Dispersion | None = None
     categories: Categories | None = None
+    leaders: LeaderMap | None = None
 
     @property
     def to_come(self) -> int:
@@ -84,7 +87,13 @@ class Results:
 
     @property
     def board(self) -> Board:
-        """The board of that outcome."""
+        """The board of that outcome.
+
+        Raises:
+            ValueError: the study is unfinished.
+        """
+        if self.progress is not None:
+            raise ValueError("an unfinished study has no rates; its counts are in `progress`")
         return next(board for board in self.boards if board.outcome == self.outcome)
 
 
@@ -138,6 +147,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -159,6 +169,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         lost_cases=cases,
         dispersion=spread,
         categories=categories,
+        leaders=leader_map(runs, models, arms, shown, became),
     )
 
 

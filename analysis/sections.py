@@ -1,37 +1,11 @@
-"""Sections of the report: what one is, and those that say what verdicts depend on and what variants do."""
+"""Sections of the report that say what verdicts depend on and what variants do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from mlesearch.analysis import assumptions_view, contrasts_view
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.svg import Drawn
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.views import View
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Callable[[], Drawn] | None = None
-    caption: str = ""
-    tables: tuple[View, ...] = ()
-    folded: tuple[View, ...] = ()
 
 
 def given(*shown: View | None) -> tuple[View, ...]:

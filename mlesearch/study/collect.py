@@ -178,7 +178,9 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    def values(name: str, column: Column) -> list[object]:
-        return [r.get(name) if column.optional else r[name] for r in rows]  # rows that an earlier version stored
-
-    return pd.DataFrame({n: pd.array(values(n, c), dtype=_DTYPES[c.kind]) for n, c in columns.items()})
+    return pd.DataFrame(
+        {
+            n: pd.array([r.get(n) if c.optional else r[n] for r in rows], dtype=_DTYPES[c.kind])
+            for n, c in columns.items()
+        }
+    )
