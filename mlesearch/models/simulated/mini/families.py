@@ -86,13 +86,17 @@ model = make_pipeline(StandardScaler(), components, {name}(near, weights="distan
 _RIDGE = """chosen = SelectPercentile(f_regression, percentile=100 * kept)
 model = make_pipeline(StandardScaler(), chosen, Ridge(alpha=strength))"""
 _LOGISTIC = """chosen = SelectPercentile(f_classif, percentile=100 * kept)
-linear = LogisticRegression(C=strength{weight}, max_iter=100)
-model = make_pipeline(StandardScaler(), chosen, linear)"""
+linear = LogisticRegression(C=strength{weight}, max_iter=1000)
+model = make_pipeline(VarianceThreshold(), StandardScaler(), chosen, linear)"""
 _KERNEL_RIDGE = """kernel = KernelRidge(kernel="rbf", gamma=width / X_train.shape[1], alpha=strength)
 model = TransformedTargetRegressor(make_pipeline(StandardScaler(), kernel), transformer=StandardScaler())"""
-_KERNEL_LOGISTIC = """kernel = Nystroem(gamma=width / X_train.shape[1], n_components=200, random_state=0)
+_KERNEL_LOGISTIC = """warnings.filterwarnings("ignore", category=ConvergenceWarning)  # stopping early is meant: it regularises
+kernel = Nystroem(gamma=width / X_train.shape[1], n_components=200, random_state=0)
 linear = LogisticRegression(C=strength{weight}, max_iter=100)
 model = make_pipeline(StandardScaler(), kernel, linear)"""
+EARLY_STOP_IMPORTS = ("import warnings", "from sklearn.exceptions import ConvergenceWarning")
+"""What a program needs that stops a fit early and says so."""
+
 _LOGISTIC_IMPORT = "from sklearn.linear_model import LogisticRegression"
 
 
@@ -116,7 +120,7 @@ def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ..
             name, code = "", _LOGISTIC
             imports = (
                 *_PIPELINE,
-                "from sklearn.feature_selection import SelectPercentile, f_classif",
+                "from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif",
                 _LOGISTIC_IMPORT,
             )
         case "kernel", PredictedKind.NUMBERS:
@@ -125,7 +129,12 @@ def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ..
             imports = (*_PIPELINE, compose, "from sklearn.kernel_ridge import KernelRidge")
         case "kernel", PredictedKind.CLASSES:
             name, code = "", _KERNEL_LOGISTIC
-            imports = (*_PIPELINE, "from sklearn.kernel_approximation import Nystroem", _LOGISTIC_IMPORT)
+            imports = (
+                *_PIPELINE,
+                *EARLY_STOP_IMPORTS,
+                "from sklearn.kernel_approximation import Nystroem",
+                _LOGISTIC_IMPORT,
+            )
         case _:
             raise KeyError(family)
     weight = f", class_weight={weights}" if weights and kind is PredictedKind.CLASSES else ""
