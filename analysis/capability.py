@@ -1,14 +1,17 @@
 """Does the gap between two strategies change with the capability of the model?
 
-One slope per task, averaged; three answers to "could this be chance?", because there are three things that may vary:
-which model has which capability (permutation, the primary test), the tasks (t over tasks: these models, new tasks),
-and models and tasks together (two-way clustered standard error).
+One slope per task, averaged. Two things may make it by chance, and to rule out one of them is too little: which model
+has which capability (permutation over models, which takes the tasks as fixed: strategies that differ by task move all
+models alike) and the tasks (t over tasks: these models, new tasks). The verdict needs both tests to reject, an
+intersection-union test. Beside them stands the two-way clustered standard error.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 from typing import Literal
 
@@ -16,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mlesearch.analysis.rates import Floats
+from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.signflip import alike_p
 
 Alternative = Literal["greater", "less", "two-sided"]
 
@@ -29,6 +33,9 @@ DRAWS = 19_999
 ROUNDING = 1e-9
 """Differences of rates up to this are rounding."""
 
+ONE_SIDED_LEVEL = 0.90
+"""Of the two-sided interval that belongs to a one-sided test at 5 %."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slope:
@@ -38,16 +45,21 @@ class Slope:
         slope: change of the gap (a fraction) per unit of capability, mean over tasks.
         models: number of models.
         tasks: number of tasks.
-        alternative: of the permutation test, as declared.
+        alternative: of the tests, as declared.
         p: of the permutation test.
         p_two_sided: of the same test, two-sided.
         attainable_p: smallest p the permutation test could attain here.
         attainable_two_sided: the same, two-sided.
         permutations: how many were compared.
         exact: whether these were all of them.
-        p_tasks: two-sided, t over the tasks' slopes; NaN with one task.
-        low_tasks: lower limit of that 95 % interval.
+        p_tasks: t over the tasks' slopes, in the same alternative; by their signs where all slopes are alike.
+        p_tasks_two_sided: of the same test, two-sided.
+        low_tasks: lower limit of the interval over tasks at `level_tasks`; NaN without spread.
         high_tasks: upper limit.
+        level_tasks: .90 beside a one-sided test, .95 beside a two-sided one.
+        p_both: the larger of `p` and `p_tasks`: the verdict's.
+        p_opposite: the same for the other side of a one-sided test; NaN of a two-sided one.
+        p_adjusted: `p_both` adjusted over its family.
         se_clustered: two-way clustered standard error of the slope.
         p_clustered: two-sided, t with models - 2 degrees of freedom; NaN with two models.
         low_clustered: lower limit of that 95 % interval.
@@ -65,12 +77,31 @@ class Slope:
     permutations: int
     exact: bool
     p_tasks: float
+    p_tasks_two_sided: float
     low_tasks: float
     high_tasks: float
+    level_tasks: float
+    p_both: float
+    p_opposite: float
+    p_adjusted: float
     se_clustered: float
     p_clustered: float
     low_clustered: float
     high_clustered: float
+
+    def adjusted(self, p: float) -> Slope:
+        """The same with the p of its family."""
+        return replace(self, p_adjusted=p)
+
+
+def design_p(capability: npt.ArrayLike) -> float:
+    """The smallest one-sided p that a permutation of these capabilities can give, whatever the gaps: ties! / models!.
+
+    Args:
+        capability: shape (M,).
+    """
+    values = np.asarray(capability, dtype=np.float64).tolist()
+    return math.prod(math.factorial(n) for n in Counter(values).values()) / math.factorial(len(values))
 
 
 def task_slopes(gaps: npt.ArrayLike, capability: npt.ArrayLike) -> Floats:
@@ -100,7 +131,7 @@ def slope_test(
     Args:
         gaps: shape (M, T): the gap of model m on task t, as a fraction.
         capability: shape (M,): external figures, or the ranks of declared tiers. Never an arm's own rate.
-        alternative: what was declared: "greater" is "the gap widens with capability".
+        alternative: what was declared: "greater" is "the gap rises with capability".
         seed: of the drawn permutations, where there are more than 8 models.
         draws: how many.
 
@@ -121,14 +152,16 @@ def slope_test(
     p = {side: _tail(null, observed, side, exact) for side in ("greater", "less", "two-sided")}
     extreme = float(null.max()) if alternative != "less" else float(null.min())
     widest = float(np.abs(null).max())
-    p_tasks = low_tasks = high_tasks = math.nan
+    error, level = math.nan, 0.95 if alternative == "two-sided" else ONE_SIDED_LEVEL
     if tasks > 1 and np.ptp(slopes) * reach > ROUNDING:
         error = float(slopes.std(ddof=1) / math.sqrt(tasks))
-        p_tasks, low_tasks, high_tasks = _t_inference(slope, error, tasks - 1)
+    over_tasks = _over_tasks(slope if abs(slope) * reach > ROUNDING else 0.0, error, tasks)
+    _, low_tasks, high_tasks = _t_inference(slope, error, tasks - 1, level)
     clustered = _clustered_error(d, c, slope)
     if not clustered * reach > ROUNDING:
         clustered = math.nan
     p_clustered, low_clustered, high_clustered = _t_inference(slope, clustered, models - 2)
+    both = {side: max(p[side], over_tasks[side]) for side in p}
     return Slope(
         slope=slope,
         models=models,
@@ -140,9 +173,14 @@ def slope_test(
         attainable_two_sided=_tail(null, widest, "two-sided", exact),
         permutations=null.size,
         exact=exact,
-        p_tasks=p_tasks,
+        p_tasks=over_tasks[alternative],
+        p_tasks_two_sided=over_tasks["two-sided"],
         low_tasks=low_tasks,
         high_tasks=high_tasks,
+        level_tasks=level,
+        p_both=both[alternative],
+        p_opposite=both.get({"greater": "less", "less": "greater"}.get(alternative, ""), math.nan),
+        p_adjusted=both[alternative],
         se_clustered=clustered,
         p_clustered=p_clustered,
         low_clustered=low_clustered,
@@ -150,17 +188,37 @@ def slope_test(
     )
 
 
+@lru_cache(maxsize=8)
+def _orders(models: int, seed: int, draws: int) -> Ints:
+    """Orders of the models, all or `draws` random ones, shape (n, M); the same for every comparison of a report."""
+    if models <= EXACT_MODELS:
+        orders = np.array(list(permutations(range(models))), dtype=np.int64)
+    else:
+        rng = np.random.default_rng(seed)
+        orders = rng.permuted(np.broadcast_to(np.arange(models, dtype=np.int64), (draws, models)), axis=1)
+    orders.flags.writeable = False
+    return orders
+
+
 def _null_slopes(means: Floats, centred: Floats, seed: int, draws: int) -> tuple[Floats, float]:
     """Slopes under permutations of capability over models, all or `draws` random ones, shape (n,); and the observed."""
     scale = float(centred @ centred)
-    if centred.size <= EXACT_MODELS:
-        shuffled = np.array(list(permutations(centred.tolist())), dtype=np.float64)
-    else:
-        rng = np.random.default_rng(seed)
-        shuffled = rng.permuted(np.broadcast_to(centred, (draws, centred.size)), axis=1)
     deviations = means - means.mean()
     deviations[np.abs(deviations) < ROUNDING] = 0.0
+    shuffled = centred[_orders(centred.size, seed, draws)]
     return np.asarray(shuffled @ deviations / scale, dtype=np.float64), float(centred @ deviations / scale)
+
+
+def _over_tasks(slope: float, error: float, tasks: int) -> dict[str, float]:
+    """The p over tasks on each side: t, or the signs alone where all tasks have the same slope."""
+    if not error > 0:
+        return {side: alike_p(slope, tasks, side) for side in ("greater", "less", "two-sided")}
+    t, df = slope / error, tasks - 1
+    return {
+        "greater": float(stats.t.sf(t, df)),
+        "less": float(stats.t.cdf(t, df)),
+        "two-sided": float(2.0 * stats.t.sf(abs(t), df)),
+    }
 
 
 def _tail(null: Floats, observed: float, alternative: str, exact: bool) -> float:
@@ -175,11 +233,11 @@ def _tail(null: Floats, observed: float, alternative: str, exact: bool) -> float
     return float(count / null.size if exact else (count + 1) / (null.size + 1))
 
 
-def _t_inference(estimate: float, error: float, df: int) -> tuple[float, float, float]:
-    """Two-sided p and the 95 % limits; NaN without degrees of freedom or without spread."""
+def _t_inference(estimate: float, error: float, df: int, level: float = 0.95) -> tuple[float, float, float]:
+    """Two-sided p and the limits; NaN without degrees of freedom or without spread."""
     if df < 1 or not error > 0:
         return math.nan, math.nan, math.nan
-    reach = float(stats.t.ppf(0.975, df)) * error
+    reach = float(stats.t.ppf(0.5 + level / 2.0, df)) * error
     return float(2.0 * stats.t.sf(abs(estimate) / error, df)), estimate - reach, estimate + reach
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pandas as pd
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, declared_names, has_result
 from mlesearch.analysis.unranked import outcomes_of
-from mlesearch.storage.claim import OUTCOMES
+from mlesearch.storage.claim import OUTCOMES, ClaimPart, Trend, claim_problem
 from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
 
@@ -61,6 +62,17 @@ class Models:
     tier_order: tuple[str, ...]
     source: str
 
+    def some(self, there: npt.NDArray[np.bool_]) -> Models:
+        """Some of them, shape (M,)."""
+        tier = tuple(t for t, s in zip(self.tier, there, strict=True) if s)
+        return replace(
+            self,
+            names=tuple(n for n, s in zip(self.names, there, strict=True) if s),
+            tier=tier,
+            capability=None if self.capability is None else self.capability[there],
+            tier_order=tuple(t for t in self.tier_order if t in tier),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TestedClaim:
@@ -73,7 +85,11 @@ class TestedClaim:
         primary: the declared claim in words, or empty.
         capability: whether it was declared that the gap grows with capability (or along tiers).
         declared: whether study.json declared it before the first run; if not, all is exploratory.
+        trend: what the gap is claimed to do as capability grows.
+        order: the declared sequence of the claim's parts; empty where they share one level.
+        margin: the declared margin of equivalence, as a fraction; None where none is declared.
         unmet: why the declared claim is not tested here, in words; then the pair here is one to explore.
+        why: why this pair was chosen, in words, where none was declared and others could have been.
     """
 
     treatment: Arm
@@ -83,6 +99,10 @@ class TestedClaim:
     capability: bool
     declared: bool
     unmet: str = ""
+    why: str = ""
+    trend: Trend = "rises"
+    order: tuple[ClaimPart, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +121,38 @@ class Outcomes:
     counts: Ints
     lost: Ints
 
+    def of_models(self, there: npt.NDArray[np.bool_]) -> Outcomes:
+        """The part of some models, shape (M,)."""
+        return Outcomes(self.tasks, self.hits[there], self.counts[there], self.lost[there])
+
     @property
     def bare(self) -> npt.NDArray[np.bool_]:
         """Shape (M, A): whether no run has a result, so that there is no rate."""
         return np.asarray((self.lost == self.counts).all(axis=-1))
 
     @property
+    def planned(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether the design has any run there."""
+        return np.asarray((self.counts > 0).any(axis=-1))
+
+    @property
+    def unequal(self) -> npt.NDArray[np.bool_]:
+        """Shape (M, A): whether some task has another number of runs than another."""
+        return np.asarray(np.ptp(self.counts, axis=-1) > 0)
+
+    @property
     def most(self) -> Floats:
         """Shape (M, A): the rate if all runs without a result had been successful."""
-        return np.asarray(((self.hits + self.lost) / self.counts).mean(axis=-1), dtype=np.float64)
+        return np.asarray(((self.hits + self.lost) / np.maximum(self.counts, 1)).mean(axis=-1), dtype=np.float64)
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:
     """The arms, in the order in which study.json declares the strategies.
 
     Where it declares none: the claim's baseline first, its treatment last, the others by name.
+
+    Raises:
+        ConfigError: two of them would have one label.
     """
     pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
     order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
@@ -126,7 +163,14 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
         order = middle | ends
     pairs.sort(key=lambda pair: (order.get(pair[0], len(order)), pair))
     alone = pd.Series([strategy for strategy, _ in pairs]).value_counts()
-    return tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
+    arms = tuple(Arm(s, v, s if alone[s] == 1 else f"{s}/{v}") for s, v in pairs)
+    for a, b in combinations(arms, 2):
+        if a.label == b.label:
+            raise ConfigError(
+                f"table runs: {a.label!r} would name both strategy {a.strategy!r} in variant {a.variant!r} and "
+                f"strategy {b.strategy!r} in variant {b.variant!r}; give one of them another name"
+            )
+    return arms
 
 
 def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
@@ -148,8 +192,9 @@ def find_arm(name: str, arms: Sequence[Arm], field: str) -> Arm:
 def claim_of(tables: Tables) -> TestedClaim | None:
     """The declared claim; without one, a default pair to explore; None when there is a single arm.
 
-    Without a declaration the baseline is `greedy` where it ran (else the first arm) and the treatment is the last
-    other arm, and the outcome is any medal (a valid submission where no task has a leaderboard).
+    Without a declaration the baseline is `greedy` where it ran (else the first arm), the treatment is the other arm
+    with the most runs that have a result (of equals the first; its outcomes have no say in it), and the outcome is any
+    medal (a valid submission where no task has a leaderboard).
 
     Raises:
         ConfigError: the declared claim is no claim (an unknown outcome, a strategy against itself, one of several
@@ -159,7 +204,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     raw = tables.study.get("claim")
     possible = outcomes_of(tables.runs)
     if not raw:
-        return _to_explore(arms, possible[0], "")
+        return _to_explore(tables, arms, possible[0], "")
     if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
         raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
     outcome = str(raw["outcome"])
@@ -167,7 +212,7 @@ def claim_of(tables: Tables) -> TestedClaim | None:
         raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
     if outcome not in possible:
         unmet = f"The declared claim is about {OUTCOMES[outcome]}, and no task of this study has a leaderboard."
-        return _to_explore(arms, possible[0], unmet)
+        return _to_explore(tables, arms, possible[0], unmet)
     absent = [str(raw[f]) for f in ("treatment", "baseline") if not _named(str(raw[f]), arms)]
     if absent:
         pair = f"{raw['treatment']} with {raw['baseline']}"
@@ -176,16 +221,35 @@ def claim_of(tables: Tables) -> TestedClaim | None:
             unmet += (
                 f" Imported results of {' and '.join(outside)} are no runs of it, and no claim is tested with them."
             )
-        return _to_explore(arms, outcome, unmet)
+        return _to_explore(tables, arms, outcome, unmet)
     treatment = find_arm(str(raw["treatment"]), arms, "treatment")
     baseline = find_arm(str(raw["baseline"]), arms, "baseline")
     if treatment == baseline:
         raise ConfigError(f"study.json: claim compares {treatment.label} with itself; name two different strategies")
-    if tables.planned:
+    if tables.to_come:
         unmet = f"{tables.interim}; a declared claim is tested once, when all of them are there."
         return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
     capability = bool(raw.get("capability") or raw.get("tiers"))
-    return TestedClaim(treatment, baseline, outcome, str(raw.get("primary") or ""), capability, declared=True)
+    trend, order, margin = claim_options(raw)
+    primary = str(raw.get("primary") or "")
+    return TestedClaim(
+        treatment, baseline, outcome, primary, capability, declared=True, trend=trend, order=order, margin=margin
+    )
+
+
+def claim_options(raw: Mapping[str, Any]) -> tuple[Trend, tuple[ClaimPart, ...], float | None]:
+    """The optional keys of a declared claim: trend, order and margin (as a fraction).
+
+    Raises:
+        ConfigError: a value that is none.
+    """
+    trend, order, margin = raw.get("trend") or "rises", tuple(raw.get("order") or ()), raw.get("margin_points")
+    if margin is not None and not isinstance(margin, int | float):
+        raise ConfigError(f"study.json: claim.margin_points: {margin!r} is no number; give percentage points, or null")
+    if problem := claim_problem(trend, order, margin):
+        raise ConfigError(f"study.json: {problem}")
+    declared = cast(Trend, trend), cast("tuple[ClaimPart, ...]", order)
+    return *declared, None if margin is None else float(margin) / 100.0
 
 
 def _named(name: str, arms: Sequence[Arm]) -> bool:
@@ -193,21 +257,31 @@ def _named(name: str, arms: Sequence[Arm]) -> bool:
     return any(name in (arm.label, arm.strategy, f"{arm.strategy}/{arm.variant}") for arm in arms)
 
 
-def _to_explore(arms: Sequence[Arm], outcome: str, unmet: str) -> TestedClaim | None:
+def _to_explore(tables: Tables, arms: Sequence[Arm], outcome: str, unmet: str) -> TestedClaim | None:
     """The pair that is compared where no declared one can be; None for a single arm."""
     if len(arms) < 2:
         return None
     baseline = next((arm for arm in arms if arm.strategy == "greedy"), arms[0])
-    treatment = [arm for arm in arms if arm is not baseline][-1]
-    return TestedClaim(treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet)
+    others = [arm for arm in arms if arm is not baseline]
+    ended = tables.runs[has_result(tables.runs)]
+    counts = ended.groupby(["strategy", "variant"]).size().to_dict()
+    runs = [counts.get((arm.strategy, arm.variant), 0) for arm in others]
+    treatment = others[runs.index(max(runs))]
+    order = "in study.json" if declared_names(tables.study, "strategies") else "by name"
+    reason = "has the most runs with a result" if max(runs) > min(runs) else f"comes first {order}"
+    why = f"{treatment.label} against {baseline.label} is shown first since {treatment.label} {reason}"
+    why += "; its results have no say in that, and the other comparisons stand beside"
+    return TestedClaim(
+        treatment, baseline, outcome, "", capability=False, declared=False, unmet=unmet, why=why if others[1:] else ""
+    )
 
 
 def models_of(tables: Tables) -> Models:
     """The models with their order: by declared tiers where the claim has them, else by the capability column.
 
     Raises:
-        ConfigError: a model has two tiers or two capabilities, or a tier that the claim's list lacks, or the claim
-            asks for a capability that some model lacks.
+        ConfigError: a model has two tiers or two capabilities, or one that is not finite, or a tier that the claim's
+            list lacks, or the claim asks for a capability that some model lacks.
     """
     runs = tables.runs
     raw = tables.study.get("claim")
@@ -221,6 +295,11 @@ def models_of(tables: Tables) -> Models:
             raise ConfigError(f"model {name} has more than one tier or capability in table runs; collect again")
         tier[str(name)] = str(tiers[0]) if len(tiers) else ""
         figure[str(name)] = float(figures[0]) if len(figures) else float("nan")
+        if np.isinf(figure[str(name)]):
+            raise ConfigError(
+                f"model {name} has the capability {figure[str(name)]:g} in table runs, which is no number that models "
+                "can be compared by; give a finite one in its configuration, or none"
+            )
     begun = set(runs.loc[runs["status"] != "missing", "model"])  # the others may not have told their labels yet
     order = _tier_order(claim, tier, begun)
     sources = "; ".join(sorted({str(s) for s in runs["capability_source"].dropna()}))

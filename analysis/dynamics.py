@@ -12,8 +12,11 @@ from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curve
-from mlesearch.analysis.figures import DASHES, WIDTH, Drawn, short
+from mlesearch.analysis.figures import WIDTH
+from mlesearch.analysis.names import short_names
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.series import colour, dash, legend_columns, legend_label
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
 
@@ -28,7 +31,7 @@ class Line:
     """One curve of the figure.
 
     Attributes:
-        models: title of its column.
+        models: the model, or the group of models, of its column.
         arm: label of the strategy.
         axis: what x counts.
         value: what the curve shows.
@@ -46,7 +49,7 @@ def columns(models: Models) -> list[tuple[str, tuple[str, ...]]]:
     """The figure's columns: each model up to three, else tiers, else thirds by capability, else all together."""
     names = models.names
     if len(names) <= 3:
-        return [(short(name), (name,)) for name in names]
+        return [(name, (name,)) for name in names]
     if models.tier_order and len(models.tier_order) <= 4:
         return [(t, tuple(m for m, own in zip(names, models.tier, strict=True) if own == t)) for t in models.tier_order]
     if models.capability is not None:
@@ -106,15 +109,16 @@ def frame(curves: list[Line]) -> pd.DataFrame:
 def draw(results: Results, curves: list[Line]) -> Drawn:
     """Small multiples: one column a model or tier, one row a pair of axis and value."""
     if not curves:
-        return Drawn("dynamics", "")
-    titles = list(dict.fromkeys(line.models for line in curves))
+        return Drawn("dynamics")
+    columns_of = list(dict.fromkeys(line.models for line in curves))
+    titles = short_names(columns_of) if len(results.models.names) <= 3 else tuple(columns_of)
     rows = panels(results.best)
     arms = [arm.label for arm in results.arms]
     with svg.drawing():
         fig = svg.figure(WIDTH, 1.95 * len(rows) + 0.5)
         axes = fig.subplots(len(rows), len(titles), sharey="row", sharex="row", squeeze=False)
         for line in curves:
-            r, k = rows.index((line.axis, line.value)), titles.index(line.models)
+            r, k = rows.index((line.axis, line.value)), columns_of.index(line.models)
             _trace(axes[r][k], line, arms.index(line.arm), labelled=r == k == 0)
         for r, (axis, value) in enumerate(rows):
             top = max(100 * float(line.curve.mean.max()) for line in curves if (line.axis, line.value) == (axis, value))
@@ -122,7 +126,7 @@ def draw(results: Results, curves: list[Line]) -> Drawn:
                 _dress(axes[r][k], axis, min(103.0, max(10.0, top * 1.12)))
                 axes[r][k].set_title(title if r == 0 else "")
             axes[r][0].set_ylabel(Y_LABEL[value])
-        fig.legend(loc="outside upper left", ncols=min(len(arms), 6), handlelength=2.4, columnspacing=1.6)
+        fig.legend(loc="outside upper left", ncols=legend_columns(arms, 6), handlelength=2.4, columnspacing=1.6)
         ends = [
             f"{line.models} {line.arm} {100 * float(line.curve.mean[-1]):.0f}"
             for line in curves
@@ -131,7 +135,7 @@ def draw(results: Results, curves: list[Line]) -> Drawn:
         what = "any-medal rate" if rows[0][1] == "medal" else "standing"
         alt = f"Curves of the best program so far over steps and charged time; final {what} in percent: "
         said = f"{alt}{', '.join(ends)}."
-        return Drawn("dynamics", svg.render(fig, "dynamics", said, simulated=results.tables.simulated))
+        return svg.drawn(fig, "dynamics", said, simulated=results.tables.simulated)
 
 
 X_LABEL = {"step": "steps", "t_charged_s": "charged time, s"}
@@ -140,21 +144,21 @@ Y_LABEL = {"medal": "any medal, % of runs", "standing": "standing in this study,
 
 def _trace(ax: Axes, line: Line, place: int, labelled: bool) -> None:
     """One curve, with its band where there are tasks enough."""
-    curve, colour = line.curve, svg.SERIES[place % 8]
-    label = line.arm if labelled else None
+    curve, ink = line.curve, colour(place)
+    label = legend_label(line.arm) if labelled else None
     x = np.append(curve.x, 1.05 * curve.x[-1])  # so that what the last step brought is seen
     ax.step(
         x,
         100 * np.append(curve.mean, curve.mean[-1]),
         where="post",
-        color=colour,
-        ls=DASHES[place % 8],
+        color=ink,
+        ls=dash(place),
         lw=1.7,
         label=label,
     )
     if curve.tasks >= BAND_TASKS:
         low, high = 100 * (curve.mean - curve.sem), 100 * (curve.mean + curve.sem)
-        ax.fill_between(curve.x, low.clip(0), high.clip(max=100), step="post", color=colour, alpha=0.1, lw=0)
+        ax.fill_between(curve.x, low.clip(0), high.clip(max=100), step="post", color=ink, alpha=0.1, lw=0)
 
 
 def _dress(ax: Axes, axis: Axis, top: float) -> None:

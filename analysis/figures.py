@@ -1,10 +1,9 @@
-"""The report's figures, each from results to an `<svg>` with its alternative text."""
+"""The report's figures, each from results to a drawing with its alternative text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,32 +15,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mlesearch.analysis import svg
 from mlesearch.analysis.accounts import OPS
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison, groups
 from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.results import Comparison, Results, groups
+from mlesearch.analysis.names import short_names
+from mlesearch.analysis.results import Results
+from mlesearch.analysis.series import colour, hatch, legend_columns, legend_label, marker
+from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import interval, percent, points
 
 WIDTH = 9.6
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
-DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (6, 1.5, 1.4, 1.5)), (0, (3, 1)), "-", "--", ":")
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure ready for the page.
-
-    Attributes:
-        name: unique on the page.
-        svg: the element; empty when there is nothing to draw.
-    """
-
-    name: str
-    svg: str
-
-
-def short(model: str, width: int = 22) -> str:
-    """A model's name without its provider, cut where it is long."""
-    tail = model.rsplit("/", 1)[-1]
-    return tail if len(tail) <= width else tail[: width - 1] + "…"
+GAP_PANELS = 6
+"""So many comparisons are drawn as panels; all are in the tables."""
 
 
 def bars(results: Results) -> Drawn:
@@ -54,15 +38,25 @@ def bars(results: Results) -> Drawn:
         for a, arm in enumerate(arms):
             x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * width
             rate = 100 * board.e2.rate[:, a]
-            ax.bar(x, rate, width * 0.9, color=_colour(a), label=arm.label, zorder=2)
+            edge = svg.PAPER if hatch(a) else None
+            ax.bar(
+                x,
+                rate,
+                width * 0.9,
+                color=colour(a),
+                label=legend_label(arm.label),
+                zorder=2,
+                hatch=hatch(a),
+                edgecolor=edge,
+            )
             some_lost = board.counts.lost[:, a].sum(axis=-1) > 0
             low = np.where(some_lost, rate, 100 * board.e2.low[:, a])
             high = np.where(some_lost, 100 * board.counts.most[:, a], 100 * board.e2.high[:, a])
             known = ~np.isnan(low)
             ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=3.0, zorder=3)
             ax.vlines(x[known], low[known], high[known], color=svg.INK, lw=1.0, zorder=4)
-            ax.scatter(x, rate, s=22, color=_colour(a), zorder=5, linewidths=1.0, edgecolors=svg.INK, clip_on=False)
-        ax.set_xticks(np.arange(len(models)), [short(m, 16 if len(models) < 8 else 11) for m in models])
+            ax.scatter(x, rate, s=22, color=colour(a), zorder=5, linewidths=1.0, edgecolors=svg.INK, clip_on=False)
+        ax.set_xticks(np.arange(len(models)), short_names(models, 16 if len(models) < 8 else 11))
         if len(models) > 6:
             ax.tick_params(axis="x", labelrotation=20)
         if bool(np.isnan(board.e2.rate).any()):
@@ -71,19 +65,24 @@ def bars(results: Results) -> Drawn:
         ax.set_ylabel(f"{RATES[board.outcome]}, %")
         ax.grid(axis="y")
         ax.spines["left"].set_visible(False)
-        _legend(fig, len(arms))
+        _legend(fig, [arm.label for arm in arms])
         alt = f"Bars of the {RATES[board.outcome]} in percent by model and strategy. " + " ".join(
             f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
             for i, m in enumerate(models)
         )
-        return Drawn("rates", svg.render(fig, "rates", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "rates", alt, simulated=results.tables.simulated)
+
+
+def drawn_gaps(results: Results) -> tuple[Comparison, ...]:
+    """The comparisons that `gap_bars` draws: the claim's first, then others in the order of the strategies."""
+    return () if results.main is None else (results.main, *results.others)[:GAP_PANELS]
 
 
 def gap_bars(results: Results) -> Drawn:
     """Bars of the paired gap by model, one panel a treatment, hatched where the adjusted test does not reject."""
     if results.main is None:
-        return Drawn("gaps", "")
-    comparisons = (results.main, *results.others)[:6]
+        return Drawn("gaps")
+    comparisons = drawn_gaps(results)
     models = results.models.names
     columns = min(3, len(comparisons))
     rows = math.ceil(len(comparisons) / columns)
@@ -112,7 +111,7 @@ def gap_bars(results: Results) -> Drawn:
             + "."
             for c in comparisons
         )
-        return Drawn("gaps", svg.render(fig, "gaps", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "gaps", alt, simulated=results.tables.simulated)
 
 
 def _reach(gap: Gap) -> float:
@@ -156,7 +155,7 @@ def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, 
     ax.axvline(0, color=svg.INK, lw=0.9, zorder=1)
     ax.set_xlim(-reach * 1.05, reach * 1.05)
     ax.set_ylim(len(models) - 0.4, -0.6)
-    ax.set_yticks(y, [short(m) for m in models])
+    ax.set_yticks(y, short_names(models))
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -177,11 +176,16 @@ def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, 
     )
 
 
+def has_capability(results: Results) -> bool:
+    """Whether gaps can be drawn against capability."""
+    return results.main is not None and results.models.capability is not None and len(results.models.names) > 1
+
+
 def gap_by_capability(results: Results) -> Drawn:
     """The gap of each model against capability, with the gaps of the two groups; no fitted line."""
     c, order = results.main, results.models
-    if c is None or order.capability is None or len(order.names) < 2:
-        return Drawn("capability", "")
+    if c is None or order.capability is None or not has_capability(results):
+        return Drawn("capability")
     x = _spread(order.capability) if order.ordinal else order.capability
     weak, strong = groups(order)
     with svg.drawing():
@@ -209,7 +213,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 ax.hlines(100 * group.gap, at.min() - pad, at.max() + pad, color=svg.INK, lw=2.2, zorder=2)
                 ax.axvspan(at.min() - pad, at.max() + pad, color=svg.GRID, alpha=0.45, lw=0, zorder=0)
                 ax.annotate(
-                    f"{name} group {points(group.gap)} [{interval(group.low, group.high)}]",
+                    f"{name} group {points(group.gap)} [90 % {interval(group.low, group.high)}]",
                     (float(at.mean()), 1.0),
                     xycoords=("data", "axes fraction"),
                     xytext=(0, -4),
@@ -219,9 +223,9 @@ def gap_by_capability(results: Results) -> Drawn:
                     fontsize=7.5,
                     color=svg.MUTED,
                 )
-        for place, value, model in zip(x, y, order.names, strict=True):
+        for place, value, model in zip(x, y, short_names(order.names), strict=True):
             ax.annotate(
-                short(model) if not math.isnan(value) else f"{short(model)}: not compared",
+                model if not math.isnan(value) else f"{model}: not compared",
                 (place, 0 if math.isnan(value) else value),
                 xytext=(7, 3),
                 textcoords="offset points",
@@ -247,7 +251,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 for m, g in zip(order.names, c.gaps, strict=True)
             )
         )
-        return Drawn("capability", svg.render(fig, "capability", f"{alt}.", simulated=results.tables.simulated))
+        return svg.drawn(fig, "capability", f"{alt}.", simulated=results.tables.simulated)
 
 
 def _spread(ranks: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -271,7 +275,7 @@ def mechanism(results: Results) -> Drawn:
         if bool(frame[name].notna().any())
     ]
     if not panels:
-        return Drawn("mechanism", "")
+        return Drawn("mechanism")
     with svg.drawing():
         fig = svg.figure(WIDTH, 1.15 + 0.42 * max(2, len(models)))
         axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -285,24 +289,24 @@ def mechanism(results: Results) -> Drawn:
                 some = ~np.isnan(value)
                 spread = some & ~np.isnan(sem)
                 low, high = np.maximum(value - sem, 0), np.minimum(value + sem, 100)
-                ax.hlines(y[spread], low[spread], high[spread], color=_colour(a), lw=1.2)
+                ax.hlines(y[spread], low[spread], high[spread], color=colour(a), lw=1.2)
                 ax.plot(
                     value[some],
                     y[some],
-                    MARKERS[a % 8],
-                    color=_colour(a),
+                    marker(a),
+                    color=colour(a),
                     ms=5.5,
                     ls="none",
-                    label=arm.label if ax is axes[0] else None,
+                    label=legend_label(arm.label) if ax is axes[0] else None,
                 )
             ax.set_xlim(-2, 102)
             ax.set_ylim(len(models) - 0.5, -0.5)
-            ax.set_yticks(np.arange(len(models)), [short(m) for m in models])
+            ax.set_yticks(np.arange(len(models)), short_names(models))
             ax.grid(axis="x")
             ax.spines["left"].set_visible(False)
             ax.set_title(label, fontsize=8.5)
             ax.set_xlabel("%")
-        _legend(fig, len(arms))
+        _legend(fig, [arm.label for arm in arms])
         shown = {"improvement_rate": "Improvement rate", "direction_accuracy": "Direction accuracy"}
         alt = "Dots by model and strategy. " + " ".join(
             f"{shown[name]}, mean over models: "
@@ -310,7 +314,7 @@ def mechanism(results: Results) -> Drawn:
             + "."
             for name, _ in panels
         )
-        return Drawn("mechanism", svg.render(fig, "mechanism", alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, "mechanism", alt, simulated=results.tables.simulated)
 
 
 def _mean_text(value: float, label: str) -> str:
@@ -321,7 +325,7 @@ def spending(results: Results) -> Drawn:
     """Stacked bars: what each strategy spent on each operator, per run."""
     frame = results.cost_by_operator
     if frame.empty:
-        return Drawn("cost", "")
+        return Drawn("cost")
     usd = bool(frame["usd"].notna().all()) and float(frame["usd"].sum()) > 0
     runs = results.cost.set_index("strategy")["runs"].clip(lower=1)
     amounts = frame.assign(
@@ -343,7 +347,7 @@ def failures(results: Results) -> Drawn:
     frame = results.failures
     frame = frame[(frame["status"] != "ok") & (frame["programs"] > 0)] if not frame.empty else frame
     if frame.empty:
-        return Drawn("failures", "")
+        return Drawn("failures")
     shares = frame.assign(percent=100 * frame["share"]).rename(columns={"status": "part"})
     return _stacked(results, "failures", shares, [("percent", "% of all programs")], "Programs that failed, by kind")
 
@@ -353,7 +357,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
     labels = [arm.label for arm in results.arms]
     frame = frame[frame[[value for value, _ in panels]].gt(0).any(axis=1)]
     if frame.empty:
-        return Drawn(name, "")
+        return Drawn(name)
     parts = [op for op in OPS if op in set(frame["part"])]
     parts += [part for part in dict.fromkeys(frame["part"]) if part not in parts]
     with svg.drawing():
@@ -372,6 +376,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
                     left=left,
                     color=svg.PARTS[i % 8],
                     edgecolor=svg.PAPER,
+                    hatch=hatch(i),
                     linewidth=0.8,
                     label=part.replace("_", " ") if ax is axes[0] else None,
                 )
@@ -382,14 +387,10 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
             ax.grid(axis="x")
             ax.spines["left"].set_visible(False)
             said.append(f"{unit}: " + ", ".join(f"{s} {v:.3g}" for s, v in zip(labels, left, strict=True)))
-        _legend(fig, len(parts))
+        _legend(fig, parts)
         alt = f"{what}. Totals in {'; '.join(said)}."
-        return Drawn(name, svg.render(fig, name, alt, simulated=results.tables.simulated))
+        return svg.drawn(fig, name, alt, simulated=results.tables.simulated)
 
 
-def _colour(i: int) -> str:
-    return str(svg.SERIES[i % len(svg.SERIES)])
-
-
-def _legend(fig: Figure, entries: int) -> None:
-    fig.legend(loc="outside upper left", ncols=min(entries, 8), handlelength=1.4, columnspacing=1.6)
+def _legend(fig: Figure, labels: list[str]) -> None:
+    fig.legend(loc="outside upper left", ncols=legend_columns(labels), handlelength=1.4, columnspacing=1.6)

@@ -6,16 +6,22 @@ import math
 
 import pandas as pd
 
-from mlesearch.analysis import spend
+from mlesearch.analysis import lost_cases, progress, spend
 from mlesearch.analysis.capability import Slope
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.reasons import reasons_text
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.results import Results
 
 
 def frames(results: Results) -> dict[str, pd.DataFrame]:
     """The same numbers and more, unrounded, as fractions, for CSV."""
-    out = {"rates": _rates_frame(results)}
-    if any(c.lost or c.without_program or c.alike for c in results.cells):
+    if results.progress is not None:
+        out = {"progress": progress.frame(results.progress)}
+    else:
+        out = {"rates": _rates_frame(results), "mechanism": results.mechanism}
+    became = made(results)
+    if any(c.lost or c.without_program or c.alike for c in became):
         out["runs_lost"] = pd.DataFrame(
             [
                 {
@@ -31,7 +37,7 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                     "all_failed_for": c.alike,
                     "not_compared": c.refused,
                 }
-                for c in results.cells
+                for c in became
             ]
         )
     if results.main is not None:
@@ -48,7 +54,9 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 ]
             )
         out["crossover"] = _crossover_frame(results)
-    out |= {"mechanism": results.mechanism, "cost": results.cost, "cost_by_operator": results.cost_by_operator}
+        if results.lost_cases:
+            out["lost_cases"] = pd.DataFrame(lost_cases.rows(results.lost_cases, results.models.names))
+    out |= {"cost": results.cost, "cost_by_operator": results.cost_by_operator}
     out["failures"] = results.failures
     if results.spends:
         out["spend"] = spend.frame(results.spends)

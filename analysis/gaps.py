@@ -15,12 +15,13 @@ import numpy.typing as npt
 from scipy import stats
 
 from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.signflip import sign_flip, sign_flip_interval
 
-Method = Literal["sign-flip", "t over tasks", "none"]
+Method = Literal["exact sign-flip", "mid-p sign-flip", "t over tasks", "none"]
 Adjustment = Literal["holm", "bh"]
 
 SIGN_FLIP_MAX = 20
-"""At most this many nonzero differences are tested by exact sign-flip, more by t."""
+"""At most this many nonzero differences are tested by sign-flip, more by t."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Gap:
 
     Attributes:
         gap: mean over tasks of the difference of the two rates.
-        low: lower limit of the t interval over tasks; NaN where not estimable.
+        low: lower limit of the interval that the test leaves; NaN where not estimable.
         high: upper limit.
         p: two-sided.
         attainable_p: smallest p that these data could attain, whatever their signs.
@@ -43,6 +44,7 @@ class Gap:
         least: the gap if every one of these had spoken against the treatment.
         most: the gap if every one of them had spoken for it.
         held: whether the test rejects in the same direction then too; so without such runs.
+        planned: whether the design has both with this model; where not, it is no test of the family.
     """
 
     gap: float
@@ -60,6 +62,7 @@ class Gap:
     least: float = math.nan
     most: float = math.nan
     held: bool = True
+    planned: bool = True
 
     def rejects(self, alpha: float = 0.05) -> bool:
         """Whether the adjusted test rejects a gap of zero, however the runs without a result had come out."""
@@ -87,74 +90,50 @@ def task_differences(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, 
     return whole[0] - whole[1], unit
 
 
-def sign_flip(differences: npt.ArrayLike) -> tuple[float, float]:
-    """The exact two-sided sign-flip test of whole-number differences, with mid-p.
-
-    Under the null every sign is as likely as its opposite. `p = P(|S| > |s|) + P(|S| = |s|) / 2`.
-
-    Args:
-        differences: whole numbers, shape (T,); zeros carry no information.
-
-    Returns:
-        The p-value, and the smallest that these absolute differences could attain (1 without any).
-    """
-    d = np.abs(np.asarray(differences, dtype=np.int64))
-    observed = abs(int(np.asarray(differences, dtype=np.int64).sum()))
-    d = np.sort(d[d > 0])
-    if d.size == 0:
-        return 1.0, 1.0
-    sums = np.zeros(1, dtype=np.int64)
-    ways: Floats = np.ones(1, dtype=np.float64)  # whole numbers up to 2^20: exact
-    for step in d:
-        sums, where = np.unique(np.concatenate((sums - step, sums + step)), return_inverse=True)
-        ways = np.bincount(where, weights=np.concatenate((ways, ways))).astype(np.float64)
-    ways /= 2.0**d.size
-    size = np.abs(sums)
-    p = float(ways[size > observed].sum() + 0.5 * ways[size == observed].sum())
-    return p, float(0.5 * ways[size == d.sum()].sum())
-
-
-def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) -> Gap:
+def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95, mid_p: bool = False) -> Gap:
     """The gap of two arms over the same tasks.
 
-    Interval: t over tasks. Test: exact sign-flip with mid-p where at most 20 differences are nonzero, else t over
-    tasks. The interval is not estimable with one task, or where all differences are alike.
+    Test: sign-flip where at most 20 differences are nonzero, else t over tasks. Interval: the inversion of the same
+    test. It is not estimable where all differences are alike, or where so few tasks could reject nothing.
 
     Args:
         hits: shape (2, T): successful runs per task, treatment first.
         counts: shape (2, T): runs per task, at least 1.
         level: of the interval.
+        mid_p: sign-flip with mid-p, for exploration; else exact.
     """
     whole, unit = task_differences(hits, counts)
     tasks = whole.size
     informative = int((whole != 0).sum())
     d = whole / unit
     gap = float(d.mean())
-    error = float(d.std(ddof=1) / np.sqrt(tasks)) if tasks > 1 and np.ptp(whole) > 0 else float("nan")
-    reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error if tasks > 1 else float("nan")
-    method: Method
-    if informative > SIGN_FLIP_MAX and error > 0:
+    method: Method = "mid-p sign-flip" if mid_p else "exact sign-flip"
+    alike = bool(np.ptp(whole) == 0)
+    low = high = math.nan
+    if informative > SIGN_FLIP_MAX and not alike:
+        error = float(d.std(ddof=1) / np.sqrt(tasks))
         p, attainable, method = float(2.0 * stats.t.sf(abs(gap) / error, tasks - 1)), 0.0, "t over tasks"
+        reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error
+        low, high = max(-1.0, gap - reach), min(1.0, gap + reach)
     elif informative > SIGN_FLIP_MAX:  # all tasks differ by the same amount: t has no scale, the signs have
-        p, attainable, method = 2.0**-informative, 2.0**-informative, "sign-flip"
+        p = attainable = 2.0 ** ((0 if mid_p else 1) - informative)
     else:
-        p, attainable = sign_flip(whole)
-        method = "sign-flip" if informative else "none"
-    low, high = max(-1.0, gap - reach), min(1.0, gap + reach)
-    if np.isnan(reach):
-        low = high = float("nan")
+        p, attainable = sign_flip(whole, mid_p)
+        low, high = (limit / unit for limit in sign_flip_interval(whole, level, mid_p))
+        method = method if informative else "none"
     return Gap(gap, low, high, p, attainable, method, tasks, informative, p, attainable)
 
 
-def not_compared(refused: str, tasks: int) -> Gap:
+def not_compared(refused: str, tasks: int, planned: bool = True) -> Gap:
     """The place of a gap that there is none of.
 
     Args:
         refused: why, in words.
         tasks: number of tasks.
+        planned: whether the design has both strategies with this model.
     """
     nan = math.nan
-    return Gap(nan, nan, nan, 1.0, 1.0, "none", tasks, 0, 1.0, 1.0, refused)
+    return Gap(nan, nan, nan, 1.0, 1.0, "none", tasks, 0, 1.0, 1.0, refused, planned=planned)
 
 
 def holm(p: Sequence[float] | Floats) -> Floats:

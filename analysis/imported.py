@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mlesearch.analysis.boards import Board, board
 from mlesearch.analysis.rates import Parity, parity
-from mlesearch.analysis.results import Board, Results, board
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.unranked import outcomes_of
 from mlesearch.analysis.views import TableCell, View, name

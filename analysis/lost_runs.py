@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlesearch.analysis.attrition import CellRuns
+from mlesearch.analysis.lost_cases import sentence
 from mlesearch.analysis.reasons import merged, reasons_text
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import ClaimAnswer, listing, plural
@@ -12,11 +14,12 @@ from mlesearch.analysis.text import ClaimAnswer, listing, plural
 
 def runs_verdict(results: Results) -> ClaimAnswer | None:
     """Runs without a result, runs without a program, and programs that all failed alike; None where there are none."""
-    lost, without = sum(c.lost for c in results.cells), sum(c.without_program for c in results.cells)
-    alike = any(c.alike for c in results.cells)
+    cells = made(results)
+    lost, without = sum(c.lost for c in cells), sum(c.without_program for c in cells)
+    alike = any(c.alike for c in cells)
     if not (lost or without or alike):
         return None
-    planned = sum(c.planned for c in results.cells)
+    planned = sum(c.planned for c in cells)
     heads = []
     if lost:
         heads.append(f"{lost} of {plural(planned, 'run')} have no result" if lost < planned else "No run has a result")
@@ -26,26 +29,42 @@ def runs_verdict(results: Results) -> ClaimAnswer | None:
     if alike:
         heads.append("all programs of a strategy failed alike")
     headline = ", ".join(heads)
-    parts = lost_lines(results.cells)
+    parts = lost_lines(cells)
     text = f"{place(results)}{'; '.join(parts)}.{_unequal(results)}"
-    spent = sum(c.lost_usd for c in results.cells)
+    text += sentence(results.lost_cases, results.models.names)
+    spent = sum(c.lost_usd for c in cells)
     if spent > 0:
         text += f" The runs without a result have cost {spent:,.4g} USD, which the table of costs leaves out."
     return ClaimAnswer("The runs", "open", headline[0].upper() + headline[1:], text, "every number below")
 
 
-def interim_verdict(results: Results) -> ClaimAnswer | None:
-    """That other runs are still to come; None where all are here."""
-    tables = results.tables
-    if not tables.planned:
+def made(results: Results) -> tuple[CellRuns, ...]:
+    """What became of the runs of each cell; of an unfinished study's, those that were made."""
+    if results.progress is None:
+        return results.cells
+    whole = (replace(c, planned=c.planned - c.missing, missing=0) for c in results.cells)
+    return tuple(c for c in whole if c.planned)
+
+
+def unfinished_verdict(results: Results) -> ClaimAnswer | None:
+    """That planned runs were not made; None where all were."""
+    if not results.unfinished:
         return None
-    left = tables.planned - len(tables.runs)
-    text = (
-        f"{place(results)}{left} runs are still to come. Every number below is one look at a part of the study. A "
-        "claim that is tested again at every look is right by chance more often than its error rate says, so none is "
-        "tested here."
-    )
-    return ClaimAnswer("The runs", "open", tables.interim, text, "every number below")
+    many = results.to_come != 1
+    to_come = f"{results.to_come} planned run{'s were' if many else ' was'} not made (not begun, or not ended)"
+    text = f"{place(results)}{to_come}: {'these are' if many else 'this is'} no failure{'s' if many else ''}. "
+    if results.progress is not None:
+        text += (
+            "Counts of what was made so far stand below, and no verdict, test or interval: a claim that is tested "
+            "again at every look is right by chance more often than its error rate says, and what was made first may "
+            "be neither like what follows nor alike for all strategies."
+        )
+    else:
+        text += (
+            f"This is one look at a part of the study, under the policy {results.policy.policy}; everything in it is "
+            "exploratory, and a difference counts only where it would be there however those runs came out."
+        )
+    return ClaimAnswer("The study", "open", results.unfinished, text, "every number below")
 
 
 def place(results: Results) -> str:

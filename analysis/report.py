@@ -1,34 +1,42 @@
-"""The report: one self-contained HTML file, and every table beside it as CSV."""
+"""The report: one self-contained HTML file, and every table and figure in files of their own beside it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
     dynamics,
+    figure_files,
     figures,
     frames,
     imported,
-    official,
+    leaders_view,
+    lost_cases_view,
     programs,
+    progress_view,
     scores,
     spend_view,
+    stale,
+    table_files,
     unranked,
     views,
     wording,
 )
+from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
-from mlesearch.analysis.figures import Drawn
+from mlesearch.analysis.facts import facts
+from mlesearch.analysis.lost_runs import made
+from mlesearch.analysis.policies import Policy
+from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.sandboxes import ASPECTS
-from mlesearch.analysis.tables import Policy, only, read
+from mlesearch.analysis.section import Section
+from mlesearch.analysis.svg import Drawn
+from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
@@ -38,33 +46,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
+Ink = Callable[[Section], str]
+"""Gives a section's figure as an `<svg>` element; empty where there is nothing to draw."""
 
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: an `<svg>`, or empty.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
 
-    id: str
-    title: str
-    text: str = ""
-    figure: Markup | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
+def draw(section: Section) -> str:
+    """The figure of a section, drawn now."""
+    return "" if section.figure is None else section.figure().svg
 
 
 def write_report(
     study_dir: Path | str,
     out_path: Path | str | None = None,
-    missing: Policy = "fail",
+    missing: Policy | None = None,
     run_ids: Collection[str] | None = None,
 ) -> Path:
     """Writes the report of a collected study.
@@ -74,7 +68,7 @@ def write_report(
     Args:
         study_dir: folder with runs.parquet, nodes.parquet, calls.parquet and study.json.
         out_path: the HTML file, or a folder to write report.html into; default: report.html in the study's folder.
-        missing: policy for missing runs.
+        missing: policy for missing runs; None: see `analyse`.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
 
     Returns:
@@ -86,7 +80,7 @@ def write_report(
     folder = Path(study_dir)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    return write_results(results, report_place(folder, out_path))
+    return write_results(results, folder, report_place(folder, out_path))
 
 
 def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
@@ -100,12 +94,16 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, target: Path) -> Path:
+def write_results(results: Results, study_dir: Path, target: Path, *, figures_too: bool = False) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
+
+    The folder `report_tables` holds every number as CSV, unrounded, and the tables of the page in Markdown and LaTeX.
 
     Args:
         results: of the study.
+        study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
+        figures_too: write each figure as SVG and PDF, too, into the folder `report_figures`.
 
     Returns:
         The same.
@@ -114,19 +112,27 @@ def write_results(results: Results, target: Path) -> Path:
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    page = render(results, curves)
-    csv = frames.frames(results) | programs.frames(results) | scores.frames(results)
-    csv["dynamics"] = dynamics.frame(curves)
-    if results.tables.imported:
-        csv["imported"] = imported.import_frame(results.tables.imported)
+    drawn: list[Drawn] = []
+
+    def ink(section: Section) -> str:
+        if section.figure is None:
+            return ""
+        drawn.append(section.figure())
+        return drawn[-1].svg
+
+    page = render(results, curves, study_dir, ink)
+    beside = target.parent / TABLES_FOLDER
+    files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
-        beside = target.parent / TABLES_FOLDER
         make_folder(beside)
-        for name, frame in csv.items():
-            stamped = frame.assign(simulated=True)[["simulated", *frame]] if results.tables.simulated else frame
-            text = stamped.to_csv(index=False, lineterminator="\n")
-            write_atomically(beside / f"{name}.csv", text, durable=False)
+        folders = beside, target.parent / figure_files.FOLDER
+        stale.remove(folders, set(files), unfinished=results.progress is not None)
+        for path, text in files.items():
+            write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
+        if figures_too:
+            figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
     except OSError as error:
         if is_fault(error):
             raise
@@ -134,8 +140,36 @@ def write_results(results: Results, target: Path) -> Path:
     return target
 
 
-def render(results: Results, curves: list[dynamics.Line]) -> str:
-    """The page as text."""
+def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """Every table as CSV, unrounded, by name."""
+    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    if results.progress is None:
+        found["dynamics"] = dynamics.frame(curves)
+        found |= leaders_view.frames(results)
+    if results.tables.imported:
+        found["imported"] = imported.import_frame(results.tables.imported)
+    if results.tables.simulated:
+        found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
+    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+    """The tables of the page in Markdown and in LaTeX, by file name."""
+    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
+    simulated = results.tables.simulated
+    found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
+    return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
+
+
+def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
+    """The page as text.
+
+    Args:
+        results: of the study.
+        curves: of its runs.
+        study_dir: its folder, from whose tables they were computed.
+        ink: gives the figures.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -145,6 +179,10 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         keep_trailing_newline=True,
     )
     template = environment.get_template("report.html.jinja")
+    parts = sections(results, curves)
+    drawn = {part.id: element for part in parts if (element := ink(part))}
+    policy = "" if results.progress is not None else results.policy.policy
+    stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)
     return template.render(
         name=str(results.tables.study.get("name") or "study"),
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
@@ -154,24 +192,34 @@ def render(results: Results, curves: list[dynamics.Line]) -> str:
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
-        policy=results.policy.words,
+        policy=wording.missing_runs(results),
         missing=results.policy.missing,
         warnings=warnings(results),
-        sections=sections(results, curves),
+        sections=parts,
+        figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
+        made_of=Markup(stated.to_json()),  # digests, and words of ours
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
     )
 
 
-def _ink(drawn: Drawn) -> Markup:
-    return Markup(drawn.svg)  # our own SVG, its text escaped by matplotlib
-
-
 def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
     """The sections in the order of the page; those with nothing to show are left out."""
-    return tuple(part for part in (*_findings(results), *_explanations(results, curves)) if part is not None)
+    if results.progress is not None:
+        lost = views.runs(results, made(results))
+        first = Section(
+            "progress",
+            "Progress",
+            text="Counts of what was made so far. Nothing here is estimated or tested.",
+            tables=(progress_view.view(results.progress),),
+            folded=(lost,) if lost else (),
+        )
+        found: tuple[Section | None, ...] = (first, *_spending(results))
+    else:
+        found = (*_findings(results), *_explanations(results, curves))
+    return tuple(part for part in found if part is not None)
 
 
 def _findings(results: Results) -> tuple[Section | None, ...]:
@@ -187,26 +235,33 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         gap_section = Section(
             "gaps",
             "Gaps",
-            figure=_ink(figures.gap_bars(results)),
+            figure=partial(figures.gap_bars, results),
             caption=(
-                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % t interval over {tasks}. "
-                "Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable from zero."
+                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
+                f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
+                "from zero." + _not_drawn(results)
             ),
-            tables=(views.gaps(results, [main], "gaps-main"),),
+            tables=tuple(
+                view
+                for view in (
+                    views.gaps(results, [main], "gaps-main"),
+                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                )
+                if view
+            ),
             folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
         )
         slopes = views.slopes(results)
-        drawn = figures.gap_by_capability(results)
-        if drawn.svg or slopes:
+        if figures.has_capability(results) or slopes:
             trend = Section(
                 "capability",
                 "Gap against capability",
-                figure=_ink(drawn),
+                figure=partial(figures.gap_by_capability, results),
                 caption=(
-                    f"Each dot is a model, its line the 95 % t interval over {tasks}; filled where the adjusted test "
-                    "rejects. No line is fitted: a fitted line manufactures crossovers. "
+                    f"Each dot is a model, its line the 95 % interval of its test, {tasks}; filled where the adjusted "
+                    "test rejects. No line is fitted: a fitted line manufactures crossovers. "
                     + (
-                        "Bands are the two groups of the crossover verdict, with their gaps and 95 % intervals."
+                        "Bands are the two groups of the crossover verdict, with their gaps and 90 % intervals."
                         if main.crossover is not None and not main.crossover.refused
                         else ""
                     )
@@ -214,12 +269,13 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 tables=(slopes,) if slopes else (),
             )
     return (
+        leaders_view.section(results),
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(
             "rates",
             "Rates by model",
-            figure=_ink(figures.bars(results)),
+            figure=partial(figures.bars, results),
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
@@ -230,6 +286,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         trend,
         _imported(results),
     )
+
+
+def _not_drawn(results: Results) -> str:
+    """That not all comparisons are drawn, where that is so."""
+    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
+    if drawn == there:
+        return ""
+    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
 def _imported(results: Results) -> Section | None:
@@ -250,23 +314,29 @@ def _scores(results: Results) -> Section | None:
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
-    failed = views.failures(results)
-    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
-    moving = figures_of_dynamics(results, curves)
     return (
-        moving,
+        figures_of_dynamics(results, curves),
         Section(
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
-            figure=_ink(figures.mechanism(results)),
+            figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results),),
         ),
+        *_spending(results),
+    )
+
+
+def _spending(results: Results) -> tuple[Section | None, ...]:
+    """Cost, failures."""
+    failed = views.failures(results)
+    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
+    return (
         Section(
             "cost",
             "Cost",
-            figure=_ink(figures.spending(results)),
+            figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
             folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
@@ -274,7 +344,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
         Section(
             "failures",
             "Failures",
-            figure=_ink(figures.failures(results)),
+            figure=partial(figures.failures, results),
             caption="Share of program proposals that did not yield a valid score, by kind.",
             tables=(failed, tried) if tried else (failed,),
             folded=(judged,) if judged else (),
@@ -286,14 +356,13 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
 
 def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
     """The section on dynamics, where any program was valid."""
-    drawn = dynamics.draw(results, curves)
-    if not drawn.svg:
+    if not curves:
         return None
     band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
     return Section(
         "dynamics",
         "Dynamics",
-        figure=_ink(drawn),
+        figure=partial(dynamics.draw, results, curves),
         caption=(
             "The best program so far by validation, seen through its test result, which no strategy ever sees. "
             "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
@@ -301,94 +370,3 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
             f"are left out. Mean over tasks of the mean over seeds.{band}"
         ),
     )
-
-
-def warnings(results: Results) -> tuple[str, ...]:
-    """What a reader must know before comparing: differences between the arms that are not the strategy."""
-    runs = results.tables.runs
-    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
-    found += [said] if (said := unranked.sentence(runs)) else []
-    found += official.sentences(runs)
-    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
-    for column, what in columns.items():
-        if column not in runs.columns:
-            continue
-        values = sorted({str(v) for v in runs[column].dropna()})
-        if len(values) > 1:
-            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
-    return (*found, *_changed_ids(results))
-
-
-def _who_reports(column: str, runs: pd.DataFrame) -> str:
-    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
-    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
-    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
-
-
-def _changed_ids(results: Results) -> list[str]:
-    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
-    runs, calls = results.tables.runs, results.tables.calls
-    if "model_answered" in calls.columns:
-        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
-        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
-    else:
-        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
-    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
-    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]
-
-
-def facts(results: Results) -> tuple[tuple[str, str], ...]:
-    """The study's facts, for the end of the page."""
-    runs, models = results.tables.runs, results.models
-    status = runs["status"].value_counts()
-    counted = ", ".join(f"{int(status.get(s, 0))} {s}" for s in ("ok", "failed", "timeout", "missing"))
-    described = []
-    for i, model in enumerate(models.names):
-        notes = [models.tier[i]] if models.tier[i] else []
-        if models.capability is not None and not models.ordinal:
-            notes.append(f"capability {models.capability[i]:g}")
-        described.append(f"{model} ({', '.join(notes)})" if notes else model)
-
-    def distinct(column: str) -> str:
-        return "; ".join(sorted({str(v) for v in runs[column].dropna() if str(v)})) or "not recorded"
-
-    grid = results.tables.study.get("grid")
-    rows = [
-        ("Models", "; ".join(described)),
-        ("Source of capability", models.source or "not declared"),
-        ("Strategies", "; ".join(arm.label for arm in results.arms)),
-        ("Tasks", "; ".join(sorted(set(runs["task"])))),
-        ("Seeds", "; ".join(str(seed) for seed in sorted(set(runs["seed"].astype(int))))),
-        ("Runs", f"{len(runs)} ({counted})"),
-        ("Missing runs", results.policy.words),
-        ("Steps per run", _span(runs["steps"])),
-        ("Validation", distinct("validation")),
-        *official.board_fact(runs),
-        ("Hardware", distinct("hardware")),
-        ("Sandbox", distinct("rung") if "rung" in runs.columns else "not recorded"),
-        ("Sandbox promises", distinct("promises").replace(",", ", ")),
-        ("Programs' environment", distinct("environment") if "environment" in runs.columns else "not recorded"),
-        ("Programs' own time", _own_time(runs)),
-        ("mlesearch", str(results.tables.study.get("mlesearch_version") or "unknown")),
-    ]
-    if isinstance(grid, Mapping) and grid:
-        rows.append(("Declared grid", json.dumps(grid, sort_keys=True, ensure_ascii=False)))
-    return tuple(rows)
-
-
-def _own_time(runs: pd.DataFrame) -> str:
-    """How much of the runs' wall-clock time their programs were running."""
-    if not {"program_s", "program_cpu_s"} <= set(runs.columns) or runs["program_s"].dropna().empty:
-        return "not recorded"
-    known = runs.dropna(subset=["program_s", "program_cpu_s", "real_s"])
-    ran, computed, real = (float(known[c].sum()) for c in ("program_s", "program_cpu_s", "real_s"))
-    return f"{ran:,.0f} s run time ({computed:,.0f} s of processors) of {real:,.0f} s wall-clock time of all runs"
-
-
-def _span(values: pd.Series[int]) -> str:
-    """Smallest to largest known value."""
-    known = values.dropna()
-    if known.empty:
-        return "not recorded"
-    low, high = int(known.min()), int(known.max())
-    return str(low) if low == high else f"{low} to {high}"

@@ -2,76 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
-from mlesearch.analysis.capability import Alternative, Slope, slope_test
-from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim, arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.claim import succeeded as _succeeded
-from mlesearch.analysis.crossover import Crossover, crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import Gap, adjust, not_compared, paired_gap
-from mlesearch.analysis.rates import Floats, Ints, Parity, Rates, e1_rates, e2_rates, parity
-from mlesearch.analysis.sandboxes import Difference, differences
+from mlesearch.analysis.boards import Board, board
+from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.leaders import LeaderMap, leader_map
+from mlesearch.analysis.lost_cases import LostCase, lost_cases
+from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.policies import Policy
+from mlesearch.analysis.progress import StudyProgress, progress
+from mlesearch.analysis.sandboxes import differences
 from mlesearch.analysis.spend import Spend, spends
-from mlesearch.analysis.tables import Policy, PolicyNote, Tables, apply_policy, has_result, validate
+from mlesearch.analysis.tables import PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.unranked import counted, outcomes_of
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """One outcome over all cells.
-
-    Attributes:
-        outcome: key of `OUTCOMES`.
-        counts: successes and runs by model, arm and task.
-        e2: shape (M, A); all NaN where no run has a result.
-        e1: shape (M, A); likewise.
-        parity: by model, then by arm; None where no run has a result.
-    """
-
-    outcome: str
-    counts: Outcomes
-    e2: Rates
-    e1: Rates
-    parity: tuple[tuple[Parity | None, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One treatment against the baseline, over all models.
-
-    Attributes:
-        treatment: arm.
-        baseline: arm.
-        confirmatory: whether it is the declared pair (Holm), else exploratory (BH over all such gaps).
-        gaps: one per model.
-        by_task: shape (M, T): the gap of each model on each task.
-        slope: None where models have no order, there are fewer than two, or some model is not compared.
-        crossover: None where the models have no order.
-        sandboxes: in what the two sides were not run in the same sandbox.
-        bound: the slope with every run without a result taken against it; None where all have one.
-    """
-
-    treatment: Arm
-    baseline: Arm
-    confirmatory: bool
-    gaps: tuple[Gap, ...]
-    by_task: Floats
-    slope: Slope | None
-    crossover: Crossover | None
-    sandboxes: tuple[Difference, ...] = ()
-    bound: Slope | None = None
-
-    @property
-    def lost(self) -> int:
-        """Runs of the two, over all models, that have no result."""
-        return sum(gap.lost for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +37,13 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
+        not_planned: what the design leaves out.
+        progress: how far an unfinished study is; then there are no boards, no comparisons, curves and rates. None where
+            all planned runs were made, or a policy for missing runs was asked for.
+        unfinished: that planned runs were not made, in words; empty where all were.
+        lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
+            and of an unfinished study.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
     """
 
     tables: Tables
@@ -106,45 +61,83 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
+    not_planned: NotPlanned = field(default_factory=NotPlanned)
+    progress: StudyProgress | None = None
+    unfinished: str = ""
+    lost_cases: tuple[LostCase, ...] = ()
+    leaders: LeaderMap | None = None
+
+    @property
+    def to_come(self) -> int:
+        """Planned runs that were not made."""
+        return self.progress.to_come if self.progress is not None else self.policy.to_come
 
     @property
     def outcome(self) -> str:
         """Key of the outcome that the claim is about."""
+        if self.progress is not None:
+            return self.progress.outcome
         return self.claim.outcome if self.claim else self.boards[0].outcome
 
     @property
     def board(self) -> Board:
-        """The board of that outcome."""
+        """The board of that outcome.
+
+        Raises:
+            ValueError: the study is unfinished.
+        """
+        if self.progress is not None:
+            raise ValueError("an unfinished study has no rates; its counts are in `progress`")
         return next(board for board in self.boards if board.outcome == self.outcome)
 
 
-def analyse(tables: Tables, policy: Policy = "fail") -> Results:
+def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """Validates the tables and computes everything.
+
+    No verdict is reached before all planned runs were made: of an unfinished study, and of its first rounds of seeds
+    (`tables.only`), only the progress is computed.
+
+    Args:
+        tables: as read.
+        policy: for missing runs. None: `fail` for a study whose runs were all made (some may have failed). Where it is
+            named, an unfinished study is analysed too, but nothing in it is confirmatory, and its runs that were not
+            made bound everything.
 
     Raises:
         ConfigError: see `tables.validate`, `tables.apply_policy`, `claim.claim_of` and `claim.models_of`.
     """
     validate(tables)
+    tables, left_out = planned_part(tables)
     claim = claim_of(tables)
+    if tables.planned or (tables.to_come and policy is None):
+        return _unfinished(tables, claim, left_out)
     planned = tables
-    tables, note = apply_policy(tables, policy)
+    tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
     became = cells(planned.runs, planned.nodes, models, arms)
-    boards = tuple(board(runs, models, arms, name) for name in outcomes_of(runs))
+    rated = planned.runs[planned.runs["task"].isin(set(runs["task"]))] if planned.to_come else runs
+    boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
+    cases: tuple[LostCase, ...] = ()
     if claim is not None:
-        counts = next(b.counts for b in boards if b.outcome == claim.outcome)
-        grid = Grid(models, arms, counts, outcomes(planned.runs, models, arms, claim.outcome), became)
-        main = compare(grid, claim.treatment, claim.baseline, claim.declared, claim.capability)
+        counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
+        before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
+        grid = Grid(models, arms, counts, before, became)
+        main = _claimed(grid, claim)
+        if not planned.to_come:
+            pair = arms.index(claim.treatment), arms.index(claim.baseline)
+            cases = lost_cases(grid, pair, lambda other: in_family(_claimed(other, claim), claim, other.models))
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
-        main, others = _adjusted(main, others)
+        main, others = adjusted(main, others, claim)
+        main = in_family(main, claim, models)
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -161,162 +154,42 @@ def analyse(tables: Tables, policy: Policy = "fail") -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
+        not_planned=left_out,
+        unfinished=planned.interim,
+        lost_cases=cases,
+        leaders=leader_map(runs, models, arms, shown, became),
     )
 
 
-def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
-    """The rates of one outcome in every cell, over the tasks that can have it."""
-    runs = counted(runs, outcome)
-    counts = outcomes(runs, models, arms, outcome)
-    lists = _reports(runs, models, arms, outcome)
-    bare = counts.bare
-    return Board(
-        outcome=outcome,
-        counts=counts,
-        e2=_known(e2_rates(counts.hits, counts.counts), bare),
-        e1=_known(e1_rates(counts.hits, counts.counts), bare),
-        parity=tuple(
-            tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
-            for m, model in enumerate(models.names)
-        ),
+def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
+    """The claim's comparison, adjusted over its models."""
+    trend = claim.trend if claim.capability else None
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+
+
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+    """How far a study is, and what it has cost: no rate, interval, test or curve."""
+    runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
+    ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
+    outcome = claim.outcome if claim else outcomes_of(runs)[0]
+    failed = int((runs["status"] == "failed").sum())
+    return Results(
+        tables=tables,
+        policy=PolicyNote("fail", len(runs) - len(ended), len(runs), (), 0, failed, len(runs) - len(ended) - failed),
+        arms=arms,
+        models=models,
+        claim=claim,
+        boards=(),
+        main=None,
+        others=(),
+        best=pd.DataFrame(),
+        mechanism=pd.DataFrame(),
+        cost=accounts.cost(ended, tables.calls, arms),
+        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
+        failures=accounts.failures(ended, tables.nodes, arms),
+        cells=became,
+        spends=spends(runs, tables.nodes, models.names, arms),
+        not_planned=left_out,
+        progress=progress(tables, models, arms, outcome),
+        unfinished=tables.interim,
     )
-
-
-def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
-    """The same rates, with none where no run has a result."""
-    return Rates(*(np.where(bare, np.nan, getattr(rates, field.name)) for field in fields(rates)))
-
-
-def _reports(
-    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str
-) -> dict[tuple[str, str], list[list[bool]]]:
-    """By cell: one list of outcomes per task, in the order of the table."""
-    hit = _succeeded(runs, outcome).to_numpy(dtype=bool)
-    labels = accounts.arm_labels(runs, arms)
-    tasks: dict[str, int] = {name: i for i, name in enumerate(sorted(set(runs["task"])))}
-    cells: dict[tuple[str, str], list[list[bool]]] = {
-        (model, arm.label): [[] for _ in tasks] for model in models.names for arm in arms
-    }
-    for model, label, task, value in zip(runs["model"], labels, runs["task"], hit, strict=True):
-        cells[model, label][tasks[task]].append(bool(value))
-    return cells
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """What is compared: one outcome over all models, arms and tasks.
-
-    Attributes:
-        models: in their order.
-        arms: in their order.
-        counts: after the missing-run policy.
-        planned: before it, of all runs of the grid.
-        cells: what became of these runs.
-    """
-
-    models: Models
-    arms: tuple[Arm, ...]
-    counts: Outcomes
-    planned: Outcomes
-    cells: tuple[CellRuns, ...]
-
-
-def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, widens: bool = False) -> Comparison:
-    """One treatment against the baseline; p-values adjusted over the models by Holm.
-
-    The slope is tested one-sided upwards where that was declared (`widens`), two-sided in exploration. Runs without a
-    result bound every verdict: one that would fall if they had all come out against it is not reached.
-    """
-    models, pair = grid.models, [grid.arms.index(treatment), grid.arms.index(baseline)]
-    hits, runs = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
-    refused = [_refusal(grid.cells, model, (treatment, baseline)) for model in models.names]
-    tasks = len(grid.counts.tasks)
-    gaps = adjust(
-        [not_compared(why, tasks) if why else paired_gap(h, k) for why, h, k in zip(refused, hits, runs, strict=True)],
-        "holm",
-    )
-    least, most = _bounds(grid.planned, pair)
-    lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
-    gaps = _bounded(gaps, lost, least, most)
-    rates = hits / runs
-    by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
-    by_task[[bool(why) for why in refused]] = np.nan
-    slope = bound = None
-    verdict: Crossover | None = None
-    if models.capability is not None and any(refused):
-        without = ", ".join(m for m, why in zip(models.names, refused, strict=True) if why)
-        verdict = Crossover(f"{treatment.label} and {baseline.label} are not compared with {without}")
-    elif models.capability is not None:
-        weak, strong = groups(models)
-        verdict = crossover(models.names, by_task, models.capability, weak, strong)
-        centred = models.capability - models.capability.mean()
-        side: Alternative = "greater" if widens else "two-sided"
-        if len(models.names) > 1 and np.ptp(models.capability) > 0:
-            slope = slope_test(by_task, models.capability, side)
-        if slope is not None and lost.any():
-            low, high = least[0] / least[1], most[0] / most[1]
-            rising = np.where(centred[:, None] > 0, low[:, 0] - low[:, 1], high[:, 0] - high[:, 1])
-            falling = np.where(centred[:, None] > 0, high[:, 0] - high[:, 1], low[:, 0] - low[:, 1])
-            bound = slope_test(rising if slope.slope > 0 else falling, models.capability, side)
-            worst = crossover(models.names, rising, models.capability, weak, strong)
-            verdict = replace(
-                verdict,
-                these_models=verdict.these_models and worst.these_models,
-                like_models=verdict.like_models and worst.like_models,
-            )
-    return Comparison(treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound)
-
-
-def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:
-    """Why two arms are not compared with a model, or nothing."""
-    labels = [arm.label for arm in pair]
-    return "; ".join(f"{c.arm}: {c.refused}" for c in cells if c.model == model and c.arm in labels and c.refused)
-
-
-def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """Hits and counts, shape (M, 2, T), with runs without a result all against the treatment, and all for it."""
-    hits, counts, lost = planned.hits[:, pair, :], planned.counts[:, pair, :], planned.lost[:, pair, :]
-    against, favour = hits.copy(), hits.copy()
-    against[:, 1] += lost[:, 1]
-    favour[:, 0] += lost[:, 0]
-    return (against, counts), (favour, counts)
-
-
-def _bounded(gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints]) -> tuple[Gap, ...]:
-    """The gaps with what the runs without a result could make of them."""
-    if not lost.any():
-        return gaps
-    low, high = (adjust([paired_gap(h, k) for h, k in zip(*side, strict=True)], "holm") for side in (least, most))
-    return tuple(
-        replace(
-            gap,
-            lost=int(n),
-            least=a.gap,
-            most=b.gap,
-            held=not n or (a.rejects() and a.gap > 0 if gap.gap > 0 else b.rejects() and b.gap < 0),
-        )
-        for gap, n, a, b in zip(gaps, lost, low, high, strict=True)
-    )
-
-
-def groups(models: Models) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The two groups of a crossover: lowest and highest declared tier, else lowest and highest third."""
-    if models.capability is None:
-        return (), ()
-    if models.tier_order:
-        low, high = groups_by_tier(models.names, models.tier, models.tier_order)
-    else:
-        low, high = groups_by_capability(models.names, models.capability)
-    return tuple(low), tuple(high)
-
-
-def _adjusted(main: Comparison, others: tuple[Comparison, ...]) -> tuple[Comparison, tuple[Comparison, ...]]:
-    """Exploratory gaps share one BH family; the declared pair keeps Holm over its models."""
-    exploratory = [c for c in (main, *others) if not c.confirmatory]
-    shared = iter(adjust([gap for c in exploratory for gap in c.gaps], "bh"))
-
-    def redone(c: Comparison) -> Comparison:
-        return c if c.confirmatory else replace(c, gaps=tuple(next(shared) for _ in c.gaps))
-
-    first = redone(main)
-    return first, tuple(redone(c) for c in others)

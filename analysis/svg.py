@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from html import escape
 
 import matplotlib as mpl
@@ -20,7 +22,7 @@ SERIES = tuple(f"#0a0c0{i}" for i in range(8))
 PARTS = tuple(f"#0a0d0{i}" for i in range(8))
 """Stand-ins of the eight colours of the parts of a whole, none of them a strategy's."""
 
-_VARIABLES = {
+VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     GRID: "--rule",
@@ -30,6 +32,7 @@ _VARIABLES = {
     **{colour: f"--s{i}" for i, colour in enumerate(SERIES)},
     **{colour: f"--p{i}" for i, colour in enumerate(PARTS)},
 }
+"""The page's variable of each stand-in."""
 
 STYLE = {
     "svg.fonttype": "none",
@@ -63,9 +66,25 @@ STYLE = {
     "legend.fontsize": 8.5,
     "axes.unicode_minus": True,
     "text.usetex": False,
+    "text.parse_math": False,  # a name with two dollar signs is a name
     "path.simplify": True,
 }
 """matplotlib settings in force while a figure is made and drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure, drawn.
+
+    Attributes:
+        name: unique on the page.
+        svg: the element for the page; empty when there is nothing to draw.
+        figure: of matplotlib, in stand-ins for colours; None when there is nothing to draw.
+    """
+
+    name: str
+    svg: str = ""
+    figure: Figure | None = None
 
 
 def figure(width: float, height: float) -> Figure:
@@ -77,8 +96,8 @@ SIMULATED = "simulated engineers, not language models"
 """What a figure of a simulated study says in its corner, wherever it is copied to."""
 
 
-def render(fig: Figure, name: str, alt: str, *, simulated: bool) -> str:
-    """The figure as an `<svg>` element.
+def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
+    """A figure with its `<svg>` element.
 
     Args:
         fig: drawn under `STYLE`.
@@ -90,7 +109,9 @@ def render(fig: Figure, name: str, alt: str, *, simulated: bool) -> str:
         fig.supxlabel(SIMULATED, x=0.995, ha="right", fontsize=7, color=MUTED)
         alt = f"Simulated: {alt}"
     buffer = io.StringIO()
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with warnings.catch_warnings():  # texts are drawn by the reader's browser, with fonts of its own
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -101,12 +122,12 @@ def render(fig: Figure, name: str, alt: str, *, simulated: bool) -> str:
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
     text = re.sub(r' id="[^"]+-(?:figure|axes|patch|text|line2d|legend|matplotlib\.axis|xtick|ytick)_\d+"', "", text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", text)
-    for colour, variable in _VARIABLES.items():
+    for colour, variable in VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"\n\s*", "\n", text)
     head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" class="plot"'
     head += ' data-simulated="true"' if simulated else ""
-    return re.sub(r'<svg width="[^"]*" height="[^"]*"', head, text, count=1).strip()
+    return Drawn(name, re.sub(r'<svg width="[^"]*" height="[^"]*"', head, text, count=1).strip(), fig)
 
 
 def drawing() -> AbstractContextManager[None]:

@@ -11,24 +11,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from mlesearch.analysis.policies import POLICIES, Policy
 from mlesearch.analysis.schema import read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
 from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
 from mlesearch.types import ConfigError
 
-Policy = Literal["fail", "drop_task", "drop_seed"]
-"""What is done with missing runs; see `apply_policy`."""
-
-POLICIES: tuple[Policy, ...] = ("fail", "drop_task", "drop_seed")
 RESULTS = ("ok", "timeout")
 """Statuses of runs that have a result. One that failed has none: it is missing, with a reason."""
 
 IDENTITY = tuple(field.name for field in fields(RunKey))
+CELL = ("model", "strategy", "variant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +51,16 @@ class Tables:
 
     @property
     def interim(self) -> str:
-        """What an interim report says of itself; empty where these are all runs of the study."""
-        if not self.planned:
-            return ""
-        return f"Interim: the first {len(self.runs)} of {self.planned} runs, the same seeds of every cell and task"
+        """What a report of an unfinished study says of itself; empty where all planned runs were made."""
+        if self.planned:
+            return f"Interim: the first {len(self.runs)} of {self.planned} runs, the same seeds of every cell and task"
+        made = f"{len(self.runs) - self.to_come} of {len(self.runs)}"
+        return f"Unfinished: {made} planned runs were made" if self.to_come else ""
+
+    @property
+    def to_come(self) -> int:
+        """Planned runs that were not made (not begun, or not ended); a study that has any is unfinished."""
+        return int((self.runs["status"] == "missing").sum()) + max(0, self.planned - len(self.runs))
 
     @property
     def simulated(self) -> bool:
@@ -79,6 +83,7 @@ class PolicyNote:
         expected: number of runs that the grid holds.
         dropped_tasks: tasks left out, sorted.
         dropped_runs: rows left out.
+        to_come: how many of the missing were not made at all; they are no failures under any policy.
     """
 
     policy: Policy
@@ -87,6 +92,7 @@ class PolicyNote:
     dropped_tasks: tuple[str, ...]
     dropped_runs: int
     failed: int = 0
+    to_come: int = 0
 
     @property
     def words(self) -> str:
@@ -94,11 +100,13 @@ class PolicyNote:
         if not self.missing:
             return f"no missing run among {self.expected} (policy: {self.policy})"
         failed = f", {self.failed} of them since they failed" if self.failed else ""
+        failed += f", {self.to_come} since they were not made" if self.to_come else ""
         found = f"{self.missing} of {self.expected} runs are missing{failed} (policy: {self.policy}): "
         if self.policy == "fail":
-            return (
-                found + "each counts as one without success, and a rate that it could change is given by its two bounds"
-            )
+            each = "each that failed" if self.to_come else "each"
+            left = "; those that were not made are no failures, and gaps leave them out" if self.to_come else ""
+            found += f"{each} counts as one without success, and a rate that it could change is given by its two bounds"
+            return found + left
         tasks = f"{len(self.dropped_tasks)} task{'' if len(self.dropped_tasks) == 1 else 's'}"
         if self.policy == "drop_task":
             return found + f"{tasks} left out for all models and strategies, {self.dropped_runs} runs in all"
@@ -143,12 +151,14 @@ def only(tables: Tables, run_ids: Collection[str]) -> Tables:
         tables: of all runs.
         run_ids: those to keep; all of them: the tables as they are.
     """
-    if tables.runs["run_id"].isin(run_ids).all():
+    planned = tables.runs[tables.runs["status"] != "not_planned"]
+    if planned["run_id"].isin(run_ids).all():
         return tables
-    return replace(_of_runs(tables, run_ids), planned=len(tables.runs))
+    return replace(of_runs(tables, run_ids), planned=len(planned))
 
 
-def _of_runs(tables: Tables, run_ids: Collection[str]) -> Tables:
+def of_runs(tables: Tables, run_ids: Collection[str]) -> Tables:
+    """Some runs of a study, with their nodes and calls."""
     runs, nodes, calls = (
         frame[frame["run_id"].isin(run_ids)].reset_index(drop=True)
         for frame in (tables.runs, tables.nodes, tables.calls)
@@ -324,9 +334,10 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
 
     Args:
         tables: validated.
-        policy: `fail` keeps a missing run as one without success; `drop_task` leaves out, for all models and
-            strategies, every task with a missing run; `drop_seed` leaves out the missing runs alone (then a task has
-            fewer seeds in that cell), and the tasks that have no run left in some cell.
+        policy: `fail` keeps a run that failed as one without success, and leaves out those that were not made, as
+            `drop_seed` does; `drop_task` leaves out, for all models and strategies, every task with a missing run;
+            `drop_seed` leaves out the missing runs alone (then a task has fewer seeds in that cell), and the tasks
+            that have no run left in some cell.
 
     Raises:
         ConfigError: the policy is unknown, or leaves no task.
@@ -334,7 +345,7 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     if policy not in POLICIES:
         raise ConfigError(f"unknown policy for missing runs {policy!r}; allowed: {', '.join(POLICIES)}")
     runs = tables.runs
-    cell = ["model", "strategy", "variant"]
+    cell = list(CELL)
     without = ~has_result(runs)
     count, failed = int(without.sum()), int((runs["status"] == "failed").sum())
     bare = without.groupby([runs[name] for name in cell]).transform("all")
@@ -344,16 +355,17 @@ def apply_policy(tables: Tables, policy: Policy = "fail") -> tuple[Tables, Polic
     if policy == "drop_task":
         dropped = tuple(sorted(set(runs.loc[missing, "task"])))
         kept = runs[~runs["task"].isin(dropped)]
-    elif policy == "drop_seed" and missing.any():
-        kept = runs[~missing]
+    elif (gone := missing if policy == "drop_seed" else missing & (runs["status"] == "missing")).any():
+        kept = runs[~gone]
         cells = len(runs[cell].drop_duplicates())
         per_task = kept[["task", *cell]].drop_duplicates()["task"].value_counts()
         full = set(per_task.index[per_task == cells])
         dropped = tuple(sorted(set(runs["task"]) - full))
         kept = kept[kept["task"].isin(sorted(full))]
     if kept.empty or (policy != "fail" and without[kept.index].all()):
-        raise ConfigError(f"policy {policy} leaves no task: every task has a missing run; finish the study or use fail")
-    note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept), failed)
+        instead = "finish the study or use fail" if count == failed else "finish the study, or report its progress"
+        raise ConfigError(f"policy {policy} leaves no task: every task has a missing run; {instead}")
+    note = PolicyNote(policy, count, len(runs), dropped, len(runs) - len(kept), failed, count - failed)
     if len(kept) == len(runs):
         return tables, note
-    return _of_runs(tables, set(kept["run_id"])), note
+    return of_runs(tables, set(kept["run_id"])), note

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.lost_runs import lost_lines
+from mlesearch.analysis.lost_runs import lost_lines, made
 from mlesearch.analysis.official import sentences as official_sentences
+from mlesearch.analysis.progress_view import lines
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.tables import Tables
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.unranked import sentence
 from mlesearch.storage.claim import OUTCOMES
@@ -27,6 +29,7 @@ class MedalRow:
         runs: number of runs.
         lost: how many of them have no result.
         most: the rate if all of these had been successful.
+        unequal: whether its tasks have unequal numbers of seeds, so that parity is of some of the runs.
     """
 
     model: str
@@ -38,16 +41,21 @@ class MedalRow:
     runs: int
     lost: int
     most: float
+    unequal: bool = False
 
     @property
     def words(self) -> tuple[str, str, str]:
         """Rate, SEM and interval; where runs have no result, the bounds of the rate, and how many there are."""
+        if not self.runs:
+            return "not planned", "-", "-"
         if self.parity is None:
             return "no result", "-", f"of {self.runs} runs"
         if self.lost:
             return f"{100 * self.rate:.1f} to {100 * self.most:.1f}", "-", f"{self.lost} of {self.runs} without result"
         sem = "-" if self.parity.seeds == 1 else f"± {self.parity.sem:.1f}"
         span = "not estimable" if np.isnan(self.low) else f"{100 * self.low:5.1f} to {100 * self.high:5.1f}"
+        if self.unequal:
+            return f"{100 * self.rate:.1f}", "-", span
         return f"{self.parity.mean:.1f}", sem, span
 
 
@@ -70,6 +78,7 @@ def medal_rows(results: Results, outcome: str | None = None) -> list[MedalRow]:
             int(cells.counts.counts[m, a].sum()),
             int(cells.counts.lost[m, a].sum()),
             float(cells.counts.most[m, a]),
+            bool(cells.counts.unequal[m, a]),
         )
         for m, model in enumerate(results.models.names)
         for a, arm in enumerate(results.arms)
@@ -77,7 +86,12 @@ def medal_rows(results: Results, outcome: str | None = None) -> list[MedalRow]:
 
 
 def medal_table(results: Results, outcome: str | None = None) -> str:
-    """The same as plain text of at most some 80 columns, with a line that says what each figure is."""
+    """The same as plain text of at most some 80 columns, with a line that says what each figure is.
+
+    Of an unfinished study, how far it is in place of rates.
+    """
+    if results.progress is not None:
+        return "\n".join([*lines(results.progress), *_of_progress(results)])
     tables, missing = results.tables, results.policy
     outcome = outcome or results.boards[0].outcome
     rows = medal_rows(results, outcome)
@@ -96,17 +110,35 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
     for i, cell in enumerate(cells):
         again = i > 0 and cells[i - 1][0] == cell[0]
         out.append(line(("" if again else cell[0], *cell[1:])))
-    whole = [row.parity for row in rows if row.parity is not None and not row.lost]
+    whole = [row.parity for row in rows if row.parity is not None and not row.lost and not row.unequal]
     if whole:
         seeds = sorted({p.seeds for p in whole})
         span = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         mean = "one seed, so no SEM" if span == "1" else f"mean ± SEM over {span} seeds"
         out.append(f"{mean}; E2: Wilson interval over {plural(whole[0].tasks, 'task')} (tasks like these).")
-    if tables.planned:
-        out.append(f"{tables.interim}; no claim is tested before all of them are there.")
+    if any(row.unequal and row.parity is not None for row in rows):
+        out.append("Where tasks have unequal numbers of seeds: mean over tasks of the share of seeds, without a SEM.")
+    if results.not_planned.runs:
+        out.append(f"{results.not_planned.words}.")
+    if results.unfinished:
+        out.append(f"{results.unfinished}; no claim is tested before all of them are there.")
     out += lost_lines(results.cells)
     if missing.missing:
         out.append(f"{missing.words}.")
+    return "\n".join([*out, *_about(tables)])
+
+
+def _of_progress(results: Results) -> list[str]:
+    """What a reader must know of an unfinished study."""
+    out = [f"{results.unfinished}; no rate is estimated and no claim tested before all of them are there."]
+    if results.not_planned.runs:
+        out.append(f"{results.not_planned.words}.")
+    return [*out, *lost_lines(made(results)), *_about(results.tables)]
+
+
+def _about(tables: Tables) -> list[str]:
+    """What a reader must know of the runs whatever is shown of them."""
+    out = []
     if unranked := sentence(tables.runs):
         out.append(unranked)
     out += official_sentences(tables.runs)
@@ -115,4 +147,4 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
         out.append(f"Imported results ({names}) stand in the report, beside these and never pooled with them.")
     if tables.simulated:
         out.append("Simulated engineers, not language models: this says nothing about any language model.")
-    return "\n".join(out)
+    return out

@@ -28,11 +28,15 @@ class ClaimAnswer:
     status: str
 
 
-def points(value: float, sign: bool = True) -> str:
+LEVEL = 0.05
+"""The level of the tests: a p next to it is printed with the digits that tell on which side it lies."""
+
+
+def points(value: float, sign: bool = True, digits: int = 1) -> str:
     """A fraction as percentage points: +4.2, −1.0."""
     if math.isnan(value):
         return "–"
-    text = f"{abs(100 * value):.1f}"
+    text = f"{abs(100 * value):.{digits}f}"
     if float(text) == 0:
         return text
     return (MINUS if value < 0 else "+" if sign else "") + text
@@ -44,15 +48,27 @@ def percent(rate: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Two limits as percentage points."""
-    return "not estimable" if math.isnan(low) else f"{points(low)} to {points(high)}"
+    """Two limits as percentage points, with the digits that tell them apart."""
+    if math.isnan(low):
+        return "not estimable"
+    digits = next((n for n in (1, 2, 3) if points(low, digits=n) != points(high, digits=n)), 1)
+    return f"{points(low, digits=digits)} to {points(high, digits=digits)}"
 
 
 def p_text(p: float) -> str:
     """`p = 0.012`, `p < 0.001`, or that there is none."""
     if math.isnan(p):
         return "p not estimable"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+    return "p < 0.001" if p < 0.001 else f"p = {near_level(p, f'{p:.2g}' if p < 0.1 else f'{p:.2f}')}"
+
+
+def near_level(p: float, text: str) -> str:
+    """A p-value's text, with the digits that tell it from 0.05, or that it is exactly that and rejects."""
+    if float(text) != LEVEL:
+        return text
+    if math.isclose(p, LEVEL, rel_tol=1e-9):
+        return f"{text} exactly"
+    return next(t for n in range(2, 10) if float(t := f"{p:.{n}g}") != LEVEL)
 
 
 def plural(count: int, word: str) -> str:

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.phrases import seeds_text
+from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
-from mlesearch.analysis.results import Comparison, Results
-from mlesearch.analysis.text import interval, p_text, plural, points
-from mlesearch.analysis.wording import seeds_text
+from mlesearch.analysis.results import Results
+from mlesearch.analysis.text import interval, near_level, p_text, plural, points
 from mlesearch.storage.claim import OUTCOMES
 
 
@@ -65,12 +68,17 @@ def number(value: float, digits: int = 1, scale: float = 1.0, unknown: str = "�
 
 def p_number(p: float) -> str:
     """A p-value in a table; the CSV has all digits."""
-    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "–" if math.isnan(p) else "<0.001" if p < 0.001 else near_level(p, f"{p:.3f}").removesuffix(" exactly")
 
 
 def sign_mark(value: float) -> str:
     """The class of a number that shows its sign; none where it rounds to zero points."""
     return "" if abs(value) < 0.0005 else "plus" if value > 0 else "minus"
+
+
+def parity_text(p: Parity) -> str:
+    """MLE-bench's figure in percent; with one seed there is no SEM."""
+    return f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
 
 
 def medals(results: Results) -> View:
@@ -82,6 +90,9 @@ def medals(results: Results) -> View:
             for board in results.boards:
                 p, low, high = board.parity[m][a], board.e2.low[m, a], board.e2.high[m, a]
                 lost, runs = int(board.counts.lost[m, a].sum()), int(board.counts.counts[m, a].sum())
+                if not runs:
+                    cells.append(TableCell("not planned", "", "-inf", mark="weak"))
+                    continue
                 if p is None:
                     cells.append(TableCell("no result", f"of {plural(runs, 'run')}", "-inf", mark="weak"))
                     continue
@@ -91,7 +102,10 @@ def medals(results: Results) -> View:
                     cells.append(TableCell(f"{rate:.1f} to {most:.1f}", sub, repr(float(board.e2.rate[m, a]))))
                     continue
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
-                shown = f"{p.mean:.1f}" if p.seeds == 1 else f"{p.mean:.1f} ± {p.sem:.1f}"
+                shown = parity_text(p)
+                if board.counts.unequal[m, a]:  # parity is of some of the runs: it may not head an interval of all
+                    cut = f"the first {p.seeds} seeds" if p.seeds > 1 else "the first seed"
+                    span, shown = f"{span}; parity of {cut}: {shown}", f"{100 * board.e2.rate[m, a]:.1f}"
                 cells.append(TableCell(shown, span, repr(float(board.e2.rate[m, a]))))
             rows.append(tuple(cells))
     tasks = len(results.board.counts.tasks)
@@ -101,9 +115,20 @@ def medals(results: Results) -> View:
         "benchmark, 47 to 68 % for tasks like these). In brackets: the E2 95 % interval, Wilson at the effective "
         f"number of trials, tasks and runs random, n = {plural(tasks, 'task')}."
     )
-    if results.policy.missing:
-        note += " Where runs have no result, the rate is given by its bounds: had they all been without success, or"
-        note += " all with."
+    counts = results.board.counts
+    if counts.lost[~counts.bare].any():
+        note += (
+            " Where runs have no result, the rate is given by its bounds: had they all been without success, or all "
+            "with. MLE-bench's figure for them (in rates.csv) keeps every run in its own seed, a missing one without "
+            "success; MLE-bench's own script has no report of it and moves later reports up into its place, which "
+            "gives the same mean where it pads, and another SEM."
+        )
+    if bool((counts.unequal & ~counts.bare).any()):
+        note += (
+            " Where tasks have unequal numbers of seeds, the first line is the rate over all runs (mean over tasks of "
+            "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
+            "seeds, stands behind it."
+        )
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
@@ -144,10 +169,11 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     correction = "Holm over the models" if confirmatory else "Benjamini–Hochberg over all exploratory gaps"
     kind = "Confirmatory" if confirmatory else "Exploratory"
     lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
+    flip = "exact sign-flip" if confirmatory else "sign-flip with mid-p, which is not exact,"
     note = (
         f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
-        f"(n = {plural(len(results.board.counts.tasks), 'task')}). 95 % t interval over tasks; two-sided test: exact "
-        "sign-flip with mid-p where at most 20 tasks differ, else t over tasks. Seeds are not matched. "
+        f"(n = {plural(len(results.board.counts.tasks), 'task')}). Two-sided test: {flip} where at most 20 tasks "
+        "differ, else t over tasks. The 95 % interval is what that test, unadjusted, leaves. Seeds are not matched. "
         f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")
@@ -163,11 +189,14 @@ def slopes(results: Results) -> View | None:
     unit = "tier" if results.models.ordinal else "unit of capability"
     note = (
         f"Change of the gap in points per {unit}: the slope of each task, averaged over "
-        f"{plural(found[0][1].tasks, 'task')}. Primary: permutation of capability over the "
-        f"{plural(found[0][1].models, 'model')}. Over tasks: t of the tasks' slopes, for these models and new tasks. "
-        "Clustered: two-way by task and model, t with models − 2 degrees of freedom."
+        f"{plural(found[0][1].tasks, 'task')}. A verdict needs two tests: permutation of capability over the "
+        f"{plural(found[0][1].models, 'model')}, and t of the tasks' slopes, for these models and new tasks. Adjusted: "
+        "the larger of the two p, over the parts of the declared claim, or Benjamini–Hochberg over the exploratory "
+        "trends. Clustered: two-way by task and model, t with models − 2 degrees of freedom, 95 % interval."
     )
-    heads = ("comparison", "slope", "p, permutation", "smallest attainable", "over tasks", "clustered")
+    heads = (
+        "comparison", "slope", "p, permutation", "smallest attainable", "p, over tasks", "adjusted p", "clustered",
+    )  # fmt: skip
     return View("slopes", note, heads, rows)
 
 
@@ -179,7 +208,10 @@ def _slope_row(c: Comparison, s: Slope) -> tuple[TableCell, ...]:
         TableCell(points(s.slope), key=repr(s.slope), mark=sign_mark(s.slope)),
         TableCell(p_number(s.p), f"{side}, {count}", repr(s.p)),
         TableCell(p_number(s.attainable_p), key=repr(s.attainable_p)),
-        TableCell(interval(s.low_tasks, s.high_tasks), p_text(s.p_tasks), kind="text"),
+        TableCell(
+            p_number(s.p_tasks), f"{100 * s.level_tasks:.0f} % {interval(s.low_tasks, s.high_tasks)}", repr(s.p_tasks)
+        ),
+        TableCell(p_number(s.p_adjusted), key=repr(s.p_adjusted)),
         TableCell(interval(s.low_clustered, s.high_clustered), p_text(s.p_clustered), kind="text"),
     )
 
@@ -286,9 +318,14 @@ def failures(results: Results) -> View | None:
     return View("failures", note, ("strategy", "programs", *(k.replace("_", " ") for k in kinds)), tuple(rows))
 
 
-def runs(results: Results) -> View | None:
-    """What became of the runs of each model and strategy; None where every one of them searched and has a result."""
-    lossy = [c for c in results.cells if c.lost or c.without_program or c.alike]
+def runs(results: Results, cells: Sequence[CellRuns] | None = None) -> View | None:
+    """What became of the runs of each model and strategy; None where every one of them searched and has a result.
+
+    Args:
+        results: of a study.
+        cells: what became of the runs; None: of all that are planned.
+    """
+    lossy = [c for c in (results.cells if cells is None else cells) if c.lost or c.without_program or c.alike]
     if not lossy:
         return None
     rows = []

@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlesearch.analysis.claim import RATES, Models
-from mlesearch.analysis.crossover import Crossover, GroupGap
-from mlesearch.analysis.gaps import Gap
-from mlesearch.analysis.lost_runs import interim_verdict, place, runs_verdict
-from mlesearch.analysis.results import Comparison, Results
+from mlesearch.analysis.claim import RATES, TestedClaim
+from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.gaps import Gap, holm
+from mlesearch.analysis.lost_runs import runs_verdict, unfinished_verdict
+from mlesearch.analysis.phrases import opening, reasons_by_model, seeds_text, status_of
+from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
+from mlesearch.analysis.trend_words import crossover_verdict, slope_verdict, waits
 
 ALPHA = 0.05
-
-
-def seeds_text(results: Results) -> str:
-    """How many seeds there are per task: one number, or a span."""
-    counts = results.board.counts.counts
-    low, high = int(counts.min()), int(counts.max())
-    return plural(high, "seed") if low == high else f"{low} to {high} seeds"
-
-
-def _opening(results: Results) -> str:
-    """How a quotable sentence begins: its target population, and that it is simulated where it is."""
-    return "In simulation, on tasks like these, " if results.tables.simulated else "On tasks like these, "
 
 
 def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
@@ -47,10 +37,11 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         for word, found in (("higher", better), ("lower", worse))
         if found
     ]
-    n = f"({plural(c.gaps[0].tasks, 'task')}, {seeds_text(results)} each, {correction}-adjusted over "
-    tests = len(c.gaps) * (1 if c.confirmatory else 1 + len(results.others))
-    n += f"{plural(tests, 'test')})"
-    beside = f"{_not_held(results, c)}{_left_out(results, c)}"
+    family = [c] if c.confirmatory else [c, *results.others]
+    tests = sum(gap.planned for one in family for gap in one.gaps)
+    parts_too = " and over the parts of the claim" if c.family is not None and len(c.family.order) > 1 else ""
+    n = f"({correction}-adjusted over {plural(tests, 'test')}{parts_too})"
+    beside = f"{_in_family(results, c)}{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
         text = " and ".join(parts) + (
             f"; with the other {plural(rest, 'model')} no difference is established" if rest else ""
@@ -61,35 +52,52 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             headline = f"{a} ahead with {len(better)} of {plural(len(names), 'model')}"
         elif not better:
             headline = f"{a} behind with {len(worse)} of {plural(len(names), 'model')}"
-        return ClaimAnswer("The gap", mark, headline, f"{_opening(results)}{text} {n}.{beside}", _status(c))
+        return ClaimAnswer(
+            "The gap",
+            mark,
+            headline,
+            f"{opening(results, status_of(results, c))}{text} {n}.{beside}",
+            status_of(results, c),
+        )
     ranges = f"the observed gaps run from {points(min(g.gap for g in gaps))} to "
     ranges += f"{points(max(g.gap for g in gaps))} points" if len(gaps) > 1 else ""
     if len(gaps) == 1:
-        ranges = f"the observed gap is {points(gaps[0].gap)} points [{interval(gaps[0].low, gaps[0].high)}]"
+        ranges = f"the observed gap is {points(gaps[0].gap)} points [95 % {interval(gaps[0].low, gaps[0].high)}]"
     whom = "any model" if len(names) > 1 else names[0]
     text = f"no difference in {rate} between {a} and {b} is established with {whom}: {ranges} {n}"
-    text = f"{_opening(results)}{text}.{_unreachable(gaps)}{beside}"
-    return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, _status(c))
+    text = f"{opening(results, status_of(results, c))}{text}.{_unreachable(gaps, tests)}{beside}"
+    return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, status_of(results, c))
 
 
 def _nothing_compared(results: Results, c: Comparison) -> ClaimAnswer:
     """That no model has anything to compare, and why."""
     a, b = c.treatment.label, c.baseline.label
     reasons = {g.refused for g in c.gaps}
-    why = reasons.pop() if len(reasons) == 1 else _reasons_by_model(results, c)
-    text = f"{place(results)}nothing is said about {a} and {b}: {why}."
-    return ClaimAnswer("The gap", "open", f"{a} and {b} are not compared", text, _status(c))
+    why = reasons.pop() if len(reasons) == 1 else reasons_by_model(results, c)
+    text = f"{opening(results, status_of(results, c))}nothing is said about {a} and {b}: {why}."
+    return ClaimAnswer("The gap", "open", f"{a} and {b} are not compared", text, status_of(results, c))
 
 
-def _reasons_by_model(results: Results, c: Comparison) -> str:
-    """Why models are not compared, each with its reason."""
-    found = [f"{m} ({g.refused})" for m, g in zip(results.models.names, c.gaps, strict=True) if g.refused]
-    return listing(found)
+def _in_family(results: Results, c: Comparison) -> str:
+    """The models with which the gap would be established if it were the whole claim."""
+    if c.family is None:
+        return ""
+    alone = holm([g.p for g in c.gaps])
+    found = [
+        m
+        for m, g, p in zip(results.models.names, c.gaps, alone, strict=True)
+        if p <= ALPHA and g.held and not g.rejects()
+    ]
+    if not found:
+        return ""
+    if before := waits(c.family, "gap"):
+        return f" With {listing(found)}: {before[0].lower()}{before[1:]}"
+    return f" With {listing(found)} it would be if the gap were the whole claim; its parts share the level of 0.05."
 
 
 def _left_out(results: Results, c: Comparison) -> str:
     """The models that are not compared, as a sentence of its own."""
-    why = _reasons_by_model(results, c)
+    why = reasons_by_model(results, c)
     return f" Not compared with {why}." if any(g.refused for g in c.gaps) else ""
 
 
@@ -115,138 +123,25 @@ def _with_gaps(found: Sequence[tuple[str, Gap]]) -> str:
         worst = p_text(max(g.p_adjusted for _, g in found)).replace("p =", "all p ≤").replace("p <", "all p <")
         return f"{names} ({points(low)} to {points(high)} points, {worst})"
     return listing(
-        [f"{m} ({points(g.gap)} points [{interval(g.low, g.high)}], {p_text(g.p_adjusted)})" for m, g in found]
+        [f"{m} ({points(g.gap)} points [95 % {interval(g.low, g.high)}], {p_text(g.p_adjusted)})" for m, g in found]
     )
 
 
-def _unreachable(gaps: Sequence[Gap]) -> str:
+def _unreachable(gaps: Sequence[Gap], family: int) -> str:
     """That these data could not have rejected, where that is so."""
     if any(g.can_reject() for g in gaps):
         return ""
     most = max(g.informative for g in gaps)
     least = min(g.attainable_adjusted for g in gaps)
-    tests = "" if len(gaps) == 1 else f" in {len(gaps)} tests"
-    return (
-        f" These data cannot reach 0.05: with at most {plural(most, 'informative task')}{tests}, the smallest "
-        f"attainable adjusted p is {least:.2g}."
-    )
+    tests = "" if family == 1 else f" in {family} tests"
+    said = f", the smallest attainable adjusted p is {least:.2g}" if least < 1 else ", no outcome could"
+    return f" These data cannot reach 0.05: with at most {plural(most, 'informative task')}{tests}{said}."
 
 
-def _status(c: Comparison) -> str:
-    return "confirmatory" if c.confirmatory else "exploratory"
-
-
-def _unit(models: Models) -> str:
-    return "tier" if models.ordinal else "unit of capability"
-
-
-def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
-    """Whether the gap changes with capability."""
-    title = "Capability"
-    declared = bool(results.claim and results.claim.capability and c.confirmatory)
-    status = "confirmatory" if declared else "exploratory"
-    s = c.slope
-    if s is None:
-        apart = c.crossover is not None and any(g.refused for g in c.gaps)
-        why = (
-            f"not all models can be compared: {_reasons_by_model(results, c)}"
-            if apart
-            else "all models have the same place in the declared order"
-            if results.models.capability is not None
-            else "no capability figures cover all models and no tier order was declared"
-        )
-        if len(results.models.names) < 2:
-            why = "one model alone has no trend"
-        return ClaimAnswer(title, "open", "Not tested", f"A trend over capability is not tested: {why}.", status)
-    a, b = c.treatment.label, c.baseline.label
-    rejected = s.p <= ALPHA and (c.bound is None or c.bound.p <= ALPHA)
-    over_tasks = s.p_tasks <= ALPHA and (c.bound is None or c.bound.p_tasks <= ALPHA)
-    side = "one-sided as declared" if s.alternative == "greater" else "two-sided"
-    test = f"{p_text(s.p)}, permutation over {plural(s.models, 'model')}, {side}"
-    size = f"{points(s.slope)} points per {_unit(results.models)}"
-    if s.low_tasks == s.low_tasks:
-        size += f" [{interval(s.low_tasks, s.high_tasks)} over tasks]"
-    if rejected:
-        word = "widens" if s.slope > 0 else "narrows"
-        text = f"the gap of {a} over {b} {word} with capability, by {size} ({test})"
-        return ClaimAnswer(
-            title, "yes" if s.slope > 0 else "no", f"The gap {word}", f"{_opening(results)}{text}.", status
-        )
-    text = f"no change of the gap of {a} over {b} with capability is established: {size} ({test})"
-    text = f"{_opening(results)}{text}."
-    if s.p <= ALPHA:
-        text += f" {plural(c.lost, 'run')} of the two have no result; had they all come out against it, the test would"
-        text += " not reject."
-    elif over_tasks:
-        text += (
-            f" Over these models the gap {'widens' if s.slope > 0 else 'narrows'} ({p_text(s.p_tasks)}, t over tasks), "
-            "but which model has which capability may still be chance."
-        )
-    if s.attainable_p > ALPHA:
-        text += (
-            f" These data cannot reach 0.05: with these gaps over {plural(s.models, 'model')}, the smallest "
-            f"attainable p is {s.attainable_p:.2g}."
-        )
-    return ClaimAnswer(title, "open", "No trend established", text, status)
-
-
-def crossover_verdict(results: Results, c: Comparison) -> ClaimAnswer:
-    """The two-group verdict in words."""
-    title = "Crossover"
-    declared = bool(results.claim and results.claim.capability and c.confirmatory)
-    status = "confirmatory" if declared else "exploratory"
-    x = c.crossover
-    if x is None:
-        text = "No crossover verdict: the models have no declared order (neither capability figures nor tiers)."
-        return ClaimAnswer(title, "open", "No verdict", text, status)
-    if x.refused or x.weak is None or x.strong is None or x.slope is None:
-        return ClaimAnswer(title, "open", "No verdict", f"No crossover verdict: {x.refused}.", status)
-    if x.these_models:
-        return _established(results, c, x, status)
-    trend = "the gap widens with capability over these models"
-    if not _rises(x) or (c.bound is not None and not (c.bound.slope > 0 and c.bound.p_tasks <= ALPHA)):
-        trend = "the gap is not shown to widen with capability even over these models"
-    text = f"{trend} ({p_text(x.slope.p_tasks)}, t over tasks), no crossover established: {_halves(x)}"
-    if c.lost:
-        text += f"; {plural(c.lost, 'run')} of the two have no result, and are counted against a crossover"
-    return ClaimAnswer(title, "open", "None established", f"{_opening(results)}{text}.", status)
-
-
-def _rises(x: Crossover) -> bool:
-    return x.slope is not None and x.slope.slope > 0 and x.slope.p_tasks <= ALPHA
-
-
-def _group_text(name: str, g: GroupGap) -> str:
-    return f"the {name} group's gap is {points(g.gap)} points [{interval(g.low, g.high)}]"
-
-
-def _halves(x: Crossover) -> str:
-    """Which half failed; both groups when only the slope did."""
-    groups = [(name, g) for name, g in (("low", x.weak), ("high", x.strong)) if g is not None]
-    failed = [_group_text(name, g) for name, g in groups if not g.p <= ALPHA]
-    return " and ".join(failed or [_group_text(name, g) for name, g in groups])
-
-
-def _established(results: Results, c: Comparison, x: Crossover, status: str) -> ClaimAnswer:
-    a, b = c.treatment.label, c.baseline.label
-    if x.like_models:
-        reach = "and this holds for models like these too (models taken as random)"
-    elif x.like_refused:
-        reach = f"for these models; not for others: {x.like_refused}"
-    else:
-        reach = "for these models; it is not established for models like these (models taken as random)"
-    text = (
-        f"a crossover is established: {a} is behind {b} in the low group and ahead in the high group "
-        f"({', '.join(_group_text(name, g) for name, g in (('low', x.weak), ('high', x.strong)) if g)}), {reach}"
-    )
-    headline = "Established, for models like these too" if x.like_models else "Established, for these models"
-    return ClaimAnswer("Crossover", "yes", headline, f"{_opening(results)}{text}.", status)
-
-
-def sandbox_verdict(c: Comparison) -> ClaimAnswer:
+def sandbox_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """That the two sides of the claim's comparison were not run in the same sandbox."""
     headline = "Not the same on both sides"
-    return ClaimAnswer("The sandbox", "open", headline, sandbox_sentence(c), _status(c))
+    return ClaimAnswer("The sandbox", "open", headline, sandbox_sentence(c), status_of(results, c))
 
 
 def sandbox_sentence(c: Comparison) -> str:
@@ -275,18 +170,19 @@ def sandbox_sentence(c: Comparison) -> str:
 def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     """The parts of the claim box: runs to come, runs that were lost, then the claim; no claim with a single arm."""
     lost = runs_verdict(results)
-    interim = interim_verdict(results)
-    first = tuple(answer for answer in (interim, lost) if answer is not None)
+    first = tuple(answer for answer in (unfinished_verdict(results), lost) if answer is not None)
     if results.main is None:
         return first
     c = results.main
     found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
-    return (*first, *found, sandbox_verdict(c)) if c.sandboxes else (*first, *found)
+    return (*first, *found, sandbox_verdict(results, c)) if c.sandboxes else (*first, *found)
 
 
 def title(results: Results) -> str:
     """What the claim box is headed with."""
     c = results.main
+    if results.progress is not None:
+        return "How far the study is"
     if c is None:
         return f"{RATES[results.outcome].capitalize()}s"
     return f"{c.treatment.label} against {c.baseline.label}: {RATES[results.outcome]}"
@@ -298,12 +194,12 @@ def declaration(results: Results) -> str:
     if claim is None:
         return "A single strategy ran, so nothing is compared."
     if claim.unmet:
-        shown = "" if results.tables.planned else ": another pair is shown, to explore"
-        return f"{claim.unmet} So nothing here is confirmatory{shown}."
+        shown = "" if results.unfinished else ": another pair is shown, to explore"
+        return f"{claim.unmet} So nothing here is confirmatory{shown}.{_why_this(results, claim)}"
     if not claim.declared:
         return (
             "No claim was declared before the first run, so everything here is exploratory: it may suggest a claim, "
-            "it cannot confirm one."
+            f"it cannot confirm one.{_why_this(results, claim)}"
         )
     said = f": “{claim.primary.rstrip('.')}”" if claim.primary else ""
     pair = f"{claim.treatment.label} against {claim.baseline.label}"
@@ -312,8 +208,15 @@ def declaration(results: Results) -> str:
     )
 
 
+def _why_this(results: Results, claim: TestedClaim) -> str:
+    """Why the pair of the page is this one, where none was declared."""
+    return f" {claim.why[0].upper()}{claim.why[1:]}." if claim.why and results.progress is None else ""
+
+
 def estimand(results: Results) -> str:
     """What the intervals are about."""
+    if results.progress is not None:
+        return "none yet: nothing is estimated before all planned runs were made"
     shape = results.board.counts
     models, arms = plural(len(results.models.names), "model"), plural(len(results.arms), "strategy")
     arms = arms.replace("strategys", "strategies")
@@ -321,3 +224,10 @@ def estimand(results: Results) -> str:
         f"tasks like these (E2: tasks and runs random); {models} × {arms} × {plural(len(shape.tasks), 'task')} × "
         f"{seeds_text(results)}"
     )
+
+
+def missing_runs(results: Results) -> str:
+    """What is done with missing runs."""
+    if results.progress is None:
+        return results.policy.words
+    return f"no policy is applied before all planned runs were made ({results.progress.to_come} were not)"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
+from mlesearch.analysis.policies import POLICIES
 from mlesearch.cli import mlebench_options, new_task_options, solve_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
@@ -78,6 +79,18 @@ def parser() -> argparse.ArgumentParser:
     report = sub.add_parser("report", help="collect a study and write its report")
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
+    report.add_argument("--figures", action="store_true", help="also write each figure as SVG and PDF")
+    report.add_argument(
+        "--missing",
+        choices=POLICIES,
+        help="what is done with runs without a result: fail (one that failed is without success; the default), "
+        "drop_task or drop_seed; named for an unfinished study, it is analysed too, and nothing in it is confirmatory",
+    )
+
+    recheck = sub.add_parser("recheck", help="does a report say what its tables say? computes every number again")
+    recheck.add_argument("page", metavar="REPORT.html")
+    recheck.add_argument("--study", metavar="DIR", help="the study's folder (default: the page's own)")
+    recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
 
     sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
 

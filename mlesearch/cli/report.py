@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlesearch.cli.terminal import shown
 
+if TYPE_CHECKING:
+    from mlesearch.analysis.policies import Policy
 
-def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None = None) -> str:
-    """Write a study's tables and its report.
+
+def write_report(
+    folder: Path,
+    out: Path | None,
+    run_ids: Collection[str] | None = None,
+    missing: Policy | None = None,
+    *,
+    figures: bool = False,
+) -> str:
+    """Write a study's tables and its report; of an unfinished study, how far it is.
 
     Args:
         folder: of the study.
         out: where the report goes; None: into the study's folder.
         run_ids: of an interim report, the runs that it is about; None: all of the study.
+        missing: policy for missing runs; None: see `mlesearch.analysis.results.analyse`.
+        figures: write each figure as SVG and PDF, too.
 
     Returns:
         The medal table, and where the report is.
@@ -27,6 +40,6 @@ def write_report(folder: Path, out: Path | None, run_ids: Collection[str] | None
 
     collect(folder)
     tables = read(folder)
-    results = analyse(tables if run_ids is None else only(tables, run_ids))
-    path = write_results(results, report_place(folder, out))
+    results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
+    path = write_results(results, folder, report_place(folder, out), figures_too=figures)
     return f"{medal_table(results)}\nreport: {shown(path)}"

@@ -27,10 +27,10 @@ KEPT_SUBMISSIONS = ("best", "all")
 
 
 def check_grid(s: Settings) -> None:
-    """Every run of a cell has a place of its own.
+    """Every run of a cell has a place of its own, and its model a capability that is a number, if any.
 
     Raises:
-        ConfigError: a name is empty, or there is no task or seed, or one of them twice.
+        ConfigError: a name is empty, or there is no task or seed, or one of them twice, or a capability is not finite.
     """
     for key, value in (
         ("study.name", s.study.name),
@@ -42,6 +42,11 @@ def check_grid(s: Settings) -> None:
             raise ConfigError(f"{key}: it is empty; a name is needed")
     if not s.tasks or not s.seeds:
         raise ConfigError(f"{'tasks' if not s.tasks else 'seeds'}: at least one is needed")
+    if s.model.capability is not None and not math.isfinite(s.model.capability):
+        raise ConfigError(
+            f"model.capability: {s.model.capability:g} is no number that models can be compared by; give a finite one, "
+            "or null"
+        )
     for name, values in (("tasks", s.tasks), ("seeds", s.seeds)):
         if len(set(map(str, values))) < len(values):
             raise ConfigError(f"{name}: {values} names one of them twice")

@@ -13,7 +13,12 @@ from mlesearch.config.schema import schema
 from mlesearch.config.settings import Settings
 from mlesearch.types import ConfigError, did_you_mean
 
-_LISTS = {"tasks": "tasks=[canvas,rentals]", "seeds": "seeds=[0,1,2]", "claim.tiers": "claim.tiers=[low,high]"}
+_LISTS = {
+    "tasks": "tasks=[canvas,rentals]",
+    "seeds": "seeds=[0,1,2]",
+    "claim.tiers": "claim.tiers=[low,high]",
+    "claim.order": "claim.order=[slope,crossover,gap]",
+}
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> str:

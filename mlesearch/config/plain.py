@@ -8,12 +8,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
+from mlesearch.config.claim_settings import ClaimSettings
 from mlesearch.config.compose import to_settings
 from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
 from mlesearch.config.groups import contents, main_text, names
 from mlesearch.config.settings import (
     BudgetSettings,
-    ClaimSettings,
     EmbedderSettings,
     LauncherSettings,
     LimitsSettings,
@@ -31,7 +31,7 @@ ModelChoice: TypeAlias = str | Mapping[str, object] | ModelSettings
 StrategyChoice: TypeAlias = str | Mapping[str, object] | StrategySettings
 
 _SWEPT = ("model", "strategy", "variant")
-_LISTS = ("tasks", "seeds", "claim.tiers", "sandbox.require")
+_LISTS = ("tasks", "seeds", "claim.tiers", "claim.order", "sandbox.require")
 
 
 class Given(TypedDict, total=False):

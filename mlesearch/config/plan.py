@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import (
@@ -43,7 +44,7 @@ from mlesearch.engine.randomness import proposal_rng
 from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.cell_store import exists, state_of
-from mlesearch.storage.claim import OUTCOMES, Claim
+from mlesearch.storage.claim import OUTCOMES, Claim, ClaimPart, Trend, claim_problem
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.imported import read_imported
@@ -161,7 +162,12 @@ def _claim(s: Settings) -> Claim | None:
         )
     if c.outcome not in OUTCOMES:
         raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
-    return Claim(c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary)
+    if problem := claim_problem(c.trend, c.order, c.margin_points):
+        raise ConfigError(problem)
+    trend, order = cast(Trend, c.trend), cast("tuple[ClaimPart, ...]", tuple(c.order))
+    return Claim(
+        c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary, trend, order, c.margin_points
+    )
 
 
 def _stamped(header: StudyFile, runs: Mapping[RunKey, RunPlan], folder: Path) -> StudyFile:

@@ -155,6 +155,14 @@ def choices(key: str) -> tuple[str, ...]:
             from mlesearch.storage.claim import OUTCOMES
 
             return tuple(OUTCOMES)
+        case "claim.trend":
+            from mlesearch.storage.claim import TRENDS
+
+            return TRENDS
+        case "claim.order":
+            from mlesearch.storage.claim import PARTS
+
+            return PARTS
         case "embedder.kind":
             from mlesearch.models.embed import KINDS
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
+from mlesearch.config.claim_settings import ClaimSettings
 from mlesearch.types import ConfigError, Op
 
 MISSING = "???"
@@ -293,27 +294,6 @@ class StudySettings:
 
     name: str = "main"
     dir: str = "studies/${study.name}"
-
-
-@dataclass
-class ClaimSettings:
-    """What is claimed before the first run; treatment and baseline null: nothing is, and all is exploratory.
-
-    Attributes:
-        treatment: a strategy, or `strategy/variant`, that is claimed to be better than the baseline.
-        baseline: likewise, what it is compared with.
-        outcome: by which they are compared (docs/statistics.md).
-        capability: whether the gap is claimed to grow with the capability of the model.
-        tiers: the tiers of models that the claim is about; empty: all.
-        primary: the claim in words.
-    """
-
-    treatment: str | None = None
-    baseline: str | None = None
-    outcome: str = "any_medal"
-    capability: bool = False
-    tiers: list[str] = field(default_factory=list)
-    primary: str = ""
 
 
 @dataclass

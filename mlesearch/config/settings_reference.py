@@ -14,8 +14,9 @@ from mlesearch.config.schema import Setting, choices, schema
 _HEAD = """# Settings
 
 What may stand in an override (`mlesearch run budget.steps=12`), in a file of `conf/` or `experiments/`, and in the
-Python interface. A setting is declared once, with its default and its meaning, in `mlesearch/config/settings.py`; this
-page is made from there, by `python -m mlesearch.config.settings_reference > docs/settings.md`.
+Python interface. A setting is declared once, with its default and its meaning, in `mlesearch/config/settings.py` (those
+of the claim in `claim_settings.py` beside it); this page is made from there, by
+`python -m mlesearch.config.settings_reference > docs/settings.md`.
 
 **Identity** says what a change does to a run that is there already. *yes*: it would be another run; the one that is
 there is kept, and the launch is refused until it has a place of its own (another `variant` or `study.dir`). *place*:

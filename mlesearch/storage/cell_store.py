@@ -3,10 +3,9 @@
     <study>/<model>/<strategy>/<variant>/runs.db
 
 A SQLite database with one row a run: its name within the cell (`task/seed-0`), the digest of its identity, its status,
-its rows of the study's tables, and all files that its folder would hold, in one compressed stream. Runs that were put
-there together are compressed by a sample of one of them (zlib's preset dictionary), since most of what a run says is
-said by all of its cell. A run is there whole or not at all; one that did not fail is never replaced, since it can only
-be the same.
+and where the rest of it lies. Runs that were put there together are a *batch*: their rows of the study's tables in one
+compressed stream, and all files that their folders would hold in another, since most of what a run says is said by all
+of its cell. A run is there whole or not at all; one that did not fail is never replaced, since it can only be the same.
 
 Whatever reads a file of a run reads it by the functions below: a path that is no file on the disk is looked for in the
 store of its cell. So each reader has one form, and knows nothing of where a run is kept. Readers never write.
@@ -17,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -36,18 +36,17 @@ FAILED = "failed"
 """Status of a run that is replaced when it is carried out again."""
 
 BUSY_S = 60.0
-LEVEL = 5
-"""Of compression: higher ones take longer and gain little."""
-
-SAMPLE_BYTES = 1 << 15
-"""Of a sample: zlib looks no further back."""
+CODEC, LEVEL = "zstd", 3
+"""Of compression: higher levels take longer and gain little."""
 
 _SEED = "seed-"
-_SAMPLES = "CREATE TABLE IF NOT EXISTS samples (id INTEGER PRIMARY KEY, data BLOB NOT NULL)"
+_BATCHES = "CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, rows BLOB NOT NULL, files BLOB NOT NULL)"
 _TABLE = """CREATE TABLE IF NOT EXISTS runs (
-    name TEXT PRIMARY KEY, status TEXT NOT NULL, digest TEXT NOT NULL, rows BLOB NOT NULL, files BLOB NOT NULL,
-    sample INTEGER NOT NULL
+    name TEXT PRIMARY KEY, status TEXT NOT NULL, digest TEXT NOT NULL, batch INTEGER NOT NULL, place INTEGER NOT NULL
 ) WITHOUT ROWID"""
+_HEAD = struct.Struct(">QI")
+"""Before a stream: how many bytes it holds, and their CRC-32."""
+
 _REMEDY = "restore it, or remove it and launch again"
 
 Stamp = tuple[int, int, int]
@@ -87,53 +86,56 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
         StoreError: the store can't be written.
     """
     path = cell / RUNS
-    sample = _sample(runs[0].files)
-    values = [
-        (r.name, r.status, r.digest, _packed(json.dumps(r.rows).encode()), _packed(_joined(r.files), sample))
-        for r in runs
-    ]
+    rows = _packed(json.dumps([r.rows for r in runs]).encode())
+    files = _packed(_joined([r.files for r in runs]))
     try:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, os.stat(cell).st_mode & 0o666))
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("BEGIN IMMEDIATE")
-            db.execute(_SAMPLES)
+            db.execute(_BATCHES)
             db.execute(_TABLE)
-            id = db.execute("INSERT INTO samples (data) VALUES (?)", (_packed(sample),)).lastrowid
+            batch = db.execute("INSERT INTO batches (rows, files) VALUES (?, ?)", (rows, files)).lastrowid
             db.executemany(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET status=excluded.status, "
-                "digest=excluded.digest, rows=excluded.rows, files=excluded.files, sample=excluded.sample "
-                "WHERE status = 'failed'",
-                [(*value, id) for value in values],
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET status=excluded.status, "
+                "digest=excluded.digest, batch=excluded.batch, place=excluded.place WHERE status = 'failed'",
+                [(r.name, r.status, r.digest, batch, place) for place, r in enumerate(runs)],
             )
             db.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise _failed(path, error) from error
 
 
-def _sample(files: Mapping[str, bytes]) -> bytes:
-    """What other runs of a cell are likely to say too: the end of what one of them says, the first files last."""
-    return b"".join(reversed([*files.values()]))[-SAMPLE_BYTES:]
+@lru_cache(maxsize=1)
+def _codec() -> Any:
+    """Imported when it is needed: most commands meet no such store, and need not wait for it."""
+    import pyarrow
+
+    return pyarrow.Codec(CODEC, compression_level=LEVEL)
 
 
-def _packed(data: bytes, sample: bytes = b"") -> bytes:
-    packer = zlib.compressobj(LEVEL, zdict=sample) if sample else zlib.compressobj(LEVEL)
-    return packer.compress(data) + packer.flush()
+def _packed(data: bytes) -> bytes:
+    packed: bytes = _codec().compress(data, asbytes=True)
+    return _HEAD.pack(len(data), zlib.crc32(data)) + packed
 
 
-def _joined(files: Mapping[str, bytes]) -> bytes:
-    """Names and sizes in one line of JSON, then the files one after the other."""
-    head = json.dumps([[name, len(data)] for name, data in files.items()])
-    return b"".join([head.encode(), b"\n", *files.values()])
+def _joined(runs: Sequence[Mapping[str, bytes]]) -> bytes:
+    """Names and sizes of each run's files in one line of JSON, then the files one after the other."""
+    head = json.dumps([[[name, len(data)] for name, data in files.items()] for files in runs])
+    return b"".join([head.encode(), b"\n", *(data for files in runs for data in files.values())])
 
 
-def _apart(data: bytes) -> dict[str, bytes]:
+def _apart(data: bytes) -> list[dict[str, bytes]]:
+    """What `_joined` made one of."""
     at = data.index(b"\n") + 1
-    found = {}
-    for name, size in json.loads(data[:at]):
-        found[name] = data[at : at + size]
-        at += size
+    found: list[dict[str, bytes]] = []
+    for sizes in json.loads(data[: at - 1]):
+        files = {}
+        for name, size in sizes:
+            files[name] = data[at : at + size]
+            at += size
+        found.append(files)
     if at != len(data):
         raise ValueError("its sizes do not add up")
     return found
@@ -199,7 +201,10 @@ def size_bytes(run: Path) -> int:
     """What a run takes on the disk: its files, or its share of the store of its cell."""
     if state_of(run) is None:
         return sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
-    query = "SELECT length(rows) + length(files) FROM runs WHERE name = ?"
+    query = (
+        "SELECT (length(b.rows) + length(b.files)) / (SELECT count(*) FROM runs WHERE batch = b.id) "
+        "FROM batches b JOIN runs r ON r.batch = b.id WHERE r.name = ?"
+    )
     return int(_asked(run.parent.parent / RUNS, query, f"{run.parent.name}/{run.name}")[0][0])
 
 
@@ -251,8 +256,20 @@ def rows_of_cell(cell: Path) -> Iterator[tuple[str, Any]]:
         StoreError: the store is damaged.
     """
     path = cell / RUNS
-    for name, rows in _asked(path, "SELECT name, rows FROM runs WHERE status <> 'failed' ORDER BY name"):
-        yield name, json.loads(_unpacked(path, rows))
+
+    @lru_cache(maxsize=4)
+    def rows(batch: int) -> Any:
+        ((packed,),) = _asked(path, "SELECT rows FROM batches WHERE id = ?", batch)
+        return json.loads(_unpacked(path, packed))
+
+    for name, batch, place in _asked(
+        path, "SELECT name, batch, place FROM runs WHERE status <> 'failed' ORDER BY name"
+    ):
+        try:
+            found = rows(batch)[place]
+        except (ValueError, IndexError) as error:
+            raise _failed(path, error) from error
+        yield name, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,23 +328,37 @@ def _index(store: str, stamp: Stamp) -> dict[str, tuple[str, str]]:
 @lru_cache(maxsize=8)
 def _files(store: str, stamp: Stamp, name: str) -> dict[str, bytes]:
     path = Path(store)
-    query = "SELECT files, data FROM runs JOIN samples ON samples.id = runs.sample WHERE name = ?"
+    ((batch, place),) = _asked(path, "SELECT batch, place FROM runs WHERE name = ?", name)
     try:
-        ((packed, sample),) = _asked(path, query, name)
-        return _apart(_unpacked(path, packed, _unpacked(path, sample)))
+        files: dict[str, bytes] = _batch(store, stamp, batch)[place]
+    except IndexError as error:
+        raise _failed(path, error) from error
+    return files
+
+
+@lru_cache(maxsize=4)
+def _batch(store: str, stamp: Stamp, id: int) -> list[dict[str, bytes]]:
+    """The files of the runs of a batch."""
+    path = Path(store)
+    try:
+        ((packed,),) = _asked(path, "SELECT files FROM batches WHERE id = ?", id)
+        return _apart(_unpacked(path, packed))
     except ValueError as error:
         raise _failed(path, error) from error
 
 
-def _unpacked(path: Path, data: bytes, sample: bytes = b"") -> bytes:
+def _unpacked(path: Path, packed: bytes) -> bytes:
     try:
-        unpacker = zlib.decompressobj(zdict=sample) if sample else zlib.decompressobj()
-        return unpacker.decompress(data) + unpacker.flush()
-    except zlib.error as error:
+        size, crc = _HEAD.unpack_from(packed)
+        data: bytes = _codec().decompress(packed[_HEAD.size :], decompressed_size=size, asbytes=True)
+    except (struct.error, OSError, ValueError, OverflowError, MemoryError) as error:
         raise _failed(path, error) from error
+    if len(data) != size or zlib.crc32(data) != crc:
+        raise _failed(path, ValueError("a checksum does not match"))
+    return data
 
 
-def _asked(path: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
+def _asked(path: Path, query: str, *values: str | int) -> list[tuple[Any, ...]]:
     """What a query finds; the database is opened to be read alone."""
     try:
         with closing(_opened(path)) as db:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict, get_args
 
 OUTCOMES: Mapping[str, str] = {
     "any_medal": "any medal",
@@ -14,9 +14,39 @@ OUTCOMES: Mapping[str, str] = {
 }
 """The yes-or-no outcomes of a run, with their names for people."""
 
+Trend = Literal["rises", "falls"]
+"""What the gap is claimed to do as capability grows."""
+
+TRENDS: tuple[Trend, ...] = get_args(Trend)
+
+ClaimPart = Literal["gap", "slope", "crossover"]
+"""The parts of a claim that are tested: the gap with each model, its slope over capability, and the crossover."""
+
+PARTS: tuple[ClaimPart, ...] = get_args(ClaimPart)
+
+
+def claim_problem(trend: str, order: Sequence[str], margin_points: float | None) -> str:
+    """What is wrong with the optional parts of a claim: the setting, its value and what is allowed; empty if nothing.
+
+    Args:
+        trend: see `Claim`.
+        order: see `Claim`.
+        margin_points: see `Claim`.
+    """
+    if trend not in TRENDS:
+        return f"claim.trend: {trend!r} is no direction; there are: {', '.join(TRENDS)}"
+    if order and sorted(order) != sorted(PARTS):
+        return (
+            f"claim.order: [{', '.join(order)}] is no order of the claim's parts; name each once: {', '.join(PARTS)}; "
+            "or leave it empty"
+        )
+    if margin_points is not None and not 0 < margin_points < 100:
+        return f"claim.margin_points: {margin_points:g} is no margin; it is above 0 and below 100 percentage points"
+    return ""
+
 
 class ClaimJson(TypedDict):
-    """A claim as it stands in study.json, field for field."""
+    """A claim as it stands in study.json, field for field; the optional ones are written where they are in use."""
 
     treatment: str
     baseline: str
@@ -24,6 +54,9 @@ class ClaimJson(TypedDict):
     capability: bool
     tiers: list[str]
     primary: str
+    trend: NotRequired[Trend]
+    order: NotRequired[list[ClaimPart]]
+    margin_points: NotRequired[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +67,13 @@ class Claim:
         treatment: strategy (or strategy/variant) that should be better.
         baseline: the one it is compared with.
         outcome: key of `OUTCOMES`.
-        capability: whether the gap is claimed to change with the models' capability.
+        capability: whether the gap is claimed to grow with the models' capability, or to fall (`trend`).
         tiers: tiers in order, lowest first, where capability has no numbers.
         primary: the sentence that the report tests.
+        trend: what the gap is claimed to do as capability grows.
+        order: in which order the parts are tested, each only where the one before it is established; empty: all share
+            one level (docs/statistics.md).
+        margin_points: the gap, in percentage points, below which two strategies count as equal; None: none is declared.
     """
 
     treatment: str
@@ -45,10 +82,13 @@ class Claim:
     capability: bool = False
     tiers: tuple[str, ...] = ()
     primary: str = ""
+    trend: Trend = "rises"
+    order: tuple[ClaimPart, ...] = ()
+    margin_points: float | None = None
 
     def to_json(self) -> ClaimJson:
         """As it stands in study.json."""
-        return {
+        out: ClaimJson = {
             "treatment": self.treatment,
             "baseline": self.baseline,
             "outcome": self.outcome,
@@ -56,3 +96,10 @@ class Claim:
             "tiers": list(self.tiers),
             "primary": self.primary,
         }
+        if self.trend != "rises":
+            out["trend"] = self.trend
+        if self.order:
+            out["order"] = list(self.order)
+        if self.margin_points is not None:
+            out["margin_points"] = self.margin_points
+        return out

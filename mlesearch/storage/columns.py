@@ -16,8 +16,12 @@ from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type
 Kind = Literal["text", "int", "float", "flag"]
 """What a column holds: text, whole numbers, floats, or true and false."""
 
-RowStatus = Literal["ok", "failed", "timeout", "missing"]
-"""What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet."""
+RowStatus = Literal["ok", "failed", "timeout", "missing", "not_planned"]
+"""What became of a run: `timeout` where the cluster's limit ended it, `missing` where it has no result yet.
+
+`not_planned` is the row of a run that the design leaves out (more seeds for one model, a group that a rule declared
+beforehand stopped): it fills a hole of the grid, and is no run that is missing. Its `reason` says why.
+"""
 
 RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
 MedalName = Literal["gold", "silver", "bronze"]
@@ -71,6 +75,18 @@ class RunRow(TypedDict):
     capability_source: Annotated[str | None, Column("where the capability figure comes from")]
     strategy: Annotated[str, Column("search strategy")]
     variant: Annotated[str, Column("variant of the strategy (ablation, setting)")]
+    family: Annotated[
+        str | None,
+        Column("kind of search that the strategy declares itself to be", note="empty where none", optional=True),
+    ]
+    engineer: Annotated[
+        str | None,
+        Column(
+            "parameters of the simulated engineer, its capability aside: a JSON object",
+            note="empty where another model answered",
+            optional=True,
+        ),
+    ]
     task: Annotated[str, Column("task id")]
     suite: Annotated[str, Column("suite of the task", nullable=True)]
     seed: Annotated[int, Column("seed of the run")]
@@ -79,7 +95,7 @@ class RunRow(TypedDict):
         str | None,
         Column("what ended the run: completed (steps), budget, finished (by the strategy) or real_time", optional=True),
     ]
-    reason: Annotated[str, Column("why the run failed, in words; empty unless it did", optional=True)]
+    reason: Annotated[str, Column("why the run failed, or is not planned, in words; else empty", optional=True)]
     simulated: Annotated[bool, Column(SIMULATED)]
     valid: Annotated[bool, Column("whether a valid submission was made")]
     score: Annotated[float | None, Column("test score of the submission", SCORE)]

@@ -44,10 +44,16 @@ class StudyFile(TypedDict):
 
 
 class LaunchLine(TypedDict):
-    """A line of launches.jsonl; each run by model, strategy, variant, task and seed."""
+    """A line of launches.jsonl; each run by model, strategy, variant, task and seed.
+
+    not_planned: runs that the design leaves out, or takes out of the grid again, and why; absent where there are none.
+    Of several lines about one run the last one holds.
+    """
 
     mlesearch: str
     runs: list[tuple[str, str, str, str, int]]
+    not_planned: NotRequired[list[tuple[str, str, str, str, int]]]
+    why: NotRequired[str]
 
 
 class KeyJson(TypedDict):
@@ -200,7 +206,8 @@ class Labels(TypedDict):
 
     task_package: the package and version of the source that its task is from, where it is from one.
     no_board: true where its task has no leaderboard; else absent. ungraded: true where its task has no test answers
-    either, so that a valid submission has no score; else absent.
+    either, so that a valid submission has no score; else absent. family: the kind of search that its strategy declares
+    itself to be; absent where it declares none, and in an earlier version.
     """
 
     tier: str | None
@@ -219,6 +226,7 @@ class Labels(TypedDict):
     task_package: NotRequired[str]
     no_board: NotRequired[bool]
     ungraded: NotRequired[bool]
+    family: NotRequired[str]
 
 
 class RunFile(TypedDict):

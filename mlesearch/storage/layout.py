@@ -152,9 +152,45 @@ def note_launch(folder: Path, keys: Sequence[RunKey]) -> None:
         append_line(folder / LAUNCHES, launch)
 
 
+def note_not_planned(folder: Path, keys: Sequence[RunKey], why: str) -> None:
+    """Say of runs that the design leaves them out: they are no part of the study's grid, or no more.
+
+    A run that has ended keeps its result, and one that is asked for again later is part of the grid again.
+
+    Args:
+        folder: of the study.
+        keys: of the runs.
+        why: in words, as the report prints it.
+
+    Raises:
+        ValueError: no reason is given.
+    """
+    if not why.strip():
+        raise ValueError("a run that is not planned needs a reason, which the report prints")
+    known = not_planned(folder)
+    new = [k for k in keys if known.get(k) != why]
+    if new:
+        line: LaunchLine = {"mlesearch": __version__, "runs": [], "not_planned": [astuple(k) for k in new], "why": why}
+        append_line(folder / LAUNCHES, line)
+
+
 def declared(folder: Path) -> list[RunKey]:
-    """Every run that any launch asked for, in the order of asking."""
-    return list(dict.fromkeys(RunKey(*row) for launch in read_lines(folder / LAUNCHES) for row in launch["runs"]))
+    """Every run that any launch asked for, in the order of asking, but those that are not planned any more."""
+    return [key for key, why in _grid(folder).items() if not why]
+
+
+def not_planned(folder: Path) -> dict[RunKey, str]:
+    """The runs that the design leaves out, each with the reason."""
+    return {key: why for key, why in _grid(folder).items() if why}
+
+
+def _grid(folder: Path) -> dict[RunKey, str]:
+    """Every run that a line of the launches names, and why it is not planned; empty where it is."""
+    grid: dict[RunKey, str] = {}
+    for launch in read_lines(folder / LAUNCHES):
+        grid |= dict.fromkeys((RunKey(*row) for row in launch["runs"]), "")
+        grid |= dict.fromkeys((RunKey(*row) for row in launch.get("not_planned", [])), str(launch.get("why", "")))
+    return grid
 
 
 def identity_digest(identity: Mapping[str, object]) -> str:

@@ -31,6 +31,8 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlesearch.analysis.policies import Policy
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchReport:
@@ -164,20 +166,25 @@ def read(study: str | Path) -> StudyTables:
     return StudyTables(folder, read_study(folder), runs, nodes, calls)
 
 
-def report(study: str | Path, out: str | Path | None = None) -> Path:
+def report(study: str | Path, out: str | Path | None = None, missing: Policy | None = None) -> Path:
     """Write a study's tables and its report (HTML); returns where the report is.
+
+    Of a study of which a planned run was not made, the report is how far it is, with no verdict.
 
     Args:
         study: its folder.
         out: where the report goes; None: `report.html` in the study's folder.
+        missing: what is done with runs without a result: `fail` (one that failed is without success), `drop_task` or
+            `drop_seed`. None: `fail`, once all planned runs were made. Where it is named, an unfinished study is
+            analysed too, and nothing in it is confirmatory.
 
     Raises:
-        ConfigError: there is no study in this folder.
+        ConfigError: there is no study in this folder, or its tables are refused.
         JournalError: a run's journal is corrupt.
     """
     from mlesearch.analysis.report import write_report
 
-    return write_report(collect(Path(study)), None if out is None else Path(out))
+    return write_report(collect(Path(study)), None if out is None else Path(out), missing)
 
 
 def replay(

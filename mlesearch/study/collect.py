@@ -1,7 +1,7 @@
 """`mlesearch collect`: a study's runs folded into the three tables that the analysis reads.
 
-runs.parquet has one row a run that any launch asked for (one that has no result yet is `missing`), nodes.parquet one
-row a program, calls.parquet one row a model call.
+runs.parquet has one row a run that any launch asked for (one that has no result yet is `missing`) and one a run that
+the design leaves out (`not_planned`), nodes.parquet one row a program, calls.parquet one row a model call.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlesearch.storage.cell_store import cells, rows_of_cell
+from mlesearch.storage.cell_store import cells, exists, rows_of_cell
 from mlesearch.storage.columns import CALLS, MEDALS, NODES, RUNS, TABLES, Column, Kind, RunRow
-from mlesearch.storage.documents import STUDY, RunFailure, read_result, read_run
+from mlesearch.storage.documents import RUN, STUDY, RunFailure, read_result, read_run
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
-from mlesearch.storage.layout import RunKey, declared, run_folders
+from mlesearch.storage.layout import RunKey, declared, not_planned, run_folders
 from mlesearch.study.fold import fold
 from mlesearch.study.summary import Rows, rows_of, summarise
 from mlesearch.types import ConfigError
@@ -24,21 +24,71 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+_MADE = ("ok", "timeout", "failed")
+"""Statuses of runs that were made: those of a table can be lost with it."""
+
 _DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
 
 
 def collect(folder: Path) -> Path:
     """Write the three tables of a study; returns its folder.
 
+    Tables that can't be made again are left as they are: those that came without their runs (from a colleague, or made
+    by a program), or whose runs were removed.
+
     Raises:
-        ConfigError: there is no study in this folder.
+        ConfigError: there is no study in this folder; or some runs of its tables are gone and others are new, so that
+            neither the tables as they are nor new ones would hold all results.
         JournalError: a run's journal is corrupt.
     """
-    for name, frame in zip(TABLES, tables(folder), strict=True):
+    made = tables(folder)
+    if _kept(folder, made[0]):
+        return folder
+    for name, frame in zip(TABLES, made, strict=True):
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         write_atomically(folder / f"{name}.parquet", buffer.getvalue(), durable=False)
     return folder
+
+
+def _kept(study: Path, made: pd.DataFrame) -> bool:
+    """Whether the tables that lie in a study hold results that new ones would lose.
+
+    Args:
+        study: its folder.
+        made: the table of runs as it would be written.
+    """
+    file = study / "runs.parquet"
+    if not file.is_file():
+        return False
+    old = _results(file)
+    have = set(made.loc[made["status"].isin(_MADE), "run_id"])
+    gone = sorted(run_id for run_id in set(old) - have if not exists(study / run_id / RUN))
+    if not gone:
+        return False
+    new = sorted(set(made.loc[made["status"].isin(["ok", "timeout"]), "run_id"]) - set(old))
+    if new:
+        raise ConfigError(
+            f"{file} has {len(gone)} runs whose folders are not here ({gone[0]}), and {len(new)} runs that ended are "
+            f"not in it ({new[0]}): tables made now would lose the former; restore their folders, or move the three "
+            "tables away"
+        )
+    return True
+
+
+def _results(file: Path) -> list[str]:
+    """The runs of a table that have a result or failed.
+
+    Raises:
+        ConfigError: it can't be read, so that nobody knows what it holds.
+    """
+    import pandas as pd
+
+    try:
+        runs = pd.read_parquet(file, columns=["run_id", "status"])
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"{file} can't be read ({e}); remove it if its runs are here, else restore it") from None
+    return [str(run_id) for run_id in runs.loc[runs["status"].isin(_MADE), "run_id"]]
 
 
 def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -82,10 +132,13 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             unfinished[RunKey(**run["key"])] = (folder, result)
     runs += [r.run for r in rows]
     have = {row["run_id"] for row in runs}
-    for key in [*declared(study), *unfinished]:
+    left_out = not_planned(study)
+    for key in [*declared(study), *unfinished, *left_out]:
         if key.id not in have:
             have.add(key.id)
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
+            if key in left_out and row["status"] == "missing":
+                row = {**row, "status": "not_planned", "reason": left_out[key]}
             runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes.append(_frame([n for r in rows for n in r.nodes], NODES))
@@ -120,4 +173,9 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=_DTYPES[c.kind]) for n, c in columns.items()})
+    return pd.DataFrame(
+        {
+            n: pd.array([r.get(n) if c.optional else r[n] for r in rows], dtype=_DTYPES[c.kind])
+            for n, c in columns.items()
+        }
+    )

@@ -1,7 +1,7 @@
 """Gaps, slopes and crossovers: against brute force, by hand, and by simulation."""
 
 import math
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,37 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.capability import slope_test, task_slopes
+from mlesearch.analysis.capability import design_p, slope_test, task_slopes
 from mlesearch.analysis.crossover import crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap, sign_flip
+from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
-
-differences = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
-
-
-@given(differences)
-def test_sign_flip_equals_enumeration(d):
-    sums = [abs(sum(s * x for s, x in zip(signs, d, strict=True))) for signs in product((-1, 1), repeat=len(d))]
-    observed = abs(sum(d))
-    expected = np.mean([(s > observed) + 0.5 * (s == observed) for s in sums])
-    p, attainable = sign_flip(d)
-    assert p == pytest.approx(expected if any(d) else 1.0)
-    if any(d):
-        assert attainable == pytest.approx(2.0 ** -sum(x != 0 for x in d))
-
-
-@given(differences, st.integers(1, 7))
-def test_sign_flip_ignores_scale_and_side_and_never_beats_its_best(d, scale):
-    p, attainable = sign_flip(d)
-    assert sign_flip([scale * x for x in d]) == (p, attainable)
-    assert sign_flip([-x for x in d]) == (p, attainable)
-    assert attainable <= p <= 1.0
-
-
-def test_twenty_informative_tasks_are_still_exact_and_quick():
-    d = np.arange(1, 21) * 7919 % 1009  # awkward values: few ties
-    p, attainable = sign_flip(d)
-    assert p == attainable == 2.0**-20
 
 
 def test_gap_by_hand_equals_scipy():
@@ -56,13 +29,15 @@ def test_gap_by_hand_equals_scipy():
 def test_few_informative_tasks_cannot_reject():
     a, b = [1, 1, 1, 1] + [0] * 30, [0] * 34
     got = paired_gap([a, b], np.ones((2, 34), int))
-    assert (got.method, got.informative, got.tasks) == ("sign-flip", 4, 34)
-    assert got.p == got.attainable_p == 0.0625
+    assert (got.method, got.informative, got.tasks) == ("exact sign-flip", 4, 34)
+    assert got.p == got.attainable_p == 0.125
     assert not got.can_reject()
-    five = paired_gap([[1] * 5, [0] * 5], np.ones((2, 5), int))
-    assert five.p == 0.03125
-    assert five.can_reject()
-    assert not adjust([five, got], "holm")[0].can_reject()  # 2 x .03125
+    five, six = (paired_gap([[1] * n, [0] * n], np.ones((2, n), int)) for n in (5, 6))
+    assert (five.p, five.can_reject()) == (0.0625, False)
+    assert (six.p, six.can_reject()) == (0.03125, True)
+    assert not adjust([six, got], "holm")[0].can_reject()  # 2 x .03125
+    explored = paired_gap([[1] * 5, [0] * 5], np.ones((2, 5), int), mid_p=True)
+    assert (explored.p, explored.method) == (0.03125, "mid-p sign-flip")
 
 
 def test_gaps_without_spread_have_no_interval():
@@ -71,7 +46,7 @@ def test_gaps_without_spread_have_no_interval():
     assert math.isnan(same.low)
     constant = paired_gap([[3] * 25, [2] * 25], np.full((2, 25), 3))
     assert math.isnan(constant.low)
-    assert constant.p == 2.0**-25
+    assert constant.p == constant.attainable_p == 2.0**-24
 
 
 def test_unequal_seeds_tie_exactly():
@@ -145,11 +120,11 @@ def test_three_models_cannot_go_below_one_sixth():
 def test_no_gap_anywhere_is_no_evidence():
     got = slope_test(np.zeros((4, 6)), (1.0, 2.0, 3.0, 4.0))
     assert (got.slope, got.p, got.p_two_sided, got.attainable_p) == (0.0, 1.0, 1.0, 1.0)
-    assert math.isnan(got.p_tasks)
+    assert (got.p_tasks, got.p_both, got.p_opposite) == (1.0, 1.0, 1.0)
+    assert math.isnan(got.low_tasks)
     assert math.isnan(got.p_clustered)
     third = slope_test(np.full((4, 6), 1 / 3), (1.0, 2.0, 3.0, 4.0))  # the same, with rounding
-    assert third.p == 1.0
-    assert math.isnan(third.p_tasks)
+    assert (third.p, third.p_tasks) == (1.0, 1.0)
     alone = slope_test(np.random.default_rng(0).normal(size=(3, 5)), (0.0, 0.0, 1.0))
     assert math.isnan(alone.se_clustered)  # the slope hangs on one model
 
@@ -174,7 +149,19 @@ def test_slope_over_tasks_and_clustered_by_hand():
     got = slope_test(d, c)
     slopes = [stats.linregress(c, d[:, t]).slope for t in range(30)]
     np.testing.assert_allclose(task_slopes(d, c), slopes)
-    assert got.p_tasks == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    assert got.p_tasks_two_sided == pytest.approx(stats.ttest_1samp(slopes, 0).pvalue)
+    upwards = stats.ttest_1samp(slopes, 0, alternative="greater")
+    assert got.p_tasks == pytest.approx(upwards.pvalue)
+    assert slope_test(d, c, "less").p_tasks == pytest.approx(1 - upwards.pvalue)
+    limits = stats.ttest_1samp(slopes, 0).confidence_interval(0.90)  # what belongs to a one-sided test at 5 %
+    assert (got.low_tasks, got.high_tasks, got.level_tasks) == pytest.approx((limits.low, limits.high, 0.90))
+    assert got.p_both == max(got.p, got.p_tasks)
+    other = slope_test(d, c, "less")
+    assert got.p_opposite == pytest.approx(other.p_both)
+    explored = slope_test(d, c, "two-sided")
+    limits = stats.ttest_1samp(slopes, 0).confidence_interval(0.95)
+    assert (explored.low_tasks, explored.high_tasks) == pytest.approx((limits.low, limits.high))
+    assert math.isnan(explored.p_opposite)
     # two-way sandwich on the long regression, the part of the models as a jackknife that leaves each one out
     x = np.column_stack([np.ones(120), np.repeat(c, 30)])
     y = d.ravel()
@@ -240,8 +227,50 @@ def test_a_slope_alone_is_no_crossover():
     assert len(downwards.failed) == 3
 
 
-def test_a_gap_without_noise_proves_nothing():
-    assert not verdict(np.repeat(0.2 * np.array(CAPABILITY)[:, None], 20, axis=1)).these_models
+@pytest.mark.parametrize(("tasks", "established"), [(4, False), (20, True)])
+def test_without_spread_gap_slope_and_crossover_all_go_by_the_signs_of_the_tasks(tasks, established):
+    """Every task gives the same gaps: t has no scale, and 4 signs that agree are no evidence at 5 %."""
+    gaps = np.repeat(0.2 * np.array(CAPABILITY)[:, None], tasks, axis=1)
+    got = verdict(gaps)
+    assert got.weak.p == got.strong.p == 2.0**-tasks
+    assert got.slope.p_tasks_two_sided == got.p == 2.0 ** (1 - tasks)
+    assert got.these_models is established
+    whole = paired_gap([[2] * tasks, [1] * tasks], np.full((2, tasks), 2))
+    assert whole.p == 2.0 ** (1 - tasks)
+    assert not math.isnan(slope_test(gaps, CAPABILITY).p_both)
+    assert not verdict(-gaps).these_models
+
+
+def test_a_crossover_is_looked_for_in_the_declared_direction():
+    c = np.array(CAPABILITY)
+    d = -0.2 * c[:, None] + np.random.default_rng(0).normal(size=(10, 75)) * 0.1
+    names = [f"m{i}" for i in range(10)]
+    ends = groups_by_capability(names, CAPABILITY)
+    got = crossover(names, d, CAPABILITY, *ends, trend="falls")
+    mirrored = crossover(names, -d, CAPABILITY, *ends)
+    assert got.these_models
+    assert got.like_models
+    assert (got.p, got.weak.p, got.weak.gap) == pytest.approx((mirrored.p, mirrored.weak.p, -mirrored.weak.gap))
+    assert crossover(names, -d, CAPABILITY, *ends, trend="falls").failed == (
+        "the low group's gap is not shown to be above 0",
+        "the high group's gap is not shown to be below 0",
+        "the gap is not shown to fall with capability",
+    )
+
+
+@given(st.permutations(list("abcdef")))
+def test_ties_in_capability_are_never_cut_by_name(names):
+    low, high = groups_by_capability(names, (1.0, 2.0, 2.0, 3.0, 4.0, 5.0))
+    assert (set(low), set(high)) == (set(names[:3]), set(names[-2:]))
+    meet = groups_by_capability(names, (1.0, 2.0, 2.0, 2.0, 2.0, 3.0))
+    refused = crossover(names, np.zeros((6, 5)), (1.0, 2.0, 2.0, 2.0, 2.0, 3.0), *meet).refused
+    assert refused.startswith("models of the same capability are in one group")
+
+
+def test_the_permutations_that_a_design_allows_bound_its_p():
+    assert design_p((1.0, 2.0, 3.0)) == pytest.approx(1 / 6)
+    assert design_p((1.0, 1.0, 2.0)) == pytest.approx(1 / 3)
+    assert design_p(CAPABILITY) == pytest.approx(1 / math.factorial(10))
 
 
 def test_what_is_too_few_is_refused_in_words():

@@ -137,8 +137,8 @@ def test_each_refusal_says_what_and_where(study):
     assert "table nodes has rows of run 'nobody'" in refusal(replace(study, nodes=stranger))
 
 
-def with_missing(tables, rows):
-    gone = changed(tables, status=dict.fromkeys(rows, "missing"))
+def with_missing(tables, rows, status="failed"):
+    gone = changed(tables, status=dict.fromkeys(rows, status))
     gone.runs.loc[list(rows), ["valid", "gold", "silver", "bronze", "above_median"]] = False
     return gone
 
@@ -155,7 +155,7 @@ def test_missing_runs_follow_the_named_policy(study):
 
     kept, note, counts = cell("fail")
     assert (note.missing, note.expected, note.dropped_runs, len(kept.runs)) == (1, 48, 0, 48)
-    assert "1 of 48 runs are missing (policy: fail): each counts as one without success" in note.words
+    assert "1 of 48 runs are missing, 1 of them since they failed (policy: fail): each counts as" in note.words
     assert (counts.counts == 2).all()
 
     kept, note, counts = cell("drop_task")
@@ -170,6 +170,13 @@ def test_missing_runs_follow_the_named_policy(study):
     m, a = models_of(kept).names.index(model), [arm.label for arm in arms_of(kept)].index(strategy)
     assert counts.counts[m, a, counts.tasks.index(task)] == 1
     assert counts.counts.sum() == 47
+
+    tables = with_missing(study, [row], "missing")  # a run that was not made is no failure, whatever the policy
+    kept, note, counts = cell("fail")
+    assert (note.missing, note.failed, note.to_come, note.dropped_runs) == (1, 0, 1, 1)
+    assert counts.counts[m, a, counts.tasks.index(task)] == 1
+    assert "1 since they were not made" in note.words
+    assert "those that were not made are no failures, and gaps leave them out" in note.words
 
     with pytest.raises(ConfigError, match="unknown policy for missing runs 'ignore'; allowed: fail"):
         apply_policy(tables, "ignore")
@@ -218,7 +225,7 @@ def test_a_claim_about_a_strategy_without_runs_is_said_and_nothing_is_confirmato
 def test_without_a_claim_greedy_is_the_baseline_and_all_is_exploratory():
     tables = synthetic(models=2, tasks=3, claim=False)
     claim = claim_of(tables)
-    assert (claim.baseline.label, claim.treatment.label, claim.declared) == ("greedy", "gome", False)
+    assert (claim.baseline.label, claim.treatment.label, claim.declared) == ("greedy", "random", False)
     results = analyse(tables)
     assert not results.main.confirmatory
     raw = [gap.p for c in (results.main, *results.others) for gap in c.gaps]
@@ -232,9 +239,10 @@ def test_without_a_claim_greedy_is_the_baseline_and_all_is_exploratory():
 def test_a_model_that_never_began_only_costs_the_order(tiers):
     tables = synthetic(models=4, tasks=2, seeds=1, tiers=tiers)
     unbegun = tables.runs["model"] == "sim/model-04"
-    gone = with_missing(tables, tables.runs.index[unbegun])
+    gone = with_missing(tables, tables.runs.index[unbegun], "missing")
     gone.runs.loc[unbegun, ["tier", "capability"]] = None
-    results = analyse(gone)
+    assert analyse(gone).progress.to_come == 8
+    results = analyse(gone, "fail")
     assert results.models.capability is None
     assert results.main.slope is None
     assert results.policy.missing == 8
@@ -361,7 +369,7 @@ def test_terminal_table(study):
     assert text.endswith("Simulated engineers, not language models: this says nothing about any language model.")
     assert max(len(line) for line in text.splitlines()) <= 90
     assert "missing" not in text
-    assert "1 of 48 runs are missing (policy: fail): each counts" in medal_table(analyse(with_missing(study, [0])))
+    assert "1 of 48 runs are missing" in medal_table(analyse(with_missing(study, [0])))
     live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
     assert "Simulated" not in medal_table(analyse(live))
     assert "not estimable" in medal_table(analyse(live))
@@ -377,12 +385,13 @@ def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path)
     assert claim_of(study).declared
     assert not results.claim.declared
     assert (results.claim.treatment, results.claim.baseline) == (claim_of(study).treatment, claim_of(study).baseline)
-    assert not results.main.confirmatory
+    assert (results.main, results.boards) == (None, ())
+    assert analyse(part, "fail").progress == results.progress  # no policy opens it
     said = f"the first {len(ids)} of {len(study.runs)} runs"
     assert said in medal_table(results)
     page = write_report(write(study, tmp_path), run_ids=ids).read_text()
     assert said in page
-    assert "none is tested here" in page
+    assert "no verdict, test or interval" in page
     assert "Interim" not in write_report(tmp_path, tmp_path / "whole").read_text()
 
 

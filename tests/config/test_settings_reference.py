@@ -41,6 +41,7 @@ OTHER: dict[str, str] = {
     "sandbox.exec_store": "record",
     "sandbox.cpu_count": "2",
     "claim.primary": "more",
+    "claim.order": "[slope,crossover,gap]",
     "study.dir": "elsewhere",
     "launcher.n_jobs": "2",
 }

@@ -85,7 +85,7 @@ def test_a_run_stays_as_it_was_unless_it_failed(cell):
 
 @given(st.dictionaries(st.text("abc/.", min_size=1), st.binary(max_size=300), max_size=6))
 def test_any_files_come_back(files):
-    assert cell_store._apart(cell_store._joined(files)) == files
+    assert cell_store._apart(cell_store._joined([files, {}, files])) == [files, {}, files]
 
 
 def _read_all(cell: Path) -> None:
@@ -93,14 +93,22 @@ def _read_all(cell: Path) -> None:
     cell_store.files_of(cell / "t" / "seed-0")
 
 
-@pytest.mark.parametrize("damage", ["zeros", "short", "text", "blob"])
+@pytest.mark.parametrize("damage", ["zeros", "short", "text", "blob", "size", "bit", "rows", "place", "earlier"])
 def test_a_damaged_store_is_one_line_that_names_it(cell, damage):
     cell_store.put(cell, [stored(note="x" * 100), stored("t/seed-1")])
     path = cell / RUNS
     data = path.read_bytes()
-    if damage == "blob":
+    statements = {
+        "blob": "UPDATE batches SET files = x'00112233'",
+        "size": "UPDATE batches SET files = x'ffffffffffffffff' || substr(files, 9)",
+        "bit": "UPDATE batches SET files = x'0000000000000003' || substr(files, 9)",
+        "rows": "UPDATE batches SET rows = files",
+        "place": "UPDATE runs SET place = 7",
+        "earlier": "ALTER TABLE runs RENAME COLUMN batch TO sample",
+    }
+    if damage in statements:
         with sqlite3.connect(path) as db:
-            db.execute("UPDATE runs SET files = x'00112233'")
+            db.execute(statements[damage])
         db.close()
     else:
         path.write_bytes({"zeros": data[:100] + bytes(len(data) - 100), "short": data[:700], "text": b"no"}[damage])
@@ -144,7 +152,8 @@ def test_what_a_killed_writer_left_is_taken_back_by_the_next_reader(cell):
         db.execute("PRAGMA cache_size=1")
         db.execute("BEGIN IMMEDIATE")
         for i in range(200):
-            db.execute("INSERT INTO runs VALUES (?, 'ok', 'd', ?, ?, 1)", (f"t/seed-{i + 1}", bytes(4000), bytes(4000)))
+            db.execute("INSERT INTO runs VALUES (?, 'ok', 'd', ?, 0)", (f"t/seed-{i + 1}", i + 2))
+            db.execute("INSERT INTO batches (rows, files) VALUES (?, ?)", (bytes(4000), bytes(4000)))
         os._exit(9)
 
     killed = multiprocessing.get_context("fork").Process(target=die)

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from mlesearch.storage.documents import STUDY
-from mlesearch.storage.layout import check_study, open_study, study_header
+from mlesearch.storage.layout import (
+    RunKey,
+    check_study,
+    declared,
+    not_planned,
+    note_launch,
+    note_not_planned,
+    open_study,
+    study_header,
+)
 from mlesearch.types import ConfigError
 
 HEADER = study_header("first", None)
@@ -51,3 +60,21 @@ def test_another_study_that_opens_meanwhile_is_refused_by_name(tmp_path: Path, m
     monkeypatch.setattr(Path, "iterdir", opened_meanwhile)
     with pytest.raises(ConfigError, match="holds another study: name"):
         check_study(tmp_path, HEADER)
+
+
+def test_runs_that_the_design_leaves_out_are_none_that_were_asked_for_until_they_are_again(tmp_path: Path) -> None:
+    keys = [RunKey("m", "greedy", "base", "t", seed) for seed in range(4)]
+    note_launch(tmp_path, keys[:2])
+    before = (tmp_path / "launches.jsonl").read_bytes()
+    assert b"not_planned" not in before
+    with pytest.raises(ValueError, match="needs a reason"):
+        note_not_planned(tmp_path, keys[2:], " ")
+    note_not_planned(tmp_path, keys[1:], "stopped after one seed")
+    assert declared(tmp_path) == keys[:1]
+    assert not_planned(tmp_path) == dict.fromkeys(keys[1:], "stopped after one seed")
+    lines = (tmp_path / "launches.jsonl").read_bytes()
+    note_not_planned(tmp_path, keys[1:], "stopped after one seed")
+    assert (tmp_path / "launches.jsonl").read_bytes() == lines
+    note_launch(tmp_path, keys[:3])
+    assert declared(tmp_path) == keys[:3]
+    assert not_planned(tmp_path) == {keys[3]: "stopped after one seed"}

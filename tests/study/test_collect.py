@@ -2,16 +2,19 @@
 
 import io
 import json
+import shutil
 from collections import Counter
 
 import pytest
 
 from mlesearch.storage.columns import CALLS, NODES, RUNS
 from mlesearch.storage.documents import write_result
-from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
+from mlesearch.storage.layout import RunKey, note_launch, note_not_planned, open_study, study_header
 from mlesearch.study.collect import collect, tables
 from mlesearch.study.fold import ProgramTime, program_time
+from mlesearch.types import ConfigError
 from tests.support.run_story import Story
+from tests.support.synthetic_study import synthetic, write
 
 KEYS = [RunKey("m", strategy, "base", "t", seed) for strategy in ("greedy", "random") for seed in (0, 1)]
 
@@ -100,3 +103,56 @@ def test_program_time_of_a_run_that_ended_needs_no_journal(study, opened):
     assert not of(opened, "journal.jsonl")
     assert program_time(folders) == ProgramTime(6, 3.0, 1.5)
     assert len(of(opened, "journal.jsonl")) == 2
+
+
+def test_runs_that_the_design_leaves_out_have_a_row_that_says_why(study):
+    """One that ended keeps its result, one that failed stays failed; one under way and one never asked for are out."""
+    other = RunKey("m", "greedy", "base", "t", 2)
+    note_not_planned(study, [*KEYS[:3], other], "two seeds are enough for random")
+    runs = tables(study)[0].set_index("run_id")
+    assert runs["status"].to_dict() == {
+        KEYS[0].id: "ok",
+        KEYS[1].id: "failed",
+        KEYS[2].id: "not_planned",
+        KEYS[3].id: "missing",
+        other.id: "not_planned",
+    }
+    assert runs.loc[other.id, "reason"] == runs.loc[KEYS[2].id, "reason"] == "two seeds are enough for random"
+    assert runs.loc[other.id, "seed"] == 2
+
+
+def parquet(folder):
+    return {p.name: p.read_bytes() for p in folder.glob("*.parquet")}
+
+
+def test_tables_that_came_without_their_runs_are_never_written_over(tmp_path):
+    folder = write(synthetic(models=1, strategies=("greedy", "gome"), tasks=2, seeds=1), tmp_path)
+    before = parquet(folder)
+    assert len(before) == 3
+    collect(folder)
+    assert parquet(folder) == before
+
+
+def test_tables_whose_runs_were_removed_are_kept_and_refused_where_others_came(study):
+    before = parquet(collect(study))
+    shutil.rmtree(study / KEYS[0].id)
+    collect(study)
+    assert parquet(study) == before
+    told(study / KEYS[3].id).ended(1).write(KEYS[3], result=True)
+    with pytest.raises(ConfigError, match=r"has 1 runs whose folders are not here .*1 runs that ended are not in it"):
+        collect(study)
+    assert parquet(study) == before
+    for name in before:
+        (study / name).unlink()
+    assert collect(study) == study
+    (study / "runs.parquet").write_bytes(b"cut")
+    with pytest.raises(ConfigError, match=r"runs\.parquet can't be read"):
+        collect(study)
+
+
+def test_a_study_whose_runs_are_here_is_collected_anew(study):
+    before = parquet(collect(study))
+    told(study / KEYS[3].id).ended(1).write(KEYS[3], result=True)
+    (study / KEYS[1].id / "result.json").unlink()  # as a launch that tries again does
+    assert parquet(collect(study)) != before
+    assert len(tables(study)[1]) == 4

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.analysis.results import analyse
+from mlesearch.analysis.tables import read
 from mlesearch.config.plain import cells
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage import cell_store
 from mlesearch.storage.documents import finished_row
-from mlesearch.storage.layout import run_folders
+from mlesearch.storage.layout import RunKey, declared, note_launch, run_folders
 from mlesearch.study.archive import export
-from mlesearch.study.collect import tables
+from mlesearch.study.collect import collect, tables
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.launch import begin, run_cell
 from mlesearch.study.replay import plan_replay
@@ -192,3 +195,16 @@ def test_what_a_run_is_says_that_its_clock_is_virtual(study):
     assert run["identity"]["clock"] == run["settings"]["clock"] == "virtual"
     assert run["identity"]["sandbox"]["rung"] == "table"
     assert run["labels"]["simulated"] is True
+
+
+def test_a_virtual_study_that_was_not_finished_has_no_verdict(study, tmp_path):
+    """Its runs are carried out in chunks, and not in rounds of seeds: what was made first is lopsided."""
+    place = tmp_path / "study"
+    shutil.copytree(study, place)
+    keys = declared(place)
+    assert analyse(read(collect(place))).progress is None
+    note_launch(place, [RunKey(k.model, k.strategy, k.variant, k.task, k.seed + 100) for k in keys])
+    results = analyse(read(collect(place)))
+    assert (results.main, results.boards) == (None, ())
+    assert (results.progress.planned, results.progress.made) == (64, 32)
+    assert results.tables.simulated

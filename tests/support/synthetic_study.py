@@ -131,7 +131,7 @@ def _run(
     tokens, quality = 0, skill - 1.5
     best: tuple[float, float] | None = None
     for step in range(1, steps + 1):
-        op = "draft" if step == 1 else str(rng.choice(OPS[strategy]))
+        op = "draft" if step == 1 else str(rng.choice(OPS.get(strategy, OPS["greedy"])))
         asked: tuple[str, ...] = (op, "review") if strategy != "gome" or step == 1 else ("diagnose", "hypothesize", op)
         for number, kind in enumerate(asked):
             sent, got = int(rng.integers(800, 6000)), int(rng.integers(200, 1800))
@@ -242,7 +242,7 @@ def lost(tables: Tables, rows: pd.Series[bool], status: str = "failed", reason: 
     runs = tables.runs.copy()
     runs.loc[rows, FLAGS] = False
     runs.loc[rows, "status"] = status
-    runs["reason"] = ""
+    runs["reason"] = runs["reason"] if "reason" in runs.columns else ""
     runs.loc[rows, "reason"] = reason
     runs.loc[rows, ["score", "improvement_rate", "direction_accuracy"]] = None
     ids = set(runs.loc[rows, "run_id"])

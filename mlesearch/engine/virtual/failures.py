@@ -156,9 +156,10 @@ class Failures:
 
     def _refusal(self, known: Recognised, wrong: frozenset[str]) -> str:
         """Why the submission of a program with these bugs is refused."""
-        predictions = self._predictions(known)
-        key = (wrong, predictions[0] if "format" in wrong else None)  # the first row is told where it is no header
+        first = self._predictions(known, 1)[0] if "format" in wrong else None  # told where it stands in for a header
+        key = (wrong, first)
         if key not in self._refused:
+            predictions = self._predictions(known)
             sample, test = (self._frame(name) for name in ("sample_submission", "test"))
             id_column = self._task.id_column
             index = self._asked.index if "nan" in wrong else self._asked[id_column]
@@ -172,15 +173,20 @@ class Failures:
                 self._refused[key] = read_submission(path, self._task).problem
         return self._refused[key]
 
-    def _predictions(self, known: Recognised) -> list[tuple[Any, ...]]:
-        """What a program predicts: of a synthetic task the levels that it takes, of others what the sample has."""
+    def _predictions(self, known: Recognised, rows: int | None = None) -> list[tuple[Any, ...]]:
+        """What a program predicts: of a synthetic task the levels that it takes, of others what the sample has.
+
+        Args:
+            known: the program.
+            rows: only so many, the first ones; None: all.
+        """
         if not known.task.startswith(ID_PREFIX):
             sample = self._frame("sample_submission").set_index(self._task.id_column)[list(self._task.target_columns)]
-            rows = sample.reindex(self._asked[self._task.id_column])
-            return list(rows.itertuples(index=False, name=None))
+            asked = sample.reindex(self._asked[self._task.id_column][:rows])
+            return list(asked.itertuples(index=False, name=None))
         where = space(known.task)
         level = {c.name: c.index(option) for c, option in zip(where.choices, known.pipeline, strict=True)}
-        return [(level.get(asked, known.random_state),) for asked in self._questions]
+        return [(level.get(asked, known.random_state),) for asked in self._questions[:rows]]
 
 
 def _to_csv_below(folder: str) -> Callable[..., None]:

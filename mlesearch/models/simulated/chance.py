@@ -45,10 +45,18 @@ class Stream:
     def uniform(self) -> float:
         """A number in (0, 1)."""
         if not self._left:
-            a, b, c, d = _FOUR.unpack(hashlib.sha256(self._key + self._blocks.to_bytes(8, "big")).digest())
-            self._blocks += 1
-            self._left = [((raw >> 11) + 0.5) / _TWO53 for raw in (d, c, b, a)]
+            self._draw()
         return self._left.pop()
+
+    def _draw(self) -> None:
+        a, b, c, d = _FOUR.unpack(hashlib.sha256(self._key + self._blocks.to_bytes(8, "big")).digest())
+        self._blocks += 1
+        self._left = [
+            ((d >> 11) + 0.5) / _TWO53,
+            ((c >> 11) + 0.5) / _TWO53,
+            ((b >> 11) + 0.5) / _TWO53,
+            ((a >> 11) + 0.5) / _TWO53,
+        ]
 
     def normal(self) -> float:
         """A standard normal draw."""
@@ -69,8 +77,11 @@ class Stream:
         """`size` different items in their own order, any of them as likely; all of them when there are no more."""
         if size >= len(items):
             return list(items)
-        order = list(range(len(items)))
+        count = len(items)
+        order = list(range(count))
         for at in range(size):  # the beginning of a shuffle
-            other = at + int(self.uniform() * (len(order) - at))
+            if not self._left:
+                self._draw()
+            other = at + int(self._left.pop() * (count - at))
             order[at], order[other] = order[other], order[at]
         return [items[i] for i in sorted(order[:size])]

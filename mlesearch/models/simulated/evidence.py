@@ -41,7 +41,7 @@ USUAL_SIZE = math.sqrt(2.0 / math.pi)
 _LESSON = "\nLesson: "
 _STATED = re.compile(r"\bEvidence: ((?:\w+=\w+ [+-]\d+\.\d\d, )*\w+=\w+ [+-]\d+\.\d\d)\.")
 _ITEM = re.compile(r"(\w+)=(\w+) ([+-]\d+\.\d\d)")
-_RAN = re.compile(r"^pipeline: ((?:\w+=\w+, )*\w+=\w+)$", re.MULTILINE)
+_RAN = "pipeline: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def printed(prompt: Prompt, role: str, program: ShownProgram | None, where: Spac
 @lru_cache(maxsize=TEXTS)
 def _pipelines_printed(text: str, task: str) -> tuple[Pipeline | None, ...]:
     """The pipelines of a task that an output names."""
-    said = (dict(pair.split("=", 1) for pair in m[1].split(", ")) for m in _RAN.finditer(text))
-    return tuple(space(task).from_settings(settings) for settings in said)
+    described = space(task).described
+    return tuple(described(line[len(_RAN) :]) for line in text.split("\n") if line.startswith(_RAN))
 
 
 def combined(items: Iterable[EvidenceItem], capability: float, persistence: float) -> dict[Edit, float]:

@@ -124,6 +124,14 @@ class Space:
         known = all(isinstance(option, str) and (name, option) in self._named for name, option in settings.items())
         return tuple(settings.values()) if known else None
 
+    def described(self, words: str) -> Pipeline | None:
+        """The pipeline that words like "model=forest, scaling=none" name, or None where they name none of the space."""
+        told = self._told.get(words)
+        if told is None:
+            pairs = (pair.partition("=") for pair in words.split(", "))
+            told = self.from_settings({name: option for name, _, option in pairs})
+        return told
+
     @cached_property
     def _told(self) -> dict[str, Pipeline]:
         """Pipelines by the words in which they were described lately; what is not here is read."""
@@ -165,9 +173,7 @@ class Space:
     def _find_pipelines(self, text: str) -> tuple[Pipeline, ...]:
         found = []
         for match in _DESCRIBED.finditer(text):
-            pipeline = self._told.get(match[1])
-            if pipeline is None:
-                pipeline = self.from_settings(dict(pair.split("=", 1) for pair in match[1].split(", ")))
+            pipeline = self.described(match[1])
             if pipeline is not None:
                 found.append(pipeline)
         return tuple(found)

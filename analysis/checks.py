@@ -1,0 +1,43 @@
+"""What a reader must know before comparing: differences between the arms that are not the strategy."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mlesearch.analysis import official, unranked, wording
+from mlesearch.analysis.results import Results
+from mlesearch.analysis.sandboxes import ASPECTS
+
+
+def warnings(results: Results) -> tuple[str, ...]:
+    """One sentence each, in the order of the page."""
+    runs = results.tables.runs
+    found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
+    found += [said] if (said := unranked.sentence(runs)) else []
+    found += official.sentences(runs)
+    columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
+    for column, what in columns.items():
+        if column not in runs.columns:
+            continue
+        values = sorted({str(v) for v in runs[column].dropna()})
+        if len(values) > 1:
+            found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
+    return (*found, *_changed_ids(results))
+
+
+def _who_reports(column: str, runs: pd.DataFrame) -> str:
+    """Of runs that were scored in different ways: the tasks whose programs reported the score themselves."""
+    tasks = sorted(set(runs["task"][runs["validation"] == "reported"])) if column == "validation" else []
+    return f" Programs reported their own score on {', '.join(tasks)}." if tasks else ""
+
+
+def _changed_ids(results: Results) -> list[str]:
+    """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
+    runs, calls = results.tables.runs, results.tables.calls
+    if "model_answered" in calls.columns:
+        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
+        groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
+    else:
+        groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]
+    changed = {(str(key[0]), tuple(sorted(map(str, part.unique())))): None for key, part in groups}
+    return [f"Model {m} answered under {len(ids)} ids: {'; '.join(ids[:4])}." for m, ids in changed if len(ids) > 1]

@@ -1,0 +1,32 @@
+"""What a study claims before its first run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ClaimSettings:
+    """What is claimed before the first run; treatment and baseline null: nothing is, and all is exploratory.
+
+    Attributes:
+        treatment: a strategy, or `strategy/variant`, that is claimed to be better than the baseline.
+        baseline: likewise, what it is compared with.
+        outcome: by which they are compared (docs/statistics.md).
+        capability: whether the gap is claimed to change with the capability of the model, as `claim.trend` says.
+        trend: what the gap is claimed to do as capability grows; the tests are one-sided in this direction.
+        tiers: the tiers of models that the claim is about; empty: all.
+        order: in which order gap, slope and crossover are tested; empty: they share the level (docs/statistics.md).
+        margin_points: the gap, in percentage points, below which the two count as equal; null: none is declared.
+        primary: the claim in words.
+    """
+
+    treatment: str | None = None
+    baseline: str | None = None
+    outcome: str = "any_medal"
+    capability: bool = False
+    trend: str = "rises"
+    tiers: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    margin_points: float | None = None
+    primary: str = ""

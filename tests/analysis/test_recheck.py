@@ -1,0 +1,143 @@
+"""A report is checked against its tables: the same, or the first thing that differs, by its place."""
+
+import json
+import random
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from mlesearch.analysis.page_text import phrases
+from mlesearch.analysis.recheck import recheck
+from mlesearch.analysis.report import write_report
+from mlesearch.types import ConfigError
+from tests.support.synthetic_study import synthetic, write
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = write(synthetic(models=4, tasks=5, seeds=2), tmp_path_factory.mktemp("study"))
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(study, tmp_path):
+    return shutil.copytree(study, tmp_path / "copy")
+
+
+def test_an_unchanged_report_is_the_same(study):
+    found = recheck(study / "report.html")
+    assert found.differs == ""
+    assert found.numbers > 100
+    assert found.figures == 7
+    assert recheck(study / "report.html", redraw=True).differs == ""
+
+
+def test_a_report_elsewhere_is_checked_against_the_study_that_is_named(study, tmp_path):
+    page = write_report(study, tmp_path / "elsewhere" / "page.html", missing="drop_seed")
+    assert recheck(page, study).differs == ""
+    with pytest.raises(ConfigError, match=r"study\.json does not exist"):
+        recheck(page)
+
+
+def _other_digit(text, at, rng):
+    return text[:at] + rng.choice([d for d in "0123456789" if d != text[at]]) + text[at + 1 :]
+
+
+@pytest.mark.parametrize("changes", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_single_changed_digit_is_found_wherever_it_is(study, copied, changes):
+    """Of the page (texts, figures, styles, what it states of itself), of study.json, and of the CSV files."""
+    rng = random.Random(changes)
+    beside = ("study.json", "report_tables/gaps.csv", "report_tables/dynamics.csv")
+    files = ["report.html"] * (changes * 7 // 10) + [name for name in beside for _ in range(changes // 10)]
+    missed = []
+    for name in files:
+        text = (study / name).read_text(encoding="utf-8")
+        at = rng.choice([m.start() for m in re.finditer(r"\d", text)])
+        (copied / name).write_text(_other_digit(text, at, rng), encoding="utf-8")
+        try:
+            found = recheck(copied / "report.html").differs
+        except ConfigError as error:
+            found = str(error)
+        if not found:
+            missed.append((name, text[max(0, at - 40) : at + 20]))
+        shutil.copyfile(study / name, copied / name)
+    assert missed == []
+    assert recheck(copied / "report.html").differs == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "said"),
+    [
+        ("runs", "gold", r"section \w+.*: the page says '.*', the tables give '.*'"),
+        ("nodes", "cum_tokens", r"."),
+        ("calls", "service_s", r"calls\.parquet: it is not the file that the page was made from"),
+    ],
+)
+def test_a_changed_value_of_a_table_is_found(copied, table, column, said):
+    path = copied / f"{table}.parquet"
+    frame = pd.read_parquet(path)
+    values = frame[column].tolist()
+    at = next(i for i, v in enumerate(values) if v) if column == "gold" else len(values) // 2
+    values[at] = not values[at] if column == "gold" else values[at] + 1
+    frame[column] = pd.Series(values, dtype=frame[column].dtype)
+    frame.to_parquet(path)
+    assert re.search(said, recheck(copied / "report.html").differs)
+
+
+def test_a_changed_number_is_told_by_its_place(copied):
+    page = copied / "report.html"
+    text = page.read_text(encoding="utf-8")
+    cell = re.search(r'<table id="t-medals".*?<td class="n[^"]*"[^>]*>([\d.]+)', text, re.DOTALL)
+    page.write_text(text[: cell.start(1)] + "99.9" + text[cell.end(1) :], encoding="utf-8")
+    found = recheck(page).differs
+    assert found.startswith("section medals, table medals, row ")
+    assert re.search(r"column any medal: the page says '99\.9.*', the tables give '", found)
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: "<p>no report</p>", "does not say what it was made of"),
+        (lambda t: t.replace('"missing": "fail"', '"missing": "guess"'), "the policy 'guess'; known: fail"),
+        (lambda t: t.replace('"interim": false', '"interim": true'), "an interim report is not rechecked"),
+        (lambda t: t.replace('"format": 1', '"format": 2'), "of format 2"),
+        (lambda t: t.replace('"files": {', '"files": ['), "can't be read"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_in_one_line(copied, change, said):
+    page = copied / "report.html"
+    page.write_text(change(page.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(ConfigError, match=said) as error:
+        recheck(page)
+    assert "\n" not in str(error.value)
+
+
+def test_no_page_and_no_text_are_told_in_one_line(copied):
+    with pytest.raises(ConfigError, match=r"can't be read \(No such file"):
+        recheck(copied / "nothing.html")
+    (copied / "report.html").write_bytes(b"\xff\xfe\x00")
+    assert recheck(copied / "report.html").differs == "report.html is no UTF-8 text"
+
+
+def test_places_name_section_table_row_and_column():
+    page = (
+        '<h1>s</h1><section id="a"><table id="t-x"><thead><tr><th><button>model</button></th><th>rate</th></tr></thead>'
+        "<tbody><tr><th>m0</th><td>1.5<small>n = 3</small></td></tr></tbody></table><p>after</p></section>"
+    )
+    assert [(p.place, p.text) for p in phrases(page)][-4:] == [
+        ("section a, table x, column model", "m0"),
+        ("section a, table x, row m0, column rate", "1.5"),
+        ("section a, table x, row m0, column rate", "n = 3"),
+        ("section a", "after"),
+    ]
+
+
+def test_what_a_page_was_made_of_can_be_read_by_anybody(study):
+    text = (study / "report.html").read_text(encoding="utf-8")
+    found = json.loads(re.search(r'id="made-of">(.*?)</script>', text, re.DOTALL)[1])
+    assert set(found["files"]) == {"study.json", "runs.parquet", "nodes.parquet", "calls.parquet"}
+    assert found["missing"] == "fail"

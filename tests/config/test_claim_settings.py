@@ -1,0 +1,57 @@
+"""What a claim may declare beside its strategies: the trend, the order of its parts, the margin of equivalence."""
+
+import pytest
+
+from mlesearch.config.compose import expand, jobs
+from mlesearch.config.plan import plan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.storage.claim import Claim, claim_problem
+from mlesearch.types import ConfigError
+
+BASE = ("model=sim_05", "strategy=greedy", "sandbox=local", "tasks=[canvas]", "seeds=[0]")
+PAIR = ("claim.treatment=gome", "claim.baseline=greedy", "claim.capability=true")
+
+
+def header(tmp_path, *words):
+    cells = [job.settings for job in jobs(expand([*BASE, *words, f"study.dir={tmp_path / 'study'}"]), False).jobs]
+    return plan(cells, ProcessResources()).header
+
+
+def test_a_claim_without_options_stands_in_study_json_as_before(tmp_path):
+    assert header(tmp_path, *PAIR)["claim"] == {
+        "treatment": "gome",
+        "baseline": "greedy",
+        "outcome": "any_medal",
+        "capability": True,
+        "tiers": [],
+        "primary": "",
+    }
+
+
+def test_options_stand_there_where_they_are_in_use(tmp_path):
+    words = ("claim.trend=falls", "claim.order=[slope,crossover,gap]", "claim.margin_points=3")
+    claim = header(tmp_path, *PAIR, *words)["claim"]
+    assert (claim["trend"], claim["order"], claim["margin_points"]) == ("falls", ["slope", "crossover", "gap"], 3.0)
+    assert Claim("a", "b").to_json().keys() == {"treatment", "baseline", "outcome", "capability", "tiers", "primary"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("claim.order=[slope,gap]",), "claim.order: [slope, gap] is no order of the claim's parts; name each once"),
+        (("claim.order=[slope,gap,gap]",), "name each once: gap, slope, crossover"),
+        (("claim.margin_points=0",), "claim.margin_points: 0 is no margin; it is above 0 and below 100"),
+        (("claim.margin_points=nan",), "claim.margin_points: nan is no margin"),
+        (("model.capability=inf",), "model.capability: inf is no number that models can be compared by"),
+    ],
+)
+def test_what_is_none_of_these_is_refused_in_one_line(tmp_path, words, said):
+    with pytest.raises(ConfigError) as caught:
+        header(tmp_path, *PAIR, *words)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_option_is_no_problem_and_no_direction_is_one():
+    assert claim_problem("rises", (), None) == ""
+    assert claim_problem("widens", (), None) == "claim.trend: 'widens' is no direction; there are: rises, falls"
