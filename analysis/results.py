@@ -14,6 +14,8 @@ from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, i
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.planning.rounds import with_next_round
+from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.progress import StudyProgress, progress
 from mlesearch.analysis.sandboxes import differences
@@ -37,13 +39,14 @@ class Results:
         others: the other arms against the same baseline, exploratory.
         cells: what became of the runs of each model and arm, before any policy.
         spends: what of their budgets the runs spent; empty where the tables do not know the budgets.
-        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
         not_planned: what the design leaves out.
         progress: how far an unfinished study is; then there are no boards, no comparisons, curves and rates. None where
             all planned runs were made, or a policy for missing runs was asked for.
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
+        looks: where a study with declared looks stands; None where none were declared.
     """
 
     tables: Tables
@@ -61,11 +64,12 @@ class Results:
     failures: pd.DataFrame
     cells: tuple[CellRuns, ...]
     spends: tuple[Spend, ...] = ()
-    leaders: LeaderMap | None = None
     not_planned: NotPlanned = field(default_factory=NotPlanned)
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    leaders: LeaderMap | None = None
+    looks: Standing | None = None
 
     @property
     def to_come(self) -> int:
@@ -108,9 +112,13 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """
     validate(tables)
     tables, left_out = planned_part(tables)
+    looks = None if plan_of(tables.study) is None else standing(tables)
+    tables = tables if looks is None else with_next_round(tables, looks)
     claim = claim_of(tables)
+    if claim is not None and looks is not None:  # what is stopped by what was seen is confirmed by its looks alone
+        claim = replace(claim, declared=False, unmet=claim.unmet or "The claim is tested by its declared looks alone.")
     if tables.planned or (tables.to_come and policy is None):
-        return _unfinished(tables, claim, left_out)
+        return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
@@ -154,20 +162,21 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
         spends=spends(runs, tables.nodes, models.names, arms),
-        leaders=leader_map(runs, models, arms, shown, became),
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        leaders=leader_map(runs, models, arms, shown, became),
+        looks=looks,
     )
 
 
 def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     """The claim's comparison, adjusted over its models."""
     trend = claim.trend if claim.capability else None
-    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
 
 
-def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
@@ -192,4 +201,5 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned)
         not_planned=left_out,
         progress=progress(tables, models, arms, outcome),
         unfinished=tables.interim,
+        looks=looks,
     )
