@@ -12,6 +12,7 @@ import pandas as pd
 from mlesearch.analysis.claim import Arm, Models, Outcomes, outcomes, succeeded
 from mlesearch.analysis.codes import RowGroups, arm_codes
 from mlesearch.analysis.columns import places_of
+from mlesearch.analysis.dependence import categories_of, category_rates
 from mlesearch.analysis.rates import Parity, Rates, e1_rates, e2_rates, parity_of
 from mlesearch.analysis.unranked import counted
 
@@ -26,6 +27,7 @@ class Board:
         e2: shape (M, A); all NaN where no run has a result.
         e1: shape (M, A); likewise.
         parity: by model, then by arm; None where no run has a result.
+        by_category: E2 clustered by category of task, shape (M, A); None where no categories are known and repeated.
     """
 
     outcome: str
@@ -33,6 +35,7 @@ class Board:
     e2: Rates
     e1: Rates
     parity: tuple[tuple[Parity | None, ...], ...]
+    by_category: Rates | None = None
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
@@ -40,12 +43,14 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     runs = counted(runs, outcome)
     counts = outcomes(runs, models, arms, outcome)
     bare, some = counts.bare, np.maximum(counts.counts, 1)
+    groups = categories_of(runs, counts.tasks)
     return Board(
         outcome=outcome,
         counts=counts,
         e2=_known(e2_rates(counts.hits, some), bare),
         e1=_known(e1_rates(counts.hits, some), bare),
         parity=_parities(runs, models, arms, counts, outcome),
+        by_category=_known(category_rates(counts.hits, some, groups), bare) if groups else None,
     )
 
 

@@ -15,7 +15,7 @@ from mlesearch.analysis.curves import Axis, Curve, Value, axis_points, mean_curv
 from mlesearch.analysis.figures import WIDTH
 from mlesearch.analysis.names import short_names
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.series import colour, dash, legend_columns
+from mlesearch.analysis.series import colour, dash, legend_columns, legend_label
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
@@ -145,7 +145,7 @@ Y_LABEL = {"medal": "any medal, % of runs", "standing": "standing in this study,
 def _trace(ax: Axes, line: Line, place: int, labelled: bool) -> None:
     """One curve, with its band where there are tasks enough."""
     curve, ink = line.curve, colour(place)
-    label = line.arm if labelled else None
+    label = legend_label(line.arm) if labelled else None
     x = np.append(curve.x, 1.05 * curve.x[-1])  # so that what the last step brought is seen
     ax.step(
         x,

@@ -19,7 +19,7 @@ from mlesearch.analysis.comparison import Comparison, groups
 from mlesearch.analysis.gaps import Gap
 from mlesearch.analysis.names import short_names
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.series import colour, hatch, legend_columns, marker
+from mlesearch.analysis.series import colour, hatch, legend_columns, legend_label, marker
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import interval, percent, points
 
@@ -39,7 +39,16 @@ def bars(results: Results) -> Drawn:
             x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * width
             rate = 100 * board.e2.rate[:, a]
             edge = svg.PAPER if hatch(a) else None
-            ax.bar(x, rate, width * 0.9, color=colour(a), label=arm.label, zorder=2, hatch=hatch(a), edgecolor=edge)
+            ax.bar(
+                x,
+                rate,
+                width * 0.9,
+                color=colour(a),
+                label=legend_label(arm.label),
+                zorder=2,
+                hatch=hatch(a),
+                edgecolor=edge,
+            )
             some_lost = board.counts.lost[:, a].sum(axis=-1) > 0
             low = np.where(some_lost, rate, 100 * board.e2.low[:, a])
             high = np.where(some_lost, 100 * board.counts.most[:, a], 100 * board.e2.high[:, a])
@@ -288,7 +297,7 @@ def mechanism(results: Results) -> Drawn:
                     color=colour(a),
                     ms=5.5,
                     ls="none",
-                    label=arm.label if ax is axes[0] else None,
+                    label=legend_label(arm.label) if ax is axes[0] else None,
                 )
             ax.set_xlim(-2, 102)
             ax.set_ylim(len(models) - 0.5, -0.5)

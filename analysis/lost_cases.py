@@ -43,7 +43,7 @@ class LostCase:
     def trend(self) -> int:
         """1 where the gap is established to rise with capability, -1 where to fall, else 0."""
         s = self.found.slope if self.found else None
-        return int(np.sign(s.slope)) if s is not None and s.p <= ALPHA else 0
+        return int(np.sign(s.slope)) if s is not None and max(s.p_both, s.p_adjusted) <= ALPHA else 0
 
     @property
     def crossover(self) -> bool:

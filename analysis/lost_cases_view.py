@@ -42,7 +42,12 @@ def _row(case: LostCase) -> tuple[TableCell, ...]:
     trend = TableCell("not tested", kind="text", mark="weak")
     if s is not None:
         said = {1: "rises", -1: "falls", 0: "not established"}[case.trend]
-        trend = TableCell(said, f"{points(s.slope)}, {p_text(s.p)}", kind="text", mark="" if case.trend else "weak")
+        trend = TableCell(
+            said,
+            f"{points(s.slope)}, {p_text(max(s.p_both, s.p_adjusted))}",
+            kind="text",
+            mark="" if case.trend else "weak",
+        )
     crossed = "established" if case.crossover else "none"
     crossed = "no verdict" if c.crossover is None or c.crossover.refused else crossed
     sub = f"[{interval(compared[0].low, compared[0].high)}]" if len(compared) == 1 else ""

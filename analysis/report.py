@@ -11,31 +11,39 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
+    assumptions_view,
+    checks,
+    contrasts_view,
     dynamics,
     figure_files,
     figures,
     frames,
     imported,
+    leaders_view,
+    looks_view,
     lost_cases_view,
     measured_view,
     process_view,
     programs,
     progress_view,
+    robust_view,
     scores,
     spend_view,
+    stale,
     table_files,
     unranked,
     views,
     wording,
 )
-from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.section import Section
+from mlesearch.analysis.sections import ablations_section, assumptions_section, given
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -127,8 +135,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
     files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
     try:
         make_folder(beside)
-        for name in frames.OF_ALL_RUNS - {path.stem for path in files}:
-            (beside / f"{name}.csv").unlink(missing_ok=True)  # of an earlier report, when there were other runs
+        folders = beside, target.parent / figure_files.FOLDER
+        stale.remove(folders, set(files), unfinished=results.progress is not None)
         for path, text in files.items():
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
@@ -155,15 +163,11 @@ def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> d
         curves: those of the dynamics, where they are there already.
     """
     curves = dynamics.all_curves(results) if curves is None else curves
-    found = (
-        frames.frames(results)
-        | measured_view.frames(results)
-        | process_view.frames(results)
-        | programs.frames(results)
-        | scores.frames(results)
-    )
+    found = frames.frames(results) | programs.frames(results)
+    found |= leaders_view.frames(results) | measured_view.frames(results) | process_view.frames(results)
     if results.progress is None:
-        found["dynamics"] = dynamics.frame(curves)
+        found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
+        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -206,13 +210,14 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
         simulated=results.tables.simulated,
         declared=bool(results.claim and results.claim.declared),
+        unfinished=bool(results.unfinished),
         title=wording.title(results),
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
         policy=wording.missing_runs(results),
         missing=results.policy.missing,
-        warnings=warnings(results),
+        warnings=checks.warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
@@ -259,15 +264,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
                 "from zero." + _not_drawn(results)
             ),
-            tables=tuple(
-                view
-                for view in (
-                    views.gaps(results, [main], "gaps-main"),
-                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
-                )
-                if view
+            tables=given(
+                views.gaps(results, [main], "gaps-main"),
+                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
             ),
-            folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
+            folded=given(
+                views.gaps(results, results.others, "gaps-others") if results.others else None,
+                contrasts_view.baseline_view(results),
+            ),
         )
         slopes = views.slopes(results)
         if figures.has_capability(results) or slopes:
@@ -285,8 +289,12 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
+                folded=given(assumptions_view.crossings(results)),
             )
+    looked = looks_view.views_of(results.looks)
     return (
+        leaders_view.section(results),
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(
@@ -298,9 +306,12 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
         trend,
+        assumptions_section(results),
+        ablations_section(results),
         _imported(results),
     )
 
@@ -357,7 +368,7 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
             figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
+            folded=given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
         ),
         Section(
             "failures",

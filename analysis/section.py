@@ -1,4 +1,4 @@
-"""A section of the report's page."""
+"""A section of the report: what the page shows under one heading."""
 
 from __future__ import annotations
 

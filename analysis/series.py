@@ -48,6 +48,11 @@ def hatch(i: int) -> str | None:
     return HATCHES[i // COLOURS % len(HATCHES)]
 
 
+def legend_label(label: str) -> str:
+    """A label that matplotlib shows: it leaves out those that begin with an underscore."""
+    return f" {label}" if label.startswith("_") else label
+
+
 def legend_columns(labels: list[str], most: int = 8) -> int:
     """How many labels stand side by side in a legend."""
     longest = max((len(label) for label in labels), default=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
@@ -65,6 +66,7 @@ STYLE = {
     "legend.fontsize": 8.5,
     "axes.unicode_minus": True,
     "text.usetex": False,
+    "text.parse_math": False,  # a name with two dollar signs is a name
     "path.simplify": True,
 }
 """matplotlib settings in force while a figure is made and drawn."""
@@ -107,7 +109,9 @@ def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
         fig.supxlabel(SIMULATED, x=0.995, ha="right", fontsize=7, color=MUTED)
         alt = f"Simulated: {alt}"
     buffer = io.StringIO()
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with warnings.catch_warnings():  # texts are drawn by the reader's browser, with fonts of its own
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

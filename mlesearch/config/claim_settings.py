@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mlesearch.config.sequential import SequentialSettings
+
 
 @dataclass
 class ClaimSettings:
@@ -23,6 +25,7 @@ class ClaimSettings:
         low_budgets: two amounts of it or more, at which one is claimed to be ahead.
         high_budgets: two larger amounts or more, at which the other is.
         primary: the claim in words.
+        sequential: looks at it while seeds are added.
     """
 
     treatment: str | None = None
@@ -38,3 +41,4 @@ class ClaimSettings:
     low_budgets: list[int] = field(default_factory=list)
     high_budgets: list[int] = field(default_factory=list)
     primary: str = ""
+    sequential: SequentialSettings = field(default_factory=SequentialSettings)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict, get_args
 
 from mlesearch.storage.claimed_measures import BudgetsJson
+from mlesearch.storage.sequential import SequentialJson
 
 OUTCOMES: Mapping[str, str] = {
     "any_medal": "any medal",
@@ -61,6 +62,7 @@ class ClaimJson(TypedDict):
     margin_points: NotRequired[float]
     measures: NotRequired[list[str]]
     budgets: NotRequired[BudgetsJson]
+    sequential: NotRequired[SequentialJson]
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,23 @@ class RunRow(TypedDict):
     capability_source: Annotated[str | None, Column("where the capability figure comes from")]
     strategy: Annotated[str, Column("search strategy")]
     variant: Annotated[str, Column("variant of the strategy (ablation, setting)")]
+    family: Annotated[
+        str | None,
+        Column("kind of search that the strategy declares itself to be", note="empty where none", optional=True),
+    ]
+    engineer: Annotated[
+        str | None,
+        Column(
+            "parameters of the simulated engineer, its capability aside: a JSON object",
+            note="empty where another model answered",
+            optional=True,
+        ),
+    ]
     task: Annotated[str, Column("task id")]
     suite: Annotated[str, Column("suite of the task", nullable=True)]
+    category: Annotated[
+        str | None, Column("category of the task, as it declares it; tasks of one category are alike", optional=True)
+    ]
     seed: Annotated[int, Column("seed of the run")]
     status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
     ended: Annotated[

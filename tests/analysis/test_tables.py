@@ -225,7 +225,7 @@ def test_a_claim_about_a_strategy_without_runs_is_said_and_nothing_is_confirmato
 def test_without_a_claim_greedy_is_the_baseline_and_all_is_exploratory():
     tables = synthetic(models=2, tasks=3, claim=False)
     claim = claim_of(tables)
-    assert (claim.baseline.label, claim.treatment.label, claim.declared) == ("greedy", "gome", False)
+    assert (claim.baseline.label, claim.treatment.label, claim.declared) == ("greedy", "random", False)
     results = analyse(tables)
     assert not results.main.confirmatory
     raw = [gap.p for c in (results.main, *results.others) for gap in c.gaps]

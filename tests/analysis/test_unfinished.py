@@ -9,11 +9,14 @@ import pytest
 from scipy import stats
 
 import mlesearch as ml
+from mlesearch.analysis.policies import POLICIES
+from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.tables import only
 from mlesearch.analysis.terminal import medal_table
 from mlesearch.analysis.wording import declaration, verdicts
+from mlesearch.cli.main import main
 from mlesearch.cli.report import write_report as command
 from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
@@ -98,8 +101,9 @@ def test_runs_that_failed_and_runs_that_were_not_made_are_told_apart(study):
 def test_the_page_of_an_unfinished_study(study, tmp_path):
     """The whole page; the tables of an earlier report, when the grid was smaller, go with the verdicts."""
     folder = write(study, tmp_path)
-    write_report(folder)
+    command(folder, None, figures=True)
     assert (folder / "report_tables/gaps.csv").exists()
+    assert (folder / "report_figures/gaps.pdf").exists()
     rows = part_of_tasks(0.5)(study.runs)
     write(with_all_won(lost(study, rows, "missing", "")), folder)
     page = Page(write_report(folder).read_text(encoding="utf-8"))
@@ -109,11 +113,19 @@ def test_the_page_of_an_unfinished_study(study, tmp_path):
         "cost",
     ]
     assert "How far the study is" in page.text
+    assert "live models unfinished" in page.text  # the stamps
     assert "12 of 24" in page.text
     assert "12 of 12 (100.0 %)" in page.text
     assert "no policy is applied before all planned runs were made (36 were not)" in page.text
     names = {p.name for p in (folder / "report_tables").iterdir()}
-    assert names == {"progress.csv", "cost.csv", "cost_by_operator.csv", "failures.csv"}
+    assert {n for n in names if n.endswith(".csv")} == {
+        "progress.csv", "cost.csv", "cost_by_operator.csv", "failures.csv",
+    }  # fmt: skip
+    for text in [p.read_text(encoding="utf-8") for p in (folder / "report_tables").iterdir()]:
+        assert not FINAL.search(text)
+    assert not {"gaps.svg", "gaps.pdf", "rates.svg", "dynamics.pdf"} & {
+        p.name for p in (folder / "report_figures").iterdir()
+    }
     frame = pd.read_csv(folder / "report_tables/progress.csv")
     assert frame["to_come"].sum() == 36
     np.testing.assert_allclose(frame["cost_usd"].sum(), with_all_won(study).runs["cost_usd"].sum(), rtol=0.6)
@@ -156,7 +168,7 @@ def test_interim_reports_pass_the_same_gate(study):
         assert not FINAL.search(text + " ".join(v.sentence for v in verdicts(results)))
 
 
-def test_the_command_and_the_python_interface_pass_the_same_gate(study, tmp_path):
+def test_the_command_and_the_python_interface_pass_the_same_gate(study, tmp_path, capsys):
     rows = study.runs["seed"] == 2
     folder = write(lost(study, rows, "missing", ""), tmp_path)
     before = {p.name: p.read_bytes() for p in folder.glob("*.parquet")}
@@ -165,7 +177,30 @@ def test_the_command_and_the_python_interface_pass_the_same_gate(study, tmp_path
     assert "How far the study is" in ml.report(folder).read_text(encoding="utf-8")
     assert "under the policy drop_seed" in ml.report(folder, tmp_path / "x.html", "drop_seed").read_text()
     assert "policy: drop_seed" in command(folder, tmp_path / "y.html", missing="drop_seed")
+    assert main(["report", str(folder), "--missing", "drop_seed"]) == 0
+    assert "policy: drop_seed" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["report", str(folder), "--missing", "drop_all"])
+    refused = capsys.readouterr().err
+    assert "drop_all" in refused
+    assert all(policy in refused for policy in POLICIES)
     assert {p.name: p.read_bytes() for p in folder.glob("*.parquet")} == before  # there are no runs to make them of
+
+
+def test_the_page_of_an_unfinished_study_can_be_rechecked(study, tmp_path):
+    folder = write(lost(study, study.runs["seed"] == 2, "missing", ""), tmp_path)
+    path = write_report(folder)
+    assert recheck(path).differs == ""
+    path.write_text(path.read_text(encoding="utf-8").replace("16 of 24", "17 of 24", 1), encoding="utf-8")
+    assert "17 of 24" in recheck(path).differs
+    named = write_report(folder, tmp_path / "named.html", "fail")
+    assert recheck(named, folder).differs == ""
+
+
+def test_an_unfinished_study_has_no_board_to_read_rates_from(study):
+    results = analyse(lost(study, study.runs["seed"] == 2, "missing", ""))
+    with pytest.raises(ValueError, match="an unfinished study has no rates"):
+        _ = results.board
 
 
 def null_study(rng, tasks, seeds):

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from mlesearch.cli.main import main
 from mlesearch.storage.layout import RunKey
+from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.rounds import BETWEEN_REPORTS_S, RoundReports, in_rounds, rounds_of
 
 KEYS = [RunKey(m, s, "base", t, n) for m in "ab" for s in ("greedy", "gome") for t in ("x", "y") for n in (3, 1, 7)]
@@ -94,3 +95,29 @@ def test_a_launch_reports_each_round(tmp_path, monkeypatch, capsys):
     assert "Interim: the first 1 of 2 runs" in said
     assert said.count("so far, with") == 1
     assert first < said.index("over 2 seeds")
+
+
+def test_a_launch_that_was_stopped_ends_with_counts_and_no_rates(tmp_path, monkeypatch, capsys):
+    """As by Ctrl-C after the first run: the others are not begun, and no failures."""
+    monkeypatch.chdir(tmp_path)
+    begun = []
+
+    def stopped(run, stop_file, resources):
+        begun.append(run.key.id)
+        return execute_run(run, stop_file, resources) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
+
+    monkeypatch.setattr("mlesearch.study.launch.execute_run", stopped)
+    sweep = ["-m", "study.name=s", "model=sim_05", "strategy=random,greedy", "seeds=[4,2]", "budget.steps=1"]
+    assert main(["run", *sweep, "sandbox=local", "launcher.n_jobs=1"]) == 130
+    said = capsys.readouterr()
+    assert "Unfinished: 1 of 4 planned runs were made; no rate is estimated" in said.out
+    assert "1 of 2" in said.out
+    assert "0 of 2" in said.out
+    assert "95 %" not in said.out
+    assert "run the same command again to go on" in said.err
+    page = (tmp_path / "studies/s/report.html").read_text(encoding="utf-8")
+    assert "3 planned runs were not made (not begun, or not ended): these are no failures." in page
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *sweep, "sandbox=local", "launcher.n_jobs=1"]) == 0
+    assert "Unfinished" not in capsys.readouterr().out
