@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm
-from mlesearch.analysis.columns import Flags, pair_places, places_of
+from mlesearch.analysis.columns import RowFlags, pair_places, places_of
 from mlesearch.analysis.rates import Floats, Ints
 
 
@@ -80,7 +80,7 @@ class RowGroups:
         parts = np.split(values[self.order], self.starts[1:-1])[: len(self)]
         return np.array([part.sum() for part in parts], dtype=np.int64)
 
-    def each(self, true: Flags) -> Flags:
+    def each(self, true: RowFlags) -> RowFlags:
         """Shape (groups,): whether something is so of all rows of a group."""
         if true.all():
             return np.ones(len(self), dtype=bool)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mlesearch.analysis.rates import Floats, Ints
 
-Flags = npt.NDArray[np.bool_]
+RowFlags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
 
 
@@ -53,7 +53,7 @@ def places_of(values: pd.Series[str], known: Sequence[str]) -> Ints:
     return np.asarray(np.append(place, -1)[codes], dtype=np.int64)
 
 
-def one_of(values: pd.Series[str], *words: str) -> Flags:
+def one_of(values: pd.Series[str], *words: str) -> RowFlags:
     """Whether each value is one of some words."""
     codes, texts = coded(values)
     return np.append(pd.Index(texts, dtype=object).isin(words), False)[codes]

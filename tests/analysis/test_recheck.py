@@ -31,7 +31,7 @@ def test_an_unchanged_report_is_the_same(study):
     found = recheck(study / "report.html")
     assert found.differs == ""
     assert found.numbers > 100
-    assert found.figures == 7
+    assert found.figures == 8
     assert recheck(study / "report.html", redraw=True).differs == ""
 
 

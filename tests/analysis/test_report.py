@@ -47,7 +47,7 @@ def test_ids_are_unique_and_every_reference_resolves(page):
 
 
 def test_figures_speak_and_tables_have_heads(page):
-    assert len(page.svgs) == 7
+    assert len(page.svgs) == 8
     for svg in page.svgs:
         assert svg["role"] == "img"
         assert len(svg["aria-label"]) > 60
@@ -66,6 +66,7 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
     files = sorted(path.name for path in (demo / "report_tables").glob("*.csv"))
     assert files == [
         "assumptions.csv",
+        "budget_gaps.csv",
         "capability.csv",
         "cost.csv",
         "cost_by_operator.csv",
@@ -79,8 +80,11 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
         "gaps_by_task.csv",
         "improvement.csv",
         "left_out.csv",
+        "measures.csv",
         "mechanism.csv",
         "percentiles.csv",
+        "process.csv",
+        "process_success.csv",
         "rates.csv",
     ]
     for name in files:
