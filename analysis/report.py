@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from mlesearch.analysis import (
     figures,
     frames,
     imported,
+    leaders_view,
+    looks_view,
     lost_cases_view,
     programs,
     progress_view,
@@ -30,10 +31,12 @@ from mlesearch.analysis import (
 from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.section import Section
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -43,29 +46,6 @@ from mlesearch.types import ConfigError
 
 TEMPLATES = Path(__file__).parent / "templates"
 TABLES_FOLDER = "report_tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page.
-
-    Attributes:
-        id: anchor.
-        title: heading.
-        text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
-        caption: of the figure.
-        tables: shown below it.
-        folded: tables that open on demand.
-    """
-
-    id: str
-    title: str
-    text: str = ""
-    figure: Callable[[], Drawn] | None = None
-    caption: str = ""
-    tables: tuple[views.View, ...] = ()
-    folded: tuple[views.View, ...] = ()
 
 
 Ink = Callable[[Section], str]
@@ -166,7 +146,7 @@ def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
     found = frames.frames(results) | programs.frames(results)
     if results.progress is None:
-        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
+        found |= scores.frames(results) | leaders_view.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -290,7 +270,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 ),
                 tables=(slopes,) if slopes else (),
             )
+    looked = looks_view.views_of(results.looks)
     return (
+        leaders_view.section(results),
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

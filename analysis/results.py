@@ -11,8 +11,11 @@ from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
 from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
 from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.planning.rounds import with_next_round
+from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.progress import StudyProgress, progress
 from mlesearch.analysis.sandboxes import differences
@@ -42,6 +45,8 @@ class Results:
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
+        looks: where a study with declared looks stands; None where none were declared.
     """
 
     tables: Tables
@@ -63,6 +68,8 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    leaders: LeaderMap | None = None
+    looks: Standing | None = None
 
     @property
     def to_come(self) -> int:
@@ -105,9 +112,13 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """
     validate(tables)
     tables, left_out = planned_part(tables)
+    looks = None if plan_of(tables.study) is None else standing(tables)
+    tables = tables if looks is None else with_next_round(tables, looks)
     claim = claim_of(tables)
+    if claim is not None and looks is not None:  # what is stopped by what was seen is confirmed by its looks alone
+        claim = replace(claim, declared=False, unmet=claim.unmet or "The claim is tested by its declared looks alone.")
     if tables.planned or (tables.to_come and policy is None):
-        return _unfinished(tables, claim, left_out)
+        return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
@@ -134,6 +145,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -153,6 +165,8 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        leaders=leader_map(runs, models, arms, shown, became),
+        looks=looks,
     )
 
 
@@ -162,7 +176,7 @@ def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
 
 
-def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
@@ -187,4 +201,5 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned)
         not_planned=left_out,
         progress=progress(tables, models, arms, outcome),
         unfinished=tables.interim,
+        looks=looks,
     )

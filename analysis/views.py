@@ -10,6 +10,7 @@ from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.phrases import seeds_text
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
@@ -129,6 +130,8 @@ def medals(results: Results) -> View:
             "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
             "seeds, stands behind it."
         )
+    if results.looks is not None and results.looks.decided:
+        note += f" {BIASED}"
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mlesearch.analysis.claim import RATES, TestedClaim
 from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.gaps import Gap, holm
+from mlesearch.analysis.looks_words import declared_looks, looks_verdict
 from mlesearch.analysis.lost_runs import runs_verdict, unfinished_verdict
 from mlesearch.analysis.phrases import opening, reasons_by_model, seeds_text, status_of
 from mlesearch.analysis.results import Results
@@ -174,7 +175,9 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     if results.main is None:
         return first
     c = results.main
-    found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
+    looks = results.looks if results.looks is not None and results.looks.decided else None
+    crossover = crossover_verdict(results, c) if looks is None else looks_verdict(results, looks)
+    found = rate_verdict(results, c), slope_verdict(results, c), crossover
     return (*first, *found, sandbox_verdict(results, c)) if c.sandboxes else (*first, *found)
 
 
@@ -193,6 +196,8 @@ def declaration(results: Results) -> str:
     claim = results.claim
     if claim is None:
         return "A single strategy ran, so nothing is compared."
+    if results.looks is not None and results.looks.decided:
+        return declared_looks()
     if claim.unmet:
         shown = "" if results.unfinished else ": another pair is shown, to explore"
         return f"{claim.unmet} So nothing here is confirmatory{shown}.{_why_this(results, claim)}"

@@ -101,6 +101,8 @@ def strategy_lines() -> Iterator[str]:
     """Every strategy: its idea and source in a line each, its parameters with defaults and ranges, its presets."""
     for s in strategies():
         yield _head(s)
+        if s.family:
+            yield f"  family: {s.family}"
         if s.source:
             yield f"  source: {s.source}"
         if s.parameters:
@@ -118,6 +120,8 @@ def full_strategy_lines(name: str) -> Iterator[str]:
     """
     s, preset = strategy(name)
     yield _head(s)
+    if s.family:
+        yield f"  family: {s.family}"
     if s.source:
         yield f"  source: {s.source}"
     if preset is not None:

@@ -11,6 +11,8 @@ from mlesearch.config.build import CellParts, is_audited, make_operators, make_s
 from mlesearch.config.plugins import name_packages
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
+from mlesearch.optimizers.base import STRATEGIES
+from mlesearch.optimizers.describe import chosen_by, described
 from mlesearch.sandbox.protocol import Limits, Sandbox
 from mlesearch.storage.documents import (
     BudgetIdentity,
@@ -123,6 +125,9 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
         "cassette": s.cassette,
         "sandbox_why": sandbox_why,
     }
+    described_as = chosen_by(described(STRATEGIES.load(s.strategy.kind)), s.strategy.params)
+    if described_as is not None and described_as.family:
+        labels["family"] = described_as.family
     if task.board is None:
         labels["no_board"] = True
     if task.ungraded is not None:

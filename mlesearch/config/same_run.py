@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mlesearch.optimizers.base import STRATEGIES, read_params
-from mlesearch.optimizers.describe import Description, described
+from mlesearch.optimizers.describe import chosen_by, described
 from mlesearch.types import ConfigError
 
 
@@ -39,18 +39,7 @@ def full_params(kind: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     try:
         descriptions = described(STRATEGIES.load(kind))
-        chosen = _variant(descriptions, params)
+        chosen = chosen_by(descriptions, params)
         return params if chosen is None else asdict(read_params(kind, chosen.settings, params))
     except (ConfigError, TypeError):  # of another version, or settings that are not made by `param`
         return params
-
-
-def _variant(descriptions: tuple[Description, ...], params: Mapping[str, Any]) -> Description | None:
-    """The variant that parameters choose; the first one where they choose none."""
-    if not descriptions:
-        return None
-    usual = descriptions[0].given
-    return next(
-        (d for d in descriptions if all(params.get(key, usual.get(key)) == value for key, value in d.given.items())),
-        None,
-    )

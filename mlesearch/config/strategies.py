@@ -43,6 +43,7 @@ class ListedStrategy:
         given: the parameters that choose this variant.
         parameters: all that it has, in the order of its settings.
         presets: those of this variant, in the order of their names.
+        family: the kind of search that it is.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class ListedStrategy:
     given: Mapping[str, object] | None = None
     parameters: tuple[Parameter, ...] = ()
     presets: tuple[Preset, ...] = ()
+    family: str = ""
 
 
 def strategies() -> list[ListedStrategy]:
@@ -104,7 +106,7 @@ def _variants(kind: str, package: str | None, shipped: Sequence[Preset]) -> list
 
 
 def _listed(kind: str, package: str | None, d: Description, own: tuple[Preset, ...]) -> ListedStrategy:
-    return ListedStrategy(kind, package, d.idea, d.source, d.given, tuple(parameters(d.settings)), own)
+    return ListedStrategy(kind, package, d.idea, d.source, d.given, tuple(parameters(d.settings)), own, d.family)
 
 
 def _is_of(preset: Preset, variant: Description, usual: Mapping[str, object]) -> bool:

@@ -125,6 +125,7 @@ DESCRIPTIONS = (
         idea="climb until the gains dry up, then climb from the best kept programs in turn",
         source="FML-bench: arXiv:2605.17373, and its released agents/adaptivesearch",
         settings=AdaptiveSettings,
+        family="hill climbing",
     ),
 )
 

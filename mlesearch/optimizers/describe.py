@@ -15,6 +15,15 @@ from typing import Any
 
 from mlesearch.optimizers.base import allowed_text
 
+FAMILIES: Mapping[str, str] = {
+    "random": "programs are drafted or edited with no regard to scores",
+    "hill climbing": "one program is kept, and changed where the change scores better",
+    "tree search": "a tree of programs, in which scores decide which one is edited next",
+    "evolution": "a population of programs, bred by score",
+    "gradient": "a diagnosis of each program says in which direction to change it",
+}
+"""Kinds of search that strategies are compared by, with what each is. A report compares gradient with tree search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -26,12 +35,14 @@ class Description:
         settings: its parameters, a dataclass whose fields are made by `param`; what each means stands in the section
             "Attributes" of its docstring.
         given: the parameters that choose this variant, where the factory makes several.
+        family: the kind of search that it is, one of `FAMILIES`; empty where it is not declared.
     """
 
     idea: str
     source: str
     settings: type
     given: Mapping[str, object] = field(default_factory=dict)
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,22 @@ def described(factory: object) -> tuple[Description, ...]:
     module = sys.modules.get(getattr(factory, "__module__", ""))
     found = getattr(module, "DESCRIPTIONS", ())
     return tuple(d for d in found if isinstance(d, Description)) if isinstance(found, tuple) else ()
+
+
+def chosen_by(descriptions: tuple[Description, ...], params: Mapping[str, Any]) -> Description | None:
+    """The variant that parameters choose; the first one where they choose none. None where nothing is described.
+
+    Args:
+        descriptions: of one factory.
+        params: of a strategy, as given.
+    """
+    if not descriptions:
+        return None
+    usual = descriptions[0].given
+    return next(
+        (d for d in descriptions if all(params.get(key, usual.get(key)) == value for key, value in d.given.items())),
+        None,
+    )
 
 
 def parameters(settings: type) -> list[Parameter]:

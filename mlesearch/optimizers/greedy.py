@@ -175,6 +175,7 @@ DESCRIPTIONS = (
         idea="a few drafts, then debug a buggy leaf now and then, else improve the best program",
         source="AIDE: Jiang et al. 2025, arXiv:2502.13138; aira_greedy: Toledo et al. 2025, arXiv:2507.02554",
         settings=GreedySettings,
+        family="tree search",
     ),
 )
 

@@ -113,6 +113,7 @@ DESCRIPTIONS = (
         idea="one draft, then change the kept program, and keep the change where the score is better",
         source="Karpathy 2026, autoresearch (github.com/karpathy/autoresearch)",
         settings=HillclimbSettings,
+        family="hill climbing",
     ),
 )
 

@@ -81,6 +81,7 @@ DESCRIPTIONS = (
         idea="draft now and then, else change a program chosen at random; or drafts only",
         source="none for random; sequential: Gideoni, Risi and Gal 2026, arXiv:2602.16805",
         settings=RandomSettings,
+        family="random",
     ),
 )
 

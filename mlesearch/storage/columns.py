@@ -75,6 +75,18 @@ class RunRow(TypedDict):
     capability_source: Annotated[str | None, Column("where the capability figure comes from")]
     strategy: Annotated[str, Column("search strategy")]
     variant: Annotated[str, Column("variant of the strategy (ablation, setting)")]
+    family: Annotated[
+        str | None,
+        Column("kind of search that the strategy declares itself to be", note="empty where none", optional=True),
+    ]
+    engineer: Annotated[
+        str | None,
+        Column(
+            "parameters of the simulated engineer, its capability aside: a JSON object",
+            note="empty where another model answered",
+            optional=True,
+        ),
+    ]
     task: Annotated[str, Column("task id")]
     suite: Annotated[str, Column("suite of the task", nullable=True)]
     seed: Annotated[int, Column("seed of the run")]

@@ -175,4 +175,9 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({n: pd.array([r[n] for r in rows], dtype=_DTYPES[c.kind]) for n, c in columns.items()})
+    return pd.DataFrame(
+        {
+            n: pd.array([r.get(n) if c.optional else r[n] for r in rows], dtype=_DTYPES[c.kind])
+            for n, c in columns.items()
+        }
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +19,9 @@ from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Status, Usage
 
 _STATUS: dict[str, RowStatus] = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
 """Ends of the engine as statuses of the tables."""
+
+_NO_PARAMETERS = frozenset({"name", "kind", "version", "tables", "worlds", "sampling", "capability"})
+"""What the identity of a simulated engineer holds beside its parameters, and its capability, a column of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "model": key["model"],
         "strategy": key["strategy"],
         "variant": key["variant"],
+        "family": labels.get("family"),
+        "engineer": _engineer(run["identity"].get("model", {})),
         "task": key["task"],
         "seed": key["seed"],
         "tier": labels["tier"],
@@ -246,6 +252,13 @@ def _oracle(f: FoldedRun, direction: Direction) -> GradeLine | None:
         if counts and score is not None and (best is None or direction.better(score, best[0])):
             best = score, grade
     return None if best is None else best[1]
+
+
+def _engineer(model: Mapping[str, Any]) -> str | None:
+    """The parameters of a simulated engineer as JSON, its capability aside; None of another model."""
+    if model.get("kind") != "simulated":
+        return None
+    return json.dumps({name: model[name] for name in sorted(model) if name not in _NO_PARAMETERS})
 
 
 def _hardware(identity: Identity) -> str:

@@ -18,7 +18,7 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.tasks.synthetic.names import expanded
 
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
-RUNS = {"sim_grid": 30_000, "sim_map": 27_000, "sim_ablations": 12_000}
+RUNS = {"sim_grid": 30_000, "sim_map": 27_000, "sim_ablations": 15_000}
 
 
 @cache
@@ -57,9 +57,17 @@ def test_it_can_be_planned(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_settings_of_the_map_are_what_its_variants_say() -> None:
     for cell in launch("sim_map").jobs:
         s = cell.settings
-        params = s.model.params
-        assert s.variant == f"steps_{s.budget.steps}_bugs_{params['bug_rate']}_evidence_{params['evidence_share']}"
+        params, budget = s.model.params, s.budget
+        limits = f"steps_{budget.steps}_s_{budget.time_s}_usd_{budget.cost_usd}"
+        assert s.variant == f"{limits}_bugs_{params['bug_rate']}_f_{params['evidence_share']}"
         assert params["capability"] == s.model.capability
+
+
+def test_budgets_of_the_map_are_in_one_unit_each() -> None:
+    budgets = {
+        (s.steps, s.time_s, s.cost_usd, s.tokens) for s in (cell.settings.budget for cell in launch("sim_map").jobs)
+    }
+    assert budgets == {(24, None, None, None), (None, 900, None, None), (None, None, 0.25, None)}
 
 
 SWEEPS: tuple[Sequence[str], ...] = (

@@ -118,8 +118,9 @@ def test_the_list_shows_every_parameter_with_default_and_range():
 def test_a_preset_in_full_by_hand():
     lines = list(catalogue.full_strategy_lines("aira_greedy"))
     assert lines[0] == "greedy  a few drafts, then debug a buggy leaf now and then, else improve the best program"
-    assert lines[1].startswith("  source: AIDE: Jiang et al. 2025, arXiv:2502.13138")
-    assert lines[2].startswith("  preset aira_greedy: AIRA-dojo's greedy")
+    assert lines[1] == "  family: tree search"
+    assert lines[2].startswith("  source: AIDE: Jiang et al. 2025, arXiv:2502.13138")
+    assert lines[3].startswith("  preset aira_greedy: AIRA-dojo's greedy")
     at = lines.index("  strategy.params.max_debug_depth=20: a whole number of at least 0, by default 3")
     assert lines[at + 1] == "      a buggy leaf is debugged while its depth is at most this (3: four debugs in a row)."
     assert "  strategy.params.num_drafts=5: a whole number of at least 1" in lines

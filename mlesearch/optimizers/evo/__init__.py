@@ -12,6 +12,7 @@ DESCRIPTIONS = (
         idea="improve or cross over programs drawn by score; a child joins if it is no worse than the average",
         source="AIRA-dojo: Toledo et al. 2025, arXiv:2507.02554; the steady state: arXiv:2603.26499",
         settings=EvoSettings,
+        family="evolution",
     ),
 )
 

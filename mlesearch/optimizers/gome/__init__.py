@@ -13,6 +13,7 @@ DESCRIPTIONS = (
         idea="diagnose each program, select a hypothesis, implement it; a memory of successes, several traces at once",
         source="Gome (arXiv:2603.01692); R&D-Agent: arXiv:2505.14738, and its released code",
         settings=GomeSettings,
+        family="gradient",
     ),
 )
 

@@ -13,6 +13,7 @@ DESCRIPTIONS = (
         idea="tree search whose stagnant branches learn from the others; UCT gives way to the best programs",
         source="MLEvolve: Du et al. 2026, arXiv:2606.06473",
         settings=MCGSSettings,
+        family="tree search",
     ),
 )
 

@@ -14,12 +14,14 @@ DESCRIPTIONS = (
         source="AIRA-dojo: Toledo et al. 2025, arXiv:2507.02554",
         settings=AiraSettings,
         given={"preset": "aira"},
+        family="tree search",
     ),
     Description(
         idea="tree search by UCT with an annealed constant over rewards; a branch goes on until it gains too little",
         source="ML-Master: Liu et al. 2025, arXiv:2506.16499",
         settings=MLMasterSettings,
         given={"preset": "ml_master"},
+        family="tree search",
     ),
 )
 
