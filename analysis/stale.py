@@ -6,7 +6,7 @@ from pathlib import Path
 
 FINAL = (
     *("rates", "gaps", "gaps_by_task", "capability", "crossover", "mechanism", "dynamics", "lost_cases"),
-    *("medals", "gaps-main", "gaps-others", "slopes", "lost-cases", "scores"),
+    *("medals", "gaps-main", "gaps-others", "slopes", "lost-cases", "scores", "leaders", "looks", "stages"),
 )
 """Names of tables and figures that a report has only where all planned runs were made."""
 
