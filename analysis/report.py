@@ -19,6 +19,7 @@ from mlesearch.analysis import (
     frames,
     imported,
     leaders_view,
+    looks_view,
     lost_cases_view,
     programs,
     progress_view,
@@ -33,6 +34,7 @@ from mlesearch.analysis import (
 )
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
@@ -146,11 +148,11 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
-    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    found = frames.frames(results) | programs.frames(results)
+    found |= leaders_view.frames(results)
     if results.progress is None:
         found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
-        found["dynamics"] = dynamics.frame(curves)
-        found |= leaders_view.frames(results)
+        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -193,6 +195,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
         simulated=results.tables.simulated,
         declared=bool(results.claim and results.claim.declared),
+        unfinished=bool(results.unfinished),
         title=wording.title(results),
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
@@ -273,8 +276,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 tables=(slopes,) if slopes else (),
                 folded=given(assumptions_view.crossings(results)),
             )
+    looked = looks_view.views_of(results.looks)
     return (
         leaders_view.section(results),
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(

@@ -16,6 +16,8 @@ from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.planning.rounds import with_next_round
+from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.progress import StudyProgress, progress
 from mlesearch.analysis.sandboxes import differences
@@ -48,6 +50,7 @@ class Results:
         dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
         categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
+        looks: where a study with declared looks stands; None where none were declared.
     """
 
     tables: Tables
@@ -72,6 +75,7 @@ class Results:
     dispersion: Dispersion | None = None
     categories: Categories | None = None
     leaders: LeaderMap | None = None
+    looks: Standing | None = None
 
     @property
     def to_come(self) -> int:
@@ -114,9 +118,13 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """
     validate(tables)
     tables, left_out = planned_part(tables)
+    looks = None if plan_of(tables.study) is None else standing(tables)
+    tables = tables if looks is None else with_next_round(tables, looks)
     claim = claim_of(tables)
+    if claim is not None and looks is not None:  # what is stopped by what was seen is confirmed by its looks alone
+        claim = replace(claim, declared=False, unmet=claim.unmet or "The claim is tested by its declared looks alone.")
     if tables.planned or (tables.to_come and policy is None):
-        return _unfinished(tables, claim, left_out)
+        return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
@@ -170,16 +178,17 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         dispersion=spread,
         categories=categories,
         leaders=leader_map(runs, models, arms, shown, became),
+        looks=looks,
     )
 
 
 def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     """The claim's comparison, adjusted over its models."""
     trend = claim.trend if claim.capability else None
-    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
 
 
-def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
@@ -204,4 +213,5 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned)
         not_planned=left_out,
         progress=progress(tables, models, arms, outcome),
         unfinished=tables.interim,
+        looks=looks,
     )

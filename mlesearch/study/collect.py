@@ -18,6 +18,7 @@ from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, not_planned, run_folders
 from mlesearch.study.fold import fold
+from mlesearch.study.output import complain
 from mlesearch.study.summary import Rows, rows_of, summarise
 from mlesearch.types import ConfigError
 
@@ -73,6 +74,7 @@ def _kept(study: Path, made: pd.DataFrame) -> bool:
             f"not in it ({new[0]}): tables made now would lose the former; restore their folders, or move the three "
             "tables away"
         )
+    complain(f"{file.parent}: the tables are left as they are: {len(gone)} of their runs are not here ({gone[0]})")
     return True
 
 

@@ -125,12 +125,13 @@ def parquet(folder):
     return {p.name: p.read_bytes() for p in folder.glob("*.parquet")}
 
 
-def test_tables_that_came_without_their_runs_are_never_written_over(tmp_path):
+def test_tables_that_came_without_their_runs_are_never_written_over(tmp_path, capsys):
     folder = write(synthetic(models=1, strategies=("greedy", "gome"), tasks=2, seeds=1), tmp_path)
     before = parquet(folder)
     assert len(before) == 3
     collect(folder)
     assert parquet(folder) == before
+    assert "the tables are left as they are: 4 of their runs are not here" in capsys.readouterr().err
 
 
 def test_tables_whose_runs_were_removed_are_kept_and_refused_where_others_came(study):
