@@ -52,7 +52,7 @@ class SettingAxis:
 
 
 @dataclass(frozen=True, slots=True)
-class StudySettings:
+class SettingGrid:
     """The settings of a study.
 
     Attributes:
@@ -64,7 +64,7 @@ class StudySettings:
     of: Mapping[tuple[int, int], tuple[int, ...]]
 
 
-def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> StudySettings | None:
+def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) -> SettingGrid | None:
     """The settings of a study; None where it varies none of these within a model, or the tables do not know them.
 
     What differs between models alone, as capability does, belongs to the models and is no axis.
@@ -89,7 +89,7 @@ def settings_of(runs: pd.DataFrame, models: Sequence[str], arms: Sequence[Arm]) 
         return None
     complete = {key: own for key, own in levels.items() if all(name in own for name in axes)}
     order = {name: sorted({own[name] for own in complete.values()}, key=_rank) for name in axes}
-    return StudySettings(
+    return SettingGrid(
         tuple(SettingAxis(name, tuple(_words(level) for level in order[name])) for name in axes),
         {key: tuple(order[name].index(own[name]) for name in axes) for key, own in complete.items()},
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Arm, Models, Outcomes, outcomes, succeeded
+from mlesearch.analysis.dependence import categories_of, category_rates
 from mlesearch.analysis.rates import Parity, Rates, e1_rates, e2_rates, parity
 from mlesearch.analysis.unranked import counted
 
@@ -25,6 +26,7 @@ class Board:
         e2: shape (M, A); all NaN where no run has a result.
         e1: shape (M, A); likewise.
         parity: by model, then by arm; None where no run has a result.
+        by_category: E2 clustered by category of task, shape (M, A); None where no categories are known and repeated.
     """
 
     outcome: str
@@ -32,6 +34,7 @@ class Board:
     e2: Rates
     e1: Rates
     parity: tuple[tuple[Parity | None, ...], ...]
+    by_category: Rates | None = None
 
 
 def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Board:
@@ -40,6 +43,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     counts = outcomes(runs, models, arms, outcome)
     lists = _reports(runs, models, arms, outcome)
     bare, some = counts.bare, np.maximum(counts.counts, 1)
+    groups = categories_of(runs, counts.tasks)
     return Board(
         outcome=outcome,
         counts=counts,
@@ -49,6 +53,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
             tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
             for m, model in enumerate(models.names)
         ),
+        by_category=_known(category_rates(counts.hits, some, groups), bare) if groups else None,
     )
 
 

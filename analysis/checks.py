@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mlesearch.analysis import official, unranked, wording
+from mlesearch.analysis.assumptions_words import dispersion_sentence
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 
@@ -15,6 +16,7 @@ def warnings(results: Results) -> tuple[str, ...]:
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
     found += [said] if (said := unranked.sentence(runs)) else []
     found += official.sentences(runs)
+    found += [said] if (said := dispersion_sentence(results.dispersion)) else []
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mlesearch.analysis.assumptions import Assumptions, Compared, assumptions_of, shared_level
 from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim
 from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.dependence import Categories
+from mlesearch.analysis.equivalence import NOT_TESTED, Equivalence, equivalences
 from mlesearch.analysis.family import Family, family
 from mlesearch.analysis.gaps import Gap, adjust, benjamini_hochberg, not_compared, paired_gap
+from mlesearch.analysis.odds import OddsTrend, odds_trend
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.sandboxes import Difference
 from mlesearch.storage.claim import Trend
@@ -34,6 +38,9 @@ class Comparison:
         sandboxes: in what the two sides were not run in the same sandbox.
         bound: the slope with every run without a result taken against it; None where all have one.
         family: of a confirmatory comparison, its parts adjusted over each other; None in exploration.
+        odds: the trend of the log odds ratio; None where there is no slope.
+        equivalence: one per model: what gap would have been found, and whether the two are equal within the margin.
+        assumptions: how far the verdicts depend on assumptions; None for all but the claim's comparison.
     """
 
     treatment: Arm
@@ -46,6 +53,9 @@ class Comparison:
     sandboxes: tuple[Difference, ...] = ()
     bound: Slope | None = None
     family: Family | None = None
+    odds: OddsTrend | None = None
+    equivalence: tuple[Equivalence, ...] = ()
+    assumptions: Assumptions | None = None
 
     @property
     def slope_p(self) -> float:
@@ -89,28 +99,49 @@ class Grid:
         )
 
 
-def compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None = None) -> Comparison:
+def assumed(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categories | None) -> Comparison:
+    """The claim's comparison, adjusted over its parts, with what its verdicts depend on."""
+    pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
+    hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
+    compared = Compared(
+        grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover, c.confirmatory
+    )
+    return replace(c, assumptions=assumptions_of(compared, categories, shared_level(c.family, claim.order)))
+
+
+def compare(
+    grid: Grid,
+    treatment: Arm,
+    baseline: Arm,
+    confirmatory: bool,
+    trend: Trend | None = None,
+    margin: float | None = None,
+) -> Comparison:
     """One treatment against the baseline, over the models that the design has both with; see `_compare`."""
     pair = [grid.arms.index(treatment), grid.arms.index(baseline)]
     both = np.asarray(grid.planned.planned[:, pair].all(axis=1))
     if both.all():
-        return _compare(grid, treatment, baseline, confirmatory, trend)
+        return _compare(grid, treatment, baseline, confirmatory, trend, margin)
     tasks = len(grid.counts.tasks)
     gaps = [
         not_compared("; ".join(f"{grid.arms[a].label}: not run by design" for a in pair if not there[a]), tasks, False)
         for there in grid.planned.planned
     ]
     by_task = np.full((both.size, tasks), np.nan)
+    equal = [NOT_TESTED] * both.size
     if not both.any():
-        return Comparison(treatment, baseline, confirmatory, tuple(gaps), by_task, None, None)
-    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, trend)
-    for m, gap in zip(np.flatnonzero(both).tolist(), found.gaps, strict=True):
-        gaps[m] = gap
+        nothing = Comparison(treatment, baseline, confirmatory, tuple(gaps), by_task, None, None)
+        return replace(nothing, equivalence=tuple(equal))
+    found = _compare(grid.of_models(both), treatment, baseline, confirmatory, trend, margin)
+    for m, gap, e in zip(np.flatnonzero(both).tolist(), found.gaps, found.equivalence, strict=True):
+        gaps[m], equal[m] = gap, e
     by_task[both] = found.by_task
-    return replace(found, gaps=tuple(gaps), by_task=by_task)
+    return replace(found, gaps=tuple(gaps), by_task=by_task, equivalence=tuple(equal))
 
 
-def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None) -> Comparison:
+def _compare(
+    grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, trend: Trend | None, margin: float | None
+) -> Comparison:
     """One treatment against the baseline; p-values adjusted over the models by Holm.
 
     The slope is tested one-sided in the declared direction (`trend`), two-sided in exploration. Runs without a result
@@ -160,7 +191,11 @@ def _compare(grid: Grid, treatment: Arm, baseline: Arm, confirmatory: bool, tren
                 these_models=verdict.these_models and worst.these_models,
                 like_models=verdict.like_models and worst.like_models,
             )
-    return Comparison(treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound)
+    odds = None if slope is None or models.capability is None else odds_trend(hits, runs, models.capability)
+    equal = equivalences(by_task, margin, lost)
+    return Comparison(
+        treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound, odds=odds, equivalence=equal
+    )
 
 
 def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:

@@ -50,6 +50,11 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 [
                     {"treatment": c.treatment.label, "baseline": c.baseline.label}
                     | {column: getattr(s, column) for column in columns}
+                    | {
+                        "odds_trend": c.odds.trend if c.odds else math.nan,
+                        "odds_p": c.odds.p if c.odds else math.nan,
+                        "odds_tasks": c.odds.tasks if c.odds else 0,
+                    }
                     for c, s in trends
                 ]
             )
@@ -122,9 +127,12 @@ def _gaps_frame(results: Results) -> pd.DataFrame:
                 "runs_without_result": g.lost,
                 "gap_least": g.least,
                 "gap_most": g.most,
+                "detectable_gap": e.detectable,
+                "p_equivalent": e.p,
+                "p_equivalent_adjusted": e.p_adjusted,
             }
             for c in _comparisons(results)
-            for model, g in zip(results.models.names, c.gaps, strict=True)
+            for model, g, e in zip(results.models.names, c.gaps, c.equivalence, strict=True)
         ]
     )
 
@@ -156,8 +164,11 @@ def _crossover_frame(results: Results) -> pd.DataFrame:
                 f"{side}_p_like": group.p_like if group else math.nan,
             }
         row |= {
-            "slope_p_tasks": x.slope.p_tasks if x and x.slope else math.nan,
+            "slope_p_tasks": x.slope.p_tasks_two_sided if x and x.slope else math.nan,
             "slope_p_permutation_two_sided": x.slope.p_two_sided if x and x.slope else math.nan,
+            "trend": x.trend if x else "",
+            "p": x.p if x else math.nan,
+            "p_adjusted": x.p_adjusted if x else math.nan,
             "claimed_these_models": bool(x and x.these_models),
             "claimed_like_models": bool(x and x.like_models),
         }

@@ -24,7 +24,7 @@ GRADIENT, TREE = "gradient", "tree search"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeaderCell:
     """What leads in one cell.
 
     Attributes:
@@ -87,7 +87,7 @@ class LeaderMap:
     axes: tuple[SettingAxis, ...]
     strategies: tuple[str, ...]
     families: Mapping[str, str]
-    cells: tuple[Standing, ...]
+    cells: tuple[LeaderCell, ...]
 
     def of_family(self, family: str) -> tuple[str, ...]:
         """The strategies of a kind of search."""
@@ -142,10 +142,10 @@ def _standing(
     families: Mapping[str, str],
     models: Models,
     became: Mapping[tuple[str, str], CellRuns],
-) -> Standing:
+) -> LeaderCell:
     """One cell, its p-values not adjusted yet."""
     what = {a: became[models.names[model], arms[a].label] for a in own}
-    kept = [a for a in own if not what[a].refused]
+    kept = [a for a in own if not what[a].refused and counts.counts[model, a].all()]
     hits, runs = counts.hits[model, kept], counts.counts[model, kept]
     names = [arms[a].strategy for a in kept]
     rates = np.asarray((hits / runs).mean(axis=1), dtype=np.float64)
@@ -160,7 +160,7 @@ def _standing(
     against = None
     if trees and gradients:
         against = best_gap((hits[gradients], hits[trees]), (runs[gradients], runs[trees]))
-    return Standing(
+    return LeaderCell(
         model=model,
         setting=setting,
         rates=dict(zip(names, map(float, rates), strict=True)),
@@ -173,7 +173,7 @@ def _standing(
         tasks=len(counts.tasks),
         runs=int(runs.sum()),
         lost=sum(c.lost for c in what.values()),
-        refused=tuple(arms[a].strategy for a in own if what[a].refused),
+        refused=tuple(arms[a].strategy for a in own if a not in kept),
     )
 
 
@@ -194,7 +194,7 @@ def _lead(hits: Ints, runs: Ints, leader: int, second: int) -> Gap:
     return replace(over(second), p=p, p_adjusted=p, attainable_p=attainable, attainable_adjusted=attainable)
 
 
-def _adjusted(cells: Sequence[Standing]) -> tuple[Standing, ...]:
+def _adjusted(cells: Sequence[LeaderCell]) -> tuple[LeaderCell, ...]:
     """The cells with p-values by Benjamini and Hochberg: leads are one family, gaps over tree search another."""
     leads = iter(adjust([cell.lead for cell in cells if cell.lead is not None], "bh"))
     gaps = iter(adjusted([cell.against_trees for cell in cells if cell.against_trees is not None]))

@@ -15,7 +15,7 @@ from mlesearch.analysis import svg
 from mlesearch.analysis.axes import BUDGET, SettingAxis
 from mlesearch.analysis.claim import Models
 from mlesearch.analysis.figures import WIDTH
-from mlesearch.analysis.leaders import GRADIENT, LeaderMap, Standing
+from mlesearch.analysis.leaders import GRADIENT, LeaderCell, LeaderMap
 from mlesearch.analysis.names import short_names
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.text import listing, plural, points
@@ -37,7 +37,7 @@ class MapPanel:
     """
 
     title: str
-    cells: Mapping[tuple[int, int], Standing]
+    cells: Mapping[tuple[int, int], LeaderCell]
 
 
 def panels(found: LeaderMap) -> tuple[tuple[MapPanel, ...], int]:
@@ -86,17 +86,17 @@ def draw(found: LeaderMap, models: Models, *, simulated: bool) -> Drawn:
         for ax in axes[-1, :]:
             ax.set_xlabel("model" if models.capability is None or models.ordinal else "capability c")
         ticks = range(len(models.names))
-        axes[0, 0].set_xticks(ticks, [_tick(models, m) for m in ticks])
+        axes[0, 0].set_xticks(ticks, _ticks(models))
         axes[0, 0].set_yticks(range(len(levels)), levels)
         _legend(fig, found)
         alt = f"Heat maps of the leading strategy by model and {found.axes[0].words}. " + " ".join(map(_said, made))
         return svg.drawn(fig, "leaders", alt, simulated=simulated)
 
 
-def _tick(models: Models, m: int) -> str:
+def _ticks(models: Models) -> list[str]:
     if models.capability is None or models.ordinal:
-        return str(short_names(models.names, 11)[m])
-    return f"{models.capability[m]:g}"
+        return list(short_names(models.names, 11))
+    return [f"{value:g}" for value in models.capability]
 
 
 def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
@@ -113,7 +113,7 @@ def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
         spine.set_visible(False)
 
 
-def _cell(ax: Axes, x: int, y: int, cell: Standing, found: LeaderMap) -> None:
+def _cell(ax: Axes, x: int, y: int, cell: LeaderCell, found: LeaderMap) -> None:
     """One cell: the leader's colour, its name and lead; hatched where the lead is not established."""
     box = (x - 0.47, y - 0.45)
     if cell.lead is None:
@@ -136,7 +136,7 @@ def _cell(ax: Axes, x: int, y: int, cell: Standing, found: LeaderMap) -> None:
             zorder=2,
         )
     )
-    words = f"{short(cell.leaders[0], 12)}\n{points(cell.lead.gap)}" if alone else "tie"
+    words = f"{short_names(cell.leaders[:1], 12)[0]}\n{points(cell.lead.gap)}" if alone else "tie"
     paper = None if solid else {"facecolor": svg.PAPER, "edgecolor": "none", "pad": 1.2}
     ax.annotate(
         words,
@@ -190,7 +190,7 @@ def _said(panel: MapPanel) -> str:
     return found + (f" A gradient strategy is ahead of the best tree search in {ahead}." if ahead else "")
 
 
-def leads(cells: Sequence[Standing]) -> str:
+def leads(cells: Sequence[LeaderCell]) -> str:
     """In how many cells which strategy leads, and in how many of them that is established."""
     counts: dict[str, list[int]] = {}
     for cell in cells:

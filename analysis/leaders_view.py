@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlesearch.analysis.best_of import SPLITS
 from mlesearch.analysis.claim import RATES
-from mlesearch.analysis.leaders import GRADIENT, TREE, LeaderMap, Standing
+from mlesearch.analysis.leaders import GRADIENT, TREE, LeaderCell, LeaderMap
 from mlesearch.analysis.leaders_figure import draw, leads
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.section import Section
@@ -110,8 +110,8 @@ def view(results: Results, found: LeaderMap) -> View:
     rows = tuple(_row(results, found, cell) for cell in found.cells)
     note = (
         f"Exploratory: {RATES[results.outcome]}, differences in percentage points, paired by task. Lead: of the leader "
-        "over the next best (below it), 95 % t interval over tasks; p is the largest of the two-sided paired tests "
-        "against all others (exact sign-flip with mid-p where at most 20 tasks differ, else t over tasks), adjusted by "
+        "over the next best (below it), 95 % interval of their test; p is the largest of the two-sided paired tests "
+        "against all others (exact sign-flip where at most 20 tasks differ, else t over tasks), adjusted by "
         "Benjamini–Hochberg over all cells. Gradient − best tree: the best of each kind is chosen on one half of the "
         f"tasks and read off the other half, and the other way round, mean over {SPLITS} divisions; 95 % t interval "
         "with the jackknife error over tasks; its p is the largest of the paired tests against each tree search, and "
@@ -124,7 +124,7 @@ def _has_capability(results: Results) -> bool:
     return results.models.capability is not None and not results.models.ordinal
 
 
-def _row(results: Results, found: LeaderMap, cell: Standing) -> tuple[TableCell, ...]:
+def _row(results: Results, found: LeaderMap, cell: LeaderCell) -> tuple[TableCell, ...]:
     return (
         name(results.models.names[cell.model]),
         *((number(_capability(results, cell), 2),) if _has_capability(results) else ()),
@@ -136,7 +136,7 @@ def _row(results: Results, found: LeaderMap, cell: Standing) -> tuple[TableCell,
     )
 
 
-def _lead_cells(cell: Standing) -> tuple[TableCell, ...]:
+def _lead_cells(cell: LeaderCell) -> tuple[TableCell, ...]:
     if cell.lead is None:
         why = f"not compared: {', '.join(cell.refused)}" if cell.refused else ""
         return (TableCell("–", why, kind="text", mark="weak"), *_dashes(5))
@@ -152,7 +152,7 @@ def _lead_cells(cell: Standing) -> tuple[TableCell, ...]:
     )
 
 
-def _tree_cells(cell: Standing) -> tuple[TableCell, ...]:
+def _tree_cells(cell: LeaderCell) -> tuple[TableCell, ...]:
     best = TableCell("–", kind="text", mark="weak")
     if cell.best_tree:
         best = TableCell(listing(cell.best_tree), percent(cell.rates[cell.best_tree[0]]) + " %", kind="text")
@@ -176,7 +176,7 @@ def _key(value: float) -> str:
     return "-inf" if math.isnan(value) else repr(value)
 
 
-def _capability(results: Results, cell: Standing) -> float:
+def _capability(results: Results, cell: LeaderCell) -> float:
     known = results.models.capability
     return math.nan if known is None else float(known[cell.model])
 
@@ -186,7 +186,7 @@ def frame(results: Results, found: LeaderMap) -> pd.DataFrame:
     return pd.DataFrame([_record(results, found, cell) for cell in found.cells])
 
 
-def _record(results: Results, found: LeaderMap, cell: Standing) -> dict[str, object]:
+def _record(results: Results, found: LeaderMap, cell: LeaderCell) -> dict[str, object]:
     lead, against = cell.lead, cell.against_trees
     nan = math.nan
     return {

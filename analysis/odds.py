@@ -65,15 +65,21 @@ def odds_trend(hits: npt.ArrayLike, counts: npt.ArrayLike, capability: npt.Array
     tasks = int(np.unique(task).size)
     if tasks < 2 or np.ptp(x) == 0:
         return OddsTrend(math.nan, math.nan, tasks, int(inside.sum()))
-    values, base = _strata(total[inside], k[:, 0][inside], k[:, 1][inside])
-    common = _common_ratio(rows, values, base)
-    mean, variance = _moments(values, base, np.full(rows.size, common))
-    centre = float(variance @ x / variance.sum()) if variance.sum() > 0 else float(x.mean())
-    score = np.bincount(task, weights=(x - centre) * (rows - mean), minlength=h.shape[2])
+    width = int(k.max()) + 1
+    key = ((np.nonzero(inside)[0] * 2 * width + total[inside]) * width + k[:, 0][inside]) * width + k[:, 1][inside]
+    _, first, alike, n = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+    values, base = _strata(total[inside][first], k[:, 0][inside][first], k[:, 1][inside][first])
+    treated = np.asarray(np.bincount(alike, weights=rows), dtype=np.float64)
+    at = x[first]  # of all strata of one model with the same margins
+    common = _common_ratio(treated, n, values, base)
+    mean, variance = _moments(values, base, np.full(n.size, common))
+    variance = n * variance
+    centre = float(variance @ at / variance.sum()) if variance.sum() > 0 else float(x.mean())
+    score = np.bincount(task, weights=(x - centre) * (rows - mean[alike]), minlength=h.shape[2])
     score = score[np.bincount(task, minlength=h.shape[2]) > 0]
     error = float(score.std(ddof=1)) * math.sqrt(tasks)
     p = float(2.0 * stats.t.sf(abs(score.sum()) / error, tasks - 1)) if error > 1e-12 else math.nan
-    return OddsTrend(_conditional_fit(rows, values, base, x, common), p, tasks, int(inside.sum()))
+    return OddsTrend(_conditional_fit(treated, n, values, base, at, common), p, tasks, int(inside.sum()))
 
 
 def _strata(total: Ints, treated: Ints, others: Ints) -> tuple[Floats, Floats]:
@@ -102,31 +108,34 @@ def _moments(values: Floats, base: Floats, log_ratio: Floats) -> tuple[Floats, F
     return mean, weight @ values**2 - mean**2
 
 
-def _common_ratio(rows: Ints, values: Floats, base: Floats) -> float:
-    """The conditional maximum-likelihood log odds ratio of all strata together, by Newton's method."""
-    theta, total = 0.0, float(rows.sum())
+def _common_ratio(treated: Floats, n: Ints, values: Floats, base: Floats) -> float:
+    """The conditional maximum-likelihood log odds ratio of all strata together, by Newton's method.
+
+    `treated` has the treatment's successes, summed over the `n` strata of each row of `base`.
+    """
+    theta, total = 0.0, float(treated.sum())
     for _ in range(STEPS):
-        mean, variance = _moments(values, base, np.full(rows.size, theta))
-        information = float(variance.sum())
+        mean, variance = _moments(values, base, np.full(n.size, theta))
+        information = float(n @ variance)
         if information <= 1e-12 or abs(theta) > BOUND:
             break
-        step = (total - float(mean.sum())) / information
+        step = (total - float(n @ mean)) / information
         theta += math.copysign(min(abs(step), 2.0), step)
         if abs(step) < 1e-12:
             break
     return float(np.clip(theta, -BOUND, BOUND))
 
 
-def _conditional_fit(rows: Ints, values: Floats, base: Floats, x: Floats, start: float) -> float:
+def _conditional_fit(treated: Floats, n: Ints, values: Floats, base: Floats, x: Floats, start: float) -> float:
     """The trend of the conditional likelihood with intercept and trend; infinite where it has no maximum."""
     beta = np.array([start, 0.0])
     design = np.column_stack((np.ones_like(x), x - x.mean()))
     for _ in range(STEPS):
         mean, variance = _moments(values, base, design @ beta)
-        information = design.T @ (variance[:, None] * design)
+        information = design.T @ ((n * variance)[:, None] * design)
         if np.linalg.det(information) <= 1e-12 or np.abs(design @ beta).max() > BOUND:
             return math.copysign(math.inf, float(beta[1]))
-        step = np.linalg.solve(information, design.T @ (rows - mean))
+        step = np.linalg.solve(information, design.T @ (treated - n * mean))
         beta = beta + step / max(1.0, float(np.abs(step).max()) / 2.0)
         if np.abs(step).max() < 1e-10:
             break

@@ -10,15 +10,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
+    assumptions_view,
+    checks,
+    contrasts_view,
     dynamics,
     figure_files,
     figures,
     frames,
     imported,
     leaders_view,
+    looks_view,
     lost_cases_view,
     programs,
     progress_view,
+    robust_view,
     scores,
     spend_view,
     stale,
@@ -27,14 +32,15 @@ from mlesearch.analysis import (
     views,
     wording,
 )
-from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
+from mlesearch.analysis.looks_words import BIASED
 from mlesearch.analysis.lost_runs import made
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.section import Section
+from mlesearch.analysis.sections import ablations_section, assumptions_section, given
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -142,10 +148,11 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
-    found = frames.frames(results) | programs.frames(results) | scores.frames(results)
+    found = frames.frames(results) | programs.frames(results)
+    found |= leaders_view.frames(results)
     if results.progress is None:
-        found["dynamics"] = dynamics.frame(curves)
-        found |= leaders_view.frames(results)
+        found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
+        found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
@@ -188,13 +195,14 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         version=str(results.tables.study.get("mlesearch_version") or "unknown"),
         simulated=results.tables.simulated,
         declared=bool(results.claim and results.claim.declared),
+        unfinished=bool(results.unfinished),
         title=wording.title(results),
         verdicts=wording.verdicts(results),
         declaration=wording.declaration(results),
         estimand=wording.estimand(results),
         policy=wording.missing_runs(results),
         missing=results.policy.missing,
-        warnings=warnings(results),
+        warnings=checks.warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
@@ -241,15 +249,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
                 "from zero." + _not_drawn(results)
             ),
-            tables=tuple(
-                view
-                for view in (
-                    views.gaps(results, [main], "gaps-main"),
-                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
-                )
-                if view
+            tables=given(
+                views.gaps(results, [main], "gaps-main"),
+                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
             ),
-            folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
+            folded=given(
+                views.gaps(results, results.others, "gaps-others") if results.others else None,
+                contrasts_view.baseline_view(results),
+            ),
         )
         slopes = views.slopes(results)
         if figures.has_capability(results) or slopes:
@@ -267,9 +274,12 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
+                folded=given(assumptions_view.crossings(results)),
             )
+    looked = looks_view.views_of(results.looks)
     return (
         leaders_view.section(results),
+        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
         _scores(results),
         Section(
@@ -281,9 +291,12 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
         trend,
+        assumptions_section(results),
+        ablations_section(results),
         _imported(results),
     )
 
@@ -339,7 +352,7 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
             figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
+            folded=given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
         ),
         Section(
             "failures",

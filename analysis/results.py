@@ -9,11 +9,15 @@ import pandas as pd
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
-from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
+from mlesearch.analysis.dependence import Categories, categories_of
+from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.planning.rounds import with_next_round
+from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
 from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.progress import StudyProgress, progress
 from mlesearch.analysis.sandboxes import differences
@@ -43,7 +47,10 @@ class Results:
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
+        categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
+        looks: where a study with declared looks stands; None where none were declared.
     """
 
     tables: Tables
@@ -65,7 +72,10 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    dispersion: Dispersion | None = None
+    categories: Categories | None = None
     leaders: LeaderMap | None = None
+    looks: Standing | None = None
 
     @property
     def to_come(self) -> int:
@@ -108,9 +118,13 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     """
     validate(tables)
     tables, left_out = planned_part(tables)
+    looks = None if plan_of(tables.study) is None else standing(tables)
+    tables = tables if looks is None else with_next_round(tables, looks)
     claim = claim_of(tables)
+    if claim is not None and looks is not None:  # what is stopped by what was seen is confirmed by its looks alone
+        claim = replace(claim, declared=False, unmet=claim.unmet or "The claim is tested by its declared looks alone.")
     if tables.planned or (tables.to_come and policy is None):
-        return _unfinished(tables, claim, left_out)
+        return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
@@ -121,6 +135,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
     cases: tuple[LostCase, ...] = ()
+    categories, spread = None, None
     if claim is not None:
         counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
         before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
@@ -132,7 +147,10 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = adjusted(main, others, claim)
-        main = in_family(main, claim, models)
+        categories = categories_of(runs, counts.tasks)
+        main = assumed(grid, in_family(main, claim, models), claim, categories)
+        seen_runs = counted(runs[has_result(runs)], claim.outcome)
+        spread = study_dispersion(seen_runs, succeeded(seen_runs, claim.outcome), accounts.arm_labels(seen_runs, arms))
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
@@ -157,17 +175,20 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        dispersion=spread,
+        categories=categories,
         leaders=leader_map(runs, models, arms, shown, became),
+        looks=looks,
     )
 
 
 def _claimed(grid: Grid, claim: TestedClaim) -> Comparison:
     """The claim's comparison, adjusted over its models."""
     trend = claim.trend if claim.capability else None
-    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend)
+    return compare(grid, claim.treatment, claim.baseline, claim.declared, trend, claim.margin)
 
 
-def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned) -> Results:
+def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned, looks: Standing | None) -> Results:
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
@@ -192,4 +213,5 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned)
         not_planned=left_out,
         progress=progress(tables, models, arms, outcome),
         unfinished=tables.interim,
+        looks=looks,
     )

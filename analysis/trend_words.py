@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from mlesearch.analysis.crossover import ALPHA, Crossover, GroupGap
 from mlesearch.analysis.family import Family
 from mlesearch.analysis.phrases import PARTS_IN_WORDS, opening, reasons_by_model, status_of
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.text import ClaimAnswer, interval, p_text, plural, points
+from mlesearch.analysis.text import MINUS, ClaimAnswer, interval, p_text, plural, points
 from mlesearch.storage.claim import ClaimPart
 
 
@@ -101,6 +102,7 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         own, of_family = p_text(s.p_both), p_text(s.p_adjusted)
         adjusted = f"; adjusted {of_family}" if of_family != own else ""
         text = f"{start}{gap} {word} with capability, {_span(results, c, s)} ({_tests(s)}{adjusted})."
+        text += _odds(results, c, established=True)
         mark = "yes" if s.alternative != "two-sided" or s.slope > 0 else "no"
         return ClaimAnswer(title, mark, f"The gap {word}", text, status)
     declared = {"greater": "rise", "less": "fall"}.get(s.alternative, "change")
@@ -125,7 +127,21 @@ def slope_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     if s.attainable_p > ALPHA:
         least = f": the smallest attainable p is {s.attainable_p:.2g}" if s.attainable_p < 1 else ""
         text += f" These data cannot reach 0.05 with these gaps over {plural(s.models, 'model')}{least}."
+    text += _odds(results, c, established=False)
     return ClaimAnswer(title, "open", "No trend established", text, status)
+
+
+def _odds(results: Results, c: Comparison, *, established: bool) -> str:
+    """The trend on the scale of log odds, which a change of scale cannot remove."""
+    o, s = c.odds, c.slope
+    if o is None or s is None or math.isnan(o.p):
+        return ""
+    size = f"{o.trend:+.2f}".replace("-", MINUS) if math.isfinite(o.trend) else "without limit"
+    test = f"two-sided score test clustered by {plural(o.tasks, 'task')}"
+    test = f"{size} per {_unit(results.models)} ({p_text(o.p)}, {test})"
+    if established and not (o.p <= ALPHA and o.trend * s.slope > 0):
+        return f" It is shown only on the scale of rates: on the scale of log odds the trend is {test}, exploratory."
+    return f" On the scale of log odds the trend is {test}, exploratory."
 
 
 def _alone(c: Comparison, s: Slope) -> str:

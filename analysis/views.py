@@ -10,6 +10,8 @@ from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Slope
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.looks_words import BIASED
+from mlesearch.analysis.odds import OddsTrend
 from mlesearch.analysis.phrases import seeds_text
 from mlesearch.analysis.rates import Parity
 from mlesearch.analysis.reasons import reasons_text
@@ -129,6 +131,8 @@ def medals(results: Results) -> View:
             "the share of seeds), which the interval is about; MLE-bench's figure, cut to the smallest number of "
             "seeds, stands behind it."
         )
+    if results.looks is not None and results.looks.decided:
+        note += f" {BIASED}"
     if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
@@ -192,10 +196,13 @@ def slopes(results: Results) -> View | None:
         f"{plural(found[0][1].tasks, 'task')}. A verdict needs two tests: permutation of capability over the "
         f"{plural(found[0][1].models, 'model')}, and t of the tasks' slopes, for these models and new tasks. Adjusted: "
         "the larger of the two p, over the parts of the declared claim, or Benjamini–Hochberg over the exploratory "
-        "trends. Clustered: two-way by task and model, t with models − 2 degrees of freedom, 95 % interval."
+        "trends. Clustered: two-way by task and model, t with models − 2 degrees of freedom, 95 % interval. Log "
+        "odds: the trend of the log odds ratio per unit, conditional on the successes in each model and task; "
+        "two-sided score test clustered by task."
     )
     heads = (
         "comparison", "slope", "p, permutation", "smallest attainable", "p, over tasks", "adjusted p", "clustered",
+        "log odds",
     )  # fmt: skip
     return View("slopes", note, heads, rows)
 
@@ -213,7 +220,15 @@ def _slope_row(c: Comparison, s: Slope) -> tuple[TableCell, ...]:
         ),
         TableCell(p_number(s.p_adjusted), key=repr(s.p_adjusted)),
         TableCell(interval(s.low_clustered, s.high_clustered), p_text(s.p_clustered), kind="text"),
+        _odds_cell(c.odds),
     )
+
+
+def _odds_cell(o: OddsTrend | None) -> TableCell:
+    if o is None or math.isnan(o.trend) or math.isnan(o.p):
+        return TableCell("–", key="-inf", mark="weak")
+    text = f"{o.trend:+.2f}".replace("-", "−") if math.isfinite(o.trend) else "no limit"
+    return TableCell(text, p_text(o.p), repr(o.trend))
 
 
 def mechanism(results: Results) -> View:

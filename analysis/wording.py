@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlesearch.analysis.assumptions_words import noted
 from mlesearch.analysis.claim import RATES, TestedClaim
 from mlesearch.analysis.comparison import Comparison
+from mlesearch.analysis.equal_words import no_difference
 from mlesearch.analysis.gaps import Gap, holm
+from mlesearch.analysis.looks_words import declared_looks, looks_verdict
 from mlesearch.analysis.lost_runs import runs_verdict, unfinished_verdict
 from mlesearch.analysis.phrases import opening, reasons_by_model, seeds_text, status_of
 from mlesearch.analysis.results import Results
@@ -41,6 +44,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     tests = sum(gap.planned for one in family for gap in one.gaps)
     parts_too = " and over the parts of the claim" if c.family is not None and len(c.family.order) > 1 else ""
     n = f"({correction}-adjusted over {plural(tests, 'test')}{parts_too})"
+    equal = no_difference(results, c)
     beside = f"{_in_family(results, c)}{_not_held(results, c)}{_left_out(results, c)}"
     if parts:
         text = " and ".join(parts) + (
@@ -56,7 +60,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             "The gap",
             mark,
             headline,
-            f"{opening(results, status_of(results, c))}{text} {n}.{beside}",
+            f"{opening(results, status_of(results, c))}{text} {n}{equal}.{beside}",
             status_of(results, c),
         )
     ranges = f"the observed gaps run from {points(min(g.gap for g in gaps))} to "
@@ -65,7 +69,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
         ranges = f"the observed gap is {points(gaps[0].gap)} points [95 % {interval(gaps[0].low, gaps[0].high)}]"
     whom = "any model" if len(names) > 1 else names[0]
     text = f"no difference in {rate} between {a} and {b} is established with {whom}: {ranges} {n}"
-    text = f"{opening(results, status_of(results, c))}{text}.{_unreachable(gaps, tests)}{beside}"
+    text = f"{opening(results, status_of(results, c))}{text}{equal}.{_unreachable(gaps, tests)}{beside}"
     return ClaimAnswer("The gap", "open", f"No difference between {a} and {b} established", text, status_of(results, c))
 
 
@@ -82,12 +86,9 @@ def _in_family(results: Results, c: Comparison) -> str:
     """The models with which the gap would be established if it were the whole claim."""
     if c.family is None:
         return ""
-    alone = holm([g.p for g in c.gaps])
-    found = [
-        m
-        for m, g, p in zip(results.models.names, c.gaps, alone, strict=True)
-        if p <= ALPHA and g.held and not g.rejects()
-    ]
+    planned = [(m, g) for m, g in zip(results.models.names, c.gaps, strict=True) if g.planned]
+    alone = holm([g.p for _, g in planned])
+    found = [m for (m, g), p in zip(planned, alone, strict=True) if p <= ALPHA and g.held and not g.rejects()]
     if not found:
         return ""
     if before := waits(c.family, "gap"):
@@ -174,7 +175,9 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     if results.main is None:
         return first
     c = results.main
-    found = rate_verdict(results, c), slope_verdict(results, c), crossover_verdict(results, c)
+    looks = results.looks if results.looks is not None and results.looks.decided else None
+    crossover = crossover_verdict(results, c) if looks is None else looks_verdict(results, looks)
+    found = noted(results, c, (rate_verdict(results, c), slope_verdict(results, c), crossover))
     return (*first, *found, sandbox_verdict(results, c)) if c.sandboxes else (*first, *found)
 
 
@@ -193,6 +196,8 @@ def declaration(results: Results) -> str:
     claim = results.claim
     if claim is None:
         return "A single strategy ran, so nothing is compared."
+    if results.looks is not None and results.looks.decided:
+        return declared_looks()
     if claim.unmet:
         shown = "" if results.unfinished else ": another pair is shown, to explore"
         return f"{claim.unmet} So nothing here is confirmatory{shown}.{_why_this(results, claim)}"

@@ -26,7 +26,7 @@ ALLOWED = {
     "budgets": "types storage models",
     "testing": "types models optimizers sandbox",
     "engine": "types storage optimizers tasks models sandbox operators budgets",
-    "config": "types storage optimizers tasks models sandbox operators budgets engine",
+    "config": "types storage optimizers tasks analysis models sandbox operators budgets engine",
     "study": "types storage optimizers models sandbox budgets engine config analysis",
     "cli": "types storage tasks models sandbox config study testing analysis",
 }
@@ -192,7 +192,8 @@ def test_every_package_is_shipped():
         for p in (ROOT / "mlesearch").rglob("__init__.py")
         if "data" not in p.relative_to(ROOT / "mlesearch").parts
     }
-    found |= {f"mlesearch.{name}" for name in ("analysis", "conf", "docker", "experiments", "experiments.mini")}
+    apart = ("analysis", "analysis.planning", "conf", "docker", "experiments", "experiments.mini")
+    found |= {f"mlesearch.{name}" for name in apart}
     assert declared == found
 
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import solve_options
+from mlesearch.cli import planning_options, solve_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -19,9 +19,9 @@ def run(args: Namespace) -> int:
     """Run an experiment or a cell."""
     from mlesearch.cli import launches
 
-    options = [option for option, given in (("--check", args.check), ("--yes", args.yes)) if given]
-    overrides = read_overrides("run", options, args)
-    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes)
+    given = (("--check", args.check), ("--yes", args.yes), ("--sequential", args.sequential))
+    overrides = read_overrides("run", [option for option, is_given in given if is_given], args)
+    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes, sequential=args.sequential)
 
 
 def estimate(args: Namespace) -> int:
@@ -31,6 +31,13 @@ def estimate(args: Namespace) -> int:
     options = [] if args.gpus is None else ["--gpus", str(args.gpus)]
     overrides = read_overrides("estimate", options + [word for p in args.like for word in ("--like", p)], args)
     return launches.estimate(overrides, multirun=args.multirun, like=[Path(p) for p in args.like], gpus=args.gpus)
+
+
+def power(args: Namespace) -> int:
+    """Say what a design detects, and what it takes."""
+    from mlesearch.cli.power import power as say_power
+
+    return say_power(args, read_overrides("power", [], args) if args.overrides else [])
 
 
 def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
@@ -351,6 +358,8 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
     ("solve",): solve_options.solve,
     ("estimate",): estimate,
+    ("power",): power,
+    ("next",): planning_options.next_round,
     ("show",): show,
     ("verify",): verify,
     ("collect",): collect,

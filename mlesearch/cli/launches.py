@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
+from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
@@ -35,7 +36,7 @@ SHOWN = 10
 """So many runs are named, where more are missing."""
 
 
-def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> int:
+def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, sequential: bool = False) -> int:
     """Check a launch as a whole, carry it out, and say what came of it.
 
     Args:
@@ -43,6 +44,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         multirun: sweep over several values.
         check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
+        sequential: follow the looks that the study declares, and stop where they say so.
 
     Returns:
         0 done, 1 something is missing, 130 stopped.
@@ -50,9 +52,11 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources)
+        planned = part_of_plan(launch, planned) if sequential else planned
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
         place = shown(planned.folder)
-        say(f"study {planned.header['name']}: {len(runs)} runs, {finished} of them finished, in {place}")
+        most = "at most " if sequential else ""
+        say(f"study {planned.header['name']}: {most}{len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
         _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
@@ -74,12 +78,15 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
             return 1
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
-        begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        done = [k for k, state in planned.states.items() if state == "finished"]
-        rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
-        with stoppable(stop_file, complain), Progress(runs):
-            reports = run_all(launch, planned, stop_file, resources, rounds.ended)
+        if sequential:
+            reports = follow_looks(planned, stop_file, resources)
+        else:
+            begin(planned, resources)
+            done = [k for k, state in planned.states.items() if state == "finished"]
+            rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
+            with stoppable(stop_file, complain), Progress(runs):
+                reports = run_all(launch, planned, stop_file, resources, rounds.ended)
         launch_s = time.monotonic() - began_s
     failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))
     for line in (*_failures(failed), *_unpaid(unpaid, len(runs))):
@@ -88,7 +95,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool) -> 
         _say_run(runs[0].folder)
     else:
         say(write_report(planned.folder, None))
-    todo = [r for r in runs if planned.states[r.key] != "finished"]
+    asked = {r.run_id for r in reports} if sequential else {r.key.id for r in runs}
+    todo = [r for r in runs if r.key.id in asked and planned.states[r.key] != "finished"]
     unfinished = [r.folder for r in todo if not is_virtual(r.settings)]
     if launch.here and len(unfinished) < len(todo):
         looked_up = len(todo) - len(unfinished)

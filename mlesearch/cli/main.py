@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mlesearch import __version__
 from mlesearch.analysis.policies import POLICIES
-from mlesearch.cli import mlebench_options, new_task_options, solve_options
+from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("-m", "--multirun", action="store_true", help="sweep over several values (a,b,c)")
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
+    run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     solve_options.add_to(sub)
@@ -61,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("--gpus", type=int, metavar="N", help="GPUs to run on (default: 1, by as many runs as here)")
     estimate.add_argument("--like", metavar="STUDY", action="append", default=[], help="measure in this study's runs")
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
+
+    planning_options.add_to(sub)
 
     show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
     show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mlesearch.config.sequential import SequentialSettings
+
 
 @dataclass
 class ClaimSettings:
@@ -19,6 +21,7 @@ class ClaimSettings:
         order: in which order gap, slope and crossover are tested; empty: they share the level (docs/statistics.md).
         margin_points: the gap, in percentage points, below which the two count as equal; null: none is declared.
         primary: the claim in words.
+        sequential: looks at it while seeds are added.
     """
 
     treatment: str | None = None
@@ -30,3 +33,4 @@ class ClaimSettings:
     order: list[str] = field(default_factory=list)
     margin_points: float | None = None
     primary: str = ""
+    sequential: SequentialSettings = field(default_factory=SequentialSettings)

@@ -17,6 +17,7 @@ _LISTS = {
     "tasks": "tasks=[canvas,rentals]",
     "seeds": "seeds=[0,1,2]",
     "claim.tiers": "claim.tiers=[low,high]",
+    "claim.sequential.looks": "claim.sequential.looks=[1,2,3]",
     "claim.order": "claim.order=[slope,crossover,gap]",
 }
 

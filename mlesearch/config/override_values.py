@@ -28,6 +28,7 @@ _MEANT = {
     "budget": "budget.steps",
     "launcher": "launcher.n_jobs",
     "claim": "claim.treatment",
+    "claim.sequential": "claim.sequential.looks",
     "embedder": "embedder.kind",
     "limits": "limits.partition",
     "mlebench": "mlebench.data_dir",

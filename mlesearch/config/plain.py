@@ -31,7 +31,7 @@ ModelChoice: TypeAlias = str | Mapping[str, object] | ModelSettings
 StrategyChoice: TypeAlias = str | Mapping[str, object] | StrategySettings
 
 _SWEPT = ("model", "strategy", "variant")
-_LISTS = ("tasks", "seeds", "claim.tiers", "claim.order", "sandbox.require")
+_LISTS = ("tasks", "seeds", "claim.tiers", "claim.order", "claim.sequential.looks", "sandbox.require")
 
 
 class Given(TypedDict, total=False):

@@ -30,6 +30,7 @@ from mlesearch.config.plugins import check_claims, name_source
 from mlesearch.config.resources import ProcessResources, check_shared
 from mlesearch.config.same_run import same_run
 from mlesearch.config.sandboxes import ReachChecks, program_spec, sandbox_request
+from mlesearch.config.sequential import sequential_plan
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import (
     TABLE,
@@ -124,7 +125,8 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     runs: dict[RunKey, RunPlan] = {}
     reach = ReachChecks()
     for s in cells:
-        if Path(s.study.dir).absolute() != folder or study_header(s.study.name, _claim(s)) != header:
+        same_claim = study_header(s.study.name, _claim(s)) == header and s.claim.sequential == first.claim.sequential
+        if Path(s.study.dir).absolute() != folder or not same_claim:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
         for run in _cell(s, folder, resources, reach, keys=keys):
             run = _as_begun(run)
@@ -135,6 +137,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
                     f"variant: two cells of this launch would be one run ({run.key.id}) and differ: {different}; "
                     f"give them different names (variant=...)"
                 )
+    header = _with_looks(header, runs, folder)
     check_study(folder, header)
     header = _stamped(header, runs, folder)
     _check_claim(header, runs)
@@ -168,6 +171,23 @@ def _claim(s: Settings) -> Claim | None:
     return Claim(
         c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary, trend, order, c.margin_points
     )
+
+
+def _with_looks(header: StudyFile, runs: Mapping[RunKey, RunPlan], folder: Path) -> StudyFile:
+    """The header with the plan of looks that is asked for, where one is."""
+    models = {key.model: run.settings.model for key, run in runs.items()}
+    first = next(iter(runs.values())).settings
+    found = sequential_plan(
+        first.claim.sequential,
+        header["claim"],
+        {name: m.capability for name, m in models.items()},
+        {name: m.tier for name, m in models.items()},
+        runs,
+        first.seeds,
+        folder,
+    )
+    claim = header["claim"]
+    return header if found is None or claim is None else {**header, "claim": {**claim, "sequential": found}}
 
 
 def _stamped(header: StudyFile, runs: Mapping[RunKey, RunPlan], folder: Path) -> StudyFile:

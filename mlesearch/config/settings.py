@@ -355,6 +355,8 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
+    if not s.claim.sequential.looks:
+        del plain["claim"]["sequential"]
     used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}
     plain = {name: value for name, value in plain.items() if used.get(name, True)}
     for part in (plain["model"], plain["embedder"], *plain["model"]["roles"].values()):

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict, get_args
 
+from mlesearch.storage.sequential import SequentialJson
+
 OUTCOMES: Mapping[str, str] = {
     "any_medal": "any medal",
     "gold": "gold medal",
@@ -57,6 +59,7 @@ class ClaimJson(TypedDict):
     trend: NotRequired[Trend]
     order: NotRequired[list[ClaimPart]]
     margin_points: NotRequired[float]
+    sequential: NotRequired[SequentialJson]
 
 
 @dataclass(frozen=True, slots=True)

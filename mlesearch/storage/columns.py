@@ -89,6 +89,9 @@ class RunRow(TypedDict):
     ]
     task: Annotated[str, Column("task id")]
     suite: Annotated[str, Column("suite of the task", nullable=True)]
+    category: Annotated[
+        str | None, Column("category of the task, as it declares it; tasks of one category are alike", optional=True)
+    ]
     seed: Annotated[int, Column("seed of the run")]
     status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
     ended: Annotated[

@@ -18,6 +18,7 @@ from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, not_planned, run_folders
 from mlesearch.study.fold import fold
+from mlesearch.study.output import complain
 from mlesearch.study.summary import Rows, rows_of, summarise
 from mlesearch.types import ConfigError
 
@@ -73,6 +74,7 @@ def _kept(study: Path, made: pd.DataFrame) -> bool:
             f"not in it ({new[0]}): tables made now would lose the former; restore their folders, or move the three "
             "tables away"
         )
+    complain(f"{file.parent}: the tables are left as they are: {len(gone)} of their runs are not here ({gone[0]})")
     return True
 
 
@@ -106,6 +108,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     labels: dict[str, Mapping[str, object]] = {}
     unranked: set[str] = set()
     ungraded: set[str] = set()
+    category: dict[str, object] = {}
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     runs: list[Mapping[str, object]] = []
     nodes, calls = list[pd.DataFrame](), list[pd.DataFrame]()
@@ -114,6 +117,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         for r in stored:
             labels[r.run["model"]] = r.run
             unranked |= {r.run["task"]} if r.run.get("no_board", False) else set()
+            category.setdefault(r.run["task"], r.run.get("category"))
         runs += [r.run for r in stored]
         nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
         calls.append(_frame([c for r in stored for c in r.calls], CALLS))
@@ -125,6 +129,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
         ungraded |= {run["key"]["task"]} if run["labels"].get("ungraded", False) else set()
+        if "category" in run["labels"]:
+            category[run["key"]["task"]] = run["labels"]["category"]
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
@@ -139,7 +145,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
             if key in left_out and row["status"] == "missing":
                 row = {**row, "status": "not_planned", "reason": left_out[key]}
-            runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
+            known_of_task = {"no_board": key.task in unranked, "ungraded": key.task in ungraded}
+            runs.append({**row, **known_of_task, "category": category.get(key.task)})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes.append(_frame([n for r in rows for n in r.nodes], NODES))
     calls.append(_frame([c for r in rows for c in r.calls], CALLS))

@@ -79,6 +79,7 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "capability": labels["capability"],
         "capability_source": labels["capability_source"],
         "suite": labels["suite"],
+        "category": labels.get("category"),
         "simulated": labels["simulated"],
         "lower_is_better": labels["lower_is_better"],
         "status": _STATUS[f.ended["status"]] if f.ended else "failed",

@@ -115,7 +115,7 @@ def test_cells_may_be_absent_and_a_lone_strategy_leads_nothing():
     assert "of 4 cells greedy in 2 (2 established) and 2 could not be compared" in shown.text
     assert "tree search" not in shown.text
     assert "gradient strategy" not in shown.caption
-    assert shown.figure.count(">compared<") == 2
+    assert shown.figure().svg.count(">compared<") == 2
 
 
 def test_two_variants_of_a_strategy_in_one_setting_give_no_map():

@@ -113,6 +113,7 @@ def test_the_page_of_an_unfinished_study(study, tmp_path):
         "cost",
     ]
     assert "How far the study is" in page.text
+    assert "live models unfinished" in page.text  # the stamps
     assert "12 of 24" in page.text
     assert "12 of 12 (100.0 %)" in page.text
     assert "no policy is applied before all planned runs were made (36 were not)" in page.text

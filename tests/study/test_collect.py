@@ -125,12 +125,13 @@ def parquet(folder):
     return {p.name: p.read_bytes() for p in folder.glob("*.parquet")}
 
 
-def test_tables_that_came_without_their_runs_are_never_written_over(tmp_path):
+def test_tables_that_came_without_their_runs_are_never_written_over(tmp_path, capsys):
     folder = write(synthetic(models=1, strategies=("greedy", "gome"), tasks=2, seeds=1), tmp_path)
     before = parquet(folder)
     assert len(before) == 3
     collect(folder)
     assert parquet(folder) == before
+    assert "the tables are left as they are: 4 of their runs are not here" in capsys.readouterr().err
 
 
 def test_tables_whose_runs_were_removed_are_kept_and_refused_where_others_came(study):
@@ -156,3 +157,14 @@ def test_a_study_whose_runs_are_here_is_collected_anew(study):
     (study / KEYS[1].id / "result.json").unlink()  # as a launch that tries again does
     assert parquet(collect(study)) != before
     assert len(tables(study)[1]) == 4
+
+
+def test_a_category_stands_in_every_row_of_its_task(study):
+    assert tables(study)[0]["category"].isna().all()
+    path = study / KEYS[0].id / "run.json"
+    run = json.loads(path.read_text())
+    run["labels"]["category"] = "text"
+    path.write_text(json.dumps(run))
+    found = tables(study)[0].set_index("run_id")["category"]
+    assert found[KEYS[0].id] == "text"
+    assert found[KEYS[3].id] == "text"  # a run of the same task that has not begun
