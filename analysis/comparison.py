@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mlesearch.analysis.assumptions import Assumptions, Compared, assumptions_of, shared_level
 from mlesearch.analysis.attrition import CellRuns
 from mlesearch.analysis.capability import Alternative, Slope, design_p, slope_test
 from mlesearch.analysis.claim import Arm, Models, Outcomes, TestedClaim
 from mlesearch.analysis.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.dependence import Categories
 from mlesearch.analysis.equivalence import NOT_TESTED, Equivalence, equivalences
 from mlesearch.analysis.family import Family, family
 from mlesearch.analysis.gaps import Gap, adjust, benjamini_hochberg, not_compared, paired_gap
@@ -38,6 +40,7 @@ class Comparison:
         family: of a confirmatory comparison, its parts adjusted over each other; None in exploration.
         odds: the trend of the log odds ratio; None where there is no slope.
         equivalence: one per model: what gap would have been found, and whether the two are equal within the margin.
+        assumptions: how far the verdicts depend on assumptions; None for all but the claim's comparison.
     """
 
     treatment: Arm
@@ -52,6 +55,7 @@ class Comparison:
     family: Family | None = None
     odds: OddsTrend | None = None
     equivalence: tuple[Equivalence, ...] = ()
+    assumptions: Assumptions | None = None
 
     @property
     def slope_p(self) -> float:
@@ -93,6 +97,16 @@ class Grid:
             counts=self.counts.of_models(there),
             planned=self.planned.of_models(there),
         )
+
+
+def assumed(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categories | None) -> Comparison:
+    """The claim's comparison, adjusted over its parts, with what its verdicts depend on."""
+    pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
+    hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
+    compared = Compared(
+        grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover, c.confirmatory
+    )
+    return replace(c, assumptions=assumptions_of(compared, categories, shared_level(c.family, claim.order)))
 
 
 def compare(

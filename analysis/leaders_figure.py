@@ -136,11 +136,7 @@ def _cell(ax: Axes, x: int, y: int, cell: LeaderCell, found: LeaderMap) -> None:
             zorder=2,
         )
     )
-    words = (
-        f"{short_names(found.strategies, 12)[found.strategies.index(cell.leaders[0])]}\n{points(cell.lead.gap)}"
-        if alone
-        else "tie"
-    )
+    words = f"{short_names(cell.leaders[:1], 12)[0]}\n{points(cell.lead.gap)}" if alone else "tie"
     paper = None if solid else {"facecolor": svg.PAPER, "edgecolor": "none", "pad": 1.2}
     ax.annotate(
         words,

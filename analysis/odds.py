@@ -69,7 +69,8 @@ def odds_trend(hits: npt.ArrayLike, counts: npt.ArrayLike, capability: npt.Array
     key = ((np.nonzero(inside)[0] * 2 * width + total[inside]) * width + k[:, 0][inside]) * width + k[:, 1][inside]
     _, first, alike, n = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
     values, base = _strata(total[inside][first], k[:, 0][inside][first], k[:, 1][inside][first])
-    treated, at = np.bincount(alike, weights=rows), x[first]  # of all strata of one model with the same margins
+    treated = np.asarray(np.bincount(alike, weights=rows), dtype=np.float64)
+    at = x[first]  # of all strata of one model with the same margins
     common = _common_ratio(treated, n, values, base)
     mean, variance = _moments(values, base, np.full(n.size, common))
     variance = n * variance

@@ -74,8 +74,12 @@ def wilson(rate: npt.ArrayLike, n: npt.ArrayLike, q: npt.ArrayLike) -> tuple[Flo
     return np.clip(centre - half, 0.0, r), np.clip(centre + half, r, 1.0)
 
 
-def _checked(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, Ints]:
-    """Counts as whole numbers of one shape, with at least one run everywhere."""
+def checked_counts(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, Ints]:
+    """Hits and runs as whole numbers of one shape.
+
+    Raises:
+        ValueError: no task, a task without a run, or more hits than runs.
+    """
     h, k = np.broadcast_arrays(np.asarray(hits, dtype=np.int64), np.asarray(counts, dtype=np.int64))
     if h.ndim == 0 or h.shape[-1] == 0:
         raise ValueError("at least one task is needed")
@@ -84,10 +88,20 @@ def _checked(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, Ints]:
     return h, k
 
 
-def _interval(
+def wilson_at_variance(
     rate: Floats, variance: Floats, df: Floats, n_max: Floats, n_edge: Floats, edge: Any, level: float
 ) -> Rates:
-    """Wilson at n_eff, given the variance of the rate, the cap of n_eff, and n_eff at rates of 0 and 1."""
+    """Wilson at n_eff, given a variance of the rate.
+
+    Args:
+        rate: shape (...).
+        variance: of it, likewise.
+        df: degrees of freedom of the t quantile; below 1 the interval is not estimable.
+        n_max: the most that n_eff may be.
+        n_edge: n_eff where the rate is 0 or 1.
+        edge: where it is exactly that.
+        level: of the interval.
+    """
     spread = np.maximum(rate * (1.0 - rate), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.where(variance > 0, spread / variance, np.inf)
@@ -115,7 +129,7 @@ def e2_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) ->
         counts: broadcastable to it: runs per task, at least 1.
         level: of the interval.
     """
-    h, k = _checked(hits, counts)
+    h, k = checked_counts(hits, counts)
     tasks = h.shape[-1]
     p = h / k
     rate = p.mean(axis=-1)
@@ -123,7 +137,7 @@ def e2_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) ->
     runs = k.sum(axis=-1).astype(np.float64)
     edge = (h == 0).all(axis=-1) | (h == k).all(axis=-1)
     df = np.full_like(rate, tasks - 1)
-    return _interval(rate, variance, df, runs, np.full_like(rate, tasks), edge, level)
+    return wilson_at_variance(rate, variance, df, runs, np.full_like(rate, tasks), edge, level)
 
 
 def e1_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) -> Rates:
@@ -138,7 +152,7 @@ def e1_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) ->
         counts: broadcastable to it: runs per task, at least 1.
         level: of the interval.
     """
-    h, k = _checked(hits, counts)
+    h, k = checked_counts(hits, counts)
     tasks = h.shape[-1]
     p = h / k
     rate = p.mean(axis=-1)
@@ -149,7 +163,7 @@ def e1_rates(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95) ->
     runs = k.sum(axis=-1).astype(np.float64)
     edge = (h == 0).all(axis=-1) | (h == k).all(axis=-1)
     df = np.where(fewest > 1, (k - 1).sum(axis=-1), 0).astype(np.float64)
-    return _interval(rate, np.maximum(variance, floor), df, np.full_like(rate, np.inf), runs, edge, level)
+    return wilson_at_variance(rate, np.maximum(variance, floor), df, np.full_like(rate, np.inf), runs, edge, level)
 
 
 def parity(reports: Sequence[Sequence[bool]], padded: bool = False) -> Parity:
@@ -169,7 +183,20 @@ def parity(reports: Sequence[Sequence[bool]], padded: bool = False) -> Parity:
     seeds = (max(lengths) if padded else min(lengths)) if lengths else 0
     if not seeds:
         raise ValueError("no complete seed: every task needs at least one run (or some task, when padded)")
-    percent = [sum(bool(task[k]) for task in reports if k < len(task)) / len(reports) * 100 for k in range(seeds)]
+    return parity_of([sum(bool(task[k]) for task in reports if k < len(task)) for k in range(seeds)], len(reports))
+
+
+def parity_of(hits: Sequence[int], tasks: int) -> Parity:
+    """The same from the number of tasks on which each seed was successful.
+
+    Args:
+        hits: one number a seed, at least one.
+        tasks: how many tasks each seed has.
+    """
+    seeds = len(hits)
+    if not seeds:
+        raise ValueError("no complete seed: every task needs at least one run")
+    percent = [h / tasks * 100 for h in hits]
     mean = float(np.mean(percent))
     sem = float(np.std(percent, ddof=1) / np.sqrt(seeds)) if seeds > 1 else 0.0
-    return Parity(mean, sem, mean - 1.96 * sem, mean + 1.96 * sem, seeds, len(reports))
+    return Parity(mean, sem, mean - 1.96 * sem, mean + 1.96 * sem, seeds, tasks)

@@ -6,10 +6,14 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mlesearch.analysis import (
+    assumptions_view,
+    checks,
+    contrasts_view,
     dynamics,
     figure_files,
     figures,
@@ -18,17 +22,18 @@ from mlesearch.analysis import (
     leaders_view,
     looks_view,
     lost_cases_view,
+    measured_view,
+    process_view,
     programs,
     progress_view,
+    robust_view,
     scores,
     spend_view,
     stale,
     table_files,
-    unranked,
     views,
     wording,
 )
-from mlesearch.analysis.checks import warnings
 from mlesearch.analysis.claim import RATES
 from mlesearch.analysis.facts import facts
 from mlesearch.analysis.looks_words import BIASED
@@ -37,6 +42,13 @@ from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.section import Section
+from mlesearch.analysis.sections import (
+    ablations_section,
+    assumptions_section,
+    given,
+    imported_section,
+    scores_section,
+)
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -144,15 +156,28 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
+    found = all_frames(results, curves)
+    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> dict[str, pd.DataFrame]:
+    """Every table of the report, unrounded, by name.
+
+    Args:
+        results: of the study.
+        curves: those of the dynamics, where they are there already.
+    """
+    curves = dynamics.all_curves(results) if curves is None else curves
     found = frames.frames(results) | programs.frames(results)
-    found |= leaders_view.frames(results)
+    found |= leaders_view.frames(results) | measured_view.frames(results) | process_view.frames(results)
     if results.progress is None:
+        found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
         found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
     if results.tables.imported:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
         found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
-    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+    return found
 
 
 def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
@@ -197,7 +222,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         estimand=wording.estimand(results),
         policy=wording.missing_runs(results),
         missing=results.policy.missing,
-        warnings=warnings(results),
+        warnings=checks.warnings(results),
         sections=parts,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
@@ -244,15 +269,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
                 "from zero." + _not_drawn(results)
             ),
-            tables=tuple(
-                view
-                for view in (
-                    views.gaps(results, [main], "gaps-main"),
-                    lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
-                )
-                if view
+            tables=given(
+                views.gaps(results, [main], "gaps-main"),
+                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
             ),
-            folded=(views.gaps(results, results.others, "gaps-others"),) if results.others else (),
+            folded=given(
+                views.gaps(results, results.others, "gaps-others") if results.others else None,
+                contrasts_view.baseline_view(results),
+            ),
         )
         slopes = views.slopes(results)
         if figures.has_capability(results) or slopes:
@@ -270,13 +294,14 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                     )
                 ),
                 tables=(slopes,) if slopes else (),
+                folded=given(assumptions_view.crossings(results)),
             )
     looked = looks_view.views_of(results.looks)
     return (
         leaders_view.section(results),
         Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
-        _scores(results),
+        scores_section(results),
         Section(
             "rates",
             "Rates by model",
@@ -286,10 +311,13 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
                 f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
         trend,
-        _imported(results),
+        assumptions_section(results),
+        ablations_section(results),
+        imported_section(results),
     )
 
 
@@ -301,33 +329,18 @@ def _not_drawn(results: Results) -> str:
     return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
-def _imported(results: Results) -> Section | None:
-    """Results of others, where some were imported."""
-    files = results.tables.imported
-    rates, values = imported.imported_view(results), imported.score_view(files)
-    if rates is None:
-        return None
-    tables = (rates, values) if values is not None else (rates,)
-    return Section("imported", "Imported results", text=imported.remarks(files), tables=tables)
-
-
-def _scores(results: Results) -> Section | None:
-    """Test scores on tasks without a leaderboard, where there are such tasks."""
-    said = unranked.sentence(results.tables.runs)
-    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None
-
-
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
     return (
         figures_of_dynamics(results, curves),
+        measured_view.section(results),
         Section(
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
             figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
-            folded=(views.mechanism(results),),
+            folded=(views.mechanism(results), *process_view.shown(results)),
         ),
         *_spending(results),
     )
@@ -344,7 +357,7 @@ def _spending(results: Results) -> tuple[Section | None, ...]:
             figure=partial(figures.spending, results),
             caption="Mean per run, by the operator that the model was called for.",
             tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=(views.operators(results), *filter(None, [spend_view.by_model(results)])),
+            folded=given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
         ),
         Section(
             "failures",

@@ -9,10 +9,13 @@ import pandas as pd
 from mlesearch.analysis import accounts, curves
 from mlesearch.analysis.attrition import CellRuns, cells
 from mlesearch.analysis.boards import Board, board
-from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.comparison import Comparison, Grid, adjusted, compare, in_family
+from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
+from mlesearch.analysis.dependence import Categories, categories_of
+from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
+from mlesearch.analysis.measured import Measured, measured_of
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.planning.rounds import with_next_round
 from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
@@ -45,6 +48,9 @@ class Results:
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        measured: outcomes beyond medals, and medals at any budget.
+        dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
+        categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
         looks: where a study with declared looks stands; None where none were declared.
     """
@@ -68,6 +74,9 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    measured: Measured = field(default_factory=Measured)
+    dispersion: Dispersion | None = None
+    categories: Categories | None = None
     leaders: LeaderMap | None = None
     looks: Standing | None = None
 
@@ -129,6 +138,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
     cases: tuple[LostCase, ...] = ()
+    categories, spread = None, None
     if claim is not None:
         counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
         before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
@@ -140,11 +150,15 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = adjusted(main, others, claim)
-        main = in_family(main, claim, models)
+        categories = categories_of(runs, counts.tasks)
+        main = assumed(grid, in_family(main, claim, models), claim, categories)
+        seen_runs = counted(runs[has_result(runs)], claim.outcome)
+        spread = study_dispersion(seen_runs, succeeded(seen_runs, claim.outcome), accounts.arm_labels(seen_runs, arms))
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    best = curves.best_so_far(tables.nodes, runs)
     shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
@@ -155,7 +169,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         boards=boards,
         main=main,
         others=others,
-        best=curves.best_so_far(tables.nodes, runs),
+        best=best,
         mechanism=accounts.mechanism(ended, models, arms),
         cost=accounts.cost(ended, tables.calls, arms),
         cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
@@ -165,6 +179,9 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
+        dispersion=spread,
+        categories=categories,
         leaders=leader_map(runs, models, arms, shown, became),
         looks=looks,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlesearch.analysis.assumptions_words import noted
 from mlesearch.analysis.claim import RATES, TestedClaim
 from mlesearch.analysis.comparison import Comparison
 from mlesearch.analysis.equal_words import no_difference
@@ -176,7 +177,7 @@ def verdicts(results: Results) -> tuple[ClaimAnswer, ...]:
     c = results.main
     looks = results.looks if results.looks is not None and results.looks.decided else None
     crossover = crossover_verdict(results, c) if looks is None else looks_verdict(results, looks)
-    found = rate_verdict(results, c), slope_verdict(results, c), crossover
+    found = noted(results, c, (rate_verdict(results, c), slope_verdict(results, c), crossover))
     return (*first, *found, sandbox_verdict(results, c)) if c.sandboxes else (*first, *found)
 
 

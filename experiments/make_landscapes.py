@@ -75,8 +75,27 @@ class Result:
     seconds: float
 
 
-def run(program: str, public: Path, place: Path) -> tuple[str, float]:
+HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+"""Kinds of warnings that Python does not print unless it is told to; of deprecations, those that a library causes."""
+
+
+def _as_python_shows_them() -> None:
+    """Filter warnings as `python solution.py` does, but for repeated ones, which it prints once."""
+    warnings.resetwarnings()
+    warnings.simplefilter("always")
+    for hidden in HIDDEN_WARNINGS:
+        warnings.simplefilter("ignore", hidden)
+    warnings.filterwarnings("always", category=DeprecationWarning, module="__main__")
+
+
+def run(program: str, public: Path, place: Path, *, shown: list[str] | None = None) -> tuple[str, float]:
     """Run a program in this process, on one thread, in a directory that sees the task's public folder as `input`.
+
+    Args:
+        program: its text.
+        public: the task's public folder.
+        place: the directory to run in.
+        shown: takes the warnings that Python would have printed, each as kind and text; None: they are dropped.
 
     Returns:
         What it printed, and the processor's seconds that it took.
@@ -85,11 +104,19 @@ def run(program: str, public: Path, place: Path) -> tuple[str, float]:
     (place / "input").symlink_to(public.resolve())
     os.chdir(place)
     try:
-        with threadpool_limits(1), contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        with (
+            threadpool_limits(1),
+            contextlib.redirect_stdout(printed),
+            warnings.catch_warnings(record=shown is not None) as caught,
+        ):
             warnings.simplefilter("ignore")
+            if shown is not None:
+                _as_python_shows_them()
             started = time.process_time()
             exec(compile(program, "solution.py", "exec"), {"__name__": "__main__"})
             seconds = time.process_time() - started
+        if shown is not None and caught is not None:
+            shown += [f"{warning.category.__name__}: {warning.message}" for warning in caught]
     finally:
         os.chdir(before)
     return printed.getvalue(), seconds

@@ -56,6 +56,9 @@ MAKERS: dict[str, tuple[int, Callable[[Generator], Made]]] = {
 }
 """By name: seed and maker."""
 
+KINDS = {"images": "image", "text": "text", "signals": "series", "time": "series"}
+"""The category of a task by a tag of it; of the others "tabular"."""
+
 BOTH, TEST_ALONE = (
     "Predict every row of `validation.csv` and of `test.csv` into one",
     "Predict every row of `test.csv` into one",
@@ -94,6 +97,7 @@ def _declared(name: str, made: Made, rows: Mapping[str, Sequence[Row]], files: M
         "title": made.meta.title,
         "version": made.meta.version,
         "suite": "mini",
+        "category": next((KINDS[tag] for tag in made.meta.tags if tag in KINDS), "tabular"),
         "metric": made.meta.metric,
         "metric_rules": "mlebench",
         "direction": made.meta.direction,

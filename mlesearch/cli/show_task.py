@@ -47,6 +47,8 @@ def _facts(task: Task, declared: dict[str, Any], root: Path) -> Iterator[tuple[s
     if task.group_column is not None:
         yield "groups", f"rows with one value of {task.group_column} belong together"
     yield "data", task.modality.value
+    if task.category:
+        yield "category", task.category
     yield from _files(task)
     yield "answers", _answers(task)
     yield from _board(task, declared)

@@ -132,4 +132,6 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
         labels["no_board"] = True
     if task.ungraded is not None:
         labels["ungraded"] = True
+    if task.category:
+        labels["category"] = task.category
     return labels

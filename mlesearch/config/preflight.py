@@ -21,7 +21,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.files import read_json, write_atomically
 from mlesearch.tasks import files, metrics
-from mlesearch.tasks.folder import HASHED_WHOLE_BYTES
+from mlesearch.tasks.digests import HASHED_WHOLE_BYTES
 from mlesearch.tasks.mlebench.names import competition_of
 from mlesearch.tasks.protocol import Task
 from mlesearch.types import ConfigError, Finding, Level, MlesearchError

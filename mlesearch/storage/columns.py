@@ -89,6 +89,9 @@ class RunRow(TypedDict):
     ]
     task: Annotated[str, Column("task id")]
     suite: Annotated[str, Column("suite of the task", nullable=True)]
+    category: Annotated[
+        str | None, Column("category of the task, as it declares it; tasks of one category are alike", optional=True)
+    ]
     seed: Annotated[int, Column("seed of the run")]
     status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
     ended: Annotated[
@@ -209,6 +212,13 @@ class NodeRow(TypedDict):
     medal: Annotated[
         str | None,
         Column("medal of this node: gold, silver, bronze or none", note="empty without a leaderboard", optional=True),
+    ]
+    above_median: Annotated[
+        bool,
+        Column("whether its test score is better than the median of the leaderboard", nullable=True, optional=True),
+    ]
+    percentile: Annotated[
+        float | None, Column("share of the leaderboard that its test score reaches", SHARE, optional=True)
     ]
     valid: Annotated[bool, Column("whether its validation score counts as one")]
     best_so_far: Annotated[float | None, Column("best validation score of the run so far", SCORE)]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _MADE = ("ok", "timeout", "failed")
 """Statuses of runs that were made: those of a table can be lost with it."""
 
-_DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+"""Types of the columns in memory, before they are written."""
 
 
 def collect(folder: Path) -> Path:
@@ -108,6 +109,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     labels: dict[str, Mapping[str, object]] = {}
     unranked: set[str] = set()
     ungraded: set[str] = set()
+    category: dict[str, object] = {}
     unfinished: dict[RunKey, tuple[Path, RunFailure | RunRow | None]] = {}
     runs: list[Mapping[str, object]] = []
     nodes, calls = list[pd.DataFrame](), list[pd.DataFrame]()
@@ -116,6 +118,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         for r in stored:
             labels[r.run["model"]] = r.run
             unranked |= {r.run["task"]} if r.run.get("no_board", False) else set()
+            category.setdefault(r.run["task"], r.run.get("category"))
         runs += [r.run for r in stored]
         nodes.append(_frame([n for r in stored for n in r.nodes], NODES))
         calls.append(_frame([c for r in stored for c in r.calls], CALLS))
@@ -127,6 +130,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         labels[run["key"]["model"]] = run["labels"]
         unranked |= {run["key"]["task"]} if run["labels"].get("no_board", False) else set()
         ungraded |= {run["key"]["task"]} if run["labels"].get("ungraded", False) else set()
+        if "category" in run["labels"]:
+            category[run["key"]["task"]] = run["labels"]["category"]
         result = read_result(folder)
         if result is not None and result["status"] != "failed":
             rows.append(rows_of(run, fold(folder)))
@@ -141,7 +146,8 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             row = _without_result(key, labels.get(key.model), *unfinished.get(key, (None, None)))
             if key in left_out and row["status"] == "missing":
                 row = {**row, "status": "not_planned", "reason": left_out[key]}
-            runs.append({**row, "no_board": key.task in unranked, "ungraded": key.task in ungraded})
+            known_of_task = {"no_board": key.task in unranked, "ungraded": key.task in ungraded}
+            runs.append({**row, **known_of_task, "category": category.get(key.task)})
     runs.sort(key=lambda row: str(row["run_id"]))
     nodes.append(_frame([n for r in rows for n in r.nodes], NODES))
     calls.append(_frame([c for r in rows for c in r.calls], CALLS))
@@ -175,9 +181,7 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            n: pd.array([r.get(n) if c.optional else r[n] for r in rows], dtype=_DTYPES[c.kind])
-            for n, c in columns.items()
-        }
-    )
+    def values(name: str, column: Column) -> list[object]:
+        return [r.get(name) if column.optional else r[name] for r in rows]  # rows in stores may be of earlier versions
+
+    return pd.DataFrame({n: pd.array(values(n, c), dtype=DTYPES[c.kind]) for n, c in columns.items()})

@@ -15,9 +15,7 @@ eda.md            optional: findings about the public data, shown in every promp
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,15 +23,15 @@ from typing import Any, cast
 
 import yaml
 
-from mlesearch.tasks import files, graders, leaderboard, metrics, own, rules, sources
+from mlesearch.tasks import digests, files, graders, leaderboard, metrics, own, rules, sources
 from mlesearch.tasks import ungraded as prompts
 from mlesearch.tasks.protocol import MAX_SUBMISSION_BYTES, Modality, Task, Thresholds, Validation
 from mlesearch.types import ConfigError, Direction, did_you_mean
 
 MINI = Path(__file__).parent / "data" / "mini"
-DECLARED = "task.yaml"
+DECLARED = digests.DECLARED
 SAMPLE = "sample_submission.csv"
-EDA = "eda.md"
+EDA = digests.EDA
 OWN_PLACE = own.where(f"{own.TASKS}/NAME/{DECLARED}")
 EDA_CHARS = 4000
 """A longer `eda.md` is refused: it stands in every prompt of a run."""
@@ -46,6 +44,7 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "title": (str,),
     "version": (str, int, float),
     "suite": (str,),
+    "category": (str,),
     "metric": (str,),
     "metric_rules": (str,),
     "prediction_range": (list,),
@@ -72,8 +71,6 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
     "sha256": (dict,),
 }
 _REQUIRED = ("id", "metric", "direction", "validation")
-HASHED_WHOLE_BYTES = 16 * 2**20
-"""Public files above this enter a task's version by name and size only."""
 
 
 def names() -> tuple[str, ...]:
@@ -294,24 +291,6 @@ def _check_answers(path: Path, id_column: str, targets: tuple[str, ...]) -> None
         raise ConfigError(f"{path}: no column {missing[0]!r}; expected {', '.join((id_column, *targets))}")
 
 
-def _digest(folder: Path, board: Path | None, words: str) -> str:
-    """Eight hex digits over all that a result depends on: files, large public ones by name and size; prompts' words."""
-    grader = folder / graders.GRADER
-    whole = [folder / DECLARED, folder / "description.md", grader, folder / EDA] + ([board] if board else [])
-    whole += graders.sources(grader) if grader.is_file() else []
-    whole += files.files(folder / "private") if (folder / "private").is_dir() else []
-    digest = hashlib.sha256(words.encode())
-    for path, is_whole in [*((p, True) for p in whole), *((p, False) for p in files.files(folder / "public"))]:
-        if not path.is_file():
-            continue
-        size = path.stat().st_size
-        digest.update(os.fsencode(path.relative_to(folder)) + f"\0{size}\0".encode())
-        if is_whole or size <= HASHED_WHOLE_BYTES:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:8]
-
-
 def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     """A task, ready to be searched and graded.
 
@@ -366,7 +345,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
     return Task(
         id=content["id"],
         title=content.get("title", content["id"]),
-        version=f"{content.get('version', 1)}-{_digest(folder, board_file, words)}",
+        version=f"{content.get('version', 1)}-{digests.task_digest(folder, board_file, words)}",
         metric=content["metric"],
         direction=direction,
         validation=validation,
@@ -378,6 +357,7 @@ def load(name_or_path: str | Path, *, board: bool = True) -> Task:
         thresholds=limits,
         program_time_s=_positive(path, "program_time_s", content.get("program_time_s", DEFAULT_PROGRAM_TIME_S)),
         suite=content.get("suite", "own"),
+        category=rules.category(path, content),
         tags=_texts(path, "tags", content.get("tags", [])),
         known_issues=_texts(path, "known_issues", content.get("known_issues", [])),
         board=board_file,

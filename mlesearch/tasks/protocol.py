@@ -125,6 +125,7 @@ class Task:
         thresholds: of the leaderboard.
         program_time_s: default wall-clock limit of one program.
         suite: "mini", "mlebench", or "own".
+        category: what kind of task it is, for the analysis; empty where none is declared.
         tags: free words.
         known_issues: what a reader of a result should know.
         board: file that the thresholds came from; None where the board was left out on purpose.
@@ -162,6 +163,7 @@ class Task:
     thresholds: Thresholds
     program_time_s: float
     suite: str = "own"
+    category: str = ""
     tags: tuple[str, ...] = ()
     known_issues: tuple[str, ...] = ()
     board: Path | None = None

@@ -1,4 +1,4 @@
-"""The keys of task.yaml that say by which rules a named metric scores, and what is found valid where nothing does."""
+"""Keys of task.yaml: by which rules a named metric scores, what is valid where nothing does, the category of a task."""
 
 from __future__ import annotations
 
@@ -26,6 +26,18 @@ def refuse_beside_grader(path: Path, content: Mapping[str, Any]) -> None:
     declared = [key for key in OF_NAMED_METRICS if key in content]
     if declared:
         raise ConfigError(f"{path}: {declared[0]} is of named metrics, and grade.py scores here; leave it out")
+
+
+def category(path: Path, content: Mapping[str, Any]) -> str:
+    """The declared category; empty where none is declared.
+
+    Raises:
+        ConfigError: it is no line of text.
+    """
+    text = str(content.get("category", "")).strip()
+    if not text.isprintable() or ("category" in content and not text):
+        raise ConfigError(f"{path}: category is {content['category']!r}; expected one line of text, or leave it out")
+    return text
 
 
 def metric_rules(path: Path, content: Mapping[str, Any]) -> MetricRules:

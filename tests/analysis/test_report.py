@@ -65,15 +65,22 @@ def test_the_same_tables_give_the_same_bytes_and_figures_leave_no_state_behind(d
     assert two.read_bytes() == (demo / "report.html").read_bytes()
     files = sorted(path.name for path in (demo / "report_tables").glob("*.csv"))
     assert files == [
+        "assumptions.csv",
         "capability.csv",
         "cost.csv",
         "cost_by_operator.csv",
+        "crossings.csv",
         "crossover.csv",
+        "dispersion.csv",
         "dynamics.csv",
         "failures.csv",
+        "front.csv",
         "gaps.csv",
         "gaps_by_task.csv",
+        "improvement.csv",
+        "left_out.csv",
         "mechanism.csv",
+        "percentiles.csv",
         "rates.csv",
     ]
     for name in files:

@@ -114,9 +114,11 @@ def test_what_is_stated_of_every_task_holds(task):
     assert found.gold == load(task).direction.sign * load(task).thresholds.gold
 
 
-def test_on_half_of_the_tasks_a_perfect_engineer_needs_more_than_twelve_steps():
-    steps = [measure_suite.figures(task).steps for task in TASKS]
-    assert sum(s > 12 for s in steps) >= len(TASKS) / 2
+def test_on_most_tasks_a_perfect_engineer_needs_more_than_twelve_steps():
+    """It stops at a local optimum below gold from more than half of the starts in the middle."""
+    found = [measure_suite.figures(task) for task in TASKS]
+    assert sum(f.steps > 12 for f in found) >= 0.7 * len(TASKS)
+    assert all(f.stuck_in_the_middle > 0.5 for f in found if f.steps > 12)
 
 
 def test_the_tables_in_the_docs_are_those_of_the_script():

@@ -366,7 +366,7 @@ def test_the_default_share_is_among_what_options_leave_unexplained_in_the_tables
     """The figures of docs/simulation.md."""
     alone = [unexplained(task) for task in TASKS]
     with_model = [unexplained(task, "model") for task in TASKS]
-    assert (min(alone), max(alone)) == (pytest.approx(0.47, abs=0.005), pytest.approx(0.81, abs=0.005))
+    assert (min(alone), max(alone)) == (pytest.approx(0.48, abs=0.005), pytest.approx(0.81, abs=0.005))
     assert (min(with_model), max(with_model)) == (pytest.approx(0.32, abs=0.005), pytest.approx(0.64, abs=0.005))
     assert min(with_model) < Dial().evidence_share < max(with_model)
 

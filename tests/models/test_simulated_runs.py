@@ -4,6 +4,7 @@ import ast
 import math
 import random
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,39 @@ def test_two_hundred_random_programs_reproduce_their_rows(task):
         result = make_landscapes.execute(render(task, pipeline), loaded)
         assert result.validation == pytest.approx(table.rows[pipeline].validation, abs=tolerance(task))
         assert result.test == pytest.approx(table.rows[pipeline].test, abs=tolerance(task))
+
+
+def warned(program: str, task: str, place: Path) -> list[str]:
+    """The warnings that a real run of a program prints; the table of a virtual clock knows of none."""
+    shown: list[str] = []
+    make_landscapes.run(program, load(task).public_dir, place, shown=shown)
+    return shown
+
+
+def test_warnings_are_seen(tmp_path):
+    kinds = ("UserWarning", "DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
+    text = "import warnings\n" + "".join(f'warnings.warn("odd", {kind})\n' for kind in kinds)
+    assert warned(text, "wear", tmp_path) == ["UserWarning: odd", "DeprecationWarning: odd", "FutureWarning: odd"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_program_prints_a_warning(task, tmp_path):
+    """One of each model, drawn at random."""
+    at = next(i for i, choice in enumerate(space(task).choices) if choice.name == "model")
+    for option in space(task).choices[at].options:
+        pipelines = [p for p in space(task).pipelines if p[at] == option.name]
+        pipeline = random.Random(f"warnings {task} {option.name}").choice(pipelines)
+        (place := tmp_path / option.name).mkdir()
+        assert warned(render(task, pipeline), task, place) == [], pipeline
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_no_program_at_all_prints_a_warning(task, tmp_path):
+    for number, pipeline in enumerate(space(task).pipelines):
+        (place := tmp_path / str(number)).mkdir()
+        assert warned(render(task, pipeline), task, place) == [], pipeline
+        shutil.rmtree(place)
 
 
 CHEAP = {

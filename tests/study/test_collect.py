@@ -157,3 +157,14 @@ def test_a_study_whose_runs_are_here_is_collected_anew(study):
     (study / KEYS[1].id / "result.json").unlink()  # as a launch that tries again does
     assert parquet(collect(study)) != before
     assert len(tables(study)[1]) == 4
+
+
+def test_a_category_stands_in_every_row_of_its_task(study):
+    assert tables(study)[0]["category"].isna().all()
+    path = study / KEYS[0].id / "run.json"
+    run = json.loads(path.read_text())
+    run["labels"]["category"] = "text"
+    path.write_text(json.dumps(run))
+    found = tables(study)[0].set_index("run_id")["category"]
+    assert found[KEYS[0].id] == "text"
+    assert found[KEYS[3].id] == "text"  # a run of the same task that has not begun

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mlesearch.cli.catalogue import task_rows
-from mlesearch.tasks import files, folder, grading
+from mlesearch.tasks import digests, files, folder, grading
 from mlesearch.tasks.check import check
 from mlesearch.tasks.preview import preview
 from mlesearch.tasks.protocol import Modality, Validation
@@ -57,9 +57,25 @@ def test_the_version_changes_with_every_file_that_matters(tmp_path: Path, name: 
     assert folder.load(tmp_path).version == after
 
 
+def test_a_category_is_read_and_changes_no_version(tmp_path: Path) -> None:
+    make_task(tmp_path)
+    before, path = folder.load(tmp_path), tmp_path / "task.yaml"
+    text = path.read_text()
+    path.write_text(text + "category: tabular\n")
+    after = folder.load(tmp_path)
+    assert (before.category, after.category) == ("", "tabular")
+    assert after.version == before.version
+    path.write_text(text + "category: tabular\ntags: [other]\n")
+    assert folder.load(tmp_path).version != before.version
+    for wrong in ('""', "3", '"two\\nlines"'):
+        path.write_text(text + f"category: {wrong}\n")
+        with pytest.raises(ConfigError, match="category is"):
+            folder.load(tmp_path)
+
+
 def test_large_public_files_enter_the_version_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_task(tmp_path)
-    monkeypatch.setattr(folder, "HASHED_WHOLE_BYTES", 10)
+    monkeypatch.setattr(digests, "HASHED_WHOLE_BYTES", 10)
     before = folder.load(tmp_path).version
     train = tmp_path / "public" / "train.csv"
     train.write_text(train.read_text() + "7,7,7\n")

@@ -5,7 +5,7 @@ place of the whole program, and its traceback is told as a sandbox tells it; a w
 makes it, and read by the reader that every submission meets. Only known programs get here, byte for byte our own.
 
 What is not known without running a scikit-learn model is told in general words, or not at all: the error of a `shape`
-bug, the score that a leak prints, the first prediction of a submission without a header, warnings of libraries.
+bug, the score that a leak prints, the first prediction of a submission without a header.
 """
 
 from __future__ import annotations

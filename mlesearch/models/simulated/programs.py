@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mlesearch.models.simulated.bugs import BLANK, FIT, INDEX, ROWS, SAVE
 
 _BASE_IMPORTS = ("import numpy as np", "import pandas as pd")
-_STANDARD_LIBRARY = ("import re",)
+_STANDARD_LIBRARY = ("import re", "import warnings")
 
 
 def _head(lines: set[str]) -> str:

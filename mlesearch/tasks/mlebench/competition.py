@@ -84,6 +84,7 @@ def load(id: str, terms: MlebenchTerms, graders: GraderPool, tell: Callable[[str
         thresholds=limits,
         program_time_s=PROGRAM_TIME_S,
         suite=SOURCE,
+        category=known.category,
         tags=tuple(filter(None, (known.split, known.category))),
         known_issues=tuple(filter(None, (*known.quirks, known.issue))),
         board=board,

@@ -15,7 +15,7 @@ GONE = "the data are not here"
 """Stands for the folders of a task that was read from what a run kept of it."""
 
 _PATHS = ("public_dir", "private_dir", "board", "grader", "full")
-_LEFT_OUT = (*_PATHS, "sample", "ungraded", "time_column")
+_LEFT_OUT = (*_PATHS, "sample", "ungraded", "time_column", "category")
 """What a run need not keep: paths, and what is the same of every competition."""
 _TUPLES = ("target_columns", "tags", "known_issues")
 
@@ -25,6 +25,8 @@ def to_json(task: Task) -> dict[str, Any]:
     plain = asdict(replace(task, preview=task_preview(task)))
     known: dict[str, Any] = {key: value for key, value in plain.items() if key not in _LEFT_OUT}
     known["ranked"] = task.board is not None
+    if task.category:
+        known["category"] = task.category
     if task.full is not None:
         known["twice"] = True
     return known
@@ -47,6 +49,7 @@ def from_json(content: Mapping[str, Any], where: Path) -> Task:
         return Task(
             **{
                 **plain,
+                "category": content.get("category", ""),
                 **{key: tuple(plain[key]) for key in _TUPLES},
                 "direction": Direction(plain["direction"]),
                 "validation": Validation(plain["validation"]),

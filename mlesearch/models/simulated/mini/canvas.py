@@ -148,7 +148,7 @@ def _program(settings: Mapping[str, str]) -> str:
     else:
         steps = f"{steps}.reshape(len({{0}}), -1)"
     preparation = f"X_train = {steps.format('train')}\nX_rows = {steps.format('rows')}\n"
-    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
+    needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]], early=True)
     return assemble(
         title="Which digit stands on the canvas.",
         settings=settings,

@@ -85,19 +85,29 @@ _NEIGHBOURS = """components = PCA(share, svd_solver="full")
 model = make_pipeline(StandardScaler(), components, {name}(near, weights="distance"))"""
 _RIDGE = """chosen = SelectPercentile(f_regression, percentile=100 * kept)
 model = make_pipeline(StandardScaler(), chosen, Ridge(alpha=strength))"""
-_LOGISTIC = """chosen = SelectPercentile(f_classif, percentile=100 * kept)
-linear = LogisticRegression(C=strength{weight}, max_iter=100)
-model = make_pipeline(StandardScaler(), chosen, linear)"""
+_LOGISTIC = """{early}chosen = SelectPercentile(f_classif, percentile=100 * kept)
+linear = LogisticRegression(C=strength{weight}, max_iter={rounds})
+model = make_pipeline(VarianceThreshold(), StandardScaler(), chosen, linear)"""
 _KERNEL_RIDGE = """kernel = KernelRidge(kernel="rbf", gamma=width / X_train.shape[1], alpha=strength)
 model = TransformedTargetRegressor(make_pipeline(StandardScaler(), kernel), transformer=StandardScaler())"""
-_KERNEL_LOGISTIC = """kernel = Nystroem(gamma=width / X_train.shape[1], n_components=200, random_state=0)
-linear = LogisticRegression(C=strength{weight}, max_iter=100)
+_KERNEL_LOGISTIC = """{early}kernel = Nystroem(gamma=width / X_train.shape[1], n_components=200, random_state=0)
+linear = LogisticRegression(C=strength{weight}, max_iter={rounds})
 model = make_pipeline(StandardScaler(), kernel, linear)"""
+EARLY_STOP = (
+    'warnings.filterwarnings("ignore", category=ConvergenceWarning)  # stopping early is meant: it regularises\n'
+)
+EARLY_STOP_IMPORTS = ("import warnings", "from sklearn.exceptions import ConvergenceWarning")
+"""The line of a program that stops a fit before it converges, and what the line needs."""
+
+ROUNDS, EARLY_ROUNDS = 1000, 100
+"""Rounds of a logistic regression: more than it needs, and where it stops early."""
+
 _LOGISTIC_IMPORT = "from sklearn.linear_model import LogisticRegression"
 
 
-def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ...], str]:
+def _code(family: str, kind: PredictedKind, weights: str, early: bool) -> tuple[tuple[str, ...], str]:
     """Imports, and the lines that make `model` of the hyper-parameters."""
+    early = early or family == "kernel"
     match family, kind:
         case "forest", _:
             name, code = f"RandomForest{kind}", _FOREST
@@ -116,7 +126,8 @@ def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ..
             name, code = "", _LOGISTIC
             imports = (
                 *_PIPELINE,
-                "from sklearn.feature_selection import SelectPercentile, f_classif",
+                "from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif",
+                *(EARLY_STOP_IMPORTS if early else ()),
                 _LOGISTIC_IMPORT,
             )
         case "kernel", PredictedKind.NUMBERS:
@@ -125,14 +136,22 @@ def _code(family: str, kind: PredictedKind, weights: str) -> tuple[tuple[str, ..
             imports = (*_PIPELINE, compose, "from sklearn.kernel_ridge import KernelRidge")
         case "kernel", PredictedKind.CLASSES:
             name, code = "", _KERNEL_LOGISTIC
-            imports = (*_PIPELINE, "from sklearn.kernel_approximation import Nystroem", _LOGISTIC_IMPORT)
+            imports = (
+                *_PIPELINE,
+                "from sklearn.kernel_approximation import Nystroem",
+                *EARLY_STOP_IMPORTS,
+                _LOGISTIC_IMPORT,
+            )
         case _:
             raise KeyError(family)
     weight = f", class_weight={weights}" if weights and kind is PredictedKind.CLASSES else ""
-    return imports, code.format(name=name, weight=weight)
+    rounds, stop = (EARLY_ROUNDS, EARLY_STOP) if early else (ROUNDS, "")
+    return imports, code.format(name=name, weight=weight, rounds=rounds, early=stop)
 
 
-def model(family: str, kind: PredictedKind, levels: FamilyLevels, weights: str = "") -> tuple[tuple[str, ...], str]:
+def model(
+    family: str, kind: PredictedKind, levels: FamilyLevels, weights: str = "", *, early: bool = False
+) -> tuple[tuple[str, ...], str]:
     """Imports and code of a model whose size and regularisation `PIPELINE` names.
 
     Args:
@@ -140,7 +159,8 @@ def model(family: str, kind: PredictedKind, levels: FamilyLevels, weights: str =
         kind: what is predicted.
         levels: numbers of its hyper-parameters.
         weights: expression of `class_weight`, for classes; empty: none.
+        early: whether a linear classifier, too, stops before it converges, as that of a kernel does.
     """
     width, penalty = _NAMES[family]
-    imports, code = _code(family, kind, weights)
+    imports, code = _code(family, kind, weights, early)
     return imports, lookup(width, WIDTH, levels.width) + lookup(penalty, PENALTY, levels.penalty) + code

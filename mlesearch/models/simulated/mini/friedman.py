@@ -87,7 +87,7 @@ model = RandomForestRegressor(40, max_features=share[0], min_samples_leaf=leaf[0
         ("from sklearn.linear_model import ElasticNet", "from sklearn.pipeline import make_pipeline"),
         """ratio = {"narrow": (0.95,), "middle": (0.5,), "wide": (0.05,)}[PIPELINE["width"]]
 strength = {"strong": (0.3,), "middle": (0.03,), "weak": (0.003,)}[PIPELINE["penalty"]]
-model = make_pipeline(StandardScaler(), ElasticNet(alpha=strength[0], l1_ratio=ratio[0], max_iter=300, tol=0.001))""",
+model = make_pipeline(StandardScaler(), ElasticNet(alpha=strength[0], l1_ratio=ratio[0], max_iter=5000, tol=0.001))""",
     ),
     "boosting": (
         ("from sklearn.ensemble import HistGradientBoostingRegressor",),

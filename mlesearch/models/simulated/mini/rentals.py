@@ -99,8 +99,12 @@ names_train, names_rows = encoder.transform(train[NAMES]), encoder.transform(row
 """
 
 _TARGET_MEAN = """
-encoder = TargetEncoder(target_type="continuous", smooth=10.0, cv=5, random_state=0)
-names_train, names_rows = encoder.fit_transform(train[NAMES], y_train), encoder.transform(rows[NAMES])
+encoder = TargetEncoder(target_type="continuous", smooth=10.0)
+names_rows = encoder.fit(train[NAMES], y_train).transform(rows[NAMES])
+names_train = np.zeros((len(train), len(NAMES)))
+for known, held in KFold(5, shuffle=True, random_state=0).split(train):
+    encoder.fit(train[NAMES].iloc[known], y_train[known])
+    names_train[held] = encoder.transform(train[NAMES].iloc[held])
 """
 
 _BUMPS = """
@@ -129,7 +133,7 @@ def _program(settings: Mapping[str, str]) -> str:
         imports.append("from sklearn.preprocessing import OneHotEncoder")
         preparation += _ONEHOT.lstrip()
     else:
-        imports.append("from sklearn.preprocessing import TargetEncoder")
+        imports += ["from sklearn.model_selection import KFold", "from sklearn.preprocessing import TargetEncoder"]
         preparation += _TARGET_MEAN.lstrip()
     preparation += (
         "\n"

@@ -96,7 +96,7 @@ _FEATURES = {
 _LEVELS = {
     "forest": FamilyLevels(((0.05,), (0.12,), (0.25,)), ((30,), (14,), (8,))),
     "linear": FamilyLevels(((0.25,), (0.6,), (1.0,)), ((0.003,), (0.05,), (2.0,))),
-    "kernel": FamilyLevels(((0.04,), (0.1,), (0.4,)), ((20.0,), (100.0,), (1000.0,))),
+    "kernel": FamilyLevels(((0.4,), (4.0,), (12.0,)), ((1.0,), (20.0,), (100.0,))),
     "neighbours": FamilyLevels(((0.5,), (0.8,), (0.98,)), ((50,), (20,), (6,))),
 }
 _DAMPED = "predictions = 0.94 * predictions + 0.06 / predictions.shape[1]\n"

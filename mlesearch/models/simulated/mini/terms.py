@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mlesearch.models.simulated.mini.families import PENALTY, WIDTH, FamilyLevels, lookup
+from mlesearch.models.simulated.mini.families import (
+    EARLY_STOP,
+    EARLY_STOP_IMPORTS,
+    PENALTY,
+    WIDTH,
+    FamilyLevels,
+    lookup,
+)
 from mlesearch.models.simulated.spaces import Choice, Option
 from mlesearch.types import Component
 
@@ -50,13 +57,15 @@ model = make_pipeline(chosen, linear)""",
     "latent": (
         ("directions", "strength"),
         (
+            *EARLY_STOP_IMPORTS,
             "from sklearn.decomposition import TruncatedSVD",
             "from sklearn.kernel_approximation import Nystroem",
             _LOGISTIC_IMPORT,
             "from sklearn.pipeline import make_pipeline",
             "from sklearn.preprocessing import StandardScaler",
         ),
-        """latent = TruncatedSVD(directions, n_iter=3, random_state=0)
+        EARLY_STOP
+        + """latent = TruncatedSVD(directions, n_iter=3, random_state=0)
 kernel = Nystroem(gamma=0.3 / directions, n_components=200, random_state=0)
 linear = LogisticRegression(C=strength{weight}, max_iter=60, tol=0.001)
 model = make_pipeline(latent, StandardScaler(), kernel, linear)""",

@@ -76,8 +76,12 @@ _HABITS = {
     both[f"{name}_odd"] = (both[name] - by_account.transform("median")) / (by_account.transform("std") + 1e-6)
 """,
 }
-_RISK = """encoder = TargetEncoder(target_type="binary", smooth=20.0, cv=5, random_state=0)
-risk_train, risk_rows = encoder.fit_transform(train[["payee"]], y_train), encoder.transform(rows[["payee"]])
+_RISK = """encoder = TargetEncoder(target_type="binary", smooth=20.0)
+risk_rows = encoder.fit(train[["payee"]], y_train).transform(rows[["payee"]])
+risk_train = np.zeros((len(train), 1))
+for known, held in StratifiedKFold(5, shuffle=True, random_state=0).split(train, y_train):
+    encoder.fit(train[["payee"]].iloc[known], y_train[known])
+    risk_train[held] = encoder.transform(train[["payee"]].iloc[held])
 """
 _ONEHOT = """encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(train[["payee"]])
 risk_train, risk_rows = encoder.transform(train[["payee"]]), encoder.transform(rows[["payee"]])
@@ -102,6 +106,7 @@ def _program(settings: Mapping[str, str]) -> str:
     if settings["payees"] != "dropped":
         onehot = settings["payees"] == "onehot"
         imports.append(f"from sklearn.preprocessing import {'OneHotEncoder' if onehot else 'TargetEncoder'}")
+        imports += ["from sklearn.model_selection import StratifiedKFold"] * (not onehot)
         preparation += _ONEHOT if onehot else _RISK
         preparation += "X_train, X_rows = np.hstack([X_train, risk_train]), np.hstack([X_rows, risk_rows])\n"
     needed, code = model(settings["model"], PredictedKind.CLASSES, _LEVELS[settings["model"]])
