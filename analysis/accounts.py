@@ -9,6 +9,7 @@ import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
+from mlesearch.analysis.columns import coded, numbers, one_of, places_of, used
 from mlesearch.analysis.curves import PROGRAM_OPS
 from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.unranked import counted
@@ -29,25 +30,22 @@ def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.Dat
     Each is the mean over tasks of the mean over those runs that have it, with its standard error over tasks (ddof 1,
     NaN with one task) and both numbers.
     """
-    places = {model: i for i, model in enumerate(models.names)}
-    codes = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
-    parts = RowGroups.of(codes, len(models.names) * len(arms))
-    frame = runs[["task", "improvement_rate", "direction_accuracy"]]
-    rows = []
-    for m, model in enumerate(models.names):
-        for a, arm in enumerate(arms):
-            cell = frame.iloc[parts[m * len(arms) + a]]
-            row: dict[str, object] = {"model": model, "strategy": arm.label}
-            for name in ("improvement_rate", "direction_accuracy"):
-                known = cell[cell[name].notna()]
-                by_task = known.groupby("task")[name].mean().to_numpy(dtype=np.float64)
-                row[name] = float(by_task.mean()) if by_task.size else np.nan
-                row[f"{name}_sem_tasks"] = (
-                    float(by_task.std(ddof=1) / np.sqrt(by_task.size)) if by_task.size > 1 else np.nan
-                )
-                row[f"{name}_tasks"] = int(by_task.size)
-                row[f"{name}_runs"] = len(known)
-            rows.append(row)
+    cells = len(models.names) * len(arms)
+    cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
+    task, tasks = coded(runs["task"])
+    alphabetical = np.argsort(np.argsort(tasks.astype(str), kind="stable"), kind="stable")[task]
+    rows: list[dict[str, object]] = [{"model": m, "strategy": arm.label} for m in models.names for arm in arms]
+    for name in ("improvement_rate", "direction_accuracy"):
+        values = numbers(runs[name])
+        known = ~np.isnan(values)
+        parts = RowGroups.of(np.where(known, cell, -1), cells)
+        for c, row in enumerate(rows):
+            mine = parts[c]
+            own = pd.Series(values[mine]).groupby(alphabetical[mine]).mean().to_numpy(dtype=np.float64)
+            row[name] = float(own.mean()) if own.size else np.nan
+            row[f"{name}_sem_tasks"] = float(own.std(ddof=1) / np.sqrt(own.size)) if own.size > 1 else np.nan
+            row[f"{name}_tasks"] = int(own.size)
+            row[f"{name}_runs"] = int(mine.size)
     return pd.DataFrame(rows)
 
 
@@ -60,37 +58,38 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
         arms: of the study.
     """
     codes = arm_codes(runs, arms)
-    parts, asked_parts = RowGroups.of(codes, len(arms)), RowGroups.of(_arms_of_calls(runs, calls, codes), len(arms))
-    amounts = calls[list(_AMOUNTS)]
+    parts, asked = RowGroups.of(codes, len(arms)), RowGroups.of(_arms_of_calls(runs, calls, codes), len(arms))
+    price = numbers(calls["cost_usd"])
+    known, usd, service_s = asked.each(~np.isnan(price)), asked.sums(price), asked.sums(numbers(calls["service_s"]))
+    sent, got = (asked.whole_sums(calls[name].to_numpy(dtype=np.int64)) for name in ("tokens_in", "tokens_out"))
+    charged_s, waited_s = parts.sums(numbers(runs["charged_s"])), parts.sums(numbers(runs["wait_s"]))
+    steps, executions = (parts.sums(numbers(runs[name])) for name in ("steps", "n_executions"))
+    ranked = counted(runs, "any_medal")
+    whose = arm_codes(ranked, arms)
+    won = np.bincount(whose, succeeded(ranked, "any_medal").to_numpy(dtype=np.float64), minlength=len(arms))
+    could = np.bincount(whose, minlength=len(arms)) > 0
     rows = []
     for a, arm in enumerate(arms):
-        own, asked = runs.iloc[parts[a]], amounts.iloc[asked_parts[a]]
-        known = bool(asked["cost_usd"].notna().all())
-        usd = float(asked["cost_usd"].sum()) if known else np.nan
-        ranked = counted(own, "any_medal")
-        medals = int(succeeded(ranked, "any_medal").sum()) if len(ranked) else np.nan
+        paid = float(usd[a]) if known[a] else np.nan
+        medals = int(won[a]) if could[a] else np.nan
         rows.append(
             {
                 "strategy": arm.label,
-                "runs": len(own),
-                "steps": _total(own["steps"]),
-                "executions": _total(own["n_executions"]),
-                "calls": len(asked),
-                "tokens_in": int(asked["tokens_in"].sum()),
-                "tokens_out": int(asked["tokens_out"].sum()),
-                "usd": usd,
-                "charged_h": float(own["charged_s"].sum()) / 3600.0,
-                "model_h": float(asked["service_s"].sum()) / 3600.0,
-                "waited_h": float(own["wait_s"].fillna(0.0).sum()) / 3600.0,
+                "runs": int(parts.sizes[a]),
+                "steps": int(steps[a]),
+                "executions": int(executions[a]),
+                "calls": int(asked.sizes[a]),
+                "tokens_in": int(sent[a]),
+                "tokens_out": int(got[a]),
+                "usd": paid,
+                "charged_h": float(charged_s[a]) / 3600.0,
+                "model_h": float(service_s[a]) / 3600.0,
+                "waited_h": float(waited_s[a]) / 3600.0,
                 "medals": medals,
-                "usd_per_medal": usd / medals if medals > 0 else np.nan,
+                "usd_per_medal": paid / medals if medals > 0 else np.nan,
             }
         )
     return pd.DataFrame(rows)
-
-
-_AMOUNTS = ("tokens_in", "tokens_out", "cost_usd", "service_s")
-"""Columns of calls that are summed up."""
 
 
 def _arms_of_calls(runs: pd.DataFrame, calls: pd.DataFrame, codes: Ints) -> Ints:
@@ -98,39 +97,40 @@ def _arms_of_calls(runs: pd.DataFrame, calls: pd.DataFrame, codes: Ints) -> Ints
     return np.append(codes, -1)[run_rows(calls, runs)]
 
 
-def _total(values: pd.Series[int]) -> int:
-    """Sum, with unknown ones left out."""
-    return int(values.fillna(0).sum())
-
-
 def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
     """Calls, tokens, USD and service time of each arm by operator, with the shares of the arm's total."""
     arm_of_call = _arms_of_calls(runs, calls, arm_codes(runs, arms))
-    op_codes, names = pd.factorize(calls["op"])
-    known = [op for op in OPS if op in set(names)]
+    op, names = used(*coded(calls["op"]))
+    known = [name for name in OPS if name in set(names)]
     ops = known + sorted(set(names) - set(known))
     place = np.array([ops.index(name) for name in names], dtype=np.int64)
-    parts = RowGroups.of(np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op_codes]), len(arms) * len(ops))
-    amounts = calls[list(_AMOUNTS)]
-    amounts = amounts.assign(tokens=amounts["tokens_in"] + amounts["tokens_out"])
+    code = np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op] if len(ops) else -1)
+    parts, shape = RowGroups.of(code, len(arms) * len(ops)), (len(arms), len(ops))
+    price = numbers(calls["cost_usd"])
+    priced, usd = (found.reshape(shape) for found in (parts.each(~np.isnan(price)), parts.sums(price)))
+    service_s = parts.sums(numbers(calls["service_s"])).reshape(shape)
+    count = parts.sizes.reshape(shape)
+    sent, got = (
+        parts.whole_sums(calls[name].to_numpy(dtype=np.int64)).reshape(shape) for name in ("tokens_in", "tokens_out")
+    )
     rows = []
     for a, arm in enumerate(arms):
-        own = [amounts.iloc[parts[a * len(ops) + o]] for o in range(len(ops))]
-        whole, tokens = sum(map(len, own)), sum(int(part["tokens"].sum()) for part in own)
-        for op, part in zip(ops, own, strict=True):
-            if part.empty:
+        whole, tokens = int(count[a].sum()), int((sent[a] + got[a]).sum())
+        for o, name in enumerate(ops):
+            if not count[a, o]:
                 continue
+            both = int(sent[a, o] + got[a, o])
             rows.append(
                 {
                     "strategy": arm.label,
-                    "operator": op,
-                    "calls": len(part),
-                    "share_of_calls": len(part) / whole,
-                    "tokens_in": int(part["tokens_in"].sum()),
-                    "tokens_out": int(part["tokens_out"].sum()),
-                    "share_of_tokens": int(part["tokens"].sum()) / tokens if tokens else np.nan,
-                    "usd": float(part["cost_usd"].sum()) if part["cost_usd"].notna().all() else np.nan,
-                    "service_h": float(part["service_s"].sum()) / 3600.0,
+                    "operator": name,
+                    "calls": int(count[a, o]),
+                    "share_of_calls": int(count[a, o]) / whole,
+                    "tokens_in": int(sent[a, o]),
+                    "tokens_out": int(got[a, o]),
+                    "share_of_tokens": both / tokens if tokens else np.nan,
+                    "usd": float(usd[a, o]) if priced[a, o] else np.nan,
+                    "service_h": float(service_s[a, o]) / 3600.0,
                 }
             )
     columns = ["strategy", "operator", "calls", "share_of_calls", "tokens_in", "tokens_out", "share_of_tokens", "usd"]
@@ -139,15 +139,16 @@ def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm
 
 def failures(runs: pd.DataFrame, nodes: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
     """How programs ended, by arm: one row per arm and status that occurred, `ok` included, with the share."""
-    is_program = nodes["op"].isin(PROGRAM_OPS).to_numpy(dtype=bool)
+    is_program = one_of(nodes["op"], *PROGRAM_OPS)
     arm_of_node = np.append(arm_codes(runs, arms), -1)[run_rows(nodes, runs)[is_program]]
-    status, names = pd.factorize(nodes["status"][is_program], sort=True)
-    totals = pd.Series(np.bincount(status, minlength=len(names)), index=names)
-    kinds = ["ok"] + [str(kind) for kind in totals.sort_values(ascending=False, kind="stable").index if kind != "ok"]
-    counts = np.zeros((len(arms), len(names)), dtype=np.int64)
-    known = arm_of_node >= 0
-    np.add.at(counts, (arm_of_node[known], status[known]), 1)
-    place = {str(name): i for i, name in enumerate(names)}
+    status, names = coded(nodes["status"])
+    status, names = used(status[is_program], names)
+    totals = dict(zip(names.tolist(), np.bincount(status[status >= 0], minlength=len(names)).tolist(), strict=True))
+    kinds = ["ok", *sorted((kind for kind in sorted(totals) if kind != "ok"), key=lambda kind: -totals[kind])]
+    known = (arm_of_node >= 0) & (status >= 0)
+    counts = np.bincount(arm_of_node[known] * len(names) + status[known], minlength=len(arms) * len(names))
+    counts = counts.reshape(len(arms), len(names))
+    place = {name: i for i, name in enumerate(names.tolist())}
     rows = []
     for a, arm in enumerate(arms):
         whole = int(counts[a].sum())

@@ -18,6 +18,7 @@ import pandas as pd
 
 from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.codes import RowGroups, arm_codes, run_rows
+from mlesearch.analysis.columns import coded, one_of, places_of
 from mlesearch.analysis.rates import Ints
 from mlesearch.analysis.reasons import UNUSABLE, Reasons, head, of_program, ordered, shortened
 from mlesearch.analysis.tables import has_result
@@ -83,15 +84,15 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         arms: of the study.
     """
     programs = _Programs.of(runs, nodes)
-    places = {model: i for i, model in enumerate(models.names)}
-    cell = runs["model"].map(places).to_numpy(dtype=np.int64) * len(arms) + arm_codes(runs, arms)
+    looked_at = runs.loc[:, runs.columns.isin(("status", "valid", "cost_usd", "reason", "ended"))]
+    cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
     parts = RowGroups.of(cell, len(models.names) * len(arms))
     found = []
     for m, model in enumerate(models.names):
         for a, arm in enumerate(arms):
             rows = parts[m * len(arms) + a]
             if rows.size:
-                found.append(_cell(model, arm.label, runs.iloc[rows], rows, programs))
+                found.append(_cell(model, arm.label, looked_at.iloc[rows], rows, programs))
     return tuple(found)
 
 
@@ -117,16 +118,16 @@ class _Programs:
     def of(cls, runs: pd.DataFrame, nodes: pd.DataFrame) -> _Programs:
         """Of the tables."""
         row = run_rows(nodes, runs)
-        is_program = (nodes["status"] != UNUSABLE).to_numpy(dtype=bool)
+        is_program = ~one_of(nodes["status"], UNUSABLE)
         valid = nodes["valid"].eq(True).fillna(False).to_numpy(dtype=bool)
         known = row >= 0
-        reasons = nodes["reason"].fillna("") if "reason" in nodes.columns else pd.Series("", index=nodes.index)
+        place, texts = coded(nodes["reason"]) if "reason" in nodes.columns else (np.full(len(nodes), -1), np.empty(0))
         return cls(
             np.bincount(row[known & is_program], minlength=len(runs)),
             np.bincount(row[known & is_program & valid], minlength=len(runs)) > 0,
             RowGroups.of(row, len(runs)),
             is_program,
-            reasons.to_numpy(dtype=object),
+            np.append(texts, "").astype(object)[place],
         )
 
     def why_failed(self, rows: Ints) -> Counter[str]:

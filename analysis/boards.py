@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.accounts import arm_labels
 from mlesearch.analysis.claim import Arm, Models, Outcomes, outcomes, succeeded
+from mlesearch.analysis.codes import RowGroups, arm_codes
+from mlesearch.analysis.columns import places_of
 from mlesearch.analysis.dependence import categories_of, category_rates
-from mlesearch.analysis.rates import Parity, Rates, e1_rates, e2_rates, parity
+from mlesearch.analysis.rates import Parity, Rates, e1_rates, e2_rates, parity_of
 from mlesearch.analysis.unranked import counted
 
 
@@ -41,7 +42,6 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
     """The rates of one outcome in every cell, over the tasks that can have it."""
     runs = counted(runs, outcome)
     counts = outcomes(runs, models, arms, outcome)
-    lists = _reports(runs, models, arms, outcome)
     bare, some = counts.bare, np.maximum(counts.counts, 1)
     groups = categories_of(runs, counts.tasks)
     return Board(
@@ -49,10 +49,7 @@ def board(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str)
         counts=counts,
         e2=_known(e2_rates(counts.hits, some), bare),
         e1=_known(e1_rates(counts.hits, some), bare),
-        parity=tuple(
-            tuple(None if bare[m, a] else parity(lists[model, arm.label]) for a, arm in enumerate(arms))
-            for m, model in enumerate(models.names)
-        ),
+        parity=_parities(runs, models, arms, counts, outcome),
         by_category=_known(category_rates(counts.hits, some, groups), bare) if groups else None,
     )
 
@@ -62,16 +59,24 @@ def _known(rates: Rates, bare: npt.NDArray[np.bool_]) -> Rates:
     return Rates(*(np.where(bare, np.nan, getattr(rates, f.name)) for f in fields(rates)))
 
 
-def _reports(
-    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str
-) -> dict[tuple[str, str], list[list[bool]]]:
-    """By cell: one list of outcomes per task, in the order of the table."""
+def _parities(
+    runs: pd.DataFrame, models: Models, arms: Sequence[Arm], counts: Outcomes, outcome: str
+) -> tuple[tuple[Parity | None, ...], ...]:
+    """What MLE-bench's aggregation reports of each cell, its runs in the order of the table."""
     hit = succeeded(runs, outcome).to_numpy(dtype=bool)
-    labels = arm_labels(runs, arms)
-    tasks: dict[str, int] = {name: i for i, name in enumerate(sorted(set(runs["task"])))}
-    cells: dict[tuple[str, str], list[list[bool]]] = {
-        (model, arm.label): [[] for _ in tasks] for model in models.names for arm in arms
-    }
-    for model, label, task, value in zip(runs["model"], labels, runs["task"], hit, strict=True):
-        cells[model, label][tasks[task]].append(bool(value))
-    return cells
+    cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
+    groups = RowGroups.of(cell * len(counts.tasks) + places_of(runs["task"], counts.tasks), counts.counts.size)
+    seeds = counts.counts.min(axis=-1)
+    rank = np.arange(groups.order.size) - np.repeat(groups.starts[:-1], groups.sizes)
+    whose = cell[groups.order]
+    most = max(1, int(seeds.max(initial=0)))
+    kept = (rank < seeds.ravel()[whose]) & hit[groups.order]
+    hits = np.bincount(whose[kept] * most + rank[kept], minlength=seeds.size * most).reshape(*seeds.shape, most)
+    bare = counts.bare
+    return tuple(
+        tuple(
+            None if bare[m, a] else parity_of(hits[m, a, : seeds[m, a]].tolist(), len(counts.tasks))
+            for a in range(len(arms))
+        )
+        for m in range(len(models.names))
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mlesearch.analysis import official, unranked, wording
 from mlesearch.analysis.assumptions_words import dispersion_sentence
+from mlesearch.analysis.codes import run_rows
+from mlesearch.analysis.columns import coded
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.sandboxes import ASPECTS
 
@@ -37,7 +40,14 @@ def _changed_ids(results: Results) -> list[str]:
     """A model that answered under several ids; operators that another model answers (a role) are looked at apart."""
     runs, calls = results.tables.runs, results.tables.calls
     if "model_answered" in calls.columns:
-        answered = calls.join(runs.set_index("run_id")["model"], on="run_id").dropna(subset=["model_answered"])
+        looked_at = (runs["model"], calls["op"], calls["model_answered"])
+        (model, models), (op, ops), (said, ids) = map(coded, looked_at)
+        model = np.append(model, -1)[run_rows(calls, runs)]
+        known = (model >= 0) & (op >= 0) & (said >= 0)
+        code = (model[known] * len(ops) + op[known]) * len(ids) + said[known]
+        seen = np.stack(np.unravel_index(np.flatnonzero(np.bincount(code)), (len(models), len(ops), len(ids))), axis=1)
+        columns = {"model": models[seen[:, 0]], "op": ops[seen[:, 1]], "model_answered": ids[seen[:, 2]]}
+        answered = pd.DataFrame(columns)
         groups = answered.groupby(["model", "op"], sort=True)["model_answered"]
     else:
         groups = runs.dropna(subset=["model_answered"]).groupby(["model"], sort=True)["model_answered"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlesearch.analysis.columns import pair_places, places_of
 from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.tables import Tables, declared_names, has_result
 from mlesearch.analysis.unranked import outcomes_of
@@ -348,13 +350,12 @@ def succeeded(runs: pd.DataFrame, outcome: str) -> pd.Series[bool]:
 def outcomes(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Outcomes:
     """Counts of an outcome by model, arm and task."""
     tasks = tuple(sorted(set(runs["task"])))
-    place = {(arm.strategy, arm.variant): i for i, arm in enumerate(arms)}
-    row = runs["model"].map({name: i for i, name in enumerate(models.names)}).to_numpy(dtype=np.int64)
-    column = np.array([place[key] for key in zip(runs["strategy"], runs["variant"], strict=True)], dtype=np.int64)
-    depth = runs["task"].map({name: i for i, name in enumerate(tasks)}).to_numpy(dtype=np.int64)
     shape = (len(models.names), len(arms), len(tasks))
-    hits, counts, lost = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    np.add.at(counts, (row, column, depth), 1)
-    np.add.at(hits, (row, column, depth), succeeded(runs, outcome).to_numpy(dtype=np.int64))
-    np.add.at(lost, (row, column, depth), (~has_result(runs)).to_numpy(dtype=np.int64))
+    arm = pair_places(runs["strategy"], runs["variant"], [(one.strategy, one.variant) for one in arms])
+    cell = places_of(runs["model"], models.names) * len(arms) + arm
+    cell = cell * len(tasks) + places_of(runs["task"], tasks)
+    there = [succeeded(runs, outcome), pd.Series(True, index=runs.index), ~has_result(runs)]
+    hits, counts, lost = (
+        np.bincount(cell[flags.to_numpy(dtype=bool)], minlength=math.prod(shape)).reshape(shape) for flags in there
+    )
     return Outcomes(tasks, hits, counts, lost)

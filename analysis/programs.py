@@ -6,9 +6,12 @@ older than it, there is nothing to show.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.accounts import arm_labels
+from mlesearch.analysis.codes import run_rows
+from mlesearch.analysis.columns import one_of
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.views import TableCell, View, name, number
 
@@ -75,9 +78,9 @@ def judged_bugs(results: Results) -> pd.DataFrame:
     if "reason" not in nodes.columns:
         return pd.DataFrame(columns=columns)
     runs = results.tables.runs
-    labels = pd.Series(arm_labels(runs, results.arms).to_numpy(), index=runs["run_id"], name="arm")
-    found = nodes[nodes["status"] == JUDGED_BUG].join(labels, on="run_id")
-    found = found.assign(strategy=found["arm"])
+    found = nodes[one_of(nodes["status"], JUDGED_BUG)]
+    labels = np.array([*arm_labels(runs, results.arms), None], dtype=object)
+    found = found.assign(strategy=labels[run_rows(found, runs)], run_id=found["run_id"].astype(object))
     return found.sort_values(["run_id", "proposal"], kind="stable")[columns].reset_index(drop=True)
 
 

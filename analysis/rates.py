@@ -183,7 +183,20 @@ def parity(reports: Sequence[Sequence[bool]], padded: bool = False) -> Parity:
     seeds = (max(lengths) if padded else min(lengths)) if lengths else 0
     if not seeds:
         raise ValueError("no complete seed: every task needs at least one run (or some task, when padded)")
-    percent = [sum(bool(task[k]) for task in reports if k < len(task)) / len(reports) * 100 for k in range(seeds)]
+    return parity_of([sum(bool(task[k]) for task in reports if k < len(task)) for k in range(seeds)], len(reports))
+
+
+def parity_of(hits: Sequence[int], tasks: int) -> Parity:
+    """The same from the number of tasks on which each seed was successful.
+
+    Args:
+        hits: one number a seed, at least one.
+        tasks: how many tasks each seed has.
+    """
+    seeds = len(hits)
+    if not seeds:
+        raise ValueError("no complete seed: every task needs at least one run")
+    percent = [h / tasks * 100 for h in hits]
     mean = float(np.mean(percent))
     sem = float(np.std(percent, ddof=1) / np.sqrt(seeds)) if seeds > 1 else 0.0
-    return Parity(mean, sem, mean - 1.96 * sem, mean + 1.96 * sem, seeds, len(reports))
+    return Parity(mean, sem, mean - 1.96 * sem, mean + 1.96 * sem, seeds, tasks)

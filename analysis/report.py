@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -21,6 +22,8 @@ from mlesearch.analysis import (
     leaders_view,
     looks_view,
     lost_cases_view,
+    measured_view,
+    process_view,
     programs,
     progress_view,
     robust_view,
@@ -28,7 +31,6 @@ from mlesearch.analysis import (
     spend_view,
     stale,
     table_files,
-    unranked,
     views,
     wording,
 )
@@ -40,7 +42,13 @@ from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.section import Section
-from mlesearch.analysis.sections import ablations_section, assumptions_section, given
+from mlesearch.analysis.sections import (
+    ablations_section,
+    assumptions_section,
+    given,
+    imported_section,
+    scores_section,
+)
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -148,8 +156,20 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
+    found = all_frames(results, curves)
+    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+
+
+def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> dict[str, pd.DataFrame]:
+    """Every table of the report, unrounded, by name.
+
+    Args:
+        results: of the study.
+        curves: those of the dynamics, where they are there already.
+    """
+    curves = dynamics.all_curves(results) if curves is None else curves
     found = frames.frames(results) | programs.frames(results)
-    found |= leaders_view.frames(results)
+    found |= leaders_view.frames(results) | measured_view.frames(results) | process_view.frames(results)
     if results.progress is None:
         found |= assumptions_view.frames(results) | robust_view.frames(results) | contrasts_view.frames(results)
         found |= scores.frames(results) | {"dynamics": dynamics.frame(curves)}
@@ -157,7 +177,7 @@ def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
         found["imported"] = imported.import_frame(results.tables.imported)
     if results.tables.simulated:
         found = {name: frame.assign(simulated=True)[["simulated", *frame]] for name, frame in found.items()}
-    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+    return found
 
 
 def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
@@ -281,7 +301,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         leaders_view.section(results),
         Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
-        _scores(results),
+        scores_section(results),
         Section(
             "rates",
             "Rates by model",
@@ -297,7 +317,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         trend,
         assumptions_section(results),
         ablations_section(results),
-        _imported(results),
+        imported_section(results),
     )
 
 
@@ -309,33 +329,18 @@ def _not_drawn(results: Results) -> str:
     return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
 
 
-def _imported(results: Results) -> Section | None:
-    """Results of others, where some were imported."""
-    files = results.tables.imported
-    rates, values = imported.imported_view(results), imported.score_view(files)
-    if rates is None:
-        return None
-    tables = (rates, values) if values is not None else (rates,)
-    return Section("imported", "Imported results", text=imported.remarks(files), tables=tables)
-
-
-def _scores(results: Results) -> Section | None:
-    """Test scores on tasks without a leaderboard, where there are such tasks."""
-    said = unranked.sentence(results.tables.runs)
-    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None
-
-
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
     """Dynamics, mechanism, cost, failures."""
     return (
         figures_of_dynamics(results, curves),
+        measured_view.section(results),
         Section(
             "mechanism",
             "Mechanism",
             text="Is better reasoning the cause? Two rates that do not look at medals.",
             figure=partial(figures.mechanism, results),
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
-            folded=(views.mechanism(results),),
+            folded=(views.mechanism(results), *process_view.shown(results)),
         ),
         *_spending(results),
     )

@@ -15,6 +15,7 @@ from mlesearch.analysis.dependence import Categories, categories_of
 from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
+from mlesearch.analysis.measured import Measured, measured_of
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.planning.rounds import with_next_round
 from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
@@ -47,6 +48,7 @@ class Results:
         unfinished: that planned runs were not made, in words; empty where all were.
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
+        measured: outcomes beyond medals, and medals at any budget.
         dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
         categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
@@ -72,6 +74,7 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
+    measured: Measured = field(default_factory=Measured)
     dispersion: Dispersion | None = None
     categories: Categories | None = None
     leaders: LeaderMap | None = None
@@ -155,6 +158,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    best = curves.best_so_far(tables.nodes, runs)
     shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
@@ -165,7 +169,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         boards=boards,
         main=main,
         others=others,
-        best=curves.best_so_far(tables.nodes, runs),
+        best=best,
         mechanism=accounts.mechanism(ended, models, arms),
         cost=accounts.cost(ended, tables.calls, arms),
         cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
@@ -175,6 +179,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
         dispersion=spread,
         categories=categories,
         leaders=leader_map(runs, models, arms, shown, became),

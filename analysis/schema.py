@@ -17,7 +17,9 @@ from mlesearch.types import ConfigError
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A parquet file as a frame, in which equal texts of a column are one object: so they are small, and soon compared.
+    """A parquet file as a frame, each column in the type that costs least to make and to compare.
+
+    A column of texts becomes one of categories: numbers, with each different text kept once.
 
     Raises:
         OSError: it can't be read.
@@ -26,16 +28,31 @@ def read_frame(path: Path) -> pd.DataFrame:
     schema = parquet.read_schema(path)
     texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     table = parquet.read_table(path, read_dictionary=texts)
-    frame = table.drop_columns(texts).to_pandas()
-    columns = {name: _objects(table.column(name)) if name in texts else frame[name] for name in table.column_names}
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+    columns = {name: _column(table.column(name)) for name in table.column_names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
-def _objects(column: pa.ChunkedArray) -> Any:
-    """A column of texts, coded by a dictionary, as an array of str and None."""
-    coded = column.unify_dictionaries().combine_chunks()
-    words = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
-    return words[coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
+def _column(column: pa.ChunkedArray) -> pd.Series[Any]:
+    """One column; whole numbers with empty ones among them stay whole numbers."""
+    if pa.types.is_dictionary(column.type):
+        coded = column.unify_dictionaries().combine_chunks()
+        place = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        words = pd.Index(np.array(coded.dictionary.to_pylist(), dtype=object), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(place, words, validate=False), copy=False)
+    if pa.types.is_integer(column.type) and column.null_count:
+        numbers = column.fill_null(0).cast(pa.int64()).to_numpy()
+        return pd.Series(pd.arrays.IntegerArray(numbers.copy(), column.is_null().to_numpy()), copy=False)
+    return pd.Series(column.to_numpy(), copy=False)
+
+
+def decoded(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same with texts in place of categories, equal ones one object; None where there is none."""
+    parts: dict[str, Any] = {str(name): frame[name] for name in frame.columns}
+    for name, values in parts.items():
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            words = np.array([*values.cat.categories, None], dtype=object)
+            parts[name] = pd.Series(words[values.cat.codes], index=frame.index, dtype=object)
+    return pd.DataFrame(parts, index=frame.index, copy=False)
 
 
 def typed(frame: pd.DataFrame, columns: Mapping[str, Column], table: str) -> pd.DataFrame:
@@ -60,11 +77,17 @@ def typed(frame: pd.DataFrame, columns: Mapping[str, Column], table: str) -> pd.
         if name in frame.columns:
             parts[name] = _typed_column(frame[name], column, f"{table}.{name}")
     parts |= {str(name): frame[name] for name in frame.columns if name not in columns}
-    return pd.DataFrame(parts, index=frame.index).reset_index(drop=True)
+    return pd.DataFrame(parts, index=frame.index, copy=False).reset_index(drop=True)
 
 
 def _typed_column(values: pd.Series[Any], column: Column, where: str) -> pd.Series[Any]:
     """One column in its type, or a ConfigError that names it."""
+    if _as_declared(values, column):
+        return values
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    if column.kind == "int" and column.nullable and values.dtype == np.int64:
+        return values.astype("Int64")
     empty = values.isna()
     if column.kind == "flag":
         return _typed_flag(values, empty, where)
@@ -80,6 +103,18 @@ def _typed_column(values: pd.Series[Any], column: Column, where: str) -> pd.Seri
         return numbers.astype("Int64" if column.nullable else "int64") if column.kind == "int" else numbers
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where} does not hold numbers ({error}); expected: {column.words}") from None
+
+
+def _as_declared(values: pd.Series[Any], column: Column) -> bool:
+    """Whether a column has its type already, as `read_frame` gives it to one that this version wrote."""
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return column.kind == "text" and (column.nullable or not bool((values.cat.codes < 0).any()))
+    if column.kind == "int" and column.nullable:
+        return bool(kind == pd.Int64Dtype())
+    if column.kind == "float":
+        return bool(kind == np.float64) and (column.nullable or not bool(values.isna().any()))
+    return bool(kind == {"int": np.dtype(np.int64), "flag": np.dtype(np.bool_)}.get(column.kind))
 
 
 def _typed_flag(values: pd.Series[Any], empty: pd.Series[Any], where: str) -> pd.Series[Any]:

@@ -15,8 +15,9 @@ from typing import Any
 
 import pandas as pd
 
+from mlesearch.analysis.columns import distinct
 from mlesearch.analysis.policies import POLICIES, Policy
-from mlesearch.analysis.schema import read_frame, typed
+from mlesearch.analysis.schema import decoded, read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
 from mlesearch.storage.imported import ImportedFile, read_imported
 from mlesearch.storage.layout import RunKey
@@ -140,6 +141,7 @@ def read(study_dir: Path | str) -> Tables:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} cannot be read ({error}); collect the study again") from None
         frames[name] = typed(_told_apart(frame, study) if name == "runs" else frame, columns, name)
+    frames["runs"] = decoded(frames["runs"])
     imported = tuple(read_imported(folder))
     return Tables(runs=frames["runs"], nodes=frames["nodes"], calls=frames["calls"], study=study, imported=imported)
 
@@ -220,8 +222,7 @@ def validate(tables: Tables) -> None:
     _refuse_holes(tables)
     known = set(runs["run_id"])
     for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
-        strangers = sorted(set(frame["run_id"]) - known)
-        if strangers:
+        if strangers := sorted(set(distinct(frame["run_id"])) - known):
             raise ConfigError(
                 f"table {name} has rows of run {strangers[0]!r}, which table runs lacks "
                 f"({len(strangers)} such runs); collect the study again"
@@ -249,6 +250,8 @@ def _refuse_imported(tables: Tables) -> None:
         marked = runs["imported"].astype("boolean").fillna(False).astype(bool)
         _refuse(runs, marked, lambda row: "was imported; imported results are never pooled with a study's own runs")
     names = {(row["model"], row["strategy"]): content["name"] for content in tables.imported for row in content["rows"]}
+    if not names:
+        return
     pairs = pd.Series(list(zip(runs["model"], runs["strategy"], strict=True)), index=runs.index, dtype=object)
     _refuse(
         runs,

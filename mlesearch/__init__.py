@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         read,
         replay,
         report,
+        results,
         run,
         settings,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "read",
     "replay",
     "report",
+    "results",
     "run",
     "settings",
 ]

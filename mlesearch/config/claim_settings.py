@@ -20,6 +20,10 @@ class ClaimSettings:
         tiers: the tiers of models that the claim is about; empty: all.
         order: in which order gap, slope and crossover are tested; empty: they share the level (docs/statistics.md).
         margin_points: the gap, in percentage points, below which the two count as equal; null: none is declared.
+        measures: further outcomes that the two are compared by, a family of their own (docs/statistics.md).
+        budget_axis: the budget on which the order of the two is claimed to turn; null: it is not.
+        low_budgets: two amounts of it or more, at which one is claimed to be ahead.
+        high_budgets: two larger amounts or more, at which the other is.
         primary: the claim in words.
         sequential: looks at it while seeds are added.
     """
@@ -32,5 +36,9 @@ class ClaimSettings:
     tiers: list[str] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     margin_points: float | None = None
+    measures: list[str] = field(default_factory=list)
+    budget_axis: str | None = None
+    low_budgets: list[int] = field(default_factory=list)
+    high_budgets: list[int] = field(default_factory=list)
     primary: str = ""
     sequential: SequentialSettings = field(default_factory=SequentialSettings)

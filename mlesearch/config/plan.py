@@ -46,6 +46,7 @@ from mlesearch.optimizers.base import factory
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.cell_store import exists, state_of
 from mlesearch.storage.claim import OUTCOMES, Claim, ClaimPart, Trend, claim_problem
+from mlesearch.storage.claimed_measures import BudgetsJson, budgets_problem, measures_problem
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
 from mlesearch.storage.imported import read_imported
@@ -167,9 +168,28 @@ def _claim(s: Settings) -> Claim | None:
         raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
     if problem := claim_problem(c.trend, c.order, c.margin_points):
         raise ConfigError(problem)
+    if problem := measures_problem(c.measures) or budgets_problem(c.budget_axis, c.low_budgets, c.high_budgets):
+        raise ConfigError(problem)
     trend, order = cast(Trend, c.trend), cast("tuple[ClaimPart, ...]", tuple(c.order))
+    budgets: BudgetsJson | None = None
+    if c.budget_axis is not None:
+        budgets = {
+            "axis": c.budget_axis,
+            "low": [float(b) for b in c.low_budgets],
+            "high": [float(b) for b in c.high_budgets],
+        }
     return Claim(
-        c.treatment, c.baseline, c.outcome, c.capability, tuple(c.tiers), c.primary, trend, order, c.margin_points
+        c.treatment,
+        c.baseline,
+        c.outcome,
+        c.capability,
+        tuple(c.tiers),
+        c.primary,
+        trend,
+        order,
+        c.margin_points,
+        tuple(c.measures),
+        budgets,
     )
 
 

@@ -159,6 +159,14 @@ def choices(key: str) -> tuple[str, ...]:
             from mlesearch.storage.claim import TRENDS
 
             return TRENDS
+        case "claim.measures":
+            from mlesearch.storage.claimed_measures import MEASURES
+
+            return MEASURES
+        case "claim.budget_axis":
+            from mlesearch.storage.claimed_measures import BUDGET_AXES
+
+            return BUDGET_AXES
         case "claim.order":
             from mlesearch.storage.claim import PARTS
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict, get_args
 
+from mlesearch.storage.claimed_measures import BudgetsJson
 from mlesearch.storage.sequential import SequentialJson
 
 OUTCOMES: Mapping[str, str] = {
@@ -59,6 +60,8 @@ class ClaimJson(TypedDict):
     trend: NotRequired[Trend]
     order: NotRequired[list[ClaimPart]]
     margin_points: NotRequired[float]
+    measures: NotRequired[list[str]]
+    budgets: NotRequired[BudgetsJson]
     sequential: NotRequired[SequentialJson]
 
 
@@ -77,6 +80,8 @@ class Claim:
         order: in which order the parts are tested, each only where the one before it is established; empty: all share
             one level (docs/statistics.md).
         margin_points: the gap, in percentage points, below which two strategies count as equal; None: none is declared.
+        measures: further outcomes, keys of `MEASURES`, which are tested as a family of their own.
+        budgets: at which budgets the order of the two is claimed to turn; None: at none.
     """
 
     treatment: str
@@ -88,6 +93,8 @@ class Claim:
     trend: Trend = "rises"
     order: tuple[ClaimPart, ...] = ()
     margin_points: float | None = None
+    measures: tuple[str, ...] = ()
+    budgets: BudgetsJson | None = None
 
     def to_json(self) -> ClaimJson:
         """As it stands in study.json."""
@@ -105,4 +112,8 @@ class Claim:
             out["order"] = list(self.order)
         if self.margin_points is not None:
             out["margin_points"] = self.margin_points
+        if self.measures:
+            out["measures"] = list(self.measures)
+        if self.budgets is not None:
+            out["budgets"] = self.budgets
         return out

@@ -213,6 +213,13 @@ class NodeRow(TypedDict):
         str | None,
         Column("medal of this node: gold, silver, bronze or none", note="empty without a leaderboard", optional=True),
     ]
+    above_median: Annotated[
+        bool,
+        Column("whether its test score is better than the median of the leaderboard", nullable=True, optional=True),
+    ]
+    percentile: Annotated[
+        float | None, Column("share of the leaderboard that its test score reaches", SHARE, optional=True)
+    ]
     valid: Annotated[bool, Column("whether its validation score counts as one")]
     best_so_far: Annotated[float | None, Column("best validation score of the run so far", SCORE)]
     simulated: Annotated[bool, Column(SIMULATED, nullable=True, optional=True)]

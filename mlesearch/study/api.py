@@ -187,6 +187,29 @@ def report(study: str | Path, out: str | Path | None = None, missing: Policy | N
     return write_report(collect(Path(study)), None if out is None else Path(out), missing)
 
 
+def results(study: str | Path, missing: Policy | None = None) -> dict[str, pd.DataFrame]:
+    """The numbers of a study's report as data frames: its tables are written, its report is not.
+
+    Args:
+        study: its folder.
+        missing: what is done with runs that have no result: `fail`, `drop_task` or `drop_seed` (docs/statistics.md);
+            None: `fail`, and an unfinished study has its progress and costs alone.
+
+    Returns:
+        By name: `rates`, `gaps`, `gaps_by_task`, `capability`, `crossover`, `cost`, `dynamics`, ..., those that the
+        study has. They are the files in `report_tables`: unrounded, rates as fractions; simulated ones say so.
+
+    Raises:
+        ConfigError: there is no study in this folder, its tables are refused, or the policy is unknown.
+        JournalError: a run's journal is corrupt.
+    """
+    from mlesearch.analysis.report import all_frames
+    from mlesearch.analysis.results import analyse
+    from mlesearch.analysis.tables import read as read_tables
+
+    return all_frames(analyse(read_tables(collect(Path(study))), missing))
+
+
 def replay(
     study: str | Path,
     out: str | Path | None = None,

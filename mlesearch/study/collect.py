@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _MADE = ("ok", "timeout", "failed")
 """Statuses of runs that were made: those of a table can be lost with it."""
 
-_DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+DTYPES: Mapping[Kind, Any] = {"text": "string", "int": "Int64", "float": "Float64", "flag": "boolean"}
+"""Types of the columns in memory, before they are written."""
 
 
 def collect(folder: Path) -> Path:
@@ -180,9 +181,7 @@ def _without_result(
 def _frame(rows: Sequence[Mapping[str, object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            n: pd.array([r.get(n) if c.optional else r[n] for r in rows], dtype=_DTYPES[c.kind])
-            for n, c in columns.items()
-        }
-    )
+    def values(name: str, column: Column) -> list[object]:
+        return [r.get(name) if column.optional else r[name] for r in rows]  # rows in stores may be of earlier versions
+
+    return pd.DataFrame({n: pd.array(values(n, c), dtype=DTYPES[c.kind]) for n, c in columns.items()})

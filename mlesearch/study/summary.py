@@ -188,6 +188,8 @@ def node_rows(
                 "val_score": score,
                 "test_score": grade["score"] if grade else None,
                 "medal": _medal(grade, known=all_graded or score is None) if ranked else None,
+                "above_median": grade["above_median"] if grade and ranked else False,
+                "percentile": grade["percentile"] if grade and ranked else None,
                 "valid": score is not None,
                 "best_so_far": best,
                 "simulated": simulated,

@@ -42,6 +42,11 @@ def test_options_stand_there_where_they_are_in_use(tmp_path):
         (("claim.order=[slope,gap,gap]",), "name each once: gap, slope, crossover"),
         (("claim.margin_points=0",), "claim.margin_points: 0 is no margin; it is above 0 and below 100"),
         (("claim.margin_points=nan",), "claim.margin_points: nan is no margin"),
+        (("claim.measures=[rank]",), "claim.measures: 'rank' is no measure; there are: percentile, "),
+        (("claim.measures=[percentile,percentile]",), "claim.measures: name each measure once"),
+        (("claim.budget_axis=days",), "claim.budget_axis: 'days'; there are: steps, time_s, tokens, usd"),
+        (("claim.low_budgets=[1,2]",), "claim.budget_axis: name the axis"),
+        (("claim.budget_axis=steps", "claim.low_budgets=[1,4]", "claim.high_budgets=[3,5]"), "above 0, rising"),
         (("model.capability=inf",), "model.capability: inf is no number that models can be compared by"),
     ],
 )
@@ -55,3 +60,10 @@ def test_what_is_none_of_these_is_refused_in_one_line(tmp_path, words, said):
 def test_no_option_is_no_problem_and_no_direction_is_one():
     assert claim_problem("rises", (), None) == ""
     assert claim_problem("widens", (), None) == "claim.trend: 'widens' is no direction; there are: rises, falls"
+
+
+def test_measures_and_budgets_stand_there_where_they_are_declared(tmp_path):
+    words = ("claim.measures=[percentile,auc_steps]", "claim.budget_axis=steps", "claim.low_budgets=[1,2]")
+    claim = header(tmp_path, *PAIR, *words, "claim.high_budgets=[8,10]")["claim"]
+    assert claim["measures"] == ["percentile", "auc_steps"]
+    assert claim["budgets"] == {"axis": "steps", "low": [1.0, 2.0], "high": [8.0, 10.0]}

@@ -42,6 +42,9 @@ OTHER: dict[str, str] = {
     "sandbox.cpu_count": "2",
     "claim.primary": "more",
     "claim.order": "[slope,crossover,gap]",
+    "claim.measures": "[percentile]",
+    "claim.low_budgets": "[1,2]",
+    "claim.high_budgets": "[3,4]",
     "study.dir": "elsewhere",
     "launcher.n_jobs": "2",
 }

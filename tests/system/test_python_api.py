@@ -47,6 +47,9 @@ def test_either_goes_on_with_what_the_other_began(tmp_path, monkeypatch):
     assert list(study.runs["strategy"]) == ["greedy", "random"]
     assert ml.report("studies/x", "here.html") == Path("here.html")
     assert "<html" in Path("here.html").read_text()
+    found = ml.results("studies/x")
+    assert set(found["rates"]["strategy"]) == {"greedy", "random"}
+    assert {"gaps", "measures", "process"} <= set(found)
     pd.testing.assert_frame_equal(pd.read_parquet("studies/x/runs.parquet"), study.runs)
 
 
