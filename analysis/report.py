@@ -156,8 +156,7 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
 
 def csv_files(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
     """Every table as CSV, unrounded, by name."""
-    found = all_frames(results, curves)
-    return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in found.items()}
+    return {name: table.to_csv(index=False, lineterminator="\n") for name, table in all_frames(results, curves).items()}
 
 
 def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> dict[str, pd.DataFrame]:
