@@ -265,8 +265,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             figure=partial(figures.gap_bars, results),
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
-                f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
-                "from zero." + _not_drawn(results)
+                f"{tasks}. Colour is the sign; hatched: the adjusted test does not reject.{_not_drawn(results)}"
             ),
             tables=given(
                 views.gaps(results, [main], "gaps-main"),
