@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.rates import Flags, Floats, Ints
 
-Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
 
 
