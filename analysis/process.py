@@ -15,10 +15,10 @@ from scipy import stats
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.codes import arm_codes, run_rows
-from mlesearch.analysis.columns import Flags, coded, numbers, one_of, places_of
+from mlesearch.analysis.columns import coded, numbers, one_of, places_of
 from mlesearch.analysis.curves import PROGRAM_OPS
 from mlesearch.analysis.measures import task_means
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.rates import Flags, Floats, Ints
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
 
