@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm
-from mlesearch.analysis.columns import Flags, pair_places, places_of
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.columns import pair_places, places_of
+from mlesearch.analysis.rates import Flags, Floats, Ints
 
 
 def arm_codes(runs: pd.DataFrame, arms: Sequence[Arm]) -> Ints:
