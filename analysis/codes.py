@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.claim import Arm
-from mlesearch.analysis.columns import RowFlags, pair_places, places_of
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.columns import pair_places, places_of
+from mlesearch.analysis.rates import Flags, Floats, Ints
 
 
 def arm_codes(runs: pd.DataFrame, arms: Sequence[Arm]) -> Ints:
@@ -80,7 +80,7 @@ class RowGroups:
         parts = np.split(values[self.order], self.starts[1:-1])[: len(self)]
         return np.array([part.sum() for part in parts], dtype=np.int64)
 
-    def each(self, true: RowFlags) -> RowFlags:
+    def each(self, true: Flags) -> Flags:
         """Shape (groups,): whether something is so of all rows of a group."""
         if true.all():
             return np.ones(len(self), dtype=bool)

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.rates import Flags, Floats, Ints
 
-RowFlags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
 
 
@@ -53,7 +52,7 @@ def places_of(values: pd.Series[str], known: Sequence[str]) -> Ints:
     return np.asarray(np.append(place, -1)[codes], dtype=np.int64)
 
 
-def one_of(values: pd.Series[str], *words: str) -> RowFlags:
+def one_of(values: pd.Series[str], *words: str) -> Flags:
     """Whether each value is one of some words."""
     codes, texts = coded(values)
     return np.append(pd.Index(texts, dtype=object).isin(words), False)[codes]

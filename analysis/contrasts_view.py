@@ -121,7 +121,12 @@ def trace_view(results: Results) -> View | None:
 
 
 def front(results: Results) -> dict[str, tuple[Efficiency, ...]]:
-    """Rate and cost of the strategies over all models, by the name of the cost; empty where none is known."""
+    """Rate and cost of the strategies over all models, by the name of the cost; empty where none is known.
+
+    Of an unfinished study there is none either.
+    """
+    if results.progress is not None:
+        return {}
     runs = results.tables.runs
     ended = runs[has_result(runs)]
     labels = [arm.label for arm in results.arms]

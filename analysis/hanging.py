@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlesearch.analysis.capability import Alternative
-from mlesearch.analysis.leave_out import Flags, Sets, crossing_p, gap_p, slope_p
+from mlesearch.analysis.leave_out import Sets, TaskSets, crossing_p, gap_p, slope_p
 from mlesearch.analysis.rates import Floats, Ints
 
 ALPHA = 0.05
@@ -105,7 +105,7 @@ class Left:
             self.mid_p,
         )
 
-    def verdicts(self, out: Flags, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
+    def verdicts(self, out: TaskSets, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
         """In which direction each part is established, with sets of tasks left out in turn: +1, -1 or 0.
 
         Returns:

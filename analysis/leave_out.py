@@ -29,7 +29,7 @@ ROUNDING_SQUARES = 1e-12
 _BLOCK = 2000
 """Permutations at a time: what is computed of them stays in the processor's cache."""
 
-Flags = npt.NDArray[np.bool_]
+TaskSets = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Sets:
         categories: names; empty where none are known.
     """
 
-    rows: Flags
+    rows: TaskSets
     tasks: tuple[str, ...]
     categories: tuple[str, ...] = ()
 
@@ -63,17 +63,17 @@ class Sets:
         return tasks, tuple(name for name, hit, size in rest if hit and size > 1)
 
 
-def each_alone(count: int) -> Flags:
+def each_alone(count: int) -> TaskSets:
     """Each of some tasks by itself, shape (count, count)."""
     return np.eye(count, dtype=np.bool_)
 
 
-def each_category(codes: Ints) -> Flags:
+def each_category(codes: Ints) -> TaskSets:
     """The tasks of each category, shape (categories, T)."""
     return np.asarray(codes[None, :] == np.arange(int(codes.max()) + 1)[:, None])
 
 
-def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints, Flags]:
+def t_without(values: npt.ArrayLike, out: TaskSets) -> tuple[Floats, Ints, TaskSets]:
     """The t statistic of a mean over tasks, with sets of tasks left out in turn.
 
     Args:
@@ -100,7 +100,7 @@ def t_without(values: npt.ArrayLike, out: Flags) -> tuple[Floats, Ints, Flags]:
     return np.asarray(statistic, dtype=np.float64), np.asarray(left - 1, dtype=np.int64), np.asarray(known)
 
 
-def p_of_t(statistic: Floats, df: Ints, spread: Flags, signs: Floats, side: Alternative) -> Floats:
+def p_of_t(statistic: Floats, df: Ints, spread: TaskSets, signs: Floats, side: Alternative) -> Floats:
     """P of t statistics; without spread that of signs which all agree, `2^-n`.
 
     Args:
@@ -117,7 +117,7 @@ def p_of_t(statistic: Floats, df: Ints, spread: Flags, signs: Floats, side: Alte
     return np.asarray(np.where(spread, by_t, by_signs), dtype=np.float64)
 
 
-def gap_p(hits: Ints, counts: Ints, out: Flags, mid_p: bool = False) -> tuple[Floats, Ints]:
+def gap_p(hits: Ints, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple[Floats, Ints]:
     """P of the gap of each model, Holm-adjusted over them, with sets of tasks left out in turn.
 
     Args:
@@ -201,7 +201,7 @@ def permutation_p(
 def slope_p(
     gaps: Floats,
     capability: Floats,
-    out: Flags,
+    out: TaskSets,
     side: Alternative = "two-sided",
     seed: int = 0,
     draws: int = DRAWS,
@@ -230,7 +230,7 @@ def slope_p(
 
 
 def crossing_p(
-    gaps: Floats, capability: Floats, weak: npt.ArrayLike, strong: npt.ArrayLike, out: Flags, falls: bool = False
+    gaps: Floats, capability: Floats, weak: npt.ArrayLike, strong: npt.ArrayLike, out: TaskSets, falls: bool = False
 ) -> Floats:
     """P of the crossover for these models, with sets of tasks left out in turn: the largest of its three parts.
 

@@ -17,7 +17,7 @@ from mlesearch.types import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredResults:
+class Measurements:
     """Outcomes beyond medals, and medals at any budget.
 
     Attributes:
@@ -45,7 +45,7 @@ def measured_of(
     arms: Sequence[Arm],
     claim: TestedClaim | None,
     study: Mapping[str, Any],
-) -> MeasuredResults:
+) -> Measurements:
     """All of it; of tasks without a leaderboard, what their runs did alone.
 
     Args:
@@ -62,7 +62,7 @@ def measured_of(
     """
     ranked = ranked_runs(runs)
     did = process_measures(runs, nodes)
-    why = MeasuredResults(
+    why = Measurements(
         process=process_means(did, runs, models, arms), associations=associations(did, runs, models, arms)
     )
     if ranked.empty or best.empty:

@@ -15,10 +15,10 @@ from scipy import stats
 
 from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.codes import arm_codes, run_rows
-from mlesearch.analysis.columns import RowFlags, coded, numbers, one_of, places_of
+from mlesearch.analysis.columns import coded, numbers, one_of, places_of
 from mlesearch.analysis.curves import PROGRAM_OPS
 from mlesearch.analysis.measures import task_means
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.rates import Flags, Floats, Ints
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
 
@@ -117,7 +117,7 @@ def process_measures(runs: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, Float
     return found | _selection(runs, nodes, own, run)
 
 
-def _share(run: Ints, part: RowFlags, whole: RowFlags, size: int) -> Floats:
+def _share(run: Ints, part: Flags, whole: Flags, size: int) -> Floats:
     """Of each run, the share of some of its nodes that are of a kind; NaN where it has none of them."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.bincount(run, part & whole, minlength=size) / np.bincount(run, whole, minlength=size)
@@ -150,7 +150,7 @@ def _depths(parent: Ints) -> Floats:
     return depth[:-1]
 
 
-def _best_at(nodes: pd.DataFrame, own: Ints, run: Ints, valid: RowFlags, runs: pd.DataFrame, count: Floats) -> Floats:
+def _best_at(nodes: pd.DataFrame, own: Ints, run: Ints, valid: Flags, runs: pd.DataFrame, count: Floats) -> Floats:
     """The step at which each run found its last better program by validation, as a share of its steps."""
     sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
     score = numbers(nodes["val_score"])[own] * sign

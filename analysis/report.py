@@ -31,7 +31,6 @@ from mlesearch.analysis import (
     spend_view,
     stale,
     table_files,
-    unranked,
     views,
     wording,
 )
@@ -43,7 +42,13 @@ from mlesearch.analysis.policies import Policy
 from mlesearch.analysis.provenance import made_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.section import Section
-from mlesearch.analysis.sections import ablations_section, assumptions_section, given
+from mlesearch.analysis.sections import (
+    ablations_section,
+    assumptions_section,
+    given,
+    imported_section,
+    scores_section,
+)
 from mlesearch.analysis.svg import Drawn
 from mlesearch.analysis.tables import only, read
 from mlesearch.analysis.text import plural
@@ -260,8 +265,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             figure=partial(figures.gap_bars, results),
             caption=(
                 f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
-                f"{tasks}. Colour is the sign, hatching is the adjusted test: a hatched bar is not distinguishable "
-                "from zero." + _not_drawn(results)
+                f"{tasks}. Colour is the sign; hatched: the adjusted test does not reject.{_not_drawn(results)}"
             ),
             tables=given(
                 views.gaps(results, [main], "gaps-main"),
@@ -295,7 +299,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         leaders_view.section(results),
         Section("looks", "Looks", BIASED, tables=looked) if looked else None,
         Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
-        _scores(results),
+        scores_section(results),
         Section(
             "rates",
             "Rates by model",
@@ -311,7 +315,7 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         trend,
         assumptions_section(results),
         ablations_section(results),
-        _imported(results),
+        imported_section(results),
     )
 
 
@@ -321,22 +325,6 @@ def _not_drawn(results: Results) -> str:
     if drawn == there:
         return ""
     return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
-
-
-def _imported(results: Results) -> Section | None:
-    """Results of others, where some were imported."""
-    files = results.tables.imported
-    rates, values = imported.imported_view(results), imported.score_view(files)
-    if rates is None:
-        return None
-    tables = (rates, values) if values is not None else (rates,)
-    return Section("imported", "Imported results", text=imported.remarks(files), tables=tables)
-
-
-def _scores(results: Results) -> Section | None:
-    """Test scores on tasks without a leaderboard, where there are such tasks."""
-    said = unranked.sentence(results.tables.runs)
-    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None
 
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:

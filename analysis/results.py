@@ -15,7 +15,7 @@ from mlesearch.analysis.dependence import Categories, categories_of
 from mlesearch.analysis.dispersion import Dispersion, study_dispersion
 from mlesearch.analysis.leaders import LeaderMap, leader_map
 from mlesearch.analysis.lost_cases import LostCase, lost_cases
-from mlesearch.analysis.measured import MeasuredResults, measured_of
+from mlesearch.analysis.measured import Measurements, measured_of
 from mlesearch.analysis.planned import NotPlanned, planned_part
 from mlesearch.analysis.planning.rounds import with_next_round
 from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
@@ -74,7 +74,7 @@ class Results:
     progress: StudyProgress | None = None
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
-    measured: MeasuredResults = field(default_factory=MeasuredResults)
+    measured: Measurements = field(default_factory=Measurements)
     dispersion: Dispersion | None = None
     categories: Categories | None = None
     leaders: LeaderMap | None = None

@@ -1,8 +1,8 @@
-"""Sections of the report that say what verdicts depend on and what variants do."""
+"""Sections of the report that have tables alone."""
 
 from __future__ import annotations
 
-from mlesearch.analysis import assumptions_view, contrasts_view
+from mlesearch.analysis import assumptions_view, contrasts_view, imported, scores, unranked
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.section import Section
 from mlesearch.analysis.views import View
@@ -31,3 +31,19 @@ def assumptions_section(results: Results) -> Section | None:
         tables=(hanging,) if hanging else (),
         folded=(gaps,) if gaps else (),
     )
+
+
+def imported_section(results: Results) -> Section | None:
+    """Results of others, where some were imported."""
+    files = results.tables.imported
+    rates, values = imported.imported_view(results), imported.score_view(files)
+    if rates is None:
+        return None
+    tables = (rates, values) if values is not None else (rates,)
+    return Section("imported", "Imported results", text=imported.remarks(files), tables=tables)
+
+
+def scores_section(results: Results) -> Section | None:
+    """Test scores on tasks without a leaderboard, where there are such tasks."""
+    said = unranked.sentence(results.tables.runs)
+    return Section("scores", "Scores", text=said, tables=(scores.view(results),)) if said else None

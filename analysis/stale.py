@@ -6,7 +6,10 @@ from pathlib import Path
 
 FINAL = (
     *("rates", "gaps", "gaps_by_task", "capability", "crossover", "mechanism", "dynamics", "lost_cases"),
-    *("medals", "gaps-main", "gaps-others", "slopes", "lost-cases", "scores"),
+    *("medals", "gaps-main", "gaps-others", "slopes", "lost-cases", "scores", "leaders", "looks", "stages"),
+    *("assumptions", "left_out", "left-out", "gaps-checked", "rates_by_category", "rates-by-category", "dispersion"),
+    *("crossings", "percentiles", "improvement", "best_baseline", "best-baseline", "ablations", "traces", "front"),
+    *("measures", "budgets", "budget_gaps", "budget_crossover", "process", "process_success", "process-success"),
 )
 """Names of tables and figures that a report has only where all planned runs were made."""
 

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mlesearch.analysis.planning.conditions import CONDITIONS
 from mlesearch.analysis.planning.spending import SAFE_RATIO, futility_bounds, information_fractions, upper_bounds
-from mlesearch.analysis.rates import Floats, Ints
+from mlesearch.analysis.rates import Flags, Floats, Ints
 
-Flags = npt.NDArray[np.bool_]
 NOT_YET = -1
 SLOPE = CONDITIONS.index("slope")
 

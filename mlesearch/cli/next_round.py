@@ -13,6 +13,8 @@ from mlesearch.analysis.planning.sequential import Standing, check_recorded, pla
 from mlesearch.analysis.tables import read
 from mlesearch.analysis.text import listing, plural
 from mlesearch.cli.terminal import shown, table
+from mlesearch.storage.documents import STUDY
+from mlesearch.storage.files import read_json
 from mlesearch.storage.layout import RunKey, declared, note_not_planned
 from mlesearch.storage.sequential import note_look, read_looks
 from mlesearch.study.collect import collect
@@ -57,10 +59,7 @@ def next_round(study: Path, after: int | None, *, as_json: bool) -> int:
         after: seeds of the look that is asked for; None: whichever is next.
         as_json: in place of words.
     """
-    plan = None
-    if after is not None:
-        collect(study)
-        plan = plan_of(read(study).study)
+    plan = plan_of(read_json(study / STUDY)) if after is not None and (study / STUDY).exists() else None
     if plan is not None and after not in plan["looks"]:
         raise ConfigError(
             f"--after {after}: no look after {plural(after or 0, 'seed')} was declared; declared are looks after "

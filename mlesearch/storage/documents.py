@@ -206,9 +206,8 @@ class Labels(TypedDict):
 
     task_package: the package and version of the source that its task is from, where it is from one.
     no_board: true where its task has no leaderboard; else absent. ungraded: true where its task has no test answers
-    either, so that a valid submission has no score; else absent. category: of its task, where it declares one.
-    either, so that a valid submission has no score; else absent. family: the kind of search that its strategy declares
-    itself to be; absent where it declares none, and in an earlier version.
+    either, so that a valid submission has no score; else absent. category: of its task, where one is declared. family:
+    the kind of search that its strategy declares itself to be; absent where it has none, and in an earlier version.
     """
 
     tier: str | None

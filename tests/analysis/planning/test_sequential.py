@@ -142,6 +142,8 @@ def test_one_outcome_that_changed_is_found_if_it_was_looked_at():
     lines = [look.to_line() for look in first.looks]
     check_recorded(first.looks, lines)
     check_recorded(first.looks, json.loads(json.dumps(lines)))
+    other_machine = [{**line, "statistics": {k: z + 1e-6 for k, z in line["statistics"].items()}} for line in lines]
+    check_recorded(first.looks, other_machine)
     changed = made.copy()
     changed[0, 0, 4, 0] = 1 - changed[0, 0, 4, 0]
     with pytest.raises(ConfigError, match=r"after 1 seed \(line 1\) would come out otherwise now"):
