@@ -93,7 +93,7 @@ class BudgetProgress:
         return first
 
 
-def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> BudgetProgress:
+def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str, row: Ints | None = None) -> BudgetProgress:
     """How runs came to better programs on one axis.
 
     A run whose strategy had nothing more to propose would have found nothing with more budget: it is followed
@@ -103,6 +103,7 @@ def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> Budget
         best: of `best_so_far`.
         runs: table of runs, in its order.
         axis: key of `AXES`.
+        row: the run of each row of `best`, where it is known already (`run_rows`).
     """
     one = AXES[axis]
     spent = sum((_known(runs, name) for name in one.spent), np.zeros(len(runs)))
@@ -110,7 +111,7 @@ def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str) -> Budget
     finished = one_of(runs["ended"], "finished") if "ended" in runs.columns else np.zeros(len(runs), dtype=bool)
     followed = spent[done & ~finished] if bool((done & ~finished).any()) else spent[done]
     limit = float(followed.min()) if followed.size and not np.isnan(followed).any() else np.nan
-    row = run_rows(best, runs)
+    row = run_rows(best, runs) if row is None else row
     at = best[one.found_at].to_numpy(dtype=np.float64)
     own = np.flatnonzero((row >= 0) & ~np.isnan(at))
     own = own[np.argsort(row[own], kind="stable")]

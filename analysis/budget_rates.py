@@ -16,7 +16,8 @@ from scipy import stats
 
 from mlesearch.analysis.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.claim import Arm, Models
-from mlesearch.analysis.measures import mean_intervals, task_means
+from mlesearch.analysis.codes import run_rows
+from mlesearch.analysis.measures import TaskCells, mean_intervals
 from mlesearch.analysis.rates import Floats
 from mlesearch.storage.claimed_measures import budgets_problem
 from mlesearch.types import ConfigError
@@ -109,12 +110,17 @@ def budget_gaps(
         baseline: another.
     """
     found = []
+    row, cells, chosen = (
+        run_rows(best, runs),
+        TaskCells.of(runs, models, arms),
+        [arms.index(treatment), arms.index(baseline)],
+    )
     for axis in AXES:
-        on = budget_progress(best, runs, axis)
+        on = budget_progress(best, runs, axis, row)
         if np.isnan(on.limit) or best["level"].isna().all():
             continue
         budgets = [k * on.limit / 10 for k in TENTHS]
-        rates = _rates(on, best, runs, models, arms, (treatment, baseline), budgets)
+        rates = _rates(on, best, cells, chosen, budgets)
         d = rates[:, 0] - rates[:, 1]
         low, high, p = mean_intervals(d)
         for b, tenth in enumerate(TENTHS):
@@ -140,19 +146,11 @@ def budget_gaps(
 
 
 def _rates(
-    on: BudgetProgress,
-    best: pd.DataFrame,
-    runs: pd.DataFrame,
-    models: Models,
-    arms: Sequence[Arm],
-    pair: tuple[Arm, Arm],
-    budgets: Sequence[float],
+    on: BudgetProgress, best: pd.DataFrame, cells: TaskCells, chosen: Sequence[int], budgets: Sequence[float]
 ) -> Floats:
-    """Shape (budgets, 2, T): the any-medal rate of the pair at each budget, mean over models."""
+    """Shape (budgets, 2, T): the any-medal rate of the chosen arms at each budget, mean over models."""
     medal = np.nan_to_num(best["level"].to_numpy(dtype=np.float64), nan=0.0) >= 1
-    chosen = [arms.index(arm) for arm in pair]
-    tables = [task_means(on.value_at(budget, medal * 1.0), runs, models, arms).mean(axis=0) for budget in budgets]
-    return np.stack([table[chosen] for table in tables])
+    return np.stack([cells.means(on.value_at(budget, medal * 1.0)).mean(axis=0)[list(chosen)] for budget in budgets])
 
 
 def declared_budgets(study: Mapping[str, Any]) -> tuple[str, tuple[float, ...], tuple[float, ...]] | None:
@@ -205,7 +203,8 @@ def budget_crossover(
         return BudgetCrossover(
             axis, low_budgets, high_budgets, refused="single programs have no medals in these tables"
         )
-    rates = _rates(on, best, runs, models, arms, pair, (*low_budgets, *high_budgets))
+    cells, chosen = TaskCells.of(runs, models, arms), [arms.index(arm) for arm in pair]
+    rates = _rates(on, best, cells, chosen, (*low_budgets, *high_budgets))
     d = rates[:, 0] - rates[:, 1]
     groups = np.stack((d[: len(low_budgets)].mean(axis=0), d[len(low_budgets) :].mean(axis=0)))
     groups = groups[:, ~np.isnan(groups).any(axis=0)]

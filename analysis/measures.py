@@ -18,7 +18,7 @@ from mlesearch.analysis.claim import Arm, Models
 from mlesearch.analysis.codes import arm_codes, run_rows
 from mlesearch.analysis.columns import numbers, places_of
 from mlesearch.analysis.gaps import benjamini_hochberg, holm
-from mlesearch.analysis.rates import Floats
+from mlesearch.analysis.rates import Floats, Ints
 from mlesearch.analysis.unranked import counted
 
 TARGETS: Mapping[str, Callable[[pd.DataFrame], Floats]] = {
@@ -114,8 +114,9 @@ def measures(runs: pd.DataFrame, best: pd.DataFrame) -> tuple[Measure, ...]:
     if known.any():
         first = _first(best, runs, np.nan_to_num(best["percentile"].to_numpy(dtype=np.float64), nan=0.0))
         found.append(Measure("normalised_improvement", "normalised improvement", normalised_change(first, place)))
+    row = run_rows(best, runs)
     for axis in AXES:
-        on = budget_progress(best, runs, axis)
+        on = budget_progress(best, runs, axis, row)
         if not np.isnan(on.limit):
             found += _at_common_budget(on, best, place_known=bool(known.any()))
     return tuple(found)
@@ -162,22 +163,37 @@ def normalised_change(first: Floats, last: Floats) -> Floats:
     return np.where(change == 0, 0.0, change / np.where(room > 0, room, 1.0))
 
 
-def task_means(values: Floats, runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> Floats:
-    """Shape (M, A, T): the mean over the runs of each task; NaN where a cell has no run on it.
+@dataclass(frozen=True, slots=True)
+class TaskCells:
+    """Which model, strategy and task each run is of, coded once.
 
-    Args:
-        values: shape (runs,).
-        runs: table of runs.
-        models: in their order.
-        arms: in their order.
+    Attributes:
+        code: shape (runs,): the place of each run's cell in the flattened grid.
+        shape: of the grid: models, arms, tasks.
     """
-    tasks = sorted(set(runs["task"]))
-    shape = (len(models.names), len(arms), len(tasks))
-    cell = (places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)) * len(tasks)
-    cell = cell + places_of(runs["task"], tasks)
-    size = shape[0] * shape[1] * shape[2]
-    with np.errstate(invalid="ignore"):
-        return (np.bincount(cell, values, size) / np.bincount(cell, minlength=size)).reshape(shape)
+
+    code: Ints
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> TaskCells:
+        """Of a table of runs."""
+        tasks = sorted(set(runs["task"]))
+        cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
+        code = cell * len(tasks) + places_of(runs["task"], tasks)
+        return cls(code, (len(models.names), len(arms), len(tasks)))
+
+    def means(self, values: Floats) -> Floats:
+        """Shape (M, A, T): the mean over the runs of each task that have a value; NaN where none has.
+
+        Args:
+            values: shape (runs,).
+        """
+        known, size = ~np.isnan(values), int(np.prod(self.shape))
+        code = self.code[known]
+        with np.errstate(invalid="ignore"):
+            means = np.bincount(code, values[known], size) / np.bincount(code, minlength=size)
+        return np.asarray(means.reshape(self.shape))
 
 
 def measured_gaps(
@@ -205,8 +221,9 @@ def measured_gaps(
         return ()
     labels, pairs = [], []
     names = [*([""] if len(models.names) > 1 else []), *models.names]
+    cells = TaskCells.of(runs, models, arms)
     for measure in found:
-        table = task_means(measure.values, runs, models, arms)
+        table = cells.means(measure.values)
         if len(models.names) > 1:
             table = np.concatenate((table.mean(axis=0, keepdims=True), table))
         for arm in others:

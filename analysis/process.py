@@ -17,7 +17,7 @@ from mlesearch.analysis.claim import Arm, Models, succeeded
 from mlesearch.analysis.codes import arm_codes, run_rows
 from mlesearch.analysis.columns import coded, numbers, one_of, places_of
 from mlesearch.analysis.curves import PROGRAM_OPS
-from mlesearch.analysis.measures import task_means
+from mlesearch.analysis.measures import TaskCells
 from mlesearch.analysis.rates import Flags, Floats, Ints
 from mlesearch.analysis.tables import has_result
 from mlesearch.analysis.unranked import counted
@@ -194,11 +194,12 @@ def process_means(
         arms: of the study.
     """
     codes, rows = arm_codes(runs, arms), []
+    cells = TaskCells.of(runs, models, arms)
     for measure, values in found.items():
         known = ~np.isnan(values)
         if not known.any():
             continue
-        table = task_means(values[known], runs[known], models, arms)
+        table = cells.means(values)
         there = (~np.isnan(table)).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             by_task = np.nansum(table, axis=0) / there

@@ -17,7 +17,7 @@ from mlesearch.analysis.budget_axis import AXES, budget_progress
 from mlesearch.analysis.budget_rates import BudgetCrossover, budget_crossover, budget_gaps, declared_budgets
 from mlesearch.analysis.claim import arms_of, models_of, outcomes
 from mlesearch.analysis.curves import best_so_far
-from mlesearch.analysis.measures import mean_intervals, measured_gaps, measures, normalised_change, task_means
+from mlesearch.analysis.measures import TaskCells, mean_intervals, measured_gaps, measures, normalised_change
 from mlesearch.analysis.report import all_frames, write_report
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.tables import Tables, read
@@ -171,7 +171,7 @@ def test_a_measured_gap_is_the_mean_over_tasks_of_the_means_over_runs(study: Tab
     assert gap.gap == pytest.approx(d.mean(), rel=1e-12)
     assert gap.p == pytest.approx(stats.ttest_1samp(d, 0.0).pvalue, rel=1e-9)
     assert (gap.ahead, gap.behind) == ((d > 0).sum(), (d < 0).sum())
-    assert task_means(found[0].values, study.runs, models, arms).shape == (2, 4, 4)
+    assert TaskCells.of(study.runs, models, arms).means(found[0].values).shape == (2, 4, 4)
 
 
 def crossing(tables: Tables, low: float, high: float) -> tuple[Tables, pd.DataFrame]:
