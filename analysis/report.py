@@ -23,6 +23,7 @@ from mlesearch.analysis import (
     looks_view,
     lost_cases_view,
     measured_view,
+    paper,
     process_view,
     programs,
     progress_view,
@@ -108,7 +109,9 @@ def report_place(study_dir: Path, out_path: Path | str | None = None) -> Path:
     return target if target.suffix.lower() in {".html", ".htm"} else target / "report.html"
 
 
-def write_results(results: Results, study_dir: Path, target: Path, *, figures_too: bool = False) -> Path:
+def write_results(
+    results: Results, study_dir: Path, target: Path, *, figures_too: bool = False, tex_too: bool = False
+) -> Path:
     """Writes the report of a study whose numbers are there, and its tables beside it.
 
     The folder `report_tables` holds every number as CSV, unrounded, and the tables of the page in Markdown and LaTeX.
@@ -118,6 +121,7 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
         study_dir: its folder, from whose tables they were computed.
         target: the HTML file.
         figures_too: write each figure as SVG and PDF, too, into the folder `report_figures`.
+        tex_too: write what a paper needs of it as LaTeX, too, beside the page.
 
     Returns:
         The same.
@@ -147,6 +151,8 @@ def write_results(results: Results, study_dir: Path, target: Path, *, figures_to
         write_atomically(target, page, durable=False)
         if figures_too:
             figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
+        if tex_too:
+            write_atomically(target.parent / paper.NAME, paper.paper(results, study_dir), durable=False)
     except OSError as error:
         if is_fault(error):
             raise

@@ -47,6 +47,11 @@ def booktabs(view: View, *, simulated: bool) -> str:
     return _in_latex(text)
 
 
+def latex(text: str) -> str:
+    """A text of the page as LaTeX."""
+    return _in_latex(_escaped(_one_line(text)))
+
+
 def _frame(view: View) -> pd.DataFrame:
     cells = [[f"{cell.text} {cell.sub}".strip() for cell in row] for row in view.rows]
     return pd.DataFrame([[_one_line(cell) for cell in row] for row in cells], columns=list(view.heads), dtype=str)

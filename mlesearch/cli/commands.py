@@ -110,7 +110,7 @@ def report(args: Namespace) -> int:
     from mlesearch.cli.report import write_report
 
     out = Path(args.out) if args.out else None
-    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures))
+    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures, tex=args.tex))
     return 0
 
 

@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("study", metavar="STUDY")
     report.add_argument("--out", metavar="FILE", help="where the HTML file goes (default: STUDY/report.html)")
     report.add_argument("--figures", action="store_true", help="also write each figure as SVG and PDF")
+    report.add_argument("--tex", action="store_true", help="also write claims, methods and a checklist as LaTeX")
     report.add_argument(
         "--missing",
         choices=POLICIES,

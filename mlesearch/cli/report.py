@@ -19,6 +19,7 @@ def write_report(
     missing: Policy | None = None,
     *,
     figures: bool = False,
+    tex: bool = False,
 ) -> str:
     """Write a study's tables and its report; of an unfinished study, how far it is.
 
@@ -28,6 +29,7 @@ def write_report(
         run_ids: of an interim report, the runs that it is about; None: all of the study.
         missing: policy for missing runs; None: see `mlesearch.analysis.results.analyse`.
         figures: write each figure as SVG and PDF, too.
+        tex: write claims, methods and a checklist as LaTeX, too.
 
     Returns:
         The medal table, and where the report is.
@@ -41,5 +43,5 @@ def write_report(
     collect(folder)
     tables = read(folder)
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    path = write_results(results, folder, report_place(folder, out), figures_too=figures)
+    path = write_results(results, folder, report_place(folder, out), figures_too=figures, tex_too=tex)
     return f"{medal_table(results)}\nreport: {shown(path)}"
