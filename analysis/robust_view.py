@@ -44,9 +44,9 @@ def views(results: Results) -> tuple[View, ...]:
     shown = [View("percentiles", note, ("model", "strategy", "mean", "interquartile mean", "runs at 0"), rows)]
     if beats:
         against = (
-            f"How often a run of a strategy has a higher percentile score than one of {beats[0].baseline} on the same "
-            f"task, in percent; ties count half. Mean over {tasks}, 95 % t interval over tasks, and p of one half, not "
-            "adjusted: exploratory."
+            f"How often the percentile score of a run of a strategy exceeds that of one of {beats[0].baseline} on the "
+            f"same task, in percent; ties count half. Mean over {tasks}, 95 % t interval over tasks, and p of one half, "
+            "not adjusted: exploratory."
         )
         lines = tuple(
             (name(b.model), name(b.treatment), _cell(b.probability), TableCell(p_text(b.probability.p), kind="text"))

@@ -39,7 +39,7 @@ CANNOT = r"These data cannot reach 0\.05"
 CROSSED = r"a crossover is established"
 FINDINGS = (r"has a higher", r"has a lower", CROSSED, r"The gap (widens|narrows|rises|falls)")
 UNFINISHED = (*FINDINGS, NONE, "95 %", "rejects", "SEM over", r"\bp [=<]")
-CONFIRMED = (r"is confirmatory, everything else exploratory", "Holm")
+CONFIRMED = (r"is confirmatory, everything else exploratory", "Holm-adjusted")
 
 gome_wins = EdgeStudy(lambda: study(lambda m, s, t, k: s == 1))
 

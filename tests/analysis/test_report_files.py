@@ -15,7 +15,7 @@ from mlesearch.analysis.tables import read
 from mlesearch.analysis.views import TableCell, View
 from tests.support.synthetic_study import synthetic, write
 
-FIGURES = ["capability", "cost", "dynamics", "failures", "gaps", "mechanism", "rates"]
+FIGURES = ["budgets", "capability", "cost", "dynamics", "failures", "gaps", "mechanism", "rates"]
 
 
 @pytest.fixture(scope="module")

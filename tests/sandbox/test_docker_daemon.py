@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socketserver
+import tempfile
 import threading
 from pathlib import Path
 
@@ -48,14 +49,19 @@ def listen():
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A user's folders; nothing of this machine's docker is seen."""
+def home(monkeypatch):
+    """A user's folders, in a short path as sockets need; nothing of this machine's docker is seen."""
+    with tempfile.TemporaryDirectory(prefix="home-") as folder:
+        yield _alone_in(Path(folder), monkeypatch)
+
+
+def _alone_in(folder, monkeypatch):
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setattr(docker_daemon, "DEFAULT", f"unix://{tmp_path}/default.sock")
-    return tmp_path
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+    monkeypatch.setattr(docker_daemon, "DEFAULT", f"unix://{folder}/default.sock")
+    return folder
 
 
 def context(home: Path, name: str, host: str, *, current: bool = True) -> None:
