@@ -45,7 +45,7 @@ def views(results: Results) -> tuple[View, ...]:
     if beats:
         against = (
             f"How often the percentile score of a run of a strategy exceeds that of one of {beats[0].baseline} on the "
-            f"same task, in percent; ties count half. Mean over {tasks}, 95 % t interval over tasks, and p of one half, "
+            f"same task, in percent; ties count half. Mean over {tasks}, 95 % t interval over tasks, p of one half, "
             "not adjusted: exploratory."
         )
         lines = tuple(
