@@ -15,19 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from mlesearch.analysis.best_of import SPLITS, TIE, divisions, rate_of_best
 from mlesearch.analysis.rates import Floats
 
 MIN_TASKS = 4
 """Two tasks a half: with fewer nothing is chosen and compared."""
 
-SPLITS = 100
-"""Splits into halves that are averaged over."""
-
 SIGNS_MAX = 20
 """At most this many nonzero differences are tested by exact sign-flip, more by t."""
-
-TIE = 1e-9
-"""Sums of rates that differ by no more are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +85,9 @@ def best_baseline(
         raise ValueError(
             f"at least {MIN_TASKS} tasks are needed: the best is chosen on one half, compared on the other"
         )
-    halves = _halves(tasks, splits, seed)
-    picks = _choices(b, halves)
-    mean_rate = float(_compared(b, halves, picks).mean()) / tasks
-    gap = float(a.mean()) - mean_rate
-    without = (a.sum() - a) / (tasks - 1) - _compared_without_each(b, halves).mean(axis=0) / (tasks - 1)
+    halves = divisions(tasks, splits, seed)
+    gap = float(a.mean()) - float(rate_of_best(b, halves)[0])
+    without = (a.sum() - a) / (tasks - 1) - rate_of_best(b, halves, leave_out=True)
     error = math.sqrt((tasks - 1) / tasks * float(((without - without.mean()) ** 2).sum()))
     reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error if error > TIE else math.nan
     against = np.array([one_sided_p(a - row) for row in b])
@@ -107,7 +100,7 @@ def best_baseline(
         p_ahead=float(against.max()),
         p_behind=min(1.0, float(behind.min()) * len(b)),
         observed=float(a.mean() - b.mean(axis=1).max()),
-        chosen=tuple(picks.mean(axis=(0, 1)).tolist()),
+        chosen=tuple(_chosen(b, halves).tolist()),
         tasks=tasks,
         splits=splits,
     )
@@ -135,44 +128,9 @@ def one_sided_p(differences: npt.ArrayLike) -> float:
     return min(1.0, float(ways[sums >= told.sum() - slack].sum()))
 
 
-def _halves(tasks: int, splits: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Which tasks are in the first half of each split, shape (splits, T)."""
-    rng = np.random.default_rng(seed)
-    half = np.arange(tasks) < tasks // 2
-    return rng.permuted(np.broadcast_to(half, (splits, tasks)), axis=1)
-
-
-def _best(sums: Floats) -> Floats:
-    """Weights of the best along the first axis but one from the end: 1 for the best, shared among ties."""
-    best = (sums >= sums.max(axis=-1, keepdims=True) - TIE).astype(np.float64)
-    return np.asarray(best / best.sum(axis=-1, keepdims=True), dtype=np.float64)
-
-
-def _sums(b: Floats, halves: npt.NDArray[np.bool_]) -> Floats:
-    """Sums of each baseline over both halves of each split, shape (splits, 2, B)."""
+def _chosen(b: Floats, halves: npt.NDArray[np.bool_]) -> Floats:
+    """The share of the halves that choose each baseline, ties shared, shape (B,)."""
     first = halves.astype(np.float64) @ b.T
-    return np.asarray(np.stack((first, b.sum(axis=1) - first), axis=1), dtype=np.float64)
-
-
-def _choices(b: Floats, halves: npt.NDArray[np.bool_]) -> Floats:
-    """By split and by the half that chose, the weights of the baselines, shape (splits, 2, B)."""
-    return _best(_sums(b, halves))
-
-
-def _compared(b: Floats, halves: npt.NDArray[np.bool_], picks: Floats) -> Floats:
-    """The sum over tasks of the rate of the baseline that the other half chose, shape (splits,)."""
-    return np.asarray((_sums(b, halves)[:, ::-1] * picks).sum(axis=(1, 2)), dtype=np.float64)
-
-
-def _compared_without_each(b: Floats, halves: npt.NDArray[np.bool_]) -> Floats:
-    """The same with each task left out in turn, shape (splits, T): the half that held it chooses again."""
-    sums = _sums(b, halves)
-    picks = _best(sums)
-    inside = np.stack((halves, ~halves), axis=1)
-    out = np.zeros(halves.shape)
-    for half in (0, 1):  # the tasks of this half in turn
-        own = sums[:, half, None, :] - b.T  # without task t, as if it were in this half
-        chosen = _best(own)
-        without = (own * picks[:, 1 - half, None, :]).sum(axis=-1) + (chosen * sums[:, 1 - half, None, :]).sum(axis=-1)
-        out += np.where(inside[:, half], without, 0.0)
-    return out
+    sums = np.stack((first, b.sum(axis=1) - first), axis=1)
+    best = (sums >= sums.max(axis=-1, keepdims=True) - TIE).astype(np.float64)
+    return np.asarray((best / best.sum(axis=-1, keepdims=True)).mean(axis=(0, 1)), dtype=np.float64)

@@ -72,10 +72,10 @@ def best_gap(hits: tuple[Ints, Ints], counts: tuple[Ints, Ints]) -> BestGap:
     halves = divisions(tasks)
     if not halves.size:
         return BestGap(math.nan, math.nan, math.nan, p, p, tasks)
-    gap = float(_read(first, halves)[0] - _read(second, halves)[0])
+    gap = float(rate_of_best(first, halves)[0] - rate_of_best(second, halves)[0])
     low = high = math.nan
     if tasks >= 4:
-        left_out = _read(first, halves, leave_out=True) - _read(second, halves, leave_out=True)
+        left_out = rate_of_best(first, halves, leave_out=True) - rate_of_best(second, halves, leave_out=True)
         error = math.sqrt((tasks - 1) / tasks * float(((left_out - left_out.mean()) ** 2).sum()))
         reach = float(stats.t.ppf(0.975, tasks - 1)) * error
         low, high = (max(-1.0, gap - reach), min(1.0, gap + reach)) if error > 0 else (math.nan, math.nan)
@@ -88,13 +88,13 @@ def adjusted(gaps: Sequence[BestGap]) -> tuple[BestGap, ...]:
     return tuple(replace(gap, p_adjusted=float(p)) for gap, p in zip(gaps, values, strict=True))
 
 
-def divisions(tasks: int) -> npt.NDArray[np.bool_]:
-    """Halves of the tasks, shape (SPLITS, tasks); no rows where there are fewer than two tasks."""
+def divisions(tasks: int, splits: int = SPLITS, seed: int = SEED) -> npt.NDArray[np.bool_]:
+    """Halves of the tasks, shape (splits, tasks); no rows where there are fewer than two tasks."""
     if tasks < 2:
         return np.zeros((0, tasks), dtype=np.bool_)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     half = np.arange(tasks) < tasks // 2
-    return np.array([rng.permutation(half) for _ in range(SPLITS)], dtype=np.bool_)
+    return np.array([rng.permutation(half) for _ in range(splits)], dtype=np.bool_)
 
 
 def _ahead_of_all(hits: Ints, counts: Ints, others: Ints, of_others: Ints) -> float:
@@ -103,7 +103,7 @@ def _ahead_of_all(hits: Ints, counts: Ints, others: Ints, of_others: Ints) -> fl
     return max(gap.p if gap.gap > 0 else 1.0 for gap in found)
 
 
-def _read(rates: Floats, halves: npt.NDArray[np.bool_], *, leave_out: bool = False) -> Floats:
+def rate_of_best(rates: Floats, halves: npt.NDArray[np.bool_], *, leave_out: bool = False) -> Floats:
     """The rate of the best strategy, chosen on one half and read off the other, both ways, mean over divisions.
 
     Args:

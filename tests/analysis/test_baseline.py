@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis import baseline
 from mlesearch.analysis.baseline import best_baseline, one_sided_p
+from mlesearch.analysis.best_of import divisions
 from tests.support.dependent_grids import equal_arms
 
 rates = st.lists(st.integers(0, 3), min_size=5, max_size=12).flatmap(
@@ -37,7 +37,7 @@ def by_loops(b, halves):
 def test_gap_and_jackknife_equal_loops(drawn):
     a, b = (np.array(part) / 3 for part in drawn)
     got = best_baseline(a, b, splits=7)
-    halves = baseline._halves(a.size, 7, 0)
+    halves = divisions(a.size, 7, 0)
     assert got.gap == pytest.approx(a.mean() - by_loops(b, halves), abs=1e-12)
     without = []
     for t in range(a.size):

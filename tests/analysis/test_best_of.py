@@ -67,10 +67,10 @@ def test_leaving_a_task_out_is_computing_without_it(monkeypatch):
     rng = np.random.default_rng(8)
     rates = rng.random((3, 9))
     halves = divisions(9)
-    every = best_of._read(rates, halves, leave_out=True)
+    every = best_of.rate_of_best(rates, halves, leave_out=True)
     for task in range(9):
         kept = np.arange(9) != task
-        np.testing.assert_allclose(every[task], best_of._read(rates[:, kept], halves[:, kept])[0])
+        np.testing.assert_allclose(every[task], best_of.rate_of_best(rates[:, kept], halves[:, kept])[0])
 
 
 def test_equal_strategies_show_no_gap_where_the_plain_maximum_does():

@@ -181,11 +181,11 @@ def test_the_csv_has_a_row_a_cell_and_every_figure(folder, page):
     assert tie["leader"] == "greedy, mcts"
 
 
-def test_the_same_map_gives_the_same_figure(folder):
+def test_the_same_map_gives_the_same_figure(folder, page):
     results = analyse(read(folder))
     one, two = (draw(results.leaders, results.models, simulated=True).svg for _ in range(2))
     assert one == two
-    assert one in (folder / "report.html").read_text(encoding="utf-8")
+    assert one in (folder / "report.html").read_text(encoding="utf-8"), "which `page` has written"
 
 
 def test_a_study_that_varies_no_setting_has_no_such_section():
