@@ -106,21 +106,21 @@ def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Iterabl
         success: whether each had the outcome.
         labels: the arm of each.
     """
-    frame = pd.DataFrame(
-        {
-            "model": runs["model"].to_numpy(),
-            "arm": list(labels),
-            "task": runs["task"].to_numpy(),
-            "seed": runs["seed"].astype(int).to_numpy(),
-            "hit": np.asarray(success, dtype=np.float64),
-        }
-    )
+    texts = (runs["model"], list(labels), runs["task"], runs["seed"].astype(int))
+    coded = [pd.factorize(np.asarray(values), sort=True) for values in texts]
+    (models, arms, tasks, numbers) = (known for _, known in coded)
+    shape = len(models), len(arms), len(tasks), len(numbers)
+    place = np.ravel_multi_index(tuple(codes for codes, _ in coded), shape)
+    size = math.prod(shape)
+    counts = np.bincount(place, minlength=size).reshape(shape)
+    hits = np.bincount(place, weights=np.asarray(success, dtype=np.float64), minlength=size).reshape(shape)
     cells: list[Floats] = []
     names: list[tuple[str, str]] = []
     seeds: list[list[int]] = []
-    for (model, arm), part in frame.groupby(["model", "arm"], sort=True):
-        table = part.pivot_table(index="task", columns="seed", values="hit", aggfunc="mean").dropna()
-        cells.append(table.to_numpy(dtype=np.float64))
-        names.append((str(model), str(arm)))
-        seeds.append([int(seed) for seed in table.columns])
+    for m, a in np.argwhere(counts.sum(axis=(2, 3)) > 0).tolist():
+        of_cell = counts[m, a].any(axis=0)
+        whole = counts[m, a][:, of_cell].all(axis=1)
+        cells.append(hits[m, a][np.ix_(whole, of_cell)] / counts[m, a][np.ix_(whole, of_cell)])
+        names.append((str(models[m]), str(arms[a])))
+        seeds.append(numbers[of_cell].tolist())
     return dispersion(cells, names, seeds)
