@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -77,12 +78,17 @@ def write_line(fd: int, line: bytes, path: Path) -> None:
             raise
 
 
+def temporary_of(path: Path) -> Path:
+    """A name beside a file that no other process or thread takes, on whatever machine; hidden, and of the file."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
     """Replace a file as a whole: after any kill it holds the old or the new text."""
     data = text.encode() if isinstance(text, str) else text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_of(path)
     try:
-        fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
+        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
         try:
             write_whole(fd, data, path)
             if durable:
