@@ -10,6 +10,8 @@ import contextlib
 import errno
 import json
 import os
+import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from mlesearch.storage.file_systems import NO_SUPPORT, in_words, naming
 from mlesearch.types import ConfigError
 
 _PRIVATE = 0o700
+_NO_LINKS = NO_SUPPORT | {errno.EPERM, errno.EMLINK, errno.EXDEV}
+"""What a file system without hard links answers."""
 
 
 def make_private(folder: Path) -> None:
@@ -95,6 +99,42 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Make a file that appears as a whole; False where there is one already, which stays as it is.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{secrets.token_hex(8)}")
+    try:
+        _write_excl(temporary, data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:
+                _write_excl(path, data)
+            except FileExistsError:
+                return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+    return True
+
+
+def _write_excl(path: Path, data: bytes) -> None:
+    fd = open_file(path, os.O_WRONLY | os.O_EXCL)
+    try:
+        write_whole(fd, data, path)
+        with naming(path):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:
