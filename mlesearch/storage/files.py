@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlesearch.storage import cell_store
@@ -156,13 +156,22 @@ def append_line(path: Path, record: Mapping[str, object]) -> None:
     Raises:
         OSError: the disk did not take all of it.
     """
-    line = dumps(record).encode() + b"\n"
+    append_lines(path, [record])
+
+
+def append_lines(path: Path, records: Iterable[Mapping[str, object]]) -> None:
+    """Add JSON lines to a file, all of them with one call; see `append_line`.
+
+    Raises:
+        OSError: the disk did not take all of them.
+    """
+    data = b"".join(dumps(record).encode() + b"\n" for record in records)
     fd = open_file(path, os.O_RDWR | os.O_APPEND)
     try:
         with naming(path):
             size = os.fstat(fd).st_size
             torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        write_whole(fd, b"\n" + line if torn else line, path)
+        write_whole(fd, b"\n" + data if torn else data, path)
     finally:
         os.close(fd)
 

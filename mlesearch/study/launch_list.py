@@ -161,8 +161,8 @@ def _read(path: Path, study: Path, number: int, lines: Sequence[dict[str, Any]])
     head = lines[0]
     if head["launch"] != FORMAT:
         raise ConfigError(
-            f"{path}: a list of format {head['launch']!r}, written by mlesearch {head['mlesearch']}; this version reads "
-            f"format {FORMAT}: launch the study again"
+            f"{path}: a list of format {head['launch']!r}, written by mlesearch {head['mlesearch']}; this version "
+            f"reads format {FORMAT}: launch the study again"
         )
     if not (os.path.exists(head["study"]) and os.path.samefile(head["study"], study)):
         raise ConfigError(
