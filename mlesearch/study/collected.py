@@ -1,6 +1,6 @@
 """What the tables of a study were made from, so that they are made again of what changed since, and of nothing else.
 
-<study>/.collected.json names every file that went into a table by its size, times and number. It can be removed at any
+<study>/collected.json names every file that went into a table by its size, times and number. It can be removed at any
 time, and is never trusted further than it can be checked: against the files as they are now, against the tables that
 it belongs to, byte by byte, and against the code that made them. What differs in any of these is read anew.
 """
@@ -25,7 +25,7 @@ from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.study.run_rows import RunFacts, StateOnDisk
 
-RECORD = ".collected.json"
+RECORD = "collected.json"
 FILES = (RUN, JOURNAL, GRADES, OFFICIAL, RESULT)
 """Of a run: what its rows are made from."""
 
