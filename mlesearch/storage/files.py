@@ -10,7 +10,8 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlesearch.storage import cell_store
@@ -19,6 +20,8 @@ from mlesearch.storage.file_systems import NO_SUPPORT, in_words, naming
 from mlesearch.types import ConfigError
 
 _PRIVATE = 0o700
+_NO_LINKS = NO_SUPPORT | {errno.EPERM, errno.EMLINK, errno.EXDEV}
+"""What a file system without hard links answers."""
 
 
 def make_private(folder: Path) -> None:
@@ -77,12 +80,17 @@ def write_line(fd: int, line: bytes, path: Path) -> None:
             raise
 
 
+def temporary_of(path: Path) -> Path:
+    """A name beside a file that no other process or thread takes, on whatever machine; hidden, and of the file."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
     """Replace a file as a whole: after any kill it holds the old or the new text."""
     data = text.encode() if isinstance(text, str) else text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_of(path)
     try:
-        fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
+        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
         try:
             write_whole(fd, data, path)
             if durable:
@@ -95,6 +103,42 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Make a file that appears as a whole; False where there is one already, which stays as it is.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    temporary = temporary_of(path)
+    try:
+        _write_excl(temporary, data)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:
+                _write_excl(path, data)
+            except FileExistsError:
+                return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+    return True
+
+
+def _write_excl(path: Path, data: bytes) -> None:
+    fd = open_file(path, os.O_WRONLY | os.O_EXCL)
+    try:
+        write_whole(fd, data, path)
+        with naming(path):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:
@@ -116,13 +160,22 @@ def append_line(path: Path, record: Mapping[str, object]) -> None:
     Raises:
         OSError: the disk did not take all of it.
     """
-    line = dumps(record).encode() + b"\n"
+    append_lines(path, [record])
+
+
+def append_lines(path: Path, records: Iterable[Mapping[str, object]]) -> None:
+    """Add JSON lines to a file, all of them with one call; see `append_line`.
+
+    Raises:
+        OSError: the disk did not take all of them.
+    """
+    data = b"".join(dumps(record).encode() + b"\n" for record in records)
     fd = open_file(path, os.O_RDWR | os.O_APPEND)
     try:
         with naming(path):
             size = os.fstat(fd).st_size
             torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        write_whole(fd, b"\n" + line if torn else line, path)
+        write_whole(fd, b"\n" + data if torn else data, path)
     finally:
         os.close(fd)
 
