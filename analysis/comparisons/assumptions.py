@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.data.claim import Models
 from mlesearch.analysis.statistics.capability import Slope
 from mlesearch.analysis.statistics.crossover import Crossover
@@ -90,7 +90,7 @@ class Compared:
 
     models: Models
     tasks: tuple[str, ...]
-    hits: Ints
+    hits: Sums
     counts: Ints
     by_task: Floats
     gaps: Sequence[Gap]

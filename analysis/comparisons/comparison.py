@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from mlesearch.analysis.comparisons.assumptions import Assumptions, Compared, assumptions_of, shared_level
 from mlesearch.analysis.comparisons.sandboxes import Difference
-from mlesearch.analysis.data.arrays import Floats, Ints
-from mlesearch.analysis.data.claim import Arm, Models, Outcomes, TestedClaim
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
+from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.measures.attrition import CellRuns
 from mlesearch.analysis.statistics.capability import Alternative, Slope, design_p, slope_test
 from mlesearch.analysis.statistics.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
@@ -191,7 +192,9 @@ def _compare(
                 these_models=verdict.these_models and worst.these_models,
                 like_models=verdict.like_models and worst.like_models,
             )
-    odds = None if slope is None or models.capability is None else odds_trend(hits, runs, models.capability)
+    odds = None
+    if slope is not None and models.capability is not None and hits.dtype.kind != "f":  # a measure has no odds
+        odds = odds_trend(hits, runs, models.capability)
     equal = equivalences(by_task, margin, lost)
     return Comparison(
         treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound, odds=odds, equivalence=equal
@@ -204,17 +207,16 @@ def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:
     return "; ".join(f"{c.arm}: {c.refused}" for c in cells if c.model == model and c.arm in labels and c.refused)
 
 
-def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Sums, Ints], tuple[Sums, Ints]]:
     """Hits and counts, shape (M, 2, T), with runs without a result all against the treatment, and all for it."""
     hits, counts, lost = planned.hits[:, pair, :], planned.counts[:, pair, :], planned.lost[:, pair, :]
-    against, favour = hits.copy(), hits.copy()
-    against[:, 1] += lost[:, 1]
-    favour[:, 0] += lost[:, 0]
+    least, most = hits + planned.low * lost, hits + planned.high * lost
+    against, favour = np.stack((least[:, 0], most[:, 1]), axis=1), np.stack((most[:, 0], least[:, 1]), axis=1)
     return (against, counts), (favour, counts)
 
 
 def _bounded(
-    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints], *, mid_p: bool
+    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Sums, Ints], most: tuple[Sums, Ints], *, mid_p: bool
 ) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():

@@ -14,9 +14,10 @@ import pandas as pd
 from scipy import stats
 
 from mlesearch.analysis.data.arrays import Flags, Floats, Ints
-from mlesearch.analysis.data.claim import Arm, Models, succeeded
+from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes, run_rows
 from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.beyond_medals import TaskCells

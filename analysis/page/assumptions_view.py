@@ -32,7 +32,8 @@ def rates(results: Results) -> View | None:
             ]
             rows.append((name(model), name(arm.label), number(float(board.e2.rate[m, a]), 1, 100), *spans))
     note = (
-        "Percent of runs, with two 95 % intervals for tasks like these (n = "
+        f"{'Percent of runs' if results.claimed is None else 'Means in points'}, with two 95 % intervals for tasks "
+        "like these (n = "
         f"{plural(categories.tasks, 'task')}): E2 takes the tasks as independent; the other has its variance "
         f"{clustered_by(categories)}, and t with {categories.df:.1f} degrees of freedom."
     )
@@ -88,7 +89,8 @@ def _shape(skew: SkewForecast) -> tuple[TableCell, ...]:
 def _clustered(found: ClusteredMean | None, p: float) -> tuple[TableCell, ...]:
     if found is None:
         return TableCell("–", kind="text", mark="weak"), TableCell("–", key="-inf", mark="weak")
-    low, high = (float(limit) for limit in np.clip([found.low, found.high], -1.0, 1.0))
+    widest = max(1.0, abs(found.mean))
+    low, high = (float(limit) for limit in np.clip([found.low, found.high], -widest, widest))
     span = TableCell(interval(low, high), kind="text")
     return span, TableCell(p_number(p), key=repr(p), mark="" if p <= ALPHA else "weak")
 

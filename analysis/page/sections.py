@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.figures import accounts_figure, dynamics, findings
 from mlesearch.analysis.page import (
     assumptions_view,
@@ -108,9 +108,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             figure=partial(findings.bars, results),
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
-                f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
+                f"Lines: E2 95 % interval ({_interval_of(results)}, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            tables=given(views.claimed_means(results)),
             folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
@@ -119,6 +120,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         ablations_section(results),
         imported_section(results),
     )
+
+
+def _interval_of(results: Results) -> str:
+    return "Wilson at the effective number of trials" if results.claimed is None else "t over tasks"
 
 
 def _not_drawn(results: Results) -> str:

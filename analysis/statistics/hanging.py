@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.capability import Alternative
 from mlesearch.analysis.statistics.leave_out import Sets, TaskSets, crossing_p, gap_p, slope_p
 
@@ -63,7 +63,7 @@ class Left:
 
     Attributes:
         models: names, length M.
-        hits: shape (M, 2, T), treatment first.
+        hits: shape (M, 2, T), treatment first; floats are sums of a measure.
         counts: shape (M, 2, T).
         gaps: shape (M, T).
         capability: shape (M,); None where the models have no order.
@@ -74,7 +74,7 @@ class Left:
     """
 
     models: tuple[str, ...]
-    hits: Ints
+    hits: Sums
     counts: Ints
     gaps: Floats
     capability: Floats | None = None
