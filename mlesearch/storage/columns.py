@@ -149,7 +149,7 @@ class RunRow(TypedDict):
     program_spread: Annotated[
         float | None,
         Column(
-            "mean distance of all pairs of its programs, at most 12 of them, evenly spaced",
+            "mean distance of all pairs of its programs, at most 8 of them, evenly spaced",
             DISTANCE,
             "empty with fewer than two",
             optional=True,

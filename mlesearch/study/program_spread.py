@@ -17,7 +17,7 @@ from mlesearch.storage.blobs import BLOBS, Blobs, BlobStore
 from mlesearch.storage.journal import JournalError
 from mlesearch.study.fold import FoldedRun
 
-MOST = 12
+MOST = 8
 """So many programs of a run are compared at most, evenly spaced from its first to its last: it takes a few ms a run."""
 
 DIGITS = 9
