@@ -75,7 +75,8 @@ def gaps(results: Results) -> View | None:
     )
     heads = ["model", "gap", "tasks ahead, behind, level", "forecast level, %"]
     if by is not None:
-        note += f" By category: variances {clustered_by(by.categories)}; adjusted by Holm over the models."
+        note += f" By category: variances {clustered_by(by.categories)}; adjusted as the plain p: by Holm over the "
+        note += "models and, of a declared claim, over its parts."
         heads += ["adjusted p", "95 % interval by category", "adjusted p by category"]
     return View("gaps-checked", note, tuple(heads), tuple(rows))
 
@@ -237,7 +238,7 @@ def _checked_rows(results: Results) -> list[dict[str, object]]:
     found += [
         ("low group", "", assumptions.low_skew, by.low if by else None, math.nan),
         ("high group", "", assumptions.high_skew, by.high if by else None, math.nan),
-        ("slope", "", None, by.slope if by else None, math.nan),
+        ("slope", "", None, by.slope if by else None, math.nan if by is None or by.p_slope is None else by.p_slope),
     ]
     return [
         {

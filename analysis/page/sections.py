@@ -71,7 +71,11 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             ),
             tables=given(
                 views.gaps(results, [main], "gaps-main"),
-                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                lost_cases_view.view(
+                    results.lost_cases,
+                    f"{main.treatment.label} − {main.baseline.label}",
+                    declared=main.confirmatory,
+                ),
             ),
             folded=given(
                 views.gaps(results, results.others, "gaps-others") if results.others else None,
