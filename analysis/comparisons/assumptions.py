@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.comparisons.bounds import Bounds
+from mlesearch.analysis.comparisons.bounds import LostBounds
 from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.data.claim import Models
 from mlesearch.analysis.statistics.capability import Slope
@@ -107,7 +107,7 @@ class Compared:
     slope: Slope | None
     crossover: Crossover | None
     confirmatory: bool
-    bounds: Bounds | None = None
+    bounds: LostBounds | None = None
 
     @property
     def groups(self) -> tuple[Floats, Floats] | None:

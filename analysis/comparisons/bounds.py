@@ -12,7 +12,7 @@ from mlesearch.analysis.data.outcomes import Outcomes
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class LostBounds:
     """Two strategies under both extremes, before any policy for missing runs.
 
     Attributes:
@@ -28,7 +28,7 @@ class Bounds:
     counts: Ints
 
     @classmethod
-    def of(cls, planned: Outcomes, pair: Sequence[int]) -> Bounds:
+    def of(cls, planned: Outcomes, pair: Sequence[int]) -> LostBounds:
         """Of a grid before any policy.
 
         Args:
@@ -40,9 +40,9 @@ class Bounds:
         least, most = np.stack((low[:, 0], high[:, 1]), axis=1), np.stack((high[:, 0], low[:, 1]), axis=1)
         return cls(planned.tasks, least, most, counts)
 
-    def of_models(self, there: Flags | Ints) -> Bounds:
+    def of_models(self, there: Flags | Ints) -> LostBounds:
         """The part of some models."""
-        return Bounds(self.tasks, self.least[there], self.most[there], self.counts[there])
+        return LostBounds(self.tasks, self.least[there], self.most[there], self.counts[there])
 
     def flattest(self, capability: Floats, *, rising: bool) -> Floats:
         """Gaps by model and task, shape (M, T), that make the slope over capability smallest, or largest.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlesearch.analysis.comparisons.assumptions import Assumptions, Compared, assumptions_of, shared_level
-from mlesearch.analysis.comparisons.bounds import Bounds
+from mlesearch.analysis.comparisons.bounds import LostBounds
 from mlesearch.analysis.comparisons.sandboxes import Difference
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
@@ -115,7 +115,7 @@ def assumed(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categorie
         c.slope,
         c.crossover,
         c.confirmatory,
-        Bounds.of(grid.planned, pair) if grid.planned.lost[:, pair].any() else None,
+        LostBounds.of(grid.planned, pair) if grid.planned.lost[:, pair].any() else None,
     )
     return replace(c, assumptions=assumptions_of(compared, categories, shared_level(c.family, claim.order)))
 
@@ -169,7 +169,7 @@ def _compare(
         ],
         "holm",
     )
-    bounds = Bounds.of(grid.planned, pair)
+    bounds = LostBounds.of(grid.planned, pair)
     lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
     gaps = _bounded(gaps, lost, bounds, mid_p=not confirmatory)
     rates = hits / runs
@@ -213,7 +213,7 @@ def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:
     return "; ".join(f"{c.arm}: {c.refused}" for c in cells if c.model == model and c.arm in labels and c.refused)
 
 
-def _bounded(gaps: tuple[Gap, ...], lost: Ints, bounds: Bounds, *, mid_p: bool) -> tuple[Gap, ...]:
+def _bounded(gaps: tuple[Gap, ...], lost: Ints, bounds: LostBounds, *, mid_p: bool) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():
         return gaps
