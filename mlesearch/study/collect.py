@@ -17,6 +17,7 @@ from mlesearch.storage.documents import RUN, STUDY, RunFailure, read_result, rea
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL, JournalError, begun
 from mlesearch.storage.layout import RunKey, declared, not_planned, run_folders
+from mlesearch.storage.leases import alone
 from mlesearch.study.fold import fold
 from mlesearch.study.output import complain
 from mlesearch.study.summary import Rows, rows_of, summarise
@@ -43,14 +44,22 @@ def collect(folder: Path) -> Path:
             neither the tables as they are nor new ones would hold all results.
         JournalError: a run's journal is corrupt.
     """
-    made = tables(folder)
-    if _kept(folder, made[0]):
-        return folder
-    for name, frame in zip(TABLES, made, strict=True):
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
-        write_atomically(folder / f"{name}.parquet", buffer.getvalue(), durable=False)
+    _check_study(folder)
+    with alone(folder, "tables") as lease:  # of two that read at different moments, one would mix its with the other's
+        made = tables(folder)
+        if _kept(folder, made[0]):
+            return folder
+        for name, frame in zip(TABLES, made, strict=True):
+            buffer = io.BytesIO()
+            frame.to_parquet(buffer, index=False)
+            lease.check()
+            write_atomically(folder / f"{name}.parquet", buffer.getvalue(), durable=False)
     return folder
+
+
+def _check_study(study: Path) -> None:
+    if not (study / STUDY).exists():
+        raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
 
 
 def _kept(study: Path, made: pd.DataFrame) -> bool:
@@ -103,8 +112,7 @@ def tables(study: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """
     import pandas as pd
 
-    if not (study / STUDY).exists():
-        raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
+    _check_study(study)
     rows: list[Rows] = []
     labels: dict[str, Mapping[str, object]] = {}
     unranked: set[str] = set()
