@@ -19,7 +19,7 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
 from mlesearch.study import replay as replays
-from mlesearch.study.collect import collect, tables
+from mlesearch.study.collect import collect, collect_for_report, tables
 from mlesearch.study.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.execute import RunReport
 from mlesearch.study.interrupt import stop_file_of, stoppable
@@ -182,9 +182,10 @@ def report(study: str | Path, out: str | Path | None = None, missing: Policy | N
         ConfigError: there is no study in this folder, or its tables are refused.
         JournalError: a run's journal is corrupt.
     """
-    from mlesearch.analysis.report import write_report
+    from mlesearch.analysis.report import report_place, write_report
 
-    return write_report(collect(Path(study)), None if out is None else Path(out), missing)
+    page = report_place(Path(study), out)
+    return write_report(collect_for_report(Path(study), page), page, missing)
 
 
 def results(study: str | Path, missing: Policy | None = None) -> dict[str, pd.DataFrame]:

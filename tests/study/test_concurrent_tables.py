@@ -57,19 +57,19 @@ def test_collects_at_once_all_succeed(study):
 def test_a_collect_that_began_earlier_does_not_write_between_the_tables_of_a_later_one(study, monkeypatch):
     fork = multiprocessing.get_context("fork")
     looked, late = fork.Event(), fork.Event()
-    real = collect_module.tables
+    real = collect_module._made
 
-    def slowly(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        made = real(folder)
+    def slowly(*seen: object) -> object:
+        made = real(*seen)
         looked.set()
         late.wait(timeout=60)
         return made
 
-    monkeypatch.setattr(collect_module, "tables", slowly)
+    monkeypatch.setattr(collect_module, "_made", slowly)
     first = fork.Process(target=collect, args=(study,))
     first.start()
     assert looked.wait(timeout=60)
-    monkeypatch.setattr(collect_module, "tables", real)
+    monkeypatch.setattr(collect_module, "_made", real)
     end(study, KEYS[1])
     second = fork.Process(target=collect, args=(study,))
     second.start()
