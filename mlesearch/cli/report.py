@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlesearch.cli.terminal import shown
 
 if TYPE_CHECKING:
-    from mlesearch.analysis.policies import Policy
+    from mlesearch.analysis.data.policies import Policy
 
 
 def write_report(
@@ -34,9 +34,9 @@ def write_report(
     Returns:
         The medal table, and where the report is.
     """
+    from mlesearch.analysis.data.tables import only, read
     from mlesearch.analysis.report import report_place, write_results
     from mlesearch.analysis.results import analyse
-    from mlesearch.analysis.tables import only, read
     from mlesearch.analysis.terminal import medal_table
     from mlesearch.study.collect import collect_for_report
 

@@ -31,7 +31,7 @@ from mlesearch.types import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlesearch.analysis.policies import Policy
+    from mlesearch.analysis.data.policies import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,9 @@ def results(study: str | Path, missing: Policy | None = None) -> dict[str, pd.Da
         ConfigError: there is no study in this folder, its tables are refused, or the policy is unknown.
         JournalError: a run's journal is corrupt.
     """
+    from mlesearch.analysis.data.tables import read as read_tables
     from mlesearch.analysis.report import all_frames
     from mlesearch.analysis.results import analyse
-    from mlesearch.analysis.tables import read as read_tables
 
     return all_frames(analyse(read_tables(collect(Path(study))), missing))
 
