@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import duration, shell_words, shown, table_lines
 from mlesearch.study.output import say, visible
-from mlesearch.study.status import CellCounts, StudyStatus, WorkerStatus, read_status
+from mlesearch.study.status import CellCounts, RunStanding, StudyStatus, WorkerStatus, read_status
 
 EVERY_S = 2.0
 SHARE = 50.0
@@ -189,13 +190,12 @@ def _next(found: StudyStatus) -> Iterator[str]:
 
 def _json(found: StudyStatus) -> str:
     """The same as data: seconds, USD, counts; runs that are under way or failed by name."""
-    states = ("ended", "failed", "under_way", "begun", "waiting")
     content = {
         "study": found.name,
         "folder": str(found.folder.absolute()),
         "simulated": found.simulated,
         "planned": len(found.runs),
-        **{state: found.count(state) for state in states},
+        **{state: found.count(state) for state in get_args(RunStanding)},
         "missing": found.missing,
         "usd": found.usd,
         "left_slot_s": found.left_s,

@@ -46,7 +46,6 @@ ErrorClass = Literal["", "transient", "lost", "permanent", "poison"]
 """Whether it may pass when tried again: `transient` later, `lost` elsewhere; `permanent` and `poison` not by itself."""
 
 ENDED: frozenset[AttemptStatus] = frozenset({"ok", "timeout"})
-_FLAGS = ("valid", "gold", "silver", "bronze", "above_median", "no_board", "ungraded", "simulated")
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "AWS_BATCH_JOB_ID")
 """Where batch systems name the job that a process is in: Slurm, PBS, LSF, AWS Batch."""
 
@@ -228,7 +227,14 @@ def attempt_of(result: Mapping[str, Any], run_id: str) -> RunAttempt:
         real_s=float(result.get("real_s") or 0.0),
         usd=result.get("cost_usd"),
         steps=int(result.get("steps") or 0),
-        **{flag: bool(result.get(flag)) for flag in _FLAGS},
+        valid=bool(result.get("valid")),
+        gold=bool(result.get("gold")),
+        silver=bool(result.get("silver")),
+        bronze=bool(result.get("bronze")),
+        above_median=bool(result.get("above_median")),
+        no_board=bool(result.get("no_board")),
+        ungraded=bool(result.get("ungraded")),
+        simulated=bool(result.get("simulated")),
     )
 
 

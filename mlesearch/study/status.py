@@ -281,7 +281,7 @@ def _runs(study: Path, workers: Sequence[WorkerStatus]) -> dict[str, RunProgress
 
 def _stored(study: Path, last: Mapping[str, RunAttempt]) -> dict[str, RunAttempt]:
     """The runs in the stores of cells, as their indices say them, or else as their rows do."""
-    found = {}
+    found: dict[str, RunAttempt] = {}
     for cell in cells(study):
         name = cell.relative_to(study).as_posix()
         ids = {f"{name}/{run}": status for run, status in statuses_of(cell).items()}
@@ -356,12 +356,16 @@ def _cells(runs: Iterable[RunProgress], now_s: float) -> Iterable[CellCounts]:
     of_all = _mean_s([run for members in by_cell.values() for run in members])
     for cell, members in by_cell.items():
         each_s = of_cell[cell] or of_strategy[members[0].key.strategy] or of_all
-        states = [run.state for run in members]
+        states = Counter(run.state for run in members)
         rated = [run for run in members if run.rated]
         yield CellCounts(
             cell,
             len(members),
-            *(states.count(state) for state in ("ended", "failed", "under_way", "begun", "waiting")),
+            states["ended"],
+            states["failed"],
+            states["under_way"],
+            states["begun"],
+            states["waiting"],
             len(rated),
             sum(run.last is not None and run.last.medal for run in rated),
             math.fsum(run.usd for run in members if run.usd is not None),
