@@ -24,7 +24,7 @@ from mlesearch.storage.documents import RUN, RunFailure, RunFile, read_run, writ
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.journal import JournalBusy
 from mlesearch.storage.layout import identity_digest
-from mlesearch.storage.leases import Lease, LeaseLost
+from mlesearch.storage.leases import Lease, LeaseLost, check_held
 from mlesearch.storage.worker_files import ErrorClass
 from mlesearch.study.failures import error_class_of
 from mlesearch.study.fold import fold
@@ -75,8 +75,9 @@ def execute_run(
     """
     if should_stop():
         return RunReport(run.key.id, "interrupted")
-    begun_s = time.time()
+    begun_s, unexpected = time.time(), ""
     try:
+        check_held(lease)
         _write_run_json(run)
         parts = assemble(run, resources, lease)
         try:
@@ -85,11 +86,10 @@ def execute_run(
             parts.folder.close()
         if end.status is RunStatus.INTERRUPTED:
             return RunReport(run.key.id, "interrupted")
-        if lease is not None:
-            lease.check()
+        check_held(lease)
         return _write_result(run)
     except LeaseLost as e:
-        return RunReport(run.key.id, "lost", str(e), "lost")
+        return _lost(run, e)
     except JournalBusy as e:
         return RunReport(run.key.id, "failed", str(e), error_class_of(e))  # the folder is another process's to write
     except SharedBudgetSpent as e:
@@ -101,11 +101,25 @@ def execute_run(
             report = _failed(run, file_systems.in_words(e), e)
         else:
             report = _unexpected(run, e)
+            unexpected = traceback.format_exc()
     except (Exception, SystemExit, GeneratorExit) as e:  # a plug-in may end its process: not this one
         report = _unexpected(run, e)
-    if not (may_retry and report.error_class == "transient") and _still_ours(lease):
+        unexpected = traceback.format_exc()
+    try:
+        check_held(lease)
+    except LeaseLost as e:
+        return _lost(run, e)
+    if unexpected:
+        with contextlib.suppress(OSError):
+            write_atomically(run.folder / "error.txt", unexpected)
+    if not (may_retry and report.error_class == "transient"):
         write_failure(run, report.reason, time.time() - begun_s)
     return report
+
+
+def _lost(run: RunPlan, error: LeaseLost) -> RunReport:
+    """Another process may work on it now; this one has written nothing more."""
+    return RunReport(run.key.id, "lost", str(error), "lost")
 
 
 def _failed(run: RunPlan, reason: str, error: BaseException) -> RunReport:
@@ -114,19 +128,8 @@ def _failed(run: RunPlan, reason: str, error: BaseException) -> RunReport:
 
 def _unexpected(run: RunPlan, error: BaseException) -> RunReport:
     where = traceback.extract_tb(error.__traceback__)[-1]
-    with contextlib.suppress(OSError):
-        write_atomically(run.folder / "error.txt", traceback.format_exc())
     at = f"{Path(where.filename).name} line {where.lineno}; see error.txt"
     return _failed(run, f"{type(error).__name__}: {error} ({at})", error)
-
-
-def _still_ours(lease: Lease | None) -> bool:
-    try:
-        if lease is not None:
-            lease.check()
-    except LeaseLost:
-        return False
-    return True
 
 
 def run_file(run: RunPlan, settings: Json | None = None) -> RunFile:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from mlesearch.config.node_check import check_node
+from mlesearch.config.node_check import NodeCheck, NodeDiffers
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.cell_store import FAILED, finished_of
@@ -106,20 +106,21 @@ class Slot:
         """Nothing is begun."""
         self._work = work
         self._leases = Leases(work.study) if work.leased else None
-        self._fit: dict[tuple[int, str], str] = {}
+        self._node = NodeCheck(work.resources) if work.verify else None
 
     def carry_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         """Say that a piece is begun, and then what became of it; or why it is not begun."""
-        work, piece = self._work, order.piece
-        why = self._unfit(work.runs[piece.numbers[0]]) if work.verify else ""
-        if why:
-            yield PieceAnswer("unfit", why=why)
+        piece = order.piece
+        try:
+            runs = self._runs(piece)
+        except NodeDiffers as error:
+            yield PieceAnswer("unfit", why=str(error))
             return
         if self._leases is None:
-            yield from self._begun(order, None)
+            yield from self._begun(order, runs, None)
             return
-        ended = self._ended(piece)
-        if len(ended) == len(piece.numbers):
+        ended = self._ended(piece, runs)
+        if len(ended) == len(runs):
             yield PieceAnswer("ended", tuple(ended.values()))
             return
         lease = self._leases.claim(piece.name)
@@ -129,45 +130,41 @@ class Slot:
         done = False
         try:
             with lease.beating():
-                for answer in self._begun(order, lease):
+                for answer in self._begun(order, runs, lease):
                     done = all(r.status not in ("interrupted", "lost") for r in answer.reports)
                     yield answer
         finally:
             with contextlib.suppress(MlesearchError, OSError):
                 lease.release(done=done)
 
-    def _unfit(self, run: RunPlan) -> str:
-        """Why this machine can't carry a run out as it is listed; empty where it can."""
-        of = (id(run.settings), run.task)
-        if of not in self._fit:
-            try:
-                check_node(run, self._work.resources)
-                self._fit[of] = ""
-            except (MlesearchError, OSError) as error:
-                self._fit[of] = str(error)
-        return self._fit[of]
+    def _runs(self, piece: Piece) -> list[RunPlan]:
+        """The runs of a piece as this machine carries them out.
 
-    def _ended(self, piece: Piece) -> dict[int, RunReport]:
-        """Reports of those runs of a piece that have a result, by their numbers: of this launch or an earlier one."""
-        runs = self._work.runs
+        Raises:
+            NodeDiffers: it yields others.
+        """
+        runs = [self._work.runs[n] for n in piece.numbers]
+        return runs if self._node is None else [self._node.complete(run) for run in runs]
+
+    def _ended(self, piece: Piece, runs: Sequence[RunPlan]) -> dict[str, RunReport]:
+        """Reports of those runs of a piece that have a result, by their ids: of this launch or an earlier one."""
         if piece.virtual:
-            finished = finished_of(runs[piece.numbers[0]].folder.parent.parent)
-            ended = [n for n in piece.numbers if f"{runs[n].folder.parent.name}/{runs[n].folder.name}" in finished]
-            return {n: RunReport(runs[n].key.id, "skipped") for n in ended}
-        (number,) = piece.numbers
-        run = runs[number]
+            finished = finished_of(runs[0].folder.parent.parent)
+            ended = [run for run in runs if f"{run.folder.parent.name}/{run.folder.name}" in finished]
+            return {run.key.id: RunReport(run.key.id, "skipped") for run in ended}
+        (run,) = runs
         state = check_run(run.folder, run.identity)
         if state == "finished":
-            return {number: RunReport(run.key.id, "skipped")}
+            return {run.key.id: RunReport(run.key.id, "skipped")}
         result = read_result(run.folder) if state == "failed" else None
         if result is None or result["status"] != FAILED:
             return {}
-        return {number: RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent")}
+        return {run.key.id: RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent")}
 
-    def _begun(self, order: PieceOrder, lease: Lease | None) -> Iterator[PieceAnswer]:
+    def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
         work, piece = self._work, order.piece
-        ended = self._ended(piece)  # it may have been done while its lease was waited for
-        todo = [work.runs[n] for n in piece.numbers if n not in ended]
+        ended = {} if lease is None else self._ended(piece, runs)  # it may have ended before the lease was had
+        todo = [run for run in runs if run.key.id not in ended]
         yield PieceAnswer("begun")
         made = []
         if piece.virtual and todo:
@@ -193,7 +190,7 @@ class Slot:
     def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
         work = self._work
         if lease is None:
-            return execute_run(run, work.should_stop, work.resources)
+            return execute_run(run, work.should_stop, work.resources)  # a replay: in one process, or not at all
         began_s = time.monotonic()
         with contextlib.suppress(OSError):
             make_folder(run.folder)
