@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.virtual import is_virtual
-from mlesearch.study.rounds import rounds_of
+from mlesearch.study.rounds import in_rounds
 from mlesearch.study.simulated_runs import chunks
 
 
@@ -42,9 +42,8 @@ def pieces_of(runs: Sequence[RunPlan]) -> list[Piece]:
         digest = hashlib.sha256("\n".join(runs[i].key.id for i in numbers).encode()).hexdigest()[:16]
         found.append(Piece(f"{runs[numbers[0]].key.cell}/chunk-{digest}", numbers, virtual=True))
     others = [i for i, run in enumerate(runs) if not is_virtual(run.settings)]
-    rounds = rounds_of([runs[i].key for i in others])
-    order = sorted(range(len(others)), key=rounds.__getitem__)
-    return found + [Piece(runs[others[at]].key.id, (others[at],), virtual=False) for at in order]
+    order = [others[at] for at in in_rounds([runs[i].key for i in others])]
+    return found + [Piece(runs[i].key.id, (i,), virtual=False) for i in order]
 
 
 class PieceQueue:

@@ -53,6 +53,7 @@ class SharedWork:
         should_stop: whether it is to stop.
         verify: whether this machine has yet to show that it yields the runs that are listed.
         leased: whether other processes may be at work on the study.
+        private: descriptors of the supervisor, which slots close.
     """
 
     study: Path
@@ -63,6 +64,7 @@ class SharedWork:
     should_stop: Callable[[], bool]
     verify: bool
     leased: bool
+    private: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
     code = 1
     try:
         end_with_parent(parent)
+        for fd in work.private:
+            os.close(fd)
         for signum in _LEFT_TO_THE_SUPERVISOR:
             signal.signal(signum, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,11 +26,11 @@ _LEAST_APART_S = 1.0
 class WorkerRecord:
     """The one writer of a worker's files. A disk that does not take them ends no work: it is tried again."""
 
-    def __init__(self, study: Path, state: WorkerState, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, study: Path | None, state: WorkerState, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is written yet.
 
         Args:
-            study: its folder.
+            study: its folder; None: nothing is written.
             state: of the worker, as it begins.
             clock: seconds.
         """
@@ -38,6 +39,25 @@ class WorkerRecord:
         self._unwritten: list[RunAttempt] = []
         self._written_s = float("-inf")
         self._changed = True
+        self._turn = threading.Lock()
+
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Within it a thread of its own writes the beats, for a process that is busy with a run itself."""
+        over = threading.Event()
+
+        def beat_on() -> None:
+            while not over.wait(BEAT_S):
+                with self._turn:
+                    self._write_state()
+
+        thread = threading.Thread(target=beat_on, name="mlesearch-worker-beats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def ended(self, attempts: Sequence[RunAttempt]) -> None:
         """Attempts ended with this worker."""
@@ -67,7 +87,8 @@ class WorkerRecord:
         age_s = self._clock() - self._written_s
         if changed or age_s >= BEAT_S or (self._changed and age_s >= _LEAST_APART_S):
             self._write_attempts()
-            self._write_state()
+            with self._turn:
+                self._write_state()
 
     def due_s(self) -> float:
         """Seconds until `now` has something to write."""
@@ -78,11 +99,13 @@ class WorkerRecord:
         self.state = replace(self.state, beat_s=time.time(), beats=self.state.beats + 1)
         self._written_s = self._clock()
         with contextlib.suppress(OSError):
-            write_worker(self._study, self.state)
+            if self._study is not None:
+                write_worker(self._study, self.state)
             self._changed = False
 
     def _write_attempts(self) -> None:
         if self._unwritten:
             with contextlib.suppress(OSError):
-                append_attempts(self._study, self.state.id, self._unwritten)
+                if self._study is not None:
+                    append_attempts(self._study, self.state.id, self._unwritten)
                 self._unwritten = []
