@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mlesearch import __version__
-from mlesearch.analysis.policies import POLICIES
+from mlesearch.analysis.data.policies import POLICIES
 from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, work
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options

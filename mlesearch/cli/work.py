@@ -1,4 +1,4 @@
-"""`mlesearch work`: a worker of a study that was launched, on this machine, beside whatever others are at work on it."""
+"""`mlesearch work`: a worker of a launched study on this machine, beside whatever others are at work on it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from mlesearch.analysis.reasons import UNUSABLE, head, of_program, ordered, reasons_text
+from mlesearch.analysis.data.reasons import UNUSABLE, head, of_program, ordered, reasons_text
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.cell_store import finished_of

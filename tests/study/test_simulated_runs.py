@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read
 from mlesearch.config.plain import cells
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
