@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlesearch.cli import work
+
 if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
 
 
 def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     """Add the commands."""
+    work.add_to(commands)
     status = commands.add_parser("status", help="where a study stands: runs, medals, workers, failures, time left")
     status.add_argument("study", metavar="STUDY")
     status.add_argument("--watch", action="store_true", help="again and again, until nothing is left or Ctrl-C")
@@ -25,5 +28,5 @@ def _status(args: argparse.Namespace) -> int:
     return status(Path(args.study), watch=args.watch, as_json=args.json)
 
 
-COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {("status",): _status}
+COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {("work",): work.work, ("status",): _status}
 """What each of them does."""
