@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import planning_options, solve_options
+from mlesearch.cli import planning_options, solve_options, study_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -394,6 +394,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
     ("completion",): print_completion,
+    **study_options.COMMANDS,
     ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""
