@@ -206,7 +206,7 @@ def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
         ("docker", {"mlesearch.sandbox"}),
         ("hydra", {"mlesearch.config.compose"}),
         ("omegaconf", {"mlesearch.config.compose", "mlesearch.config.plain"}),
-        ("joblib", {"mlesearch.study.pool"}),
+        ("joblib", set()),
         ("matplotlib", {"mlesearch.analysis"}),
     ],
 )
