@@ -20,6 +20,15 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     status.add_argument("study", metavar="STUDY")
     status.add_argument("--watch", action="store_true", help="again and again, until nothing is left or Ctrl-C")
     status.add_argument("--json", action="store_true", help="the same as JSON, one object a look")
+    resume = commands.add_parser("resume", help="carry out here what is missing of a study, failed runs among it")
+    resume.add_argument("study", metavar="STUDY")
+    resume.add_argument("--jobs", type=int, metavar="N", help="runs side by side (default: as it was launched)")
+    resume.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
+    compare = commands.add_parser(
+        "compare", help="where two studies or runs part: the first field of an identity, or event, that differs"
+    )
+    compare.add_argument("study", metavar="A", help="a study's folder, or a run's")
+    compare.add_argument("other", metavar="B", help="another of the same kind")
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -28,5 +37,22 @@ def _status(args: argparse.Namespace) -> int:
     return status(Path(args.study), watch=args.watch, as_json=args.json)
 
 
-COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {("work",): work.work, ("status",): _status}
+def _resume(args: argparse.Namespace) -> int:
+    from mlesearch.cli.resume import resume
+
+    return resume(Path(args.study), args.jobs, yes=args.yes)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from mlesearch.cli.compare import say_comparison
+
+    return say_comparison(Path(args.study), Path(args.other))
+
+
+COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
+    ("work",): work.work,
+    ("status",): _status,
+    ("resume",): _resume,
+    ("compare",): _compare,
+}
 """What each of them does."""
