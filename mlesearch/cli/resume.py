@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +14,16 @@ from mlesearch.cli.launches import INTERRUPTED, conclude, report_rounds, say_run
 from mlesearch.cli.report import write_report
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words
-from mlesearch.config.plan import StudyPlan
+from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
+from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import RESULT, read_study
 from mlesearch.storage.layout import check_run
 from mlesearch.storage.machine import processors
+from mlesearch.storage.requests import end_pause
 from mlesearch.study.interrupt import stop_file_of, stoppable
+from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
 from mlesearch.study.outcome import LaunchOutcome
 from mlesearch.study.output import complain, say
@@ -27,7 +33,7 @@ from mlesearch.study.work import WorkTerms, go_to, runs_to_work_on
 from mlesearch.types import ConfigError
 
 
-def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
+def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bool) -> int:
     """Carry out what is missing of a study, failed runs among it, and say what came of it.
 
     Runs, settings and identities are those of the lists that launches left: nothing is composed anew, and a run that
@@ -36,6 +42,7 @@ def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
     Args:
         folder: of the study, or within it.
         n_jobs: runs side by side; None: as it was launched.
+        study_usd: another `budget.study_usd`, for workers that start from now on; None: as it was launched.
         yes: the user has agreed to what it costs.
 
     Returns:
@@ -46,10 +53,14 @@ def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
     """
     if n_jobs is not None and n_jobs < 1:
         raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
+    if study_usd is not None and not (math.isfinite(study_usd) and study_usd > 0):
+        raise ConfigError(f"--study-usd: {study_usd:g}; more than 0 is needed")
     study = find_study(folder).absolute()
     runs, launched = runs_to_work_on(study)
     here = Path.cwd()
     go_to(launched)
+    if study_usd is not None:
+        runs = _with_budget(runs, study_usd)
     states = {r.key: check_run(r.folder, r.identity) for r in runs}
     planned = StudyPlan(study, read_study(study), runs, states)
     todo = [r for r in runs if states[r.key] != "finished"]
@@ -68,6 +79,9 @@ def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
         for run in failed:
             if not is_virtual(run.settings):
                 (run.folder / RESULT).unlink(missing_ok=True)
+        number = launched.number if study_usd is None else write_list(study, runs)
+        if end_pause(study):
+            complain("the study was paused; workers begin runs again")
         outcome = LaunchOutcome(study)
         done = frozenset(r.key.id for r in runs if states[r.key] == "finished")
         stop_file = stop_file_of(study)
@@ -77,7 +91,7 @@ def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
             first.launcher.grace_s,
             first.launcher.retries,
             stop_file=stop_file,
-            launch=launched.number,
+            launch=number,
             verify=True,
         )
         rounds = RoundReports(runs, [r.key for r in runs if r.key.id in done], partial(report_rounds, study))
@@ -93,3 +107,12 @@ def resume(folder: Path, n_jobs: int | None, *, yes: bool) -> int:
     if code == INTERRUPTED:
         complain(f"stopped; to go on: {shell_words('resume', study)}")
     return code
+
+
+def _with_budget(runs: Sequence[RunPlan], study_usd: float) -> tuple[RunPlan, ...]:
+    """The same runs under another limit of the whole study, which is no part of any run's identity."""
+    raised: dict[int, Settings] = {}
+    for run in runs:
+        s = run.settings
+        raised.setdefault(id(s), replace(s, budget=replace(s.budget, study_usd=study_usd)))
+    return tuple(replace(run, settings=raised[id(run.settings)]) for run in runs)

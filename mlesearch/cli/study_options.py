@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from mlesearch.cli import work
+from mlesearch.storage.worker_files import ErrorClass
 
 if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
@@ -23,12 +24,23 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     resume = commands.add_parser("resume", help="carry out here what is missing of a study, failed runs among it")
     resume.add_argument("study", metavar="STUDY")
     resume.add_argument("--jobs", type=int, metavar="N", help="runs side by side (default: as it was launched)")
+    resume.add_argument("--study-usd", type=float, metavar="USD", help="a new budget.study_usd for what is left")
     resume.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     compare = commands.add_parser(
         "compare", help="where two studies or runs part: the first field of an identity, or event, that differs"
     )
     compare.add_argument("study", metavar="A", help="a study's folder, or a run's")
     compare.add_argument("other", metavar="B", help="another of the same kind")
+    pause = commands.add_parser("pause", help="have the workers of a study begin nothing new, or go on (--off)")
+    pause.add_argument("study", metavar="STUDY")
+    pause.add_argument("--off", action="store_true", help="end the pause")
+    pause.add_argument("--why", metavar="TEXT", default="paused by the user", help="what workers and status say")
+    requeue = commands.add_parser("requeue", help="have workers try runs again that failed or found no money")
+    requeue.add_argument("study", metavar="STUDY")
+    requeue.add_argument("runs", nargs="*", metavar="RUN", help="as status names them (default: all that failed)")
+    requeue.add_argument(
+        "--class", dest="error_class", choices=[c for c in get_args(ErrorClass) if c], help="only those that failed so"
+    )
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -40,7 +52,7 @@ def _status(args: argparse.Namespace) -> int:
 def _resume(args: argparse.Namespace) -> int:
     from mlesearch.cli.resume import resume
 
-    return resume(Path(args.study), args.jobs, yes=args.yes)
+    return resume(Path(args.study), args.jobs, args.study_usd, yes=args.yes)
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -49,10 +61,24 @@ def _compare(args: argparse.Namespace) -> int:
     return say_comparison(Path(args.study), Path(args.other))
 
 
+def _pause(args: argparse.Namespace) -> int:
+    from mlesearch.cli.requests import pause
+
+    return pause(Path(args.study), args.why, over=args.off)
+
+
+def _requeue(args: argparse.Namespace) -> int:
+    from mlesearch.cli.requests import requeue
+
+    return requeue(Path(args.study), args.runs, args.error_class)
+
+
 COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
     ("work",): work.work,
     ("status",): _status,
     ("resume",): _resume,
     ("compare",): _compare,
+    ("pause",): _pause,
+    ("requeue",): _requeue,
 }
 """What each of them does."""
