@@ -32,6 +32,7 @@ from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
 from mlesearch.study.rounds import RoundReports
+from mlesearch.study.work import notices_of
 
 INTERRUPTED = 130
 SHOWN = 10
@@ -94,6 +95,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)
+    notices_of(planned.folder, runs, complain).end(stopped=code == INTERRUPTED)
     if len(runs) == 1:
         say_run(runs[0].folder)
     else:

@@ -11,7 +11,7 @@ from mlesearch.storage.documents import RESULT
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
 from mlesearch.study.output import say
-from mlesearch.study.standing import StudyStatus
+from mlesearch.study.standing import RunProgress, StudyStatus
 from mlesearch.study.status import read_status
 from mlesearch.types import ConfigError, did_you_mean
 
@@ -69,10 +69,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
 
 def _chosen(found: StudyStatus, run_ids: Sequence[str]) -> list[str]:
     """The runs that are meant, all of which failed or found no money."""
-    unpaid = {i for i, run in found.runs.items() if run.last is not None and run.last.status == "unpaid"}
-    able = [
-        i for i, r in found.runs.items() if r.state == "failed" or (i in unpaid and r.state in ("begun", "waiting"))
-    ]
+    able = [run_id for run_id, run in found.runs.items() if _may_be_tried(run)]
     if not run_ids:
         return able
     prefix = f"{found.folder}/"
@@ -83,3 +80,8 @@ def _chosen(found: StudyStatus, run_ids: Sequence[str]) -> list[str]:
         if run_id not in able:
             raise ConfigError(f"{run_id}: it did not fail ({found.runs[run_id].state.replace('_', ' ')})")
     return named
+
+
+def _may_be_tried(run: RunProgress) -> bool:
+    unpaid = run.last is not None and run.last.status == "unpaid"
+    return run.state == "failed" or (unpaid and run.state in ("begun", "waiting"))

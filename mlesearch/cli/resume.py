@@ -55,7 +55,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
     if study_usd is not None and not (math.isfinite(study_usd) and study_usd > 0):
         raise ConfigError(f"--study-usd: {study_usd:g}; more than 0 is needed")
-    study = find_study(folder).absolute()
+    study = Path(os.path.abspath(find_study(folder)))
     runs, launched = runs_to_work_on(study)
     here = Path.cwd()
     go_to(launched)

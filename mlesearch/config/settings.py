@@ -288,6 +288,18 @@ class LauncherSettings:
 
 
 @dataclass
+class NotifySettings:
+    """Who is told.
+
+    Attributes:
+        command: for the shell; gets JSON on its standard input: at the end, the first failure of a kind, a worker that
+            stands still, and 80 % of `budget.study_usd` (docs/launches.md). A secret in it would stand in the study.
+    """
+
+    command: str | None = None
+
+
+@dataclass
 class StudySettings:
     """Where a study lives.
 
@@ -319,6 +331,7 @@ class Settings:
         limits: how runs share those of a model.
         mlebench: where MLE-bench's competitions are, and how they are graded.
         launcher: how runs are spread.
+        notify: who is told what becomes of the study.
         clock: virtual: programs of simulated engineers are looked up instead of run (docs/simulation.md).
         cassette: record: a call that was made once is not made again; replay: no call is made.
         cassette_path: where the recorded calls are; null: in the study's folder.
@@ -339,6 +352,7 @@ class Settings:
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     mlebench: MlebenchSettings = field(default_factory=MlebenchSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     clock: str = "real"
     cassette: str = "live"
     cassette_path: str | None = None
@@ -359,7 +373,7 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
-    del plain["launcher"]["grace_s"], plain["launcher"]["retries"]
+    del plain["launcher"]["grace_s"], plain["launcher"]["retries"], plain["notify"]
     if not s.claim.sequential.looks:
         del plain["claim"]["sequential"]
     used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}

@@ -20,6 +20,7 @@ from mlesearch.storage.worker_files import SlotState, WorkerActivity
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
+from mlesearch.study.notices import Notices
 from mlesearch.study.pieces import Piece, PieceQueue
 from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
 from mlesearch.study.stopping import STOP_NOW, Stopping
@@ -82,6 +83,7 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         stop_when_lost: bool = False,
+        notices: Notices | None = None,
     ) -> None:
         """Nothing is forked yet.
 
@@ -94,6 +96,7 @@ class Supervisor:
             tell: is told of runs that ended.
             say: is told what the user should know, one line each.
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
+            notices: tell whom the user named; None: nobody.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
         self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
@@ -106,6 +109,7 @@ class Supervisor:
         self._dead_at_start = 0
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
+        self._notices = notices
         self._requests = RequestReader(work.study if work.leased else None)
         self._unfinished: dict[str, tuple[int, str]] = {}
         self._end = WorkEnd()
@@ -118,6 +122,8 @@ class Supervisor:
                 self._reap()
                 self._stopping.look()
                 self._try_again(self._requests.look())
+                if self._notices is not None:
+                    self._notices.look(self._record.state.id)
                 if not self._stopping.asked:
                     if not self._requests.paused:
                         self._assign()
@@ -131,6 +137,8 @@ class Supervisor:
             self._close_slots()
         self._end.stopped, self._end.left = self._stopping.asked, self._end.left + len(self._queue)
         self._note("ended", changed=True)
+        if self._notices is not None:
+            self._notices.end(self._record.state.id, stopped=bool(self._end.stopped))
         return self._end
 
     # slots
