@@ -41,6 +41,9 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     requeue.add_argument(
         "--class", dest="error_class", choices=[c for c in get_args(ErrorClass) if c], help="only those that failed so"
     )
+    clean = commands.add_parser("clean", help="remove of a study what can be made again (asks first)")
+    clean.add_argument("study", metavar="STUDY")
+    clean.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -73,6 +76,12 @@ def _requeue(args: argparse.Namespace) -> int:
     return requeue(Path(args.study), args.runs, args.error_class)
 
 
+def _clean(args: argparse.Namespace) -> int:
+    from mlesearch.cli.clean import clean
+
+    return clean(Path(args.study), yes=args.yes)
+
+
 COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
     ("work",): work.work,
     ("status",): _status,
@@ -80,5 +89,6 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
     ("compare",): _compare,
     ("pause",): _pause,
     ("requeue",): _requeue,
+    ("clean",): _clean,
 }
 """What each of them does."""

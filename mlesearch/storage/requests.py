@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mlesearch.storage.files import append_line, write_atomically
+from mlesearch.storage.files import append_line, read_lines, write_atomically
 from mlesearch.types import printable
 
 PAUSE, REQUEUE = "pause.json", "requeue.jsonl"
@@ -59,6 +59,15 @@ def ask_again(study: Path, run_ids: Sequence[str]) -> None:
         OSError: the disk did not take it.
     """
     append_line(study / REQUEUE, {"run_ids": list(run_ids), "at_s": time.time()})
+
+
+def asked_again_s(study: Path) -> dict[str, float]:
+    """When each run was last asked to be tried again, by its id, in seconds since 1970."""
+    found: dict[str, float] = {}
+    for line in read_lines(study / REQUEUE):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            found |= dict.fromkeys(line["run_ids"], float(line["at_s"]))
+    return found
 
 
 class RequestReader:

@@ -16,7 +16,7 @@ from mlesearch.storage.documents import RESULT, STUDY, read_result, read_study
 from mlesearch.storage.journal import JOURNAL, JournalError
 from mlesearch.storage.layout import declared, is_simulated
 from mlesearch.storage.processes import alive
-from mlesearch.storage.requests import why_paused
+from mlesearch.storage.requests import asked_again_s, why_paused
 from mlesearch.storage.worker_files import (
     ENDED,
     WORKERS,
@@ -97,13 +97,15 @@ def _worker(study: Path, state: WorkerState, now_s: float) -> WorkerStatus:
 
 def _runs(study: Path, workers: Sequence[WorkerStatus]) -> dict[str, RunProgress]:
     last = {attempt.run_id: attempt for attempt in read_attempts(study)}
+    asked_s, newest_s = asked_again_s(study), max((w.state.begun_s for w in workers), default=0.0)
+    stale = {i for i, attempt in last.items() if attempt.ended_s < max(newest_s, asked_s.get(i, 0.0))}
     stored = _stored(study, last)
     slots = {s.run_id: (s, w.state.id) for w in workers if w.standing not in ("ended", "gone") for s in w.state.slots}
     found = {}
     folded = 0
     for key in declared(study):
         run_id, folder = key.id, f"{study}/{key.id}"
-        attempt = stored.get(run_id) or _of_folder(Path(folder), run_id, last.get(run_id))
+        attempt = stored.get(run_id) or _of_folder(Path(folder), run_id, last.get(run_id), stale=run_id in stale)
         if attempt is not None and attempt.status in ENDED:
             found[run_id] = RunProgress(key, "ended", attempt, attempt.usd, attempt.steps)
             continue
@@ -140,12 +142,21 @@ def _stored(study: Path, last: Mapping[str, RunAttempt]) -> dict[str, RunAttempt
     return found
 
 
-def _of_folder(folder: Path, run_id: str, last: RunAttempt | None) -> RunAttempt | None:
-    """The last attempt at a run, by its index, as long as its folder does not say otherwise."""
+def _of_folder(folder: Path, run_id: str, last: RunAttempt | None, *, stale: bool) -> RunAttempt | None:
+    """The last attempt at a run, by its index, as long as its folder does not say otherwise.
+
+    Args:
+        folder: of the run.
+        run_id: of the run.
+        last: the last attempt that an index has.
+        stale: whether a worker has begun since, or the run was asked for again: then a failure is over.
+    """
     try:
         written_s = os.stat(f"{folder}/{RESULT}").st_mtime
-    except OSError:  # what had ended was launched again, or removed, since the index was written
-        return None if last is not None and last.status in _WITH_RESULT else last
+    except OSError:  # what had ended was launched again, or removed; or a disk did not take what a failure says
+        if last is None or last.status not in _WITH_RESULT:
+            return last
+        return None if stale or last.status in ENDED or last.error_class == "transient" else last
     if last is not None and last.status in ENDED and written_s < last.ended_s + _CLOCKS_APART_S:
         return last
     result = read_result(folder)

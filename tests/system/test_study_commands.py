@@ -106,11 +106,12 @@ def test_pause_requeue_and_more_workers_without_a_relaunch(tmp_path):
     assert held["paused"] == "a new disk"
     assert "paused: a new disk" in cli(tmp_path, "status", "studies/s").stdout
     (study / "sim_05").unlink()
+    done = cli(tmp_path, "requeue", "studies/s")
+    assert f"{held['failed']} runs of studies/s to be tried again\n" in done.stdout
+    assert status(tmp_path)["failed"] == 0
     more = start(tmp_path, "work", "studies/s", "--jobs", "1")
     assert until(lambda: len([w for w in status(tmp_path)["workers"] if w["standing"] == "paused"]) == 2, 60)
     assert status(tmp_path)["ended"] == held["ended"], "a worker that came later keeps to the pause"
-    done = cli(tmp_path, "requeue", "studies/s")
-    assert f"{held['failed']} runs of studies/s to be tried again" in done.stdout
     assert cli(tmp_path, "pause", "studies/s", "--off").stdout == "workers begin runs again\n"
     _, said = launch.communicate(timeout=200)
     assert launch.returncode == 0, said.decode()
