@@ -51,7 +51,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     """
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources)
+        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if launch.here else "workers")
         planned = part_of_plan(launch, planned) if sequential else planned
         runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
         place = shown(planned.folder)
@@ -59,6 +59,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         say(f"study {planned.header['name']}: {most}{len(runs)} runs, {finished} of them finished, in {place}")
         for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
             say(f"sandbox: {why}")
+        for left in planned.later:
+            say(f"checked on workers: {left}")
         _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
         for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
             complain(f"warning: {line}")
@@ -115,7 +117,7 @@ def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], 
     """Say what a launch would take; see `estimate_lines`."""
     launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources, keys=False)
+        planned = plan([cell.settings for cell in launch.jobs], resources, keys=False, on="workers")
         found = estimate_plan(planned, resources, like)
     if not found.rows:
         say("nothing is left to run")

@@ -133,7 +133,7 @@ def _launched(overrides: Sequence[str], multirun: bool) -> tuple[Counts, RunCost
 
     launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources, keys=False)
+        planned = plan([cell.settings for cell in launch.jobs], resources, keys=False, on="workers")
         new = replace(planned, states=dict.fromkeys(planned.states, "new"))
         found = estimate_plan(new, resources)
     models = {r.key.model: r.settings.model for r in planned.runs}

@@ -48,6 +48,7 @@ from mlesearch.storage.events import HeaderFields
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
+from mlesearch.storage.leases import Lease
 from mlesearch.tasks.mlebench import kept
 from mlesearch.tasks.mlebench.competition import fresh_split
 from mlesearch.tasks.mlebench.twice import data_folder_of
@@ -66,16 +67,18 @@ def warm_up(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
         task_preview(task)
 
 
-def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
+def assemble(run: RunPlan, resources: ProcessResources, lease: Lease | None = None) -> EngineParts:
     """The parts of an engine for one run; opens (or creates) its folder.
 
     Args:
         run: the plan.
         resources: of this process.
+        lease: of the run; None: its journal's lock is all that keeps others off.
 
     Raises:
         ConfigError: what was there when it was planned is not there any more.
         JournalBusy: another process is writing the run.
+        LeaseLost: the lease is.
     """
     s, cell, task = run.settings, run.key.cell, resources.task(run.task, run.settings)
     recording = None if run.recorded is None else Recording(run.recorded / JOURNAL)
@@ -120,7 +123,7 @@ def assemble(run: RunPlan, resources: ProcessResources) -> EngineParts:
     folder = (
         MemoryFolder(run.folder, header, keep_prompts=keep_prompts)
         if virtual
-        else RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording)
+        else RunFolder(run.folder, header, durable=durable, keep_prompts=keep_prompts, recording=recording, lease=lease)
     )
     return EngineParts(
         optimizer=optimizer,

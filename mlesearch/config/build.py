@@ -28,12 +28,12 @@ class CellParts:
     """What the runs of a cell are made of, whichever their task and seed.
 
     Attributes:
-        settings: of the cell; they name the rung.
+        settings: of the cell; they name the rung, if it is chosen.
         budget: of each run.
         model: that answers where no role does.
         roles: who answers in a role.
         embedder: of hypotheses.
-        sandbox: where programs run.
+        sandbox: where programs run; None where it is left to workers.
     """
 
     settings: Settings
@@ -41,7 +41,7 @@ class CellParts:
     model: Model
     roles: Mapping[str, Role]
     embedder: Embedder
-    sandbox: Sandbox
+    sandbox: Sandbox | None
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -133,6 +133,17 @@ def check_prices(cell: CellParts) -> None:
             )
 
 
+def check_processors(s: Settings) -> None:
+    """Refuse a machine on which a program can't have the processors that it is promised.
+
+    Raises:
+        ConfigError: it has fewer for this process.
+    """
+    there = machine.processors()
+    if s.sandbox.cpu_count > there:
+        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {there} for this process")
+
+
 def check_run_settings(s: Settings) -> None:
     """Numbers and words of a cell that nothing else checks.
 
@@ -172,9 +183,6 @@ def check_run_settings(s: Settings) -> None:
     if s.sandbox.gpus and not 1 <= s.sandbox.gpu_slots <= MAX_SLOTS:
         raise ConfigError(f"sandbox.gpu_slots: {s.sandbox.gpu_slots}; a number from 1 to {MAX_SLOTS} is needed")
     check_mode("sandbox.exec_store", s.sandbox.exec_store, MODES)
-    processors = machine.processors()
-    if s.sandbox.cpu_count > processors and s.sandbox.exec_store != "replay":
-        raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {processors} for this process")
     temperature = s.model.sampling.temperature
     if temperature is not None and not 0 <= temperature <= 2:
         raise ConfigError(f"model.sampling.temperature: {temperature}; a number from 0 to 2 is needed, or null")

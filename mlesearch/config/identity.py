@@ -13,7 +13,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.optimizers.base import STRATEGIES
 from mlesearch.optimizers.describe import chosen_by, described
-from mlesearch.sandbox.protocol import Limits, Sandbox
+from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.documents import (
     BudgetIdentity,
     CellIdentity,
@@ -28,8 +28,15 @@ from mlesearch.tasks.row_sample import RULE_VERSION
 from mlesearch.types import Direction
 
 
-def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
-    """All that changes the result of a cell's runs on a task, the seed excepted."""
+def cell_identity(cell: CellParts, task: Task, limits: Limits, sandbox: SandboxIdentity) -> CellIdentity:
+    """All that changes the result of a cell's runs on a task, the seed excepted.
+
+    Args:
+        cell: its parts.
+        task: that was loaded.
+        limits: of one program.
+        sandbox: what it says of itself; empty where it is still to be chosen.
+    """
     s = cell.settings
     operators = make_operators(s, task.direction)[0]
     identity: CellIdentity = {
@@ -44,7 +51,7 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits) -> CellIdentity:
         "budget": _budget_identity(cell.budget),
         "workers": s.run.workers,
         "limits": cast("LimitsIdentity", asdict(limits)),
-        "sandbox": _sandbox_identity(cell.sandbox),
+        "sandbox": sandbox,
     }
     rule = make_sample_rule(s)
     if rule is not None:
@@ -103,12 +110,8 @@ def _budget_identity(budget: Budget) -> BudgetIdentity:
     return cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None})
 
 
-def _sandbox_identity(sandbox: Sandbox) -> SandboxIdentity:
-    return cast("SandboxIdentity", dict(sandbox.identity()))
-
-
-def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
-    """What tables say of a cell's runs on a task, and changes no result."""
+def cell_labels(cell: CellParts, task: Task) -> Labels:
+    """What tables say of a cell's runs on a task, and changes no result; of the sandbox nothing yet."""
     s = cell.settings
     labels: Labels = {
         "tier": s.model.tier,
@@ -119,11 +122,11 @@ def cell_labels(cell: CellParts, task: Task, sandbox_why: str) -> Labels:
         "metric": task.metric,
         "lower_is_better": task.direction is Direction.MINIMIZE,
         "validation": task.validation.value,
-        "sandbox": cell.sandbox.name,
-        "promises": _sandbox_identity(cell.sandbox).get("promises", []),
+        "sandbox": "",
+        "promises": [],
         "exec_store": s.sandbox.exec_store,
         "cassette": s.cassette,
-        "sandbox_why": sandbox_why,
+        "sandbox_why": "",
     }
     described_as = chosen_by(described(STRATEGIES.load(s.strategy.kind)), s.strategy.params)
     if described_as is not None and described_as.family:

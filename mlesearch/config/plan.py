@@ -7,48 +7,26 @@ them into the parts of an engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.build import (
-    CellParts,
-    make_budget,
-    make_context,
-    make_embedder,
-    make_limits,
-    make_model,
-    make_roles,
-)
-from mlesearch.config.checks import check_grid, check_prices, check_run_settings, check_task
+from mlesearch.config.cells import CheckedCell, LaterCheck, On, check_cell, check_on_task, sandbox_labels
 from mlesearch.config.groups import names
-from mlesearch.config.identity import cell_identity, cell_labels
 from mlesearch.config.mlebench import with_competitions
-from mlesearch.config.plugins import check_claims, name_source
-from mlesearch.config.resources import ProcessResources, check_shared
+from mlesearch.config.plugins import check_claims
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.same_run import same_run
-from mlesearch.config.sandboxes import ReachChecks, program_spec, sandbox_request
+from mlesearch.config.sandboxes import ReachChecks
 from mlesearch.config.sequential import sequential_plan
-from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import (
-    TABLE,
-    WHY,
-    check_clock,
-    check_virtual_models,
-    check_virtual_task,
-    is_virtual,
-)
-from mlesearch.config.windows import check_window
-from mlesearch.engine.randomness import proposal_rng
-from mlesearch.optimizers.base import factory
+from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.cell_store import exists, state_of
 from mlesearch.storage.claim import OUTCOMES, Claim, ClaimPart, Trend, claim_problem
 from mlesearch.storage.claimed_measures import BudgetsJson, budgets_problem, measures_problem
 from mlesearch.storage.diff import first_difference
-from mlesearch.storage.documents import RUN, Identity, Labels, StudyFile, read_run
+from mlesearch.storage.documents import RUN, Identity, Labels, RunFile, StudyFile, read_run
 from mlesearch.storage.imported import read_imported
 from mlesearch.storage.layout import (
     RunKey,
@@ -59,8 +37,9 @@ from mlesearch.storage.layout import (
     is_simulated,
     study_header,
 )
+from mlesearch.storage.study_sandboxes import StudySandbox
 from mlesearch.tasks.synthetic.names import expanded
-from mlesearch.types import ConfigError, Direction, Problem
+from mlesearch.types import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +53,7 @@ class RunPlan:
         task: as its settings name it, by name or folder.
         budget: what it may spend.
         limits: of one program.
-        identity: all that changes its result.
+        identity: all that changes its result; its sandbox is empty where workers choose it (`sandbox_open`).
         labels: what tables say of it beside: tier, capability, simulated, ...
         recorded: the folder of the run that this one replays.
         out: where the best submission is handed over at every improvement; None: nowhere.
@@ -96,24 +75,52 @@ class RunPlan:
         """The run's own."""
         return self.study_dir / self.key.id
 
+    @property
+    def sandbox_open(self) -> bool:
+        """Whether the first worker that begins a run of its kind chooses the sandbox for all."""
+        return not self.identity["sandbox"]
+
+    def keeping_to(self, sandbox: StudySandbox) -> RunPlan:
+        """The same run in a sandbox that is chosen."""
+        kept = replace(self.settings.sandbox, kind=sandbox["kind"], params=dict(sandbox["params"]))
+        return replace(
+            self,
+            settings=replace(self.settings, sandbox=kept),
+            identity={**self.identity, "sandbox": sandbox["identity"]},
+            labels=sandbox_labels(self.labels, sandbox),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """A launch: the study's header and all its runs, with what their folders hold already."""
+    """A launch: the study's header and all its runs, with what their folders hold already.
+
+    Attributes:
+        folder: of the study, absolute.
+        header: of the study.
+        runs: all of them.
+        states: what the folder of each holds.
+        sandboxes: what its runs keep to, by the digest of what is asked for.
+        later: what was left to workers.
+    """
 
     folder: Path
     header: StudyFile
     runs: tuple[RunPlan, ...]
     states: Mapping[RunKey, RunState]
+    sandboxes: Mapping[str, StudySandbox] = field(default_factory=dict)
+    later: tuple[LaterCheck, ...] = ()
 
 
-def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool = True) -> StudyPlan:
+def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool = True, on: On = "here") -> StudyPlan:
     """Check a launch as a whole; nothing is written.
 
     Args:
         cells: of the launch.
         resources: of this process.
         keys: whether the keys of its models must be there.
+        on: which machines carry out its runs. Of `workers`, no GPU, rung, processor or key is asked for here: what is
+            left to them stands in the plan, and `mlesearch.config.node_check` checks it there.
 
     Raises:
         ConfigError: the first thing that can't work, in one line.
@@ -125,12 +132,22 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     header = study_header(first.study.name, _claim(first))
     runs: dict[RunKey, RunPlan] = {}
     reach = ReachChecks()
+    sandboxes: dict[str, StudySandbox] = {}
+    later: dict[LaterCheck, None] = {}
+    asked: dict[RunKey, str] = {}
     for s in cells:
         same_claim = study_header(s.study.name, _claim(s)) == header and s.claim.sequential == first.claim.sequential
         if Path(s.study.dir).absolute() != folder or not same_claim:
             raise ConfigError("study, claim: one launch has one study and one claim; don't sweep over them")
-        for run in _cell(s, folder, resources, reach, keys=keys):
-            run = _as_begun(run)
+        cell = check_cell(s, folder, resources, keys=keys, on=on)
+        later |= dict.fromkeys(cell.later)
+        if cell.asked and cell.sandbox is not None:
+            sandboxes.setdefault(cell.asked, cell.sandbox)
+        for planned in _runs(cell, folder, resources, reach):
+            run = _as_begun(planned)
+            if planned.sandbox_open and not run.sandbox_open:
+                sandboxes.setdefault(cell.asked, _sandbox_of(read_run(run.folder)))
+            asked[run.key] = cell.asked
             known = runs.setdefault(run.key, run)
             if not same_run(known.identity, run.identity):
                 different = first_difference(known.identity, run.identity, "")
@@ -138,13 +155,32 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
                     f"variant: two cells of this launch would be one run ({run.key.id}) and differ: {different}; "
                     f"give them different names (variant=...)"
                 )
+    for key, run in runs.items():
+        if run.sandbox_open and asked[key] in sandboxes:
+            runs[key] = run.keeping_to(sandboxes[asked[key]])
     header = _with_looks(header, runs, folder)
     check_study(folder, header)
     header = _stamped(header, runs, folder)
     _check_claim(header, runs)
     _check_outcome(header, runs)
     states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
-    return StudyPlan(folder, header, tuple(runs.values()), states)
+    return StudyPlan(folder, header, tuple(runs.values()), states, sandboxes, tuple(later))
+
+
+def _runs(cell: CheckedCell, folder: Path, resources: ProcessResources, reach: ReachChecks) -> list[RunPlan]:
+    """All runs of one cell."""
+    s, runs, specs = cell.parts.settings, [], []
+    for name in s.tasks:
+        on_task = check_on_task(cell, name, resources)
+        if on_task.spec is not None:
+            specs.append(on_task.spec)
+        for seed in s.seeds:
+            key = RunKey(s.model.name, s.strategy.name, s.variant, on_task.task.id, seed)
+            identity: Identity = {**on_task.identity, "seed": seed}
+            runs.append(RunPlan(key, folder, s, name, cell.parts.budget, on_task.limits, identity, on_task.labels))
+    if cell.parts.sandbox is not None:
+        reach.check(s, specs)
+    return runs
 
 
 def _as_begun(run: RunPlan) -> RunPlan:
@@ -152,8 +188,24 @@ def _as_begun(run: RunPlan) -> RunPlan:
     stored = state_of(run.folder)
     if (stored is not None and stored[1] == identity_digest(run.identity)) or not exists(run.folder / RUN):
         return run
-    known = read_run(run.folder)["identity"]
+    begun = read_run(run.folder)
+    known = begun["identity"]
+    if run.sandbox_open:
+        run = run.keeping_to(_sandbox_of(begun))
     return replace(run, identity=known) if same_run(known, run.identity) else run
+
+
+def _sandbox_of(begun: RunFile) -> StudySandbox:
+    """What a run keeps to that was begun before studies fixed it."""
+    asked, labels = from_recorded(begun["settings"]).sandbox, begun["labels"]
+    return {
+        "kind": asked.kind,
+        "params": dict(asked.params),
+        "name": labels["sandbox"],
+        "identity": begun["identity"]["sandbox"],
+        "why": labels["sandbox_why"],
+        "host": "an earlier launch",
+    }
 
 
 def _claim(s: Settings) -> Claim | None:
@@ -266,52 +318,3 @@ def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
             f"claim.outcome: {claim['outcome']}, and no task of this launch has a leaderboard, so there are no medals; "
             f"set claim.outcome=valid, or give a task a leaderboard.csv"
         )
-
-
-def _cell(s: Settings, folder: Path, resources: ProcessResources, reach: ReachChecks, *, keys: bool) -> list[RunPlan]:
-    """All runs of one cell."""
-    check_grid(s)
-    budget = make_budget(s)
-    check_run_settings(s)
-    check_clock(s)
-    model = make_model(s, resources)
-    roles = make_roles(s, resources)
-    embedder = make_embedder(s, resources)
-    check_virtual_models(s, (model, *(role.model for role in roles.values())), embedder)
-    if keys:
-        for each in (model, *(role.model for role in roles.values())):
-            each.check()
-        embedder.check()
-    problem = Problem(Direction.MAXIMIZE, budget.steps, make_context(s), trial_runs=s.run.trial.share > 0)
-    factory(s.strategy.kind)(s.strategy.params, problem, partial(proposal_rng, 0))
-    s, why = _with_rung(s)
-    cell = CellParts(s, budget, model, roles, embedder, resources.sandbox(s))
-    check_prices(cell)
-    check_shared(s)
-    runs, specs = [], []
-    for name in s.tasks:
-        task = resources.task(name, s)
-        check_virtual_task(s, task)
-        check_task(s, task)
-        limits = make_limits(s, task)
-        check_window(cell, task, limits)
-        if not is_virtual(s):
-            specs.append(program_spec(s, task, limits))
-        identity, labels = cell_identity(cell, task, limits), cell_labels(cell, task, why)
-        name_source(labels, name)
-        for seed in s.seeds:
-            key = RunKey(s.model.name, s.strategy.name, s.variant, task.id, seed)
-            runs.append(RunPlan(key, folder, s, name, budget, limits, {**identity, "seed": seed}, labels))
-    reach.check(s, specs)
-    return runs
-
-
-def _with_rung(s: Settings) -> tuple[Settings, str]:
-    """Settings that name the rung, so that every worker process takes the same one; and why it is that one."""
-    if s.sandbox.exec_store == "replay":
-        return s, "none is used: executions are replayed from a store"
-    if is_virtual(s):
-        return replace(s, sandbox=replace(s.sandbox, kind=TABLE, params={})), WHY
-    choice = sandbox_request(s).choose()
-    taken = replace(s.sandbox, kind=choice.name, params=choice.params(s.sandbox.params))
-    return replace(s, sandbox=taken), choice.why

@@ -15,20 +15,25 @@ SMALL_WINDOW = 65_536
 """Tokens; into a larger one every shortest prompt fits, since all its parts are bounded."""
 
 
+def small_windows(cell: CellParts) -> dict[str, int]:
+    """The models of a cell that declare a small context window, and its tokens."""
+    windows = {m.name: w for m in cell.models if isinstance(w := m.identity().get("context_window"), int)}
+    return {name: w for name, w in windows.items() if w <= SMALL_WINDOW}
+
+
 def check_window(cell: CellParts, task: Task, limits: Limits) -> None:
     """See that the prompt of a first draft can fit, where a model declares a small context window.
 
     Args:
-        cell: whose models are asked.
+        cell: whose models are asked; nothing is checked before its sandbox is open, whose packages a prompt names.
         task: whose description and preview the prompt holds.
         limits: that it names.
 
     Raises:
         ConfigError: it can't, by our own count of tokens; says what to change.
     """
-    windows = {m.name: w for m in cell.models if isinstance(w := m.identity().get("context_window"), int)}
-    small = {name: w for name, w in windows.items() if w <= SMALL_WINDOW}
-    if not small:
+    small = small_windows(cell)
+    if not small or cell.sandbox is None:
         return
     resources = shown_resources(limits, cell.sandbox)
     scene = Scene(brief(task, task_preview(task)), resources, Proposal(0, Op.DRAFT), {})

@@ -9,6 +9,7 @@ best/                  solution.py, submission.csv, node.json of the best node n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -38,6 +39,7 @@ from mlesearch.storage.events import (
 from mlesearch.storage.file_systems import naming
 from mlesearch.storage.files import make_folder, open_file, write_atomically, write_line
 from mlesearch.storage.journal import JOURNAL, Journal, JournalWriter
+from mlesearch.storage.leases import Lease, LeaseLost, check_held
 from mlesearch.storage.nouns import OutputJson
 from mlesearch.storage.under_way import PieceOfWork, end_under_way, write_under_way
 from mlesearch.tasks.protocol import Grade
@@ -77,6 +79,7 @@ class RunFolder:
         durable: bool,
         keep_prompts: bool = True,
         recording: Recording | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """Open or create.
 
@@ -86,12 +89,15 @@ class RunFolder:
             durable: fsync events that hold a reply (live models).
             keep_prompts: store each prompt as a blob.
             recording: what the journal must be equal to.
+            lease: of the run: nothing is written once it is lost.
         """
-        self._begin(folder, durable=durable, keep_prompts=keep_prompts)
+        self._begin(folder, durable=durable, keep_prompts=keep_prompts, lease=lease)
         make_folder(folder)
         path = folder / JOURNAL
         self._grades = -1
-        self.journal: JournalWriter = Journal(path, header) if recording is None else FollowedJournal(path, recording)
+        self.journal: JournalWriter = (
+            Journal(path, header, lease=lease) if recording is None else FollowedJournal(path, recording, lease=lease)
+        )
         try:
             self.blobs: BlobStore = Blobs(folder / BLOBS)
             self._grades = _open_lines(folder / GRADES)
@@ -99,8 +105,8 @@ class RunFolder:
             self.close()
             raise
 
-    def _begin(self, folder: Path, *, durable: bool, keep_prompts: bool) -> None:
-        self.folder = folder
+    def _begin(self, folder: Path, *, durable: bool, keep_prompts: bool, lease: Lease | None = None) -> None:
+        self.folder, self._lease = folder, lease
         self._outboxes = folder / "submissions"
         self._prefix = f"{self._outboxes}/"
         self._durable = durable
@@ -110,7 +116,9 @@ class RunFolder:
     def close(self) -> None:
         """Give the journal's lock back."""
         if self._durable:
-            end_under_way(self.folder)
+            with contextlib.suppress(LeaseLost):
+                check_held(self._lease)
+                end_under_way(self.folder)
         self.journal.close()
         if self._grades >= 0:
             os.close(self._grades)
@@ -119,12 +127,14 @@ class RunFolder:
     def begun(self, worker: int, proposal: int, kind: str, limit_s: float) -> None:
         """A worker began a piece of work; said for whoever watches a live model's run, and of no other."""
         if self._durable:
+            check_held(self._lease)
             self._under_way[worker] = PieceOfWork(worker, proposal, kind, time.time(), limit_s)
             write_under_way(self.folder, self._under_way.values())
 
     def finished(self, worker: int) -> None:
         """It ended."""
         if self._under_way.pop(worker, None) is not None:
+            check_held(self._lease)
             write_under_way(self.folder, self._under_way.values())
 
     # events, in the order of a proposal's life
@@ -351,6 +361,7 @@ class RunFolder:
         self._write_grade(line)
 
     def _write_grade(self, line: GradeLine) -> None:
+        check_held(self._lease)
         write_line(self._grades, codec.dumps(line).encode() + b"\n", self.folder / GRADES)
 
     def graded_ids(self) -> set[int]:
@@ -364,6 +375,7 @@ class RunFolder:
             node: a valid one.
             outbox: where its test submission is; None where there is none yet.
         """
+        check_held(self._lease)
         folder = self.folder / "best"
         make_folder(folder)
         source = None if outbox is None else outbox / "submission.csv"
@@ -379,8 +391,10 @@ class RunFolder:
 
     def drop_best(self) -> None:
         """No node counts (any more)."""
+        check_held(self._lease)
         shutil.rmtree(self.folder / "best", ignore_errors=True)
 
     def prune(self) -> None:
         """After the end: keep the best submission only."""
+        check_held(self._lease)
         shutil.rmtree(self._outboxes, ignore_errors=True)

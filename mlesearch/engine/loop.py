@@ -36,6 +36,7 @@ from mlesearch.engine.workers import Done
 from mlesearch.models.protocol import EmbedReply, PromptFailure, Reply
 from mlesearch.sandbox.protocol import Job, execute
 from mlesearch.storage.file_systems import check_space
+from mlesearch.storage.leases import LeaseLost
 from mlesearch.types import ExecResult, Node, printable
 
 
@@ -84,6 +85,8 @@ class Engine:
             while self.advance():
                 pass
             return self._end()
+        except LeaseLost:
+            raise  # nothing may be written, so nothing is waited for
         except Exception:
             self._rescue()
             raise

@@ -16,6 +16,7 @@ from mlesearch.storage.codec import dumps
 from mlesearch.storage.diff import differences
 from mlesearch.storage.events import Event
 from mlesearch.storage.journal import Journal, read
+from mlesearch.storage.leases import Lease
 from mlesearch.types import MlesearchError
 
 
@@ -102,10 +103,10 @@ class Recording:
 class FollowedJournal(Journal):
     """A journal that takes an event only where it is the recorded one."""
 
-    def __init__(self, path: Path, recording: Recording) -> None:
+    def __init__(self, path: Path, recording: Recording, lease: Lease | None = None) -> None:
         """Open for appending, with the recording's header."""
         self._recording: Recording | None = None
-        super().__init__(path, recording.header)
+        super().__init__(path, recording.header, lease=lease)
         recording.skip(len(self.events))
         self._recording = recording
 

@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import secrets
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -81,12 +80,17 @@ def write_line(fd: int, line: bytes, path: Path) -> None:
             raise
 
 
+def temporary_of(path: Path) -> Path:
+    """A name beside a file that no other process or thread takes, on whatever machine; hidden, and of the file."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
     """Replace a file as a whole: after any kill it holds the old or the new text."""
     data = text.encode() if isinstance(text, str) else text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_of(path)
     try:
-        fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
+        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
         try:
             write_whole(fd, data, path)
             if durable:
@@ -107,7 +111,7 @@ def write_new(path: Path, data: bytes) -> bool:
     Raises:
         OSError: the disk did not take it.
     """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{secrets.token_hex(8)}")
+    temporary = temporary_of(path)
     try:
         _write_excl(temporary, data)
         try:

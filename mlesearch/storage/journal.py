@@ -3,10 +3,15 @@
 An event is written with one `write` call and is complete or absent after any kill. A torn last line (a power cut) is
 cut off when the journal is opened; a line that does not parse anywhere else is refused, with its number, because
 what follows it can't be trusted. Events that hold a paid reply are fsynced together with their blob.
+
+One process writes a journal at a time. A lock of the file says so among processes of one machine, a lease among all.
+Where an earlier owner of the lease did not give it back, it may have a write under way yet: then the journal goes on
+as a new file under the same name, and what is written late goes to the old one, which nobody reads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -19,7 +24,8 @@ from mlesearch.storage import cell_store
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.events import TYPES, Event, Header, HeaderFields
 from mlesearch.storage.file_systems import naming
-from mlesearch.storage.files import open_file, write_line
+from mlesearch.storage.files import open_file, temporary_of, write_line, write_whole
+from mlesearch.storage.leases import Lease, check_held
 from mlesearch.storage.locks import try_lock
 from mlesearch.types import MlesearchError
 
@@ -159,43 +165,85 @@ class JournalWriter(Protocol):
 class Journal:
     """The one writer of a run's journal. Holds a lock on the file until closed."""
 
-    def __init__(self, path: Path, header: HeaderFields, *, lock_wait_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, header: HeaderFields, *, lock_wait_s: float = 10.0, lease: Lease | None = None
+    ) -> None:
         """Open for appending, creating it with `header` if absent; a torn tail is cut off.
 
         Args:
             path: of the journal.
             header: written into a new journal beside type and format.
             lock_wait_s: how long to wait for another writer to end.
+            lease: of the run; looked at before each write. With it no lock of the file is needed.
 
         Raises:
             JournalError: it is corrupt, or another process is writing it.
-            OSError: it can't be written, or its file system has no locks.
+            LeaseLost: the lease is.
+            OSError: it can't be written, or its file system has no locks and there is no lease.
         """
         self.path = path
         self.header: Header
         self.events: list[Event] = []
-        self._fd = open_file(path, os.O_RDWR | os.O_APPEND)
+        self._lease = lease
+        check_held(self._lease)
+        self._fd = self._open(lock_wait_s)
         try:
-            _lock(self._fd, path, lock_wait_s)
             self._end = os.fstat(self._fd).st_size
             if self._end and not begun(path):
                 self._cut(0)
             if self._end:
                 self.header, self.events = self._recover()
             else:
+                self._renew(0)
                 self.header = {"type": "journal", "format": FORMAT, **header}
                 self._write(self.header, durable=True)
         except BaseException:
             os.close(self._fd)
             raise
 
+    def _open(self, wait_s: float) -> int:
+        """The file, locked; once more where it was replaced while its lock was waited for."""
+        while True:
+            fd = open_file(self.path, os.O_RDWR | os.O_APPEND)
+            try:
+                _lock(fd, self.path, wait_s, self._lease)
+                if _same_file(os.fstat(fd), os.stat(self.path)):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
     def _recover(self) -> tuple[Header, list[Event]]:
         header, events, sound = _whole(self.path)
+        self._renew(sound)
         if self._end != sound:
             self._cut(sound)
         return header, events
 
+    def _renew(self, sound: int) -> None:
+        """Go on in a new file, which an earlier owner of the lease does not know."""
+        if self._lease is None or not self._lease.taken_over:
+            return
+        temporary = temporary_of(self.path)
+        fd = open_file(temporary, os.O_RDWR | os.O_APPEND | os.O_EXCL)
+        try:
+            write_whole(fd, os.pread(self._fd, sound, 0), self.path)
+            with naming(self.path):
+                os.fsync(fd)
+            with contextlib.suppress(OSError):
+                try_lock(fd, temporary)
+            check_held(self._lease)
+            os.replace(temporary, self.path)
+        except BaseException:
+            os.close(fd)
+            temporary.unlink(missing_ok=True)
+            raise
+        os.close(self._fd)
+        self._fd, self._end = fd, sound
+
     def _cut(self, sound: int) -> None:
+        check_held(self._lease)
         with naming(self.path):
             os.ftruncate(self._fd, sound)
             os.fsync(self._fd)
@@ -205,13 +253,19 @@ class Journal:
         """Write one event; `durable` makes it survive a power cut.
 
         Raises:
-            OSError: the disk did not take all of the line; what it took is cut off again.
+            OSError: the disk did not take all of it; what it took is cut off again.
+            LeaseLost: the run is another process's now; nothing was written.
+            JournalBusy: likewise, as the file shows.
         """
         self._write(event, durable)
 
     def _write(self, event: Event | Header, durable: bool) -> None:
         line = dumps(event).encode() + b"\n"
-        if os.fstat(self._fd).st_size != self._end:
+        check_held(self._lease)
+        mine, there = os.fstat(self._fd), os.stat(self.path)
+        if not _same_file(mine, there):
+            raise JournalBusy(f"{self.path}: another process has taken this run over; nothing more is written here")
+        if mine.st_size != self._end:
             raise OSError(errno.EIO, "its last line is torn", str(self.path))  # what is added now would be lost with it
         write_line(self._fd, line, self.path)
         self._end += len(line)
@@ -232,9 +286,20 @@ class Journal:
         self.close()
 
 
-def _lock(fd: int, path: Path, wait_s: float) -> None:
+def _same_file(a: os.stat_result, b: os.stat_result) -> bool:
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+
+def _lock(fd: int, path: Path, wait_s: float, lease: Lease | None) -> None:
+    """Lock a journal, if its file system has locks; a lease does without, and its earlier owner may keep the lock."""
     until = time.monotonic() + wait_s
-    while not try_lock(fd, path):
-        if time.monotonic() >= until:
-            raise JournalBusy(f"{path}: another process is writing this run; wait for it to end, or stop it")
-        time.sleep(0.1)
+    try:
+        while not try_lock(fd, path):
+            if lease is not None and lease.taken_over:
+                return
+            if time.monotonic() >= until:
+                raise JournalBusy(f"{path}: another process is writing this run; wait for it to end, or stop it")
+            time.sleep(0.1)
+    except OSError as error:
+        if lease is None or error.errno != errno.ENOLCK:
+            raise

@@ -23,6 +23,22 @@ def alive(whose: str) -> bool:
     return name is None or name[1] != _namespace() or _started(int(name[2])) == name[3]
 
 
+def gone(whose: str) -> bool:
+    """Whether a process named by `owner` is known to be dead; of one of another machine, or container, it is not."""
+    name = re.fullmatch(r"(\d+):(\d+):(\d+)\.(.+)", whose)
+    if name is None or name[1] != _namespace() or name[4] != _boot() or "0" in (name[1], name[4]):
+        return False
+    try:
+        with contextlib.suppress(PermissionError):
+            os.kill(int(name[2]), 0)
+        stat = _stat(int(name[2]))
+    except ProcessLookupError:
+        return True
+    except OSError:  # another user's that may not be looked at, or gone meanwhile: the next look tells
+        return False
+    return stat[0] in ("Z", "X") or stat[19] != name[3]
+
+
 def running(pid: int) -> bool:
     """Whether a process of this number runs; one that was killed and is not yet waited for does not."""
     try:

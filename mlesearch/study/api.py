@@ -115,7 +115,7 @@ def estimate(*chosen: Settings, like: Sequence[str | Path] = (), **given: Unpack
         ConfigError: as in `plan`.
     """
     with ProcessResources() as resources:
-        planned = planning.plan(_cells(chosen, given), resources, keys=False)
+        planned = planning.plan(_cells(chosen, given), resources, keys=False, on="workers")
         return estimate_plan(planned, resources, [Path(path) for path in like])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlesearch.config.compose import Launch, sweep
+from mlesearch.config.node_check import fix_sandboxes
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
@@ -24,8 +25,10 @@ from mlesearch.study.rounds import in_rounds
 def begin(planned: StudyPlan, resources: ProcessResources) -> None:
     """Write the study's header and its grid, and clear away what earlier launches left: orphans, failures, refusals."""
     first = planned.runs[0].settings
-    resources.sandbox(first).reap_orphans()
+    if not planned.later:
+        resources.sandbox(first).reap_orphans()
     open_study(planned.folder, planned.header)
+    fix_sandboxes(planned)
     reset_breakers(first)
     note_launch(planned.folder, [r.key for r in planned.runs])
     for r in planned.runs:
