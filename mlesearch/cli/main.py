@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mlesearch import __version__
 from mlesearch.analysis.policies import POLICIES
-from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options
+from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, submit_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
+    submit_options.add_to(sub)
     solve_options.add_to(sub)
 
     estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
@@ -226,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
     made = parser()
-    typed = sys.argv[1:] if argv is None else list(argv)
+    typed = submit_options.joined(sys.argv[1:] if argv is None else list(argv))
     args, rest = made.parse_known_args(typed)
     late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
     if len(late) < len(rest):

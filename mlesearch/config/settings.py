@@ -278,9 +278,11 @@ class LauncherSettings:
 
     Attributes:
         n_jobs: runs side by side, -1 for one per processor.
+        grace_s: seconds that what is in flight may take to end, once a worker is asked to stop.
     """
 
     n_jobs: int = -1
+    grace_s: float = 60.0
 
 
 @dataclass

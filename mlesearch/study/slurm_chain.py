@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.config.settings import LauncherSettings
 from mlesearch.storage.files import append_line, make_folder, read_lines, write_new
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import slug
@@ -128,7 +129,12 @@ def margin_s(limit_s: float, grace_s: float) -> float:
 
 
 def queue_workers(
-    study: Path, name: str, request: SlurmRequest, grace_s: float, tell: Callable[[str], None]
+    study: Path,
+    name: str,
+    request: SlurmRequest,
+    launcher: LauncherSettings,
+    run_cpus: int,
+    tell: Callable[[str], None],
 ) -> Iterator[Submission]:
     """Write a submission's script and queue its chains.
 
@@ -136,7 +142,8 @@ def queue_workers(
         study: its folder; it holds a list of runs.
         name: of the study.
         request: checked.
-        grace_s: that a worker may take to stop.
+        launcher: of the study's settings.
+        run_cpus: processors of one program.
         tell: is told once that the controller does not answer.
 
     Yields:
@@ -148,7 +155,7 @@ def queue_workers(
     folder = study / FOLDER
     make_folder(folder)
     number = 1
-    while not write_new(folder / f"{number}.sbatch", script(study, request, grace_s).encode()):
+    while not write_new(folder / f"{number}.sbatch", script(study, request, launcher, run_cpus).encode()):
         number += 1
     jobs: dict[str, int] = {}
     for chain in chain_names(f"mlesearch-{slug(name)[:40]}-{_digest(study)}-{number}", request.workers):
@@ -156,17 +163,21 @@ def queue_workers(
         yield Submission(folder / f"{number}.sbatch", dict(jobs))
 
 
-def script(study: Path, request: SlurmRequest, grace_s: float) -> str:
+def script(study: Path, request: SlurmRequest, launcher: LauncherSettings, run_cpus: int) -> str:
     """The script of all jobs of a submission."""
+    grace_s, cpus = launcher.grace_s, request.cpus
+    if cpus is None and launcher.n_jobs > 0:
+        cpus = launcher.n_jobs * run_cpus
     options = ["--requeue", "--open-mode=append", "--kill-on-invalid-dep=yes", "--ntasks=1", "--nodes=1"]
     if request.time is not None:
         early_s = round(margin_s(slurm.limit_s(request.time), grace_s))
         options += [f"--time={request.time}", f"--signal=B:USR2@{early_s}"]
     options += [] if request.partition is None else [f"--partition={request.partition}"]
     options += [] if request.gpus is None else [f"--gpus={request.gpus}"]
-    options += [] if request.cpus is None else [f"--cpus-per-task={request.cpus}"]
+    options += [] if cpus is None else [f"--cpus-per-task={cpus}"]
     lines = "\n".join(f"#SBATCH {option}" for option in [*options, *([request.extra] if request.extra else [])])
     words = ["-m", "mlesearch.study.slurm_job", str(study), "--workers", str(request.workers), f"--grace-s={grace_s:g}"]
+    words += [] if request.time is None else [f"--limit-s={slurm.limit_s(request.time):g}"]
     return f"""#!/bin/bash
 # A worker of a study. Jobs of this chain that are queued later take this file as it is then: change options here.
 {lines}

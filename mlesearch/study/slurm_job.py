@@ -134,12 +134,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("study", metavar="STUDY", type=Path)
     p.add_argument("--workers", type=int, required=True, metavar="N", help="chains of the submission")
     p.add_argument("--grace-s", type=float, required=True, metavar="SECONDS", help="that a worker may take to stop")
+    p.add_argument("--limit-s", type=float, metavar="SECONDS", help="of a job, where the controller can't be asked")
     args = p.parse_args(argv)
     job, name = int(os.environ["SLURM_JOB_ID"]), os.environ["SLURM_JOB_NAME"]
-    return carry_out(args.study, name, job, args.workers, args.grace_s)
+    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s)
 
 
-def carry_out(study: Path, name: str, job: int, workers: int, grace_s: float, work: Sequence[str] = WORK) -> int:
+def carry_out(
+    study: Path, name: str, job: int, workers: int, grace_s: float, limit_s: float | None, work: Sequence[str] = WORK
+) -> int:
     """A job of a chain, from its begin to its end; returns its exit code.
 
     Args:
@@ -148,6 +151,7 @@ def carry_out(study: Path, name: str, job: int, workers: int, grace_s: float, wo
         job: its number.
         workers: chains of the submission.
         grace_s: that a worker may take to stop.
+        limit_s: of a job, where the controller can't be asked.
         work: the command of a worker, to which the study and a time are added.
     """
     worker = Worker()
@@ -164,7 +168,8 @@ def carry_out(study: Path, name: str, job: int, workers: int, grace_s: float, wo
         return SOME_FAILED
     successor = Successor(script, name, job, fruitless)
     successor.begin()
-    left_s = slurm.time_left_s(job)
+    told_s = slurm.time_left_s(job)
+    left_s = limit_s if told_s is None else told_s
     limit = [] if left_s is None else ["--for", f"{max(1, round(left_s - margin_s(left_s, grace_s)))}s"]
     code = worker.run([*work, str(study), *limit])
     if code in (NOTHING_LEFT, SOME_FAILED):

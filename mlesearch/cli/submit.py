@@ -1,0 +1,100 @@
+"""`mlesearch submit`: a launch that is checked here, and whose workers are queued on a cluster."""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from pathlib import Path
+
+from mlesearch.cli.commands import read_overrides
+from mlesearch.cli.confirm import confirm
+from mlesearch.cli.launches import say_checked
+from mlesearch.cli.terminal import shell_words, shown
+from mlesearch.config.compose import jobs
+from mlesearch.config.plan import plan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.config.settings import Settings
+from mlesearch.storage.documents import STUDY
+from mlesearch.storage.files import read_json
+from mlesearch.study.launch import begin
+from mlesearch.study.launch_list import list_numbers, read_list, write_list
+from mlesearch.study.output import complain, say
+from mlesearch.study.slurm import SlurmError
+from mlesearch.study.slurm_chain import SlurmRequest, Submission, queue_workers, stop_command
+from mlesearch.types import ConfigError
+
+INTERRUPTED = 130
+
+
+def submit(args: Namespace) -> int:
+    """Check a launch, or take a study that was launched, and queue its workers; returns without waiting for them.
+
+    Returns:
+        0 queued, 1 not all of it, 130 stopped by Ctrl-C.
+    """
+    if not args.slurm:
+        raise ConfigError("submit: say where to: --slurm; for other clusters, see docs/clusters.md")
+    request = SlurmRequest(args.workers, args.time, args.partition, args.gpus, args.cpus, args.sbatch)
+    request.check()
+    if not args.check and shutil.which("sbatch") is None:
+        raise ConfigError(
+            "--slurm: there is no sbatch here; give the command on a login node of a Slurm cluster, or work on this "
+            "machine with `mlesearch run`"
+        )
+    if len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
+        return _more_workers(Path(args.overrides[0]).absolute(), request, check=args.check)
+    options = ["--slurm", *(["--check"] if args.check else []), *(["--yes"] if args.yes else [])]
+    launch = jobs(read_overrides("submit", options, args), args.multirun)
+    with ProcessResources(complain) as resources:
+        planned = plan([cell.settings for cell in launch.jobs], resources, on="workers")
+        if not say_checked(launch, planned, resources, check=args.check):
+            return 1
+        if args.check:
+            return 0
+        if not confirm(planned, resources, args.yes):
+            complain("nothing was queued or written")
+            return 1
+        begin(planned, resources)
+        write_list(planned.folder, planned.runs)
+        return _queue(planned.folder, planned.header["name"], planned.runs[0].settings, request)
+
+
+def _more_workers(study: Path, request: SlurmRequest, *, check: bool) -> int:
+    """Queue workers for a study that was launched."""
+    numbers = list_numbers(study)
+    if not numbers:
+        raise ConfigError(
+            f"{study}: it holds no list of runs (it is of an earlier version, or nothing was launched); give the "
+            "overrides or the experiment of which it was made"
+        )
+    newest = read_list(study, numbers[-1])
+    name = str(read_json(study / STUDY)["name"])
+    say(f"study {name}: {len(newest.runs)} runs on its newest list, in {shown(study)}")
+    if check:
+        say("nothing was queued or written (--check)")
+        return 0
+    return _queue(study, name, newest.runs[0].settings, request)
+
+
+def _queue(study: Path, name: str, settings: Settings, request: SlurmRequest) -> int:
+    """Queue the workers, and say how to look at them and how to stop them; what is queued is always named."""
+    done: Submission | None = None
+    code = 0
+    try:
+        for queued in queue_workers(study, name, request, settings.launcher, settings.sandbox.cpu_count, complain):
+            done = queued
+    except SlurmError as error:
+        code = 1
+        complain(f"mlesearch: {error}")
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if done is None:
+        complain("no job was queued")
+        return code
+    count = f"{len(done.jobs)} of {request.workers}" if len(done.jobs) < request.workers else str(request.workers)
+    numbers = ", ".join(map(str, done.jobs.values()))
+    say(f"queued {count} workers, each a chain of jobs; the first ones: {numbers}; logs in {shown(done.script.parent)}")
+    say(f"look:   {shell_words('status', study)}")
+    say(f"stop:   {stop_command(list(done.jobs))}")
+    say(f"report: {shell_words('report', study)}")
+    return code
