@@ -172,6 +172,10 @@ PartitionName={LOW} Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 PreemptMo
 PartitionName={URGENT} Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """
 
+    def has_node(self, node: str) -> bool:
+        """Whether it is switched on."""
+        return node in self._daemons
+
     # commands
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
