@@ -96,7 +96,7 @@ def solve(args: Namespace) -> int:
             return 1
         begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, complain), Progress(planned.runs):
+        with stoppable(stop_file, complain, run.settings.launcher.grace_s), Progress(planned.runs):
             (report,) = run_cell(planned.runs, 1, stop_file, resources)
         if report.status in ("failed", "unpaid"):
             complain(f"{report.status}: {report.reason}; run the same command again to go on")
