@@ -12,6 +12,7 @@ from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
+from mlesearch.config.checks import LOCAL
 from mlesearch.config.compose import Launch, jobs
 from mlesearch.config.mlebench import check_competitions
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
@@ -52,7 +53,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     """
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if launch.here else "workers")
+        here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)
+        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if here else "workers")
         planned = part_of_plan(launch, planned) if sequential else planned
         runs = planned.runs
         if not say_checked(launch, planned, resources, check=check, at_most=sequential):

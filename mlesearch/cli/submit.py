@@ -17,7 +17,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
 from mlesearch.study.launch import begin
-from mlesearch.study.launch_list import list_numbers, read_list, write_list
+from mlesearch.study.launch_list import list_numbers, read_list
 from mlesearch.study.output import complain, say
 from mlesearch.study.slurm import SlurmError
 from mlesearch.study.slurm_chain import SlurmRequest, Submission, queue_workers, stop_command
@@ -55,7 +55,6 @@ def submit(args: Namespace) -> int:
             complain("nothing was queued or written")
             return 1
         begin(planned, resources)
-        write_list(planned.folder, planned.runs)
         return _queue(planned.folder, planned.header["name"], planned.runs[0].settings, request)
 
 

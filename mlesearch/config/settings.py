@@ -277,11 +277,13 @@ class LauncherSettings:
     """How runs are spread.
 
     Attributes:
+        backend: what starts workers: local, dask or ray (docs/clusters.md).
         n_jobs: runs side by side, -1 for one per processor.
         grace_s: what is in flight may take so long once a batch system asks to stop (SIGTERM, SIGUSR1, ...), seconds.
         retries: of a run whose failure may pass by itself (a server, a sandbox), after growing waits.
     """
 
+    backend: str = "local"
     n_jobs: int = -1
     grace_s: float = 20.0
     retries: int = 2

@@ -140,11 +140,15 @@ def test_a_study_is_left_to_two_nodes(leave, whole: Path) -> None:
     left = leave("--workers", "2", "--time", "10", "--cpus", "2")
     assert "queued 2 workers, each a chain of jobs" in left.said
     left.at_work()
-    assert sorted(left.cluster.jobs().values()) == ["PENDING", "PENDING", "RUNNING", "RUNNING"], "each has its successor"
+    assert sorted(left.cluster.jobs().values()) == ["PENDING", "PENDING", "RUNNING", "RUNNING"], (
+        "each has its successor"
+    )
     states = left.ends()
     check(left, whole, states)
     assert left.cluster.jobs() == {}
-    assert {host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())} == {
+    assert {
+        host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())
+    } == {
         "n1",
         "n2",
     }
