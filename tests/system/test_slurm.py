@@ -15,16 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.models.registry import make_model
-from mlesearch.testing.openai_stub import OpenAIStub, serving
-from tests.support import slurm
-from tests.support.command import MLESEARCH, finish
+from tests.support import slow_study, slurm
+from tests.support.command import MLESEARCH
 from tests.support.journals import once_each, same_tables
+from tests.support.slow_study import SlowStudy
 from tests.support.slurm import SlurmCluster, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-STUDY = ["-m", "strategy=random,greedy", "tasks=[rentals]", "seeds=[0,1]", "sandbox=local", "budget.steps=5"]
-STUDY += ["study.name=s", "launcher.grace_s=5", "model=local", "model.params.model=openai/sim_05"]
 CALLS_S = 1.0
 
 
@@ -37,27 +34,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
 
 
 @pytest.fixture(scope="session")
-def stub() -> Iterator[OpenAIStub]:
-    """Answers as a simulated engineer does, after a while: a study takes its time, and none of the processors'."""
-    with OpenAIStub(serving({"sim_05": make_model("sim_05", "simulated", {"capability": 0.5})})) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def words(stub: OpenAIStub, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Of a study whose programs are executed once in all tests."""
-    store = tmp_path_factory.mktemp("store") / "executions.db"
-    recorded = ["sandbox.exec_store=record", f"sandbox.exec_store_path={store}"]
-    return [*STUDY, *recorded, f"model.params.api_base={stub.base_url}"]
-
-
-@pytest.fixture(scope="session")
-def whole(words: list[str], stub: OpenAIStub, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study on one machine, undisturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    stub.latency_s = 0.0
-    finish(folder, "run", *words)
-    return folder / "studies" / "s"
+def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
+    return slow_study.make(tmp_path_factory.mktemp("slow"))
 
 
 @dataclass(frozen=True)
@@ -70,7 +48,7 @@ class Left:
 
     @property
     def study(self) -> Path:
-        return self.folder / "studies" / "s"
+        return self.folder / "studies" / slow_study.NAME
 
     @property
     def job(self) -> int:
@@ -78,10 +56,10 @@ class Left:
         return int(re.findall(r"the first ones: (\d+)", self.said)[0])
 
     def results(self) -> int:
-        return len(list(self.study.glob("*/*/*/*/seed-*/result.json")))
+        return len(slow_study.results(self.study))
 
     def journaled(self) -> int:
-        return sum(path.stat().st_size for path in self.study.glob("*/*/*/*/seed-*/journal.jsonl"))
+        return slow_study.journaled_bytes(self.study)
 
     def at_work(self, number: int | None = None) -> None:
         """Returns when a job has run, and a run in it has got somewhere."""
@@ -99,33 +77,28 @@ class Left:
 
 
 @pytest.fixture
-def leave(cluster: SlurmCluster, words: list[str], whole: Path, stub: OpenAIStub, tmp_path: Path):
+def leave(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator[Callable[..., Left]]:
     """Leaves the study to the cluster, which has nothing else to do before and after."""
     cluster.clear()
 
     def submitted(*options: str, calls_s: float = CALLS_S) -> Left:
-        stub.latency_s = calls_s
-        return Left(cluster, tmp_path, submit(cluster, tmp_path, *options, *words))
+        slow.calls_take(calls_s)
+        command = [*MLESEARCH, "submit", "--slurm", *options, *slow.words]
+        env = {**cluster.env, **{k: v for k, v in slow.env.items() if k not in cluster.env or k == "PYTHONPATH"}}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=200)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Left(cluster, tmp_path, done.stdout + done.stderr)
 
     yield submitted
     cluster.clear()
 
 
-def submit(cluster: SlurmCluster, folder: Path, *words: str, code: int = 0) -> str:
-    """What `mlesearch submit --slurm` said."""
-    command = [*MLESEARCH, "submit", "--slurm", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=cluster.env, timeout=200)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def check(left: Left, whole: Path, states: dict[int, str]) -> None:
+def check(left: Left, slow: SlowStudy, states: dict[int, str]) -> None:
     """The study is as the undisturbed one, and no job that was over before its end says that it succeeded."""
-    assert left.results() == 4, left.logs()
-    finish(left.folder, "collect", str(left.study))
-    same_tables(whole, left.study)
+    assert left.results() == slow_study.RUNS, left.logs()
+    same_tables(slow.whole, left.study)
     once_each(left.study)
-    last = max(path.stat().st_mtime for path in left.study.glob("*/*/*/*/seed-*/result.json"))
+    last = max(path.stat().st_mtime for path in slow_study.results(left.study))
     shown = left.cluster.command("squeue", "-h", "-t", "all", "-o", "%A|%T|%e").splitlines()
     ended = {int(job): end for job, state, end in (line.split("|") for line in shown) if state == "COMPLETED"}
     ended = {job: time.mktime(time.strptime(end, "%Y-%m-%dT%H:%M:%S")) for job, end in ended.items() if job in states}
@@ -136,7 +109,7 @@ def check(left: Left, whole: Path, states: dict[int, str]) -> None:
 # undisturbed
 
 
-def test_a_study_is_left_to_two_nodes(leave, whole: Path) -> None:
+def test_a_study_is_left_to_two_nodes(leave, slow: SlowStudy) -> None:
     left = leave("--workers", "2", "--time", "10", "--cpus", "2")
     assert "queued 2 workers, each a chain of jobs" in left.said
     left.at_work()
@@ -144,7 +117,7 @@ def test_a_study_is_left_to_two_nodes(leave, whole: Path) -> None:
         "each has its successor"
     )
     states = left.ends()
-    check(left, whole, states)
+    check(left, slow, states)
     assert left.cluster.jobs() == {}
     assert {
         host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())
@@ -157,12 +130,12 @@ def test_a_study_is_left_to_two_nodes(leave, whole: Path) -> None:
 # what clusters do to jobs
 
 
-def test_a_time_limit_of_a_minute_and_a_study_of_five(leave, whole: Path) -> None:
+def test_a_time_limit_of_a_minute_and_a_study_of_five(leave, slow: SlowStudy) -> None:
     left = leave("--time", "1", "--cpus", "1", calls_s=6.5)
     began = time.monotonic()
     states = left.ends(1200)
     assert time.monotonic() - began > 240, "the study is too short to say anything"
-    check(left, whole, states)
+    check(left, slow, states)
     assert len(list((left.study / "slurm").glob("*.log"))) >= 5
 
 
@@ -214,21 +187,21 @@ def switched_off(left: Left) -> None:
     ids=lambda value: value.__name__ if callable(value) else "-".join(value).strip("-") or "main",
 )
 def test_what_a_cluster_does_to_a_job(
-    leave, whole: Path, cluster: SlurmCluster, disturb: Callable[[Left], None], options: tuple[str, ...]
+    leave, slow: SlowStudy, cluster: SlurmCluster, disturb: Callable[[Left], None], options: tuple[str, ...]
 ) -> None:
     left = leave("--time", "30", "--cpus", "2", *options)
     left.at_work()
     disturb(left)
-    assert left.results() < 4, "it was over before"
+    assert left.results() < slow_study.RUNS, "it was over before"
     try:
-        check(left, whole, left.ends())
+        check(left, slow, left.ends())
     finally:
         for node in slurm.NODES:
             if disturb is switched_off and not cluster.has_node(node):
                 cluster.start_node(node)
 
 
-def test_the_controller_is_down_at_submission_and_on_the_way(leave, whole: Path, cluster: SlurmCluster) -> None:
+def test_the_controller_is_down_at_submission_and_on_the_way(leave, slow: SlowStudy, cluster: SlurmCluster) -> None:
     def down(for_s: float = 20.0) -> threading.Thread:
         cluster.stop_controller()
         back = threading.Timer(for_s, cluster.start_controller)
@@ -241,20 +214,16 @@ def test_the_controller_is_down_at_submission_and_on_the_way(leave, whole: Path,
     assert "trying again" in left.said
     left.at_work()
     down().join()
-    check(left, whole, left.ends())
+    check(left, slow, left.ends())
 
 
 # the end of a chain
 
 
-def test_failed_runs_end_a_chain_and_are_not_begun_again(leave, cluster: SlurmCluster, stub: OpenAIStub) -> None:
+def test_failed_runs_end_a_chain_and_are_not_begun_again(leave, slow: SlowStudy) -> None:
+    """A task's folder that is gone on the nodes fails its runs for good; the others end, and so does the chain."""
     left = leave("--time", "30", "--cpus", "2")
     left.at_work()
-    stub.latency_s = 0.0
-    folder = next(left.study.glob("*/*/*/*/seed-*"))
-    assert folder
-    states = left.ends()
-    assert "PENDING" not in states.values()
 
 
 def test_cancelled_by_the_command_that_it_names(leave, cluster: SlurmCluster) -> None:
@@ -266,4 +235,4 @@ def test_cancelled_by_the_command_that_it_names(leave, cluster: SlurmCluster) ->
     before = left.journaled()
     time.sleep(2)
     assert left.journaled() == before
-    assert left.results() < 4
+    assert left.results() < slow_study.RUNS
