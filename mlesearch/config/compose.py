@@ -318,7 +318,7 @@ def sweep(
         from hydra.core.hydra_config import HydraConfig
 
         if elsewhere is not None:
-            elsewhere(int(HydraConfig.get().job.get("num", 0)))
+            elsewhere(int(getattr(HydraConfig.get().job, "num", 0)))
 
     _by_hydra(launch, first_job if launch.here else each_job)
 

@@ -51,8 +51,8 @@ class RunReport:
     run_id: str
     status: str
     reason: str = ""
-    error_class: ErrorClass = ""
-    host: str = ""
+    error_class: ErrorClass = field(default="", compare=False)
+    host: str = field(default="", compare=False)
     result: RunRow | RunFailure | None = field(default=None, compare=False, repr=False)
 
 

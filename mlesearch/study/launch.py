@@ -31,7 +31,7 @@ from mlesearch.study.launch_worker import LocalWork, carry_out
 from mlesearch.study.outcome import LaunchOutcome
 from mlesearch.study.pieces import Piece, pieces_of
 from mlesearch.study.remote import RemoteWork, work_on_cell
-from mlesearch.study.slots import PieceOrder, SharedWork, Slot
+from mlesearch.study.slots import PieceOrder, SharedWork, WorkerSlot
 from mlesearch.study.supervisor import HELD_AGAIN_S
 from mlesearch.study.work import WorkTerms
 from mlesearch.study.worker_record import WorkerRecord
@@ -183,7 +183,7 @@ def _in_this_process(
     def should_stop() -> bool:
         return stop_file is not None and stop_file.exists()
 
-    slot = Slot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
+    slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
     try:
         with record.beating():
             for number, piece in enumerate(pieces):
@@ -200,7 +200,7 @@ def _in_this_process(
 
 
 def _until_ended(
-    slot: Slot, order: PieceOrder, record: WorkerRecord, should_stop: Callable[[], bool]
+    slot: WorkerSlot, order: PieceOrder, record: WorkerRecord, should_stop: Callable[[], bool]
 ) -> Sequence[RunReport]:
     """The reports of a piece; one that another process has is waited for."""
     while True:

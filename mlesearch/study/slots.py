@@ -101,7 +101,7 @@ class PieceAnswer:
     why: str = ""
 
 
-class Slot:
+class WorkerSlot:
     """Carries out pieces in this process, one at a time."""
 
     def __init__(self, work: SharedWork) -> None:
@@ -225,7 +225,7 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         gc.freeze()  # what is the supervisor's stays: no collection has to look through it
         if any(piece.virtual for piece in work.pieces):
             gc.set_threshold(_GC_THRESHOLD)
-        slot = Slot(work)
+        slot = WorkerSlot(work)
         while (order := orders.recv()) is not None:
             for answer in slot.carry_out(order):
                 orders.send(answer)

@@ -123,7 +123,7 @@ class Supervisor:
                 self._note("stopping" if self._stopping.asked else "working" if self._busy() else "paused")
                 self._wait()
             self._close_slots()
-        self._end.stopped, self._end.left = self._stopping.asked, len(self._queue)
+        self._end.stopped, self._end.left = self._stopping.asked, self._end.left + len(self._queue)
         self._note("ended", changed=True)
         return self._end
 
@@ -254,6 +254,7 @@ class Supervisor:
         """Runs ended: some are told of, some are tried again."""
         told = []
         again_s: float | None = None
+        interrupted = False
         for report in reports:
             if report.status == "lost":
                 again_s = HELD_AGAIN_S
@@ -261,7 +262,7 @@ class Supervisor:
                     self._say(f"stopping: {report.reason}")
                     self._stopping.ask("a lease was lost")
             elif report.status == "interrupted":
-                again_s = 0.0
+                interrupted = True
                 told.append(report)
             elif report.status == "failed" and report.error_class == "transient" and order.may_retry:
                 self._failures[order.number] += 1
@@ -273,6 +274,8 @@ class Supervisor:
                 told.append(report)
         if again_s is not None:
             self._queue.put_back(order.number, again_s)
+        elif interrupted:
+            self._end.left += 1
         self._tell(told)
 
     # its own state

@@ -49,7 +49,7 @@ class WorkTerms:
 
     jobs: int
     grace_s: float
-    retries: int = RetryRule.retries
+    retries: int = 2
     for_s: float | None = None
     stop_file: Path | None = None
     launch: int = 0

@@ -98,11 +98,11 @@ def test_a_launch_that_was_stopped_ends_with_counts_and_no_rates(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     begun = []
 
-    def stopped(run, stop_file, resources):
+    def stopped(run, *args, **kwargs):
         begun.append(run.key.id)
-        return execute_run(run, stop_file, resources) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
+        return execute_run(run, *args, **kwargs) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
 
-    monkeypatch.setattr("mlesearch.study.launch.execute_run", stopped)
+    monkeypatch.setattr("mlesearch.study.slots.execute_run", stopped)
     sweep = ["-m", "study.name=s", "model=sim_05", "strategy=random,greedy", "seeds=[4,2]", "budget.steps=1"]
     assert main(["run", *sweep, "sandbox=local", "launcher.n_jobs=1"]) == 130
     said = capsys.readouterr()
