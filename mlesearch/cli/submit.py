@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 from mlesearch.cli.commands import read_overrides
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import say_checked
-from mlesearch.cli.terminal import shell_words, shown
+from mlesearch.cli.terminal import seconds, shell_words, shown
 from mlesearch.config.compose import jobs
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
@@ -34,7 +36,7 @@ def submit(args: Namespace) -> int:
     """
     if not args.slurm:
         raise ConfigError("submit: say where to: --slurm; for other clusters, see docs/clusters.md")
-    request = SlurmRequest(args.workers, args.time, args.partition, args.gpus, args.cpus, args.sbatch)
+    request = SlurmRequest(args.workers, _limit(args.time), args.partition, args.gpus, args.cpus, args.sbatch)
     request.check()
     if not args.check and shutil.which("sbatch") is None:
         raise ConfigError(
@@ -56,6 +58,14 @@ def submit(args: Namespace) -> int:
             return 1
         begin(planned, resources)
         return _queue(planned.folder, planned.header["name"], planned.runs[0].settings, request)
+
+
+def _limit(text: str | None) -> str | None:
+    """A time limit as Slurm writes it; 11h30m is taken, too."""
+    if text is None or not re.search("[hms]", text.lower()):
+        return text
+    minutes = math.ceil(seconds(text) / 60)
+    return f"{minutes // 60}:{minutes % 60:02}:00"
 
 
 def _more_workers(study: Path, request: SlurmRequest, *, check: bool) -> int:

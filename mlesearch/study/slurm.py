@@ -107,6 +107,17 @@ def time_left_s(number: int) -> float | None:
         return None
 
 
+def excluded_nodes(number: int) -> str:
+    """The nodes that a job may not run on, as `--exclude` takes them; empty where there are none.
+
+    Raises:
+        ControllerAway: the controller does not answer.
+        SlurmError: it was refused.
+    """
+    found = _command("squeue", "--noheader", "--format=%x", f"--jobs={number}").strip()
+    return "" if found in ("(null)", "N/A") else found
+
+
 def limit_s(text: str) -> float:
     """A time as Slurm writes it: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]].
 

@@ -185,7 +185,7 @@ exec {shlex.join([sys.executable, *words])}
 """
 
 
-def queue_next(script_path: Path, name: str, after: int, fruitless: int) -> int:
+def queue_next(script_path: Path, name: str, after: int, fruitless: int, not_on: str = "") -> int:
     """Queue the job that follows in a chain; returns its number.
 
     Args:
@@ -193,10 +193,12 @@ def queue_next(script_path: Path, name: str, after: int, fruitless: int) -> int:
         name: of the chain.
         after: the job before it.
         fruitless: jobs before it that got nowhere, one after the other.
+        not_on: a node that can do nothing for the study, beside those that the job before was kept from.
 
     Raises:
         SlurmError: Slurm refused it, or does not answer.
     """
+    nodes = ",".join(each for each in (slurm.excluded_nodes(after), not_on) if each)
     later_s = _DELAYS_S[min(fruitless, len(_DELAYS_S) - 1)]
     begin = [f"--begin=now+{later_s}seconds"] if later_s else []
     return slurm.submit(
@@ -205,6 +207,7 @@ def queue_next(script_path: Path, name: str, after: int, fruitless: int) -> int:
         f"--dependency=afternotok:{after},singleton",
         "--kill-on-invalid-dep=yes",
         *begin,
+        *([f"--exclude={nodes}"] if nodes else []),
     )
 
 

@@ -72,6 +72,15 @@ class Successor:
         except slurm.SlurmError as error:
             complain(f"the jobs that follow are not cancelled ({error}); they will end by themselves")
 
+    def move(self, node: str) -> None:
+        """Have it run on another node than this one, which can do nothing for the study."""
+        self.cancel()
+        try:
+            number = queue_next(self._script, self._name, self._job, self._fruitless, not_on=node)
+            say(f"next: job {number}, on another node than {node}")
+        except slurm.SlurmError as error:
+            complain(f"no next job on another node than {node}: {error}")
+
     def ensure(self) -> None:
         """Wait until it is queued; where Slurm refuses one more job, this one begins again under its own number."""
         while not self._there.wait(_RETRY_S if not self._refused else 0.0):
@@ -176,7 +185,7 @@ def carry_out(
         successor.cancel(chain_names(submission, workers))
         return code
     if code == REFUSED:
-        successor.cancel()
+        successor.move(os.environ.get("SLURMD_NODENAME", os.uname().nodename))
         return code
     if code != AGAIN:
         complain(f"the worker ended abruptly ({_ending(code)})")

@@ -249,11 +249,16 @@ def test_what_is_queued_is_known_though_another_chain_is_refused(stand_in, tmp_p
 
 def test_the_next_job_waits_for_this_one_and_for_none_of_its_name(stand_in, tmp_path: Path) -> None:
     calls = stand_in("sbatch", out="9\n")
+    stand_in("squeue", out="(null)\n")
     assert queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, fruitless=0) == 9
     assert "--dependency=afternotok:8,singleton" in calls.read_text()
     assert "--begin" not in calls.read_text()
     queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, fruitless=4)
     assert "--begin=now+900seconds" in calls.read_text()
+    assert "--exclude" not in calls.read_text()
+    stand_in("squeue", out="n[3-4]\n")
+    queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, 0, not_on="n1")
+    assert "--exclude=n[3-4],n1" in calls.read_text()
 
 
 def test_jobs_that_get_nowhere_are_counted_until_one_gets_somewhere(tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ class SlurmCluster:
         """End the controller as its own machine would, when it is switched off: its state is on the disk."""
         self._stop("slurmctld", signal.SIGTERM)
 
-    def start_node(self, node: str) -> None:
-        """Start a node (again)."""
-        daemon = ["slurmd", "-D", "-N", node, "-f", str(self.folder / "slurm.conf")]
+    def start_node(self, node: str, *under: str) -> None:
+        """Start a node (again), under a command such as taskset."""
+        daemon = [*under, "slurmd", "-D", "-N", node, "-f", str(self.folder / "slurm.conf")]
         if self._apart:
             script = 'hostname "$1"; shift; "$@" & wait $!'
             apart = ["unshare", "--pid", "--uts", "--fork", "--mount-proc", "--kill-child=SIGKILL"]
