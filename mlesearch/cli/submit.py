@@ -34,18 +34,24 @@ def submit(args: Namespace) -> int:
     Returns:
         0 queued, 1 not all of it, 130 stopped by Ctrl-C.
     """
-    if not args.slurm:
-        raise ConfigError("submit: say where to: --slurm; for other clusters, see docs/clusters.md")
+    if not (args.slurm or args.list):
+        raise ConfigError(
+            "submit: say where to: --slurm, or --list for a system on which you start workers (docs/clusters.md)"
+        )
     request = SlurmRequest(args.workers, _limit(args.time), args.partition, args.gpus, args.cpus, args.sbatch)
     request.check()
-    if not args.check and shutil.which("sbatch") is None:
+    if args.slurm and not args.check and shutil.which("sbatch") is None:
         raise ConfigError(
             "--slurm: there is no sbatch here; give the command on a login node of a Slurm cluster, or work on this "
             "machine with `mlesearch run`"
         )
-    if len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
+    if args.slurm and len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
         return _more_workers(Path(args.overrides[0]).absolute(), request, check=args.check)
-    options = ["--slurm", *(["--check"] if args.check else []), *(["--yes"] if args.yes else [])]
+    options = [
+        "--slurm" if args.slurm else "--list",
+        *(["--check"] if args.check else []),
+        *(["--yes"] if args.yes else []),
+    ]
     launch = jobs(read_overrides("submit", options, args), args.multirun)
     with ProcessResources(complain) as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources, on="workers")
@@ -57,6 +63,9 @@ def submit(args: Namespace) -> int:
             complain("nothing was queued or written")
             return 1
         begin(planned, resources)
+        if args.list:
+            say(f"the list is written; start workers: {shell_words('work', planned.folder)}")
+            return 0
         return _queue(planned.folder, planned.header["name"], planned.runs[0].settings, request)
 
 

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
 
 _HELP = """\
-leave a study to a Slurm cluster: check it here, queue its workers there, and return at once
+leave a study to a cluster: check it here, queue its workers there, and return at once
 
   mlesearch submit --slurm --workers 8 --time 12:00:00 crossover
   mlesearch submit --slurm --workers 8 --time 12:00:00 --partition gpu --gpus 1 -m model=gpt-5 strategy=greedy,mcts
   mlesearch submit --slurm --workers 4 studies/crossover        more workers for a study that was launched
+  mlesearch submit --list crossover                             workers are started by another system
 
 A worker is a chain of jobs: each queues the next one before it works, and the last one cancels what follows, so that
 time limits, preemption and lost nodes end nothing. What this machine lacks (a GPU, docker, processors) is checked on
@@ -26,12 +27,14 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     """Add the command."""
     submit = commands.add_parser(
         "submit",
-        help="leave a study to a Slurm cluster: queue its workers, and return at once",
+        help="leave a study to a cluster: queue its workers, and return at once",
         description=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = submit.add_argument
-    add("--slurm", action="store_true", help="to Slurm, which this machine's sbatch speaks to (required)")
+    where = submit.add_mutually_exclusive_group()
+    where.add_argument("--slurm", action="store_true", help="to Slurm, which this machine's sbatch speaks to")
+    where.add_argument("--list", action="store_true", help="to nobody: write the list of runs, for `mlesearch work`")
     add("--workers", type=int, default=1, metavar="N", help="jobs at work at one time (default: 1)")
     add("--time", metavar="LIMIT", help="of one job, as 12:00:00 or 2-12 (default: the partition's)")
     add("--partition", metavar="NAME", help="of the cluster (default: its default one)")

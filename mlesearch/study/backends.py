@@ -1,7 +1,8 @@
 """Workers of a launch started on a cluster of dask's or ray's, or on one that they start on this machine.
 
 Which cluster is theirs to say: `DASK_SCHEDULER_ADDRESS` and `RAY_ADDRESS` name one, else one is started here for the
-launch. A worker that is lost is started again elsewhere, by their own retries; what it had begun goes on there.
+launch. A worker that is lost is started again elsewhere, by their own retries; what it had begun goes on there. Their
+own tasks are used, since a pool of joblib's over them ends with the first worker that is lost.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from mlesearch.study.output import complain, say
 from mlesearch.study.remote import RemoteWork, work_on_study
 from mlesearch.types import ConfigError
 
-_RETRIES = 20
-"""Workers that may be lost, one after the other, before a launch goes on without a replacement."""
+_LOST = 20
+"""A worker that is lost so often is not started again."""
 _FIRST_WORKER_S = 300
 _HERE = {"include_dashboard": False}
 
@@ -47,11 +48,9 @@ def carry_out_under(backend: str, work: RemoteWork, s: Settings) -> None:
 
 def _under_dask(work: RemoteWork, s: Settings) -> None:
     import dask
-    from dask.distributed import Client
-    from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+    from dask.distributed import Client, KilledWorker
 
     address, workers = dask.config.get("scheduler-address", None), s.launcher.n_jobs
-    dask.config.set({"distributed.scheduler.allowed-failures": _RETRIES})
     try:
         with _children_ignore_sigint():
             if address:
@@ -62,18 +61,24 @@ def _under_dask(work: RemoteWork, s: Settings) -> None:
         client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
     except (OSError, TimeoutError) as error:
         raise ConfigError(f"launcher.backend: no dask scheduler with workers answers at {address}: {error}") from None
-    with client, parallel_config(backend=DASK):
-        count = effective_n_jobs(-1) if workers == -1 else workers
+    with client:
+        count = sum(client.nthreads().values()) if workers == -1 else workers
         say(f"{count} workers on the dask cluster {client.scheduler.address}")
         at = replace(work, side_by_side=0 if address else count)
-        try:
-            Parallel(n_jobs=count, batch_size=1, pre_dispatch="all")(delayed(work_on_study)(at) for _ in range(count))
-        except Exception as error:
-            complain(_lost(DASK, error))
+        for future in [client.submit(work_on_study, at, pure=False) for _ in range(count)]:
+            for _ in range(_LOST):
+                try:
+                    future.result()
+                except KilledWorker:  # it was lost so often that the scheduler gave it up
+                    future = client.submit(work_on_study, at, pure=False)
+                except Exception as error:
+                    complain(_lost(DASK, error))
+                    break
+                else:
+                    break
 
 
 def _under_ray(work: RemoteWork, s: Settings) -> None:
-    """Tasks of ray's own: a pool of joblib's over ray does not outlive a worker that is lost."""
     import ray
 
     address, cpus, workers = os.environ.get("RAY_ADDRESS"), s.sandbox.cpu_count, s.launcher.n_jobs
@@ -86,7 +91,7 @@ def _under_ray(work: RemoteWork, s: Settings) -> None:
         count = max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus) if workers == -1 else workers
         say(f"{count} workers on the ray cluster {ray.get_runtime_context().gcs_address}")
         at = replace(work, side_by_side=0 if address else count)
-        task = ray.remote(num_cpus=cpus, num_gpus=s.sandbox.gpus, max_retries=_RETRIES)(work_on_study)
+        task = ray.remote(num_cpus=cpus, num_gpus=s.sandbox.gpus, max_retries=_LOST)(work_on_study)
         for each in [task.remote(at) for _ in range(count)]:
             try:
                 ray.get(each)

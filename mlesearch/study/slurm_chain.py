@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlesearch.config.settings import LauncherSettings
@@ -159,7 +160,7 @@ def queue_workers(
         number += 1
     jobs: dict[str, int] = {}
     for chain in chain_names(f"mlesearch-{slug(name)[:40]}-{_digest(study)}-{number}", request.workers):
-        jobs[chain] = _patiently(lambda chain=chain: _queue(folder, number, chain), chain, tell)
+        jobs[chain] = _patiently(partial(_queue, folder, number, chain), chain, tell)
         yield Submission(folder / f"{number}.sbatch", dict(jobs))
 
 
