@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import shutil
 from argparse import Namespace
 from pathlib import Path
 
-from mlesearch.cli.commands import read_overrides
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import say_checked
 from mlesearch.cli.terminal import seconds, shell_words, shown
-from mlesearch.config.compose import jobs
+from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
@@ -22,7 +22,7 @@ from mlesearch.study.launch import begin
 from mlesearch.study.launch_list import list_numbers, read_list
 from mlesearch.study.output import complain, say
 from mlesearch.study.slurm import SlurmError
-from mlesearch.study.slurm_chain import SlurmRequest, Submission, queue_workers, stop_command
+from mlesearch.study.slurm_chain import QueuedWorkers, SlurmRequest, queue_workers, stop_command
 from mlesearch.types import ConfigError
 
 INTERRUPTED = 130
@@ -47,12 +47,9 @@ def submit(args: Namespace) -> int:
         )
     if args.slurm and len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
         return _more_workers(Path(args.overrides[0]).absolute(), request, check=args.check)
-    options = [
-        "--slurm" if args.slurm else "--list",
-        *(["--check"] if args.check else []),
-        *(["--yes"] if args.yes else []),
-    ]
-    launch = jobs(read_overrides("submit", options, args), args.multirun)
+    options = [f"--{name}" for name in ("slurm", "list", "check", "yes") if getattr(args, name)]
+    overrides = expand(args.overrides, shlex.join(["mlesearch", "submit", *options]), multirun=args.multirun)
+    launch = jobs(overrides, args.multirun)
     with ProcessResources(complain) as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources, on="workers")
         if not say_checked(launch, planned, resources, check=args.check):
@@ -96,7 +93,7 @@ def _more_workers(study: Path, request: SlurmRequest, *, check: bool) -> int:
 
 def _queue(study: Path, name: str, settings: Settings, request: SlurmRequest) -> int:
     """Queue the workers, and say how to look at them and how to stop them; what is queued is always named."""
-    done: Submission | None = None
+    done: QueuedWorkers | None = None
     code = 0
     try:
         for queued in queue_workers(study, name, request, settings.launcher, settings.sandbox.cpu_count, complain):

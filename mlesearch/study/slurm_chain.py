@@ -92,7 +92,7 @@ class SlurmRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class QueuedWorkers:
     """What was queued: the script, and the chains by their names, each with the number of its first job."""
 
     script: Path
@@ -136,7 +136,7 @@ def queue_workers(
     launcher: LauncherSettings,
     run_cpus: int,
     tell: Callable[[str], None],
-) -> Iterator[Submission]:
+) -> Iterator[QueuedWorkers]:
     """Write a submission's script and queue its chains.
 
     Args:
@@ -161,7 +161,7 @@ def queue_workers(
     jobs: dict[str, int] = {}
     for chain in chain_names(f"mlesearch-{slug(name)[:40]}-{_digest(study)}-{number}", request.workers):
         jobs[chain] = _patiently(partial(_queue, folder, number, chain), chain, tell)
-        yield Submission(folder / f"{number}.sbatch", dict(jobs))
+        yield QueuedWorkers(folder / f"{number}.sbatch", dict(jobs))
 
 
 def script(study: Path, request: SlurmRequest, launcher: LauncherSettings, run_cpus: int) -> str:

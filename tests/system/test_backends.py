@@ -33,7 +33,10 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    return slow_study.make(tmp_path_factory.mktemp("slow"))
+    made = slow_study.make(tmp_path_factory.mktemp("slow"))
+    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
+    assert done.returncode == 0, done.stderr
+    return made
 
 
 class Launched:

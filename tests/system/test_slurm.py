@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study, slurm
-from tests.support.command import MLESEARCH
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import once_each, same_tables
 from tests.support.slow_study import SlowStudy
 from tests.support.slurm import SlurmCluster, until
@@ -35,7 +35,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    return slow_study.make(tmp_path_factory.mktemp("slow"))
+    made = slow_study.make(tmp_path_factory.mktemp("slow"))
+    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
+    assert done.returncode == 0, done.stderr
+    return made
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_interrupted_on_the_way_the_queued_jobs_are_named_with_the_command_that_
 
 
 def test_without_slurm_the_ways_out_are_named(tmp_path: Path) -> None:
-    done = cli(tmp_path, "submit", "--slurm", *STUDY, env={"PATH": LOGIN}, fresh=True)
+    done = cli(tmp_path, "submit", "--slurm", *STUDY, env={"PATH": "/nowhere"}, fresh=True)
     assert done.returncode == 2
     assert "--slurm: there is no sbatch here" in done.stderr
     assert "mlesearch run" in done.stderr
@@ -116,7 +116,7 @@ def test_without_slurm_the_ways_out_are_named(tmp_path: Path) -> None:
 
 
 def test_a_list_is_all_that_workers_of_another_system_need(tmp_path: Path) -> None:
-    done = cli(tmp_path, "submit", "--list", *STUDY)
+    done = cli(tmp_path, "submit", "--list", *STUDY, "sandbox=local", "budget.steps=1")
     assert done.returncode == 0, done.stderr
     assert "start workers: mlesearch work studies/s" in done.stdout
     assert not list(tmp_path.glob("studies/s/*/*/*/*/seed-*"))
