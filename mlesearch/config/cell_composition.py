@@ -27,6 +27,7 @@ class _Base:
         config: of the first of them, composed by Hydra.
         choices: of the first, by group.
         parts: of other choices, by group and name; None where Hydra has to compose.
+        as_hydra: by group, whether the part of the first choice, merged here, is what Hydra has.
         whole: the configurations that Hydra had to compose, by the overrides that choose files.
         chain: the files of the first but for Hydra's own, in the order in which they are merged; None where the parts
             of their groups are not independent.
@@ -36,6 +37,7 @@ class _Base:
     choices: Mapping[str, str]
     chain: Sequence[Any] | None
     parts: dict[tuple[str, str], Any] = field(default_factory=dict)
+    as_hydra: dict[str, bool] = field(default_factory=dict)
     whole: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
 
@@ -53,9 +55,10 @@ class CellComposer:
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         self._load = load
-        self._loader: Any = GlobalHydra.instance().config_loader()
-        self._parser = OverridesParser.create(config_loader=self._loader)
-        self._repository: Any = CachingConfigRepository(self._loader.repository)
+        loader: Any = GlobalHydra.instance().config_loader()
+        self._loader = loader
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._repository: Any = CachingConfigRepository(loader.repository)
         self._bases: dict[tuple[tuple[str, ...], tuple[str, ...]], _Base] = {}
         self._schema: Any = None
 
@@ -110,7 +113,7 @@ class CellComposer:
         """The files that make up a configuration; None where a choice may change more than its own group's part."""
         from hydra._internal.defaults_list import create_defaults_list
 
-        found = create_defaults_list(
+        found: Sequence[Any] = create_defaults_list(
             repo=self._repository,
             config_name="config",
             overrides_list=list(overrides),
@@ -134,10 +137,12 @@ class CellComposer:
         if base.chain is None:
             return None
         if (group, name) not in base.parts:
-            same = self._merged(base.chain, group, base.choices[group], base.choices[group])
-            there = base.config._get_node(group)
-            equal = same is not None and same == there and same._metadata.object_type == there._metadata.object_type
-            base.parts[group, name] = self._merged(base.chain, group, base.choices[group], name) if equal else None
+            first = base.choices[group]
+            if group not in base.as_hydra:
+                mine, there = self._merged(base.chain, group, first, first), base.config._get_node(group)
+                kinds = [None if node is None else node._metadata.object_type for node in (mine, there)]
+                base.as_hydra[group] = mine == there and kinds[0] == kinds[1]
+            base.parts[group, name] = self._merged(base.chain, group, first, name) if base.as_hydra[group] else None
         return base.parts[group, name]
 
     def _merged(self, chain: Sequence[Any], group: str, first: str, name: str) -> Any:

@@ -235,7 +235,7 @@ def models() -> list[ModelSettings]:
     return [_model(name, {}) for name in names("model")]
 
 
-def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
+def _check_keys(cfg: Any, known: frozenset[str], prefix: str) -> None:
     """Refuse keys that were added past the schema (`+key=...`); parameters are checked by what takes them."""
     from omegaconf import DictConfig
 

@@ -139,7 +139,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_keys(laid: Mapping[str, Any], known: set[str], prefix: str) -> None:
+def _check_keys(laid: Mapping[str, Any], known: frozenset[str], prefix: str) -> None:
     """Refuse keys that the schema does not have, and what is no group or list; parameters are checked elsewhere."""
     for key, value in laid.items():
         at = f"{prefix}{key}"
