@@ -6,12 +6,13 @@ import math
 
 import pandas as pd
 
-from mlesearch.analysis import lost_cases, progress, spend
-from mlesearch.analysis.capability import Slope
-from mlesearch.analysis.comparison import Comparison
-from mlesearch.analysis.lost_runs import made
-from mlesearch.analysis.reasons import reasons_text
+from mlesearch.analysis.comparisons import lost_cases
+from mlesearch.analysis.comparisons.comparison import Comparison
+from mlesearch.analysis.data.reasons import reasons_text
+from mlesearch.analysis.measures import progress, spend
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.statistics.capability import Slope
+from mlesearch.analysis.words.lost_runs import made
 
 
 def frames(results: Results) -> dict[str, pd.DataFrame]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from mlesearch.analysis import dynamics
-from mlesearch.analysis.page_text import figures_in, phrases, without_figures
-from mlesearch.analysis.policies import POLICIES
-from mlesearch.analysis.provenance import MadeOf, digests, stated_in
+from mlesearch.analysis.data.policies import POLICIES
+from mlesearch.analysis.data.tables import read
+from mlesearch.analysis.figures import dynamics
+from mlesearch.analysis.files.provenance import MadeOf, digests, stated_in
+from mlesearch.analysis.page.page_text import figures_in, phrases, without_figures
 from mlesearch.analysis.report import TABLES_FOLDER, Ink, csv_files, draw, render
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.tables import read
 from mlesearch.types import ConfigError
 
 SHOWN = 160

@@ -3,61 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlesearch.analysis import (
+from mlesearch.analysis import frames
+from mlesearch.analysis.data.policies import Policy
+from mlesearch.analysis.data.tables import only, read
+from mlesearch.analysis.figures import dynamics
+from mlesearch.analysis.figures.svg import Drawn
+from mlesearch.analysis.files import figure_files, paper, stale, table_files
+from mlesearch.analysis.files.provenance import made_of
+from mlesearch.analysis.page import (
     assumptions_view,
-    checks,
     contrasts_view,
-    dynamics,
-    figure_files,
-    figures,
-    frames,
     imported,
     leaders_view,
-    looks_view,
-    lost_cases_view,
     measured_view,
-    paper,
     process_view,
     programs,
-    progress_view,
     robust_view,
     scores,
-    spend_view,
-    stale,
-    table_files,
-    views,
-    wording,
 )
-from mlesearch.analysis.claim import RATES
-from mlesearch.analysis.facts import facts
-from mlesearch.analysis.looks_words import BIASED
-from mlesearch.analysis.lost_runs import made
-from mlesearch.analysis.policies import Policy
-from mlesearch.analysis.provenance import made_of
+from mlesearch.analysis.page.section import Section
+from mlesearch.analysis.page.sections import sections
 from mlesearch.analysis.results import Results, analyse
-from mlesearch.analysis.section import Section
-from mlesearch.analysis.sections import (
-    ablations_section,
-    assumptions_section,
-    given,
-    imported_section,
-    scores_section,
-)
-from mlesearch.analysis.svg import Drawn
-from mlesearch.analysis.tables import only, read
-from mlesearch.analysis.text import plural
+from mlesearch.analysis.words import checks, wording
+from mlesearch.analysis.words.facts import facts
 from mlesearch.storage.file_systems import is_fault
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.types import ConfigError
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "page" / "templates"
 TABLES_FOLDER = "report_tables"
 
 
@@ -235,160 +214,4 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         js=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
         tables_folder=TABLES_FOLDER,
-    )
-
-
-def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ...]:
-    """The sections in the order of the page; those with nothing to show are left out."""
-    if results.progress is not None:
-        lost = views.runs(results, made(results))
-        first = Section(
-            "progress",
-            "Progress",
-            text="Counts of what was made so far. Nothing here is estimated or tested.",
-            tables=(progress_view.view(results.progress),),
-            folded=(lost,) if lost else (),
-        )
-        found: tuple[Section | None, ...] = (first, *_spending(results))
-    else:
-        found = (*_findings(results), *_explanations(results, curves))
-    return tuple(part for part in found if part is not None)
-
-
-def _findings(results: Results) -> tuple[Section | None, ...]:
-    """Medals, rates, gaps, capability."""
-    board = results.board
-    rate = RATES[results.outcome]
-    tasks = plural(len(board.counts.tasks), "task")
-    main = results.main
-    lost = views.runs(results)
-    gone = bool(board.counts.lost.any())
-    gap_section = trend = None
-    if main is not None:
-        gap_section = Section(
-            "gaps",
-            "Gaps",
-            figure=partial(figures.gap_bars, results),
-            caption=(
-                f"Gap in the {rate} over {main.baseline.label}, paired by task. Lines: 95 % interval of the test, "
-                f"{tasks}. Colour is the sign; hatched: the adjusted test does not reject.{_not_drawn(results)}"
-            ),
-            tables=given(
-                views.gaps(results, [main], "gaps-main"),
-                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
-            ),
-            folded=given(
-                views.gaps(results, results.others, "gaps-others") if results.others else None,
-                contrasts_view.baseline_view(results),
-            ),
-        )
-        slopes = views.slopes(results)
-        if figures.has_capability(results) or slopes:
-            trend = Section(
-                "capability",
-                "Gap against capability",
-                figure=partial(figures.gap_by_capability, results),
-                caption=(
-                    f"Each dot is a model, its line the 95 % interval of its test, {tasks}; filled where the adjusted "
-                    "test rejects. No line is fitted: a fitted line manufactures crossovers. "
-                    + (
-                        "Bands are the two groups of the crossover verdict, with their gaps and 90 % intervals."
-                        if main.crossover is not None and not main.crossover.refused
-                        else ""
-                    )
-                ),
-                tables=(slopes,) if slopes else (),
-                folded=given(assumptions_view.crossings(results)),
-            )
-    looked = looks_view.views_of(results.looks)
-    return (
-        leaders_view.section(results),
-        Section("looks", "Looks", BIASED, tables=looked) if looked else None,
-        Section("medals", "Medals", tables=(views.medals(results),), folded=(lost,) if lost else ()),
-        scores_section(results),
-        Section(
-            "rates",
-            "Rates by model",
-            figure=partial(figures.bars, results),
-            caption=(
-                f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
-                f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
-                + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
-            ),
-            folded=given(assumptions_view.rates(results), *robust_view.views(results)),
-        ),
-        gap_section,
-        trend,
-        assumptions_section(results),
-        ablations_section(results),
-        imported_section(results),
-    )
-
-
-def _not_drawn(results: Results) -> str:
-    """That not all comparisons are drawn, where that is so."""
-    drawn, there = len(figures.drawn_gaps(results)), 1 + len(results.others)
-    if drawn == there:
-        return ""
-    return f" Drawn are {drawn} of {there} comparisons, in the order of the strategies; all are in the tables."
-
-
-def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
-    """Dynamics, mechanism, cost, failures."""
-    return (
-        figures_of_dynamics(results, curves),
-        measured_view.section(results),
-        Section(
-            "mechanism",
-            "Mechanism",
-            text="Is better reasoning the cause? Two rates that do not look at medals.",
-            figure=partial(figures.mechanism, results),
-            caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
-            folded=(views.mechanism(results), *process_view.shown(results)),
-        ),
-        *_spending(results),
-    )
-
-
-def _spending(results: Results) -> tuple[Section | None, ...]:
-    """Cost, failures."""
-    failed = views.failures(results)
-    tried, judged = programs.trial_runs_view(results), programs.judged_bugs_view(results)
-    return (
-        Section(
-            "cost",
-            "Cost",
-            figure=partial(figures.spending, results),
-            caption="Mean per run, by the operator that the model was called for.",
-            tables=(views.cost(results), *filter(None, [spend_view.by_strategy(results)])),
-            folded=given(views.operators(results), spend_view.by_model(results), contrasts_view.front_view(results)),
-        ),
-        Section(
-            "failures",
-            "Failures",
-            figure=partial(figures.failures, results),
-            caption="Share of program proposals that did not yield a valid score, by kind.",
-            tables=(failed, tried) if tried else (failed,),
-            folded=(judged,) if judged else (),
-        )
-        if failed
-        else None,
-    )
-
-
-def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Section | None:
-    """The section on dynamics, where any program was valid."""
-    if not curves:
-        return None
-    band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
-    return Section(
-        "dynamics",
-        "Dynamics",
-        figure=partial(dynamics.draw, results, curves),
-        caption=(
-            "The best program so far by validation, seen through its test result, which no strategy ever sees. "
-            "Standing is the rank of its test score among all valid programs on the task in this study (100 the best); "
-            "a run without a valid program stands at 0, a run that ended keeps its last value; runs without a result "
-            f"are left out. Mean over tasks of the mean over seeds.{band}"
-        ),
     )

@@ -6,25 +6,25 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from mlesearch.analysis import accounts, curves
-from mlesearch.analysis.attrition import CellRuns, cells
-from mlesearch.analysis.boards import Board, board
-from mlesearch.analysis.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
-from mlesearch.analysis.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
-from mlesearch.analysis.dependence import Categories, categories_of
-from mlesearch.analysis.dispersion import Dispersion, study_dispersion
-from mlesearch.analysis.leaders import LeaderMap, leader_map
-from mlesearch.analysis.lost_cases import LostCase, lost_cases
-from mlesearch.analysis.measured import Measurements, measured_of
-from mlesearch.analysis.planned import NotPlanned, planned_part
+from mlesearch.analysis.comparisons.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
+from mlesearch.analysis.comparisons.leaders import LeaderMap, leader_map
+from mlesearch.analysis.comparisons.lost_cases import LostCase, lost_cases
+from mlesearch.analysis.comparisons.sandboxes import differences
+from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.planned import NotPlanned, planned_part
+from mlesearch.analysis.data.policies import Policy
+from mlesearch.analysis.data.tables import PolicyNote, Tables, apply_policy, has_result, validate
+from mlesearch.analysis.data.unranked import counted, outcomes_of
+from mlesearch.analysis.measures import accounts, curves
+from mlesearch.analysis.measures.attrition import CellRuns, cells
+from mlesearch.analysis.measures.boards import Board, board
+from mlesearch.analysis.measures.measured import Measurements, measured_of
+from mlesearch.analysis.measures.progress import StudyProgress, progress
+from mlesearch.analysis.measures.spend import Spend, spends
 from mlesearch.analysis.planning.rounds import with_next_round
 from mlesearch.analysis.planning.sequential import Standing, plan_of, standing
-from mlesearch.analysis.policies import Policy
-from mlesearch.analysis.progress import StudyProgress, progress
-from mlesearch.analysis.sandboxes import differences
-from mlesearch.analysis.spend import Spend, spends
-from mlesearch.analysis.tables import PolicyNote, Tables, apply_policy, has_result, validate
-from mlesearch.analysis.unranked import counted, outcomes_of
+from mlesearch.analysis.statistics.dependence import Categories, categories_of
+from mlesearch.analysis.statistics.dispersion import Dispersion, study_dispersion
 
 
 @dataclass(frozen=True, slots=True)

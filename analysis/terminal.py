@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.lost_runs import lost_lines, made
-from mlesearch.analysis.official import sentences as official_sentences
-from mlesearch.analysis.progress_view import lines
-from mlesearch.analysis.rates import Parity
+from mlesearch.analysis.data.tables import Tables
+from mlesearch.analysis.data.unranked import sentence
+from mlesearch.analysis.page.progress_view import lines
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.statistics.rates import Parity
 from mlesearch.analysis.text import plural
-from mlesearch.analysis.unranked import sentence
+from mlesearch.analysis.words.lost_runs import lost_lines, made
+from mlesearch.analysis.words.official import sentences as official_sentences
 from mlesearch.storage.claim import OUTCOMES
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -136,15 +136,57 @@ MODELS = {
 }
 """What each package of `mlesearch.models` may import of the others; modules beside them, all of these."""
 
+ANALYSIS = {
+    "text": "",
+    "data": "text",
+    "statistics": "data",
+    "measures": "data statistics",
+    "planning": "text data statistics",
+    "comparisons": "text data statistics measures",
+    "results": "data statistics measures planning comparisons",
+    "words": "text data statistics measures planning comparisons results",
+    "figures": "text data statistics measures comparisons results",
+    "frames": "data statistics measures comparisons results words",
+    "page": "text data statistics measures planning comparisons results words figures",
+    "files": "text data comparisons results words figures page",
+    "terminal": "text data statistics results words page",
+    "report": "data results words figures frames page files",
+    "recheck": "data results figures page files report",
+}
+"""What each package and module of `mlesearch.analysis` imports of those before it: docs/architecture.md has it too."""
 
-def test_imports_between_the_packages_of_models_run_one_way():
-    found: dict[str, set[str]] = {name: set() for name in MODELS}
+
+def inside(package: str, names: Container[str]) -> dict[str, list[str]]:
+    """Which of the named packages and modules of a package import which others of these."""
+    found: dict[str, set[str]] = {}
     for module in modules():
         parts = module.split(".")
-        if parts[1:2] == ["models"] and parts[2:3] and parts[2] in MODELS:
-            targets = {name.split(".")[2] for name in imported(module) if name.startswith("mlesearch.models.")}
-            found[parts[2]] |= targets & MODELS.keys() - {parts[2]}
-    assert {p: sorted(names) for p, names in found.items()} == {p: names.split() for p, names in MODELS.items()}
+        if parts[1:2] == [package] and parts[2:3] and parts[2] in names:
+            targets = {name.split(".")[2] for name in imported(module) if name.startswith(f"mlesearch.{package}.")}
+            found.setdefault(parts[2], set()).update(t for t in targets - {parts[2]} if t in names)
+    return {name: sorted(targets) for name, targets in found.items()}
+
+
+def test_imports_between_the_packages_of_models_run_one_way():
+    assert inside("models", MODELS) == {p: names.split() for p, names in MODELS.items()}
+
+
+def test_imports_between_the_packages_of_analysis_run_one_way():
+    assert inside("analysis", ANALYSIS) == {p: sorted(names.split()) for p, names in ANALYSIS.items()}
+    there = {module.split(".")[2] for module in modules() if module.startswith("mlesearch.analysis.")}
+    assert there == ANALYSIS.keys()
+    before: set[str] = set()
+    for name, imports in ANALYSIS.items():
+        assert before.issuperset(imports.split()), f"{name} imports what comes after it"
+        before.add(name)
+
+
+@pytest.mark.parametrize("name", [name for name in ANALYSIS if (ROOT / "analysis" / name).is_dir()])
+def test_a_package_of_analysis_says_what_it_is_for_and_where_to_begin(name):
+    said = ast.get_docstring(ast.parse((ROOT / "analysis" / name / "__init__.py").read_text())) or ""
+    assert len(said.splitlines()) >= 4, f"analysis/{name}/__init__.py says too little"
+    assert "egin" in said, "say where to begin reading"
+    assert "ay import" in said, "say what it may import"
 
 
 def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
@@ -164,7 +206,7 @@ def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
         ("docker", {"mlesearch.sandbox"}),
         ("hydra", {"mlesearch.config.compose"}),
         ("omegaconf", {"mlesearch.config.compose", "mlesearch.config.plain"}),
-        ("joblib", {"mlesearch.study.pool"}),
+        ("joblib", set()),
         ("matplotlib", {"mlesearch.analysis"}),
     ],
 )
@@ -192,8 +234,9 @@ def test_every_package_is_shipped():
         for p in (ROOT / "mlesearch").rglob("__init__.py")
         if "data" not in p.relative_to(ROOT / "mlesearch").parts
     }
-    apart = ("analysis", "analysis.planning", "conf", "docker", "experiments", "experiments.mini")
+    apart = ("analysis", "conf", "docker", "experiments", "experiments.mini")
     found |= {f"mlesearch.{name}" for name in apart}
+    found |= {f"mlesearch.analysis.{p.parent.name}" for p in (ROOT / "analysis").glob("*/__init__.py")}
     assert declared == found
 
 

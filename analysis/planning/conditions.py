@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlesearch.analysis.crossover import NO_SPREAD
-from mlesearch.analysis.rates import Floats
+from mlesearch.analysis.data.arrays import Floats
+from mlesearch.analysis.statistics.crossover import NO_SPREAD
 
 CONDITIONS = ("low", "high", "slope")
 """Of a crossover, in the order of every array here."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlesearch.analysis.data.arrays import Flags, Floats, Ints
 from mlesearch.analysis.planning.conditions import CONDITIONS
 from mlesearch.analysis.planning.spending import SAFE_RATIO, futility_bounds, information_fractions, upper_bounds
-from mlesearch.analysis.rates import Flags, Floats, Ints
 
 NOT_YET = -1
 SLOPE = CONDITIONS.index("slope")

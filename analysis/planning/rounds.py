@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from mlesearch.analysis.data.schema import typed
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.planning.sequential import Standing
-from mlesearch.analysis.schema import typed
-from mlesearch.analysis.tables import Tables
 from mlesearch.storage.columns import RUNS
 from mlesearch.storage.layout import RunKey
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.analysis.claim import Arm, succeeded
+from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.claim import Arm, succeeded
+from mlesearch.analysis.data.tables import Tables, has_result
 from mlesearch.analysis.planning.conditions import CONDITIONS, EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
-from mlesearch.analysis.rates import Floats, Ints
-from mlesearch.analysis.tables import Tables, has_result
 from mlesearch.analysis.text import plural
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.sequential import LookLine, SequentialJson

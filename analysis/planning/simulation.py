@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.planning.conditions import EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
-from mlesearch.analysis.rates import Floats
 
 CHUNK = 250
 """Grids at a time: some tens of MB."""

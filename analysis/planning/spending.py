@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from mlesearch.analysis.rates import Floats
+from mlesearch.analysis.data.arrays import Floats
 
 SAFE_RATIO = 20.0
 """Variance of one run's noise over that of the tasks' own gaps, for which the shipped bounds are computed.

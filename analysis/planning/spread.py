@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.planning.power import Spread
 from mlesearch.analysis.planning.simulation import Population
-from mlesearch.analysis.rates import Floats
 from mlesearch.types import ConfigError
 
 MANY_TASKS = 20_000

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
-from mlesearch.storage.files import make_folder, open_file, read_json, write_atomically, write_whole
+from mlesearch.storage.files import make_folder, open_file, read_json, temporary_of, write_atomically, write_whole
 from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.storage.layout import run_folders
 from mlesearch.types import ConfigError
@@ -156,7 +156,7 @@ def take_part(folder: Path, parts: int, machine: str) -> Path:
 
 def _first(path: Path, text: str, machine: str) -> str:
     """Write a file that only the first one makes, on a network file system too; returns what it holds."""
-    temporary = path.with_name(f".{machine}.{os.getpid()}")
+    temporary = temporary_of(path)
     try:
         fd = open_file(temporary, os.O_WRONLY | os.O_TRUNC)
         try:

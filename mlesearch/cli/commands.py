@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import planning_options, solve_options
+from mlesearch.cli import planning_options, solve_options, work
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -356,6 +356,7 @@ def complete_line(args: Namespace) -> int:
 
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
+    ("work",): work.work,
     ("solve",): solve_options.solve,
     ("estimate",): estimate,
     ("power",): power,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from mlesearch.analysis.rates import parity
+from mlesearch.analysis.statistics.rates import parity
 from mlesearch.analysis.text import plural
 from mlesearch.storage.layout import RunKey
 from mlesearch.study.disclosure import Disclosure

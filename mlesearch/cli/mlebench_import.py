@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from mlesearch import __version__
-from mlesearch.analysis.imported import import_rates
+from mlesearch.analysis.page.imported import import_rates
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.imported import IMPORT_FORMAT, ImportedFile, ImportedRow, write_imported

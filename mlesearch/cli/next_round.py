@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.planning.conditions import CONDITIONS, WORDS
 from mlesearch.analysis.planning.sequential import Standing, check_recorded, plan_of, standing
-from mlesearch.analysis.tables import read
 from mlesearch.analysis.text import listing, plural
 from mlesearch.cli.terminal import shown, table
 from mlesearch.storage.documents import STUDY

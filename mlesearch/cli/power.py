@@ -125,7 +125,7 @@ def _crossover(design: Design, points: Sequence[float]) -> CrossoverNeeds:
 
 def _launched(overrides: Sequence[str], multirun: bool) -> tuple[Counts, RunCost]:
     """The numbers of a launch, and what its runs are estimated to take."""
-    from mlesearch.analysis.crossover import groups_by_capability
+    from mlesearch.analysis.statistics.crossover import groups_by_capability
     from mlesearch.config.compose import jobs
     from mlesearch.config.plan import plan
     from mlesearch.config.resources import ProcessResources
@@ -166,8 +166,8 @@ def _mean(values: dict[tuple[str, str], Any], models: set[str] | None = None) ->
 
 
 def _analysed(study: Path) -> Results:
+    from mlesearch.analysis.data.tables import read
     from mlesearch.analysis.results import analyse
-    from mlesearch.analysis.tables import read
     from mlesearch.study.collect import collect
 
     collect(study)
@@ -181,7 +181,7 @@ def _piloted(pilot: Results, name: str) -> tuple[Counts, Spread, RunCost]:
     Raises:
         ConfigError: it has one strategy, or runs of some model alone, or a single seed.
     """
-    from mlesearch.analysis.comparison import groups
+    from mlesearch.analysis.comparisons.comparison import groups
 
     claim, board, models = pilot.claim, pilot.board, pilot.models.names
     if claim is None:

@@ -5,6 +5,7 @@ Every job of a sweep is composed and checked before the first one starts, by the
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from mlesearch.config.overrides import read
 from mlesearch.config.paths import expand_paths
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
 from mlesearch.storage.files import make_folder
+from mlesearch.storage.machine import processors
 from mlesearch.types import ConfigError
 
 
@@ -64,6 +66,8 @@ class Launch:
         multirun: whether it is one.
         jobs: the cells.
         here: Hydra's own launcher was chosen, which runs job after job in this process.
+        launcher: which one was chosen, by its name.
+        side_by_side: how many jobs it has at work on this machine at one time; 0: none, as far as can be told.
         composed: all of it, where that launcher was chosen and nothing else is asked of Hydra; else None.
     """
 
@@ -71,6 +75,8 @@ class Launch:
     multirun: bool
     jobs: tuple[Cell, ...]
     here: bool
+    launcher: str = "basic"
+    side_by_side: int = 0
     composed: Any = None
 
 
@@ -159,11 +165,21 @@ def _composed(cells: Iterable[tuple[str, ...]], load: Callable[[Sequence[str], A
 
 def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:
     hydra, choices = whole.hydra, whole.hydra.runtime.choices
-    here = choices["hydra/launcher"] == "basic"
+    launcher = str(choices["hydra/launcher"])
+    here = launcher == "basic"
     asked = [o for cell in cells for o in cell.overrides if re.match(r"[+~]*hydra\b", o)]
     more = (hydra.output_subdir, hydra.callbacks, hydra.job.chdir, hydra.job.env_set)
     plain = here and choices["hydra/sweeper"] == "basic" and not asked and not any(more)
-    return Launch(tuple(overrides), multirun, tuple(cells), here, whole if plain else None)
+    at_once = {"joblib": lambda: _of_joblib(hydra.launcher), "submitit_local": lambda: len(cells)}
+    side_by_side = min(len(cells), at_once.get(launcher, lambda: 0)())
+    composed = whole if plain else None
+    return Launch(tuple(overrides), multirun, tuple(cells), here, launcher, side_by_side, composed)
+
+
+def _of_joblib(launcher: Any) -> int:
+    """Jobs that hydra-joblib-launcher has at work at one time, by its settings."""
+    n_jobs = launcher.get("n_jobs")
+    return processors() if n_jobs is None or int(n_jobs) < 1 else int(n_jobs)
 
 
 def _parse(parser: Any, override: str) -> Any:
@@ -248,41 +264,65 @@ def _check_keys(cfg: Any, known: frozenset[str], prefix: str) -> None:
             _check_keys(node, known, f"{at}.")
 
 
-def sweep(launch: Launch, task: Callable[[Sequence[Settings]], None]) -> None:
+def sweep(
+    launch: Launch, here: Callable[[Sequence[Settings]], None], elsewhere: Callable[[int], None] | None = None
+) -> None:
     """Have Hydra carry out the cells of a launch.
 
     Its own launcher runs job after job in this process. There the first job is given the cells of all of them, so that
     no processor idles while a cell's last run ends; and where nothing else is asked of Hydra, what was composed is used
-    rather than composed again. Other launchers send each job to a place of its own, where it is composed anew.
+    rather than composed again. Other launchers send each job to a place of its own, with no more than its number.
 
     Args:
         launch: as composed.
-        task: carries cells out; never raises. For other launchers, it can be pickled.
+        here: carries cells out in this process; never raises.
+        elsewhere: carries out the cell of a number, in whatever process; it can be pickled, and is small.
+
+    Raises:
+        ConfigError: another launcher can't start or follow its jobs; in one line.
     """
     cells = [cell.settings for cell in launch.jobs]
     if launch.composed is not None:
-        _as_hydra_does(launch, lambda: task(cells))
+        _as_hydra_does(launch, lambda: here(cells))
         return
-    import hydra
-
     given: list[bool] = []
 
     def first_job(cfg: Any) -> None:
         if not given:
             given.append(True)
-            task(cells)
+            here(cells)
 
     def each_job(cfg: Any) -> None:
-        task([to_settings(cfg)])
+        from hydra.core.hydra_config import HydraConfig
+
+        if elsewhere is not None:
+            elsewhere(int(getattr(HydraConfig.get().job, "num", 0)))
+
+    _by_hydra(launch, first_job if launch.here else each_job)
+
+
+def _by_hydra(launch: Launch, job: Callable[[Any], None]) -> None:
+    """Hydra itself, with the words of the launch; what another launcher raises becomes one line."""
+    import hydra
 
     argv = sys.argv
     sys.argv = ["mlesearch", *(["-m"] if launch.multirun else []), *launch.overrides]
+    environment = os.environ.get("HYDRA_FULL_ERROR")
     try:
         register()
+        if not launch.here:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # so that it raises, and prints no traceback
         main = hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name="config")
-        main(first_job if launch.here else each_job)()
+        main(job)()
+    except Exception as error:
+        if launch.here:
+            raise
+        line = next((text for text in reversed(str(error).splitlines()) if text.strip()), type(error).__name__)
+        raise ConfigError(f"hydra/launcher={launch.launcher}: {line.strip()} ({type(error).__name__})") from error
     finally:
         sys.argv = argv
+        if not launch.here and environment is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
 def _as_hydra_does(launch: Launch, task: Callable[[], None]) -> None:

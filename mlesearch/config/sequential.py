@@ -121,7 +121,7 @@ def _groups(
     claim: ClaimJson, capability: Mapping[str, float | None], tier: Mapping[str, str | None]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The models of the two end groups, each with its capability, or the rank of its tier."""
-    from mlesearch.analysis.crossover import groups_by_capability
+    from mlesearch.analysis.statistics.crossover import groups_by_capability
 
     order, figures = claim["tiers"], {}
     for name in capability:

@@ -349,6 +349,28 @@ class Lease:
         _remove(self.path.parent, file_name(self.name), self.generation)
 
 
+@contextlib.contextmanager
+def alone(study: Path, name: str, poll_s: float = 0.1) -> Iterator[Lease]:
+    """Within it, no other process that asks for this name is in it; waits for one that is.
+
+    Args:
+        study: its folder.
+        name: of what is done.
+        poll_s: how long to wait before the next look.
+
+    Raises:
+        OSError: the file system fails.
+    """
+    leases = Leases(study)
+    while (lease := leases.claim(name)) is None:
+        time.sleep(poll_s)
+    try:
+        with lease.beating():
+            yield lease
+    finally:
+        lease.release(done=True)
+
+
 def check_held(lease: Lease | None) -> None:
     """Before a write: that the lease is not lost, where there is one.
 

@@ -245,8 +245,7 @@ def append_attempts(study: Path, worker_id: str, attempts: Iterable[RunAttempt])
 
 def read_workers(study: Path) -> list[WorkerState]:
     """What all workers of a study say, in the order in which they began; none where there is no such file."""
-    found = [read_worker(path) for path in _files(study / WORKERS, ".json")]
-    return sorted((w for w in found if w is not None), key=lambda w: (w.begun_s, w.id))
+    return WorkerReader(study).all()
 
 
 def read_worker(path: Path) -> WorkerState | None:
@@ -265,6 +264,29 @@ def read_attempts(study: Path) -> list[RunAttempt]:
     return sorted(reader.new(), key=lambda a: a.ended_s)
 
 
+class WorkerReader:
+    """Reads the files of workers that changed since it read last; those of workers that have ended stay as they are."""
+
+    def __init__(self, study: Path) -> None:
+        """Nothing is read yet."""
+        self._folder = study / WORKERS
+        self._known: dict[str, tuple[tuple[int, int, int], WorkerState]] = {}
+
+    def all(self) -> list[WorkerState]:
+        """What all workers say, in the order in which they began."""
+        known = {}
+        for path, stamp in _stamps(self._folder, ".json"):
+            before = self._known.get(path.name)
+            if before is not None and before[0] == stamp:
+                known[path.name] = before
+            elif (state := read_worker(path)) is not None:
+                known[path.name] = stamp, state
+            elif before is not None:
+                known[path.name] = before
+        self._known = known
+        return sorted((state for _, state in known.values()), key=lambda w: (w.begun_s, w.id))
+
+
 class IndexReader:
     """Reads the indices of a study on from where it read last; what is not a whole line yet is left for later."""
 
@@ -276,7 +298,7 @@ class IndexReader:
     def new(self) -> list[RunAttempt]:
         """The attempts that ended since the last look, those of one worker in the order of their ends."""
         found: list[RunAttempt] = []
-        for path, size in _sizes(self._folder, ".jsonl"):
+        for path, (size, *_) in _stamps(self._folder, ".jsonl"):
             begin = self._offsets.get(path.name, 0)
             if size < begin:  # it was replaced by another: read anew
                 begin = 0
@@ -291,18 +313,15 @@ class IndexReader:
         return found
 
 
-def _files(folder: Path, ending: str) -> list[Path]:
-    return [path for path, _ in _sizes(folder, ending)]
-
-
-def _sizes(folder: Path, ending: str) -> list[tuple[Path, int]]:
-    """The files of a folder whose names end so, with their sizes in bytes; temporary ones begin with a dot."""
+def _stamps(folder: Path, ending: str) -> list[tuple[Path, tuple[int, int, int]]]:
+    """The files of a folder whose names end so, each with its size in bytes, time and number; none is a temporary."""
     found = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(ending) and not entry.name.startswith("."):
                 with contextlib.suppress(OSError):
-                    found.append((Path(entry.path), entry.stat().st_size))
+                    seen = entry.stat()
+                    found.append((Path(entry.path), (seen.st_size, seen.st_mtime_ns, seen.st_ino)))
     return sorted(found)
 
 

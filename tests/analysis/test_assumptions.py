@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlesearch.analysis import assumptions_view, checks, wording
-from mlesearch.analysis.published import published_rate
+from mlesearch.analysis.page import assumptions_view
 from mlesearch.analysis.results import analyse
+from mlesearch.analysis.statistics.published import published_rate
+from mlesearch.analysis.words import checks, wording
 from mlesearch.types import ConfigError
 from tests.support.synthetic_study import FLAGS, synthetic
 

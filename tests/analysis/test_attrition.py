@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlesearch.analysis.data.tables import validate
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import validate
 from mlesearch.analysis.terminal import medal_table
-from mlesearch.analysis.wording import verdicts
+from mlesearch.analysis.words.wording import verdicts
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.synthetic_study import FLAGS, lost, synthetic, write

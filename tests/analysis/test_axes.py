@@ -1,7 +1,7 @@
 """What a study varies, read from the columns of its runs."""
 
-from mlesearch.analysis.axes import settings_of
-from mlesearch.analysis.claim import arms_of
+from mlesearch.analysis.data.axes import settings_of
+from mlesearch.analysis.data.claim import arms_of
 from tests.support.leader_study import first, study
 
 WINS = first(1, 2)

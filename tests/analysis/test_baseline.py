@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.baseline import best_baseline, one_sided_p
-from mlesearch.analysis.best_of import divisions
+from mlesearch.analysis.statistics.baseline import best_baseline
+from mlesearch.analysis.statistics.best_of import divisions
+from mlesearch.analysis.statistics.signflip import sign_flip, sign_flip_above
 from tests.support.dependent_grids import equal_arms
 
 rates = st.lists(st.integers(0, 3), min_size=5, max_size=12).flatmap(
@@ -52,15 +53,23 @@ def test_gap_and_jackknife_equal_loops(drawn):
 def test_one_sided_p_equals_enumeration(d):
     sums = [sum(s * x for s, x in zip(signs, d, strict=True)) for signs in product((-1, 1), repeat=len(d))]
     expected = np.mean([s >= sum(d) for s in sums])
-    assert one_sided_p(np.array(d) / 3) == pytest.approx(expected)
-    assert one_sided_p(np.array(d) / 7) == pytest.approx(expected)
+    assert sign_flip_above(np.array(d) / 3) == pytest.approx(expected)
+    assert sign_flip_above(np.array(d) / 7) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=20), st.integers(1, 7))
+def test_one_sided_p_is_half_of_the_two_sided_one(d, unit):
+    above, below = (sign_flip_above(sign * np.array(d) / unit) for sign in (1, -1))
+    assert sign_flip(d)[0] == (min(1.0, 2 * min(above, below)) if sum(d) else 1.0)
 
 
 def test_many_differences_are_tested_by_t():
     d = np.random.default_rng(0).normal(0.1, 1, 60)
-    assert one_sided_p(d) == pytest.approx(stats.ttest_1samp(d, 0, alternative="greater").pvalue)
-    assert one_sided_p(np.full(25, 0.3)) == pytest.approx(2.0**-25)  # t has no scale, the signs have
-    assert one_sided_p(np.zeros(25)) == 1.0
+    expected = stats.ttest_1samp(d, 0, alternative="greater").pvalue
+    assert best_baseline(d, [np.zeros(60)]).p_ahead == pytest.approx(expected)
+    alike = best_baseline(np.full(25, 0.3), [np.zeros(25)])  # t has no scale, the signs have
+    assert (alike.p_ahead, alike.p_behind) == (pytest.approx(2.0**-25), 1.0)
+    assert best_baseline(np.zeros(25), [np.zeros(25)]).p_ahead == 1.0
 
 
 def test_one_baseline_is_the_paired_gap():
@@ -71,7 +80,7 @@ def test_one_baseline_is_the_paired_gap():
     assert (got.gap, got.low, got.high) == pytest.approx((float((a - b).mean()), limits.low, limits.high))
     assert got.gap == pytest.approx(got.observed)
     assert got.chosen == (1.0,)
-    assert got.p_ahead == one_sided_p(a - b)
+    assert got.p_ahead == pytest.approx(stats.ttest_rel(a, b, alternative="greater").pvalue)
 
 
 def test_one_baseline_far_ahead_is_always_chosen():

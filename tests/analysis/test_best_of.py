@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mlesearch.analysis import best_of
-from mlesearch.analysis.best_of import adjusted, best_gap, divisions
-from mlesearch.analysis.gaps import paired_gap
+from mlesearch.analysis.statistics import best_of
+from mlesearch.analysis.statistics.best_of import adjusted, best_gap, divisions
+from mlesearch.analysis.statistics.gaps import paired_gap
 
 ONES = np.ones(40, dtype=np.int64)
 

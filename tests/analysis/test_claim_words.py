@@ -7,7 +7,7 @@ import pytest
 
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.text import interval, near_level, p_text
-from mlesearch.analysis.wording import verdicts
+from mlesearch.analysis.words.wording import verdicts
 from mlesearch.types import ConfigError
 from tests.support.outcome_study import grid, outcome_study
 

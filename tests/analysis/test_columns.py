@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.analysis.accounts import cost_by_operator
-from mlesearch.analysis.boards import board
-from mlesearch.analysis.claim import arms_of, models_of, outcomes, succeeded
-from mlesearch.analysis.codes import RowGroups, run_rows
-from mlesearch.analysis.columns import coded, distinct, numbers, one_of, places_of
-from mlesearch.analysis.curves import best_so_far
-from mlesearch.analysis.rates import parity
-from mlesearch.analysis.tables import Tables, read
+from mlesearch.analysis.data.claim import arms_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.codes import RowGroups, run_rows
+from mlesearch.analysis.data.columns import coded, distinct, numbers, one_of, places_of
+from mlesearch.analysis.data.tables import Tables, read
+from mlesearch.analysis.measures.accounts import cost_by_operator
+from mlesearch.analysis.measures.boards import board
+from mlesearch.analysis.measures.curves import best_so_far
+from mlesearch.analysis.statistics.rates import parity
 from tests.support import plain_pandas
 from tests.support.large_study import Shape, large
 from tests.support.synthetic_study import synthetic, write

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-CSS = (ROOT / "analysis/templates/report.css").read_text(encoding="utf-8")
+CSS = (ROOT / "analysis/page/templates/report.css").read_text(encoding="utf-8")
 GROUNDS = ("card", "page", "hover", "band")
 """What text and marks stand on: a section, the page, a table's row under the pointer, a group in the trend's figure."""
 

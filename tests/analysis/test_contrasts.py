@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis import contrasts_view
-from mlesearch.analysis.ablation import ablations, log2_contrast, trace_contrasts, traces_of
-from mlesearch.analysis.baseline import best_baseline
-from mlesearch.analysis.claim import Arm, Outcomes
-from mlesearch.analysis.gaps import holm, paired_gap
-from mlesearch.analysis.pareto import TaskSums, dominated, efficiencies, task_sums
+from mlesearch.analysis.comparisons.ablation import ablations, log2_contrast, trace_contrasts, traces_of
+from mlesearch.analysis.comparisons.pareto import TaskSums, dominated, efficiencies, task_sums
+from mlesearch.analysis.data.claim import Arm, Outcomes
+from mlesearch.analysis.page import contrasts_view
 from mlesearch.analysis.results import analyse
+from mlesearch.analysis.statistics.baseline import best_baseline
+from mlesearch.analysis.statistics.gaps import holm, paired_gap
 from tests.support.synthetic_study import lost, synthetic
 
 ARMS = (

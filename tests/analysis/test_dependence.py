@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from mlesearch.analysis.dependence import categories, categories_of, category_rates, clustered_mean, clustered_variance
-from mlesearch.analysis.leave_out import crossing_p
-from mlesearch.analysis.rates import e2_rates
+from mlesearch.analysis.statistics.dependence import (
+    categories,
+    categories_of,
+    category_rates,
+    clustered_mean,
+    clustered_variance,
+)
+from mlesearch.analysis.statistics.leave_out import crossing_p
+from mlesearch.analysis.statistics.rates import e2_rates
 from mlesearch.types import ConfigError
 from tests.support.dependent_grids import (
     UNEVEN,

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from mlesearch.analysis.dispersion import dispersion, study_dispersion
+from mlesearch.analysis.statistics.dispersion import dispersion, study_dispersion
 from tests.support.dependent_grids import seed_shock_cells
 
 

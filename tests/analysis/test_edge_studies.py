@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlesearch.analysis.data.tables import only
 from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
-from mlesearch.analysis.tables import only
 from mlesearch.types import ConfigError
 from tests.support.edge_studies import (
     MODELS,

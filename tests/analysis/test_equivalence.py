@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
-from mlesearch.analysis.equivalence import detectable_gap, equivalences, two_one_sided
+from mlesearch.analysis.statistics.equivalence import detectable_gap, equivalences, two_one_sided
 
 NONE_LOST = np.zeros(1, dtype=np.int64)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.analysis.family import family
-from mlesearch.analysis.gaps import holm
+from mlesearch.analysis.statistics.family import family
+from mlesearch.analysis.statistics.gaps import holm
 from mlesearch.storage.claim import PARTS
 
 EPSILON = 1e-7

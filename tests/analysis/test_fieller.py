@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from mlesearch.analysis.fieller import _covariance, crossing, fieller
+from mlesearch.analysis.statistics.fieller import _covariance, crossing, fieller
 
 number = st.floats(-3, 3).map(lambda x: round(x, 2))
 

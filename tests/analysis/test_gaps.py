@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.capability import design_p, slope_test, task_slopes
-from mlesearch.analysis.crossover import crossover, groups_by_capability, groups_by_tier
-from mlesearch.analysis.gaps import adjust, benjamini_hochberg, holm, paired_gap
+from mlesearch.analysis.statistics.capability import design_p, slope_test, task_slopes
+from mlesearch.analysis.statistics.crossover import crossover, groups_by_capability, groups_by_tier
+from mlesearch.analysis.statistics.gaps import adjust, benjamini_hochberg, holm, paired_gap
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
 
 

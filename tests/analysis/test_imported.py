@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlesearch.analysis.imported import import_rates, imported_view, own_rates
-from mlesearch.analysis.rates import parity
+from mlesearch.analysis.data.tables import read, validate
+from mlesearch.analysis.page.imported import import_rates, imported_view, own_rates
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read, validate
+from mlesearch.analysis.statistics.rates import parity
 from mlesearch.analysis.terminal import medal_table
 from mlesearch.storage.imported import ImportedFile, ImportedRow, write_imported
 from mlesearch.types import ConfigError

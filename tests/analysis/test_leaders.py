@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlesearch.analysis import leaders_view
-from mlesearch.analysis.leaders import GRADIENT, TREE, _lead
-from mlesearch.analysis.leaders_figure import draw
+from mlesearch.analysis.comparisons.leaders import GRADIENT, TREE, _lead
+from mlesearch.analysis.data.tables import read
+from mlesearch.analysis.figures.leaders_figure import draw
+from mlesearch.analysis.page import leaders_view
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read
 from mlesearch.optimizers.base import STRATEGIES
 from mlesearch.optimizers.describe import FAMILIES, described
 from tests.support.html_page import Page

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.capability import slope_test
-from mlesearch.analysis.crossover import crossover
-from mlesearch.analysis.family import family
-from mlesearch.analysis.gaps import adjust, paired_gap
-from mlesearch.analysis.hanging import Left, PartValues, hanging
-from mlesearch.analysis.leave_out import Sets, crossing_p, gap_p, permutation_p, slope_p, t_without
+from mlesearch.analysis.statistics.capability import slope_test
+from mlesearch.analysis.statistics.crossover import crossover
+from mlesearch.analysis.statistics.family import family
+from mlesearch.analysis.statistics.gaps import adjust, paired_gap
+from mlesearch.analysis.statistics.hanging import Left, PartValues, hanging
+from mlesearch.analysis.statistics.leave_out import Sets, crossing_p, gap_p, permutation_p, slope_p, t_without
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
 
 C = np.array(CAPABILITY)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlesearch.analysis.lost_cases_view import view
+from mlesearch.analysis.page.lost_cases_view import view
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.wording import verdicts
+from mlesearch.analysis.words.wording import verdicts
 from tests.support.html_page import Page
 from tests.support.synthetic_study import FLAGS, lost, synthetic, write
 

@@ -12,15 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from mlesearch.analysis import measured_view
-from mlesearch.analysis.budget_axis import AXES, budget_progress
-from mlesearch.analysis.budget_rates import BudgetCrossover, budget_crossover, budget_gaps, declared_budgets
-from mlesearch.analysis.claim import arms_of, models_of, outcomes
-from mlesearch.analysis.curves import best_so_far
-from mlesearch.analysis.measures import TaskCells, mean_intervals, measured_gaps, measures, normalised_change
+from mlesearch.analysis.data.claim import arms_of, models_of, outcomes
+from mlesearch.analysis.data.tables import Tables, read
+from mlesearch.analysis.measures.beyond_medals import (
+    TaskCells,
+    mean_intervals,
+    measured_gaps,
+    measures,
+    normalised_change,
+)
+from mlesearch.analysis.measures.budget_axis import AXES, budget_progress
+from mlesearch.analysis.measures.budget_rates import BudgetCrossover, budget_crossover, budget_gaps, declared_budgets
+from mlesearch.analysis.measures.curves import best_so_far
+from mlesearch.analysis.page import measured_view
 from mlesearch.analysis.report import all_frames, write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables, read
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.large_study import Shape, large

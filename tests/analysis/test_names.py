@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.analysis import dynamics, figures
-from mlesearch.analysis.claim import arms_of, claim_of
-from mlesearch.analysis.names import short_names
+from mlesearch.analysis.data.claim import arms_of, claim_of
+from mlesearch.analysis.figures import dynamics, findings
+from mlesearch.analysis.figures.names import short_names
+from mlesearch.analysis.figures.series import colour, dash, hatch, legend_columns, marker
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.series import colour, dash, hatch, legend_columns, marker
-from mlesearch.analysis.wording import declaration
+from mlesearch.analysis.words.wording import declaration
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.synthetic_study import lost, synthetic, write
@@ -90,7 +90,7 @@ def many(count, **shape):
 
 def test_a_figure_says_how_many_of_how_many_comparisons_it_shows(tmp_path):
     tables = many(12)
-    assert len(figures.drawn_gaps(analyse(tables))) == 6
+    assert len(findings.drawn_gaps(analyse(tables))) == 6
     page = Page(write_report(write(tables, tmp_path)).read_text(encoding="utf-8"))
     assert "Drawn are 6 of 11 comparisons, in the order of the strategies; all are in the tables." in page.text
     gaps = pd.read_csv(tmp_path / "report_tables/gaps.csv")

@@ -9,10 +9,10 @@ import math
 import numpy as np
 import pytest
 
-from mlesearch.analysis.capability import slope_test
-from mlesearch.analysis.crossover import crossover, groups_by_capability
-from mlesearch.analysis.family import family
-from mlesearch.analysis.gaps import holm, paired_gap
+from mlesearch.analysis.statistics.capability import slope_test
+from mlesearch.analysis.statistics.crossover import crossover, groups_by_capability
+from mlesearch.analysis.statistics.family import family
+from mlesearch.analysis.statistics.gaps import holm, paired_gap
 from tests.support.nulls import CROSSOVER_NULLS, DEPENDENT_NULLS, TREND_NULLS, Truth, grid_hits
 from tests.support.synthetic_study import CAPABILITY
 

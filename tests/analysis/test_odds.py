@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 from statsmodels.discrete.conditional_models import ConditionalLogit
 
-from mlesearch.analysis.odds import odds_trend
+from mlesearch.analysis.statistics.odds import odds_trend
 from tests.support.nulls import ODDS_NULLS, grid_hits
 from tests.support.synthetic_study import CAPABILITY
 

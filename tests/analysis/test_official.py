@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.analysis.official import board_fact, sentences
+from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.report import write_report
-from mlesearch.analysis.tables import Tables, read
+from mlesearch.analysis.words.official import board_fact, sentences
 from tests.support.synthetic_study import synthetic, write
 
 

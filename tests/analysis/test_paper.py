@@ -7,12 +7,12 @@ import subprocess
 
 import pytest
 
-from mlesearch.analysis.methods import methods, paragraph
-from mlesearch.analysis.paper import checklist, paper
+from mlesearch.analysis.data.tables import read
+from mlesearch.analysis.files.methods import methods, paragraph
+from mlesearch.analysis.files.paper import checklist, paper
 from mlesearch.analysis.report import report_place, write_results
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read
-from mlesearch.analysis.wording import verdicts
+from mlesearch.analysis.words.wording import verdicts
 from tests.support.synthetic_study import synthetic, write
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlesearch.analysis.rates import parity
+from mlesearch.analysis.page.views import medals
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.views import medals
+from mlesearch.analysis.statistics.rates import parity
 from tests.support.synthetic_study import FLAGS, lost, synthetic
 
 MEDALS = ("gold_medal", "silver_medal", "bronze_medal")

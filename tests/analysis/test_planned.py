@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlesearch.analysis.claim import models_of
-from mlesearch.analysis.planned import planned_part
-from mlesearch.analysis.rates import e2_rates, parity
+from mlesearch.analysis.data.claim import models_of
+from mlesearch.analysis.data.planned import planned_part
+from mlesearch.analysis.data.tables import of_runs, validate
+from mlesearch.analysis.page.views import medals
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import of_runs, validate
+from mlesearch.analysis.statistics.rates import e2_rates, parity
 from mlesearch.analysis.terminal import medal_table
-from mlesearch.analysis.views import medals
-from mlesearch.analysis.wording import verdicts
+from mlesearch.analysis.words.wording import verdicts
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.synthetic_study import lost, synthetic, write

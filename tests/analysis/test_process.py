@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlesearch.analysis.claim import arms_of, models_of
-from mlesearch.analysis.process import PROCESS, associations, process_means, process_measures
+from mlesearch.analysis.data.claim import arms_of, models_of
+from mlesearch.analysis.data.tables import Tables, read
+from mlesearch.analysis.measures.process import PROCESS, associations, process_means, process_measures
 from mlesearch.analysis.report import all_frames, write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables, read
 from tests.support.html_page import Page
 from tests.support.large_study import Shape, large
 from tests.support.synthetic_study import write

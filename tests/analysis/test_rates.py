@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from mlesearch.analysis.rates import e1_rates, e2_rates, parity, wilson
+from mlesearch.analysis.statistics.rates import e1_rates, e2_rates, parity, wilson
 from tests.support.synthetic_study import TASK_RATES
 
 cells = st.integers(1, 6).flatmap(

@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from mlesearch.analysis.page_text import phrases
+from mlesearch.analysis.page.page_text import phrases
 from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
 from mlesearch.types import ConfigError

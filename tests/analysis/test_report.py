@@ -251,9 +251,9 @@ def test_p_text(p, text):
 
 def test_numbers_of_a_large_grid_are_quick():
     rng = np.random.default_rng(0)
-    from mlesearch.analysis.capability import slope_test
-    from mlesearch.analysis.gaps import adjust, paired_gap
-    from mlesearch.analysis.rates import e1_rates, e2_rates
+    from mlesearch.analysis.statistics.capability import slope_test
+    from mlesearch.analysis.statistics.gaps import adjust, paired_gap
+    from mlesearch.analysis.statistics.rates import e1_rates, e2_rates
 
     hits = rng.binomial(10, rng.beta(0.5, 1, size=(10, 4, 75)))
     counts = np.full_like(hits, 10)

@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlesearch.analysis import table_files
+from mlesearch.analysis.data.tables import read
+from mlesearch.analysis.files import table_files
+from mlesearch.analysis.page.views import TableCell, View
 from mlesearch.analysis.report import report_place, write_results
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read
-from mlesearch.analysis.views import TableCell, View
 from tests.support.synthetic_study import synthetic, write
 
 FIGURES = ["budgets", "capability", "cost", "dynamics", "failures", "gaps", "mechanism", "rates"]

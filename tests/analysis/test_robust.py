@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis import robust_view
-from mlesearch.analysis.results import analyse
-from mlesearch.analysis.robust import (
+from mlesearch.analysis.comparisons.robust import (
     interquartile_mean,
     mean_over_tasks,
     percentiles,
     probability_of_improvement,
     score_grid,
 )
+from mlesearch.analysis.page import robust_view
+from mlesearch.analysis.results import analyse
 from tests.support.synthetic_study import lost, synthetic
 
 scores = st.lists(st.integers(0, 8), min_size=1, max_size=9).map(lambda x: np.array(x) / 8)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlesearch.analysis.comparisons.sandboxes import ASPECTS
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.sandboxes import ASPECTS
-from mlesearch.analysis.tables import Tables
-from mlesearch.analysis.wording import sandbox_sentence
+from mlesearch.analysis.words.wording import sandbox_sentence
 from tests.support.html_page import Page
 from tests.support.synthetic_study import synthetic, write
 

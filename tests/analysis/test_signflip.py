@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.gaps import adjust, paired_gap
-from mlesearch.analysis.signflip import sign_flip, sign_flip_interval
+from mlesearch.analysis.statistics.gaps import adjust, paired_gap
+from mlesearch.analysis.statistics.signflip import sign_flip, sign_flip_interval
 
 differences = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.skew import skew_forecast
+from mlesearch.analysis.statistics.skew import skew_forecast
 from tests.support.dependent_grids import rescue_gaps
 
 

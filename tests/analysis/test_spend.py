@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlesearch.analysis.measures.spend import frame, spends
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.spend import frame, spends
 from tests.support.html_page import Page
 from tests.support.synthetic_study import lost, synthetic, write
 
@@ -99,7 +99,7 @@ def test_what_came_after_the_last_program_is_a_step_too():
     nodes = pd.DataFrame(
         {"run_id": ["r", "r"], "t_charged_s": [30.0, 50.0], "cum_usd": [None] * 2, "cum_tokens": [1, 2]}
     )
-    from mlesearch.analysis.claim import Arm
+    from mlesearch.analysis.data.claim import Arm
 
     whole, _ = spends(runs, nodes, ["m"], [Arm("s", "base", "s")])
     assert whole.step == 50 / 120

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlesearch.analysis import accounts
-from mlesearch.analysis.claim import arms_of, claim_of, models_of, outcomes
-from mlesearch.analysis.curves import axis_points, best_so_far, mean_curve
+from mlesearch.analysis.data.claim import arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.data.schema import typed
+from mlesearch.analysis.data.tables import apply_policy, only, read, validate
+from mlesearch.analysis.measures import accounts
+from mlesearch.analysis.measures.curves import axis_points, best_so_far, mean_curve
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.schema import typed
-from mlesearch.analysis.tables import apply_policy, only, read, validate
 from mlesearch.analysis.terminal import medal_rows, medal_table
-from mlesearch.analysis.wording import declaration
+from mlesearch.analysis.words.wording import declaration
 from mlesearch.storage.columns import CALLS, NODES, RUNS
 from mlesearch.types import ConfigError
 from tests.support.synthetic_study import synthetic, write

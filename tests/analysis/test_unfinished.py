@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 
 import mlesearch as ml
-from mlesearch.analysis.policies import POLICIES
+from mlesearch.analysis.data.policies import POLICIES
+from mlesearch.analysis.data.tables import only
 from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import only
 from mlesearch.analysis.terminal import medal_table
-from mlesearch.analysis.wording import declaration, verdicts
+from mlesearch.analysis.words.wording import declaration, verdicts
 from mlesearch.cli.main import main
 from mlesearch.cli.report import write_report as command
 from mlesearch.storage.columns import MEDALS

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlesearch.analysis import scores
+from mlesearch.analysis.data.tables import Tables
+from mlesearch.analysis.page import scores
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables
 from mlesearch.analysis.terminal import medal_table
 from tests.support.synthetic_study import synthetic, write
 

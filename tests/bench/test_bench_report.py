@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables, read
 from tests.support import plain_pandas
 from tests.support.large_study import large
 from tests.support.synthetic_study import synthetic, write

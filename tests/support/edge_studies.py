@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.checks import warnings
-from mlesearch.analysis.facts import facts
-from mlesearch.analysis.policies import Policy
-from mlesearch.analysis.report import sections
+from mlesearch.analysis.data.policies import Policy
+from mlesearch.analysis.data.tables import Tables
+from mlesearch.analysis.page.sections import sections
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables
 from mlesearch.analysis.terminal import medal_table
-from mlesearch.analysis.wording import declaration, estimand, missing_runs, title, verdicts
+from mlesearch.analysis.words.checks import warnings
+from mlesearch.analysis.words.facts import facts
+from mlesearch.analysis.words.wording import declaration, estimand, missing_runs, title, verdicts
 from mlesearch.storage.imported import ImportedFile, ImportedRow
 from tests.support.synthetic_study import FLAGS, lost
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.storage.columns import TABLES
 from mlesearch.study.collect import DTYPES
 

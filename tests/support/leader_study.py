@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.storage.columns import CALLS, NODES, RUNS
 
 FAMILIES: Mapping[str, str] = {"greedy": "tree search", "mcts": "tree search", "gome": "gradient", "random": "random"}

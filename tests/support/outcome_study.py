@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.data.tables import Tables
 from tests.support.synthetic_study import FLAGS, synthetic
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlesearch.analysis.curves import PROGRAM_OPS
+from mlesearch.analysis.measures.curves import PROGRAM_OPS
 
 
 def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """What `mlesearch.analysis.curves.best_so_far` finds."""
+    """What `mlesearch.analysis.measures.curves.best_so_far` finds."""
     columns = runs[["run_id", "task", "lower_is_better"]]
     frame = nodes[nodes["op"].isin(PROGRAM_OPS) & nodes["valid"] & nodes["val_score"].notna()]
     frame = frame[frame["verdict"].astype(object).fillna("") != "void"]

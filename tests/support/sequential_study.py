@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.planning.looks import LookBounds
-from mlesearch.analysis.tables import Tables
 from tests.support.synthetic_study import synthetic
 
 ENDS = {"low": (1, 2), "high": (5, 6)}

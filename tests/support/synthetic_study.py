@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.data.tables import Tables
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]

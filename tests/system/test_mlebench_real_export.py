@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import read
 from mlesearch.storage.documents import finished_row, read_run
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import Answer, OpenAIStub

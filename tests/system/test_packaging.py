@@ -65,8 +65,8 @@ def test_the_wheel_holds_every_file_that_is_shipped(wheel):
         assert found
         for path in found:
             assert str(path.relative_to(ROOT)) in names
-    for path in (ROOT / "analysis" / "templates").iterdir():
-        assert f"mlesearch/analysis/templates/{path.name}" in names
+    for path in (ROOT / "analysis" / "page" / "templates").iterdir():
+        assert f"mlesearch/analysis/page/templates/{path.name}" in names
     assert "mlesearch/py.typed" in names
     assert not [n for n in names if n.startswith(("tests/", "conf/", "analysis/", "experiments/"))]
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlesearch.analysis.crossover import crossover
 from mlesearch.analysis.planning.conditions import EndGroups, normal_score, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
+from mlesearch.analysis.statistics.crossover import crossover
 
 ENDS = EndGroups.of((-2.0, -1.0), (1.0, 1.5, 2.5))
 BOUNDS = LookBounds.of((1, 2, 3, 4, 5), 0.05, 0.1)

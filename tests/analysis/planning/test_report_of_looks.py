@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlesearch.analysis import wording
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.planning.sequential import standing
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
-from mlesearch.analysis.tables import Tables
+from mlesearch.analysis.words import wording
 from mlesearch.storage.layout import RunKey
 from tests.support.sequential_study import sequential_study
 from tests.support.synthetic_study import write

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.analysis.claim import Arm
+from mlesearch.analysis.data.claim import Arm
+from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.planning.conditions import EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds
 from mlesearch.analysis.planning.sequential import (
@@ -23,7 +24,6 @@ from mlesearch.analysis.planning.sequential import (
     plan_of,
     standing,
 )
-from mlesearch.analysis.tables import Tables
 from mlesearch.storage.sequential import LookLine, SequentialJson
 from mlesearch.types import ConfigError
 

@@ -1,0 +1,107 @@
+r"""What a paper needs of a report, as LaTeX to be included: claims, methods, tables, and a checklist.
+
+The file is a fragment for \input; it needs \usepackage{booktabs} and UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlesearch import __version__
+from mlesearch.analysis.files.methods import paragraph
+from mlesearch.analysis.files.provenance import digests
+from mlesearch.analysis.files.table_files import booktabs, latex
+from mlesearch.analysis.page import views
+from mlesearch.analysis.page.views import View
+from mlesearch.analysis.results import Results
+from mlesearch.analysis.words.wording import declaration, estimand, missing_runs, title, verdicts
+
+NAME = "report.tex"
+_WORDS: Mapping[str, str] = {"yes": "established", "no": "established against", "open": "not established"}
+
+
+def paper(results: Results, study_dir: Path) -> str:
+    """The fragment.
+
+    Args:
+        results: of the study.
+        study_dir: its folder, of whose files the digests are.
+    """
+    simulated = results.tables.simulated
+    stamp = "Simulated engineers, not language models: no evidence about any language model." if simulated else ""
+    parts = [
+        f"% written by mlesearch {__version__}; needs \\usepackage{{booktabs}}",
+        _heading(title(results)),
+        latex(stamp),
+        _claims(results),
+        *(booktabs(view, simulated=simulated) for view in _tables(results)),
+        _heading("Methods"),
+        latex(paragraph(results) or "Nothing is estimated or tested before all planned runs were made."),
+        _heading("Checklist"),
+        _checklist(checklist(results, study_dir)),
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def checklist(results: Results, study_dir: Path) -> list[tuple[str, str]]:
+    """What reviewers ask for: what was declared, from which files, by which versions, what is missing or differs."""
+    runs = results.tables.runs
+    made_with = str(results.tables.study.get("mlesearch_version") or "unknown")
+    deviations = [results.claim.unmet] if results.claim is not None and results.claim.unmet else []
+    if results.main is not None and results.main.sandboxes:
+        deviations.append("treatment and baseline did not share one sandbox")
+    if results.not_planned.runs:
+        deviations.append(results.not_planned.words)
+    return [
+        ("Evidence", "simulated engineers" if results.tables.simulated else "runs of live models"),
+        ("Claim", declaration(results)),
+        ("Declared", "in study.json, which is written once, before the first run; no time is recorded"),
+        ("Estimand", estimand(results)),
+        ("Runs", f"{len(runs)}, {int(runs['status'].isin(('ok', 'timeout')).sum())} with a result"),
+        ("Missing runs", missing_runs(results)),
+        ("Deviations", "; ".join(deviations) or "none known"),
+        ("Versions", f"study made with mlesearch {made_with}, analysed with {__version__}"),
+        *((f"sha256 of {name}", digest) for name, digest in digests(study_dir).items()),
+        ("Check", "mlesearch recheck report.html computes every number again from these files"),
+    ]
+
+
+def _tables(results: Results) -> Sequence[View]:
+    if results.main is None:
+        return ()
+    slopes = views.slopes(results)
+    return (views.gaps(results, [results.main], "gaps-main"), *((slopes,) if slopes else ()))
+
+
+def _claims(results: Results) -> str:
+    """One row a claim: what it is about, how it came out, its status, and the sentence."""
+    rows = [
+        rf"{latex(answer.title)} & {_WORDS[answer.mark]} & {answer.status} & {latex(answer.sentence)} \\"
+        for answer in verdicts(results)
+    ]
+    if not rows:
+        return ""
+    head = r"\begin{table}[htbp]" + "\n" + r"\begin{tabular}{lllp{0.55\linewidth}}" + "\n" + r"\toprule"
+    return "\n".join(
+        [
+            head,
+            r"claim & outcome & status & finding \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\caption{Claims}",
+            r"\label{tab:claims}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _checklist(rows: Sequence[tuple[str, str]]) -> str:
+    items = [rf"\item[{latex(name)}] {latex(text)}" for name, text in rows]
+    return "\n".join([r"\begin{description}", *items, r"\end{description}"])
+
+
+def _heading(text: str) -> str:
+    return rf"\paragraph{{{latex(text)}.}}"

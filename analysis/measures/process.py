@@ -1,0 +1,266 @@
+"""Why: what runs did on their way, and whether runs that did more of it were more often successful.
+
+All of it is read from the tables alone. An association is within runs of the same model on the same task; it is no
+effect: nothing of what a run does is assigned at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mlesearch.analysis.data.arrays import Flags, Floats, Ints
+from mlesearch.analysis.data.claim import Arm, Models, succeeded
+from mlesearch.analysis.data.codes import arm_codes, run_rows
+from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of
+from mlesearch.analysis.data.tables import has_result
+from mlesearch.analysis.data.unranked import counted
+from mlesearch.analysis.measures.beyond_medals import TaskCells
+from mlesearch.analysis.measures.curves import PROGRAM_OPS
+
+PROCESS: Mapping[str, str] = {
+    "improvement_rate": "improvement steps that beat their base, share",
+    "direction_accuracy": "hypotheses whose sign came true, share",
+    "edits_kept": "judged edits that were accepted, share",
+    "best_at": "step of the last better program, share of steps",
+    "debug_share": "programs that mend another, share",
+    "failed_share": "programs without a valid score, share",
+    "depth": "longest chain of edits",
+    "width": "programs that edit no other",
+    "waiting_share": "waiting, share of charged time and waiting",
+    "optimism": "validation − test of the submission, SD of the task",
+    "regret": "best test score − that of the submission, SD of the task",
+}
+"""What is measured of each run, with its name for people; the last two look at test scores, which no strategy sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMean:
+    """One process measure of one strategy, all models together.
+
+    Attributes:
+        measure: key of `PROCESS`.
+        strategy: label.
+        mean: over tasks of the mean over models and runs that have it.
+        sem_tasks: its standard error over tasks (ddof 1); NaN with one task.
+        tasks: number of tasks.
+        runs: number of runs that have it.
+    """
+
+    measure: str
+    strategy: str
+    mean: float
+    sem_tasks: float
+    tasks: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """How success goes with one process measure over runs of the same model and task.
+
+    Attributes:
+        measure: key of `PROCESS`.
+        strategy: label, where runs of one strategy alone are compared; empty where those of all are.
+        slope: change of the any-medal rate for one standard deviation of the measure within model and task.
+        low: lower limit of its 95 % interval, clustered by task, t with tasks - 1 degrees of freedom.
+        high: upper limit.
+        p: two-sided, of this measure alone.
+        sd: that standard deviation, in the measure's own units.
+        tasks: tasks on which both vary within some model.
+        runs: runs that have the measure.
+    """
+
+    measure: str
+    strategy: str
+    slope: float
+    low: float
+    high: float
+    p: float
+    sd: float
+    tasks: int
+    runs: int
+
+
+def process_measures(runs: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, Floats]:
+    """Every measure of `PROCESS`, one number a run, shape (runs,); NaN where a run has none.
+
+    Args:
+        runs: table of runs.
+        nodes: table of nodes.
+    """
+    row = run_rows(nodes, runs)
+    own = np.flatnonzero((row >= 0) & one_of(nodes["op"], *PROGRAM_OPS))
+    run, size = row[own], len(runs)
+    count = np.bincount(run, minlength=size).astype(np.float64)
+    valid = nodes["valid"].to_numpy(dtype=bool)[own]
+    parent = _parents(nodes, own, run)
+    depth = _depths(parent)
+    edits = parent >= 0
+    accepted, rejected = (one_of(nodes["verdict"], word)[own] & edits for word in ("accepted", "rejected"))
+    wait_s, charged_s = numbers(runs["wait_s"]), numbers(runs["charged_s"])
+    found = {name: numbers(runs[name]) for name in ("improvement_rate", "direction_accuracy")}
+    found["edits_kept"] = _share(run, accepted, accepted | rejected, size)
+    found["best_at"] = _best_at(nodes, own, run, valid, runs, count)
+    found["debug_share"] = _share(run, one_of(nodes["op"], "debug")[own], np.ones(own.size, dtype=bool), size)
+    found["failed_share"] = _share(run, ~valid, np.ones(own.size, dtype=bool), size)
+    longest = np.zeros(size)
+    np.maximum.at(longest, run, depth + 1.0)
+    found["depth"] = np.where(count > 0, longest, np.nan)
+    found["width"] = np.where(count > 0, np.bincount(run, ~edits, minlength=size), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found["waiting_share"] = wait_s / (charged_s + wait_s)
+    return found | _selection(runs, nodes, own, run)
+
+
+def _share(run: Ints, part: Flags, whole: Flags, size: int) -> Floats:
+    """Of each run, the share of some of its nodes that are of a kind; NaN where it has none of them."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.bincount(run, part & whole, minlength=size) / np.bincount(run, whole, minlength=size)
+
+
+def _parents(nodes: pd.DataFrame, own: Ints, run: Ints) -> Ints:
+    """The place in `own` of the program that each one edits; -1 where it edits none."""
+    base, proposal = numbers(nodes["base"])[own], numbers(nodes["proposal"])[own].astype(np.int64)
+    top = int(proposal.max(initial=0)) + 2
+    key = run * top + proposal
+    order = np.argsort(key, kind="stable")
+    known = ~np.isnan(base) & (base >= 0) & (base < top)
+    wanted = run * top + np.where(known, base, 0).astype(np.int64)
+    place = np.minimum(np.searchsorted(key[order], wanted), max(0, own.size - 1))
+    found = np.full(own.size, -1, dtype=np.int64)
+    if own.size:
+        hit = known & (key[order][place] == wanted) & (wanted != key)
+        found[hit] = order[place[hit]]
+    return found
+
+
+def _depths(parent: Ints) -> Floats:
+    """How many programs each one descends from, by doubling the distance that is looked back."""
+    place = np.append(parent, -1)
+    depth = np.append((parent >= 0).astype(np.float64), 0.0)
+    for _ in range(int(np.ceil(np.log2(max(2, parent.size)))) + 1):
+        if (place[:-1] < 0).all():
+            break
+        depth, place = depth + depth[place], np.where(place >= 0, place[place], -1)
+    return depth[:-1]
+
+
+def _best_at(nodes: pd.DataFrame, own: Ints, run: Ints, valid: Flags, runs: pd.DataFrame, count: Floats) -> Floats:
+    """The step at which each run found its last better program by validation, as a share of its steps."""
+    sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
+    score = numbers(nodes["val_score"])[own] * sign
+    counts = valid & ~np.isnan(score) & ~one_of(nodes["verdict"], "void")[own]
+    step = numbers(nodes["step"])[own]
+    top = np.full(len(runs), -np.inf)
+    np.maximum.at(top, run[counts], score[counts])
+    last = np.full(len(runs), np.inf)
+    best = counts & (score == top[run])
+    np.minimum.at(last, run[best], step[best])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.isfinite(last), last / count, np.nan)
+
+
+def _selection(runs: pd.DataFrame, nodes: pd.DataFrame, own: Ints, run: Ints) -> dict[str, Floats]:
+    """What selection by validation promised too much, and what it missed, in the SD of the task's test scores."""
+    task, tasks = coded(runs["task"])
+    test = numbers(nodes["test_score"])[own]
+    known = ~np.isnan(test)
+    frame = pd.Series(test[known]).groupby(task[run][known]).std()
+    sd = np.full(len(tasks), np.nan)
+    sd[frame.index.to_numpy(dtype=np.int64)] = frame.to_numpy(dtype=np.float64)
+    sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)
+    scale = np.where(sd > 0, sd, np.nan)[task]
+    selected = numbers(runs["test_selected"])
+    return {
+        "optimism": sign * (numbers(runs["val_selected"]) - selected) / scale,
+        "regret": sign * (numbers(runs["test_oracle"]) - selected) / scale,
+    }
+
+
+def process_means(
+    found: Mapping[str, Floats], runs: pd.DataFrame, models: Models, arms: Sequence[Arm]
+) -> tuple[ProcessMean, ...]:
+    """Each measure by strategy.
+
+    Args:
+        found: of `process_measures`.
+        runs: the same.
+        models: of the study.
+        arms: of the study.
+    """
+    codes, rows = arm_codes(runs, arms), []
+    cells = TaskCells.of(runs, models, arms)
+    for measure, values in found.items():
+        known = ~np.isnan(values)
+        if not known.any():
+            continue
+        table = cells.means(values)
+        there = (~np.isnan(table)).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            by_task = np.nansum(table, axis=0) / there
+        for a, arm in enumerate(arms):
+            own = by_task[a][~np.isnan(by_task[a])]
+            if own.size:
+                error = float(own.std(ddof=1) / np.sqrt(own.size)) if own.size > 1 else np.nan
+                count = int((known & (codes == a)).sum())
+                rows.append(ProcessMean(measure, arm.label, float(own.mean()), error, own.size, count))
+    return tuple(rows)
+
+
+def associations(
+    found: Mapping[str, Floats], runs: pd.DataFrame, models: Models, arms: Sequence[Arm]
+) -> tuple[Association, ...]:
+    """How any medal goes with each measure: over the runs of all strategies, and of each alone.
+
+    Args:
+        found: of `process_measures`.
+        runs: the same; those without a result and those on tasks without a leaderboard are left out.
+        models: of the study.
+        arms: of the study.
+    """
+    rows = np.flatnonzero((has_result(runs) & runs.index.isin(counted(runs, "any_medal").index)).to_numpy(dtype=bool))
+    if not rows.size:
+        return ()
+    own = runs.iloc[rows]
+    won = succeeded(own, "any_medal").to_numpy(dtype=np.float64)
+    task, tasks = coded(own["task"])
+    group = places_of(own["model"], models.names) * len(tasks) + task
+    arm = arm_codes(own, arms)
+    made = []
+    for measure, values in found.items():
+        for a in range(-1, len(arms)):
+            part = ~np.isnan(values[rows]) & np.asarray((arm == a) | (a < 0))
+            if part.any() and (a < 0 or len(arms) > 1):
+                label = arms[a].label if a >= 0 else ""
+                made.append(_association(measure, label, values[rows][part], won[part], group[part], task[part]))
+    return tuple(one for one in made if one is not None)
+
+
+def _association(measure: str, label: str, x: Floats, y: Floats, group: Ints, task: Ints) -> Association | None:
+    """The slope with an effect of each model and task left out, clustered by task; None where it is not estimable."""
+    _, group = np.unique(group, return_inverse=True)
+    each = np.bincount(group)
+    x = x - (np.bincount(group, x) / each)[group]
+    y = y - (np.bincount(group, y) / each)[group]
+    degrees = x.size - each.size
+    together, alone = np.bincount(task, x * y), np.bincount(task, x * x)
+    vary = (alone > 1e-24) & (np.bincount(task, y * y) > 1e-24)
+    tasks = int(vary.sum())
+    if tasks < 2 or degrees < 1:
+        return None
+    sd = float(np.sqrt(alone.sum() / degrees))
+    slope = together.sum() / alone.sum()
+    score = together - slope * alone
+    clusters = int((np.bincount(task) > 0).sum())
+    error = np.sqrt((score**2).sum() * clusters / (clusters - 1)) / alone.sum()
+    if not error > 0:
+        return None
+    reach = float(stats.t.ppf(0.975, clusters - 1)) * error
+    p = float(2.0 * stats.t.sf(abs(slope) / error, clusters - 1))
+    low, high = sd * (slope - reach), sd * (slope + reach)
+    return Association(measure, label, float(sd * slope), float(low), float(high), p, sd, tasks, x.size)

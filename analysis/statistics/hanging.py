@@ -1,0 +1,163 @@
+"""Does a verdict hang on one task, one category of tasks, or one model? Each is left out in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.statistics.capability import Alternative
+from mlesearch.analysis.statistics.leave_out import Sets, TaskSets, crossing_p, gap_p, slope_p
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PartValues:
+    """P-values of the parts of a claim.
+
+    Attributes:
+        gaps: Holm-adjusted over the models, one per model.
+        slope: None where it is not tested.
+        crossover: likewise.
+    """
+
+    gaps: tuple[float, ...]
+    slope: float | None = None
+    crossover: float | None = None
+
+
+SharedLevel = Callable[[PartValues], PartValues]
+"""Adjusts the parts over each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """An established verdict, and what it falls without.
+
+    Attributes:
+        verdict: `gap`, `slope` or `crossover`.
+        model: of a gap; empty otherwise.
+        tasks: each of them, left out alone, undoes it.
+        categories: likewise.
+        models: likewise; a model without which it cannot be tested is not among them.
+    """
+
+    verdict: str
+    model: str
+    tasks: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether it stands without any one of them."""
+        return not (self.tasks or self.categories or self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A comparison whose parts are tested with something left out.
+
+    Attributes:
+        models: names, length M.
+        hits: shape (M, 2, T), treatment first.
+        counts: shape (M, 2, T).
+        gaps: shape (M, T).
+        capability: shape (M,); None where the models have no order.
+        side: of the test of the slope; None where it is not tested.
+        groups: names of the low and of the high group; None where there is no crossover verdict.
+        falls: whether the gap was declared to fall.
+        mid_p: of the sign-flip test of gaps.
+    """
+
+    models: tuple[str, ...]
+    hits: Ints
+    counts: Ints
+    gaps: Floats
+    capability: Floats | None = None
+    side: Alternative | None = None
+    groups: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    falls: bool = False
+    mid_p: bool = False
+
+    def without(self, model: str) -> Left | None:
+        """The same without a model; None where its groups, or the order of the others, are gone."""
+        rest = np.array([name != model for name in self.models])
+        names = tuple(name for name in self.models if name != model)
+        if self.capability is None or len(names) < 2 or not np.ptp(self.capability[rest]) > 0:
+            return None
+        groups = None
+        if self.groups is not None:
+            low, high = (tuple(name for name in group if name != model) for group in self.groups)
+            groups = (low, high) if min(len(low), len(high)) >= 2 else None
+        return Left(
+            names,
+            self.hits[rest],
+            self.counts[rest],
+            self.gaps[rest],
+            self.capability[rest],
+            self.side,
+            groups,
+            self.falls,
+            self.mid_p,
+        )
+
+    def verdicts(self, out: TaskSets, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
+        """In which direction each part is established, with sets of tasks left out in turn: +1, -1 or 0.
+
+        Returns:
+            Of the gaps, shape (M, S); of the slope and of the crossover (+1 or 0), shape (S,).
+        """
+        p_gaps, signs = gap_p(self.hits, self.counts, out, self.mid_p)
+        p_slope = p_crossing = None
+        rising = np.zeros(len(out), dtype=np.int64)
+        if self.capability is not None and self.side is not None:
+            p_slope, rising = slope_p(self.gaps, self.capability, out, self.side)
+            if self.groups is not None:
+                low, high = ([self.models.index(name) for name in group] for group in self.groups)
+                p_crossing = crossing_p(self.gaps, self.capability, low, high, out, self.falls)
+        gaps, slope, across = np.zeros_like(signs), np.zeros_like(rising), np.zeros_like(rising)
+        for s in range(len(out)):
+            found = shared(
+                PartValues(
+                    tuple(p_gaps[:, s].tolist()),
+                    None if p_slope is None else float(p_slope[s]),
+                    None if p_crossing is None else float(p_crossing[s]),
+                )
+            )
+            gaps[:, s] = np.where(np.array(found.gaps) <= ALPHA, signs[:, s], 0)
+            slope[s] = rising[s] if found.slope is not None and found.slope <= ALPHA else 0
+            across[s] = int(found.crossover is not None and found.crossover <= ALPHA)
+        return gaps, slope, across
+
+
+def hanging(c: Left, sets: Sets, shared: SharedLevel = lambda parts: parts) -> tuple[Hanging, ...]:
+    """The established verdicts, each with what it falls without.
+
+    Args:
+        c: the comparison.
+        sets: of tasks that are left out.
+        shared: adjusts the parts over each other.
+    """
+    gaps, slope, across = c.verdicts(sets.rows, shared)
+    found = [Hanging("gap", name, *sets.named(gaps[m] != gaps[m, 0])) for m, name in enumerate(c.models) if gaps[m, 0]]
+    if not slope[0] and not across[0]:
+        return tuple(found)
+    lost: dict[str, list[str]] = {"slope": [], "crossover": []}
+    none = np.zeros((1, len(sets.tasks)), dtype=np.bool_)
+    for model in c.models:
+        rest = c.without(model)
+        if rest is None:
+            continue
+        _, (fewer,), (crossed,) = rest.verdicts(none, shared)
+        if fewer != slope[0]:
+            lost["slope"].append(model)
+        if rest.groups is not None and crossed != across[0]:
+            lost["crossover"].append(model)
+    for verdict, values in (("slope", slope), ("crossover", across)):
+        if values[0]:
+            found.append(Hanging(verdict, "", *sets.named(values != values[0]), tuple(lost[verdict])))
+    return tuple(found)
