@@ -1,4 +1,4 @@
-"""From overrides to settings, and from settings to launches: the only module that knows Hydra.
+"""From overrides to settings, and from settings to launches: with `cell_composition`, all that knows Hydra.
 
 Every job of a sweep is composed and checked before the first one starts, by the same parser that will launch it.
 """
