@@ -23,7 +23,7 @@ from mlesearch.config.sequential import sequential_plan
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.cell_store import FAILED, exists, state_of
-from mlesearch.storage.claim import OUTCOMES, Claim, ClaimPart, Trend, claim_problem
+from mlesearch.storage.claim import Claim, ClaimPart, Trend, claim_problem, outcome_problem
 from mlesearch.storage.claimed_measures import BudgetsJson, budgets_problem, measures_problem
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, RunFile, StudyFile, read_run
@@ -229,9 +229,7 @@ def _claim(s: Settings) -> Claim | None:
         raise ConfigError(
             f"claim.{'treatment' if c.treatment is None else 'baseline'}: a claim compares two strategies"
         )
-    if c.outcome not in OUTCOMES:
-        raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
-    if problem := claim_problem(c.trend, c.order, c.margin_points):
+    if problem := outcome_problem(c.outcome, c.measures) or claim_problem(c.trend, c.order, c.margin_points):
         raise ConfigError(problem)
     if problem := measures_problem(c.measures) or budgets_problem(c.budget_axis, c.low_budgets, c.high_budgets):
         raise ConfigError(problem)
