@@ -104,7 +104,11 @@ def parser() -> argparse.ArgumentParser:
     recheck.add_argument("--study", metavar="DIR", help="the study's folder (default: the page's own)")
     recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
 
-    sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
+    doctor = sub.add_parser(
+        "doctor", help="what this machine, or a study's folder, has and lacks, and what to do about it"
+    )
+    doctor.add_argument("study", nargs="?", metavar="STUDY", help="a folder whose file system two processes try")
+    doctor.add_argument("--two-machines", action="store_true", help="the other process is this command elsewhere")
 
     sandbox = sub.add_parser("sandbox", help="check, time and build what programs run in").add_subparsers(
         dest="action", required=True, metavar="ACTION"
