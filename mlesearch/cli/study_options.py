@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from mlesearch.cli import work
+from mlesearch.cli import submit_options, work
+from mlesearch.cli.terminal import shown
 from mlesearch.storage.worker_files import ErrorClass
+from mlesearch.study.output import complain, say
 
 if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     """Add the commands."""
+    submit_options.add_to(commands)
     work.add_to(commands)
     status = commands.add_parser("status", help="where a study stands: runs, medals, workers, failures, time left")
     status.add_argument("study", metavar="STUDY")
@@ -82,7 +85,39 @@ def _clean(args: argparse.Namespace) -> int:
     return clean(Path(args.study), yes=args.yes)
 
 
+def _collect(args: argparse.Namespace) -> int:
+    """Write the tables."""
+    from mlesearch.study.collect import collect as write
+
+    folder = write(Path(args.study))
+    say("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    """Write the tables and the report."""
+    from mlesearch.cli.report import write_report
+
+    out = Path(args.out) if args.out else None
+    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures, tex=args.tex))
+    return 0
+
+
+def _recheck(args: argparse.Namespace) -> int:
+    """Compute a report's numbers again, and compare."""
+    from mlesearch.analysis.recheck import recheck as found_again
+
+    found = found_again(Path(args.page), Path(args.study) if args.study else None, redraw=args.redraw)
+    if found.differs:
+        complain(f"differs: {found.differs}")
+        return 1
+    figures = "drawn again" if found.drawn else "by their digests; --redraw draws them again"
+    say(f"same: {found.numbers} texts with numbers, {found.figures} figures ({figures}), all tables beside the page")
+    return 0
+
+
 COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
+    ("submit",): submit_options.submit,
     ("work",): work.work,
     ("status",): _status,
     ("resume",): _resume,
@@ -90,5 +125,8 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
     ("pause",): _pause,
     ("requeue",): _requeue,
     ("clean",): _clean,
+    ("collect",): _collect,
+    ("report",): _report,
+    ("recheck",): _recheck,
 }
 """What each of them does."""

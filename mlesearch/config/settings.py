@@ -6,13 +6,13 @@ the section "Attributes" of its class; docs/settings.md is made from there (`mle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.claim_settings import ClaimSettings
-from mlesearch.types import ConfigError, Op
+from mlesearch.types import Op
 
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
@@ -277,11 +277,13 @@ class LauncherSettings:
     """How runs are spread.
 
     Attributes:
+        backend: what starts workers: local, dask or ray (docs/clusters.md).
         n_jobs: runs side by side, -1 for one per processor.
         grace_s: what is in flight may take so long once a batch system asks to stop (SIGTERM, SIGUSR1, ...), seconds.
         retries: of a run whose failure may pass by itself (a server, a sandbox), after growing waits.
     """
 
+    backend: str = "local"
     n_jobs: int = -1
     grace_s: float = 20.0
     retries: int = 2
@@ -292,8 +294,7 @@ class NotifySettings:
     """Who is told.
 
     Attributes:
-        command: for the shell; gets JSON on its standard input: at the end, the first failure of a kind, a worker that
-            stands still, and 80 % of `budget.study_usd` (docs/launches.md). A secret in it would stand in the study.
+        command: for the shell; gets JSON on its standard input at the end, at first failures, ... (docs/launches.md).
     """
 
     command: str | None = None
@@ -357,16 +358,6 @@ class Settings:
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
-
-
-def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
-    """Refuse what is no mode of a cassette, or of a store of executions.
-
-    Raises:
-        ConfigError: names those that there are.
-    """
-    if mode not in modes:
-        raise ConfigError(f"{key}: {mode!r} is no mode; there are: {', '.join(modes)}")
 
 
 def recordable(s: Settings) -> dict[str, Any]:

@@ -25,7 +25,7 @@ SAME = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Parting:
     """What two studies, or two runs, have in common.
 
     Attributes:
@@ -44,7 +44,7 @@ class Comparison:
         return not self.only_first and not self.only_second and not any(self.differing.values())
 
 
-def compare(first: Path, second: Path) -> Comparison:
+def compare(first: Path, second: Path) -> Parting:
     """Compare two studies run by run, or two runs.
 
     Args:
@@ -59,11 +59,11 @@ def compare(first: Path, second: Path) -> Comparison:
     if kinds[0] != kinds[1]:
         raise ConfigError(f"{first} is a {kinds[0]} and {second} a {kinds[1]}: name two studies, or two runs")
     if kinds[0] == "run":
-        return Comparison({read_run(second)["id"]: difference(first, second)})
+        return Parting({read_run(second)["id"]: difference(first, second)})
     ids = [dict.fromkeys(_ids(folder)) for folder in (first, second)]
     both = [run_id for run_id in ids[0] if run_id in ids[1]]
     found = {run_id: text for part in in_shares(partial(_differences, first, second), both) for run_id, text in part}
-    return Comparison(
+    return Parting(
         {run_id: found[run_id] for run_id in both},
         tuple(run_id for run_id in ids[0] if run_id not in ids[1]),
         tuple(run_id for run_id in ids[1] if run_id not in ids[0]),
