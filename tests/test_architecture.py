@@ -204,8 +204,8 @@ def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
     [
         ("litellm", {"mlesearch.models"}),
         ("docker", {"mlesearch.sandbox"}),
-        ("hydra", {"mlesearch.config.compose"}),
-        ("omegaconf", {"mlesearch.config.compose", "mlesearch.config.plain"}),
+        ("hydra", {"mlesearch.config.compose", "mlesearch.config.cell_composition"}),
+        ("omegaconf", {"mlesearch.config.compose", "mlesearch.config.cell_composition", "mlesearch.config.plain"}),
         ("joblib", set()),
         ("matplotlib", {"mlesearch.analysis"}),
     ],
