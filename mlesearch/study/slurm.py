@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,31 @@ def requeue(number: int) -> None:
         SlurmError: it was refused.
     """
     _command("scontrol", "requeue", str(number))
+
+
+@contextmanager
+def naming_jobs_left(tell: Callable[[str], None]) -> Iterator[None]:
+    """Where this ends by an exception, name the jobs that were queued in it from this folder and are not over.
+
+    Args:
+        tell: is told which, and what cancels them.
+    """
+    before = _jobs_from_here()
+    try:
+        yield
+    except BaseException:
+        left = sorted(_jobs_from_here() - before)
+        if left:
+            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(left)}")
+        raise
+
+
+def _jobs_from_here() -> set[str]:
+    try:
+        lines = _command("squeue", "--me", "--noheader", "--format=%F|%Z").splitlines()
+    except SlurmError:
+        return set()
+    return {number for number, _, folder in (line.partition("|") for line in lines) if folder == os.getcwd()}
 
 
 def time_left_s(number: int) -> float | None:

@@ -178,6 +178,7 @@ def script(study: Path, request: SlurmRequest, launcher: LauncherSettings, run_c
     options += [] if cpus is None else [f"--cpus-per-task={cpus}"]
     lines = "\n".join(f"#SBATCH {option}" for option in [*options, *([request.extra] if request.extra else [])])
     words = ["-m", "mlesearch.study.slurm_job", str(study), "--workers", str(request.workers), f"--grace-s={grace_s:g}"]
+    words += ["--all-cpus"] if launcher.n_jobs == -1 else []
     words += [] if request.time is None else [f"--limit-s={slurm.limit_s(request.time):g}"]
     return f"""#!/bin/bash
 # A worker of a study. Jobs of this chain that are queued later take this file as it is then: change options here.

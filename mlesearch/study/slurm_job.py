@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from mlesearch.storage.machine import processors
 from mlesearch.study import slurm
 from mlesearch.study.output import complain, prepare_streams, say
 from mlesearch.study.slurm_chain import (
@@ -144,9 +145,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--workers", type=int, required=True, metavar="N", help="chains of the submission")
     p.add_argument("--grace-s", type=float, required=True, metavar="SECONDS", help="that a worker may take to stop")
     p.add_argument("--limit-s", type=float, metavar="SECONDS", help="of a job, where the controller can't be asked")
+    p.add_argument("--all-cpus", action="store_true", help="a run for each processor that the job has")
     args = p.parse_args(argv)
+    work = [*WORK, "--jobs", str(cpus())] if args.all_cpus else WORK
     job, name = int(os.environ["SLURM_JOB_ID"]), os.environ["SLURM_JOB_NAME"]
-    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s)
+    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s, work)
+
+
+def cpus() -> int:
+    """Processors of this job: not all clusters keep its processes to them."""
+    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return min(processors(), int(given)) if given.isdecimal() and int(given) else processors()
 
 
 def carry_out(

@@ -5,6 +5,7 @@ Minutes each: Slurm counts time limits in minutes, and holds a requeued job back
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.storage.worker_files import ENDED, read_attempts
 from tests.support import slow_study, slurm
 from tests.support.command import MLESEARCH, cli
 from tests.support.journals import once_each, same_tables
@@ -48,6 +50,7 @@ class Left:
     cluster: SlurmCluster
     folder: Path
     said: str
+    env: dict[str, str]
 
     @property
     def study(self) -> Path:
@@ -90,7 +93,7 @@ def leave(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator[Ca
         env = {**cluster.env, **{k: v for k, v in slow.env.items() if k not in cluster.env or k == "PYTHONPATH"}}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
-        return Left(cluster, tmp_path, done.stdout + done.stderr)
+        return Left(cluster, tmp_path, done.stdout + done.stderr, env)
 
     yield submitted
     cluster.clear()
@@ -109,6 +112,11 @@ def check(left: Left, slow: SlowStudy, states: dict[int, str]) -> None:
     assert min(ended.values()) >= int(last), "a job was completed, with runs missing"
 
 
+def hosts(left: Left) -> set[str]:
+    """The nodes on which runs ended."""
+    return {attempt.host for attempt in read_attempts(left.study) if attempt.status in ENDED}
+
+
 # undisturbed
 
 
@@ -122,19 +130,14 @@ def test_a_study_is_left_to_two_nodes(leave, slow: SlowStudy) -> None:
     states = left.ends()
     check(left, slow, states)
     assert left.cluster.jobs() == {}
-    assert {
-        host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())
-    } == {
-        "n1",
-        "n2",
-    }
+    assert hosts(left) == {"n1", "n2"}
 
 
 # what clusters do to jobs
 
 
 def test_a_time_limit_of_a_minute_and_a_study_of_five(leave, slow: SlowStudy) -> None:
-    left = leave("--time", "1", "--cpus", "1", calls_s=6.5)
+    left = leave("--time", "1", "--cpus", "1", calls_s=5.0)
     began = time.monotonic()
     states = left.ends(1200)
     assert time.monotonic() - began > 240, "the study is too short to say anything"
@@ -223,10 +226,32 @@ def test_the_controller_is_down_at_submission_and_on_the_way(leave, slow: SlowSt
 # the end of a chain
 
 
-def test_failed_runs_end_a_chain_and_are_not_begun_again(leave, slow: SlowStudy) -> None:
-    """A task's folder that is gone on the nodes fails its runs for good; the others end, and so does the chain."""
+def test_a_node_with_other_processors_does_no_run_and_says_why(
+    leave: Callable[..., Left], slow: SlowStudy, cluster: SlurmCluster
+) -> None:
+    """The first worker fixes what all keep to; n2 lets a process use one processor, and n1 two."""
+    if not cluster.apart:
+        pytest.skip("nodes are no machines of their own here: namespaces can't be made")
+    cluster.kill_node("n2")
     left = leave("--time", "30", "--cpus", "2")
     left.at_work()
+    cluster.start_node("n2", "taskset", "-c", str(min(os.sched_getaffinity(0))))
+    until(lambda: cluster.states()["n2"] == "idle", 60)
+    try:
+        command = [*MLESEARCH, "submit", "--slurm", "--time", "30", "--cpus", "2", str(left.study)]
+        more = subprocess.run(command, cwd=left.folder, capture_output=True, text=True, env=left.env, timeout=200)
+        assert more.returncode == 0, more.stderr
+        number = int(re.findall(r"the first ones: (\d+)", more.stdout)[0])
+        until(lambda: number not in cluster.jobs(), 120)
+        (log,) = (left.study / "slurm").glob(f"*-{number}.log")
+        assert re.search(r"sandbox\.cpu_count", log.read_text()), log.read_text()
+        assert re.search(r"next: job \d+, on another node than n2", log.read_text())
+        assert cluster.jobs(over=True)[number] == "FAILED"
+        check(left, slow, left.ends())
+        assert hosts(left) == {"n1"}
+    finally:
+        cluster.kill_node("n2")
+        cluster.start_node("n2")
 
 
 def test_cancelled_by_the_command_that_it_names(leave, cluster: SlurmCluster) -> None:
