@@ -24,6 +24,7 @@ from mlesearch.config.settings import LauncherSettings
 from mlesearch.storage.files import append_line, make_folder, read_lines, write_new
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import slug
+from mlesearch.storage.requests import why_paused
 from mlesearch.study import slurm
 from mlesearch.types import ConfigError
 
@@ -216,16 +217,18 @@ def queue_next(script_path: Path, name: str, after: int, fruitless: int, not_on:
 def note_begin(study: Path, name: str, job: int) -> int:
     """Note that a job of a chain begins; returns how many before it got nowhere, one after the other.
 
+    A job of a study that is paused has nothing to do, and counts as one that got somewhere.
+
     Args:
         study: its folder.
         name: of the chain.
         job: its number.
     """
     path = study / FOLDER / f"{name}.jsonl"
-    now = journaled_bytes(study)
-    before = [int(line["journaled_bytes"]) for line in read_lines(path)]
-    append_line(path, {"job": job, "journaled_bytes": now})
-    return next((n for n, then in enumerate(reversed(before)) if then != now), len(before))
+    now, before = journaled_bytes(study), list(read_lines(path))
+    append_line(path, {"job": job, "journaled_bytes": now, "paused": bool(why_paused(study))})
+    got_on = (n for n, line in enumerate(reversed(before)) if line["journaled_bytes"] != now or line["paused"])
+    return next(got_on, len(before))
 
 
 def journaled_bytes(study: Path) -> int:

@@ -30,6 +30,7 @@ from mlesearch.study.slurm_chain import (
     script_of,
     submission_of,
 )
+from mlesearch.study.status import read_status
 
 NOTHING_LEFT, SOME_FAILED, REFUSED, AGAIN = 0, 1, 2, 75
 """Exit codes of `mlesearch work`; those of a job are the same."""
@@ -190,6 +191,8 @@ def carry_out(
     left_s = limit_s if told_s is None else told_s
     limit = [] if left_s is None else ["--for", f"{max(1, round(left_s - margin_s(left_s, grace_s)))}s"]
     code = worker.run([*work, str(study), *limit])
+    if code == NOTHING_LEFT:
+        code = _standing(study)
     if code in (NOTHING_LEFT, SOME_FAILED):
         successor.cancel(chain_names(submission, workers))
         return code
@@ -200,6 +203,14 @@ def carry_out(
         complain(f"the worker ended abruptly ({_ending(code)})")
     successor.ensure()
     return AGAIN
+
+
+def _standing(study: Path) -> int:
+    """The exit code of a job that found nothing left: of the whole study, since other workers' runs may have failed."""
+    found = read_status(study)
+    if found.failures:
+        complain("nothing is left to do, and runs have failed (on other workers, or in an earlier job)")
+    return SOME_FAILED if found.failures else AGAIN if found.missing else NOTHING_LEFT
 
 
 def _ending(code: int) -> str:
