@@ -145,6 +145,22 @@ def test_time_left_is_unknown_where_there_is_no_limit_or_no_answer(stand_in) -> 
     assert slurm.time_left_s(3) is None
 
 
+def test_jobs_that_an_interrupted_launch_leaves_are_named(stand_in, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = os.getcwd()
+    told: list[str] = []
+    stand_in("squeue", out=f"1|{here}\n", times=1, then=f"1|{here}\n7|{here}\n9|/elsewhere\n7|{here}\n")
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+        raise KeyboardInterrupt
+    assert told == ["jobs of this launch are still queued or at work; this cancels them: scancel 7"]
+    with slurm.naming_jobs_left(told.append):
+        pass
+    stand_in("squeue", err="squeue: error: nothing here", code=1)
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+        raise KeyboardInterrupt
+    assert len(told) == 1
+
+
 # chains
 
 
