@@ -77,9 +77,9 @@ class Left:
         return "\n".join(f"{p.name}:\n{p.read_text()}" for p in sorted((self.study / "slurm").glob("*.log")))
 
     def ends(self, within_s: float = 600) -> dict[int, str]:
-        """Wait for the end of all jobs; their states."""
+        """Wait for the end of all jobs; the states of those of this study."""
         until(lambda: self.cluster.jobs() == {}, within_s)
-        return self.cluster.jobs(over=True)
+        return {job: state for job, state in self.cluster.jobs(over=True).items() if job >= self.job}
 
 
 @pytest.fixture
