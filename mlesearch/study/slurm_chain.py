@@ -181,9 +181,16 @@ def script(study: Path, request: SlurmRequest, launcher: LauncherSettings, run_c
     words = ["-m", "mlesearch.study.slurm_job", str(study), "--workers", str(request.workers), f"--grace-s={grace_s:g}"]
     words += ["--all-cpus"] if launcher.n_jobs == -1 else []
     words += [] if request.time is None else [f"--limit-s={slurm.limit_s(request.time):g}"]
+    python, log = shlex.quote(sys.executable), shlex.quote(_log(study / FOLDER, ""))
     return f"""#!/bin/bash
 # A worker of a study. Jobs of this chain that are queued later take this file as it is then: change options here.
 {lines}
+if [ ! -x {python} ] && [ "${{MLESEARCH_MOVED:=0}}" -lt {FRUITLESS} ]; then
+    echo {python} is not on "$SLURMD_NODENAME": another node is tried
+    export MLESEARCH_MOVED=$((MLESEARCH_MOVED + 1))
+    sbatch --job-name="$SLURM_JOB_NAME" --output={log}"$SLURM_JOB_NAME"-%j.log --exclude="$SLURMD_NODENAME" "$0"
+    exit 75
+fi
 exec {shlex.join([sys.executable, *words])}
 """
 
@@ -249,8 +256,12 @@ def _queue(folder: Path, number: int, chain: str) -> int:
 
 def _named(folder: Path, name: str) -> list[str]:
     """The options that a chain's jobs share beside those in the script; `%j` is the job's number."""
-    log = str(folder / name).replace("%", "%%")
-    return [f"--job-name={name}", f"--output={log}-%j.log"]
+    return [f"--job-name={name}", f"--output={_log(folder, name)}-%j.log"]
+
+
+def _log(folder: Path, name: str) -> str:
+    """The beginning of the path of a job's log, in which a percent sign is meant as one."""
+    return f"{folder}/{name}".replace("%", "%%")
 
 
 def _patiently(queue: Callable[[], int], name: str, tell: Callable[[str], None]) -> int:

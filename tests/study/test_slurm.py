@@ -207,6 +207,22 @@ def test_a_request_becomes_a_script_that_a_shell_reads(tmp_path: Path) -> None:
     ]
 
 
+def test_a_node_without_the_interpreter_hands_the_chain_to_another_one(stand_in, tmp_path: Path, monkeypatch) -> None:
+    calls = stand_in("sbatch", out="Submitted batch job 9\n")
+    monkeypatch.setattr("mlesearch.study.slurm_chain.sys.executable", str(tmp_path / "not there" / "python"))
+    job = tmp_path / "slurm_script"
+    job.write_text(script(tmp_path / "a study", SlurmRequest(), NOWHERE, run_cpus=1))
+    env = {**os.environ, "SLURM_JOB_NAME": "x-1-w1", "SLURMD_NODENAME": "n7"}
+    done = subprocess.run(["bash", str(job)], env=env, capture_output=True, text=True)
+    assert done.returncode == 75
+    assert "is not on n7: another node is tried" in done.stdout
+    (call,) = calls.read_text().splitlines()
+    assert call == f"--job-name=x-1-w1 --output={tmp_path}/a study/slurm/x-1-w1-%j.log --exclude=n7 {job}"
+    last = subprocess.run(["bash", str(job)], env={**env, "MLESEARCH_MOVED": "5"}, capture_output=True, text=True)
+    assert last.returncode == 127
+    assert len(calls.read_text().splitlines()) == 1, "no node has it"
+
+
 def test_without_a_limit_or_a_count_the_cluster_s_own_hold(tmp_path: Path) -> None:
     text = script(tmp_path, SlurmRequest(), NOWHERE, run_cpus=4)
     assert not [word for word in ("--time", "--signal", "--cpus", "--partition", "--limit-s") if word in text]
