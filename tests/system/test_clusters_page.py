@@ -38,7 +38,9 @@ def commands(section: str) -> list[str]:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
     if absent := slurm.missing():
-        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client")
+        pytest.skip(
+            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
+        )
     with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
         yield made
 

@@ -30,7 +30,9 @@ CALLS_S = 1.0
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
     if absent := slurm.missing():
-        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client")
+        pytest.skip(
+            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
+        )
     with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
         yield made
 
