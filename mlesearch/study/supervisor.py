@@ -20,7 +20,7 @@ from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
 from mlesearch.study.pieces import Piece, PieceQueue
-from mlesearch.study.progress import Watched
+from mlesearch.study.watching import Watched
 from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
 from mlesearch.study.stopping import STOP_NOW, Stopping
 from mlesearch.study.worker_record import WorkerRecord
