@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import planning_options, solve_options, work
+from mlesearch.cli import planning_options, solve_options, study_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -356,7 +356,6 @@ def complete_line(args: Namespace) -> int:
 
 COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("run",): run,
-    ("work",): work.work,
     ("solve",): solve_options.solve,
     ("estimate",): estimate,
     ("power",): power,
@@ -395,6 +394,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
     ("completion",): print_completion,
+    **study_options.COMMANDS,
     ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""

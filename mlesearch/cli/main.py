@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mlesearch import __version__
 from mlesearch.analysis.data.policies import POLICIES
-from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, work
+from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, study_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -55,7 +55,6 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
-    work.add_to(sub)
     solve_options.add_to(sub)
 
     estimate = sub.add_parser("estimate", help="what a launch would take: calls, tokens, USD, GPU hours, time, disk")
@@ -65,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     planning_options.add_to(sub)
+    study_options.add_to(sub)
 
     show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
     show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")

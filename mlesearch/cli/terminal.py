@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.study.output import say, visible_line
@@ -26,11 +26,17 @@ def table(rows: Sequence[Mapping[str, object]]) -> None:
     """
     if not rows:
         raise ConfigError("there is nothing to list")
+    for line in table_lines(rows):
+        say(line)
+
+
+def table_lines(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """At least one row of equal keys as aligned columns."""
     columns = list(rows[0])
     lines = [columns, *([visible_line(str(r[c])) for c in columns] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for cells in lines:
-        say("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+        yield "  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip()
 
 
 def number(n: float) -> str:

@@ -27,7 +27,7 @@ from mlesearch.config.build import (
 from mlesearch.config.checks import check_grid, check_prices, check_processors, check_run_settings, check_task
 from mlesearch.config.identity import cell_identity, cell_labels
 from mlesearch.config.plugins import name_source
-from mlesearch.config.resources import ProcessResources, check_shared
+from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec, sandbox_request
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import TABLE, WHY, check_clock, check_virtual_models, check_virtual_task, is_virtual
@@ -143,7 +143,6 @@ def check_cell(
         keeps = _kept_to(taken, opened, why)
     parts = CellParts(taken, budget, model, roles, embedder, opened)
     check_prices(parts)
-    check_shared(s)
     if on == "workers":
         later += [
             LaterCheck("model.params.context_window", f"the shortest prompt for a task fits into {name}'s {w} tokens")

@@ -233,7 +233,7 @@ class LimitsSettings:
     """How the runs of a study share the limits of a model (`model.params.limits`).
 
     Attributes:
-        partition: null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
+        partition: null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth of each limit.
         network: whether the study's folder is on a network file system; null: look.
     """
 

@@ -20,7 +20,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -197,23 +197,44 @@ def attempt_at(
         error_class: whether that may pass.
         attempt: which one this was in the launch, from 1.
     """
-    row: Mapping[str, Any] = result or {}
+    found = attempt_of(result or {}, run_id)
+    return replace(
+        found,
+        status=status,
+        reason=printable(reason) or found.reason,
+        error_class=error_class,
+        host=state.host,
+        job=state.job,
+        worker=state.id,
+        launch=state.launch,
+        attempt=attempt,
+        ended_s=time.time(),
+    )
+
+
+def attempt_of(result: Mapping[str, Any], run_id: str) -> RunAttempt:
+    """What a run's result says, where no index does; nothing of who carried it out.
+
+    Args:
+        result: the content of its result.json, or its row of the table of runs.
+        run_id: of the run.
+    """
+    status = result.get("status")
     return RunAttempt(
         run_id,
-        status,
-        printable(reason or str(row.get("reason") or "")),
-        error_class,
-        state.host,
-        state.job,
-        state.id,
-        state.launch,
-        attempt,
-        time.time(),
-        float(row.get("real_s") or 0.0),
-        row.get("cost_usd"),
-        int(row.get("steps") or 0),
-        *(bool(row.get(flag)) for flag in ("valid", "gold", "silver", "bronze", "above_median")),
-        *(bool(row.get(flag)) for flag in ("no_board", "ungraded", "simulated")),
+        "ok" if status == "ok" else "timeout" if status == "timeout" else "failed",
+        printable(str(result.get("reason") or "")),
+        real_s=float(result.get("real_s") or 0.0),
+        usd=result.get("cost_usd"),
+        steps=int(result.get("steps") or 0),
+        valid=bool(result.get("valid")),
+        gold=bool(result.get("gold")),
+        silver=bool(result.get("silver")),
+        bronze=bool(result.get("bronze")),
+        above_median=bool(result.get("above_median")),
+        no_board=bool(result.get("no_board")),
+        ungraded=bool(result.get("ungraded")),
+        simulated=bool(result.get("simulated")),
     )
 
 
