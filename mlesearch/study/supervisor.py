@@ -20,9 +20,9 @@ from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
 from mlesearch.study.pieces import Piece, PieceQueue
-from mlesearch.study.watching import Watched
 from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
 from mlesearch.study.stopping import STOP_NOW, Stopping
+from mlesearch.study.watching import Watched
 from mlesearch.study.worker_record import WorkerRecord
 
 HELD_AGAIN_S = 2.0
