@@ -24,6 +24,7 @@ from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
 from mlesearch.study.execute import RunReport
+from mlesearch.study.interrupt import others_uninterrupted
 from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
 from mlesearch.study.outcome import LaunchOutcome
@@ -99,7 +100,7 @@ def run_all(
     if len(cells) != len(launch.jobs):
         cells = tuple(_cell_of(job.settings) for job in launch.jobs)
     remote = RemoteWork(str(planned.folder), cells, terms, owner(), launch.side_by_side)
-    with beside:
+    with beside, others_uninterrupted():
         sweep(launch, here, partial(work_on_cell, remote))
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
