@@ -233,7 +233,7 @@ class LimitsSettings:
     """How the runs of a study share the limits of a model (`model.params.limits`).
 
     Attributes:
-        partition: null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth of each limit.
+        partition: null: by one database in the study's folder; N: N jobs that share nothing keep to an Nth each.
         network: whether the study's folder is on a network file system; null: look.
     """
 
@@ -277,11 +277,13 @@ class LauncherSettings:
     """How runs are spread.
 
     Attributes:
+        backend: what starts workers: local, dask or ray (docs/clusters.md).
         n_jobs: runs side by side, -1 for one per processor.
         grace_s: what is in flight may take so long once a batch system asks to stop (SIGTERM, SIGUSR1, ...), seconds.
         retries: of a run whose failure may pass by itself (a server, a sandbox), after growing waits.
     """
 
+    backend: str = "local"
     n_jobs: int = -1
     grace_s: float = 20.0
     retries: int = 2
