@@ -102,16 +102,11 @@ def run_all(
     if len(cells) != len(launch.jobs):
         cells = tuple(_cell_of(job.settings) for job in launch.jobs)
     remote = RemoteWork(str(planned.folder), cells, terms, owner(), launch.side_by_side)
-<<<<<<< HEAD
     with beside, others_uninterrupted():
-        sweep(launch, here, partial(work_on_cell, remote))
-=======
-    with beside:
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:
             sweep(launch, here, partial(work_on_cell, remote))
->>>>>>> integ
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 
