@@ -41,12 +41,11 @@ class ControllerAway(SlurmError):
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that is not over: its number, its name, its state, and why it waits; both as `squeue` writes them."""
+    """A job that is not over: its number, its name, and its state as `squeue` writes it."""
 
     number: int
     name: str
     state: str
-    reason: str
 
 
 def submit(script: Path, *options: str) -> int:
@@ -74,9 +73,9 @@ def queued(names: Sequence[str]) -> list[QueuedJob]:
         ControllerAway: the controller does not answer.
         SlurmError: it was refused.
     """
-    lines = _command("squeue", "--me", "--noheader", "--format=%A|%T|%r|%j", f"--name={','.join(names)}").splitlines()
-    fields = [line.split("|", 3) for line in lines if line.count("|") >= 3]
-    return [QueuedJob(int(number), name, state, reason) for number, state, reason, name in fields]
+    lines = _command("squeue", "--me", "--noheader", "--format=%A|%T|%j", f"--name={','.join(names)}").splitlines()
+    fields = [line.split("|", 2) for line in lines if line.count("|") >= 2]
+    return [QueuedJob(int(number), name, state) for number, state, name in fields]
 
 
 def cancel(numbers: Sequence[int]) -> None:

@@ -62,15 +62,16 @@ class Successor:
             threading.Thread(target=self._go_on, daemon=True).start()
 
     def cancel(self, others: Sequence[str] = ()) -> None:
-        """Cancel it, and the other chains that have not begun: there is nothing left for them.
+        """Cancel it, and the other chains that are not at work: there is nothing left for them.
 
         What follows a job at work is left to that job. A controller that is away keeps no job from ending: the next one
         finds nothing to do, and tries again.
         """
         self._not_needed.set()
         try:
-            waiting = [j for j in slurm.queued([self._name, *others]) if j.state == "PENDING" and j.number != self._job]
-            slurm.cancel([j.number for j in waiting if j.name == self._name or j.reason != "Dependency"])
+            jobs = [j for j in slurm.queued([self._name, *others]) if j.number != self._job]
+            at_work = {j.name for j in jobs if j.state != "PENDING"}
+            slurm.cancel([j.number for j in jobs if j.state == "PENDING" and j.name not in at_work])
         except slurm.SlurmError as error:
             complain(f"the jobs that follow are not cancelled ({error}); they will end by themselves")
 

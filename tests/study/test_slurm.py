@@ -101,10 +101,10 @@ def test_the_number_of_a_job_is_read_with_and_without_the_name_of_a_cluster(stan
 
 
 def test_jobs_of_the_queue(stand_in) -> None:
-    calls = stand_in("squeue", out="4|PENDING|Dependency|a-w1\n5|RUNNING|None|b|w2\n")
+    calls = stand_in("squeue", out="4|PENDING|a-w1\n5|RUNNING|b|w2\n")
     assert slurm.queued(["a-w1", "b|w2"]) == [
-        slurm.QueuedJob(4, "a-w1", "PENDING", "Dependency"),
-        slurm.QueuedJob(5, "b|w2", "RUNNING", "None"),
+        slurm.QueuedJob(4, "a-w1", "PENDING"),
+        slurm.QueuedJob(5, "b|w2", "RUNNING"),
     ]
     assert "--name=a-w1,b|w2" in calls.read_text()
 
@@ -255,7 +255,7 @@ def test_a_controller_that_is_away_is_waited_for_and_no_job_is_queued_twice(stan
     monkeypatch.setattr("mlesearch.study.slurm_chain.time.sleep", lambda seconds: None)
     away = "Unable to contact slurm controller (connect failure)"
     sbatch = stand_in("sbatch", err=f"sbatch: error: Batch job submission failed: {away}\n", code=1)
-    squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|None|x\n")
+    squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|x\n")
     told: list[str] = []
     *_, done = queue_workers(tmp_path, "x", SlurmRequest(), NOWHERE, 1, told.append)
     assert list(done.jobs.values()) == [23], "it had taken the job after all"

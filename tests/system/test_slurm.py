@@ -79,9 +79,11 @@ class Left:
         return "\n".join(f"{p.name}:\n{p.read_text()}" for p in sorted((self.study / "slurm").glob("*.log")))
 
     def ends(self, within_s: float = 600) -> dict[int, str]:
-        """Wait for the end of all jobs; the states of those of this study."""
+        """Wait for the end of all jobs; the states of those of this study that Slurm still knows."""
         until(lambda: self.cluster.jobs() == {}, within_s)
-        return {job: state for job, state in self.cluster.jobs(over=True).items() if job >= self.job}
+        lines = self.cluster.command("squeue", "-h", "-t", "all", "-o", "%A %T %j").splitlines()
+        jobs = [(int(number), state, name) for number, state, name in map(str.split, lines)]
+        return {number: state for number, state, name in jobs if number >= self.job and name.startswith("mlesearch-")}
 
 
 @pytest.fixture
