@@ -69,7 +69,7 @@ def test_every_command_of_ours_is_one() -> None:
     ours = [words for line in shown if (words := shlex.split(line))[:1] == ["mlesearch"]]
     assert len(ours) >= 7
     for words in ours:
-        assert parse(words[1:]).command in ("run", "work", "submit")
+        assert parse(words[1:]).command in ("run", "work", "submit", "doctor")
 
 
 def test_workers_of_other_systems_are_started_by_our_command() -> None:
@@ -90,6 +90,12 @@ def test_workers_of_other_systems_are_started_by_our_command() -> None:
 
 
 # what is run
+
+
+@pytest.mark.slow
+def test_the_command_for_a_file_system(tmp_path: Path) -> None:
+    (command,) = commands("What a file system must promise")
+    assert "O_EXCL" in run(command, tmp_path, environment())
 
 
 @pytest.mark.slow
