@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,18 +212,18 @@ def test_what_a_cluster_does_to_a_job(
 
 
 def test_the_controller_is_down_at_submission_and_on_the_way(leave, slow: SlowStudy, cluster: SlurmCluster) -> None:
-    def down(for_s: float = 20.0) -> threading.Thread:
-        cluster.stop_controller()
-        back = threading.Timer(for_s, cluster.start_controller)
-        back.start()
-        return back
-
-    back = down()
-    left = leave("--time", "1", "--cpus", "1", calls_s=3.0)
-    back.join()
+    down_s = 20.0
+    cluster.stop_controller()
+    with ThreadPoolExecutor(1) as pool:  # the controller is started by this thread: it ends with the one that starts it
+        submitted = pool.submit(leave, "--time", "1", "--cpus", "2", calls_s=3.0)
+        time.sleep(down_s)
+        cluster.start_controller()
+        left = submitted.result()
     assert "trying again" in left.said
     left.at_work()
-    down().join()
+    cluster.stop_controller()
+    time.sleep(down_s)
+    cluster.start_controller()
     check(left, slow, left.ends())
 
 
