@@ -248,7 +248,7 @@ def test_a_node_with_other_processors_does_no_run_and_says_why(
         number = int(re.findall(r"the first ones: (\d+)", more.stdout)[0])
         until(lambda: number not in cluster.jobs(), 120)
         (log,) = (left.study / "slurm").glob(f"*-{number}.log")
-        assert re.search(r"sandbox\.cpu_count", log.read_text()), log.read_text()
+        assert re.search(r"identity\.cpu_count", log.read_text()), log.read_text()
         assert re.search(r"next: job \d+, on another node than n2", log.read_text())
         assert cluster.jobs(over=True)[number] == "FAILED"
         check(left, slow, left.ends())
