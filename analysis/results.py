@@ -11,6 +11,8 @@ from mlesearch.analysis.comparisons.leaders import LeaderMap, leader_map
 from mlesearch.analysis.comparisons.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.comparisons.sandboxes import differences
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.codes import with_codes
+from mlesearch.analysis.data.columns import distinct
 from mlesearch.analysis.data.planned import NotPlanned, planned_part
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import PolicyNote, Tables, apply_policy, has_result, validate
@@ -130,10 +132,11 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
-    runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
-    became = cells(planned.runs, planned.nodes, models, arms)
-    rated = planned.runs[planned.runs["task"].isin(set(runs["task"]))] if planned.to_come else runs
+    runs = with_codes(tables.runs)
+    all_runs = runs if planned.runs is tables.runs else with_codes(planned.runs)
+    became = cells(all_runs, planned.nodes, models, arms)
+    rated = all_runs[all_runs["task"].isin(distinct(runs["task"]))] if planned.to_come else runs
     boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
@@ -141,7 +144,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     categories, spread = None, None
     if claim is not None:
         counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
-        before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
+        before = outcomes(counted(all_runs, claim.outcome), models, arms, claim.outcome)
         grid = Grid(models, arms, counts, before, became)
         main = _claimed(grid, claim)
         if not planned.to_come:
@@ -150,7 +153,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = adjusted(main, others, claim)
-        categories = categories_of(runs, counts.tasks)
+        categories = categories_of(tables.runs, counts.tasks)
         main = assumed(grid, in_family(main, claim, models), claim, categories)
         seen_runs = counted(runs[has_result(runs)], claim.outcome)
         spread = study_dispersion(seen_runs, succeeded(seen_runs, claim.outcome), accounts.arm_labels(seen_runs, arms))
@@ -158,6 +161,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    asker = accounts.arms_of_calls(ended, tables.calls, arms)
     best = curves.best_so_far(tables.nodes, runs)
     shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
@@ -171,18 +175,18 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         others=others,
         best=best,
         mechanism=accounts.mechanism(ended, models, arms),
-        cost=accounts.cost(ended, tables.calls, arms),
-        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
+        cost=accounts.cost(ended, tables.calls, arms, asker),
+        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms, asker),
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
-        spends=spends(runs, tables.nodes, models.names, arms),
+        spends=spends(tables.runs, tables.nodes, models.names, arms),
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
         measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
         dispersion=spread,
         categories=categories,
-        leaders=leader_map(runs, models, arms, shown, became),
+        leaders=leader_map(tables.runs, models, arms, shown, became),
         looks=looks,
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
 from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
+from mlesearch.analysis.measures.budget_axis import every_progress
 from mlesearch.analysis.measures.budget_rates import (
     BudgetCrossover,
     BudgetGap,
@@ -73,7 +74,8 @@ def measured_of(
     )
     if ranked.empty or best.empty:
         return why
-    found = measures(ranked, best)
+    progress = every_progress(best, ranked)
+    found = measures(ranked, best, progress)
     if claim is None:
         return replace(why, measures=found)
     declared, named = declared_budgets(study), declared_measures(study)
@@ -86,7 +88,7 @@ def measured_of(
         gaps=measured_gaps(
             found, ranked, models, arms, claim.baseline, claim.treatment, named if claim.declared else ()
         ),
-        budgets=budget_gaps(ranked, best, models, arms, *pair),
+        budgets=budget_gaps(ranked, best, models, arms, *pair, progress),
         crossover=None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
     )
 
