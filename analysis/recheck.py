@@ -18,6 +18,7 @@ from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.figures import dynamics
 from mlesearch.analysis.files.provenance import MadeOf, digests, stated_in
 from mlesearch.analysis.page.page_text import figures_in, phrases, without_figures
+from mlesearch.analysis.page.sections import sections
 from mlesearch.analysis.report import TABLES_FOLDER, Ink, csv_files, draw, render
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.types import ConfigError
@@ -78,7 +79,7 @@ def _differences(
 ) -> Iterator[str]:
     """All that differs, what tells most first."""
     curves = dynamics.all_curves(results)
-    again = render(results, curves, folder, _ink(text, stated, redraw=redraw))
+    again = render(results, sections(results, curves), folder, _ink(text, stated, redraw=redraw))
     yield from _of_words(text, again)
     yield from _of_files(stated, folder)
     yield from _of_figures(text, stated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -117,10 +117,11 @@ def write_results(
         drawn.append(section.figure())
         return drawn[-1].svg
 
-    page = render(results, curves, study_dir, ink)
+    parts = sections(results, curves)
+    page = render(results, parts, study_dir, ink)
     beside = target.parent / TABLES_FOLDER
     files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
-    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(results, parts).items()}
     try:
         make_folder(beside)
         folders = beside, target.parent / figure_files.FOLDER
@@ -164,20 +165,20 @@ def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> d
     return found
 
 
-def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
-    """The tables of the page in Markdown and in LaTeX, by file name."""
-    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
+def printed_tables(results: Results, parts: Sequence[Section]) -> dict[str, str]:
+    """The tables of the page's sections in Markdown and in LaTeX, by file name."""
+    shown = [view for part in parts for view in (*part.tables, *part.folded)]
     simulated = results.tables.simulated
     found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
     return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
 
 
-def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
+def render(results: Results, parts: Sequence[Section], study_dir: Path, ink: Ink = draw) -> str:
     """The page as text.
 
     Args:
         results: of the study.
-        curves: of its runs.
+        parts: its sections.
         study_dir: its folder, from whose tables they were computed.
         ink: gives the figures.
     """
@@ -190,7 +191,6 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         keep_trailing_newline=True,
     )
     template = environment.get_template("report.html.jinja")
-    parts = sections(results, curves)
     drawn = {part.id: element for part in parts if (element := ink(part))}
     policy = "" if results.progress is not None else results.policy.policy
     stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)

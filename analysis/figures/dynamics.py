@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mlesearch.analysis.data.claim import Models
+from mlesearch.analysis.data.codes import run_rows
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.figures import svg
@@ -67,9 +68,10 @@ def panels(best: pd.DataFrame) -> list[Panel]:
 def all_curves(results: Results) -> list[Line]:
     """Every curve of the figure: column, arm, axis, value, curve."""
     runs = results.tables.runs.assign(arm=arm_labels(results.tables.runs, results.arms))
-    runs = runs[has_result(runs)]
+    runs = runs[has_result(runs)].reset_index(drop=True)
     if results.best.empty:
         return []
+    whose = run_rows(results.best, runs)
     points = {axis: axis_points(results.best, runs, axis) for axis in ("step", "t_charged_s")}
     out = []
     for title, members in columns(results.models):
@@ -79,7 +81,9 @@ def all_curves(results: Results) -> list[Line]:
                 continue
             for axis, value in panels(results.best):
                 averaged = counted(cell, "any_medal") if value == "medal" else cell
-                curve = mean_curve(results.best, averaged, axis, value, points[axis])
+                place = np.full(len(runs) + 1, -1)
+                place[averaged.index] = np.arange(len(averaged))
+                curve = mean_curve(results.best, averaged, axis, value, points[axis], place[whose])
                 out.append(Line(title, arm.label, axis, value, curve))
     return out
 
