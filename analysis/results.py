@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.comparisons.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
 from mlesearch.analysis.comparisons.leaders import LeaderMap, leader_map
 from mlesearch.analysis.comparisons.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.comparisons.sandboxes import differences
-from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, without_measure
 from mlesearch.analysis.data.codes import with_codes
 from mlesearch.analysis.data.columns import distinct
+from mlesearch.analysis.data.outcomes import Outcomes, is_measure, outcomes, succeeded
 from mlesearch.analysis.data.planned import NotPlanned, planned_part
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.data.unranked import counted, outcomes_of
 from mlesearch.analysis.measures import accounts, curves
 from mlesearch.analysis.measures.attrition import CellRuns, cells
+from mlesearch.analysis.measures.beyond_medals import measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board, board
+from mlesearch.analysis.measures.budget_axis import every_progress
+from mlesearch.analysis.measures.claimed import claimed_sums, measured_board
 from mlesearch.analysis.measures.measured import Measurements, measured_of
 from mlesearch.analysis.measures.progress import StudyProgress, progress
 from mlesearch.analysis.measures.spend import Spend, spends
@@ -51,6 +56,7 @@ class Results:
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
         measured: outcomes beyond medals, and medals at any budget.
+        claimed: the means of the measure that the claim is about; None where it is about a yes-or-no outcome.
         dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
         categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
@@ -77,6 +83,7 @@ class Results:
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
     measured: Measurements = field(default_factory=Measurements)
+    claimed: Board | None = None
     dispersion: Dispersion | None = None
     categories: Categories | None = None
     leaders: LeaderMap | None = None
@@ -89,7 +96,7 @@ class Results:
 
     @property
     def outcome(self) -> str:
-        """Key of the outcome that the claim is about."""
+        """The outcome that the claim is about: one of `CLAIMABLE`."""
         if self.progress is not None:
             return self.progress.outcome
         return self.claim.outcome if self.claim else self.boards[0].outcome
@@ -103,7 +110,14 @@ class Results:
         """
         if self.progress is not None:
             raise ValueError("an unfinished study has no rates; its counts are in `progress`")
+        if self.claimed is not None:
+            return self.claimed
         return next(board for board in self.boards if board.outcome == self.outcome)
+
+    @property
+    def success(self) -> str:
+        """The yes-or-no outcome by which runs are called successful: the claim's, or the first that there is."""
+        return self.board.outcome if self.claimed is None else self.boards[0].outcome
 
 
 def analyse(tables: Tables, policy: Policy | None = None) -> Results:
@@ -135,6 +149,15 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     arms, models = arms_of(tables), models_of(tables)
     runs = with_codes(tables.runs)
     all_runs = runs if planned.runs is tables.runs else with_codes(planned.runs)
+    best = curves.best_so_far(tables.nodes, runs)
+    ranked = ranked_runs(runs)
+    on = every_progress(best, ranked)
+    found = measures(ranked, best, on)
+    sums: tuple[Outcomes, Outcomes] | None = None
+    claimed: Board | None = None
+    if claim is not None and is_measure(claim.outcome):
+        sums = claimed_sums(found, tables, planned, models, arms, claim.outcome)
+        claim = without_measure(tables) if sums is None else claim
     became = cells(all_runs, planned.nodes, models, arms)
     rated = all_runs[all_runs["task"].isin(distinct(runs["task"]))] if planned.to_come else runs
     boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
@@ -143,8 +166,12 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     cases: tuple[LostCase, ...] = ()
     categories, spread = None, None
     if claim is not None:
-        counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
-        before = outcomes(counted(all_runs, claim.outcome), models, arms, claim.outcome)
+        if sums is None:
+            counts, before = (
+                outcomes(counted(part, claim.outcome), models, arms, claim.outcome) for part in (runs, all_runs)
+            )
+        else:
+            counts, before = sums
         grid = Grid(models, arms, counts, before, became)
         main = _claimed(grid, claim)
         if not planned.to_come:
@@ -155,15 +182,18 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, others = adjusted(main, others, claim)
         categories = categories_of(tables.runs, counts.tasks)
         main = assumed(grid, in_family(main, claim, models), claim, categories)
-        seen_runs = counted(runs[has_result(runs)], claim.outcome)
-        spread = study_dispersion(seen_runs, succeeded(seen_runs, claim.outcome), accounts.arm_labels(seen_runs, arms))
+        if sums is not None:
+            shown_sums = before.of_tasks(np.isin(before.tasks, counts.tasks)) if planned.to_come else counts
+            claimed = measured_board(shown_sums, claim.outcome, categories)
+        success = claim.outcome if sums is None else boards[0].outcome
+        seen_runs = counted(runs[has_result(runs)], success)
+        spread = study_dispersion(seen_runs, succeeded(seen_runs, success), accounts.arm_labels(seen_runs, arms))
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
     asker = accounts.arms_of_calls(ended, tables.calls, arms)
-    best = curves.best_so_far(tables.nodes, runs)
-    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
+    shown = claimed or next(b for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -183,10 +213,11 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
-        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study, found, on),
+        claimed=claimed,
         dispersion=spread,
         categories=categories,
-        leaders=leader_map(tables.runs, models, arms, shown, became),
+        leaders=leader_map(tables.runs, models, arms, shown.counts, became),
         looks=looks,
     )
 
@@ -201,7 +232,7 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned,
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
-    outcome = claim.outcome if claim else outcomes_of(runs)[0]
+    outcome = claim.outcome if claim and not is_measure(claim.outcome) else outcomes_of(runs)[0]
     failed = int((runs["status"] == "failed").sum())
     return Results(
         tables=tables,

@@ -18,6 +18,7 @@ from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes, run_rows
 from mlesearch.analysis.data.columns import distinct, numbers, places_of
+from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, every_progress
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, holm
@@ -112,12 +113,14 @@ def measures(
     """
     if runs.empty:
         return ()
-    place = np.nan_to_num(numbers(runs["percentile"]), nan=0.0)
+    done = has_result(runs).to_numpy(dtype=bool)
+    place = np.where(done, np.nan_to_num(numbers(runs["percentile"]), nan=0.0), 0.0)
     found = [Measure("percentile", "percentile on the board", place)]
     known = best["percentile"].notna().to_numpy(dtype=bool)
     if known.any():
         first = _first(best, runs, np.nan_to_num(best["percentile"].to_numpy(dtype=np.float64), nan=0.0))
-        found.append(Measure("normalised_improvement", "normalised improvement", normalised_change(first, place)))
+        change = np.where(done, normalised_change(first, place), 0.0)
+        found.append(Measure("normalised_improvement", "normalised improvement", change))
     reached = {target: has(best) for target, has in TARGETS.items()}
     reached = {target: np.nan_to_num(has, nan=0.0) for target, has in reached.items() if not np.isnan(has).all()}
     for on in (every_progress(best, runs) if progress is None else progress).values():

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
-from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
-from mlesearch.analysis.measures.budget_axis import every_progress
+from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, ranked_runs
+from mlesearch.analysis.measures.budget_axis import BudgetProgress
 from mlesearch.analysis.measures.budget_rates import (
     BudgetCrossover,
     BudgetGap,
@@ -52,6 +52,8 @@ def measured_of(
     arms: Sequence[Arm],
     claim: TestedClaim | None,
     study: Mapping[str, Any],
+    found: tuple[Measure, ...],
+    progress: Mapping[str, BudgetProgress],
 ) -> Measurements:
     """All of it; of tasks without a leaderboard, what their runs did alone.
 
@@ -63,6 +65,8 @@ def measured_of(
         arms: of the study.
         claim: its pair; None with a single arm.
         study: content of study.json.
+        found: of `measures`.
+        progress: of `every_progress`.
 
     Raises:
         ConfigError: the claim declares budgets or measures that are none, or measures that the tables do not give.
@@ -74,8 +78,6 @@ def measured_of(
     )
     if ranked.empty or best.empty:
         return why
-    progress = every_progress(best, ranked)
-    found = measures(ranked, best, progress)
     if claim is None:
         return replace(why, measures=found)
     declared, named = declared_budgets(study), declared_measures(study)

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import planning_options, solve_options
+from mlesearch.cli import planning_options, solve_options, study_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -96,37 +96,6 @@ def verify(args: Namespace) -> int:
     return 0
 
 
-def collect(args: Namespace) -> int:
-    """Write the tables."""
-    from mlesearch.study.collect import collect as write
-
-    folder = write(Path(args.study))
-    say("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
-    return 0
-
-
-def report(args: Namespace) -> int:
-    """Write the tables and the report."""
-    from mlesearch.cli.report import write_report
-
-    out = Path(args.out) if args.out else None
-    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures, tex=args.tex))
-    return 0
-
-
-def recheck(args: Namespace) -> int:
-    """Compute a report's numbers again, and compare."""
-    from mlesearch.analysis.recheck import recheck as found_again
-
-    found = found_again(Path(args.page), Path(args.study) if args.study else None, redraw=args.redraw)
-    if found.differs:
-        complain(f"differs: {found.differs}")
-        return 1
-    figures = "drawn again" if found.drawn else "by their digests; --redraw draws them again"
-    say(f"same: {found.numbers} texts with numbers, {found.figures} figures ({figures}), all tables beside the page")
-    return 0
-
-
 def export_study(args: Namespace) -> int:
     """Write a recorded study into one file."""
     from mlesearch.study.archive import export
@@ -167,11 +136,21 @@ def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
     from mlesearch.cli.doctor import examine, line, versions
-    from mlesearch.types import Level
+    from mlesearch.types import ConfigError, Level
 
+    if args.study is None and args.two_machines:
+        raise ConfigError("--two-machines: name the folder that they share: mlesearch doctor STUDY --two-machines")
     say(versions())
     lacking = 0
-    for finding in examine():
+    if args.study is not None:
+        from mlesearch.cli.doctor_study import examine_study
+
+        if args.two_machines:
+            say("waiting for the same command on another machine, where it is not there yet")
+        found = examine_study(Path(args.study), two_machines=args.two_machines)
+    else:
+        found = examine()
+    for finding in found:
         say(line(finding))
         lacking += finding.level is Level.ERROR
     say(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
@@ -362,9 +341,6 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("next",): planning_options.next_round,
     ("show",): show,
     ("verify",): verify,
-    ("collect",): collect,
-    ("report",): report,
-    ("recheck",): recheck,
     ("doctor",): doctor,
     ("sandbox", "check"): check_sandbox,
     ("sandbox", "bench"): bench_sandbox,
@@ -394,6 +370,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
     ("completion",): print_completion,
+    **study_options.COMMANDS,
     ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""

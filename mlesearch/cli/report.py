@@ -38,10 +38,10 @@ def write_report(
     from mlesearch.analysis.report import report_place, write_results
     from mlesearch.analysis.results import analyse
     from mlesearch.analysis.terminal import medal_table
-    from mlesearch.study.collect import collect
+    from mlesearch.study.collect import collect_for_report
 
-    collect(folder)
-    tables = read(folder)
+    page = report_place(folder, out)
+    tables = read(collected := collect_for_report(folder, page))
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
-    path = write_results(results, folder, report_place(folder, out), figures_too=figures, tex_too=tex)
+    path = write_results(results, collected, page, figures_too=figures, tex_too=tex)
     return f"{medal_table(results)}\nreport: {shown(path)}"

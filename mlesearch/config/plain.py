@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypedDict
 
 from mlesearch.config.claim_settings import ClaimSettings
 from mlesearch.config.compose import to_settings
-from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
+from mlesearch.config.explain import explain, known_keys, unknown_key, unknown_name
 from mlesearch.config.groups import contents, main_text, names
 from mlesearch.config.settings import (
     BudgetSettings,
@@ -19,6 +19,7 @@ from mlesearch.config.settings import (
     LimitsSettings,
     MlebenchSettings,
     ModelSettings,
+    NotifySettings,
     RunSettings,
     SandboxSettings,
     Settings,
@@ -40,7 +41,8 @@ class Given(TypedDict, total=False):
     `model`, `strategy` and `sandbox` are the name of a file of their group (or of a plug-in); or a mapping of what
     differs from that file, which it names by `name` or by `file`, unless it says a `kind` and so is one of its own; or
     settings. A list of models, strategies or variants is swept over. `study` may be its name alone. `claim`, `budget`,
-    `run`, `embedder`, `limits`, `mlebench` and `launcher` are mappings of what differs from the default, or settings.
+    `run`, `embedder`, `limits`, `mlebench`, `launcher` and `notify` are mappings of what differs from the default, or
+    settings.
     """
 
     study: str | Mapping[str, object] | StudySettings
@@ -57,6 +59,7 @@ class Given(TypedDict, total=False):
     limits: Mapping[str, object] | LimitsSettings
     mlebench: Mapping[str, object] | MlebenchSettings
     launcher: Mapping[str, object] | LauncherSettings
+    notify: Mapping[str, object] | NotifySettings
     clock: str
     cassette: str
     cassette_path: str | Path | None
@@ -97,7 +100,7 @@ def _cell(given: Mapping[str, Any]) -> Settings:
         chosen, laid[group] = _chosen(group, laid.get(group, name), name, whole=is_dataclass(given.get(group)))
         content: Any = {} if chosen is None else contents(group, chosen)
         own[group] = OmegaConf.create(content)
-    _check_keys(laid, set(keys(Settings)), "")
+    _check_keys(laid, known_keys(), "")
     try:
         settings = to_settings(OmegaConf.merge(OmegaConf.structured(Settings), base, own, OmegaConf.create(laid)))
     except OmegaConfBaseException as e:
@@ -139,7 +142,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_keys(laid: Mapping[str, Any], known: set[str], prefix: str) -> None:
+def _check_keys(laid: Mapping[str, Any], known: frozenset[str], prefix: str) -> None:
     """Refuse keys that the schema does not have, and what is no group or list; parameters are checked elsewhere."""
     for key, value in laid.items():
         at = f"{prefix}{key}"

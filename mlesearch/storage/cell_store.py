@@ -220,15 +220,19 @@ def state_of(run: Path) -> tuple[str, str] | None:
 
 
 def finished_of(cell: Path) -> frozenset[str]:
-    """Names of the runs in the store of a cell that did not fail; none where there is no store.
+    """Names of the runs in the store of a cell that did not fail; see `statuses_of`."""
+    return frozenset(name for name, status in statuses_of(cell).items() if status != FAILED)
+
+
+def statuses_of(cell: Path) -> dict[str, str]:
+    """The status of each run in the store of a cell, by its name; none where there is no store.
 
     Raises:
         StoreError: the store is damaged.
     """
     store = f"{cell}/{RUNS}"
     stamp = _stamp(store)
-    index = {} if stamp is None else _index(store, stamp)
-    return frozenset(name for name, (status, _) in index.items() if status != FAILED)
+    return {} if stamp is None else {name: status for name, (status, _) in _index(store, stamp).items()}
 
 
 def stored_runs(study: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
 from mlesearch.study import replay as replays
-from mlesearch.study.collect import collect, tables
+from mlesearch.study.collect import collect, collect_for_report, tables
 from mlesearch.study.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.execute import RunReport
 from mlesearch.study.interrupt import stop_file_of, stoppable
@@ -49,7 +49,7 @@ class LaunchReport:
     @property
     def complete(self) -> bool:
         """Whether every run has a result, of this launch or of an earlier one; a replay: whether all came out alike."""
-        return not any(r.status in ("failed", "interrupted", "unpaid") for r in self.runs)
+        return not any(r.status in ("failed", "interrupted", "unpaid", "missing", "lost") for r in self.runs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,10 +147,12 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         refuse_faults(found, made)
         if not confirmed:
             _check_cost(planned, resources)
-        begin(planned, resources)
+        number = begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, complain), Progress(planned.runs) if progress else nullcontext():
-            reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
+        launcher = made[0].launcher
+        with stoppable(stop_file, complain, launcher.grace_s):
+            beside = Progress(planned.runs) if progress else nullcontext()
+            reports = run_cell(planned.runs, launcher.n_jobs, stop_file, resources, number=number, beside=beside)
     return LaunchReport(planned.folder, tuple(reports))
 
 
@@ -182,9 +184,10 @@ def report(study: str | Path, out: str | Path | None = None, missing: Policy | N
         ConfigError: there is no study in this folder, or its tables are refused.
         JournalError: a run's journal is corrupt.
     """
-    from mlesearch.analysis.report import write_report
+    from mlesearch.analysis.report import report_place, write_report
 
-    return write_report(collect(Path(study)), None if out is None else Path(out), missing)
+    page = report_place(Path(study), out)
+    return write_report(collect_for_report(Path(study), page), page, missing)
 
 
 def results(study: str | Path, missing: Policy | None = None) -> dict[str, pd.DataFrame]:

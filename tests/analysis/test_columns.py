@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.analysis.data.claim import arms_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.claim import arms_of, models_of
 from mlesearch.analysis.data.codes import RowGroups, run_rows, with_codes
 from mlesearch.analysis.data.columns import (
     alphabetical,
@@ -24,6 +24,7 @@ from mlesearch.analysis.data.columns import (
     pair_places,
     places_of,
 )
+from mlesearch.analysis.data.outcomes import outcomes, succeeded
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.measures.accounts import cost_by_operator
 from mlesearch.analysis.measures.boards import board

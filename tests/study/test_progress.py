@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlesearch.study.progress import Watched, describe
+from mlesearch.study.progress import describe
+from mlesearch.study.watching import Watched
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 
@@ -54,6 +55,12 @@ def test_a_corrupt_journal_leaves_the_others_watched(story):
         journal.write('garbage\n{"type":"told"}\n')
     assert not watch.poll()
     assert watch.steps == 1
+
+
+def test_a_folder_that_can_t_be_read_ends_no_watch(story):
+    story.folder.rmdir()
+    story.folder.write_text("a file where a run's folder would be")
+    assert not watched(story).poll()
 
 
 def test_a_run_is_done_when_its_result_is_there(story):
