@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mlesearch.analysis.page.titles import title_of
 from mlesearch.analysis.page.views import View
 
 _IN_MATHS: Mapping[str, str] = {
@@ -58,7 +59,8 @@ def _frame(view: View) -> pd.DataFrame:
 
 
 def _caption(view: View, *, simulated: bool) -> str:
-    return ("Simulated engineers, not language models. " if simulated else "") + _one_line(view.caption)
+    said = f"{title_of(view.name)}. {_one_line(view.caption)}"
+    return f"Simulated engineers, not language models. {said}" if simulated else said
 
 
 def _one_line(text: str) -> str:
