@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from mlesearch.budgets.shared import SharedBudget, SharedBudgetSpent
+from mlesearch.budgets.shared import CallBudget, SharedBudgetSpent
 from mlesearch.models.protocol import (
     BeforeRetry,
     Embedder,
@@ -31,7 +31,7 @@ R = TypeVar("R", Reply, EmbedReply)
 class _Payer:
     """Reserves the worst case of each attempt of a call, makes it, settles what it cost."""
 
-    def __init__(self, shared_budget: SharedBudget, cell: str) -> None:
+    def __init__(self, shared_budget: CallBudget, cell: str) -> None:
         self._shared_budget = shared_budget
         self._cell = cell
 
@@ -71,7 +71,7 @@ class _Payer:
 class PaidModel(WrappedModel):
     """A model that is paid from a shared budget; waiting for others to settle is waiting, not service."""
 
-    def __init__(self, inner: Model, shared_budget: SharedBudget, cell: str) -> None:
+    def __init__(self, inner: Model, shared_budget: CallBudget, cell: str) -> None:
         """`cell`: whose calls these are."""
         super().__init__(inner)
         self._payer = _Payer(shared_budget, cell)
@@ -95,7 +95,7 @@ class PaidModel(WrappedModel):
 class PaidEmbedder(WrappedEmbedder):
     """An embedder that is paid from a shared budget."""
 
-    def __init__(self, inner: Embedder, shared_budget: SharedBudget, cell: str) -> None:
+    def __init__(self, inner: Embedder, shared_budget: CallBudget, cell: str) -> None:
         """`cell`: whose calls these are."""
         super().__init__(inner)
         self._payer = _Payer(shared_budget, cell)

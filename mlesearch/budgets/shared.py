@@ -7,11 +7,13 @@ killed counts at its worst case: the provider may have billed it, and nobody can
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mlesearch.storage.database import Database
 from mlesearch.storage.processes import alive, owner
@@ -37,6 +39,26 @@ class SharedBudgetError(MlesearchError):
 
 class SharedBudgetSpent(MlesearchError):
     """The next call fits no more into what the study or the cell may cost: the run stops, and can go on later."""
+
+
+class CallBudget(Protocol):
+    """What calls are paid from: the methods of `SharedBudget` that a call needs."""
+
+    def reserve(self, cell: str, nusd: int, call_s: float) -> int:
+        """Reserve the worst case of a call."""
+        ...
+
+    def extend(self, reservation: int, nusd: int) -> None:
+        """Reserve so much more for an attempt that follows one which was cut off."""
+        ...
+
+    def settle(self, reservation: int, nusd: int) -> None:
+        """A call has ended and cost so much."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is open."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,6 @@ class SharedBudget:
         path: of the database; made at the first use.
         limits: of the study, and of each cell.
         spent_before: what each cell has spent already; asked once, when the database is made.
-        on_change: is told what each cell has spent, whenever that grows; raises OSError where it can't be.
     """
 
     def __init__(
@@ -76,13 +97,10 @@ class SharedBudget:
         path: Path,
         limits: SpendingCaps,
         spent_before: Callable[[], Mapping[str, int]] = dict,
-        on_change: Callable[[Mapping[str, int]], None] | None = None,
     ) -> None:
         self.path = path
         self.limits = limits
         self._spent_before = spent_before
-        self._on_change = on_change
-        self._trouble: SharedBudgetError | None = None  # of a settlement; the next call must not be made over it
         self._database = Database(
             path,
             self._fill,
@@ -105,9 +123,6 @@ class SharedBudget:
             SharedBudgetSpent: it does not fit, and will not.
             SharedBudgetError: the database can't be used, or what was spent can't be told.
         """
-        if self._trouble is not None:
-            self._tell()
-            self._trouble = None
         while True:
             with self._database.transaction() as db:
                 self._settle_dead(db)
@@ -143,29 +158,13 @@ class SharedBudget:
     def settle(self, reservation: int, nusd: int) -> None:
         """A call has ended and cost so much.
 
-        Never raises: its reply is paid for. Where this can't be written the reservation stays, at the worst case, and
-        the next `reserve` says why.
+        Never raises: its reply is paid for. Where this can't be written the reservation stays, at the worst case.
         """
-        try:
-            with self._database.transaction() as db:
-                row = db.execute("SELECT cell FROM holds WHERE id = ?", (reservation,)).fetchone()
-                if row is not None:  # else it took longer than it could, and counts as cut off already
-                    db.execute("DELETE FROM holds WHERE id = ?", (reservation,))
-                    _add(db, row[0], nusd, 0)
-            self._tell()
-        except SharedBudgetError as error:
-            self._trouble = error
-
-    def _tell(self) -> None:
-        """Under the lock, so that an older sum never comes after a newer one."""
-        if self._on_change is None:
-            return
-        with self._database.transaction() as db:
-            spent = dict(db.execute("SELECT cell, spent FROM cells"))
-            try:
-                self._on_change(spent)
-            except OSError as error:
-                raise SharedBudgetError(f"budget: what was spent can't be written: {error}") from error
+        with contextlib.suppress(SharedBudgetError), self._database.transaction() as db:
+            row = db.execute("SELECT cell FROM holds WHERE id = ?", (reservation,)).fetchone()
+            if row is not None:  # else it took longer than it could, and counts as cut off already
+                db.execute("DELETE FROM holds WHERE id = ?", (reservation,))
+                _add(db, row[0], nusd, 0)
 
     def spent(self) -> Mapping[str, int]:
         """What each cell has spent, nano-dollars, lost calls included; nothing where there is no database yet."""

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.cli import planning_options, solve_options
+from mlesearch.cli import planning_options, solve_options, study_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
 
@@ -167,11 +167,21 @@ def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
     from mlesearch.cli.doctor import examine, line, versions
-    from mlesearch.types import Level
+    from mlesearch.types import ConfigError, Level
 
+    if args.study is None and args.two_machines:
+        raise ConfigError("--two-machines: name the folder that they share: mlesearch doctor STUDY --two-machines")
     say(versions())
     lacking = 0
-    for finding in examine():
+    if args.study is not None:
+        from mlesearch.cli.doctor_study import examine_study
+
+        if args.two_machines:
+            say("waiting for the same command on another machine, where it is not there yet")
+        found = examine_study(Path(args.study), two_machines=args.two_machines)
+    else:
+        found = examine()
+    for finding in found:
         say(line(finding))
         lacking += finding.level is Level.ERROR
     say(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
@@ -394,6 +404,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("strategies",): list_strategies,
     ("experiments",): list_experiments,
     ("completion",): print_completion,
+    **study_options.COMMANDS,
     ("complete",): complete_line,
 }
 """What each command, or action of a command, does."""

@@ -83,9 +83,10 @@ def follow_looks(planned: StudyPlan, stop_file: Path, resources: ProcessResource
             )
         runs = tuple(by_key[key] for key in found.to_run)
         round_plan = replace(planned, runs=runs, states={r.key: planned.states[r.key] for r in runs})
-        begin(round_plan, resources)
-        with stoppable(stop_file, complain), Progress(runs):
-            made = run_cell(runs, runs[0].settings.launcher.n_jobs, stop_file, resources)
+        number = begin(round_plan, resources)
+        launcher = runs[0].settings.launcher
+        with stoppable(stop_file, complain, launcher.grace_s):
+            made = run_cell(runs, launcher.n_jobs, stop_file, resources, number=number, beside=Progress(runs))
         reports += made
-        if any(report.status in ("failed", "unpaid", "interrupted") for report in made):
+        if any(report.status in ("failed", "unpaid", "interrupted", "missing") for report in made):
             return reports

@@ -22,6 +22,7 @@ from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.machine import processors
+from mlesearch.storage.run_log import RUN_LOG
 from mlesearch.study import replay as replays
 from mlesearch.study.estimate import estimate_plan
 from mlesearch.study.execute import RunReport
@@ -84,14 +85,17 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         if sequential:
             reports = follow_looks(planned, stop_file, resources)
         else:
-            begin(planned, resources)
+            number = begin(planned, resources)
             done = [k for k, state in planned.states.items() if state == "finished"]
             rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
-            with stoppable(stop_file, complain), Progress(runs):
-                reports = run_all(launch, planned, stop_file, resources, rounds.ended)
+            grace_s = runs[0].settings.launcher.grace_s
+            with stoppable(stop_file, complain, grace_s, others_follow=not launch.here):
+                reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
-    failed, unpaid = ([r for r in reports if r.status == status] for status in ("failed", "unpaid"))
-    for line in (*_failures(failed), *_unpaid(unpaid, len(runs))):
+    failed, unpaid, missing = (
+        [r for r in reports if r.status in statuses] for statuses in (("failed",), ("unpaid",), ("missing", "lost"))
+    )
+    for line in (*_failures(failed, planned.folder), *_unpaid(unpaid, len(runs)), *_missing(missing, len(runs))):
         complain(line)
     if len(runs) == 1:
         _say_run(runs[0].folder)
@@ -110,7 +114,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     if any(r.status == "interrupted" for r in reports):
         complain("stopped; run the same command again to go on")
         return 130
-    return 1 if failed or unpaid else 0
+    return 1 if failed or unpaid or missing else 0
 
 
 def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], gpus: int | None) -> int:
@@ -204,13 +208,33 @@ def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
     return [f"stopped: {reasons[0]}", f"missing: {len(reports)} of {planned} runs: {names}{more}"]
 
 
-def _failures(failed: Sequence[RunReport]) -> list[str]:
-    """One line a reason: a refused key ends all runs of its model alike."""
-    by_reason: dict[str, list[str]] = {}
+def _failures(failed: Sequence[RunReport], folder: Path) -> list[str]:
+    """One line a reason: a refused key ends all runs of its model alike. With the node and the log of the first."""
+    by_reason: dict[str, list[RunReport]] = {}
     for r in failed:
+        by_reason.setdefault(r.reason, []).append(r)
+    lines = []
+    for reason, reports in by_reason.items():
+        first = reports[0]
+        more = f" and {len(reports) - 1} more" if len(reports) > 1 else ""
+        log = folder / first.run_id / RUN_LOG
+        places = [f"on {first.host}"] if first.host else []
+        places += [f"log: {shown(log)}"] if log.exists() else []
+        where = f" ({', '.join(places)})" if places else ""
+        lines.append(f"failed: {first.run_id}{more}: {reason}{where}")
+    return lines
+
+
+def _missing(missing: Sequence[RunReport], planned: int) -> list[str]:
+    """Which runs nobody has carried out, and why, one line a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for r in missing:
         by_reason.setdefault(r.reason, []).append(r.run_id)
-    more = {reason: f" and {len(ids) - 1} more" if len(ids) > 1 else "" for reason, ids in by_reason.items()}
-    return [f"failed: {ids[0]}{more[reason]}: {reason}" for reason, ids in by_reason.items()]
+    lines = []
+    for reason, ids in by_reason.items():
+        names = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
+        lines.append(f"missing: {len(ids)} of {planned} runs: {names}: {reason}; run the same command again to go on")
+    return lines
 
 
 def _side_by_side(plan: StudyPlan, runs: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mlesearch import __version__
 from mlesearch.analysis.data.policies import POLICIES
-from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options
+from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, study_options
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     estimate.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     planning_options.add_to(sub)
+    study_options.add_to(sub)
 
     show = sub.add_parser("show", help="a study's runs, what a run found, one node of it, what models answered")
     show.add_argument("folder", metavar="STUDY | RUN", help="a study's folder (its runs), or a run's (its tree)")
@@ -96,7 +97,11 @@ def parser() -> argparse.ArgumentParser:
     recheck.add_argument("--study", metavar="DIR", help="the study's folder (default: the page's own)")
     recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
 
-    sub.add_parser("doctor", help="what this machine has and lacks for running studies, and what to do about it")
+    doctor = sub.add_parser(
+        "doctor", help="what this machine, or a study's folder, has and lacks, and what to do about it"
+    )
+    doctor.add_argument("study", nargs="?", metavar="STUDY", help="a folder whose file system two processes try")
+    doctor.add_argument("--two-machines", action="store_true", help="the other process is this command elsewhere")
 
     sandbox = sub.add_parser("sandbox", help="check, time and build what programs run in").add_subparsers(
         dest="action", required=True, metavar="ACTION"

@@ -38,6 +38,20 @@ def study_of(folder: Path) -> Path | None:
     return next((place for place in (here, *here.parents) if (place / STUDY).is_file()), None)
 
 
+def find_study(folder: Path) -> Path:
+    """The study that a folder is, or lies in, said as it was named.
+
+    Raises:
+        ConfigError: there is none; says where there are some.
+    """
+    if (folder / STUDY).is_file():
+        return folder
+    study = study_of(folder)
+    if study is None:
+        raise ConfigError(f"{shown(folder)}: no study here (no {STUDY}); {_elsewhere(folder)}")
+    return study
+
+
 def study_lines(folder: Path) -> Iterator[str]:
     """All runs of a study, or those below a folder within it.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from argparse import Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlesearch.cli.confirm import confirm
-from mlesearch.cli.terminal import duration, shell_words, shown
+from mlesearch.cli.terminal import duration, seconds, shell_words, shown
 from mlesearch.config.compose import expand, jobs
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.preflight import preflight, refuse_faults
@@ -43,8 +42,6 @@ _OWN = {
 _NOT_HERE = ("claim", "study.name", "variant", "launcher", "clock")
 """Settings of studies of many runs."""
 
-_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
-_TIME = re.compile(r"(?:\d+(?:\.\d+)?[hms])+|\d+(?:\.\d+)?", re.IGNORECASE | re.ASCII)
 LONGEST_PROGRAM_S, SHORTEST_PROGRAM_S, PROGRAM_SHARE = 32_400.0, 60.0, 0.25
 """A program may take a quarter of a search's time, and no more than nine hours, unless a setting says otherwise."""
 
@@ -96,7 +93,7 @@ def solve(args: Namespace) -> int:
             return 1
         begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, complain), Progress(planned.runs):
+        with stoppable(stop_file, complain, run.settings.launcher.grace_s), Progress(planned.runs):
             (report,) = run_cell(planned.runs, 1, stop_file, resources)
         if report.status in ("failed", "unpaid"):
             complain(f"{report.status}: {report.reason}; run the same command again to go on")
@@ -105,22 +102,6 @@ def solve(args: Namespace) -> int:
         if handed_over and finished_row(run.folder) is not None:
             delivery.put(best)
     return _said(run, places, report.status, handed_over=handed_over)
-
-
-def seconds(text: str) -> float:
-    """A duration: `2h`, `90m`, `1h30m`, or plain seconds.
-
-    Raises:
-        ConfigError: it is none, or not above 0.
-    """
-    word = text.strip()
-    if not _TIME.fullmatch(word):
-        raise ConfigError(f"--time: {text!r} is no duration; write 2h, 90m, 1h30m, or seconds")
-    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", word.lower())
-    total = sum(float(number) * _UNITS_S[unit] for number, unit in parts) if parts else float(word)
-    if total <= 0:
-        raise ConfigError(f"--time: {text!r}; more than 0 is needed, such as 2h")
-    return total
 
 
 def _places(args: Namespace) -> SearchPlaces:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.study.output import say, visible_line
 from mlesearch.types import ConfigError
 
 DAY_S = 86_400.0
+
+
+_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_TIME = re.compile(r"(?:\d+(?:\.\d+)?[hms])+|\d+(?:\.\d+)?", re.IGNORECASE | re.ASCII)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> None:
@@ -21,11 +26,17 @@ def table(rows: Sequence[Mapping[str, object]]) -> None:
     """
     if not rows:
         raise ConfigError("there is nothing to list")
+    for line in table_lines(rows):
+        say(line)
+
+
+def table_lines(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """At least one row of equal keys as aligned columns."""
     columns = list(rows[0])
     lines = [columns, *([visible_line(str(r[c])) for c in columns] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for cells in lines:
-        say("  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip())
+        yield "  ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip()
 
 
 def number(n: float) -> str:
@@ -47,6 +58,22 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size or unit == "minutes":
             return f"{seconds / size:,.1f} {unit}"
     return f"{seconds:,.0f} seconds"
+
+
+def seconds(text: str, option: str = "--time") -> float:
+    """A duration: `2h`, `90m`, `1h30m`, or plain seconds.
+
+    Raises:
+        ConfigError: it is none, or not above 0.
+    """
+    word = text.strip()
+    if not _TIME.fullmatch(word):
+        raise ConfigError(f"{option}: {text!r} is no duration; write 2h, 90m, 1h30m, or seconds")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", word.lower())
+    total = sum(float(number) * _UNITS_S[unit] for number, unit in parts) if parts else float(word)
+    if total <= 0:
+        raise ConfigError(f"{option}: {text!r}; more than 0 is needed, such as 2h")
+    return total
 
 
 def shown(path: Path) -> str:

@@ -1,20 +1,21 @@
-"""From overrides to settings, and from settings to launches: the only module that knows Hydra.
+"""From overrides to settings, and from settings to launches: with `cell_composition`, all that knows Hydra.
 
 Every job of a sweep is composed and checked before the first one starts, by the same parser that will launch it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
+from mlesearch.config.cell_composition import CellComposer
+from mlesearch.config.explain import explain, known_keys, unknown_key, unknown_name
 from mlesearch.config.groups import (
     CONFIG_MODULE,
     EXPERIMENTS,
@@ -30,6 +31,7 @@ from mlesearch.config.overrides import read
 from mlesearch.config.paths import expand_paths
 from mlesearch.config.settings import ROLE_OPS, ModelSettings, Settings
 from mlesearch.storage.files import make_folder
+from mlesearch.storage.machine import processors
 from mlesearch.types import ConfigError
 
 
@@ -64,6 +66,8 @@ class Launch:
         multirun: whether it is one.
         jobs: the cells.
         here: Hydra's own launcher was chosen, which runs job after job in this process.
+        launcher: which one was chosen, by its name.
+        side_by_side: how many jobs it has at work on this machine at one time; 0: none, as far as can be told.
         composed: all of it, where that launcher was chosen and nothing else is asked of Hydra; else None.
     """
 
@@ -71,6 +75,8 @@ class Launch:
     multirun: bool
     jobs: tuple[Cell, ...]
     here: bool
+    launcher: str = "basic"
+    side_by_side: int = 0
     composed: Any = None
 
 
@@ -137,55 +143,43 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
 
 
 def _composed(cells: Iterable[tuple[str, ...]], load: Callable[[Sequence[str], Any], Any]) -> Iterator[Cell]:
-    """Each cell, composed and typed: those of the same files once, their values set on copies, as Hydra sets them.
+    """Each cell, composed and typed.
 
     Args:
         cells: the overrides of each.
         load: composes overrides.
     """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
     from hydra.types import RunMode
     from omegaconf import open_dict
-    from omegaconf.errors import OmegaConfBaseException
 
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(config_loader=loader)
-    known: dict[tuple[str, ...], Any] = {}
+    def without_hydra(overrides: Sequence[str]) -> Any:
+        config = load(overrides, RunMode.RUN)
+        with open_dict(config):
+            config.pop("hydra")
+        return config
+
+    composer = CellComposer(without_hydra)
     for cell in cells:
-        parsed = parser.parse_overrides(list(cell))
-        values = [o for o in parsed if _is_value(o, loader)]
-        files = tuple(str(o.input_line) for o in parsed if not _is_value(o, loader))
-        if not values:
-            yield Cell(cell, to_settings(load(cell, RunMode.RUN)))
-            continue
-        try:
-            if files not in known:
-                known[files] = load(files, RunMode.RUN)
-                with open_dict(known[files]):
-                    known[files].pop("hydra")
-            cfg = deepcopy(known[files])
-            ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        except (HydraException, OmegaConfBaseException):
-            cfg = load(cell, RunMode.RUN)  # which says what is wrong in Hydra's own words
-        yield Cell(cell, to_settings(cfg))
-
-
-def _is_value(override: Any, loader: Any) -> bool:
-    """Whether an override sets a value of a cell: it chooses no file, and is none of Hydra's own settings."""
-    key = override.key_or_group
-    return not loader.repository.group_exists(key) and key.partition(".")[0].partition("/")[0] != "hydra"
+        yield Cell(cell, to_settings(composer.compose(cell)))
 
 
 def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:
     hydra, choices = whole.hydra, whole.hydra.runtime.choices
-    here = choices["hydra/launcher"] == "basic"
+    launcher = str(choices["hydra/launcher"])
+    here = launcher == "basic"
     asked = [o for cell in cells for o in cell.overrides if re.match(r"[+~]*hydra\b", o)]
     more = (hydra.output_subdir, hydra.callbacks, hydra.job.chdir, hydra.job.env_set)
     plain = here and choices["hydra/sweeper"] == "basic" and not asked and not any(more)
-    return Launch(tuple(overrides), multirun, tuple(cells), here, whole if plain else None)
+    at_once = {"joblib": lambda: _of_joblib(hydra.launcher), "submitit_local": lambda: len(cells)}
+    side_by_side = min(len(cells), at_once.get(launcher, lambda: 0)())
+    composed = whole if plain else None
+    return Launch(tuple(overrides), multirun, tuple(cells), here, launcher, side_by_side, composed)
+
+
+def _of_joblib(launcher: Any) -> int:
+    """Jobs that hydra-joblib-launcher has at work at one time, by its settings."""
+    n_jobs = launcher.get("n_jobs")
+    return processors() if n_jobs is None or int(n_jobs) < 1 else int(n_jobs)
 
 
 def _parse(parser: Any, override: str) -> Any:
@@ -203,7 +197,7 @@ def to_settings(cfg: Any) -> Settings:
 
     with open_dict(cfg):
         cfg.pop("hydra", None)
-    _check_keys(cfg, set(keys(Settings)), "")
+    _check_keys(cfg, known_keys(), "")
     settings = OmegaConf.to_object(cfg)
     if not isinstance(settings, Settings):
         raise ConfigError(
@@ -257,7 +251,7 @@ def models() -> list[ModelSettings]:
     return [_model(name, {}) for name in names("model")]
 
 
-def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
+def _check_keys(cfg: Any, known: frozenset[str], prefix: str) -> None:
     """Refuse keys that were added past the schema (`+key=...`); parameters are checked by what takes them."""
     from omegaconf import DictConfig
 
@@ -270,41 +264,65 @@ def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
             _check_keys(node, known, f"{at}.")
 
 
-def sweep(launch: Launch, task: Callable[[Sequence[Settings]], None]) -> None:
+def sweep(
+    launch: Launch, here: Callable[[Sequence[Settings]], None], elsewhere: Callable[[int], None] | None = None
+) -> None:
     """Have Hydra carry out the cells of a launch.
 
     Its own launcher runs job after job in this process. There the first job is given the cells of all of them, so that
     no processor idles while a cell's last run ends; and where nothing else is asked of Hydra, what was composed is used
-    rather than composed again. Other launchers send each job to a place of its own, where it is composed anew.
+    rather than composed again. Other launchers send each job to a place of its own, with no more than its number.
 
     Args:
         launch: as composed.
-        task: carries cells out; never raises. For other launchers, it can be pickled.
+        here: carries cells out in this process; never raises.
+        elsewhere: carries out the cell of a number, in whatever process; it can be pickled, and is small.
+
+    Raises:
+        ConfigError: another launcher can't start or follow its jobs; in one line.
     """
     cells = [cell.settings for cell in launch.jobs]
     if launch.composed is not None:
-        _as_hydra_does(launch, lambda: task(cells))
+        _as_hydra_does(launch, lambda: here(cells))
         return
-    import hydra
-
     given: list[bool] = []
 
     def first_job(cfg: Any) -> None:
         if not given:
             given.append(True)
-            task(cells)
+            here(cells)
 
     def each_job(cfg: Any) -> None:
-        task([to_settings(cfg)])
+        from hydra.core.hydra_config import HydraConfig
+
+        if elsewhere is not None:
+            elsewhere(int(getattr(HydraConfig.get().job, "num", 0)))
+
+    _by_hydra(launch, first_job if launch.here else each_job)
+
+
+def _by_hydra(launch: Launch, job: Callable[[Any], None]) -> None:
+    """Hydra itself, with the words of the launch; what another launcher raises becomes one line."""
+    import hydra
 
     argv = sys.argv
     sys.argv = ["mlesearch", *(["-m"] if launch.multirun else []), *launch.overrides]
+    environment = os.environ.get("HYDRA_FULL_ERROR")
     try:
         register()
+        if not launch.here:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # so that it raises, and prints no traceback
         main = hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name="config")
-        main(first_job if launch.here else each_job)()
+        main(job)()
+    except Exception as error:
+        if launch.here:
+            raise
+        line = next((text for text in reversed(str(error).splitlines()) if text.strip()), type(error).__name__)
+        raise ConfigError(f"hydra/launcher={launch.launcher}: {line.strip()} ({type(error).__name__})") from error
     finally:
         sys.argv = argv
+        if not launch.here and environment is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
 def _as_hydra_does(launch: Launch, task: Callable[[], None]) -> None:

@@ -8,7 +8,6 @@ runs share it: a sandbox is tried once, and what is warm stays warm from run to 
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, cast
 
-from mlesearch.budgets.partition import part_of_budget, partition_of, whole_budget
-from mlesearch.budgets.shared import SharedBudget, SpendingCaps
+from mlesearch.budgets.place import DatabasePlace, LedgerPlace
+from mlesearch.budgets.shared import CallBudget, SpendingCaps
 from mlesearch.config.mlebench import GraderRequest, mlebench_terms
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
 from mlesearch.config.settings import Settings, check_mode
@@ -38,7 +37,7 @@ from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.tasks.mlebench.terms import MlebenchTerms
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.row_sample import SampleRule
-from mlesearch.types import NANODOLLARS, ConfigError
+from mlesearch.types import NANODOLLARS
 
 M = TypeVar("M")
 
@@ -251,24 +250,18 @@ class ProcessResources:
         """The task that is kept by its id and version, as a `Spec` names it."""
         return next(task for task in self._tasks.values() if f"{task.id}@{task.version}" == spec)
 
-    def shared_budget(self, s: Settings) -> SharedBudget | None:
-        """A study's shared budget, as this machine has it; None where nothing is limited or was, or all is replayed.
+    def shared_budget(self, s: Settings) -> CallBudget | None:
+        """A study's shared budget, as this process has it; None where nothing is limited or was, or all is replayed.
 
         A study that has a shared budget goes on counting where a launch sets no limit, since a later one may.
-
-        Raises:
-            ConfigError: as `check_shared`; or all parts are taken by other machines.
         """
         if s.cassette == "replay":
             return None
-        check_shared(s)
-        caps, parts, folder = caps_of(s), s.limits.partition, Path(s.study.dir).absolute()
-        if parts is None:
-            whole = whole_budget(folder, caps)
-            return self._get(whole) if caps.any or whole.path.exists() else None
-        if not caps.any and partition_of(folder) is None:
-            return None
-        return self._get(part_of_budget(folder, caps, parts, socket.gethostname()))
+        caps, folder = caps_of(s), Path(s.study.dir).absolute()
+        database, ledger = DatabasePlace(folder, caps), LedgerPlace(folder, caps)
+        if ledger.exists or (caps.any and (on_network(s) or s.limits.partition is not None)):
+            return self._get(ledger)
+        return self._get(database) if caps.any or database.exists else None
 
     def share_limits(self, s: Settings, made: M) -> M:
         """Let a live model or embedder keep to its limits together with all other runs of the study.
@@ -297,29 +290,6 @@ def caps_of(s: Settings) -> SpendingCaps:
 def on_network(s: Settings) -> bool:
     """Whether the study's folder is on a network file system."""
     return file_systems.on_network(Path(s.study.dir)) if s.limits.network is None else s.limits.network
-
-
-def check_shared(s: Settings) -> None:
-    """Refuse a budget that can't be shared where the study lies, or that is shared otherwise.
-
-    Raises:
-        ConfigError: the folder is on a network file system and nobody said how many machines there are; or the study's
-            budgets are split into another number of parts.
-    """
-    if s.cassette == "replay":
-        return
-    folder = Path(s.study.dir).absolute()
-    partition = partition_of(folder)
-    if partition is not None and partition.parts != s.limits.partition:
-        raise ConfigError(
-            f"limits.partition: the budgets of {folder} are split into {partition.parts} parts, so set it to "
-            f"{partition.parts}; or, with no machine at work, remove {folder / 'budgets'} to split anew"
-        )
-    if caps_of(s).any and s.limits.partition is None and on_network(s):
-        raise ConfigError(
-            f"budget: {folder} is on a network file system, where a budget of the study or a cell can't be shared; set "
-            f"limits.partition to the number of machines that work on it (1 if there is one)"
-        )
 
 
 def reset_breakers(s: Settings) -> None:

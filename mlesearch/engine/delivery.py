@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.storage.file_systems import NO_SUPPORT, check_space, in_words, is_fault
-from mlesearch.storage.files import open_file, write_atomically
+from mlesearch.storage.files import is_temporary_of, open_file, temporary_of, write_atomically
 from mlesearch.tasks.protocol import Task
 from mlesearch.tasks.ungraded import deliverable
 from mlesearch.types import ConfigError, MlesearchError
@@ -74,7 +73,7 @@ class Delivery:
                     raise ConfigError(f"--out: {path} is a folder; name a file, such as {path / 'submission.csv'}")
                 _remove_halves(path)
             check_space(folder)
-            _probe(folder / f".{self.out.name}.{os.getpid()}", 2 * self._sample_bytes())
+            _probe(temporary_of(self.out), 2 * self._sample_bytes())
         except OSError as error:
             raise ConfigError(f"--out: {in_words(error, self.out)}") from None
 
@@ -98,7 +97,6 @@ def _probe(path: Path, size_bytes: int) -> None:
 
 def _remove_halves(path: Path) -> None:
     """Remove what `write_atomically` had begun when its process was killed."""
-    half = re.compile(re.escape(f".{path.name}.") + r"\d+")
     for name in os.listdir(path.parent):
-        if half.fullmatch(name):
+        if is_temporary_of(name, path):
             (path.parent / name).unlink(missing_ok=True)

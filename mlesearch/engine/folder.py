@@ -37,7 +37,7 @@ from mlesearch.storage.events import (
     Told,
 )
 from mlesearch.storage.file_systems import naming
-from mlesearch.storage.files import make_folder, open_file, write_atomically, write_line
+from mlesearch.storage.files import make_folder, open_file, temporary_of, write_atomically, write_line
 from mlesearch.storage.journal import JOURNAL, Journal, JournalWriter
 from mlesearch.storage.leases import Lease, LeaseLost, check_held
 from mlesearch.storage.nouns import OutputJson
@@ -380,7 +380,7 @@ class RunFolder:
         make_folder(folder)
         source = None if outbox is None else outbox / "submission.csv"
         if source is not None and source.exists():
-            temporary = folder / ".submission.csv"
+            temporary = temporary_of(folder / "submission.csv")
             with naming(folder / "submission.csv"):
                 os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))  # with the folder's rights
                 shutil.copyfile(source, temporary)

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -83,6 +84,11 @@ def write_line(fd: int, line: bytes, path: Path) -> None:
 def temporary_of(path: Path) -> Path:
     """A name beside a file that no other process or thread takes, on whatever machine; hidden, and of the file."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
+def is_temporary_of(name: str, path: Path) -> bool:
+    """Whether a file's name is one that `temporary_of` gives."""
+    return re.fullmatch(re.escape(f".{path.name}.") + "[0-9a-f]{12}", name) is not None
 
 
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:

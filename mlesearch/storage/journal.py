@@ -16,6 +16,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, cast
@@ -62,7 +63,8 @@ def read(path: Path) -> tuple[Header, list[Event]]:
     A last line that is torn (no newline, or not JSON) is left out.
 
     Raises:
-        JournalError: no header, an unknown format, or a line before the last that is not an event.
+        JournalError: no header, an unknown format, a line before the last that is not an event, or two writers: an id
+            was asked or told twice, or the run ended twice.
     """
     header, events, _ = _whole(path)
     return header, events
@@ -92,7 +94,31 @@ def _whole(path: Path) -> tuple[Header, list[Event], int]:
         if not cell_store.read_bytes(path):
             raise JournalError(f"{path}: empty journal; delete the run's folder to start it anew")
         raise _no_header(path)
+    _check_once(path, events)
     return header, events, sound
+
+
+def _check_once(path: Path, events: Sequence[Event]) -> None:
+    """Refuse a journal of two writers: each of them asked, was told and ended as if it were alone."""
+    seen: dict[tuple[str, int | None], int] = {}
+    for line, event in enumerate(events, start=2):
+        said: tuple[str, int | None]
+        match event["type"]:
+            case "asked" if "p" in event:
+                said = ("asked", event["p"]["id"])
+            case "told" if "id" in event:
+                said = ("told", event["id"])
+            case "ended":
+                said = ("ended", None)
+            case _:
+                continue
+        first = seen.setdefault(said, line)
+        if first != line:
+            what = "it ended" if said[1] is None else f"id {said[1]} was {said[0]}"
+            raise JournalError(
+                f"{path}: {what} twice (lines {first} and {line}): two processes wrote this run at once, so nothing in "
+                "it counts; move the run's folder away and launch again to have it anew"
+            )
 
 
 def _parse(path: Path, offset: int) -> tuple[Header | None, list[Event], int]:
@@ -177,7 +203,7 @@ class Journal:
             lease: of the run; looked at before each write. With it no lock of the file is needed.
 
         Raises:
-            JournalError: it is corrupt, or another process is writing it.
+            JournalError: it is corrupt or has had two writers, or another process is writing it.
             LeaseLost: the lease is.
             OSError: it can't be written, or its file system has no locks and there is no lease.
         """

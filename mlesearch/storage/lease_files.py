@@ -6,6 +6,7 @@ allows; the second is what its owner wrote when it made the file.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -127,6 +128,16 @@ def read(path: Path) -> bytes:
         return os.read(fd, 1 << 16)
     finally:
         os.close(fd)
+
+
+def remove(folder: Path, file: str, newest: int) -> int:
+    """Remove all generations of a file up to one, the newest last; returns how many there were."""
+    removed = 0
+    for generation in range(1, newest + 1):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder / f"{file}.{generation}")
+            removed += 1
+    return removed
 
 
 def holder(said: bytes, generation: int) -> LeaseHolder:

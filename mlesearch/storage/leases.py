@@ -42,6 +42,7 @@ from mlesearch.storage.lease_files import (
     head,
     holder,
     read,
+    remove,
     times_of,
 )
 from mlesearch.storage.processes import gone, owner
@@ -307,13 +308,14 @@ class Lease:
             os.close(fd)
 
     @contextlib.contextmanager
-    def beating(self) -> Iterator[Lease]:
-        """Within it, a thread of its own beats."""
+    def beating(self, after_each: Callable[[], None] = lambda: None) -> Iterator[Lease]:
+        """Within it, a thread of its own beats, and does something after each beat that raises nothing."""
         ended = threading.Event()
 
         def beat_on() -> None:
             while not ended.wait(self._state.times.beat_s):
                 self.beat()
+                after_each()
 
         thread = threading.Thread(target=beat_on, name=f"beats of {self.name}", daemon=True)
         thread.start()
@@ -346,7 +348,29 @@ class Lease:
 
     def forget(self) -> None:
         """Remove all files of the name up to this generation, the newest last: until then it counts as held."""
-        _remove(self.path.parent, file_name(self.name), self.generation)
+        remove(self.path.parent, file_name(self.name), self.generation)
+
+
+@contextlib.contextmanager
+def alone(study: Path, name: str, poll_s: float = 0.1) -> Iterator[Lease]:
+    """Within it, no other process that asks for this name is in it; waits for one that is.
+
+    Args:
+        study: its folder.
+        name: of what is done.
+        poll_s: how long to wait before the next look.
+
+    Raises:
+        OSError: the file system fails.
+    """
+    leases = Leases(study)
+    while (lease := leases.claim(name)) is None:
+        time.sleep(poll_s)
+    try:
+        with lease.beating():
+            yield lease
+    finally:
+        lease.release(done=True)
 
 
 def check_held(lease: Lease | None) -> None:
@@ -366,13 +390,4 @@ def forget(study: Path, name: str) -> int:
     """
     folder = study / LEASES
     newest = Leases(study, LeaseTimes())._newest().get(file_name(name), 0)
-    return _remove(folder, file_name(name), newest)
-
-
-def _remove(folder: Path, file: str, newest: int) -> int:
-    removed = 0
-    for generation in range(1, newest + 1):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(folder / f"{file}.{generation}")
-            removed += 1
-    return removed
+    return remove(folder, file_name(name), newest)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +20,7 @@ from mlesearch.storage.database import Database
 from mlesearch.storage.diff import differences
 from mlesearch.storage.entry import Entry, StoreError, decode, encode
 from mlesearch.storage.file_systems import in_words, naming
-from mlesearch.storage.files import make_folder, open_file, write_whole
+from mlesearch.storage.files import make_folder, open_file, temporary_of, write_new, write_whole
 from mlesearch.types import ConfigError
 
 FORMS = ("sqlite", "files")
@@ -185,18 +184,15 @@ class FileStore:
         """See `Store`."""
         key, data = entry.key, encode(entry)
         place = self._place(key)
-        temporary = place.with_name(f".{key}.{os.getpid()}.{threading.get_native_id()}")
+        temporary = temporary_of(place)
         try:
             make_folder(place.parent)
             make_folder(self.path / "near")
             self._name(self.path / "near" / key, near.encode(), self.path / "near" / temporary.name)
-            self._write(temporary, data, durable=True)
             if replace:
+                self._write(temporary, data, durable=True)
                 os.replace(temporary, place)
-                return entry
-            try:
-                os.link(temporary, place)
-            except FileExistsError:
+            elif not write_new(place, data):
                 return decode(place.read_bytes(), key)
         except OSError as error:
             raise StoreError(f"store: {in_words(error, place)}; it can't be written") from error

@@ -20,7 +20,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -197,23 +197,44 @@ def attempt_at(
         error_class: whether that may pass.
         attempt: which one this was in the launch, from 1.
     """
-    row: Mapping[str, Any] = result or {}
+    found = attempt_of(result or {}, run_id)
+    return replace(
+        found,
+        status=status,
+        reason=printable(reason) or found.reason,
+        error_class=error_class,
+        host=state.host,
+        job=state.job,
+        worker=state.id,
+        launch=state.launch,
+        attempt=attempt,
+        ended_s=time.time(),
+    )
+
+
+def attempt_of(result: Mapping[str, Any], run_id: str) -> RunAttempt:
+    """What a run's result says, where no index does; nothing of who carried it out.
+
+    Args:
+        result: the content of its result.json, or its row of the table of runs.
+        run_id: of the run.
+    """
+    status = result.get("status")
     return RunAttempt(
         run_id,
-        status,
-        printable(reason or str(row.get("reason") or "")),
-        error_class,
-        state.host,
-        state.job,
-        state.id,
-        state.launch,
-        attempt,
-        time.time(),
-        float(row.get("real_s") or 0.0),
-        row.get("cost_usd"),
-        int(row.get("steps") or 0),
-        *(bool(row.get(flag)) for flag in ("valid", "gold", "silver", "bronze", "above_median")),
-        *(bool(row.get(flag)) for flag in ("no_board", "ungraded", "simulated")),
+        "ok" if status == "ok" else "timeout" if status == "timeout" else "failed",
+        printable(str(result.get("reason") or "")),
+        real_s=float(result.get("real_s") or 0.0),
+        usd=result.get("cost_usd"),
+        steps=int(result.get("steps") or 0),
+        valid=bool(result.get("valid")),
+        gold=bool(result.get("gold")),
+        silver=bool(result.get("silver")),
+        bronze=bool(result.get("bronze")),
+        above_median=bool(result.get("above_median")),
+        no_board=bool(result.get("no_board")),
+        ungraded=bool(result.get("ungraded")),
+        simulated=bool(result.get("simulated")),
     )
 
 
@@ -245,8 +266,7 @@ def append_attempts(study: Path, worker_id: str, attempts: Iterable[RunAttempt])
 
 def read_workers(study: Path) -> list[WorkerState]:
     """What all workers of a study say, in the order in which they began; none where there is no such file."""
-    found = [read_worker(path) for path in _files(study / WORKERS, ".json")]
-    return sorted((w for w in found if w is not None), key=lambda w: (w.begun_s, w.id))
+    return WorkerReader(study).all()
 
 
 def read_worker(path: Path) -> WorkerState | None:
@@ -265,6 +285,29 @@ def read_attempts(study: Path) -> list[RunAttempt]:
     return sorted(reader.new(), key=lambda a: a.ended_s)
 
 
+class WorkerReader:
+    """Reads the files of workers that changed since it read last; those of workers that have ended stay as they are."""
+
+    def __init__(self, study: Path) -> None:
+        """Nothing is read yet."""
+        self._folder = study / WORKERS
+        self._known: dict[str, tuple[tuple[int, int, int], WorkerState]] = {}
+
+    def all(self) -> list[WorkerState]:
+        """What all workers say, in the order in which they began."""
+        known = {}
+        for path, stamp in _stamps(self._folder, ".json"):
+            before = self._known.get(path.name)
+            if before is not None and before[0] == stamp:
+                known[path.name] = before
+            elif (state := read_worker(path)) is not None:
+                known[path.name] = stamp, state
+            elif before is not None:
+                known[path.name] = before
+        self._known = known
+        return sorted((state for _, state in known.values()), key=lambda w: (w.begun_s, w.id))
+
+
 class IndexReader:
     """Reads the indices of a study on from where it read last; what is not a whole line yet is left for later."""
 
@@ -276,7 +319,7 @@ class IndexReader:
     def new(self) -> list[RunAttempt]:
         """The attempts that ended since the last look, those of one worker in the order of their ends."""
         found: list[RunAttempt] = []
-        for path, size in _sizes(self._folder, ".jsonl"):
+        for path, (size, *_) in _stamps(self._folder, ".jsonl"):
             begin = self._offsets.get(path.name, 0)
             if size < begin:  # it was replaced by another: read anew
                 begin = 0
@@ -291,18 +334,15 @@ class IndexReader:
         return found
 
 
-def _files(folder: Path, ending: str) -> list[Path]:
-    return [path for path, _ in _sizes(folder, ending)]
-
-
-def _sizes(folder: Path, ending: str) -> list[tuple[Path, int]]:
-    """The files of a folder whose names end so, with their sizes in bytes; temporary ones begin with a dot."""
+def _stamps(folder: Path, ending: str) -> list[tuple[Path, tuple[int, int, int]]]:
+    """The files of a folder whose names end so, each with its size in bytes, time and number; none is a temporary."""
     found = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(ending) and not entry.name.startswith("."):
                 with contextlib.suppress(OSError):
-                    found.append((Path(entry.path), entry.stat().st_size))
+                    seen = entry.stat()
+                    found.append((Path(entry.path), (seen.st_size, seen.st_mtime_ns, seen.st_ino)))
     return sorted(found)
 
 

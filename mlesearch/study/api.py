@@ -49,7 +49,7 @@ class LaunchReport:
     @property
     def complete(self) -> bool:
         """Whether every run has a result, of this launch or of an earlier one; a replay: whether all came out alike."""
-        return not any(r.status in ("failed", "interrupted", "unpaid") for r in self.runs)
+        return not any(r.status in ("failed", "interrupted", "unpaid", "missing", "lost") for r in self.runs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,10 +147,12 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         refuse_faults(found, made)
         if not confirmed:
             _check_cost(planned, resources)
-        begin(planned, resources)
+        number = begin(planned, resources)
         stop_file = stop_file_of(planned.folder)
-        with stoppable(stop_file, complain), Progress(planned.runs) if progress else nullcontext():
-            reports = run_cell(planned.runs, made[0].launcher.n_jobs, stop_file, resources)
+        launcher = made[0].launcher
+        with stoppable(stop_file, complain, launcher.grace_s):
+            beside = Progress(planned.runs) if progress else nullcontext()
+            reports = run_cell(planned.runs, launcher.n_jobs, stop_file, resources, number=number, beside=beside)
     return LaunchReport(planned.folder, tuple(reports))
 
 

@@ -40,6 +40,7 @@ from mlesearch.storage.documents import (
     read_run,
 )
 from mlesearch.storage.entry import Entry, StoreError
+from mlesearch.storage.files import temporary_of
 from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import run_folders
@@ -122,7 +123,7 @@ def export(study: Path, out: Path, cassette: Path | None = None, executions: Pat
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     folders = list(run_folders(study))
     redactor = Redactor.of_environment(_key_variables(folders))
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    temporary = temporary_of(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:

@@ -22,6 +22,7 @@ from mlesearch.storage.documents import RUN, STUDY
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.imported import IMPORTED_RESULTS as IMPORTED
 from mlesearch.storage.layout import RunKey, declared, not_planned
+from mlesearch.storage.leases import Lease, alone, check_held
 from mlesearch.study.collected import UNSETTLED, Collected, Known, KnownCell, Sources, look, read_record, write_record
 from mlesearch.study.output import complain
 from mlesearch.study.run_rows import (
@@ -66,6 +67,14 @@ def collect(folder: Path, into: Path | None = None) -> Path:
     known, now = _known(folder), look(folder)
     if known is not None and known.made_from(now):
         return folder if into is None else _beside(folder, into)
+    if into is not None:
+        return _write_tables(folder, into, known, now, None)
+    with alone(folder, "tables") as lease:  # of two that look at different moments, one would mix its with the other's
+        meanwhile = _known(folder)
+        return _write_tables(folder, None, meanwhile, now if meanwhile == known else look(folder), lease)
+
+
+def _write_tables(folder: Path, into: Path | None, known: Collected | None, now: Sources, lease: Lease | None) -> Path:
     made = _made(folder, known, now)
     if _kept(folder, made.frames[0]):
         return folder if into is None else _beside(folder, into)
@@ -74,9 +83,11 @@ def collect(folder: Path, into: Path | None = None) -> Path:
     for name, frame in zip(TABLES, made.frames, strict=True):
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
+        check_held(lease)
         write_atomically(place / f"{name}.parquet", buffer.getvalue(), durable=False)
         digests[name] = hashlib.sha256(buffer.getvalue()).hexdigest()
     if place == folder:
+        check_held(lease)
         write_record(folder, replace(made.sources, tables=digests))
     return place
 

@@ -1,48 +1,92 @@
-"""Ctrl-C during a launch: once to finish what is in flight, twice to stop at once."""
+"""Ctrl-C during a launch: once to finish what is in flight, twice to stop at once; and what batch systems send."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlesearch.study.stopping import BATCH_SIGNALS
+
 
 def stop_file_of(folder: Path) -> Path:
     """What exists in a study's folder once the user asked the launch of this process to stop."""
-    return folder / f".stop-{os.getpid()}"
+    host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
+    return folder / f".stop-{host}-{os.getpid()}"
 
 
 @contextmanager
-def stoppable(stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C once: what is in flight finishes and nothing new begins; twice, or SIGTERM: stop at once.
+def stoppable(
+    stop_file: Path, say: Callable[[str], None], grace_s: float = 0.0, *, others_follow: bool = False
+) -> Iterator[None]:
+    """Ctrl-C once: what is in flight finishes and nothing new begins; twice: stop at once.
 
-    Programs that run are stopped then, and run again when the launch goes on; every reply that was paid for is kept.
+    What a batch system or a closed terminal sends (SIGTERM, SIGUSR1, SIGUSR2, SIGHUP) lets what is in flight finish for
+    a while. Programs that are stopped run again when the launch goes on; every reply that was paid for is kept.
     Signals reach the main thread alone: in another one this does nothing.
+
+    Args:
+        stop_file: is made when it is to stop.
+        say: is told so.
+        grace_s: what is in flight may take so long once a batch system asks, seconds.
+        others_follow: workers elsewhere look at the stop file: it stays where they were not waited for.
+
+    Raises:
+        KeyboardInterrupt: it is to stop at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    presses = 0
+    asked = False
 
-    def pressed(signum: int, frame: object) -> None:
-        nonlocal presses
-        presses += 1
-        if presses == 1 and signum == signal.SIGINT:
+    def stop(text: str) -> None:
+        nonlocal asked
+        asked = True
+        with contextlib.suppress(OSError):  # a full disk: then what is in flight is all that can still end
             stop_file.parent.mkdir(parents=True, exist_ok=True)
             stop_file.touch()
-            say(
-                "stopping: the proposals in flight finish first (Ctrl-C again stops at once; nothing journaled is lost)"
-            )
-        else:
-            raise KeyboardInterrupt
+        say(text)
 
-    before = {s: signal.signal(s, pressed) for s in (signal.SIGINT, signal.SIGTERM)}
+    def pressed(signum: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        stop("stopping: the proposals in flight finish first (Ctrl-C again stops at once; nothing journaled is lost)")
+
+    def sent(signum: int, frame: object) -> None:
+        if grace_s <= 0:
+            raise KeyboardInterrupt
+        if not asked:
+            name = signal.Signals(signum).name
+            stop(f"stopping ({name}): what is in flight may take {grace_s:g} s (launcher.grace_s), then it is stopped")
+            signal.setitimer(signal.ITIMER_REAL, grace_s)
+
+    def over(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    handlers: dict[int, Callable[[int, object], None]] = dict.fromkeys(BATCH_SIGNALS, sent)
+    handlers |= {signal.SIGINT: pressed, signal.SIGALRM: over}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
+        handlers[signal.SIGHUP] = sent
+    before = {s: signal.signal(s, handler) for s, handler in handlers.items()}
+    left = False
     try:
         yield
+    except KeyboardInterrupt:
+        left = others_follow
+        if left:
+            with contextlib.suppress(OSError):
+                stop_file.touch()
+            say(f"workers elsewhere stop by themselves while {stop_file} is there; it may be removed once they have")
+        raise
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-        stop_file.unlink(missing_ok=True)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for signum, previous in before.items():
+            signal.signal(signum, previous)
+        if not left:
+            stop_file.unlink(missing_ok=True)

@@ -5,25 +5,46 @@ A finished run is skipped, a begun or failed one goes on from its journal.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from mlesearch.config.compose import Launch, sweep
 from mlesearch.config.node_check import fix_sandboxes
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
+from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
-from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.pool import in_chunks, in_forks, in_workers
-from mlesearch.study.rounds import in_rounds
+from mlesearch.storage.processes import owner
+from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
+from mlesearch.study.execute import RunReport
+from mlesearch.study.launch_list import write_list
+from mlesearch.study.launch_worker import LocalWork, carry_out
+from mlesearch.study.outcome import LaunchOutcome
+from mlesearch.study.pieces import Piece, pieces_of
+from mlesearch.study.remote import RemoteWork, work_on_cell
+from mlesearch.study.slots import PieceOrder, SharedWork, WorkerSlot
+from mlesearch.study.supervisor import HELD_AGAIN_S
+from mlesearch.study.work import WorkTerms
+from mlesearch.study.worker_record import WorkerRecord
+
+_NOTHING = nullcontext()
 
 
-def begin(planned: StudyPlan, resources: ProcessResources) -> None:
-    """Write the study's header and its grid, and clear away what earlier launches left: orphans, failures, refusals."""
+def begin(planned: StudyPlan, resources: ProcessResources) -> int:
+    """Write the study's header, its grid and the launch's list, and clear away what earlier launches left.
+
+    That is orphans, failures and refusals.
+
+    Returns:
+        The number of the launch's list.
+    """
     first = planned.runs[0].settings
     if not planned.later:
         resources.sandbox(first).reap_orphans()
@@ -34,40 +55,54 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> None:
     for r in planned.runs:
         if planned.states[r.key] == "failed" and not is_virtual(r.settings):
             (r.folder / RESULT).unlink(missing_ok=True)
+    return write_list(planned.folder, planned.runs)
 
 
 def run_all(
     launch: Launch,
     planned: StudyPlan,
+    number: int,
     stop_file: Path,
     resources: ProcessResources,
     ended: Callable[[str], None] = lambda run_id: None,
+    beside: AbstractContextManager[object] = _NOTHING,
 ) -> list[RunReport]:
     """Carry out the runs of a launch by the launcher that it chose.
 
     Args:
         launch: as composed.
         planned: of the same launch; it has begun.
+        number: of its list.
         stop_file: exists once the user asked to stop.
         resources: of this process.
         ended: is told of each run that ended in this process or its workers.
+        beside: is entered while they are carried out; it may have threads.
 
     Returns:
-        One report a run that was carried out in this process or its workers. What other launchers send elsewhere is
-        told by the folders alone.
+        One report a run, in the order of the plan.
+
+    Raises:
+        ConfigError: another launcher can't start its jobs, or lost them.
     """
     reports: list[RunReport] = []
 
     def here(cells: Sequence[Settings]) -> None:
-        reports.extend(run_cell(planned.runs, cells[0].launcher.n_jobs, stop_file, resources, ended))
+        reports.extend(run_cell(planned.runs, cells[0].launcher.n_jobs, stop_file, resources, ended, number, beside))
 
-    def elsewhere(cells: Sequence[Settings]) -> None:
-        with ProcessResources() as own:
-            runs = plan(cells, own).runs
-            reports.extend(run_cell(runs, cells[0].launcher.n_jobs, stop_file, own))
-
-    sweep(launch, here if launch.here else elsewhere)
-    return reports
+    if launch.here:
+        sweep(launch, here)
+        return reports
+    outcome = LaunchOutcome(planned.folder)
+    first = planned.runs[0].settings.launcher
+    terms = WorkTerms(first.n_jobs, first.grace_s, first.retries, stop_file=stop_file, launch=number, verify=True)
+    cells = tuple(dict.fromkeys(r.key.cell for r in planned.runs))
+    if len(cells) != len(launch.jobs):
+        cells = tuple(_cell_of(job.settings) for job in launch.jobs)
+    remote = RemoteWork(str(planned.folder), cells, terms, owner(), launch.side_by_side)
+    with beside:
+        sweep(launch, here, partial(work_on_cell, remote))
+    done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
+    return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 
 
 def run_cell(
@@ -76,42 +111,104 @@ def run_cell(
     stop_file: Path,
     resources: ProcessResources,
     ended: Callable[[str], None] = lambda run_id: None,
+    number: int = 0,
+    beside: AbstractContextManager[object] = _NOTHING,
 ) -> list[RunReport]:
-    """Carry out runs in rounds of seeds: one after the other here, or several at once in processes.
+    """Carry out runs in rounds of seeds, several at once by a worker's processes, or one here.
 
     Args:
         runs: as planned.
         n_jobs: at a time; -1: one per processor.
         stop_file: exists once the user asked to stop.
         resources: of this process.
-        ended: is told of each run that was carried out.
+        ended: is told of each run that was carried out, those on a virtual clock excepted.
+        number: of the launch's list; 0: it has none.
+        beside: is entered while they are carried out; it may have threads.
 
     Returns:
         One report a run, in the order given. Nothing is raised for a run that fails.
     """
-    finished = [check_run(r.folder, r.identity) == "finished" for r in runs]
-    done = {r.key.id: RunReport(r.key.id, "skipped") for r, skipped in zip(runs, finished, strict=True) if skipped}
-    todo = [r for r, skipped in zip(runs, finished, strict=True) if not skipped]
+    done = {r.key.id for r in runs if check_run(r.folder, r.identity) == "finished"}
+    reports = {run_id: RunReport(run_id, "skipped") for run_id in done}
+    pieces = [p for p in pieces_of(runs) if any(runs[n].key.id not in done for n in p.numbers)]
+    if not pieces:
+        return list(reports.values())
+    study, launcher = runs[0].study_dir, runs[0].settings.launcher
     most = processors() if n_jobs == -1 else n_jobs
-    looked_up = [r for r in todo if is_virtual(r.settings)]
-    if looked_up:
-        done |= {report.run_id: report for report in in_chunks(looked_up, most, stop_file, resources)}
-    todo = in_rounds([r for r in todo if not is_virtual(r.settings)])
-    jobs = min(len(todo), most)
-    if jobs <= 1:
-        for run in todo:
-            done[run.key.id] = execute_run(run, stop_file, resources)
-            ended(run.key.id)
+    terms = WorkTerms(
+        most,
+        launcher.grace_s,
+        launcher.retries,
+        stop_file=stop_file,
+        launch=number,
+        leased=all(r.recorded is None for r in runs),
+    )
+    quiet = {r.key.id for r in runs if is_virtual(r.settings)}
+
+    def tell(run_id: str) -> None:
+        if run_id not in quiet:
+            ended(run_id)
+
+    outcome = LaunchOutcome(study)
+    if len(pieces) == 1 or (most == 1 and _stays_here(runs)):
+        with beside:
+            made = _in_this_process(study, runs, pieces, terms, resources, tell)
     else:
-        replays = all(run.recorded is not None for run in todo)
-        try:
-            for report in in_forks(todo, jobs, stop_file, resources) if replays else in_workers(todo, jobs, stop_file):
-                done[report.run_id] = report
-                ended(report.run_id)
-        except BaseException as e:
-            if isinstance(e, KeyboardInterrupt):
-                raise
-            lost = f"a worker process ended abruptly ({type(e).__name__}); run again to go on"
-            for run in todo:
-                done.setdefault(run.key.id, RunReport(run.key.id, "failed", lost))
-    return [done.get(r.key.id, RunReport(r.key.id, "interrupted")) for r in runs]
+        made = carry_out(LocalWork(study, runs, frozenset(done), terms), resources, tell, beside)
+    return outcome.reports(runs, reports | made, stopped=stop_file.exists())
+
+
+def _stays_here(runs: Sequence[RunPlan]) -> bool:
+    """Whether runs, one after the other, are carried out in this process: it has threads, or they can't end it."""
+    return threading.active_count() > 1 or all(is_virtual(r.settings) or r.recorded is not None for r in runs)
+
+
+def _in_this_process(
+    study: Path,
+    runs: Sequence[RunPlan],
+    pieces: Sequence[Piece],
+    terms: WorkTerms,
+    resources: ProcessResources,
+    ended: Callable[[str], None],
+) -> dict[str, RunReport]:
+    """Carry out one piece after the other, with no process between the user and what goes on in a run."""
+    stop_file, reports = terms.stop_file, dict[str, RunReport]()
+    record = WorkerRecord(study if terms.leased else None, this_worker(new_worker_id(), terms.launch))
+
+    def should_stop() -> bool:
+        return stop_file is not None and stop_file.exists()
+
+    slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
+    try:
+        with record.beating():
+            for number, piece in enumerate(pieces):
+                if should_stop():
+                    break
+                run_id = runs[piece.numbers[0]].key.id
+                record.now([SlotState(run_id, time.time())], "working", changed=True)
+                for report in _until_ended(slot, PieceOrder(number, piece, 1, may_retry=False), record, should_stop):
+                    reports[report.run_id] = report
+                    ended(report.run_id)
+    finally:
+        record.now([SlotState()], "ended", changed=True)
+    return reports
+
+
+def _until_ended(
+    slot: WorkerSlot, order: PieceOrder, record: WorkerRecord, should_stop: Callable[[], bool]
+) -> Sequence[RunReport]:
+    """The reports of a piece; one that another process has is waited for."""
+    while True:
+        *_, answer = slot.carry_out(order)
+        if answer.outcome == "ended":
+            record.ended(answer.attempts)
+            return answer.reports
+        if should_stop():
+            return ()
+        time.sleep(HELD_AGAIN_S)
+
+
+def _cell_of(s: Settings) -> str:
+    from mlesearch.storage.layout import RunKey
+
+    return RunKey(s.model.name, s.strategy.name, s.variant, "", 0).cell

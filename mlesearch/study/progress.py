@@ -2,90 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from mlesearch.analysis.data.reasons import UNUSABLE, head, of_program, ordered, reasons_text
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.cell_store import finished_of
 from mlesearch.storage.columns import MEDALS
-from mlesearch.storage.documents import RESULT, read_result, read_run
-from mlesearch.storage.entry import StoreError
-from mlesearch.storage.events import Event, not_passed
-from mlesearch.storage.journal import JOURNAL, JournalError, follow
-from mlesearch.study.fold import PROGRAMS, fold
+from mlesearch.storage.documents import read_result, read_run
+from mlesearch.study.fold import fold
 from mlesearch.study.output import above_bars
-from mlesearch.study.rounds import rounds_of
 from mlesearch.study.summary import direction_of, node_rows
-from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
-from mlesearch.types import ConfigError, Status
+from mlesearch.study.waiting import CallsUnderWay, NotesOnce
+from mlesearch.study.watching import LaunchWatch, Watched, WatchedCell
+from mlesearch.types import ConfigError, MlesearchError
 
 POLL_S = 0.5
-
-
-class Watched:
-    """One run's journal, read on from where it was read last."""
-
-    def __init__(self, run: RunPlan) -> None:
-        """Nothing is read yet."""
-        self.run = run
-        self.steps = 0
-        self.finished = False
-        self.notes: list[str] = []  # of replies, since they were last taken
-        self._offset = 0
-
-    def poll(self) -> bool:
-        """Read on; returns whether the run ended since the last look."""
-        with contextlib.suppress(FileNotFoundError, JournalError):  # a corrupt journal ends its own run, which says so
-            events, self._offset = follow(self.run.folder / JOURNAL, self._offset)
-            self.steps += sum(map(_ends_step, events))
-            self.notes += notes_of(events)
-        if not self.finished and (self.run.folder / RESULT).exists():
-            self.finished = True
-            return True
-        return False
-
-
-class WatchedCell:
-    """How many runs of a cell are in its store: those on a virtual clock."""
-
-    def __init__(self, folder: Path, names: frozenset[str]) -> None:
-        """Nothing is read yet."""
-        self.name = "/".join(folder.parts[-3:])
-        self.asked = len(names)
-        self.finished = 0
-        self._folder = folder
-        self._names = names
-
-    def poll(self) -> bool:
-        """Count anew; returns whether all have ended since the last look."""
-        before = self.finished
-        with contextlib.suppress(StoreError):  # whoever writes it says so
-            self.finished = len(self._names & finished_of(self._folder))
-        return before < self.finished == self.asked
-
-
-def _names_by_cell(runs: Sequence[RunPlan]) -> dict[Path, frozenset[str]]:
-    """Of the runs on a virtual clock: their names within the store of each cell."""
-    found: dict[Path, set[str]] = {}
-    for r in runs:
-        if is_virtual(r.settings):
-            found.setdefault(r.folder.parent.parent, set()).add(f"{r.folder.parent.name}/{r.folder.name}")
-    return {cell: frozenset(names) for cell, names in found.items()}
-
-
-def _ends_step(event: Event) -> bool:
-    """Whether a program ended, or was given up: in its trial run, or for want of a usable reply."""
-    if event["type"] == "told":
-        return event["outcome"]["status"] == Status.REPLY_UNUSABLE and event["outcome"]["op"] in PROGRAMS
-    if event["type"] == "sample_run":
-        return not_passed(event)
-    return event["type"] == "executed"
+REFRESHED_PER_S = 2
 
 
 class Progress:
@@ -93,15 +30,13 @@ class Progress:
 
     def __init__(self, runs: Sequence[RunPlan]) -> None:
         """Watch these runs."""
-        self._watched = [Watched(r) for r in runs if not is_virtual(r.settings)]
-        self._rounds = rounds_of([w.run.key for w in self._watched])
+        self._runs = LaunchWatch([r for r in runs if not is_virtual(r.settings)])
         self._cells = [WatchedCell(cell, names) for cell, names in _names_by_cell(runs).items()]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="mlesearch-progress")
 
     def __enter__(self) -> Progress:
-        for w in self._watched:
-            w.poll()
+        self._runs.begin()
         for c in self._cells:
             c.poll()
         self._thread.start()
@@ -117,50 +52,57 @@ class Progress:
         from rich.progress import Progress as Bars
 
         console = Console()
-        total = len(self._watched) + sum(c.asked for c in self._cells)
+        total = len(self._runs) + sum(c.asked for c in self._cells)
         left = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *left)
-        with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        shown = console.is_terminal
+        with Bars(*columns, console=console, disable=not shown, refresh_per_second=REFRESHED_PER_S) as bars:
             runs = bars.add_task("runs", total=total)
             notes = NotesOnce()
-            waiting = CallsUnderWay([w.run.folder for w in self._watched])
-            programs = bars.add_task("programs", total=self._programs_planned(), visible=bool(self._watched))
+            waiting = CallsUnderWay(lambda: [w.run.folder for w in self._runs.under_way])
+            programs = bars.add_task("programs", total=self._runs.programs_to_come, visible=bool(len(self._runs)))
             while True:
                 stopped = self._stop.wait(POLL_S)
-                for w in self._watched:
-                    if w.poll():
-                        above_bars(self._line(w), console)
-                    for line in notes.new(w.run.key.id, w.notes):
-                        above_bars(line, console)
+                self._say_runs(console, notes, last=stopped)
                 for c in self._cells:
                     if c.poll():
                         above_bars(f"[{self._cells_done()}/{len(self._cells)} cells] {c.name}: {c.asked} runs", console)
                 waiting.say(bars, runs, console)
-                in_cells = sum(c.finished for c in self._cells)
-                bars.update(runs, completed=sum(w.finished for w in self._watched) + in_cells)
-                bars.update(programs, completed=sum(w.steps for w in self._watched))
+                bars.update(runs, completed=self._runs.ended + sum(c.finished for c in self._cells))
+                bars.update(programs, completed=self._runs.steps)
                 if stopped:
                     return
 
-    def _programs_planned(self) -> int | None:
-        steps = [w.run.settings.budget.steps for w in self._watched]
-        return None if None in steps else sum(s for s in steps if s is not None)
+    def _say_runs(self, console: Any, notes: NotesOnce, *, last: bool) -> None:
+        """What became of runs and workers since the last look; at the last one, of all of them."""
+        for w in self._runs.look_at_all() if last else self._runs.look():
+            if w.finished:
+                above_bars(self._line(w), console)
+            for line in notes.new(w.run.key.id, w.notes):
+                above_bars(line, console)
+        for line in self._runs.news:
+            above_bars(line, console)
+        self._runs.news.clear()
 
     def _cells_done(self) -> int:
         return sum(c.finished == c.asked for c in self._cells)
 
     def _line(self, w: Watched) -> str:
-        done = sum(x.finished for x in self._watched)
-        return f"[{done}/{len(self._watched)}] {w.run.key.id}: {describe(w.run.folder)}{self._awaited()}"
+        done = self._runs.ended
+        try:
+            found = describe(w.run.folder)
+        except MlesearchError as e:  # it was damaged or removed meanwhile: nothing that a launch dies of
+            found = str(e)
+        return f"[{done}/{len(self._runs)}] {w.run.key.id}: {found}{self._runs.awaited}"
 
-    def _awaited(self) -> str:
-        """What comes next, and after how many runs: the end of a round of seeds, or of the launch."""
-        left = Counter(r for r, w in zip(self._rounds, self._watched, strict=True) if not w.finished)
-        if not left:
-            return ""
-        now, last = min(left), max(self._rounds)
-        what = "the report" if now == last else f"the table of {now + 1} of {last + 1} seeds"
-        return f"; {left[now]} more to {what}"
+
+def _names_by_cell(runs: Sequence[RunPlan]) -> dict[Path, frozenset[str]]:
+    """Of the runs on a virtual clock: their names within the store of each cell."""
+    found: dict[Path, set[str]] = {}
+    for r in runs:
+        if is_virtual(r.settings):
+            found.setdefault(r.folder.parent.parent, set()).add(f"{r.folder.parent.name}/{r.folder.name}")
+    return {cell: frozenset(names) for cell, names in found.items()}
 
 
 def describe(folder: Path) -> str:

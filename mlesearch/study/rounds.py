@@ -28,10 +28,10 @@ def rounds_of(keys: Sequence[RunKey]) -> list[int]:
     return rounds
 
 
-def in_rounds(runs: Sequence[RunPlan]) -> list[RunPlan]:
-    """Runs round by round; within a round in the order given."""
-    rounds = rounds_of([r.key for r in runs])
-    return [runs[i] for i in sorted(range(len(runs)), key=rounds.__getitem__)]
+def in_rounds(keys: Sequence[RunKey]) -> list[int]:
+    """The numbers of runs round by round; within a round in the order given."""
+    rounds = rounds_of(keys)
+    return sorted(range(len(keys)), key=rounds.__getitem__)
 
 
 class RoundReports:

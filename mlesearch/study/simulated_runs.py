@@ -6,6 +6,7 @@ launcher, which has loaded tasks and worlds already, and are told which runs to 
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -23,7 +24,10 @@ from mlesearch.storage.cell_store import FAILED, StoredRun
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import RESULT, RUN
 from mlesearch.storage.files import make_folder
+from mlesearch.storage.leases import Lease, LeaseLost, check_held
+from mlesearch.storage.worker_files import ErrorClass
 from mlesearch.study.execute import RunReport, run_file
+from mlesearch.study.failures import error_class_of
 from mlesearch.study.fold import folded
 from mlesearch.study.summary import rows_of
 from mlesearch.types import MlesearchError
@@ -44,7 +48,10 @@ def chunks(runs: Sequence[RunPlan], size: int = CHUNK) -> list[range]:
 
 
 def carry_out(
-    runs: Sequence[RunPlan], should_stop: Callable[[], bool], resources: ProcessResources
+    runs: Sequence[RunPlan],
+    should_stop: Callable[[], bool],
+    resources: ProcessResources,
+    lease: Lease | None = None,
 ) -> Iterator[RunReport]:
     """Carry out the runs of a chunk, and put them into the store of their cell once all are done.
 
@@ -52,6 +59,7 @@ def carry_out(
         runs: of one cell; at least one.
         should_stop: looked at before each run.
         resources: of this process.
+        lease: of the chunk; None where no other process may be at work on it.
     """
     settings = recordable(runs[0].settings)
     done: list[StoredRun] = []
@@ -62,14 +70,22 @@ def carry_out(
             continue
         stored, reason = _carried_out(run, resources, settings if run.settings is runs[0].settings else None)
         done.append(stored)
-        reports.append(RunReport(run.key.id, stored.status, reason))
+        row = None if stored.rows is None else stored.rows["run"]
+        error_class: ErrorClass = "permanent" if reason else ""
+        reports.append(RunReport(run.key.id, stored.status, reason, error_class, result=row))
     if done:
         cell = runs[0].folder.parent.parent
         try:
             make_folder(cell)
+            check_held(lease)
             cell_store.put(cell, done)
+        except LeaseLost as error:
+            reports = [r if r.status == "interrupted" else RunReport(r.run_id, "lost", str(error)) for r in reports]
         except (MlesearchError, OSError) as error:
-            reports = [r if r.status == "interrupted" else RunReport(r.run_id, FAILED, str(error)) for r in reports]
+            kind = error_class_of(error)
+            reports = [
+                r if r.status == "interrupted" else RunReport(r.run_id, FAILED, str(error), kind) for r in reports
+            ]
     yield from reports
 
 
@@ -79,7 +95,7 @@ def _carried_out(run: RunPlan, resources: ProcessResources, settings: Json | Non
         return simulate(run, resources, settings), ""
     except MlesearchError as error:
         return _failure(run, str(error), {}), str(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name} line {where.lineno}; see error.txt)"
         return _failure(run, reason, {"error.txt": traceback.format_exc().encode()}), reason
@@ -102,10 +118,19 @@ def simulate(run: RunPlan, resources: ProcessResources, settings: Json | None = 
     folder = parts.folder
     if end.status is RunStatus.INTERRUPTED or not isinstance(folder, MemoryFolder):
         raise TypeError("a run on a virtual clock ends by itself, and is kept in memory")
-    rows = rows_of(content, folded(run.folder, folder.journal.header, folder.journal.written, folder.grades))
+    found = folded(run.folder, folder.journal.header, folder.journal.written, folder.grades)
+    rows = rows_of(content, found, folder.blobs)
     files = {RUN: _line(content), **folder.files(), RESULT: _line(rows.run)}
     plain = {"run": rows.run, "nodes": rows.nodes, "calls": rows.calls}
     return StoredRun(_name(run), rows.run["status"], content["digest"], plain, files)
+
+
+def store_failure(run: RunPlan, reason: str) -> None:
+    """Say in the store of its cell that a run failed; a store that can't take it has that run begun again."""
+    cell = run.folder.parent.parent
+    with contextlib.suppress(MlesearchError, OSError):
+        make_folder(cell)
+        cell_store.put(cell, [_failure(run, reason, {})])
 
 
 def _failure(run: RunPlan, reason: str, beside: dict[str, bytes]) -> StoredRun:

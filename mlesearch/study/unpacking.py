@@ -8,14 +8,13 @@ that it came from elsewhere (`imported.json`), which a replay heeds.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import closing
 from pathlib import Path
 
 from mlesearch.storage.documents import RUN, STUDY, read_run, read_study
 from mlesearch.storage.entry import Entry
-from mlesearch.storage.files import make_private
+from mlesearch.storage.files import make_private, temporary_of
 from mlesearch.storage.layout import RunKey, run_folders
 from mlesearch.storage.store import open_store
 from mlesearch.study.archive import Contents, near_of
@@ -42,7 +41,7 @@ def unpack(path: Path, study: Path, form: str = "sqlite", *, trust: bool = False
     """
     if study.is_symlink() or (study.exists() and (not study.is_dir() or any(study.iterdir()))):
         raise ConfigError(f"{study} is not empty; name a folder that is not there yet")
-    temporary = study.absolute().with_name(f".{study.absolute().name}.{os.getpid()}")
+    temporary = temporary_of(study.absolute())
     with opened(path, trust=trust) as archive:
         _check_space(archive, temporary.parent)
         try:

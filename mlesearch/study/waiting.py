@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ EVERY_S = 60.0
 class CallsUnderWay:
     """Reads what the runs of a launch wait for, once a second at most."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        """Nothing was read yet; folders: of the runs."""
+    def __init__(self, folders: Callable[[], Sequence[Path]]) -> None:
+        """Nothing was read yet; folders: of the runs that are under way."""
         self._folders = folders
         self._read = 0.0
         self._said = time.monotonic()
@@ -38,11 +38,11 @@ class CallsUnderWay:
             return
         self._read = now
         if console.is_terminal:
-            line = calls_line(self._folders, time.time())
+            line = calls_line(self._folders(), time.time())
             bars.update(task, description=f"runs ({line})" if line else "runs")
         elif now - self._said >= EVERY_S:
             self._said = now
-            line = calls_line(self._folders, time.time())
+            line = calls_line(self._folders(), time.time())
             if line:
                 above_bars(line, console)
 

@@ -20,7 +20,7 @@ SMALL = "an unfinished study"
 ROWS = 6
 SHORTENED = f"""
 document.querySelectorAll('details').forEach((folded) => {{ folded.open = true; }});
-document.querySelectorAll('tbody').forEach((body) => {{ 
+document.querySelectorAll('tbody').forEach((body) => {{
   [...body.rows].slice({ROWS}).forEach((row) => row.remove());
 }});
 """

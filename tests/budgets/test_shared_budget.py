@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.paid import PaidEmbedder, PaidModel
-from mlesearch.budgets.partition import spent_before
-from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetError, SharedBudgetSpent, SpendingCaps, usd
+from mlesearch.budgets.place import spent_before
+from mlesearch.budgets.shared import Account, SharedBudget, SharedBudgetSpent, SpendingCaps, usd
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.models.limits.counters import CallCountersError
 from mlesearch.models.live import litellm as live
@@ -246,24 +246,6 @@ def test_each_attempt_of_a_call_that_is_cut_off_fits_or_is_not_made(
 
 def test_money_in_words() -> None:
     assert [usd(n) for n in (0, 1_500_000_000, 1_000, 47_000 * 10**9)] == ["$0", "$1.5", "$0.000001", "$47,000"]
-
-
-def test_a_reply_is_kept_where_its_settlement_can_not_be_written(tmp_path: Path) -> None:
-    full = [True]
-
-    def told(spent: object) -> None:
-        if full[0]:
-            raise OSError(28, "No space left on device")
-
-    with closing(SharedBudget(tmp_path / "b.db", SpendingCaps(10**9, None), on_change=told)) as budget:
-        model = PaidModel(Counting(None), budget, "a")  # type: ignore[arg-type]
-        assert model.complete(REQUEST).text == "reply 1"
-        for _ in range(2):
-            with pytest.raises(SharedBudgetError, match="No space left"):
-                model.complete(REQUEST)
-        full[0] = False
-        assert model.complete(REQUEST).text == "reply 2"
-        assert budget.account() == Account(2 * (700 + 300), 0, 0)
 
 
 def test_a_hold_stays_where_the_database_is_lost_during_a_call(tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ def test_what_is_warm_stays_warm_from_run_to_run(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(ForkServer, "__init__", counted)
     with ProcessResources() as resources:
-        launched([settings(tmp_path)], resources)
+        for seed in (0, 1):
+            launched([settings(tmp_path, seeds=[seed])], resources)
         assert len(warm) == 1
         assert Path(f"/proc/{warm[0]}").exists()
     assert not Path(f"/proc/{warm[0]}").exists()

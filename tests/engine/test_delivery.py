@@ -47,7 +47,12 @@ def test_submission_and_program_are_replaced_and_equal_ones_left_alone(handed: D
 
 def test_what_a_kill_left_half_written_is_removed_and_nothing_else(handed: Delivery) -> None:
     handed.out.parent.mkdir()
-    for name in (".submission.csv.4711", ".submission.py.12", ".submission.csv.mine", "submission.csv.4711"):
+    for name in (
+        ".submission.csv.0123456789ab",
+        ".submission.py.fedcba987654",
+        ".submission.csv.mine",
+        "submission.csv.4711",
+    ):
         (handed.out.parent / name).write_text("half")
     handed.check()
     assert sorted(path.name for path in handed.out.parent.iterdir()) == [".submission.csv.mine", "submission.csv.4711"]

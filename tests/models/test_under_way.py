@@ -65,9 +65,9 @@ def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(
     terminal = Console(force_terminal=True)
     bars = Progress(console=terminal)
     task = bars.add_task("runs", total=1)
-    CallsUnderWay([tmp_path]).say(bars, task, terminal)
+    CallsUnderWay(lambda: [tmp_path]).say(bars, task, terminal)
     assert "1 call under way, the longest for 100 s" in bars.tasks[0].description
-    CallsUnderWay([tmp_path]).say(bars, task, Console(force_terminal=False))
+    CallsUnderWay(lambda: [tmp_path]).say(bars, task, Console(force_terminal=False))
     assert capsys.readouterr().out.startswith("1 call under way, the longest for 100 s of at most 600 s")
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.storage.processes import alive
@@ -137,6 +137,7 @@ CONTENTS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(content=CONTENTS)
 def test_a_file_of_any_version_is_read(tmp_path_factory, content):
     """What is unknown or of another kind is left out; what is left is of the declared kinds."""

@@ -14,12 +14,8 @@ KEYS = [RunKey(m, s, "base", t, n) for m in "ab" for s in ("greedy", "gome") for
 """As a launch plans them: cell by cell, task by task, seed by seed."""
 
 
-def plans(keys):
-    return [SimpleNamespace(key=key) for key in keys]
-
-
 def test_a_round_has_one_seed_of_every_task_of_every_cell():
-    ordered = [run.key for run in in_rounds(plans(KEYS))]
+    ordered = [KEYS[i] for i in in_rounds(KEYS)]
     assert sorted(ordered, key=KEYS.index) == KEYS
     assert [key.seed for key in ordered] == [3] * 8 + [1] * 8 + [7] * 8
     assert ordered[:8] == [key for key in KEYS if key.seed == 3]
@@ -28,7 +24,7 @@ def test_a_round_has_one_seed_of_every_task_of_every_cell():
 @given(st.lists(st.sampled_from(KEYS), unique=True))
 def test_any_part_of_a_launch_is_ordered_by_round_and_then_as_it_was(keys):
     rounds = dict(zip(keys, rounds_of(keys), strict=True))
-    ordered = [run.key for run in in_rounds(plans(keys))]
+    ordered = [keys[i] for i in in_rounds(keys)]
     assert ordered == sorted(keys, key=lambda key: (rounds[key], keys.index(key)))
     for cell in {(key.cell, key.task) for key in keys}:
         of_cell = [rounds[k] for k in keys if (k.cell, k.task) == cell]
@@ -40,7 +36,7 @@ class Reports:
 
     def __init__(self, finished=()):
         self.now, self.told = 0.0, []
-        self.of = RoundReports(plans(KEYS), finished, self.report, lambda: self.now)
+        self.of = RoundReports([SimpleNamespace(key=key) for key in KEYS], finished, self.report, lambda: self.now)
 
     def report(self, over, of, run_ids):
         self.told.append((over, of))
@@ -102,11 +98,11 @@ def test_a_launch_that_was_stopped_ends_with_counts_and_no_rates(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     begun = []
 
-    def stopped(run, stop_file, resources):
+    def stopped(run, *args, **kwargs):
         begun.append(run.key.id)
-        return execute_run(run, stop_file, resources) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
+        return execute_run(run, *args, **kwargs) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
 
-    monkeypatch.setattr("mlesearch.study.launch.execute_run", stopped)
+    monkeypatch.setattr("mlesearch.study.slots.execute_run", stopped)
     sweep = ["-m", "study.name=s", "model=sim_05", "strategy=random,greedy", "seeds=[4,2]", "budget.steps=1"]
     assert main(["run", *sweep, "sandbox=local", "launcher.n_jobs=1"]) == 130
     said = capsys.readouterr()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,4 +111,4 @@ def _attempt(key: RunKey, made: Template) -> RunAttempt:
     row = json.loads(made.files["result.json"])
     flags = {name: row[name] for name in (*MEDALS, "valid", "above_median", "no_board", "simulated")}
     known = {"usd": row["cost_usd"], "steps": row["steps"], "real_s": row["real_s"]}
-    return RunAttempt(key.id, "ok", host="node", worker="w", **flags, **known)
+    return RunAttempt(key.id, "ok", host="node", worker="w", ended_s=time.time(), **flags, **known)

@@ -200,7 +200,7 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         (run,) = plan([settings], resources).runs
         run.folder.mkdir(parents=True)
         with Journal(run.folder / "journal.jsonl", {"run": "r"}):
-            report = execute_run(run, tmp_path / "stop", resources)
+            report = execute_run(run, lambda: False, resources)
     assert report.status == "failed"
     assert "another process is writing this run" in report.reason
     assert not (run.folder / "result.json").exists()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mlesearch.budgets.partition import spent_before
+from mlesearch.budgets.ledger import Ledger
+from mlesearch.budgets.place import LEDGER, spent_before
 from mlesearch.budgets.shared import SharedBudget, SpendingCaps
 from mlesearch.cli.main import main
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
@@ -77,32 +77,27 @@ def test_a_budget_needs_prices_and_a_place(
             "budget.study_usd: the price of model 'local' is not known",
         ),
         (["budget.cell_usd=0"], "budget.cell_usd: 0.0; a number above 0"),
-        (["budget.study_usd=1", "limits.network=true"], "set limits.partition to the number of machines"),
     ):
         assert main([*RUN, *words]) == 2
         assert expected in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_network_file_system_each_machine_keeps_to_its_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "own"))
-    (tmp_path / "own").mkdir()
-    network = ["limits.network=true", "limits.partition=2", "cassette=record"]
+def test_on_a_network_file_system_no_machine_needs_to_be_counted(tmp_path: Path) -> None:
+    study, network = tmp_path / "studies/main", ["limits.network=true", "cassette=record"]
     with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
-        done = cli(tmp_path, *WORDS, *network, where, "budget.study_usd=0.06", env={"TMPDIR": str(tmp_path / "own")})
+        done = cli(tmp_path, *WORDS, *network, where, "budget.study_usd=0.06")
         assert done.returncode == 0, done.stderr
-    study = tmp_path / "studies/main"
     assert [p.name for p in study.rglob("*.db*")] == []  # no SQLite where it can't be shared
     assert len(list((study / "cassette").glob("??/*"))) == 7  # 6 calls, and the model
-    assert json.loads((study / "budgets/part-1.json").read_text()) == {"local/random/base": 6 * CALL_NUSD}
+    state = Ledger(study / LEDGER).state()
+    assert (state.spent, state.lost, state.allotments) == ({"local/random/base": 6 * CALL_NUSD}, {}, {})
     with OpenAIStub(lambda _body: PROGRAM) as stub:
         where = f"model.params.api_base={stub.base_url}"
         more = [w.replace("seeds=[0,1]", "seeds=[0,1,2]") for w in WORDS]
-        stopped = cli(tmp_path, *more, *network, where, "budget.study_usd=0.036", env={"TMPDIR": str(tmp_path / "own")})
+        stopped = cli(tmp_path, *more, *network, where, "budget.study_usd=0.018")
         assert stopped.returncode == 1
-        assert "of $0.018 are spent" in stopped.stderr  # its half
+        assert "budget.study_usd: $0.01512 of $0.018 are spent, and the next call may cost" in stopped.stderr
+        assert "raise budget.study_usd and run again to go on" in stopped.stderr
         assert stub.calls == 0

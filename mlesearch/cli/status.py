@@ -1,0 +1,214 @@
+"""`mlesearch status`: where a study stands, as one table and some lines, once or again and again, or as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from mlesearch.cli.show_study import find_study
+from mlesearch.cli.terminal import duration, shell_words, shown, table_lines
+from mlesearch.study.output import say, visible
+from mlesearch.study.status import CellCounts, RunStanding, StudyStatus, WorkerStatus, read_status
+
+EVERY_S = 2.0
+SHARE = 50.0
+"""Looking again waits so many times as long as looking took, so that it takes hardly any of a machine."""
+EVERY_ELSEWHERE_S = 60.0
+"""Where no terminal shows it."""
+NAMED = 3
+"""So many runs or workers of a kind are named."""
+
+
+def status(folder: Path, *, watch: bool, as_json: bool) -> int:
+    """Say where a study stands.
+
+    Args:
+        folder: of the study, or within it.
+        watch: again and again, until nothing is left to do or the user stops it.
+        as_json: one object a look, in place of words.
+
+    Raises:
+        ConfigError: there is no study in this folder.
+    """
+    study = find_study(folder)
+    if not watch:
+        found = read_status(study)
+        say(_json(found) if as_json else "\n".join(lines(found)))
+        return 0
+    with contextlib.suppress(KeyboardInterrupt):  # this is how one leaves
+        _watch(study, as_json=as_json)
+    return 0
+
+
+def _watch(study: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    on_terminal = console.is_terminal and not as_json
+    with Live(console=console, screen=True, auto_refresh=False) if on_terminal else _Nothing() as live:
+        while True:
+            began_s = time.monotonic()
+            found = read_status(study)
+            text = _json(found) if as_json else "\n".join(lines(found))
+            if isinstance(live, Live):
+                live.update(Text(visible(text)), refresh=True)
+            else:
+                say(text)
+            if not found.missing:
+                break
+            took_s = time.monotonic() - began_s
+            time.sleep(max(EVERY_S if on_terminal or as_json else EVERY_ELSEWHERE_S, SHARE * took_s))
+    if on_terminal:
+        say(text)
+
+
+class _Nothing:
+    """In place of a live screen."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
+def lines(found: StudyStatus) -> Iterator[str]:
+    """Where a study stands, for people: the runs that are missing first."""
+    yield _head(found)
+    if found.cells:
+        yield from table_lines([*(_row(found, cell) for cell in found.cells), *_sums(found)])
+    if found.simulated:
+        yield "simulated engineers, not language models: this says nothing about any language model"
+    yield from _workers(found.workers)
+    for failed in found.failures:
+        first, others = failed.run_ids[0], len(failed.run_ids) - 1
+        where = [f"on {failed.host}" if failed.host else "", f"job {failed.job}" if failed.job else ""]
+        where += [f"log: {shown(failed.log)}" if failed.log else ""]
+        known = "; ".join(part for part in where if part)
+        kind = f" ({failed.error_class})" if failed.error_class else ""
+        more = f" and {others} more" if others else ""
+        yield f"failed{kind}: {first}{more}: {failed.reason}{f' [{known}]' if known else ''}"
+    for reason, n in found.unpaid.items():
+        yield f"waiting for money: {n} runs: {reason}"
+    yield from _time(found)
+    yield from _next(found)
+
+
+def _head(found: StudyStatus) -> str:
+    parts = [f"{found.count('ended')} of {len(found.runs)} runs have ended"]
+    parts += [f"{n} failed"] if (n := found.count("failed")) else []
+    parts += (
+        [f"{found.missing} {'is' if found.missing == 1 else 'are'} missing"] if found.missing else ["none is missing"]
+    )
+    counts = ", ".join(parts) if found.runs else "no run was asked for yet"
+    return f"study {found.name} in {shown(found.folder)}: {counts}"
+
+
+def _row(found: StudyStatus, cell: CellCounts) -> dict[str, str]:
+    usd = f"{'at least ' if cell.usd_unknown else ''}{cell.usd:,.4f}{' virtual' if found.simulated else ''}"
+    return {
+        "cell": cell.cell,
+        "runs": str(cell.planned),
+        "ended": str(cell.ended),
+        "failed": str(cell.failed),
+        "under way": str(cell.under_way),
+        "begun": str(cell.begun),
+        "to begin": str(cell.waiting),
+        "any medal so far": f"{cell.medals} of {cell.rated}" if cell.rated else "-",
+        "USD so far": usd,
+        "left": "-" if not cell.left_s else duration(cell.left_s),
+    }
+
+
+def _sums(found: StudyStatus) -> Iterator[dict[str, str]]:
+    """A last line, of all cells."""
+    if len(found.cells) < 2:
+        return
+    counts = {
+        name: sum(getattr(c, name) for c in found.cells)
+        for name in ("planned", "ended", "failed", "under_way", "begun", "waiting", "rated", "medals", "usd_unknown")
+    }
+    yield _row(found, CellCounts(cell="all", usd=found.usd, left_s=found.left_s, **counts))
+
+
+def _workers(workers: Sequence[WorkerStatus]) -> Iterator[str]:
+    at_work = [w for w in workers if w.standing in ("working", "paused", "stopping")]
+    if at_work:
+        slots = sum(len(w.state.slots) for w in at_work)
+        places = ", ".join(dict.fromkeys(_place(w) for w in at_work))
+        yield f"workers: {len(at_work)} with {slots} slot{'' if slots == 1 else 's'} on {places}"
+    for w in at_work:
+        if w.standing != "working":
+            yield f"{w.standing}: worker {w.state.id}{f': {w.state.why}' if w.state.why else ''}"
+    for w in workers:
+        if w.standing == "silent":
+            busy = f", at work on {', '.join(w.state.run_ids[:NAMED])}" if w.state.run_ids else ""
+            yield (
+                f"stalled: worker {w.state.id} on {_place(w)} was last heard of {duration(w.heard_s)} ago{busy}; "
+                "others take its runs over"
+            )
+    gone = [w for w in workers if w.standing == "gone" and w.state.run_ids]
+    for w in gone[:NAMED]:
+        runs = ", ".join(w.state.run_ids[:NAMED])
+        yield f"ended abruptly: worker {w.state.id} on {_place(w)}, at work on {runs}; they go on from their journals"
+
+
+def _place(worker: WorkerStatus) -> str:
+    job = f" (job {worker.state.job})" if worker.state.job else ""
+    return f"{worker.state.host or 'an unknown machine'}{job}"
+
+
+def _time(found: StudyStatus) -> Iterator[str]:
+    under_way = [run for run in found.runs.values() if run.state == "under_way" and run.since_s > 0]
+    if under_way:
+        oldest = min(under_way, key=lambda run: run.since_s)
+        took = duration(max(0.0, found.now_s - oldest.since_s))
+        yield f"longest under way: {oldest.key.id}, for {took}, after {oldest.steps} steps"
+    if found.missing and found.left_s is not None:
+        basis = f"if the {found.missing} missing runs take as long as the {found.measured} that ended, cell by cell"
+        if found.eta_s is not None:
+            slots = f"{found.slots} slot{'' if found.slots == 1 else 's'}"
+            yield f"about {duration(found.eta_s)} left with {slots}, {basis}"
+        else:
+            yield f"about {duration(found.left_s)} of one slot's work are left, {basis}"
+
+
+def _next(found: StudyStatus) -> Iterator[str]:
+    working = any(w.standing in ("working", "paused", "stopping") for w in found.workers)
+    if found.missing and not working:
+        yield f"no worker is at work; to go on: {shell_words('resume', found.folder)}"
+    elif found.failures and not found.missing:
+        yield f"to try failed runs again: {shell_words('resume', found.folder)}"
+
+
+def _json(found: StudyStatus) -> str:
+    """The same as data: seconds, USD, counts; runs that are under way or failed by name."""
+    content = {
+        "study": found.name,
+        "folder": str(found.folder.absolute()),
+        "simulated": found.simulated,
+        "planned": len(found.runs),
+        **{state: found.count(state) for state in get_args(RunStanding)},
+        "missing": found.missing,
+        "usd": found.usd,
+        "left_slot_s": found.left_s,
+        "eta_s": found.eta_s,
+        "measured_runs": found.measured,
+        "cells": [asdict(cell) for cell in found.cells],
+        "workers": [{**asdict(w.state), "standing": w.standing, "heard_s": round(w.heard_s, 3)} for w in found.workers],
+        "runs_under_way": [
+            {"run_id": run_id, "worker": run.worker, "since_s": run.since_s, "steps": run.steps, "usd": run.usd}
+            for run_id, run in found.runs.items()
+            if run.state == "under_way"
+        ],
+        "failures": [{**asdict(f), "log": None if f.log is None else str(f.log)} for f in found.failures],
+        "unpaid": found.unpaid,
+    }
+    return json.dumps(content)

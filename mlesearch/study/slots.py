@@ -1,0 +1,243 @@
+"""A slot of a worker: a process that carries out one piece of work after the other, and keeps what is warm.
+
+A slot is a fork of its supervisor (`mlesearch.study.supervisor`), and knows the runs by their numbers. It leases each
+piece itself, so that a slot that stands still loses it; what it writes stops with the lease. It ends with its
+supervisor, by the kernel's hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from mlesearch.config.node_check import NodeCheck, NodeDiffers
+from mlesearch.config.plan import RunPlan
+from mlesearch.config.resources import ProcessResources
+from mlesearch.storage.cell_store import FAILED, finished_of
+from mlesearch.storage.documents import read_result
+from mlesearch.storage.files import make_folder
+from mlesearch.storage.layout import check_run
+from mlesearch.storage.leases import Lease, Leases
+from mlesearch.storage.lifeline import end_with_parent
+from mlesearch.storage.run_log import log_run
+from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
+from mlesearch.study.execute import RunReport, execute_run
+from mlesearch.study.pieces import Piece
+from mlesearch.study.simulated_runs import carry_out
+from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS
+from mlesearch.types import MlesearchError
+
+_LEFT_TO_THE_SUPERVISOR = (*TERMINAL_SIGNALS, *BATCH_SIGNALS)
+_GC_THRESHOLD = 50_000
+"""Runs on a virtual clock make many objects and hardly a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """What the slots of a worker share.
+
+    Attributes:
+        study: its folder.
+        runs: of the launch.
+        pieces: into which they are divided.
+        resources: that forks begin with.
+        state: of the worker, as it began.
+        should_stop: whether it is to stop.
+        verify: whether this machine has yet to show that it yields the runs that are listed.
+        leased: whether other processes may be at work on the study.
+        private: descriptors of the supervisor, which slots close.
+    """
+
+    study: Path
+    runs: Sequence[RunPlan]
+    pieces: Sequence[Piece]
+    resources: ProcessResources
+    state: WorkerState
+    should_stop: Callable[[], bool]
+    verify: bool
+    leased: bool
+    private: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PieceOrder:
+    """Carry out a piece.
+
+    Attributes:
+        number: of the piece.
+        piece: what is to be done.
+        attempt: the how many-th it is, from 1.
+        may_retry: whether a failure that may pass is tried again.
+    """
+
+    number: int
+    piece: Piece
+    attempt: int
+    may_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PieceAnswer:
+    """What became of an order.
+
+    Attributes:
+        outcome: begun; then ended. Or held (another process has it), or unfit (this machine yields other runs).
+        reports: of the runs that were carried out, or had ended before.
+        attempts: lines for the index.
+        why: it is unfit.
+    """
+
+    outcome: Literal["begun", "ended", "held", "unfit"]
+    reports: tuple[RunReport, ...] = ()
+    attempts: tuple[RunAttempt, ...] = ()
+    why: str = ""
+
+
+class WorkerSlot:
+    """Carries out pieces in this process, one at a time."""
+
+    def __init__(self, work: SharedWork) -> None:
+        """Nothing is begun."""
+        self._work = work
+        self._leases = Leases(work.study) if work.leased else None
+        self._node = NodeCheck(work.resources) if work.verify else None
+
+    def carry_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
+        """Say that a piece is begun, and then what became of it; or why it is not begun."""
+        piece = order.piece
+        try:
+            runs = self._runs(piece)
+        except NodeDiffers as error:
+            yield PieceAnswer("unfit", why=str(error))
+            return
+        if self._leases is None:
+            yield from self._begun(order, runs, None)
+            return
+        ended = self._ended(piece, runs)
+        if len(ended) == len(runs):
+            yield PieceAnswer("ended", tuple(ended.values()))
+            return
+        lease = self._leases.claim(piece.name)
+        if lease is None:
+            yield PieceAnswer("held")
+            return
+        done = False
+        try:
+            with lease.beating():
+                for answer in self._begun(order, runs, lease):
+                    done = all(r.status not in ("interrupted", "lost") for r in answer.reports)
+                    yield answer
+        finally:
+            with contextlib.suppress(MlesearchError, OSError):
+                lease.release(done=done)
+
+    def _runs(self, piece: Piece) -> list[RunPlan]:
+        """The runs of a piece as this machine carries them out.
+
+        Raises:
+            NodeDiffers: it yields others.
+        """
+        runs = [self._work.runs[n] for n in piece.numbers]
+        return runs if self._node is None else [self._node.complete(run) for run in runs]
+
+    def _ended(self, piece: Piece, runs: Sequence[RunPlan]) -> dict[str, RunReport]:
+        """Reports of those runs of a piece that have a result, by their ids: of this launch or an earlier one."""
+        if piece.virtual:
+            finished = finished_of(runs[0].folder.parent.parent)
+            ended = [run for run in runs if f"{run.folder.parent.name}/{run.folder.name}" in finished]
+            return {run.key.id: RunReport(run.key.id, "skipped") for run in ended}
+        (run,) = runs
+        state = check_run(run.folder, run.identity)
+        if state == "finished":
+            return {run.key.id: RunReport(run.key.id, "skipped")}
+        result = read_result(run.folder) if state == "failed" else None
+        if result is None or result["status"] != FAILED:
+            return {}
+        return {run.key.id: RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent")}
+
+    def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
+        work, piece = self._work, order.piece
+        ended = {} if lease is None else self._ended(piece, runs)  # it may have ended before the lease was had
+        todo = [run for run in runs if run.key.id not in ended]
+        yield PieceAnswer("begun")
+        made = []
+        if piece.virtual and todo:
+            made = list(carry_out(todo, work.should_stop, work.resources, lease))
+        elif todo:
+            made = [self._one(todo[0], order, lease)]
+        reports = [replace(r, host=work.state.host) for r in made]
+        attempts = [
+            attempt_at(
+                work.state,
+                r.run_id,
+                r.status,  # type: ignore[arg-type]
+                r.result,
+                reason=r.reason,
+                error_class=r.error_class,
+                attempt=order.attempt,
+            )
+            for r in reports
+        ]
+        sent = (*ended.values(), *(replace(r, result=None) for r in reports))
+        yield PieceAnswer("ended", sent, tuple(attempts))
+
+    def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
+        work = self._work
+        if lease is None:
+            return execute_run(run, work.should_stop, work.resources)  # a replay: in one process, or not at all
+        began_s = time.monotonic()
+        with contextlib.suppress(OSError):
+            make_folder(run.folder)
+        log_run(run.folder, work.state, order.attempt, "began")
+        report = execute_run(run, work.should_stop, work.resources, lease, may_retry=order.may_retry)
+        why = f": {report.reason}" if report.reason else ""
+        log_run(run.folder, work.state, order.attempt, f"{report.status} after {time.monotonic() - began_s:.1f} s{why}")
+        return report
+
+
+def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
+    """Be a slot, in a fork: carry out orders until there is none any more.
+
+    Args:
+        orders: from the supervisor; answers go back.
+        work: what is to be done.
+        parent: process id of the supervisor.
+    """
+    code = 1
+    try:
+        end_with_parent(parent)
+        for fd in work.private:
+            os.close(fd)
+        for signum in _LEFT_TO_THE_SUPERVISOR:
+            signal.signal(signum, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(STOP_NOW, _stop_now)
+        signal.set_wakeup_fd(-1)
+        work.resources.after_fork()
+        gc.freeze()  # what is the supervisor's stays: no collection has to look through it
+        if any(piece.virtual for piece in work.pieces):
+            gc.set_threshold(_GC_THRESHOLD)
+        slot = WorkerSlot(work)
+        while (order := orders.recv()) is not None:
+            for answer in slot.carry_out(order):
+                orders.send(answer)
+        code = 0
+    except (KeyboardInterrupt, EOFError):
+        code = 130
+    finally:
+        with contextlib.suppress(BaseException):
+            work.resources.close()
+        os._exit(code)
+
+
+def _stop_now(signum: int, frame: object) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # once is enough: what closes things is not to be cut short
+    raise KeyboardInterrupt

@@ -1,0 +1,336 @@
+"""The supervisor of a worker: keeps its slots at work until nothing is left, and outlives whatever ends one of them.
+
+It runs no run itself, has no threads, and has imported what runs need: a slot is a fork of it. A slot that dies costs
+its run's step in flight; another one is forked, and the run goes on from its journal.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+
+from mlesearch.storage.worker_files import SlotState, WorkerActivity
+from mlesearch.study.execute import RunReport
+from mlesearch.study.failures import RetryRule
+from mlesearch.study.losses import Losses, ending
+from mlesearch.study.pieces import Piece, PieceQueue
+from mlesearch.study.progress import Watched
+from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
+from mlesearch.study.stopping import STOP_NOW, Stopping
+from mlesearch.study.worker_record import WorkerRecord
+
+HELD_AGAIN_S = 2.0
+"""What another process has is asked for again after so long."""
+FORK_AGAIN_S = 5.0
+LOOK_S = 1.0
+"""So often it looks whether it was asked to stop."""
+CLOSING_S = 10.0
+"""A slot that is to end has so long to close what it has open."""
+_DEAD_AT_START = 5
+"""So many slots in a row that die before they begin anything end the worker."""
+
+
+@dataclass(slots=True)
+class WorkEnd:
+    """How a worker's work ended.
+
+    Attributes:
+        stopped: why it stopped before nothing was left; empty where nothing was.
+        failed: runs that failed and are not tried again.
+        unpaid: runs that a spent budget left unfinished.
+        left: pieces that are left to whoever starts next.
+        unfit: runs that this machine can't carry out as they are listed, by the reason.
+    """
+
+    stopped: str = ""
+    failed: int = 0
+    unpaid: int = 0
+    left: int = 0
+    unfit: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _SlotProcess:
+    """A slot as its supervisor has it."""
+
+    pid: int
+    orders: Connection
+    order: PieceOrder | None = None
+    begun: bool = False
+    since_s: float = 0.0
+    watched: Watched | None = None
+
+
+class Supervisor:
+    """Carries out pieces of work by slots, in the main thread of a process that has no other."""
+
+    def __init__(
+        self,
+        work: SharedWork,
+        jobs: int,
+        retries: RetryRule,
+        stopping: Stopping,
+        record: WorkerRecord,
+        tell: Callable[[Sequence[RunReport]], None],
+        say: Callable[[str], None],
+        *,
+        stop_when_lost: bool = False,
+    ) -> None:
+        """Nothing is forked yet.
+
+        Args:
+            work: what is to be done.
+            jobs: slots at most.
+            retries: of failures that may pass.
+            stopping: when to stop, and how.
+            record: what is written of the worker.
+            tell: is told of runs that ended.
+            say: is told what the user should know, one line each.
+            stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
+        """
+        self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
+        self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
+        self._pieces: list[Piece] = list(work.pieces)
+        self._queue = PieceQueue(range(len(self._pieces)))
+        self._slots: list[_SlotProcess] = []
+        self._attempts: Counter[int] = Counter()
+        self._failures: Counter[int] = Counter()
+        self._losses = Losses(work)
+        self._dead_at_start = 0
+        self._fork_after_s = 0.0
+        self._kill_after_s: float | None = None
+        self._end = WorkEnd()
+
+    def run(self) -> WorkEnd:
+        """Work until nothing is left that may be done here, or it is to stop."""
+        with self._stopping.heeded():
+            self._note("working", changed=True)
+            while True:
+                self._reap()
+                self._stopping.look()
+                if not self._stopping.asked:
+                    self._assign()
+                elif self._stopping.at_once:
+                    self._end_slots()
+                if not any(slot.order for slot in self._slots) and (self._stopping.asked or not len(self._queue)):
+                    break
+                self._note("stopping" if self._stopping.asked else "working" if self._busy() else "paused")
+                self._wait()
+            self._close_slots()
+        self._end.stopped, self._end.left = self._stopping.asked, self._end.left + len(self._queue)
+        self._note("ended", changed=True)
+        return self._end
+
+    # slots
+
+    def _busy(self) -> bool:
+        return any(slot.begun for slot in self._slots)
+
+    def _assign(self) -> None:
+        """Give idle slots work, and fork slots where there is work for more."""
+        while True:
+            idle = next((slot for slot in self._slots if slot.order is None), None)
+            if idle is None and (len(self._slots) >= self._jobs or time.monotonic() < self._fork_after_s):
+                return
+            number = self._queue.next()
+            if number is None:
+                return
+            slot = idle or self._fork()
+            if slot is None:
+                self._queue.put_back(number)
+                return
+            may_retry = self._retries.wait_s(self._failures[number] + 1) is not None
+            slot.order = PieceOrder(number, self._pieces[number], self._attempts[number] + 1, may_retry)
+            slot.begun, slot.since_s, slot.watched = False, time.time(), None
+            with suppress(OSError):  # it is dead, as will be seen
+                slot.orders.send(slot.order)
+
+    def _fork(self) -> _SlotProcess | None:
+        """Another slot; None where the machine has no process to spare, for a while."""
+        ours, theirs = Pipe()
+        supervisor = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._fork_after_s = time.monotonic() + FORK_AGAIN_S
+            self._say(f"warning: no process can be started ({error.strerror}); trying again in {FORK_AGAIN_S:g} s")
+            ours.close()
+            theirs.close()
+            return None
+        if pid == 0:
+            ours.close()
+            serve(theirs, self._work, supervisor)
+        theirs.close()
+        slot = _SlotProcess(pid, ours)
+        self._slots.append(slot)
+        return slot
+
+    def _reap(self) -> None:
+        """Take up what slots answered, and what became of those that ended."""
+        for slot in list(self._slots):
+            self._take_answers(slot)
+            pid, status = os.waitpid(slot.pid, os.WNOHANG)
+            if pid:
+                self._take_answers(slot)  # what it answered last
+                slot.orders.close()
+                self._slots.remove(slot)
+                self._died(slot, status)
+
+    def _take_answers(self, slot: _SlotProcess) -> None:
+        with suppress(EOFError, OSError):
+            while slot.orders.poll():
+                self._answered(slot, slot.orders.recv())
+
+    def _died(self, slot: _SlotProcess, status: int) -> None:
+        order = slot.order
+        if order is None:
+            return
+        self._queue.put_back(order.number)
+        if not slot.begun:
+            self._dead_at_start += 1
+            if self._dead_at_start >= _DEAD_AT_START:
+                self._stopping.ask(f"{_DEAD_AT_START} processes in a row ended before they began: {ending(status)}")
+            return
+        if self._stopping.at_once:
+            return
+        self._attempts[order.number] += 1
+        told = self._losses.note(self._record.state, order, status)
+        self._record.ended(told.attempts)
+        self._say(told.text)
+        if told.apart:
+            self._queue.drop([order.number])
+            first = len(self._pieces)
+            self._pieces += told.apart
+            for number in range(first, len(self._pieces)):
+                self._queue.put_back(number)
+        elif told.set_aside:
+            self._queue.drop([order.number])
+            self._end.failed += len(told.set_aside)
+            self._tell(told.set_aside)
+
+    # answers
+
+    def _answered(self, slot: _SlotProcess, answer: PieceAnswer) -> None:
+        order = slot.order
+        if order is None:
+            return
+        if answer.outcome == "begun":
+            slot.begun, self._dead_at_start = True, 0
+            slot.watched = None if order.piece.virtual else Watched(self._work.runs[order.piece.numbers[0]])
+            self._note("working", changed=not order.piece.virtual)
+            return
+        slot.order, slot.begun, slot.watched = None, False, None
+        if answer.outcome == "held":
+            self._queue.put_back(order.number, HELD_AGAIN_S)
+        elif answer.outcome == "unfit":
+            self._leave(order, answer.why)
+        else:
+            self._attempts[order.number] += 1
+            self._record.ended(answer.attempts)
+            self._ended(order, answer.reports)
+
+    def _leave(self, order: PieceOrder, why: str) -> None:
+        """Leave a piece to others, and all others that this machine can't carry out for the same reason."""
+        runs, like = self._work.runs, self._work.runs[order.piece.numbers[0]]
+
+        def alike(piece: Piece) -> bool:
+            run = runs[piece.numbers[0]]
+            return run.settings is like.settings and run.task == like.task
+
+        numbers = [n for n in self._queue.numbers if alike(self._pieces[n])]
+        self._queue.drop(numbers)
+        left = [order.piece, *(self._pieces[n] for n in numbers)]
+        if why not in self._end.unfit:
+            self._say(f"left to other machines: {like.key.cell} on {like.key.task} and what is like it: {why}")
+        self._end.unfit[why] += sum(len(piece.numbers) for piece in left)
+
+    def _ended(self, order: PieceOrder, reports: Sequence[RunReport]) -> None:
+        """Runs ended: some are told of, some are tried again."""
+        told = []
+        again_s: float | None = None
+        interrupted = False
+        for report in reports:
+            if report.status == "lost":
+                again_s = HELD_AGAIN_S
+                if self._stop_when_lost:
+                    self._say(f"stopping: {report.reason}")
+                    self._stopping.ask("a lease was lost")
+            elif report.status == "interrupted":
+                interrupted = True
+                told.append(report)
+            elif report.status == "failed" and report.error_class == "transient" and order.may_retry:
+                self._failures[order.number] += 1
+                again_s = self._retries.wait_s(self._failures[order.number]) or 0.0
+                self._say(f"{report.run_id}: {report.reason}; tried again in {again_s:g} s")
+            else:
+                self._end.failed += report.status == "failed"
+                self._end.unpaid += report.status == "unpaid"
+                told.append(report)
+        if again_s is not None:
+            self._queue.put_back(order.number, again_s)
+        elif interrupted:
+            self._end.left += 1
+        self._tell(told)
+
+    # its own state
+
+    def _note(self, activity: WorkerActivity, *, changed: bool = False) -> None:
+        due = changed or self._record.due_s() <= 0.0
+        states = []
+        for slot in self._slots:
+            if slot.order is None or not slot.begun:
+                states.append(SlotState())
+                continue
+            if due and slot.watched is not None:
+                slot.watched.poll()
+            steps = 0 if slot.watched is None else slot.watched.steps
+            run_id = self._work.runs[slot.order.piece.numbers[0]].key.id
+            states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
+        why = self._stopping.asked
+        if activity == "paused":
+            why = f"{len(self._queue)} pieces of work wait: other processes have them, or they are tried again later"
+        self._record.now(states, activity, why, changed=changed)
+
+    def _wait(self) -> None:
+        timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
+        queue_s = self._queue.wait_s()
+        room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
+        if queue_s is not None and room and not self._stopping.asked:
+            timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
+        wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)
+
+    # ends
+
+    def _end_slots(self) -> None:
+        """Have the slots end at once, in order; those that do not are killed."""
+        now = time.monotonic()
+        signum: int = STOP_NOW
+        if self._kill_after_s is None:
+            self._kill_after_s = now + CLOSING_S
+        elif now >= self._kill_after_s:
+            signum = 9
+        else:
+            return
+        for slot in self._slots:
+            with suppress(ProcessLookupError):
+                os.kill(slot.pid, signum)
+
+    def _close_slots(self) -> None:
+        """Let idle slots end, once they have closed what they have open."""
+        for slot in self._slots:
+            with suppress(OSError):
+                slot.orders.send(None)
+        until_s = time.monotonic() + CLOSING_S
+        while self._slots:
+            self._reap()
+            self._stopping.look()
+            if self._stopping.at_once or time.monotonic() >= until_s:
+                self._end_slots()
+            if self._slots:
+                wait([*(slot.orders for slot in self._slots), self._stopping.wakes], 0.2)

@@ -1,0 +1,45 @@
+"""`python -m mlesearch.study.worker_process REQUEST`: a worker in a process of its own, as launches start it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from mlesearch.config.resources import ProcessResources
+from mlesearch.storage.lifeline import end_with_parent
+from mlesearch.study.execute import RunReport
+from mlesearch.study.launch_worker import write_reports
+from mlesearch.study.output import complain, prepare_streams
+from mlesearch.study.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
+
+
+def main(request: str) -> None:
+    """Work for the launch that asks for it.
+
+    Args:
+        request: JSON, by `mlesearch.study.launch_worker`.
+    """
+    asked = json.loads(request)
+    end_with_parent(asked["parent"])
+    prepare_streams()
+    terms = WorkTerms(**{**asked["terms"], "stop_file": Path(asked["terms"]["stop_file"])})
+    study, into = Path(asked["study"]), asked.get("reports")
+    runs, launched = runs_to_work_on(study, terms.launch)
+    runs = tuple(r for r in runs if asked.get("cell") in (None, r.key.cell))
+    go_to(launched)
+    tell = _tell_nobody if into is None else partial(write_reports, into)
+    with ProcessResources() as resources:
+        work_off(
+            study, runs, ended_before(runs), terms, resources, tell, complain, private=[] if into is None else [into]
+        )
+
+
+def _tell_nobody(reports: Sequence[RunReport]) -> None:
+    """What came of runs stands on the disk."""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
