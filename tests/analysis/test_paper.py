@@ -95,7 +95,7 @@ def test_braces_and_environments_are_closed(study, results):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no LaTeX here")
 def test_latex_takes_the_fragment(study, results, tmp_path):
-    packages = r"\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    packages = r"\usepackage[utf8]{inputenc}\usepackage[T1]{fontenc}\usepackage{booktabs,array}"
     (tmp_path / "report.tex").write_text(paper(results, study), encoding="utf-8")
     (tmp_path / "all.tex").write_text(
         rf"\documentclass{{article}}{packages}\begin{{document}}\input{{report}}\end{{document}}", encoding="utf-8"
