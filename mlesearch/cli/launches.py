@@ -12,7 +12,8 @@ from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import write_report
 from mlesearch.cli.terminal import shell_words, shown, table
-from mlesearch.config.compose import jobs
+from mlesearch.config.checks import LOCAL
+from mlesearch.config.compose import Launch, jobs
 from mlesearch.config.mlebench import check_competitions
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.preflight import preflight, refuse_faults
@@ -32,7 +33,9 @@ from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
 from mlesearch.study.rounds import RoundReports
+from mlesearch.study.work import notices_of
 
+INTERRUPTED = 130
 SHOWN = 10
 """So many runs are named, where more are missing."""
 
@@ -52,29 +55,13 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     """
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if launch.here else "workers")
+        here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)
+        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if here else "workers")
         planned = part_of_plan(launch, planned) if sequential else planned
-        runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
-        place = shown(planned.folder)
-        most = "at most " if sequential else ""
-        say(f"study {planned.header['name']}: {most}{len(runs)} runs, {finished} of them finished, in {place}")
-        for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
-            say(f"sandbox: {why}")
-        for left in planned.later:
-            say(f"checked on workers: {left}")
-        _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
-        for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
-            complain(f"warning: {line}")
+        runs = planned.runs
+        if not say_checked(launch, planned, resources, check=check, at_most=sequential):
+            return 1
         if check:
-            heard = ask_endpoints(
-                (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
-            )
-            for _, line in heard:
-                complain(line)
-            if not all(answers for answers, _ in heard):
-                say("nothing was run or written (--check)")
-                return 1
-            say("all of it can run; nothing was run or written (--check)")
             return 0
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
@@ -87,18 +74,15 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         else:
             number = begin(planned, resources)
             done = [k for k, state in planned.states.items() if state == "finished"]
-            rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
+            rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
             with stoppable(stop_file, complain, grace_s, others_follow=not launch.here):
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
-    failed, unpaid, missing = (
-        [r for r in reports if r.status in statuses] for statuses in (("failed",), ("unpaid",), ("missing", "lost"))
-    )
-    for line in (*_failures(failed, planned.folder), *_unpaid(unpaid, len(runs)), *_missing(missing, len(runs))):
-        complain(line)
+    code = conclude(reports, len(runs), planned.folder)
+    notices_of(planned.folder, runs, complain).end(stopped=code == INTERRUPTED)
     if len(runs) == 1:
-        _say_run(runs[0].folder)
+        say_run(runs[0].folder)
     else:
         say(write_report(planned.folder, None))
     asked = {r.run_id for r in reports} if sequential else {r.key.id for r in runs}
@@ -111,10 +95,71 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         live = any(not r.labels["simulated"] for r in runs)
         jobs_at_once = _side_by_side(planned, len(unfinished))
         say(_own_time(before, program_time(unfinished), launch_s, jobs_at_once, live=live))
-    if any(r.status == "interrupted" for r in reports):
+    if code == INTERRUPTED:
         complain("stopped; run the same command again to go on")
-        return 130
+    return code
+
+
+def conclude(reports: Sequence[RunReport], planned: int, folder: Path) -> int:
+    """Say which runs failed, or are missing and why, one line a reason.
+
+    Args:
+        reports: of a launch, as they are known when it is over.
+        planned: how many runs it has.
+        folder: of the study.
+
+    Returns:
+        The exit code of the launch: 0 done, 1 something is missing, 130 stopped.
+    """
+    failed, unpaid, missing = (
+        [r for r in reports if r.status in statuses] for statuses in (("failed",), ("unpaid",), ("missing", "lost"))
+    )
+    for line in (*_failures(failed, folder), *_unpaid(unpaid, planned), *_missing(missing, planned)):
+        complain(line)
+    if any(r.status == "interrupted" for r in reports):
+        return INTERRUPTED
     return 1 if failed or unpaid or missing else 0
+
+
+def say_checked(
+    launch: Launch, planned: StudyPlan, resources: ProcessResources, *, check: bool, at_most: bool = False
+) -> bool:
+    """Say what a launch is, and what its preflight found.
+
+    Args:
+        launch: as composed.
+        planned: of the same launch.
+        resources: of this process.
+        check: no more is to follow: ask the endpoints of live models too.
+        at_most: not all of its runs may be needed.
+
+    Returns:
+        Whether it can go on; False only where an endpoint does not answer.
+
+    Raises:
+        ConfigError: a task has faults.
+    """
+    finished = sum(state == "finished" for state in planned.states.values())
+    most, place = "at most " if at_most else "", shown(planned.folder)
+    say(f"study {planned.header['name']}: {most}{len(planned.runs)} runs, {finished} of them finished, in {place}")
+    for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
+        say(f"sandbox: {why}")
+    for left in planned.later:
+        say(f"checked on workers: {left}")
+    cells = [cell.settings for cell in launch.jobs]
+    _preflight(cells, planned, resources, all_known=check)
+    for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
+        complain(f"warning: {line}")
+    if not check:
+        return True
+    heard = ask_endpoints(cells, lambda m: make_model(m.name, m.kind, m.params))
+    for _, line in heard:
+        complain(line)
+    if not all(answers for answers, _ in heard):
+        say("nothing was run or written (--check)")
+        return False
+    say("all of it can run; nothing was run or written (--check)")
+    return True
 
 
 def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], gpus: int | None) -> int:
@@ -182,7 +227,7 @@ def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: Process
     refuse_faults(found, cells)
 
 
-def _report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]) -> None:
+def report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]) -> None:
     """The first rounds of seeds, when they are over and others follow; a launch outlives whatever goes wrong in it."""
     try:
         found = write_report(folder, None, run_ids)
@@ -257,7 +302,8 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
     return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
 
 
-def _say_run(folder: Path) -> None:
+def say_run(folder: Path) -> None:
+    """What one run found, and how to see it."""
     row = finished_row(folder)
     if row is not None:
         best = () if row["selected"] is None else ("--best",)
