@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlesearch.analysis.data.tables import Tables
-from tests.support.edge_studies import MODELS, EdgeStudy, Ints, Where, Wins, study
+from tests.support.edge_studies import MODELS, Bools, EdgeStudy, Ints, Where, Wins, study
 
 HIGHER, LOWER = r"gome has a higher any-medal rate than greedy", r"gome has a lower any-medal rate than greedy"
 NONE = r"no difference in any-medal rate between gome and greedy is established"
@@ -45,11 +45,11 @@ def twelve(declared: bool) -> Tables:
 def risen(low: float, high: float) -> Wins:
     """The treatment's advantage goes from one share of tasks to another as models get more capable; seeds alike."""
 
-    def wins(m: Ints, s: Ints, t: Ints, k: Ints) -> Ints:
+    def wins(m: Ints, s: Ints, t: Ints, k: Ints) -> Bools:
         share = low + (high - low) * m / 9
         tasks = t.max() + 1
         inside = (t + 0.5) / tasks < np.abs(share)  # the first tasks are those that tell the two apart
         ahead = share > 0
-        return np.where(inside, (s == 1) == ahead, (t + m) % 2 == 0)
+        return np.asarray(np.where(inside, (s == 1) == ahead, (t + m) % 2 == 0))
 
     return wins
