@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,14 +144,36 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
 def _full(path: Path) -> bool:
     """Whether the file system of a path has no space left worth naming."""
     try:
-        return _free_bytes(_nearest(path)) < _FULL_BELOW_BYTES
+        return free_bytes(_nearest(path)) < _FULL_BELOW_BYTES
     except OSError:
         return False
 
 
-def _free_bytes(path: Path) -> int:
+def free_bytes(path: Path) -> int:
+    """What an ordinary user may still write on the file system of a path that is there."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it came of, is that a disk or a quota is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if isinstance(error, sqlite3.Error) and str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def takes(folder: Path, size_bytes: int) -> bool:
+    """Whether a folder takes a file of this size, which is removed again: a quota shows in nothing else."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+    except OSError as error:
+        return error.errno in NO_SUPPORT | {errno.EINVAL}
+    return True
 
 
 def check_space(folder: Path) -> None:
@@ -159,7 +182,7 @@ def check_space(folder: Path) -> None:
     Raises:
         OSError: less than a few replies and prompts take is free there.
     """
-    if _free_bytes(folder) < PAID_BYTES:
+    if free_bytes(folder) < PAID_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 

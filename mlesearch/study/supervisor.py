@@ -144,7 +144,7 @@ class Supervisor:
     # slots
 
     def _busy(self) -> bool:
-        return any(slot.begun for slot in self._slots)
+        return any(slot.order for slot in self._slots)
 
     def _assign(self) -> None:
         """Give idle slots work, and fork slots where there is work for more."""
@@ -323,10 +323,9 @@ class Supervisor:
             run_id = self._work.runs[slot.order.piece.numbers[0]].key.id
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
-        if activity == "paused" and self._requests.paused:
-            why = self._requests.paused
-        elif activity == "paused":
-            why = f"{len(self._queue)} pieces of work wait: other processes have them, or they are tried again later"
+        if activity == "paused":
+            others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
+            why = self._requests.paused or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:

@@ -26,7 +26,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words(study: Path, executions: Path) -> list[str]:
     return [
         *("run", "model=sim_05", "strategy=greedy", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3"),
-        *("study.name=s", f"study.dir={study}", "cassette=record", "launcher.n_jobs=1", "sandbox=local"),
+        *(
+            "study.name=s",
+            f"study.dir={study}",
+            "cassette=record",
+            "launcher.n_jobs=1",
+            "launcher.retries=0",
+            "sandbox=local",
+        ),
         *("sandbox.exec_store=record", f"sandbox.exec_store_path={executions / 'executions.db'}"),
     ]
 
