@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -145,6 +146,19 @@ def _write_excl(path: Path, data: bytes) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def copy_atomically(source: Path, path: Path) -> None:
+    """Replace a file by a copy of another, which has the rights of its folder: after any fault it is old or new."""
+    temporary = temporary_of(path)
+    try:
+        with naming(path):
+            os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:
