@@ -10,7 +10,7 @@ from pathlib import Path
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
-from mlesearch.cli.report import write_report
+from mlesearch.cli.report import report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.compose import jobs
 from mlesearch.config.mlebench import check_competitions
@@ -21,6 +21,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
+from mlesearch.storage.layout import note_launch
 from mlesearch.storage.machine import processors
 from mlesearch.storage.run_log import RUN_LOG
 from mlesearch.study import replay as replays
@@ -79,6 +80,12 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
             return 1
+        if finished == len(runs) > 1 and not sequential:
+            note_launch(planned.folder, [r.key for r in runs])
+            page = report_of_now(planned.folder)
+            if page is not None:
+                say(f"nothing is left to run, and the report is of all there is: {shown(page)}")
+                return 0
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
         stop_file = stop_file_of(planned.folder)

@@ -20,9 +20,9 @@ from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
 from mlesearch.study.pieces import Piece, PieceQueue
-from mlesearch.study.progress import Watched
 from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
 from mlesearch.study.stopping import STOP_NOW, Stopping
+from mlesearch.study.watching import Watched
 from mlesearch.study.worker_record import WorkerRecord
 
 HELD_AGAIN_S = 2.0
@@ -130,7 +130,7 @@ class Supervisor:
     # slots
 
     def _busy(self) -> bool:
-        return any(slot.begun for slot in self._slots)
+        return any(slot.order for slot in self._slots)
 
     def _assign(self) -> None:
         """Give idle slots work, and fork slots where there is work for more."""
@@ -294,7 +294,7 @@ class Supervisor:
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
         if activity == "paused":
-            why = f"{len(self._queue)} pieces of work wait: other processes have them, or they are tried again later"
+            why = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:

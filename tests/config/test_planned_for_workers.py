@@ -193,7 +193,7 @@ def test_a_completed_run_is_the_same_run_to_a_launch_here(tmp_path: Path) -> Non
     with ProcessResources() as resources:
         begin(found, resources)
         run = NodeCheck(resources).complete(found.runs[0])
-        assert execute_run(run, tmp_path / "stop", resources).status == "ok"
+        assert execute_run(run, lambda: False, resources).status == "ok"
     for on in ("here", "workers"):
         assert list(planned(s, on).states.values()) == ["finished", "new"]
 
@@ -203,7 +203,7 @@ def test_a_study_of_before_gives_its_sandbox_to_workers(tmp_path: Path) -> None:
     s = cell(tmp_path, kind="local")
     with ProcessResources() as resources:
         begin(first := plan([s], resources), resources)
-        execute_run(first.runs[0], tmp_path / "stop", resources)
+        execute_run(first.runs[0], lambda: False, resources)
     shutil.rmtree(first.folder / study_sandboxes.FOLDER)
     found = planned(s, "workers", replace(s, strategy=StrategySettings("greedy", "greedy")))
     assert list(found.states.values()) == ["finished", "new", "new", "new"]
