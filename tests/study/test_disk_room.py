@@ -75,13 +75,9 @@ def test_full_is_what_came_of_a_full_disk(tmp_path: Path) -> None:
     assert is_full(OSError(errno.ENOSPC, "full"))
     assert not is_full(OSError(errno.EIO, "broken"))
     assert not is_full(None)
-    try:
-        try:
-            raise OSError(errno.EDQUOT, "quota")
-        except OSError as error:
-            raise ValueError("store") from error
-    except ValueError as error:
-        assert is_full(error)
+    store_error = ValueError("store")
+    store_error.__cause__ = OSError(errno.EDQUOT, "quota")
+    assert is_full(store_error)
     with closing(sqlite3.connect(tmp_path / "x.db")) as db:
         db.execute("CREATE TABLE t(x)")
         db.execute("PRAGMA max_page_count=2")
