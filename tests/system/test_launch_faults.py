@@ -1,4 +1,4 @@
-"""Whatever ends a run or its process: all other runs finish, each failure is named once, and a relaunch does the rest."""
+"""Whatever ends a run or its process: all others finish, each failure is named once, a relaunch does the rest."""
 
 from __future__ import annotations
 
