@@ -16,6 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from mlesearch.storage.worker_files import SlotState, WorkerActivity
+from mlesearch.study.disk_room import DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
@@ -77,6 +78,7 @@ class Supervisor:
         retries: RetryRule,
         stopping: Stopping,
         record: WorkerRecord,
+        room: DiskRoom,
         tell: Callable[[Sequence[RunReport]], None],
         say: Callable[[str], None],
         *,
@@ -90,11 +92,13 @@ class Supervisor:
             retries: of failures that may pass.
             stopping: when to stop, and how.
             record: what is written of the worker.
+            room: on the study's disk.
             tell: is told of runs that ended.
             say: is told what the user should know, one line each.
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
+        self._room, self._lack = room, ""
         self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
         self._pieces: list[Piece] = list(work.pieces)
         self._queue = PieceQueue(range(len(self._pieces)))
@@ -115,7 +119,9 @@ class Supervisor:
                 self._reap()
                 self._stopping.look()
                 if not self._stopping.asked:
-                    self._assign()
+                    self._lack = self._room.lacking()
+                    if not self._lack:
+                        self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
                 if not any(slot.order for slot in self._slots) and (self._stopping.asked or not len(self._queue)):
@@ -264,6 +270,8 @@ class Supervisor:
             elif report.status == "interrupted":
                 interrupted = True
                 told.append(report)
+            elif report.disk_full and self._is_full():
+                again_s = 0.0
             elif report.status == "failed" and report.error_class == "transient" and order.may_retry:
                 self._failures[order.number] += 1
                 again_s = self._retries.wait_s(self._failures[order.number]) or 0.0
@@ -277,6 +285,12 @@ class Supervisor:
         elif interrupted:
             self._end.left += 1
         self._tell(told)
+
+    def _is_full(self) -> bool:
+        """Whether it is the study's own disk that was full, so that nothing helps but room on it."""
+        here = self._room.was_full()
+        self._lack = self._room.lacking()
+        return here
 
     # its own state
 
@@ -293,7 +307,9 @@ class Supervisor:
             run_id = self._work.runs[slot.order.piece.numbers[0]].key.id
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
-        if activity == "paused":
+        if self._lack:
+            why = self._lack
+        elif activity == "paused":
             why = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
         self._record.now(states, activity, why, changed=changed)
 
@@ -301,7 +317,7 @@ class Supervisor:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        if queue_s is not None and room and not self._stopping.asked:
+        if queue_s is not None and room and not self._lack and not self._stopping.asked:
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)
 
