@@ -10,6 +10,7 @@ from mlesearch.analysis.comparisons import lost_cases
 from mlesearch.analysis.comparisons.comparison import Comparison
 from mlesearch.analysis.data.reasons import reasons_text
 from mlesearch.analysis.measures import progress, spend
+from mlesearch.analysis.measures.boards import Board
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.capability import Slope
 from mlesearch.analysis.words.lost_runs import made
@@ -21,6 +22,8 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
         out = {"progress": progress.frame(results.progress)}
     else:
         out = {"rates": _rates_frame(results), "mechanism": results.mechanism}
+        if results.claimed is not None:
+            out["claimed_measure"] = _claimed_frame(results, results.claimed)
     became = made(results)
     if any(c.lost or c.without_program or c.alike for c in became):
         out["runs_lost"] = pd.DataFrame(
@@ -97,6 +100,29 @@ def _rates_frame(results: Results) -> pd.DataFrame:
                 row |= dict(zip(("parity_mean_pct", "parity_sem_pct", "parity_seeds"), known, strict=True))
                 rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _claimed_frame(results: Results, board: Board) -> pd.DataFrame:
+    counts = board.counts
+    return pd.DataFrame(
+        [
+            {
+                "outcome": board.outcome,
+                "model": model,
+                "strategy": arm.label,
+                "tasks": len(counts.tasks),
+                "runs": int(counts.counts[m, a].sum()),
+                "without_result": int(counts.lost[m, a].sum()),
+                "mean": board.e2.rate[m, a],
+                "low": board.e2.low[m, a],
+                "high": board.e2.high[m, a],
+                "least": math.nan if counts.bare[m, a] else counts.least[m, a],
+                "most": math.nan if counts.bare[m, a] else counts.most[m, a],
+            }
+            for m, model in enumerate(results.models.names)
+            for a, arm in enumerate(results.arms)
+        ]
+    )
 
 
 def _comparisons(results: Results) -> list[Comparison]:

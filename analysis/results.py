@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.comparisons.comparison import Comparison, Grid, adjusted, assumed, compare, in_family
 from mlesearch.analysis.comparisons.leaders import LeaderMap, leader_map
 from mlesearch.analysis.comparisons.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.comparisons.sandboxes import differences
-from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, without_measure
+from mlesearch.analysis.data.outcomes import Outcomes, is_measure, outcomes, succeeded
 from mlesearch.analysis.data.planned import NotPlanned, planned_part
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import PolicyNote, Tables, apply_policy, has_result, validate
 from mlesearch.analysis.data.unranked import counted, outcomes_of
 from mlesearch.analysis.measures import accounts, curves
 from mlesearch.analysis.measures.attrition import CellRuns, cells
+from mlesearch.analysis.measures.beyond_medals import measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board, board
+from mlesearch.analysis.measures.claimed import claimed_sums, measured_board
 from mlesearch.analysis.measures.measured import Measurements, measured_of
 from mlesearch.analysis.measures.progress import StudyProgress, progress
 from mlesearch.analysis.measures.spend import Spend, spends
@@ -49,6 +53,7 @@ class Results:
         lost_cases: the claim's comparison under four treatments of the runs without a result; empty where all have one,
             and of an unfinished study.
         measured: outcomes beyond medals, and medals at any budget.
+        claimed: the means of the measure that the claim is about; None where it is about a yes-or-no outcome.
         dispersion: the spread between seeds in the claim's outcome; None with a single arm, and of an unfinished study.
         categories: of the tasks that the claim's outcome is about; None where none are known and repeated.
         leaders: which strategy leads where; None where the study varies neither budgets nor the simulated engineer.
@@ -75,6 +80,7 @@ class Results:
     unfinished: str = ""
     lost_cases: tuple[LostCase, ...] = ()
     measured: Measurements = field(default_factory=Measurements)
+    claimed: Board | None = None
     dispersion: Dispersion | None = None
     categories: Categories | None = None
     leaders: LeaderMap | None = None
@@ -87,7 +93,7 @@ class Results:
 
     @property
     def outcome(self) -> str:
-        """Key of the outcome that the claim is about."""
+        """The outcome that the claim is about: one of `CLAIMABLE`."""
         if self.progress is not None:
             return self.progress.outcome
         return self.claim.outcome if self.claim else self.boards[0].outcome
@@ -101,7 +107,14 @@ class Results:
         """
         if self.progress is not None:
             raise ValueError("an unfinished study has no rates; its counts are in `progress`")
+        if self.claimed is not None:
+            return self.claimed
         return next(board for board in self.boards if board.outcome == self.outcome)
+
+    @property
+    def success(self) -> str:
+        """The yes-or-no outcome by which runs are called successful: the claim's, or the first that there is."""
+        return self.board.outcome if self.claimed is None else self.boards[0].outcome
 
 
 def analyse(tables: Tables, policy: Policy | None = None) -> Results:
@@ -132,6 +145,13 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     tables, note = apply_policy(tables, policy or "fail")
     runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
+    best = curves.best_so_far(tables.nodes, runs)
+    found = measures(ranked_runs(runs), best)
+    sums: tuple[Outcomes, Outcomes] | None = None
+    claimed: Board | None = None
+    if claim is not None and is_measure(claim.outcome):
+        sums = claimed_sums(found, tables, planned, models, arms, claim.outcome)
+        claim = without_measure(tables) if sums is None else claim
     became = cells(planned.runs, planned.nodes, models, arms)
     rated = planned.runs[planned.runs["task"].isin(set(runs["task"]))] if planned.to_come else runs
     boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
@@ -140,8 +160,12 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     cases: tuple[LostCase, ...] = ()
     categories, spread = None, None
     if claim is not None:
-        counts = outcomes(counted(runs, claim.outcome), models, arms, claim.outcome)
-        before = outcomes(counted(planned.runs, claim.outcome), models, arms, claim.outcome)
+        if sums is None:
+            counts, before = (
+                outcomes(counted(part, claim.outcome), models, arms, claim.outcome) for part in (runs, planned.runs)
+            )
+        else:
+            counts, before = sums
         grid = Grid(models, arms, counts, before, became)
         main = _claimed(grid, claim)
         if not planned.to_come:
@@ -152,14 +176,17 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, others = adjusted(main, others, claim)
         categories = categories_of(runs, counts.tasks)
         main = assumed(grid, in_family(main, claim, models), claim, categories)
-        seen_runs = counted(runs[has_result(runs)], claim.outcome)
-        spread = study_dispersion(seen_runs, succeeded(seen_runs, claim.outcome), accounts.arm_labels(seen_runs, arms))
+        if sums is not None:
+            shown_sums = before.of_tasks(np.isin(before.tasks, counts.tasks)) if planned.to_come else counts
+            claimed = measured_board(shown_sums, claim.outcome, categories)
+        success = claim.outcome if sums is None else boards[0].outcome
+        seen_runs = counted(runs[has_result(runs)], success)
+        spread = study_dispersion(seen_runs, succeeded(seen_runs, success), accounts.arm_labels(seen_runs, arms))
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
-    best = curves.best_so_far(tables.nodes, runs)
-    shown = next(b.counts for b in boards if claim is None or b.outcome == claim.outcome)
+    shown = claimed or next(b for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
         policy=note,
@@ -179,10 +206,11 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
-        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study),
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study, found),
+        claimed=claimed,
         dispersion=spread,
         categories=categories,
-        leaders=leader_map(runs, models, arms, shown, became),
+        leaders=leader_map(runs, models, arms, shown.counts, became),
         looks=looks,
     )
 
@@ -197,7 +225,7 @@ def _unfinished(tables: Tables, claim: TestedClaim | None, left_out: NotPlanned,
     """How far a study is, and what it has cost: no rate, interval, test or curve."""
     runs, arms, models = tables.runs, arms_of(tables), models_of(tables)
     ended, became = runs[has_result(runs)], cells(runs, tables.nodes, models, arms)
-    outcome = claim.outcome if claim else outcomes_of(runs)[0]
+    outcome = claim.outcome if claim and not is_measure(claim.outcome) else outcomes_of(runs)[0]
     failed = int((runs["status"] == "failed").sum())
     return Results(
         tables=tables,

@@ -42,6 +42,11 @@ def points(value: float, sign: bool = True, digits: int = 1) -> str:
     return (MINUS if value < 0 else "+" if sign else "") + text
 
 
+def amount(value: float) -> str:
+    """An amount of a budget: 0.05, 12.5, 3,600."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def percent(rate: float) -> str:
     """A fraction as a percentage; or that there is none, since no run has a result."""
     return "no result" if math.isnan(rate) else f"{100 * rate:.1f}"

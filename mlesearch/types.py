@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import enum
 import math
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -646,14 +649,31 @@ class Registry:
                 f"{at}: a {self.noun} called {name!r} is brought by {_packages(claims)}; uninstall all but one"
             )
 
-    def _claims(self) -> dict[str, list[EntryPoint]]:
+    def _claims(self) -> Mapping[str, list[EntryPoint]]:
         """The entry points of installed packages, by name; one each unless several packages claim the name."""
-        from importlib.metadata import entry_points
+        return _claims(self.group, _installed())
 
-        found: dict[str, dict[str, EntryPoint]] = {}
-        for point in entry_points(group=self.group):
-            found.setdefault(point.name, {}).setdefault(_packages([point]), point)
-        return {name: list(by_package.values()) for name, by_package in found.items()}
+
+def _installed() -> tuple[tuple[str, int], ...]:
+    """Where packages are installed, each with the time of its last change: what is the same brings the same."""
+    found = []
+    for place in sys.path:
+        try:
+            found.append((place, os.stat(place or ".").st_mtime_ns))
+        except OSError:
+            found.append((place, 0))
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _claims(group: str, installed: tuple[tuple[str, int], ...]) -> Mapping[str, list[EntryPoint]]:
+    """The entry points of a group by name, as long as nothing is installed or removed."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=group):
+        found.setdefault(point.name, {}).setdefault(_packages([point]), point)
+    return {name: list(by_package.values()) for name, by_package in found.items()}
 
 
 def _packages(points: Iterable[EntryPoint]) -> str:

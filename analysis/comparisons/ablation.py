@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
-from mlesearch.analysis.data.claim import Arm, Outcomes
+from mlesearch.analysis.data.claim import Arm
 from mlesearch.analysis.data.codes import arm_codes, run_rows
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.statistics.gaps import Gap, adjust, paired_gap
 
 FULL = "base"

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.comparisons.bounds import LostBounds
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.data.claim import Models
 from mlesearch.analysis.statistics.capability import Slope
 from mlesearch.analysis.statistics.crossover import Crossover
 from mlesearch.analysis.statistics.dependence import Categories, ClusteredMean, clustered_mean
 from mlesearch.analysis.statistics.family import Family, family
 from mlesearch.analysis.statistics.gaps import Gap, holm
-from mlesearch.analysis.statistics.hanging import Hanging, Left, PartValues, SharedLevel, hanging
+from mlesearch.analysis.statistics.hanging import Hanging, Left, LeftBounds, PartValues, SharedLevel, hanging
 from mlesearch.analysis.statistics.leave_out import Sets
 from mlesearch.analysis.statistics.skew import SkewForecast, skew_forecast
 from mlesearch.storage.claim import ClaimPart
@@ -29,12 +30,15 @@ class ByCategory:
     Attributes:
         categories: of the tasks.
         gaps: one per model; None where the model is not compared.
-        p_adjusted: of the gaps, Holm over the models; 1 where a model is not compared.
+        p_adjusted: of the gaps, Holm over the models and, as of the plain tests, over the parts of the claim; 1 where a
+            model is not compared.
         slope: the mean slope over capability, on the side of the test; None where it is not tested.
         low: the gap of the low group, one-sided as a crossover needs it; None without a crossover verdict.
         high: the gap of the high group, likewise.
         change: the mean slope in the declared direction (with its sign turned where the gap was declared to fall),
             two-sided, as the crossover takes it; likewise.
+        p_slope: of the trend, the larger of permutation and the clustered t, over the parts of the claim likewise.
+        p_crossover: of the crossover, the largest of its three clustered parts, likewise.
     """
 
     categories: Categories
@@ -44,13 +48,18 @@ class ByCategory:
     low: ClusteredMean | None
     high: ClusteredMean | None
     change: ClusteredMean | None
+    p_slope: float | None = None
+    p_crossover: float | None = None
+
+    @property
+    def rises(self) -> bool:
+        """Whether the trend is established so too."""
+        return self.p_slope is not None and self.p_slope <= ALPHA
 
     @property
     def crossed(self) -> bool:
         """Whether a crossover for these models is established so too."""
-        if self.low is None or self.high is None or self.change is None:
-            return False
-        return self.low.p <= ALPHA and self.high.p <= ALPHA and self.change.mean > 0 and self.change.p <= ALPHA
+        return self.p_crossover is not None and self.p_crossover <= ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +95,19 @@ class Compared:
         slope: as tested; None where it is not.
         crossover: the verdict; None where the models have no order.
         confirmatory: whether it was declared.
+        bounds: with the runs without a result all against the treatment, and all for it; None where all have one.
     """
 
     models: Models
     tasks: tuple[str, ...]
-    hits: Ints
+    hits: Sums
     counts: Ints
     by_task: Floats
     gaps: Sequence[Gap]
     slope: Slope | None
     crossover: Crossover | None
     confirmatory: bool
+    bounds: LostBounds | None = None
 
     @property
     def groups(self) -> tuple[Floats, Floats] | None:
@@ -144,7 +155,7 @@ def assumptions_of(c: Compared, categories: Categories | None, shared: SharedLev
     """
     groups, falls = c.groups, c.crossover is not None and c.crossover.trend == "falls"
     return Assumptions(
-        by_category=_by_category(c, categories) if categories else None,
+        by_category=_by_category(c, categories, shared) if categories else None,
         hanging=_hanging(c, categories, shared) if len(c.tasks) > 1 else (),
         low_skew=skew_forecast(groups[0], "greater" if falls else "less") if groups else None,
         high_skew=skew_forecast(groups[1], "less" if falls else "greater") if groups else None,
@@ -170,6 +181,7 @@ def _hanging(c: Compared, categories: Categories | None, shared: SharedLevel) ->
         groups=None if x is None or x.weak is None or x.strong is None else (x.weak.models, x.strong.models),
         falls=x is not None and x.trend == "falls",
         mid_p=not c.confirmatory,
+        lost=_left_bounds(c, rows),
     )
     standing = {c.models.names[m] for m in rows if c.gaps[m].rejects()}
     found = hanging(left, sets, shared)
@@ -182,7 +194,21 @@ def _hanging(c: Compared, categories: Categories | None, shared: SharedLevel) ->
     )
 
 
-def _by_category(c: Compared, categories: Categories) -> ByCategory:
+def _left_bounds(c: Compared, rows: Sequence[int]) -> LeftBounds | None:
+    """The bounds of what is compared, for leaving tasks out of them too."""
+    if c.bounds is None:
+        return None
+    own = c.bounds.of_models(np.array(rows, dtype=np.int64))
+    slope = crossing = None
+    if c.models.capability is not None and c.slope is not None:
+        capability = c.models.capability[rows]
+        slope = own.flattest(capability, rising=c.slope.slope > 0)
+        crossing = own.flattest(capability, rising=c.crossover is None or c.crossover.trend == "rises")
+    kept = np.array([own.tasks.index(task) for task in c.tasks], dtype=np.int64)
+    return LeftBounds(own.least, own.most, own.counts, slope, crossing, kept)
+
+
+def _by_category(c: Compared, categories: Categories, shared: SharedLevel) -> ByCategory:
     gaps = tuple(
         None if gap.refused else clustered_mean(row, categories) for gap, row in zip(c.gaps, c.by_task, strict=True)
     )
@@ -198,4 +224,9 @@ def _by_category(c: Compared, categories: Categories) -> ByCategory:
             low = clustered_mean(c.groups[0], categories, "greater" if falls else "less")
             high = clustered_mean(c.groups[1], categories, "less" if falls else "greater")
             change = clustered_mean(-slopes if falls else slopes, categories)
-    return ByCategory(categories, gaps, tuple(np.asarray(adjusted).tolist()), slope, low, high, change)
+    crossing = None
+    if low is not None and high is not None and change is not None:
+        crossing = max(low.p, high.p, change.p if change.mean > 0 else 1.0)
+    trend = None if slope is None or c.slope is None else max(slope.p, c.slope.p)
+    parts = shared(PartValues(tuple(np.asarray(adjusted).tolist()), trend, crossing))
+    return ByCategory(categories, gaps, parts.gaps, slope, low, high, change, parts.slope, parts.crossover)

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mlesearch.analysis.comparisons.assumptions import Assumptions, Compared, assumptions_of, shared_level
+from mlesearch.analysis.comparisons.bounds import LostBounds
 from mlesearch.analysis.comparisons.sandboxes import Difference
 from mlesearch.analysis.data.arrays import Floats, Ints
-from mlesearch.analysis.data.claim import Arm, Models, Outcomes, TestedClaim
+from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.measures.attrition import CellRuns
 from mlesearch.analysis.statistics.capability import Alternative, Slope, design_p, slope_test
 from mlesearch.analysis.statistics.crossover import ALPHA, Crossover, crossover, groups_by_capability, groups_by_tier
@@ -104,7 +106,16 @@ def assumed(grid: Grid, c: Comparison, claim: TestedClaim, categories: Categorie
     pair = [grid.arms.index(c.treatment), grid.arms.index(c.baseline)]
     hits, counts = grid.counts.hits[:, pair, :], grid.counts.counts[:, pair, :]
     compared = Compared(
-        grid.models, grid.counts.tasks, hits, counts, c.by_task, c.gaps, c.slope, c.crossover, c.confirmatory
+        grid.models,
+        grid.counts.tasks,
+        hits,
+        counts,
+        c.by_task,
+        c.gaps,
+        c.slope,
+        c.crossover,
+        c.confirmatory,
+        LostBounds.of(grid.planned, pair) if grid.planned.lost[:, pair].any() else None,
     )
     return replace(c, assumptions=assumptions_of(compared, categories, shared_level(c.family, claim.order)))
 
@@ -158,9 +169,9 @@ def _compare(
         ],
         "holm",
     )
-    least, most = _bounds(grid.planned, pair)
+    bounds = LostBounds.of(grid.planned, pair)
     lost = grid.planned.lost[:, pair, :].sum(axis=(1, 2))
-    gaps = _bounded(gaps, lost, least, most, mid_p=not confirmatory)
+    gaps = _bounded(gaps, lost, bounds, mid_p=not confirmatory)
     rates = hits / runs
     by_task = np.asarray(rates[:, 0, :] - rates[:, 1, :], dtype=np.float64)
     by_task[[bool(why) for why in refused]] = np.nan
@@ -171,18 +182,14 @@ def _compare(
         verdict = Crossover(f"{treatment.label} and {baseline.label} are not compared with {without}")
     elif models.capability is not None:
         weak, strong = groups(models)
-        centred = models.capability - models.capability.mean()
         side: Alternative = "two-sided" if trend is None else "greater" if trend == "rises" else "less"
         goes: Trend = trend or "rises"
         if len(models.names) > 1 and np.ptp(models.capability) > 0:
             slope = slope_test(by_task, models.capability, side)
         verdict = crossover(models.names, by_task, models.capability, weak, strong, trend=goes, slope=slope)
         if slope is not None and lost.any():
-            low, high = least[0] / least[1], most[0] / most[1]
-            rising = np.where(centred[:, None] > 0, low[:, 0] - low[:, 1], high[:, 0] - high[:, 1])
-            falling = np.where(centred[:, None] > 0, high[:, 0] - high[:, 1], low[:, 0] - low[:, 1])
-            bound = slope_test(rising if slope.slope > 0 else falling, models.capability, side)
-            against = rising if goes == "rises" else falling
+            bound = slope_test(bounds.flattest(models.capability, rising=slope.slope > 0), models.capability, side)
+            against = bounds.flattest(models.capability, rising=goes == "rises")
             worst = crossover(models.names, against, models.capability, weak, strong, trend=goes)
             verdict = replace(
                 verdict,
@@ -191,7 +198,9 @@ def _compare(
                 these_models=verdict.these_models and worst.these_models,
                 like_models=verdict.like_models and worst.like_models,
             )
-    odds = None if slope is None or models.capability is None else odds_trend(hits, runs, models.capability)
+    odds = None
+    if slope is not None and models.capability is not None and hits.dtype.kind != "f":  # a measure has no odds
+        odds = odds_trend(hits, runs, models.capability)
     equal = equivalences(by_task, margin, lost)
     return Comparison(
         treatment, baseline, confirmatory, gaps, by_task, slope, verdict, bound=bound, odds=odds, equivalence=equal
@@ -204,23 +213,13 @@ def _refusal(cells: Sequence[CellRuns], model: str, pair: Sequence[Arm]) -> str:
     return "; ".join(f"{c.arm}: {c.refused}" for c in cells if c.model == model and c.arm in labels and c.refused)
 
 
-def _bounds(planned: Outcomes, pair: Sequence[int]) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """Hits and counts, shape (M, 2, T), with runs without a result all against the treatment, and all for it."""
-    hits, counts, lost = planned.hits[:, pair, :], planned.counts[:, pair, :], planned.lost[:, pair, :]
-    against, favour = hits.copy(), hits.copy()
-    against[:, 1] += lost[:, 1]
-    favour[:, 0] += lost[:, 0]
-    return (against, counts), (favour, counts)
-
-
-def _bounded(
-    gaps: tuple[Gap, ...], lost: Ints, least: tuple[Ints, Ints], most: tuple[Ints, Ints], *, mid_p: bool
-) -> tuple[Gap, ...]:
+def _bounded(gaps: tuple[Gap, ...], lost: Ints, bounds: LostBounds, *, mid_p: bool) -> tuple[Gap, ...]:
     """The gaps with what the runs without a result could make of them."""
     if not lost.any():
         return gaps
     low, high = (
-        adjust([paired_gap(h, k, mid_p=mid_p) for h, k in zip(*side, strict=True)], "holm") for side in (least, most)
+        adjust([paired_gap(h, k, mid_p=mid_p) for h, k in zip(side, bounds.counts, strict=True)], "holm")
+        for side in (bounds.least, bounds.most)
     )
     return tuple(
         replace(

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.data.axes import SettingAxis, settings_of
-from mlesearch.analysis.data.claim import Arm, Models, Outcomes
+from mlesearch.analysis.data.claim import Arm, Models
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.measures.attrition import CellRuns
 from mlesearch.analysis.statistics.best_of import TIE, BestGap, adjusted, best_gap
 from mlesearch.analysis.statistics.gaps import Gap, adjust, paired_gap
@@ -183,7 +184,7 @@ def _highest(rates: Floats, among: Sequence[int]) -> list[int]:
     return [i for i in among if rates[i] >= top - TIE]
 
 
-def _lead(hits: Ints, runs: Ints, leader: int, second: int) -> Gap:
+def _lead(hits: Sums, runs: Ints, leader: int, second: int) -> Gap:
     """The gap of the leader over the next best; its p is the largest over all others (intersection-union)."""
 
     def over(other: int) -> Gap:

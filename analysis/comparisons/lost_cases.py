@@ -1,9 +1,10 @@
 """Whether the claim's verdict hangs on the runs without a result: the same tests under four treatments of them.
 
 Each such run counts as one without success (*failed*), or not at all (*left out*), or all of them come out against the
-treatment (*worst case*: the baseline's successful, the treatment's not), or all for it (*best case*). The last two are
-the bounds of Manski (1990); nothing is assumed about why runs were lost. The report's own verdict needs the worst case
-too, whatever the policy; this says what the others would have said.
+treatment (*worst case*: the baseline's successful, the treatment's not), or all for it (*best case*). Of a measure,
+without success is 0, and the last two take the ends of its range. These are the bounds of Manski (1990); nothing is
+assumed about why runs were lost. The report's own verdict needs the worst case too, whatever the policy; this says what
+the others would have said.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mlesearch.analysis.comparisons.comparison import Comparison, Grid
-from mlesearch.analysis.data.claim import Outcomes
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.text import listing
 
 ALPHA = 0.05
@@ -74,16 +75,12 @@ def _counts(planned: Outcomes, pair: tuple[int, int]) -> Iterator[tuple[str, Out
     bare = planned.bare[:, :, None]
     left = np.where(bare, planned.counts, planned.counts - planned.lost)
     there = np.asarray(((left > 0) | ~planned.planned[:, :, None])[:, pair].all(axis=(0, 1)))
-    some = Outcomes(
-        tuple(task for task, kept in zip(planned.tasks, there, strict=True) if kept),
-        planned.hits[:, :, there],
-        left[:, :, there],
-        none[:, :, there],
-    )
+    some = replace(planned, counts=left, lost=none).of_tasks(there)
     yield "left out", some if there.any() else None
-    for case, side in (("worst case", pair[1]), ("best case", pair[0])):
+    for case, favoured in (("worst case", pair[1]), ("best case", pair[0])):
         hits = planned.hits.copy()
-        hits[:, side] += planned.lost[:, side]
+        for side in pair:
+            hits[:, side] += planned.lost[:, side] * (planned.high if side == favoured else planned.low)
         yield case, replace(planned, hits=hits, lost=none)
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats
-from mlesearch.analysis.data.claim import Arm, succeeded
+from mlesearch.analysis.data.claim import Arm
 from mlesearch.analysis.data.codes import arm_codes
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.unranked import counted
 
 DRAWS = 10_000

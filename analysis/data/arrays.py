@@ -7,4 +7,6 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Sums = Ints | Floats
+"""Sums over runs: of successes, whole numbers; or of a measure's values."""
 Flags = npt.NDArray[np.bool_]

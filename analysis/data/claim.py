@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -12,21 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.data.arrays import Floats, Ints
-from mlesearch.analysis.data.columns import pair_places, places_of
+from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.tables import Tables, declared_names, has_result
-from mlesearch.analysis.data.unranked import outcomes_of
-from mlesearch.storage.claim import OUTCOMES, ClaimPart, Trend, claim_problem
-from mlesearch.storage.columns import MEDALS
+from mlesearch.analysis.data.unranked import counted, outcomes_of
+from mlesearch.storage.claim import CLAIMABLE, OUTCOMES, ClaimPart, Trend, claim_problem
+from mlesearch.storage.claimed_measures import MEASURE_NAMES
 from mlesearch.types import ConfigError
-
-RATES: Mapping[str, str] = {
-    "any_medal": "any-medal rate",
-    "gold": "gold-medal rate",
-    "above_median": "above-median rate",
-    "valid": "valid-submission rate",
-}
-"""What the share of runs with each outcome is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +73,7 @@ class TestedClaim:
     Attributes:
         treatment: arm.
         baseline: arm.
-        outcome: key of `OUTCOMES`.
+        outcome: one of `CLAIMABLE`.
         primary: the declared claim in words, or empty.
         capability: whether it was declared that the gap grows with capability (or along tiers).
         declared: whether study.json declared it before the first run; if not, all is exploratory.
@@ -105,47 +95,6 @@ class TestedClaim:
     trend: Trend = "rises"
     order: tuple[ClaimPart, ...] = ()
     margin: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Counts of one outcome over the whole grid.
-
-    Attributes:
-        tasks: ids, sorted.
-        hits: shape (M, A, T): successful runs.
-        counts: shape (M, A, T): runs.
-        lost: shape (M, A, T): how many of these runs have no result; they are none of `hits`.
-    """
-
-    tasks: tuple[str, ...]
-    hits: Ints
-    counts: Ints
-    lost: Ints
-
-    def of_models(self, there: npt.NDArray[np.bool_]) -> Outcomes:
-        """The part of some models, shape (M,)."""
-        return Outcomes(self.tasks, self.hits[there], self.counts[there], self.lost[there])
-
-    @property
-    def bare(self) -> npt.NDArray[np.bool_]:
-        """Shape (M, A): whether no run has a result, so that there is no rate."""
-        return np.asarray((self.lost == self.counts).all(axis=-1))
-
-    @property
-    def planned(self) -> npt.NDArray[np.bool_]:
-        """Shape (M, A): whether the design has any run there."""
-        return np.asarray((self.counts > 0).any(axis=-1))
-
-    @property
-    def unequal(self) -> npt.NDArray[np.bool_]:
-        """Shape (M, A): whether some task has another number of runs than another."""
-        return np.asarray(np.ptp(self.counts, axis=-1) > 0)
-
-    @property
-    def most(self) -> Floats:
-        """Shape (M, A): the rate if all runs without a result had been successful."""
-        return np.asarray(((self.hits + self.lost) / np.maximum(self.counts, 1)).mean(axis=-1), dtype=np.float64)
 
 
 def arms_of(tables: Tables) -> tuple[Arm, ...]:
@@ -210,10 +159,11 @@ def claim_of(tables: Tables) -> TestedClaim | None:
     if not isinstance(raw, Mapping) or not {"treatment", "baseline", "outcome"} <= set(raw):
         raise ConfigError("study.json: claim needs treatment, baseline and outcome, or must be null")
     outcome = str(raw["outcome"])
-    if outcome not in OUTCOMES:
-        raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(OUTCOMES)}")
-    if outcome not in possible:
-        unmet = f"The declared claim is about {OUTCOMES[outcome]}, and no task of this study has a leaderboard."
+    if outcome not in CLAIMABLE:
+        raise ConfigError(f"study.json: claim.outcome is {outcome!r}; allowed: {', '.join(CLAIMABLE)}")
+    if counted(tables.runs, outcome).empty:
+        about = OUTCOMES.get(outcome) or MEASURE_NAMES[outcome]
+        unmet = f"The declared claim is about {about}, and no task of this study has a leaderboard."
         return _to_explore(tables, arms, possible[0], unmet)
     absent = [str(raw[f]) for f in ("treatment", "baseline") if not _named(str(raw[f]), arms)]
     if absent:
@@ -252,6 +202,13 @@ def claim_options(raw: Mapping[str, Any]) -> tuple[Trend, tuple[ClaimPart, ...],
         raise ConfigError(f"study.json: {problem}")
     declared = cast(Trend, trend), cast("tuple[ClaimPart, ...]", order)
     return *declared, None if margin is None else float(margin) / 100.0
+
+
+def without_measure(tables: Tables) -> TestedClaim | None:
+    """What is explored in place of a claim about a measure that the tables do not give."""
+    about = str(tables.study["claim"]["outcome"])
+    unmet = f"The declared claim is about {MEASURE_NAMES[about]} ({about}), which these tables do not give."
+    return _to_explore(tables, arms_of(tables), outcomes_of(tables.runs)[0], unmet)
 
 
 def _named(name: str, arms: Sequence[Arm]) -> bool:
@@ -338,24 +295,3 @@ def _tier_order(claim: Mapping[str, Any], tier: Mapping[str, str], begun: set[st
             )
     complete = all(value in order for value in tier.values())
     return tuple(item for item in order if item in tier.values()) if complete else ()
-
-
-def succeeded(runs: pd.DataFrame, outcome: str) -> pd.Series[bool]:
-    """Whether each run had the outcome."""
-    if outcome == "any_medal":
-        return runs[list(MEDALS)].any(axis=1)
-    return runs[outcome].astype(bool)
-
-
-def outcomes(runs: pd.DataFrame, models: Models, arms: Sequence[Arm], outcome: str) -> Outcomes:
-    """Counts of an outcome by model, arm and task."""
-    tasks = tuple(sorted(set(runs["task"])))
-    shape = (len(models.names), len(arms), len(tasks))
-    arm = pair_places(runs["strategy"], runs["variant"], [(one.strategy, one.variant) for one in arms])
-    cell = places_of(runs["model"], models.names) * len(arms) + arm
-    cell = cell * len(tasks) + places_of(runs["task"], tasks)
-    there = [succeeded(runs, outcome), pd.Series(True, index=runs.index), ~has_result(runs)]
-    hits, counts, lost = (
-        np.bincount(cell[flags.to_numpy(dtype=bool)], minlength=math.prod(shape)).reshape(shape) for flags in there
-    )
-    return Outcomes(tasks, hits, counts, lost)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mlesearch.storage.claim import OUTCOMES
+from mlesearch.storage.claimed_measures import MEASURES
 
-OF_A_BOARD = ("any_medal", "gold", "above_median")
+OF_A_BOARD = ("any_medal", "gold", "above_median", *MEASURES)
 """Outcomes that only a task with a leaderboard can have."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mlesearch.analysis.comparisons.comparison import Comparison, groups
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.figures import svg
 from mlesearch.analysis.figures.names import short_names
 from mlesearch.analysis.figures.series import colour, hatch, legend, legend_label
@@ -22,6 +23,9 @@ from mlesearch.analysis.text import interval, percent, points
 
 GAP_PANELS = 6
 """So many comparisons are drawn as panels; all are in the tables."""
+
+LABEL = 40
+"""Characters of an axis's label in one line."""
 
 
 def bars(results: Results) -> Drawn:
@@ -46,7 +50,7 @@ def bars(results: Results) -> Drawn:
                 edgecolor=edge,
             )
             some_lost = board.counts.lost[:, a].sum(axis=-1) > 0
-            low = np.where(some_lost, rate, 100 * board.e2.low[:, a])
+            low = np.where(some_lost, 100 * board.counts.least[:, a], 100 * board.e2.low[:, a])
             high = np.where(some_lost, 100 * board.counts.most[:, a], 100 * board.e2.high[:, a])
             known = ~np.isnan(low)
             ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=3.0, zorder=3)
@@ -57,14 +61,19 @@ def bars(results: Results) -> Drawn:
             ax.tick_params(axis="x", labelrotation=20)
         if bool(np.isnan(board.e2.rate).any()):
             ax.set_xlim(-0.5, len(models) - 0.5)
-        ax.set_ylim(0, 100)
-        ax.set_ylabel(f"{RATES[board.outcome]}, %")
+        lowest = np.nanmin(np.concatenate((board.e2.rate.ravel(), board.e2.low.ravel(), [0.0])))
+        ax.set_ylim(min(0.0, 100 * float(lowest)), 100)
+        unit = "%" if results.claimed is None else "points"
+        ax.set_ylabel("\n".join(wrap(f"{RATES[board.outcome]}, {unit}", LABEL)))
         ax.grid(axis="y")
         ax.spines["left"].set_visible(False)
         legend(fig, [arm.label for arm in arms])
-        alt = f"Bars of the {RATES[board.outcome]} in percent by model and strategy. " + " ".join(
-            f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
-            for i, m in enumerate(models)
+        alt = (
+            f"Bars of the {RATES[board.outcome]} in {unit.replace('%', 'percent')} by model and strategy. "
+            + " ".join(
+                f"{m}: " + ", ".join(f"{arm.label} {percent(board.e2.rate[i, a])}" for a, arm in enumerate(arms)) + "."
+                for i, m in enumerate(models)
+            )
         )
         return svg.drawn(fig, "rates", alt, simulated=results.tables.simulated)
 

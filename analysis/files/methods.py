@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlesearch.analysis.comparisons.comparison import Comparison
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.statistics.gaps import flips_of
 from mlesearch.analysis.text import plural
 from mlesearch.analysis.words.phrases import seeds_text
 
@@ -39,9 +40,15 @@ def paragraph(results: Results) -> str:
 
 def _used(results: Results) -> Iterator[UsedMethod]:
     tasks = plural(len(results.board.counts.tasks), "task")
+    if results.claimed is not None:
+        yield UsedMethod(
+            "measure",
+            f"The {RATES[results.outcome]} of a cell is the mean over {tasks} of the mean over runs "
+            f"({seeds_text(results)} each), 0 for a run without a valid program; its interval is t over tasks.",
+        )
     yield UsedMethod(
         "rates",
-        f"The {RATES[results.outcome]} of a cell is the mean over {tasks} of the share of successful runs "
+        f"The {RATES[results.success]} of a cell is the mean over {tasks} of the share of successful runs "
         f"({seeds_text(results)} each); its interval for tasks like these is Wilson's score interval at the "
         f"effective "
         "number of trials that the variance between tasks leaves, with t quantiles.",
@@ -84,13 +91,14 @@ def _used(results: Results) -> Iterator[UsedMethod]:
 
 def _of_comparison(results: Results, c: Comparison) -> Iterator[UsedMethod]:
     used = {gap.method for gap in c.gaps if not gap.refused}
+    flips = flips_of(results.board.counts.hits)
     pair = f"{c.treatment.label} and {c.baseline.label}"
     correction = "Holm's step-down procedure" if c.confirmatory else "Benjamini and Hochberg's step-up procedure"
     if used & {"exact sign-flip", "mid-p sign-flip"}:
         which = "exact p" if "exact sign-flip" in used else "mid-p"
         yield UsedMethod(
             "sign-flip",
-            f"The gap between {pair} is paired by task; where at most 20 tasks differ it is tested two-sided by "
+            f"The gap between {pair} is paired by task; where at most {flips} tasks differ it is tested two-sided by "
             f"the exact "
             f"sign-flip test over tasks ({which}), and its interval is the inversion of that test.",
             "Pitman 1937" if which == "exact p" else "Pitman 1937; Lancaster 1961",

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.data.arrays import Ints
-from mlesearch.analysis.data.claim import Arm, Models, succeeded
+from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import RowGroups, arm_codes, run_rows
 from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of, used
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.curves import PROGRAM_OPS
 

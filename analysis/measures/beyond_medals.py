@@ -17,6 +17,7 @@ from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes, run_rows
 from mlesearch.analysis.data.columns import numbers, places_of
+from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, holm
@@ -99,24 +100,27 @@ def ranked_runs(runs: pd.DataFrame) -> pd.DataFrame:
     return counted(runs, "any_medal").reset_index(drop=True)
 
 
-def measures(runs: pd.DataFrame, best: pd.DataFrame) -> tuple[Measure, ...]:
+def measures(runs: pd.DataFrame, best: pd.DataFrame, limits: Mapping[str, float] | None = None) -> tuple[Measure, ...]:
     """All measures that the tables allow.
 
     Args:
         runs: of `ranked_runs`.
         best: of `best_so_far`.
+        limits: common budgets by axis, where they are those of other runs.
     """
     if runs.empty:
         return ()
-    place = np.nan_to_num(numbers(runs["percentile"]), nan=0.0)
+    done = has_result(runs).to_numpy(dtype=bool)
+    place = np.where(done, np.nan_to_num(numbers(runs["percentile"]), nan=0.0), 0.0)
     found = [Measure("percentile", "percentile on the board", place)]
     known = best["percentile"].notna().to_numpy(dtype=bool)
     if known.any():
         first = _first(best, runs, np.nan_to_num(best["percentile"].to_numpy(dtype=np.float64), nan=0.0))
-        found.append(Measure("normalised_improvement", "normalised improvement", normalised_change(first, place)))
+        change = np.where(done, normalised_change(first, place), 0.0)
+        found.append(Measure("normalised_improvement", "normalised improvement", change))
     row = run_rows(best, runs)
     for axis in AXES:
-        on = budget_progress(best, runs, axis, row)
+        on = budget_progress(best, runs, axis, row, None if limits is None else limits.get(axis, np.nan))
         if not np.isnan(on.limit):
             found += _at_common_budget(on, best, place_known=bool(known.any()))
     return tuple(found)

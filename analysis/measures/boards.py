@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.data.claim import Arm, Models, Outcomes, outcomes, succeeded
+from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import RowGroups, arm_codes
 from mlesearch.analysis.data.columns import places_of
+from mlesearch.analysis.data.outcomes import Outcomes, outcomes, succeeded
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.statistics.dependence import categories_of, category_rates
 from mlesearch.analysis.statistics.rates import Parity, Rates, e1_rates, e2_rates, parity_of

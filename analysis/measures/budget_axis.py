@@ -93,27 +93,32 @@ class BudgetProgress:
         return first
 
 
-def budget_progress(best: pd.DataFrame, runs: pd.DataFrame, axis: str, row: Ints | None = None) -> BudgetProgress:
+def budget_progress(
+    best: pd.DataFrame, runs: pd.DataFrame, axis: str, row: Ints | None = None, limit: float | None = None
+) -> BudgetProgress:
     """How runs came to better programs on one axis.
 
     A run whose strategy had nothing more to propose would have found nothing with more budget: it is followed
-    everywhere. Any other was followed to what it spent. Runs without a result are left out of the common budget.
+    everywhere. Any other was followed to what it spent. Runs without a result are left out of the common budget, and
+    what they found counts for nothing.
 
     Args:
         best: of `best_so_far`.
         runs: table of runs, in its order.
         axis: key of `AXES`.
         row: the run of each row of `best`, where it is known already (`run_rows`).
+        limit: the common budget, where it is that of other runs.
     """
     one = AXES[axis]
     spent = sum((_known(runs, name) for name in one.spent), np.zeros(len(runs)))
     done = has_result(runs).to_numpy(dtype=bool)
     finished = one_of(runs["ended"], "finished") if "ended" in runs.columns else np.zeros(len(runs), dtype=bool)
     followed = spent[done & ~finished] if bool((done & ~finished).any()) else spent[done]
-    limit = float(followed.min()) if followed.size and not np.isnan(followed).any() else np.nan
+    if limit is None:
+        limit = float(followed.min()) if followed.size and not np.isnan(followed).any() else np.nan
     row = run_rows(best, runs) if row is None else row
     at = best[one.found_at].to_numpy(dtype=np.float64)
-    own = np.flatnonzero((row >= 0) & ~np.isnan(at))
+    own = np.flatnonzero((row >= 0) & ~np.isnan(at) & np.append(done, False)[row])
     own = own[np.argsort(row[own], kind="stable")]
     return BudgetProgress(axis, limit if limit > 0 else np.nan, row[own], at[own], own, len(runs))
 

@@ -19,6 +19,7 @@ from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import run_rows
 from mlesearch.analysis.measures.beyond_medals import TaskCells, mean_intervals
 from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress
+from mlesearch.analysis.text import amount
 from mlesearch.storage.claimed_measures import budgets_problem
 from mlesearch.types import ConfigError
 
@@ -197,7 +198,7 @@ def budget_crossover(
     axis, low_budgets, high_budgets = declared
     on = budget_progress(best, runs, axis)
     if np.isnan(on.limit) or high_budgets[-1] > on.limit:
-        reach = "no common budget" if np.isnan(on.limit) else f"runs are followed to {on.limit:g} alone"
+        reach = "no common budget" if np.isnan(on.limit) else f"runs are followed to {amount(on.limit)} alone"
         return BudgetCrossover(axis, low_budgets, high_budgets, refused=f"{AXES[axis].name}: {reach}")
     if best["level"].isna().all():
         return BudgetCrossover(

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
-from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, measures, ranked_runs
+from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, ranked_runs
 from mlesearch.analysis.measures.budget_rates import (
     BudgetCrossover,
     BudgetGap,
@@ -51,6 +51,7 @@ def measured_of(
     arms: Sequence[Arm],
     claim: TestedClaim | None,
     study: Mapping[str, Any],
+    found: tuple[Measure, ...],
 ) -> Measurements:
     """All of it; of tasks without a leaderboard, what their runs did alone.
 
@@ -62,6 +63,7 @@ def measured_of(
         arms: of the study.
         claim: its pair; None with a single arm.
         study: content of study.json.
+        found: of `measures`.
 
     Raises:
         ConfigError: the claim declares budgets or measures that are none, or measures that the tables do not give.
@@ -73,7 +75,6 @@ def measured_of(
     )
     if ranked.empty or best.empty:
         return why
-    found = measures(ranked, best)
     if claim is None:
         return replace(why, measures=found)
     declared, named = declared_budgets(study), declared_measures(study)

@@ -14,9 +14,10 @@ import pandas as pd
 from scipy import stats
 
 from mlesearch.analysis.data.arrays import Flags, Floats, Ints
-from mlesearch.analysis.data.claim import Arm, Models, succeeded
+from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes, run_rows
 from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.beyond_medals import TaskCells
@@ -34,8 +35,20 @@ PROCESS: Mapping[str, str] = {
     "waiting_share": "waiting, share of charged time and waiting",
     "optimism": "validation − test of the submission, SD of the task",
     "regret": "best test score − that of the submission, SD of the task",
+    "by_noise": "of validation's first choice: flattered by noise of one evaluation, SD of the task",
+    "by_overfitting": "of the same: flattered by what the search fitted to its split, SD of the task",
+    "by_shift": "of the same: fresh splits − test, SD of the task",
+    "spread": "distance of its programs from each other, mean of all pairs",
+    "reach": "largest distance of a program from the first",
 }
-"""What is measured of each run, with its name for people; the last two look at test scores, which no strategy sees."""
+"""What is measured of each run, with its name for people; what is in SD of the task looks at test scores, which no
+strategy sees."""
+
+RERUN = ("by_noise", "by_overfitting", "by_shift")
+"""Of these, what is known where programs were run again on fresh splits alone."""
+
+
+_RERUN_COLUMNS = ("val_first", "fresh_first", "test_first", "choice_noise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,11 @@ def process_measures(runs: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, Float
     found["width"] = np.where(count > 0, np.bincount(run, ~edits, minlength=size), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         found["waiting_share"] = wait_s / (charged_s + wait_s)
-    return found | _selection(runs, nodes, own, run)
+    found |= _selection(runs, nodes, own, run)
+    for name in ("spread", "reach"):
+        column = f"program_{name}"
+        found[name] = numbers(runs[column]) if column in runs.columns else np.full(size, np.nan)
+    return found
 
 
 def _share(run: Ints, part: Flags, whole: Flags, size: int) -> Floats:
@@ -176,9 +193,16 @@ def _selection(runs: pd.DataFrame, nodes: pd.DataFrame, own: Ints, run: Ints) ->
     sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)
     scale = np.where(sd > 0, sd, np.nan)[task]
     selected = numbers(runs["test_selected"])
+    found = {
+        name: numbers(runs[name]) if name in runs.columns else np.full(len(runs), np.nan) for name in _RERUN_COLUMNS
+    }
+    flattered = sign * (found["val_first"] - found["fresh_first"])
     return {
         "optimism": sign * (numbers(runs["val_selected"]) - selected) / scale,
         "regret": sign * (numbers(runs["test_oracle"]) - selected) / scale,
+        "by_noise": found["choice_noise"] / scale,
+        "by_overfitting": (flattered - found["choice_noise"]) / scale,
+        "by_shift": sign * (found["fresh_first"] - found["test_first"]) / scale,
     }
 
 

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from mlesearch.analysis.data.claim import Arm, Models, succeeded
+from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import RowGroups, arm_codes
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.tables import Tables, has_result
 from mlesearch.analysis.data.unranked import counted
 

@@ -32,7 +32,8 @@ def rates(results: Results) -> View | None:
             ]
             rows.append((name(model), name(arm.label), number(float(board.e2.rate[m, a]), 1, 100), *spans))
     note = (
-        "Percent of runs, with two 95 % intervals for tasks like these (n = "
+        f"{'Percent of runs' if results.claimed is None else 'Means in points'}, with two 95 % intervals for tasks "
+        "like these (n = "
         f"{plural(categories.tasks, 'task')}): E2 takes the tasks as independent; the other has its variance "
         f"{clustered_by(categories)}, and t with {categories.df:.1f} degrees of freedom."
     )
@@ -74,7 +75,8 @@ def gaps(results: Results) -> View | None:
     )
     heads = ["model", "gap", "tasks ahead, behind, level", "forecast level, %"]
     if by is not None:
-        note += f" By category: variances {clustered_by(by.categories)}; adjusted by Holm over the models."
+        note += f" By category: variances {clustered_by(by.categories)}; adjusted as the plain p: by Holm over the "
+        note += "models and, of a declared claim, over its parts."
         heads += ["adjusted p", "95 % interval by category", "adjusted p by category"]
     return View("gaps-checked", note, tuple(heads), tuple(rows))
 
@@ -88,7 +90,8 @@ def _shape(skew: SkewForecast) -> tuple[TableCell, ...]:
 def _clustered(found: ClusteredMean | None, p: float) -> tuple[TableCell, ...]:
     if found is None:
         return TableCell("–", kind="text", mark="weak"), TableCell("–", key="-inf", mark="weak")
-    low, high = (float(limit) for limit in np.clip([found.low, found.high], -1.0, 1.0))
+    widest = max(1.0, abs(found.mean))
+    low, high = (float(limit) for limit in np.clip([found.low, found.high], -widest, widest))
     span = TableCell(interval(low, high), kind="text")
     return span, TableCell(p_number(p), key=repr(p), mark="" if p <= ALPHA else "weak")
 
@@ -235,7 +238,7 @@ def _checked_rows(results: Results) -> list[dict[str, object]]:
     found += [
         ("low group", "", assumptions.low_skew, by.low if by else None, math.nan),
         ("high group", "", assumptions.high_skew, by.high if by else None, math.nan),
-        ("slope", "", None, by.slope if by else None, math.nan),
+        ("slope", "", None, by.slope if by else None, math.nan if by is None or by.p_slope is None else by.p_slope),
     ]
     return [
         {

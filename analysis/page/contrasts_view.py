@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlesearch.analysis.comparisons.ablation import FULL, ablations, trace_contrasts, traces_of
 from mlesearch.analysis.comparisons.pareto import Efficiency, efficiencies, task_sums
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.page.views import TableCell, View, name, number, p_number, sign_mark
 from mlesearch.analysis.results import Results
@@ -132,7 +132,7 @@ def front(results: Results) -> dict[str, tuple[Efficiency, ...]]:
     labels = [arm.label for arm in results.arms]
     found = {}
     for key, (column, _, scale) in COSTS.items():
-        sums = task_sums(ended.assign(**{column: ended[column] / scale}), results.arms, results.outcome, column)
+        sums = task_sums(ended.assign(**{column: ended[column] / scale}), results.arms, results.success, column)
         if sums is not None and sums.cost.sum() > 0:
             found[key] = efficiencies(sums, labels)
     return found
@@ -162,7 +162,7 @@ def front_view(results: Results) -> View | None:
     )
     tasks = plural(len(results.board.counts.tasks), "task")
     note = (
-        f"{RATES[results.outcome].capitalize()} in percent and cost of a run, means over {tasks}, all models together, "
+        f"{RATES[results.success].capitalize()} in percent and cost of a run, means over {tasks}, all models together, "
         "runs with a result alone. Successes per unit of cost: the ratio of the sums, with its 95 % interval. A "
         "strategy is dominated where another has a rate at least as high for at most its cost, and is better in one. "
         "Samples: 10,000 bootstrap samples of whole tasks, the same for all strategies."

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 
 from mlesearch.analysis.comparisons.leaders import GRADIENT, TREE, LeaderCell, LeaderMap
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.figures.leaders_figure import draw, leads
 from mlesearch.analysis.page.section import Section
 from mlesearch.analysis.page.views import TableCell, View, name, number, p_number, sign_mark

@@ -9,12 +9,13 @@ from mlesearch.analysis.page.views import TableCell, View, name
 from mlesearch.analysis.text import interval, p_text, plural, points
 
 
-def view(cases: tuple[LostCase, ...], pair: str) -> View | None:
+def view(cases: tuple[LostCase, ...], pair: str, *, declared: bool = True) -> View | None:
     """The verdicts under the four treatments as one small table; None without cases.
 
     Args:
         cases: see `lost_cases`.
         pair: treatment and baseline, in words.
+        declared: whether the pair is that of a declared claim.
     """
     if not cases:
         return None
@@ -25,6 +26,12 @@ def view(cases: tuple[LostCase, ...], pair: str) -> View | None:
         "case), or all for it (best case). Numbers of models are those with which the adjusted test rejects; trend and "
         "crossover as in the claim. The verdicts above count only where they hold in the worst case too."
     )
+    if not declared:
+        note += (
+            " Here p is adjusted by Holm over the models of this pair alone, in all four; the table of gaps adjusts by "
+            "Benjamini–Hochberg over all exploratory gaps, so a model may reject in one of the two tables and not in "
+            "the other."
+        )
     heads = ("runs without a result", "ahead", "behind", "gap", "tasks", "trend over capability", "crossover")
     return View("lost-cases", note, heads, rows)
 

@@ -16,7 +16,7 @@ from mlesearch.analysis.measures.budget_rates import BudgetCrossover
 from mlesearch.analysis.page.section import Section
 from mlesearch.analysis.page.views import TableCell, View, name, number, p_number, sign_mark
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.text import plural
+from mlesearch.analysis.text import amount, plural
 
 _PAGE_AXES = ("", "steps", "time_s")
 """Axes whose measures the page's table shows; the CSV file has all."""
@@ -34,7 +34,7 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
     }
     if (x := measured.crossover) is not None:
         row = asdict(x) | {
-            side: ";".join(f"{b:g}" for b in getattr(x, side)) for side in ("low_budgets", "high_budgets")
+            side: ";".join(f"{b:.12g}" for b in getattr(x, side)) for side in ("low_budgets", "high_budgets")
         }
         found["budget_crossover"] = pd.DataFrame([row | {"established": x.established}])
     return {key: frame for key, frame in found.items() if not frame.empty}
@@ -52,7 +52,7 @@ def measures_view(results: Results) -> View | None:
         better = np.sign(gap.gap) * (-1 if measure.lower_is_better else 1)
         rows.append(
             (
-                TableCell(measure.title, f"budget {gap.limit:,.6g}" if gap.axis else "", kind="text"),
+                TableCell(measure.title, f"budget {amount(gap.limit)}" if gap.axis else "", kind="text"),
                 TableCell(f"{gap.treatment} − {gap.baseline}", "confirmatory" if gap.declared else "", kind="text"),
                 _value(gap.mean_treatment, gap),
                 _value(gap.mean_baseline, gap),
@@ -110,7 +110,7 @@ def budgets_view(results: Results) -> View | None:
         rows.append(
             (
                 name(AXES[gap.axis].name),
-                number(gap.budget, 2 if gap.axis == "usd" else 1),
+                TableCell(amount(gap.budget), key=repr(gap.budget)),
                 number(gap.rate_treatment, 1, 100),
                 number(gap.rate_baseline, 1, 100),
                 TableCell(f"{100 * gap.gap:+.1f}", key=repr(gap.gap), mark=sign_mark(gap.gap)),
@@ -153,7 +153,9 @@ def draw_budgets(results: Results) -> Drawn:
             ax.grid(axis="y")
             ax.set_xlabel(AXES[axis].name)
         axes[0].set_ylabel("gap, points")
-        ends = ", ".join(f"{100 * g.gap:+.0f} at {g.budget:.4g} {AXES[g.axis].name}" for g in found if g.share == 1.0)
+        ends = ", ".join(
+            f"{100 * g.gap:+.0f} at {amount(g.budget)} {AXES[g.axis].name}" for g in found if g.share == 1.0
+        )
         alt = f"Gap in the any-medal rate of {found[0].treatment} over {found[0].baseline} at each budget: {ends}."
         return svg.drawn(fig, "budgets", alt, simulated=results.tables.simulated)
 
@@ -171,7 +173,7 @@ def verdict(results: Results) -> str:
 def crossover_sentence(x: BudgetCrossover, treatment: str, baseline: str, *, simulated: bool) -> str:
     """The verdict on the crossover in budget, which can be quoted alone."""
     unit = AXES[x.axis].name
-    low, high = (f"{b[0]:g} to {b[-1]:g}" for b in (x.low_budgets, x.high_budgets))
+    low, high = (f"{amount(b[0])} to {amount(b[-1])}" for b in (x.low_budgets, x.high_budgets))
     place = "in simulation, " if simulated else ""
     if x.refused:
         return f"{place}no verdict on a crossover in budget of {treatment} and {baseline}: {x.refused}."

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from mlesearch.analysis.measures.process import PROCESS
+from mlesearch.analysis.measures.process import PROCESS, RERUN
 from mlesearch.analysis.page.views import TableCell, View, p_number, sign_mark
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import plural
@@ -41,10 +41,23 @@ def process_view(results: Results) -> View | None:
         return None
     note = (
         "What runs did on their way: mean over tasks of the mean over models and those runs that have the "
-        "figure, ± SEM over tasks. Optimism holds noise of evaluation and overfitting alike: programs were not run "
-        "again on fresh rows in these tables, so the two are not told apart."
+        f"figure, ± SEM over tasks. {_of_optimism({one.measure for one in results.measured.process})}"
     )
     return View("process", note, ("of a run", *(arm.label for arm in results.arms)), tuple(rows))
+
+
+def _of_optimism(known: set[str]) -> str:
+    """What optimism is made of, or that it is not told apart."""
+    if not known & set(RERUN):
+        return (
+            "Optimism holds noise of evaluation and overfitting alike: no program was run again on fresh splits "
+            "(run.selection=revalidate), so the two cannot be estimated apart."
+        )
+    return (
+        "Optimism of what validation puts first, where candidates were run again on fresh splits, is the sum of three "
+        "parts: noise, by how much one fresh split flatters the candidate that it puts first; overfitting, what "
+        "validation − mean of the fresh splits is beyond that; and the fresh splits − test."
+    )
 
 
 def associations_view(results: Results) -> View | None:

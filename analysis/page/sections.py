@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.figures import accounts_figure, dynamics, findings
 from mlesearch.analysis.page import (
     assumptions_view,
@@ -71,7 +71,11 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             ),
             tables=given(
                 views.gaps(results, [main], "gaps-main"),
-                lost_cases_view.view(results.lost_cases, f"{main.treatment.label} − {main.baseline.label}"),
+                lost_cases_view.view(
+                    results.lost_cases,
+                    f"{main.treatment.label} − {main.baseline.label}",
+                    declared=main.confirmatory,
+                ),
             ),
             folded=given(
                 views.gaps(results, results.others, "gaps-others") if results.others else None,
@@ -108,9 +112,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             figure=partial(findings.bars, results),
             caption=(
                 f"{rate.capitalize()} by model and strategy, weakest model first where an order is known. "
-                f"Lines: E2 95 % interval (Wilson at the effective number of trials, n = {tasks})."
+                f"Lines: E2 95 % interval ({_interval_of(results)}, n = {tasks})."
                 + (" Where runs have no result, lines go from one bound of the rate to the other." if gone else "")
             ),
+            tables=given(views.claimed_means(results)),
             folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
         gap_section,
@@ -119,6 +124,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
         ablations_section(results),
         imported_section(results),
     )
+
+
+def _interval_of(results: Results) -> str:
+    return "Wilson at the effective number of trials" if results.claimed is None else "t over tasks"
 
 
 def _not_drawn(results: Results) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.analysis.comparisons.comparison import Comparison
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.data.reasons import reasons_text
 from mlesearch.analysis.measures.attrition import CellRuns
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.capability import Slope
+from mlesearch.analysis.statistics.gaps import flips_of
 from mlesearch.analysis.statistics.odds import OddsTrend
 from mlesearch.analysis.statistics.rates import Parity
 from mlesearch.analysis.text import interval, near_level, p_text, plural, points
@@ -133,10 +134,40 @@ def medals(results: Results) -> View:
         )
     if results.looks is not None and results.looks.decided:
         note += f" {BIASED}"
-    if any(p is not None and p.seeds == 1 for row in results.board.parity for p in row):
+    if any(p is not None and p.seeds == 1 for row in results.boards[0].parity for p in row):
         note += " With one seed there is no SEM to estimate, and none is shown."
     heads = ("model", "strategy", *(OUTCOMES[board.outcome] for board in results.boards))
     return View("medals", note, heads, tuple(rows))
+
+
+def claimed_means(results: Results) -> View | None:
+    """The measure that the claim is about, in every cell; None where it is about a yes or no."""
+    board = results.claimed
+    if board is None:
+        return None
+    rows = []
+    for m, model in enumerate(results.models.names):
+        for a, arm in enumerate(results.arms):
+            mean, low, high = (float(part[m, a]) for part in (board.e2.rate, board.e2.low, board.e2.high))
+            runs, lost = int(board.counts.counts[m, a].sum()), int(board.counts.lost[m, a].sum())
+            if math.isnan(mean):
+                rows.append(
+                    (name(model), name(arm.label), number(mean), TableCell("no result", kind="text"), number(runs, 0))
+                )
+                continue
+            span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
+            if lost:
+                least, most = 100 * board.counts.least[m, a], 100 * board.counts.most[m, a]
+                span = f"between {least:.1f} and {most:.1f}: {lost} of {plural(runs, 'run')} without a result"
+            rows.append(
+                (name(model), name(arm.label), number(mean, 1, 100), TableCell(span, kind="text"), number(runs, 0))
+            )
+    note = (
+        f"{RATES[board.outcome].capitalize()}, in points: mean over {plural(len(board.counts.tasks), 'task')} of the "
+        "mean over runs; a run without a valid program, or without a result, counts as 0. Interval: 95 %, t over tasks "
+        "(E2), within the measure's range. Where runs have no result: had they all had the least, or all the most."
+    )
+    return View("claimed-measure", note, ("model", "strategy", "mean", "95 % interval", "runs"), tuple(rows))
 
 
 def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> View:
@@ -174,11 +205,12 @@ def gaps(results: Results, comparisons: Sequence[Comparison], table: str) -> Vie
     kind = "Confirmatory" if confirmatory else "Exploratory"
     lossy = " Bounds: had all runs without a result spoken against the treatment, or for it."
     flip = "exact sign-flip" if confirmatory else "sign-flip with mid-p, which is not exact,"
+    lossy = lossy if any(c.lost for c in comparisons) else ""
     note = (
-        f"{kind}: {RATES[results.outcome]}, difference in percentage points, paired by task "
-        f"(n = {plural(len(results.board.counts.tasks), 'task')}). Two-sided test: {flip} where at most 20 tasks "
-        "differ, else t over tasks. The 95 % interval is what that test, unadjusted, leaves. Seeds are not matched. "
-        f"Adjusted: {correction}.{lossy if any(c.lost for c in comparisons) else ''}"
+        f"{kind}: {RATES[results.outcome]}, difference in {'percentage ' if results.claimed is None else ''}points, "
+        f"paired by task (n = {plural(len(results.board.counts.tasks), 'task')}). Two-sided test: {flip} where at most "
+        f"{flips_of(results.board.counts.hits)} tasks differ, else t over tasks. The 95 % interval is what "
+        f"that test, unadjusted, leaves. Seeds are not matched. Adjusted: {correction}.{lossy}"
     )
     heads = ("model", "comparison", "gap", "95 % interval", "p", "adjusted p", "tasks that differ", "test at 5 %")
     return View(table, note, heads, tuple(rows))

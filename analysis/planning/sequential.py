@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mlesearch.analysis.data.arrays import Floats, Ints
-from mlesearch.analysis.data.claim import Arm, succeeded
+from mlesearch.analysis.data.claim import Arm
+from mlesearch.analysis.data.outcomes import succeeded
 from mlesearch.analysis.data.tables import Tables, has_result
 from mlesearch.analysis.planning.conditions import CONDITIONS, EndGroups, statistics
 from mlesearch.analysis.planning.looks import LookBounds, LookProgress, take_look
 from mlesearch.analysis.text import plural
+from mlesearch.storage.claimed_measures import MEASURES
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.sequential import LookLine, SequentialJson
 from mlesearch.types import ConfigError
@@ -123,9 +125,18 @@ class Standing:
 
 
 def plan_of(study: Mapping[str, Any]) -> SequentialJson | None:
-    """The plan of looks in a study.json; None where none was declared."""
+    """The plan of looks in a study.json; None where none was declared.
+
+    Raises:
+        ConfigError: it is about a measure, of which there are no successes to count.
+    """
     claim = study.get("claim")
     plan: SequentialJson | None = claim.get("sequential") if isinstance(claim, Mapping) else None
+    if plan is not None and isinstance(claim, Mapping) and claim.get("outcome") in MEASURES:
+        raise ConfigError(
+            f"study.json: claim.sequential: looks count successes, and claim.outcome is {claim['outcome']}, a measure; "
+            "they cannot be taken"
+        )
     return plan
 
 

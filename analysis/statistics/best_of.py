@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, paired_gap
 
 SPLITS = 100
@@ -54,7 +54,7 @@ class BestGap:
         return self.p_adjusted <= alpha and self.gap > 0
 
 
-def best_gap(hits: tuple[Ints, Ints], counts: tuple[Ints, Ints]) -> BestGap:
+def best_gap(hits: tuple[Sums, Sums], counts: tuple[Ints, Ints]) -> BestGap:
     """The gap of the best of the first group over the best of the second, paired by task.
 
     Test: a strategy is ahead of all of the second group where it is ahead of each (intersection-union), so its p is the
@@ -97,7 +97,7 @@ def divisions(tasks: int, splits: int = SPLITS, seed: int = SEED) -> npt.NDArray
     return np.array([rng.permutation(half) for _ in range(splits)], dtype=np.bool_)
 
 
-def _ahead_of_all(hits: Ints, counts: Ints, others: Ints, of_others: Ints) -> float:
+def _ahead_of_all(hits: Sums, counts: Ints, others: Sums, of_others: Ints) -> float:
     """The p of one strategy being ahead of each of the others."""
     found = [paired_gap(np.stack((hits, h)), np.stack((counts, k))) for h, k in zip(others, of_others, strict=True)]
     return max(gap.p if gap.gap > 0 else 1.0 for gap in found)

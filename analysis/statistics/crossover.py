@@ -210,7 +210,8 @@ def _group(models: tuple[str, ...], d: Floats, sign: int, all_models: int) -> Gr
     low = high = math.nan
     if over_tasks > NO_SPREAD:
         reach = float(stats.t.ppf(0.5 + ONE_SIDED_LEVEL / 2.0, tasks - 1)) * math.sqrt(over_tasks)
-        low, high = max(-1.0, gap - reach), min(1.0, gap + reach)
+        widest = 1.0 if float(np.abs(d).max()) <= 1.0 else 2.0  # a measure from -1 to 1 has wider gaps than rates
+        low, high = max(-widest, gap - reach), min(widest, gap + reach)
     return GroupGap(models, gap, low, high, p, p_like)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.signflip import sign_flip, sign_flip_interval
 
 Method = Literal["exact sign-flip", "mid-p sign-flip", "t over tasks", "none"]
@@ -22,6 +22,17 @@ Adjustment = Literal["holm", "bh"]
 
 SIGN_FLIP_MAX = 20
 """At most this many nonzero differences are tested by sign-flip, more by t."""
+
+MEASURE_FLIPS = 14
+"""The same of a measure, whose differences are seldom alike, so that there are as many sums as sign patterns."""
+
+RESOLUTION = 1_000_000
+"""Means of a measure that differ by less than one such part of a whole are taken as alike by sign-flip."""
+
+
+def flips_of(hits: Sums) -> int:
+    """How many nonzero differences at most are tested by sign-flip: of successes, or of a measure's sums."""
+    return MEASURE_FLIPS if hits.dtype.kind == "f" else SIGN_FLIP_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,45 +88,52 @@ def task_differences(hits: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[Ints, 
     """Differences of two arms' rates per task as whole multiples of a common unit, so that ties are exact.
 
     Args:
-        hits: shape (2, T): treatment, then baseline.
+        hits: shape (2, T): treatment, then baseline; whole numbers, or sums of a measure, which are rounded.
         counts: shape (2, T).
 
     Returns:
         The differences in units of 1/denominator, shape (T,), and the denominator.
     """
-    h = np.asarray(hits, dtype=np.int64)
+    h = np.asarray(hits)
     k = np.asarray(counts, dtype=np.int64)
     unit = int(np.lcm.reduce(np.unique(k)))
-    whole = h * (unit // k)
+    if h.dtype.kind == "f":
+        whole = np.rint(h * (RESOLUTION * (unit // k))).astype(np.int64)
+        return whole[0] - whole[1], RESOLUTION * unit
+    whole = h.astype(np.int64) * (unit // k)
     return whole[0] - whole[1], unit
 
 
 def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95, mid_p: bool = False) -> Gap:
     """The gap of two arms over the same tasks.
 
-    Test: sign-flip where at most 20 differences are nonzero, else t over tasks. Interval: the inversion of the same
-    test. It is not estimable where all differences are alike, or where so few tasks could reject nothing.
+    Test: sign-flip where at most 20 differences are nonzero (14 of a measure), else t over tasks. Interval: the
+    inversion of the same test. It is not estimable where all differences are alike, or where so few tasks could reject
+    nothing.
 
     Args:
-        hits: shape (2, T): successful runs per task, treatment first.
+        hits: shape (2, T): successful runs per task, treatment first; floats are sums of a measure.
         counts: shape (2, T): runs per task, at least 1.
         level: of the interval.
         mid_p: sign-flip with mid-p, for exploration; else exact.
     """
-    whole, unit = task_differences(hits, counts)
-    tasks = whole.size
+    h = np.asarray(hits)
+    whole, unit = task_differences(h, counts)
+    tasks, flips, measured = whole.size, flips_of(h), h.dtype.kind == "f"
     informative = int((whole != 0).sum())
-    d = whole / unit
+    rates = h / np.asarray(counts)
+    d = rates[0] - rates[1] if measured else whole / unit
     gap = float(d.mean())
     method: Method = "mid-p sign-flip" if mid_p else "exact sign-flip"
     alike = bool(np.ptp(whole) == 0)
     low = high = math.nan
-    if informative > SIGN_FLIP_MAX and not alike:
+    widest = math.inf if measured else 1.0
+    if informative > flips and not alike:
         error = float(d.std(ddof=1) / np.sqrt(tasks))
         p, attainable, method = float(2.0 * stats.t.sf(abs(gap) / error, tasks - 1)), 0.0, "t over tasks"
         reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error
-        low, high = max(-1.0, gap - reach), min(1.0, gap + reach)
-    elif informative > SIGN_FLIP_MAX:  # all tasks differ by the same amount: t has no scale, the signs have
+        low, high = max(-widest, gap - reach), min(widest, gap + reach)
+    elif informative > flips:  # all tasks differ by the same amount: t has no scale, the signs have
         p = attainable = 2.0 ** ((0 if mid_p else 1) - informative)
     else:
         p, attainable = sign_flip(whole, mid_p)

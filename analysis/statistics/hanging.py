@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Flags, Floats, Ints, Sums
 from mlesearch.analysis.statistics.capability import Alternative
 from mlesearch.analysis.statistics.leave_out import Sets, TaskSets, crossing_p, gap_p, slope_p
 
@@ -58,12 +58,52 @@ class Hanging:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBounds:
+    """The same comparison with the runs without a result all against the treatment, or all for it.
+
+    Attributes:
+        least: shape (M, 2, T'), treatment first: all against it.
+        most: all for it.
+        counts: shape (M, 2, T').
+        slope: shape (M, T'): gaps that flatten the slope most; None where it is not tested.
+        crossing: likewise those that a crossover in the declared direction has most against it.
+        kept: shape (T,): the places of the compared tasks among the T' before any policy for missing runs.
+    """
+
+    least: Sums
+    most: Sums
+    counts: Ints
+    slope: Floats | None
+    crossing: Floats | None
+    kept: Ints
+
+    def without(self, rest: Flags) -> LeftBounds:
+        """The part of some models, shape (M,)."""
+        slope, crossing = (None if part is None else part[rest] for part in (self.slope, self.crossing))
+        return LeftBounds(self.least[rest], self.most[rest], self.counts[rest], slope, crossing, self.kept)
+
+    def sets(self, out: TaskSets) -> TaskSets:
+        """Sets of the compared tasks among all of them, shape (S, T')."""
+        wide = np.zeros((len(out), self.counts.shape[-1]), dtype=np.bool_)
+        wide[:, self.kept] = out
+        return wide
+
+    def held(self, signs: Ints, out: TaskSets, mid_p: bool) -> Flags:
+        """Whether the gaps reject on the side of their signs whatever those runs were, both of shape (M, S)."""
+        (low, low_signs), (high, high_signs) = (
+            gap_p(hits, self.counts, self.sets(out), mid_p) for hits in (self.least, self.most)
+        )
+        above, below = (low <= ALPHA) & (low_signs > 0), (high <= ALPHA) & (high_signs < 0)
+        return np.asarray(np.where(signs > 0, above, below), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """A comparison whose parts are tested with something left out.
 
     Attributes:
         models: names, length M.
-        hits: shape (M, 2, T), treatment first.
+        hits: shape (M, 2, T), treatment first; floats are sums of a measure.
         counts: shape (M, 2, T).
         gaps: shape (M, T).
         capability: shape (M,); None where the models have no order.
@@ -71,10 +111,11 @@ class Left:
         groups: names of the low and of the high group; None where there is no crossover verdict.
         falls: whether the gap was declared to fall.
         mid_p: of the sign-flip test of gaps.
+        lost: bounds by runs without a result; None where all have one.
     """
 
     models: tuple[str, ...]
-    hits: Ints
+    hits: Sums
     counts: Ints
     gaps: Floats
     capability: Floats | None = None
@@ -82,6 +123,7 @@ class Left:
     groups: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     falls: bool = False
     mid_p: bool = False
+    lost: LeftBounds | None = None
 
     def without(self, model: str) -> Left | None:
         """The same without a model; None where its groups, or the order of the others, are gone."""
@@ -103,6 +145,7 @@ class Left:
             groups,
             self.falls,
             self.mid_p,
+            None if self.lost is None else self.lost.without(rest),
         )
 
     def verdicts(self, out: TaskSets, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
@@ -112,13 +155,22 @@ class Left:
             Of the gaps, shape (M, S); of the slope and of the crossover (+1 or 0), shape (S,).
         """
         p_gaps, signs = gap_p(self.hits, self.counts, out, self.mid_p)
+        if self.lost is not None:
+            p_gaps = np.where(self.lost.held(signs, out, self.mid_p), p_gaps, 1.0)
         p_slope = p_crossing = None
         rising = np.zeros(len(out), dtype=np.int64)
         if self.capability is not None and self.side is not None:
             p_slope, rising = slope_p(self.gaps, self.capability, out, self.side)
+            if self.lost is not None and self.lost.slope is not None:
+                bound, goes = slope_p(self.lost.slope, self.capability, self.lost.sets(out), self.side)
+                p_slope = np.where(goes == rising, np.maximum(p_slope, bound), 1.0)
             if self.groups is not None:
                 low, high = ([self.models.index(name) for name in group] for group in self.groups)
                 p_crossing = crossing_p(self.gaps, self.capability, low, high, out, self.falls)
+                if self.lost is not None and self.lost.crossing is not None:
+                    wide = self.lost.sets(out)
+                    bound = crossing_p(self.lost.crossing, self.capability, low, high, wide, self.falls)
+                    p_crossing = np.maximum(p_crossing, bound)
         gaps, slope, across = np.zeros_like(signs), np.zeros_like(rising), np.zeros_like(rising)
         for s in range(len(out)):
             found = shared(

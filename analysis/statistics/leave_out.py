@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.capability import DRAWS, EXACT_MODELS, ROUNDING, Alternative
-from mlesearch.analysis.statistics.gaps import SIGN_FLIP_MAX, holm, task_differences
+from mlesearch.analysis.statistics.gaps import flips_of, holm, task_differences
 from mlesearch.analysis.statistics.signflip import sign_flip
 
 NO_SPREAD = 1e-18
@@ -117,14 +117,14 @@ def p_of_t(statistic: Floats, df: Ints, spread: TaskSets, signs: Floats, side: A
     return np.asarray(np.where(spread, by_t, by_signs), dtype=np.float64)
 
 
-def gap_p(hits: Ints, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple[Floats, Ints]:
+def gap_p(hits: Sums, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple[Floats, Ints]:
     """P of the gap of each model, Holm-adjusted over them, with sets of tasks left out in turn.
 
     Args:
-        hits: shape (M, 2, T): successful runs, treatment first.
+        hits: shape (M, 2, T): successful runs, treatment first; floats are sums of a measure.
         counts: shape (M, 2, T): runs.
         out: shape (S, T).
-        mid_p: of the sign-flip test where at most 20 tasks differ, as in `paired_gap`.
+        mid_p: of the sign-flip test where few tasks differ, as in `paired_gap`.
 
     Returns:
         P and the sign of the gap, both of shape (M, S).
@@ -139,7 +139,7 @@ def gap_p(hits: Ints, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple
         if mid_p:
             p[m] = np.where(spread, p[m], p[m] / 2.0)
         seen: dict[bytes, float] = {}
-        for s in np.flatnonzero(informative <= SIGN_FLIP_MAX):
+        for s in np.flatnonzero(informative <= flips_of(hits)):
             rest = np.sort(whole[~out[s]])
             key = rest[rest != 0].tobytes()
             if key not in seen:

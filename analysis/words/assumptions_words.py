@@ -80,11 +80,9 @@ def _of_slope(assumptions: Assumptions, answer: ClaimAnswer) -> str:
         return ""
     notes = []
     by = assumptions.by_category
-    if by is not None and by.slope is not None and not by.slope.p <= ALPHA:
-        notes.append(
-            f"With variances {clustered_by(by.categories)} the trend over tasks is not established "
-            f"({p_text(by.slope.p)})."
-        )
+    if by is not None and by.slope is not None and by.p_slope is not None and not by.rises:
+        over = f"{p_text(by.slope.p)}" + (f", adjusted {p_text(by.p_slope)}" if by.slope.p <= ALPHA else "")
+        notes.append(f"With variances {clustered_by(by.categories)} the trend over tasks is not established ({over}).")
     notes += [
         f"The trend hangs on {_named(h)}: left out, it is not established."
         for h in assumptions.hanging
@@ -99,10 +97,10 @@ def _of_crossover(c: Comparison, assumptions: Assumptions, answer: ClaimAnswer) 
     if answer.mark != "open" and by is not None and not by.crossed:
         parts = (("low group", by.low), ("high group", by.high), ("trend", by.change))
         failed = [f"the {name} ({p_text(part.p)})" for name, part in parts if part is not None and not part.p <= ALPHA]
-        notes.append(
-            f"With variances {clustered_by(by.categories)} it is not established: {listing(failed)} "
-            f"{'fails' if len(failed) == 1 else 'fail'} the test."
-        )
+        why = f"{listing(failed)} {'fails' if len(failed) == 1 else 'fail'} the test"
+        if not failed and by.p_crossover is not None:
+            why = f"adjusted over the parts of the claim, {p_text(by.p_crossover)}"
+        notes.append(f"With variances {clustered_by(by.categories)} it is not established: {why}.")
     if answer.mark != "open":
         notes += [
             f"The crossover hangs on {_named(h)}: left out, it is not established."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlesearch.analysis.data.claim import RATES
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.planning.conditions import CONDITIONS, WORDS
 from mlesearch.analysis.planning.sequential import Standing
 from mlesearch.analysis.results import Results

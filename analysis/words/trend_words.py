@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlesearch.analysis.comparisons.comparison import Comparison
-from mlesearch.analysis.data.claim import RATES, Models
+from mlesearch.analysis.data.claim import Models
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.capability import Slope
 from mlesearch.analysis.statistics.crossover import ALPHA, Crossover, GroupGap

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from mlesearch.analysis.comparisons.comparison import Comparison
 from mlesearch.analysis.comparisons.sandboxes import ASPECTS
-from mlesearch.analysis.data.claim import RATES, TestedClaim
+from mlesearch.analysis.data.claim import TestedClaim
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.gaps import Gap, holm
 from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plural, points
@@ -18,6 +19,7 @@ from mlesearch.analysis.words.assumptions_words import noted
 from mlesearch.analysis.words.equal_words import no_difference
 from mlesearch.analysis.words.looks_words import declared_looks, looks_verdict
 from mlesearch.analysis.words.lost_runs import runs_verdict, unfinished_verdict
+from mlesearch.analysis.words.measure_words import scale
 from mlesearch.analysis.words.phrases import opening, reasons_by_model, seeds_text, status_of
 from mlesearch.analysis.words.trend_words import crossover_verdict, slope_verdict, waits
 
@@ -45,7 +47,7 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     parts_too = " and over the parts of the claim" if c.family is not None and len(c.family.order) > 1 else ""
     n = f"({correction}-adjusted over {plural(tests, 'test')}{parts_too})"
     equal = no_difference(results, c)
-    beside = f"{_in_family(results, c)}{_not_held(results, c)}{_left_out(results, c)}"
+    beside = f"{_in_family(results, c)}{_not_held(results, c)}{_left_out(results, c)}{scale(results)}"
     if parts:
         text = " and ".join(parts) + (
             f"; with the other {plural(rest, 'model')} no difference is established" if rest else ""

@@ -8,9 +8,18 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 SHELLS = ("bash", "zsh", "fish")
+LAUNCHER = "hydra/launcher"
+_LAUNCHERS = {
+    "basic": "",
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "submitit_local": "hydra_plugins.hydra_submitit_launcher",
+    "submitit_slurm": "hydra_plugins.hydra_submitit_launcher",
+}
+"""Launchers of Hydra's that start jobs elsewhere (docs/launcher.md), each with the package that brings it."""
 _BREAKS = "=:,["
 """Letters at which bash begins a new word, or at which a new item of a list begins."""
 
@@ -126,7 +135,8 @@ def _overrides(last: str, *, first: bool) -> Iterable[str]:
 
     key, equal, value = last.partition("=")
     if not equal:
-        keys = [*(f"{group}=" for group in GROUPS), *(f"{k}=" for k, s in schema().items() if s.kind != "mapping")]
+        keys = [f"{group}=" for group in (*GROUPS, LAUNCHER)]
+        keys += [f"{k}=" for k, s in schema().items() if s.kind != "mapping"]
         keys = [k.replace("params=", "params.").replace("roles=", "roles.") for k in keys]
         experiments = names(EXPERIMENTS) if first else []
         return [word for word in (*experiments, *keys) if word.startswith(last)]
@@ -135,6 +145,8 @@ def _overrides(last: str, *, first: bool) -> Iterable[str]:
     known = schema().get(key)
     if key in GROUPS:
         words = names(key)
+    elif key == LAUNCHER:
+        words = [name for name, package in _LAUNCHERS.items() if not package or _is_installed(package)]
     elif key == "tasks":
         words = [*_tasks()] if cut else [f"[{task}" for task in _tasks()]
     elif known is not None and known.kind == "switch":
@@ -144,6 +156,13 @@ def _overrides(last: str, *, first: bool) -> Iterable[str]:
     else:
         words = list(choices(key))
     return [before + word for word in words if word.startswith(part)]
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of the package above it
+        return False
 
 
 def _tasks() -> list[str]:

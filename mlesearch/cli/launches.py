@@ -12,7 +12,8 @@ from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
-from mlesearch.config.compose import jobs
+from mlesearch.config.checks import LOCAL
+from mlesearch.config.compose import Launch, jobs
 from mlesearch.config.mlebench import check_competitions
 from mlesearch.config.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.preflight import preflight, refuse_faults
@@ -53,29 +54,13 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     """
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
-        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if launch.here else "workers")
+        here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)
+        planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if here else "workers")
         planned = part_of_plan(launch, planned) if sequential else planned
-        runs, finished = planned.runs, sum(s == "finished" for s in planned.states.values())
-        place = shown(planned.folder)
-        most = "at most " if sequential else ""
-        say(f"study {planned.header['name']}: {most}{len(runs)} runs, {finished} of them finished, in {place}")
-        for why in sorted({str(r.labels["sandbox_why"]) for r in runs}):
-            say(f"sandbox: {why}")
-        for left in planned.later:
-            say(f"checked on workers: {left}")
-        _preflight([cell.settings for cell in launch.jobs], planned, resources, all_known=check)
-        for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
-            complain(f"warning: {line}")
+        runs = planned.runs
+        if not say_checked(launch, planned, resources, check=check, at_most=sequential):
+            return 1
         if check:
-            heard = ask_endpoints(
-                (cell.settings for cell in launch.jobs), lambda m: make_model(m.name, m.kind, m.params)
-            )
-            for _, line in heard:
-                complain(line)
-            if not all(answers for answers, _ in heard):
-                say("nothing was run or written (--check)")
-                return 1
-            say("all of it can run; nothing was run or written (--check)")
             return 0
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
@@ -122,6 +107,47 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         complain("stopped; run the same command again to go on")
         return 130
     return 1 if failed or unpaid or missing else 0
+
+
+def say_checked(
+    launch: Launch, planned: StudyPlan, resources: ProcessResources, *, check: bool, at_most: bool = False
+) -> bool:
+    """Say what a launch is, and what its preflight found.
+
+    Args:
+        launch: as composed.
+        planned: of the same launch.
+        resources: of this process.
+        check: no more is to follow: ask the endpoints of live models too.
+        at_most: not all of its runs may be needed.
+
+    Returns:
+        Whether it can go on; False only where an endpoint does not answer.
+
+    Raises:
+        ConfigError: a task has faults.
+    """
+    finished = sum(state == "finished" for state in planned.states.values())
+    most, place = "at most " if at_most else "", shown(planned.folder)
+    say(f"study {planned.header['name']}: {most}{len(planned.runs)} runs, {finished} of them finished, in {place}")
+    for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
+        say(f"sandbox: {why}")
+    for left in planned.later:
+        say(f"checked on workers: {left}")
+    cells = [cell.settings for cell in launch.jobs]
+    _preflight(cells, planned, resources, all_known=check)
+    for line in check_competitions([r.settings for r in _cells_to_do(planned)], resources):
+        complain(f"warning: {line}")
+    if not check:
+        return True
+    heard = ask_endpoints(cells, lambda m: make_model(m.name, m.kind, m.params))
+    for _, line in heard:
+        complain(line)
+    if not all(answers for answers, _ in heard):
+        say("nothing was run or written (--check)")
+        return False
+    say("all of it can run; nothing was run or written (--check)")
+    return True
 
 
 def estimate(overrides: Sequence[str], *, multirun: bool, like: Sequence[Path], gpus: int | None) -> int:

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 
 from mlesearch import __version__
 from mlesearch.analysis.data.policies import POLICIES
-from mlesearch.cli import mlebench_options, new_task_options, planning_options, solve_options, study_options
+from mlesearch.cli import (
+    mlebench_options,
+    new_task_options,
+    planning_options,
+    solve_options,
+    study_options,
+    submit_options,
+)
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
@@ -231,7 +238,7 @@ def parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; overrides may stand before, between and after options, which argparse alone does not take."""
     made = parser()
-    typed = sys.argv[1:] if argv is None else list(argv)
+    typed = submit_options.joined(sys.argv[1:] if argv is None else list(argv))
     args, rest = made.parse_known_args(typed)
     late = [word for word in rest if hasattr(args, "overrides") and not word.startswith("-")]
     if len(late) < len(rest):

@@ -26,6 +26,7 @@ from mlesearch.analysis.planning.designs import (
 from mlesearch.analysis.planning.spread import assumed_spread, spread_of_counts
 from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import money, number, shown, table
+from mlesearch.storage.claim import OUTCOMES
 from mlesearch.study.output import say
 from mlesearch.types import ConfigError
 
@@ -186,6 +187,11 @@ def _piloted(pilot: Results, name: str) -> tuple[Counts, Spread, RunCost]:
     claim, board, models = pilot.claim, pilot.board, pilot.models.names
     if claim is None:
         raise ConfigError(f"--from: {name} has a single strategy; a gap needs two")
+    if pilot.claimed is not None:
+        raise ConfigError(
+            f"--from: {name} claims {claim.outcome}, a measure, and plans are of yes-or-no outcomes; take a pilot "
+            f"whose claim.outcome is one of {', '.join(OUTCOMES)}"
+        )
     pair = [pilot.arms.index(arm) for arm in (claim.treatment, claim.baseline)]
     hits, counts = board.counts.hits[:, pair], board.counts.counts[:, pair]
     there = np.asarray((counts > 0).all(axis=(1, 2)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlesearch.cli import work
+from mlesearch.cli import submit_options, work
 
 if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     """Add the commands."""
+    submit_options.add_to(commands)
     work.add_to(commands)
     status = commands.add_parser("status", help="where a study stands: runs, medals, workers, failures, time left")
     status.add_argument("study", metavar="STUDY")
@@ -28,5 +29,9 @@ def _status(args: argparse.Namespace) -> int:
     return status(Path(args.study), watch=args.watch, as_json=args.json)
 
 
-COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {("work",): work.work, ("status",): _status}
+COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
+    ("submit",): submit_options.submit,
+    ("work",): work.work,
+    ("status",): _status,
+}
 """What each of them does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from mlesearch.config.build import (
     make_roles,
 )
 from mlesearch.config.checks import check_grid, check_prices, check_processors, check_run_settings, check_task
-from mlesearch.config.identity import cell_identity, cell_labels
+from mlesearch.config.identity import CellIdentifier
 from mlesearch.config.plugins import name_source
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.sandboxes import program_spec, sandbox_request
@@ -73,12 +73,14 @@ class CheckedCell:
         sandbox: what its runs keep to; None: nobody has chosen yet.
         asked: the digest of what is asked of a sandbox; empty where none is used.
         later: what was left to workers.
+        identifier: says which run is which.
     """
 
     parts: CellParts
     sandbox: StudySandbox | None
     asked: str
     later: tuple[LaterCheck, ...]
+    identifier: CellIdentifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def check_cell(
             for name, w in small_windows(parts).items()
             if opened is None
         ]
-    return CheckedCell(parts, keeps, asked, tuple(later))
+    kept = cast(SandboxIdentity, {}) if keeps is None else keeps["identity"]
+    return CheckedCell(parts, keeps, asked, tuple(later), CellIdentifier(parts, kept))
 
 
 def check_on_task(cell: CheckedCell, name: str, resources: ProcessResources) -> TaskRuns:
@@ -170,11 +173,9 @@ def check_on_task(cell: CheckedCell, name: str, resources: ProcessResources) -> 
     limits = make_limits(s, task)
     check_window(cell.parts, task, limits)
     spec = None if is_virtual(s) else program_spec(s, task, limits)
-    kept: Mapping[str, object] = {} if cell.sandbox is None else cell.sandbox["identity"]
-    identity = cell_identity(cell.parts, task, limits, cast(SandboxIdentity, kept))
-    labels = cell_labels(cell.parts, task)
+    labels = cell.identifier.labels(task)
     name_source(labels, name)
-    return TaskRuns(task, limits, identity, sandbox_labels(labels, cell.sandbox), spec)
+    return TaskRuns(task, limits, cell.identifier.identity(task, limits), sandbox_labels(labels, cell.sandbox), spec)
 
 
 def sandbox_labels(labels: Labels, sandbox: StudySandbox | None) -> Labels:

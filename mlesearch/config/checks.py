@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 from mlesearch.config.build import CellParts, make_operators, make_sample_rule
 from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, check_mode, role_settings
@@ -22,6 +23,9 @@ AUDITS = ("reported", "always", "off")
 
 PREFLIGHTS = ("refuse", "warn", "off")
 """What an error of a task's preflight does to a launch: refuse it, be told only, or not be looked for."""
+LOCAL, DASK, RAY = "local", "dask", "ray"
+BACKENDS = {LOCAL: None, DASK: "distributed", RAY: "ray"}
+"""What starts workers (launcher.backend), and the module that it needs."""
 KEPT_SUBMISSIONS = ("best", "all")
 """Of which valid nodes submissions are kept after the end of a run."""
 
@@ -144,6 +148,14 @@ def check_processors(s: Settings) -> None:
         raise ConfigError(f"sandbox.cpu_count: {s.sandbox.cpu_count}; this machine has {there} for this process")
 
 
+def _check_backend(name: str) -> None:
+    if name not in BACKENDS:
+        raise ConfigError(f"launcher.backend: {name!r} is none; there are: {', '.join(BACKENDS)}")
+    module = BACKENDS[name]
+    if module is not None and find_spec(module) is None:
+        raise ConfigError(f"launcher.backend: {name} is not installed here; pip install 'mlesearch[{name}]'")
+
+
 def check_run_settings(s: Settings) -> None:
     """Numbers and words of a cell that nothing else checks.
 
@@ -165,6 +177,7 @@ def check_run_settings(s: Settings) -> None:
         raise ConfigError(f"run.keep_submissions: {r.keep_submissions!r}; there are: {', '.join(KEPT_SUBMISSIONS)}")
     if s.launcher.n_jobs == 0 or s.launcher.n_jobs < -1:
         raise ConfigError(f"launcher.n_jobs: {s.launcher.n_jobs}; a number of runs side by side, or -1 for one per CPU")
+    _check_backend(s.launcher.backend)
     for key, value in (
         ("sandbox.memory_gib", s.sandbox.memory_gib),
         ("sandbox.disk_gib", s.sandbox.disk_gib),

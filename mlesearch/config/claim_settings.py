@@ -14,7 +14,7 @@ class ClaimSettings:
     Attributes:
         treatment: a strategy, or `strategy/variant`, that is claimed to be better than the baseline.
         baseline: likewise, what it is compared with.
-        outcome: by which they are compared (docs/statistics.md).
+        outcome: by which they are compared: a yes or no, or a measure of a run (docs/statistics.md).
         capability: whether the gap is claimed to change with the capability of the model, as `claim.trend` says.
         trend: what the gap is claimed to do as capability grows; the tests are one-sided in this direction.
         tiers: the tiers of models that the claim is about; empty: all.
@@ -22,7 +22,7 @@ class ClaimSettings:
         margin_points: the gap, in percentage points, below which the two count as equal; null: none is declared.
         measures: further outcomes that the two are compared by, a family of their own (docs/statistics.md).
         budget_axis: the budget on which the order of the two is claimed to turn; null: it is not.
-        low_budgets: two amounts of it or more, at which one is claimed to be ahead.
+        low_budgets: two amounts of it or more, at which one is claimed to be ahead; fractions too, as [0.25,0.5] USD.
         high_budgets: two larger amounts or more, at which the other is.
         primary: the claim in words.
         sequential: looks at it while seeds are added.
@@ -38,7 +38,7 @@ class ClaimSettings:
     margin_points: float | None = None
     measures: list[str] = field(default_factory=list)
     budget_axis: str | None = None
-    low_budgets: list[int] = field(default_factory=list)
-    high_budgets: list[int] = field(default_factory=list)
+    low_budgets: list[float] = field(default_factory=list)
+    high_budgets: list[float] = field(default_factory=list)
     primary: str = ""
     sequential: SequentialSettings = field(default_factory=SequentialSettings)

@@ -1,4 +1,4 @@
-"""From overrides to settings, and from settings to launches: the only module that knows Hydra.
+"""From overrides to settings, and from settings to launches: with `cell_composition`, all that knows Hydra.
 
 Every job of a sweep is composed and checked before the first one starts, by the same parser that will launch it.
 """
@@ -10,12 +10,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
+from mlesearch.config.cell_composition import CellComposer
+from mlesearch.config.explain import explain, known_keys, unknown_key, unknown_name
 from mlesearch.config.groups import (
     CONFIG_MODULE,
     EXPERIMENTS,
@@ -143,46 +143,24 @@ def jobs(overrides: Sequence[str], multirun: bool) -> Launch:
 
 
 def _composed(cells: Iterable[tuple[str, ...]], load: Callable[[Sequence[str], Any], Any]) -> Iterator[Cell]:
-    """Each cell, composed and typed: those of the same files once, their values set on copies, as Hydra sets them.
+    """Each cell, composed and typed.
 
     Args:
         cells: the overrides of each.
         load: composes overrides.
     """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
     from hydra.types import RunMode
     from omegaconf import open_dict
-    from omegaconf.errors import OmegaConfBaseException
 
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(config_loader=loader)
-    known: dict[tuple[str, ...], Any] = {}
+    def without_hydra(overrides: Sequence[str]) -> Any:
+        config = load(overrides, RunMode.RUN)
+        with open_dict(config):
+            config.pop("hydra")
+        return config
+
+    composer = CellComposer(without_hydra)
     for cell in cells:
-        parsed = parser.parse_overrides(list(cell))
-        values = [o for o in parsed if _is_value(o, loader)]
-        files = tuple(str(o.input_line) for o in parsed if not _is_value(o, loader))
-        if not values:
-            yield Cell(cell, to_settings(load(cell, RunMode.RUN)))
-            continue
-        try:
-            if files not in known:
-                known[files] = load(files, RunMode.RUN)
-                with open_dict(known[files]):
-                    known[files].pop("hydra")
-            cfg = deepcopy(known[files])
-            ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        except (HydraException, OmegaConfBaseException):
-            cfg = load(cell, RunMode.RUN)  # which says what is wrong in Hydra's own words
-        yield Cell(cell, to_settings(cfg))
-
-
-def _is_value(override: Any, loader: Any) -> bool:
-    """Whether an override sets a value of a cell: it chooses no file, and is none of Hydra's own settings."""
-    key = override.key_or_group
-    return not loader.repository.group_exists(key) and key.partition(".")[0].partition("/")[0] != "hydra"
+        yield Cell(cell, to_settings(composer.compose(cell)))
 
 
 def _launch(overrides: Sequence[str], cells: Sequence[Cell], whole: Any, *, multirun: bool) -> Launch:
@@ -219,7 +197,7 @@ def to_settings(cfg: Any) -> Settings:
 
     with open_dict(cfg):
         cfg.pop("hydra", None)
-    _check_keys(cfg, set(keys(Settings)), "")
+    _check_keys(cfg, known_keys(), "")
     settings = OmegaConf.to_object(cfg)
     if not isinstance(settings, Settings):
         raise ConfigError(
@@ -273,7 +251,7 @@ def models() -> list[ModelSettings]:
     return [_model(name, {}) for name in names("model")]
 
 
-def _check_keys(cfg: Any, known: set[str], prefix: str) -> None:
+def _check_keys(cfg: Any, known: frozenset[str], prefix: str) -> None:
     """Refuse keys that were added past the schema (`+key=...`); parameters are checked by what takes them."""
     from omegaconf import DictConfig
 

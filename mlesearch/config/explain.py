@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import get_args, get_type_hints
 
 from mlesearch.config.groups import contents, names, where_own
@@ -101,6 +102,12 @@ def unknown_key(key: str) -> str:
     parent = key.rpartition(".")[0]
     siblings = [k for k in known if k.rpartition(".")[0] == parent] or [k for k in known if "." not in k]
     return f"{key}: there is no such key{did_you_mean(key, known)}; here are allowed: {', '.join(siblings)}"
+
+
+@lru_cache(maxsize=1)
+def known_keys() -> frozenset[str]:
+    """Dotted names of all settings."""
+    return frozenset(keys(Settings))
 
 
 def keys(schema: type, prefix: str = "") -> Iterator[str]:

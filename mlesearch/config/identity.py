@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import cast
+from functools import cached_property
+from typing import TypeVar, cast
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.build import CellParts, is_audited, make_operators, make_sample_rule
-from mlesearch.config.plugins import name_packages
+from mlesearch.config.plugins import metric_package, name_packages
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.optimizers.base import STRATEGIES
@@ -27,38 +28,105 @@ from mlesearch.tasks.protocol import OfficialGrading, Task
 from mlesearch.tasks.row_sample import RULE_VERSION
 from mlesearch.types import Direction
 
+J = TypeVar("J", CellIdentity, MlebenchIdentity)
 
-def cell_identity(cell: CellParts, task: Task, limits: Limits, sandbox: SandboxIdentity) -> CellIdentity:
-    """All that changes the result of a cell's runs on a task, the seed excepted.
 
-    Args:
-        cell: its parts.
-        task: that was loaded.
-        limits: of one program.
-        sandbox: what it says of itself; empty where it is still to be chosen.
-    """
+class CellIdentifier:
+    """Identities and labels of a cell's runs, task by task: what no task changes is put together once."""
+
+    def __init__(self, cell: CellParts, sandbox: SandboxIdentity) -> None:
+        """Nothing is put together yet.
+
+        Args:
+            cell: its parts.
+            sandbox: what it says of itself; empty where it is still to be chosen.
+        """
+        self._cell = cell
+        self._sandbox = sandbox
+        self._shared: dict[Direction, CellIdentity] = {}
+
+    def identity(self, task: Task, limits: Limits) -> CellIdentity:
+        """All that changes the result of the cell's runs on a task, the seed excepted; to be read only.
+
+        Args:
+            task: that was loaded.
+            limits: of one program.
+        """
+        if task.direction not in self._shared:
+            self._shared[task.direction] = _plain(_shared_identity(self._cell, self._sandbox, task.direction))
+        s = self._cell.settings
+        identity: CellIdentity = {
+            **self._shared[task.direction],
+            "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
+            "selection": _selection_identity(s, task),
+            "limits": cast("LimitsIdentity", asdict(limits)),
+        }
+        if package := metric_package(task):
+            identity["task"]["metric_package"] = package
+        if is_audited(s, task):
+            identity["audit"] = True
+        if task.official is not None:
+            identity["mlebench"] = _plain(mlebench_identity(task, task.official, s))
+        return identity
+
+    @cached_property
+    def _family(self) -> str:
+        """The kind of search that the strategy declares itself to be."""
+        strategy = self._cell.settings.strategy
+        chosen = chosen_by(described(STRATEGIES.load(strategy.kind)), strategy.params)
+        return "" if chosen is None else chosen.family or ""
+
+    def labels(self, task: Task) -> Labels:
+        """What tables say of the cell's runs on a task, and changes no result; of the sandbox nothing yet."""
+        s = self._cell.settings
+        labels: Labels = {
+            "tier": s.model.tier,
+            "capability": s.model.capability,
+            "capability_source": s.model.capability_source,
+            "simulated": any(model.simulated for model in self._cell.models),
+            "suite": task.suite,
+            "metric": task.metric,
+            "lower_is_better": task.direction is Direction.MINIMIZE,
+            "validation": task.validation.value,
+            "sandbox": "",
+            "promises": [],
+            "exec_store": s.sandbox.exec_store,
+            "cassette": s.cassette,
+            "sandbox_why": "",
+        }
+        if self._family:
+            labels["family"] = self._family
+        if task.board is None:
+            labels["no_board"] = True
+        if task.ungraded is not None:
+            labels["ungraded"] = True
+        if task.category:
+            labels["category"] = task.category
+        return labels
+
+
+def _shared_identity(cell: CellParts, sandbox: SandboxIdentity, direction: Direction) -> CellIdentity:
+    """What all runs of a cell have in common whose tasks have one direction; the parts of a task are still empty."""
     s = cell.settings
-    operators = make_operators(s, task.direction)[0]
+    operators = make_operators(s, direction)[0]
     identity: CellIdentity = {
-        "task": {"id": task.id, "version": task.version, "validation": task.validation.value},
+        "task": {"id": "", "version": "", "validation": ""},
         "model": {"name": s.model.name, **cell.model.identity(), "sampling": asdict(s.model.sampling)},
         "strategy": {"kind": s.strategy.kind, "params": dict(s.strategy.params)},
         "review": s.strategy.review,
         "operators": {"set": s.run.operators, "prompts": dict(operators.digests())},
         "context": {"rule": s.run.context, "tokens": s.run.context_tokens},
         "embedder": cell.embedder.name,
-        "selection": _selection_identity(s, task),
+        "selection": "",
         "budget": _budget_identity(cell.budget),
         "workers": s.run.workers,
-        "limits": cast("LimitsIdentity", asdict(limits)),
+        "limits": cast("LimitsIdentity", {}),
         "sandbox": sandbox,
     }
     rule = make_sample_rule(s)
     if rule is not None:
         time_s = s.run.trial.time_s
         identity["trial"] = {"share": rule.share, "rows": rule.rows, "time_s": time_s, "version": RULE_VERSION}
-    if is_audited(s, task):
-        identity["audit"] = True
     if cell.roles:
         identity["roles"] = {
             name: {"name": role.model.name, **role.model.identity(), "sampling": asdict(role.sampling)}
@@ -66,11 +134,14 @@ def cell_identity(cell: CellParts, task: Task, limits: Limits, sandbox: SandboxI
         }
     if is_virtual(s):
         identity["clock"] = s.clock
-    if task.official is not None:
-        identity["mlebench"] = mlebench_identity(task, task.official, s)
-    name_packages(identity, s, task)
-    plain: CellIdentity = json.loads(json.dumps(identity))
-    return plain
+    name_packages(identity, s)
+    return identity
+
+
+def _plain(value: J) -> J:
+    """As it is read back from a run's folder."""
+    found: J = json.loads(json.dumps(value))
+    return found
 
 
 def mlebench_identity(task: Task, official: OfficialGrading, s: Settings) -> MlebenchIdentity:
@@ -108,33 +179,3 @@ def _selection_identity(s: Settings, task: Task) -> SelectionIdentity | str:
 
 def _budget_identity(budget: Budget) -> BudgetIdentity:
     return cast("BudgetIdentity", {k: v for k, v in asdict(budget).items() if k != "gpu_s" or v is not None})
-
-
-def cell_labels(cell: CellParts, task: Task) -> Labels:
-    """What tables say of a cell's runs on a task, and changes no result; of the sandbox nothing yet."""
-    s = cell.settings
-    labels: Labels = {
-        "tier": s.model.tier,
-        "capability": s.model.capability,
-        "capability_source": s.model.capability_source,
-        "simulated": any(model.simulated for model in cell.models),
-        "suite": task.suite,
-        "metric": task.metric,
-        "lower_is_better": task.direction is Direction.MINIMIZE,
-        "validation": task.validation.value,
-        "sandbox": "",
-        "promises": [],
-        "exec_store": s.sandbox.exec_store,
-        "cassette": s.cassette,
-        "sandbox_why": "",
-    }
-    described_as = chosen_by(described(STRATEGIES.load(s.strategy.kind)), s.strategy.params)
-    if described_as is not None and described_as.family:
-        labels["family"] = described_as.family
-    if task.board is None:
-        labels["no_board"] = True
-    if task.ungraded is not None:
-        labels["ungraded"] = True
-    if task.category:
-        labels["category"] = task.category
-    return labels

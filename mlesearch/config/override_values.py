@@ -109,7 +109,7 @@ def setting_value(typed: Invocation, at: int, known: Setting, value: str) -> str
         check_sweep(typed, at, key, value)
         return ",".join(p if known.optional and p.strip().lower() == "null" else as_text(p) for p in parts)
     _check_closed(key, value)
-    if known.kind in ("texts", "numbers"):
+    if known.kind in ("texts", "numbers", "amounts"):
         return _list(typed, at, known, value)
     for part in split(value):
         if not is_left_alone(part):
@@ -147,7 +147,7 @@ def _list(typed: Invocation, at: int, known: Setting, value: str) -> str:
             _check_items(typed, at, known, part)
         return ",".join(as_texts(p) if known.kind == "texts" and is_list(p) else p for p in parts)
     right = typed.instead(at, at + 1, f"{known.name}={_listed(value)}")
-    what = "a list of whole numbers" if known.kind == "numbers" else "a list"
+    what = {"numbers": "a list of whole numbers", "amounts": "a list of numbers"}.get(known.kind, "a list")
     raise ConfigError(f"{known.name}: {what} is expected, in brackets; this is {value}; write {right}")
 
 
@@ -174,6 +174,18 @@ def _check_items(typed: Invocation, at: int, known: Setting, value: str) -> None
             raise ConfigError(
                 f"{known.name}: a list of whole numbers is expected, as in seeds=[0,1,2]; {item!r} is none"
             )
+        if known.kind == "amounts" and not is_left_alone(item) and not _is_number(item):
+            raise ConfigError(
+                f"{known.name}: a list of numbers is expected, as in {known.name}=[0.5,1,2]; {item!r} is none"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_scalar(known: Setting, text: str) -> None:
@@ -184,11 +196,8 @@ def _check_scalar(known: Setting, text: str) -> None:
         return
     fits = {"whole": r"[+-]?\d[\d_]*", "switch": r"(?i)true|false|on|off|yes|no|y|n|0|1"}
     if known.kind == "number":
-        try:
-            float(text)
+        if _is_number(text):
             return
-        except ValueError:
-            pass
     elif re.fullmatch(fits[known.kind], text):
         return
     raise ConfigError(wrong_kind(known, text))
@@ -208,6 +217,8 @@ def example(known: Setting | None, text: str) -> str:
         return "..."
     if known.kind == "numbers":
         return "[0,1,2]"
+    if known.kind == "amounts":
+        return "[0.5,1,2]"
     if known.kind == "switch":
         return "true"
     number = re.match(r"\W{0,2}(\d[\d_]*(?:\.\d+)?(?:[eE]\d+)?)\s*([A-Za-z]*)", text)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 
-from mlesearch.config.explain import keys, unknown_key, unknown_name
+from mlesearch.config.explain import known_keys, unknown_key, unknown_name
 from mlesearch.config.groups import EXPERIMENTS, GROUPS, contents, names, where_own
 from mlesearch.config.override_text import as_text, is_left_alone, is_list, is_mapping, split, unclosed
 from mlesearch.config.override_values import Invocation, check_sweep, example, free_value, setting_value
 from mlesearch.config.schema import schema
-from mlesearch.config.settings import Settings
 from mlesearch.types import ConfigError, did_you_mean
 
 _FREE = re.compile(r"(model|strategy|sandbox|embedder)\.params(\.|$)|model\.roles(\.|$)")
@@ -99,7 +98,7 @@ def _word(typed: Invocation, at: int, word: str) -> str:
         return f"++{key}={free_value(typed, at, key, value)}"
     if key in GROUPS:
         return f"{key}={_choice(typed, at, mark, key, value)}"
-    if key not in set(keys(Settings)):
+    if key not in known_keys():
         raise ConfigError(unknown_key(key))
     known = schema()[key]
     return f"{mark}{key}={setting_value(typed, at, known, value)}"

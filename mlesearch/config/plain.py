@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypedDict
 
 from mlesearch.config.claim_settings import ClaimSettings
 from mlesearch.config.compose import to_settings
-from mlesearch.config.explain import explain, keys, unknown_key, unknown_name
+from mlesearch.config.explain import explain, known_keys, unknown_key, unknown_name
 from mlesearch.config.groups import contents, main_text, names
 from mlesearch.config.settings import (
     BudgetSettings,
@@ -97,7 +97,7 @@ def _cell(given: Mapping[str, Any]) -> Settings:
         chosen, laid[group] = _chosen(group, laid.get(group, name), name, whole=is_dataclass(given.get(group)))
         content: Any = {} if chosen is None else contents(group, chosen)
         own[group] = OmegaConf.create(content)
-    _check_keys(laid, set(keys(Settings)), "")
+    _check_keys(laid, known_keys(), "")
     try:
         settings = to_settings(OmegaConf.merge(OmegaConf.structured(Settings), base, own, OmegaConf.create(laid)))
     except OmegaConfBaseException as e:
@@ -139,7 +139,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_keys(laid: Mapping[str, Any], known: set[str], prefix: str) -> None:
+def _check_keys(laid: Mapping[str, Any], known: frozenset[str], prefix: str) -> None:
     """Refuse keys that the schema does not have, and what is no group or list; parameters are checked elsewhere."""
     for key, value in laid.items():
         at = f"{prefix}{key}"

@@ -22,8 +22,8 @@ from mlesearch.config.sandboxes import ReachChecks
 from mlesearch.config.sequential import sequential_plan
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.sandbox.protocol import Limits
-from mlesearch.storage.cell_store import exists, state_of
-from mlesearch.storage.claim import OUTCOMES, Claim, ClaimPart, Trend, claim_problem
+from mlesearch.storage.cell_store import FAILED, exists, state_of
+from mlesearch.storage.claim import Claim, ClaimPart, Trend, claim_problem, outcome_problem
 from mlesearch.storage.claimed_measures import BudgetsJson, budgets_problem, measures_problem
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import RUN, Identity, Labels, RunFile, StudyFile, read_run
@@ -35,6 +35,7 @@ from mlesearch.storage.layout import (
     check_study,
     identity_digest,
     is_simulated,
+    state_of_result,
     study_header,
 )
 from mlesearch.storage.study_sandboxes import StudySandbox
@@ -135,6 +136,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     sandboxes: dict[str, StudySandbox] = {}
     later: dict[LaterCheck, None] = {}
     asked: dict[RunKey, str] = {}
+    states: dict[RunKey, RunState] = {}
     for s in cells:
         same_claim = study_header(s.study.name, _claim(s)) == header and s.claim.sequential == first.claim.sequential
         if Path(s.study.dir).absolute() != folder or not same_claim:
@@ -143,8 +145,11 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
         later |= dict.fromkeys(cell.later)
         if cell.asked and cell.sandbox is not None:
             sandboxes.setdefault(cell.asked, cell.sandbox)
+        new = not (folder / RunKey(s.model.name, s.strategy.name, s.variant, "", 0).cell).exists()
         for planned in _runs(cell, folder, resources, reach):
-            run = _as_begun(planned)
+            run, state = (planned, "new") if new else _as_begun(planned)
+            if state is not None:
+                states[run.key] = state
             if planned.sandbox_open and not run.sandbox_open:
                 sandboxes.setdefault(cell.asked, _sandbox_of(read_run(run.folder)))
             asked[run.key] = cell.asked
@@ -163,7 +168,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     header = _stamped(header, runs, folder)
     _check_claim(header, runs)
     _check_outcome(header, runs)
-    states = {k: check_run(r.folder, r.identity) for k, r in runs.items()}
+    states = {k: states.get(k) or check_run(r.folder, r.identity) for k, r in runs.items()}
     return StudyPlan(folder, header, tuple(runs.values()), states, sandboxes, tuple(later))
 
 
@@ -183,16 +188,24 @@ def _runs(cell: CheckedCell, folder: Path, resources: ProcessResources, reach: R
     return runs
 
 
-def _as_begun(run: RunPlan) -> RunPlan:
-    """A run with the identity that stands in its folder, where that is the same one in other words."""
+def _as_begun(run: RunPlan) -> tuple[RunPlan, RunState | None]:
+    """A run with the identity that stands in its folder, where that is the same one in other words, and its state.
+
+    Of a run whose folder holds another one the state is None: `check_run` says why.
+    """
     stored = state_of(run.folder)
-    if (stored is not None and stored[1] == identity_digest(run.identity)) or not exists(run.folder / RUN):
-        return run
+    if stored is not None and stored[1] == identity_digest(run.identity):
+        return run, "failed" if stored[0] == FAILED else "finished"
+    if not exists(run.folder / RUN):
+        return run, "new"
     begun = read_run(run.folder)
     known = begun["identity"]
     if run.sandbox_open:
         run = run.keeping_to(_sandbox_of(begun))
-    return replace(run, identity=known) if same_run(known, run.identity) else run
+    if begun["digest"] != identity_digest(run.identity):
+        run = replace(run, identity=known) if same_run(known, run.identity) else run
+        return run, None
+    return run, state_of_result(run.folder)
 
 
 def _sandbox_of(begun: RunFile) -> StudySandbox:
@@ -216,9 +229,7 @@ def _claim(s: Settings) -> Claim | None:
         raise ConfigError(
             f"claim.{'treatment' if c.treatment is None else 'baseline'}: a claim compares two strategies"
         )
-    if c.outcome not in OUTCOMES:
-        raise ConfigError(f"claim.outcome: {c.outcome!r} is no outcome; there are: {', '.join(OUTCOMES)}")
-    if problem := claim_problem(c.trend, c.order, c.margin_points):
+    if problem := outcome_problem(c.outcome, c.measures) or claim_problem(c.trend, c.order, c.margin_points):
         raise ConfigError(problem)
     if problem := measures_problem(c.measures) or budgets_problem(c.budget_axis, c.low_budgets, c.high_budgets):
         raise ConfigError(problem)

@@ -31,8 +31,13 @@ def check_claims(cells: Sequence[Settings]) -> None:
     TASK_SOURCES.check(of(name) for s in cells for name in s.tasks)
 
 
-def name_packages(identity: CellIdentity, s: Settings, task: Task) -> None:
-    """Write into a run's identity which packages its parts come from; built-in parts name none.
+def metric_package(task: Task) -> str | None:
+    """The package that a task's metric comes from; None where it is built in, or the task has a grader of its own."""
+    return METRIC_NAMES.package(task.metric) if task.grader is None else None
+
+
+def name_packages(identity: CellIdentity, s: Settings) -> None:
+    """Write into a cell's identity which packages its parts come from; built-in parts name none.
 
     Where a task comes from is not in it: the task's version has a digest of its files. What a sandbox says of itself
     names its package already, so that executions are recorded with it.
@@ -46,8 +51,6 @@ def name_packages(identity: CellIdentity, s: Settings, task: Task) -> None:
             identity["roles"][name]["package"] = package
     if package := OPERATOR_SETS.package(s.run.operators):
         identity["operators"]["package"] = package
-    if task.grader is None and (package := METRIC_NAMES.package(task.metric)):
-        identity["task"]["metric_package"] = package
 
 
 def name_source(labels: Labels, name: str) -> None:

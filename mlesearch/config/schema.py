@@ -13,11 +13,11 @@ from mlesearch.config.settings import MISSING as NO_DEFAULT
 from mlesearch.config.settings import Settings
 from mlesearch.optimizers.describe import attributes
 
-SettingKind = Literal["text", "whole", "number", "switch", "texts", "numbers", "mapping", "free"]
+SettingKind = Literal["text", "whole", "number", "switch", "texts", "numbers", "amounts", "mapping", "free"]
 """What a setting takes: free are parameters by name that the schema does not know."""
 
 _KINDS: Mapping[object, SettingKind] = {str: "text", int: "whole", float: "number", bool: "switch"}
-_LISTS: Mapping[object, SettingKind] = {str: "texts", int: "numbers"}
+_LISTS: Mapping[object, SettingKind] = {str: "texts", int: "numbers", float: "amounts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,9 @@ def choices(key: str) -> tuple[str, ...]:
 
             return WORDS[key.removeprefix("mlebench.")]
         case "claim.outcome":
-            from mlesearch.storage.claim import OUTCOMES
+            from mlesearch.storage.claim import CLAIMABLE
 
-            return tuple(OUTCOMES)
+            return CLAIMABLE
         case "claim.trend":
             from mlesearch.storage.claim import TRENDS
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlesearch.storage.claim import ClaimJson
+from mlesearch.storage.claim import OUTCOMES, ClaimJson
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
 from mlesearch.storage.layout import RunKey
@@ -107,6 +107,11 @@ def _check(asked: SequentialSettings, seeds: int, claim: ClaimJson | None) -> No
         raise ConfigError(
             "claim.sequential.looks: looks are at a crossover; set claim.treatment, claim.baseline, and "
             "claim.capability=true or claim.tiers"
+        )
+    if claim["outcome"] not in OUTCOMES:
+        raise ConfigError(
+            f"claim.sequential.looks: looks count successes, and claim.outcome={claim['outcome']} is a measure; set "
+            f"claim.outcome to one of {', '.join(OUTCOMES)}, or leave the looks out"
         )
 
 

@@ -60,6 +60,7 @@ _WORDS: Mapping[str, str] = {
     "switch": "true or false",
     "texts": "list of texts",
     "numbers": "list of whole numbers",
+    "amounts": "list of numbers",
     "free": "parameters by name",
 }
 

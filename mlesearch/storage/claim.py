@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict, get_args
 
-from mlesearch.storage.claimed_measures import BudgetsJson
+from mlesearch.storage.claimed_measures import MEASURES, BudgetsJson
 from mlesearch.storage.sequential import SequentialJson
 
 OUTCOMES: Mapping[str, str] = {
@@ -17,6 +17,9 @@ OUTCOMES: Mapping[str, str] = {
 }
 """The yes-or-no outcomes of a run, with their names for people."""
 
+CLAIMABLE = (*OUTCOMES, *MEASURES)
+"""What a claim may be about: a yes-or-no outcome, or a measure of `MEASURES`."""
+
 Trend = Literal["rises", "falls"]
 """What the gap is claimed to do as capability grows."""
 
@@ -26,6 +29,18 @@ ClaimPart = Literal["gap", "slope", "crossover"]
 """The parts of a claim that are tested: the gap with each model, its slope over capability, and the crossover."""
 
 PARTS: tuple[ClaimPart, ...] = get_args(ClaimPart)
+
+
+def outcome_problem(outcome: str, measures: Sequence[str] = ()) -> str:
+    """What is wrong with what a claim is about, and what is allowed; empty if nothing.
+
+    Args:
+        outcome: see `Claim`.
+        measures: see `Claim`.
+    """
+    if outcome not in CLAIMABLE:
+        return f"claim.outcome: {outcome!r} is no outcome; there are: {', '.join(CLAIMABLE)}"
+    return f"claim.measures: {outcome} is the claim's outcome already; leave it out" if outcome in measures else ""
 
 
 def claim_problem(trend: str, order: Sequence[str], margin_points: float | None) -> str:
@@ -72,7 +87,7 @@ class Claim:
     Attributes:
         treatment: strategy (or strategy/variant) that should be better.
         baseline: the one it is compared with.
-        outcome: key of `OUTCOMES`.
+        outcome: one of `CLAIMABLE`.
         capability: whether the gap is claimed to grow with the models' capability, or to fall (`trend`).
         tiers: tiers in order, lowest first, where capability has no numbers.
         primary: the sentence that the report tests.

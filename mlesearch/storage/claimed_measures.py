@@ -1,12 +1,15 @@
-"""What a claim may declare beside its outcome: measures beyond medals, and budgets at which the order turns."""
+"""What a claim may declare beside medals: measures of a run, and budgets at which the order turns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 BUDGET_AXES = ("steps", "time_s", "tokens", "usd")
 """Budgets along which runs are compared: steps, charged time in seconds, tokens, US dollars."""
+
+WHOLE_AXES = ("steps", "tokens")
+"""Of these, those that are counted: a part of one is no budget."""
 
 BOARD_TARGETS = ("median", "bronze", "silver", "gold")
 """What a program can reach on a leaderboard."""
@@ -18,6 +21,28 @@ MEASURES = (
     *(f"to_{target}_{axis}" for axis in BUDGET_AXES for target in BOARD_TARGETS),
 )
 """Outcomes of a run beyond yes and no (docs/statistics.md)."""
+
+_AXIS_WORDS = {"steps": "steps", "time_s": "charged time", "tokens": "tokens", "usd": "US dollars"}
+
+MEASURE_NAMES: Mapping[str, str] = {
+    "percentile": "percentile on the board",
+    "normalised_improvement": "normalised improvement",
+    **{f"auc_{axis}": f"area under the best-so-far curve over {_AXIS_WORDS[axis]}" for axis in BUDGET_AXES},
+    **{
+        f"to_{target}_{axis}": f"share of the common budget of {_AXIS_WORDS[axis]} left when a run reaches {target}"
+        for axis in BUDGET_AXES
+        for target in BOARD_TARGETS
+    },
+}
+"""The measures as the outcome of a claim, for people: each so that more is better, and none beyond 1.
+
+A spend until a target is taken as what it leaves of the common budget: 0 for a run that does not reach it.
+"""
+
+MEASURE_RANGES: Mapping[str, tuple[int, int]] = {
+    name: (-1, 1) if name == "normalised_improvement" else (0, 1) for name in MEASURES
+}
+"""The least and the most that a run can have of each, so: what runs without a result could have had."""
 
 
 class BudgetsJson(TypedDict):
@@ -46,4 +71,6 @@ def budgets_problem(axis: str | None, low: Sequence[float], high: Sequence[float
     rising = amounts == sorted(set(amounts)) and all(0 < amount < float("inf") for amount in amounts)
     if min(len(low), len(high)) < 2 or not rising:
         return "claim.low_budgets, claim.high_budgets: two amounts or more each, above 0, rising from first to last"
+    if axis in WHOLE_AXES and (part := next((amount for amount in amounts if amount != int(amount)), None)):
+        return f"claim.low_budgets, claim.high_budgets: {part:g} {axis}, and {axis} are whole; give whole numbers"
     return ""

@@ -60,6 +60,7 @@ class Column:
 
 SCORE = "in the metric's units"
 SHARE = "0 to 1"
+DISTANCE = "1 - cosine of the vectors of hashed-ngrams-256-v1"
 NO_PRICE = "empty without a known price"
 NO_LIMIT = "empty where none is"
 SIMULATED = "whether a simulated engineer answered in place of a language model"
@@ -145,6 +146,45 @@ class RunRow(TypedDict):
     medal_oracle: Annotated[bool, Column("whether that node has a medal")]
     improvement_rate: Annotated[float | None, Column("share of improvement steps that beat their base by validation")]
     direction_accuracy: Annotated[float | None, Column("share of hypotheses whose predicted sign came true", SHARE)]
+    program_spread: Annotated[
+        float | None,
+        Column(
+            "mean distance of all pairs of its programs, at most 8 of them, evenly spaced",
+            DISTANCE,
+            "empty with fewer than two",
+            optional=True,
+        ),
+    ]
+    program_reach: Annotated[
+        float | None,
+        Column("largest distance of these from the first", DISTANCE, "empty likewise", optional=True),
+    ]
+    fresh_splits: Annotated[
+        int | None,
+        Column("fresh splits on which all candidates were run again", note="empty where none were", optional=True),
+    ]
+    val_first: Annotated[
+        float | None,
+        Column("validation score of the candidate that validation puts first", SCORE, "empty likewise", optional=True),
+    ]
+    fresh_first: Annotated[
+        float | None,
+        Column("its mean score over the fresh splits", SCORE, "empty likewise", optional=True),
+    ]
+    test_first: Annotated[
+        float | None,
+        Column("its test score", SCORE, "empty likewise", optional=True),
+    ]
+    choice_noise: Annotated[
+        float | None,
+        Column(
+            "by how much one fresh split flatters the candidate that it puts first, against the others, mean over "
+            "splits; more is more flattering",
+            SCORE,
+            "empty with one split or one candidate",
+            optional=True,
+        ),
+    ]
     charged_s: Annotated[float, Column("charged time", "seconds", nullable=True, measured=True)]
     wait_s: Annotated[float, Column("queueing and backoff, never charged", "seconds", nullable=True, measured=True)]
     real_s: Annotated[float, Column("wall-clock time", "seconds", nullable=True, measured=True)]

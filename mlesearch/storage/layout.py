@@ -217,6 +217,11 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
             f"{folder} holds a run with another identity: {different}; "
             f"give this one a name of its own (variant=...) or choose another study.dir"
         )
+    return state_of_result(folder)
+
+
+def state_of_result(folder: Path) -> RunState:
+    """What became of a run that was begun, whichever it is."""
     result = read_result(folder)
     if result is None:
         return "begun"

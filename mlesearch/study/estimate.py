@@ -146,7 +146,11 @@ def _sum_within(amounts: Sequence[float | None], limit: float | None) -> float |
 
 def _cell(name: str, runs: Sequence[RunPlan], past: PastRuns, price: Price | None) -> RunsEstimate:
     s = runs[0].settings
-    found = [_run(run, past, price) for run in runs]
+    of_task: dict[str, RunsEstimate] = {}
+    for run in runs:  # seeds of a task are alike
+        if run.key.task not in of_task:
+            of_task[run.key.task] = _run(run, past, price)
+    found = [of_task[run.key.task] for run in runs]
     usd = _sum_within([r.usd for r in found], s.budget.cell_usd)
     most = _sum_within([r.most_usd for r in found], s.budget.cell_usd)
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
+from mlesearch.config.checks import LOCAL
 from mlesearch.config.compose import Launch, sweep
 from mlesearch.config.node_check import fix_sandboxes
 from mlesearch.config.plan import RunPlan, StudyPlan
@@ -23,6 +24,7 @@ from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
+from mlesearch.study.backends import carry_out_under
 from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.launch_list import write_list
@@ -91,11 +93,11 @@ def run_all(
     def here(cells: Sequence[Settings]) -> None:
         reports.extend(run_cell(planned.runs, cells[0].launcher.n_jobs, stop_file, resources, ended, number, beside))
 
-    if launch.here:
+    first = planned.runs[0].settings.launcher
+    if launch.here and first.backend == LOCAL:
         sweep(launch, here)
         return reports
     outcome = LaunchOutcome(planned.folder)
-    first = planned.runs[0].settings.launcher
     terms = WorkTerms(
         first.n_jobs,
         first.grace_s,
@@ -110,7 +112,10 @@ def run_all(
         cells = tuple(_cell_of(job.settings) for job in launch.jobs)
     remote = RemoteWork(str(planned.folder), cells, terms, owner(), launch.side_by_side)
     with beside:
-        sweep(launch, here, partial(work_on_cell, remote))
+        if launch.here:
+            carry_out_under(first.backend, remote, planned.runs[0].settings)
+        else:
+            sweep(launch, here, partial(work_on_cell, remote))
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 

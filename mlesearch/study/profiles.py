@@ -133,13 +133,32 @@ def search_text(identity: CellIdentity) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
+def _closeness(
+    models: str, search: str, model: str, strategy: str, task: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What a run shares with those whose profile may be taken for its own, the closest first, each in words."""
+    return (
+        (OWN, (models, search, task)),
+        ("this model and strategy", (models, search)),
+        ("this strategy and task", (strategy, task)),
+        ("this strategy", (strategy,)),
+        ("this model", (model,)),
+        ("other runs", ()),
+    )
+
+
 class PastRuns:
     """Profiles measured in the finished runs of some studies."""
 
     def __init__(self, studies: Iterable[Path] = (), runs: Iterable[PastRun] = ()) -> None:
         """Folders that hold no study count nothing; `runs` are added as they are."""
         found = (_measured(folder) for study in studies for folder in run_folders(study))
-        self._runs = [*(run for run in found if run is not None), *runs]
+        self._kinds: set[ModelKind] = set()
+        self._alike: dict[tuple[object, ...], list[PastRun]] = {}
+        for run in (*(run for run in found if run is not None), *runs):
+            self._kinds.add(run.kind)
+            for words, close in _closeness(run.models, run.search, run.model, run.strategy, run.task):
+                self._alike.setdefault((run.kind, words, *close), []).append(run)
 
     def profile_of(self, run: RunPlan, kind: ModelKind) -> Profile | None:
         """The mean of the closest runs of models of the same kind, scaled to the steps of this one; None without any.
@@ -151,26 +170,17 @@ class PastRuns:
             run: the planned one.
             kind: of its models.
         """
-        alike = [r for r in self._runs if r.kind == kind]
-        model, strategy, task = run.key.model, run.key.strategy, run.key.task
+        key = run.key
         models, search = models_text(run.identity), search_text(run.identity)
-        ladder: tuple[tuple[str, Callable[[PastRun], bool]], ...] = (
-            (OWN, lambda r: (r.models, r.search, r.task) == (models, search, task)),
-            ("this model and strategy", lambda r: (r.models, r.search) == (models, search)),
-            ("this strategy and task", lambda r: (r.strategy, r.task) == (strategy, task)),
-            ("this strategy", lambda r: r.strategy == strategy),
-            ("this model", lambda r: r.model == model),
-            ("other runs", lambda r: True),
-        )
-        for words, close in ladder:
-            found = [r for r in alike if close(r)]
+        for words, close in _closeness(models, search, key.model, key.strategy, key.task):
+            found = self._alike.get((kind, words, *close))
             if found:
                 return _scaled(found, f"recorded: {len(found)} of {words}", run, kind)
         return None
 
     def kinds_beside(self, kind: ModelKind) -> tuple[ModelKind, ...]:
         """Kinds of models that runs are recorded of, other than this one."""
-        return tuple(sorted({r.kind for r in self._runs} - {kind}))
+        return tuple(sorted(self._kinds - {kind}))
 
 
 def _measured(folder: Path) -> PastRun | None:

@@ -21,6 +21,7 @@ from mlesearch.study.work import WorkTerms
 
 _LOOK_S = 0.25
 _END_S = 5.0
+_STARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,41 @@ def work_on_cell(remote: RemoteWork, job: int) -> None:
         remote: what travelled.
         job: its number in the sweep.
     """
+    _by_a_worker(remote, remote.cells[job])
+
+
+def work_on_study(remote: RemoteWork) -> None:
+    """Carry out runs of all cells, by a worker, until none is left; one that is killed is started again.
+
+    Args:
+        remote: what travelled.
+    """
+    for _ in range(_STARTS):
+        if not os.WIFSIGNALED(_by_a_worker(remote, None)):
+            return
+
+
+def _by_a_worker(remote: RemoteWork, cell: str | None) -> int:
+    """How the worker ended, as `waitpid` says it."""
     jobs = remote.terms.jobs
     if jobs == -1:
         jobs = max(1, processors() // max(1, remote.side_by_side))
     terms = {**asdict(replace(remote.terms, jobs=jobs)), "stop_file": str(remote.terms.stop_file)}
-    request = {"study": remote.study, "terms": terms, "cell": remote.cells[job], "parent": os.getpid()}
+    request = {"study": remote.study, "terms": terms, "cell": cell, "parent": os.getpid()}
     if remote.side_by_side and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launch decides
     words = [sys.executable, "-m", "mlesearch.study.worker_process", json.dumps(request)]
     pid = os.posix_spawn(sys.executable, words, os.environ)
-    ended = False
+    ended, status = False, 0
     try:
         while not ended:
-            ended = os.waitpid(pid, os.WNOHANG)[0] != 0
+            found, status = os.waitpid(pid, os.WNOHANG)
+            ended = found != 0
             if not ended and remote.side_by_side and gone(remote.launcher):
-                return
+                break
             if not ended:
                 time.sleep(_LOOK_S)
+        return status
     except BaseException:  # of the launcher: its job is to end, as by a signal of a batch system
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)

@@ -120,7 +120,8 @@ def simulate(run: RunPlan, resources: ProcessResources, settings: Json | None = 
     folder = parts.folder
     if end.status is RunStatus.INTERRUPTED or not isinstance(folder, MemoryFolder):
         raise TypeError("a run on a virtual clock ends by itself, and is kept in memory")
-    rows = rows_of(content, folded(run.folder, folder.journal.header, folder.journal.written, folder.grades))
+    found = folded(run.folder, folder.journal.header, folder.journal.written, folder.grades)
+    rows = rows_of(content, found, folder.blobs)
     files = {RUN: _line(content), **folder.files(), RESULT: _line(rows.run)}
     plain = {"run": rows.run, "nodes": rows.nodes, "calls": rows.calls}
     return StoredRun(_name(run), rows.run["status"], content["digest"], plain, files)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mlesearch.sandbox.gpu import devices
+from mlesearch.storage.blobs import BlobStore
 from mlesearch.storage.columns import CallRow, NodeRow, RowStatus, RunRow
 from mlesearch.storage.documents import GRADES, GradeLine, Identity, RunFile
 from mlesearch.storage.events import not_passed
@@ -15,6 +16,8 @@ from mlesearch.storage.journal import JournalError
 from mlesearch.study.fold import PROGRAMS, FoldedRun
 from mlesearch.study.mechanism import direction_accuracy, improvement_rate, valid_score
 from mlesearch.study.official_reports import board_of, official_facts
+from mlesearch.study.program_spread import program_spread
+from mlesearch.study.reruns import rerun_facts
 from mlesearch.types import MICROSECONDS, NANODOLLARS, Direction, Status, Usage
 
 _STATUS: dict[str, RowStatus] = {"completed": "ok", "budget": "ok", "finished": "ok", "real_time": "timeout"}
@@ -33,8 +36,13 @@ class Rows:
     calls: list[CallRow]
 
 
-def rows_of(run: RunFile, f: FoldedRun) -> Rows:
+def rows_of(run: RunFile, f: FoldedRun, blobs: BlobStore | None = None) -> Rows:
     """All rows of a run.
+
+    Args:
+        run: content of its run.json.
+        f: the run, folded.
+        blobs: where its programs are; None: in its folder.
 
     Raises:
         JournalError: as `summarise`.
@@ -43,7 +51,7 @@ def rows_of(run: RunFile, f: FoldedRun) -> Rows:
     ranked = not run["labels"].get("no_board", False)
     simulated = run["labels"]["simulated"]
     nodes = node_rows(f, run["id"], direction_of(run), ranked=ranked, all_graded=not held_out, simulated=simulated)
-    return Rows(summarise(run, f), nodes, call_rows(f, run["id"], simulated=simulated))
+    return Rows(summarise(run, f, blobs), nodes, call_rows(f, run["id"], simulated=simulated))
 
 
 def direction_of(run: RunFile) -> Direction:
@@ -51,8 +59,13 @@ def direction_of(run: RunFile) -> Direction:
     return Direction.MINIMIZE if run["labels"]["lower_is_better"] else Direction.MAXIMIZE
 
 
-def summarise(run: RunFile, f: FoldedRun) -> RunRow:
+def summarise(run: RunFile, f: FoldedRun, blobs: BlobStore | None = None) -> RunRow:
     """The run's row of the table of runs: status, scores, medals, costs.
+
+    Args:
+        run: content of its run.json.
+        f: the run, folded.
+        blobs: where its programs are; None: in its folder.
 
     Raises:
         JournalError: the selected node has no grade.
@@ -66,6 +79,8 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
     budget = cast("Mapping[str, Any]", run["identity"].get("budget", {}))
     oracle = _oracle(f, direction)
     official = official_facts(f, selected) if selected is not None else None
+    spread, reach = program_spread(f, blobs)
+    again = rerun_facts(f, direction)
     return {
         "run_id": run["id"],
         "model": key["model"],
@@ -105,6 +120,13 @@ def summarise(run: RunFile, f: FoldedRun) -> RunRow:
         "medal_oracle": oracle is not None and oracle["medal"] != "none",
         "improvement_rate": improvement_rate(f, direction),
         "direction_accuracy": direction_accuracy(f, direction),
+        "program_spread": spread,
+        "program_reach": reach,
+        "fresh_splits": again.splits if again else None,
+        "val_first": again.validation if again else None,
+        "fresh_first": again.fresh if again else None,
+        "test_first": again.test if again else None,
+        "choice_noise": again.by_noise if again else None,
         "charged_s": f.charged_us / MICROSECONDS,
         "wait_s": usage.wait_us / MICROSECONDS,
         "real_s": f.real_us / MICROSECONDS,

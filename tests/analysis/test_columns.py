@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.analysis.data.claim import arms_of, models_of, outcomes, succeeded
+from mlesearch.analysis.data.claim import arms_of, models_of
 from mlesearch.analysis.data.codes import RowGroups, run_rows
 from mlesearch.analysis.data.columns import coded, distinct, numbers, one_of, places_of
+from mlesearch.analysis.data.outcomes import outcomes, succeeded
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.measures.accounts import cost_by_operator
 from mlesearch.analysis.measures.boards import board

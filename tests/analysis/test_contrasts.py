@@ -12,7 +12,8 @@ from scipy import stats
 
 from mlesearch.analysis.comparisons.ablation import ablations, log2_contrast, trace_contrasts, traces_of
 from mlesearch.analysis.comparisons.pareto import TaskSums, dominated, efficiencies, task_sums
-from mlesearch.analysis.data.claim import Arm, Outcomes
+from mlesearch.analysis.data.claim import Arm
+from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.page import contrasts_view
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.statistics.baseline import best_baseline

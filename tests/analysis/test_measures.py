@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from mlesearch.analysis.data.claim import arms_of, models_of, outcomes
+from mlesearch.analysis.data.claim import arms_of, models_of
+from mlesearch.analysis.data.outcomes import outcomes
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.measures.beyond_medals import (
     TaskCells,

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlesearch.analysis.data.claim import arms_of, claim_of, models_of, outcomes
+from mlesearch.analysis.data.claim import arms_of, claim_of, models_of
+from mlesearch.analysis.data.outcomes import outcomes
 from mlesearch.analysis.data.schema import typed
 from mlesearch.analysis.data.tables import apply_policy, only, read, validate
 from mlesearch.analysis.measures import accounts

@@ -17,6 +17,8 @@ from mlesearch.cli.completion import SHELLS, complete, script
 from mlesearch.cli.main import main, parser
 
 BIN = Path(sys.executable).parent
+COMMANDS = sorted(complete(parser(), "mlesearch "))
+"""All of them, whichever there are."""
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,11 @@ def bash(line: str, folder: Path) -> list[str]:
         ("mlesearch run model=sim_0", [f"sim_0{n}" for n in range(1, 10)]),
         ("mlesearch exp", ["experiments"]),
         ("mlesearch run budget.ste", ["budget.steps="]),
+        ("mlesearch run cross", ["crossover"]),
+        ("mlesearch run -m crossover strategy=greedy,hil", ["greedy,hillclimb"]),
+        ("mlesearch run crossover hydra/launcher=ba", ["basic"]),
+        ("mlesearch run launcher.n", ["launcher.n_jobs="]),
+        ("mlesearch ", COMMANDS),
     ],
 )
 def test_a_real_bash_offers_it(line: str, expected: list[str], tmp_path: Path) -> None:
@@ -98,13 +105,23 @@ def test_a_real_bash_offers_it(line: str, expected: list[str], tmp_path: Path) -
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_a_real_fish_offers_it(tmp_path: Path) -> None:
-    code = "mlesearch completion fish | source; complete -C 'mlesearch run budget.s'"
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("mlesearch run budget.s", ["budget.steps=", "budget.study_usd="]),
+        ("mlesearch run cross", ["crossover"]),
+        ("mlesearch run crossover strategy=greedy,hil", ["strategy=greedy,hillclimb"]),
+        ("mlesearch run hydra/launcher=ba", ["hydra/launcher=basic"]),
+        ("mlesearch ", COMMANDS),
+    ],
+)
+def test_a_real_fish_offers_it(line: str, expected: list[str], tmp_path: Path) -> None:
+    code = f"mlesearch completion fish | source; complete -C '{line}'"
     env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["fish", "--no-config", "-c", code], cwd=tmp_path, capture_output=True, text=True, env=env, timeout=60
     )
-    assert done.stdout.split() == ["budget.steps=", "budget.study_usd="]
+    assert done.stdout.split() == expected
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
@@ -113,6 +130,8 @@ def test_a_real_fish_offers_it(tmp_path: Path) -> None:
     [
         ("mlesearch exper", "iments "),
         ("mlesearch run budget.ste", "ps="),
+        ("mlesearch run crosso", "ver "),
+        ("mlesearch run hydra/launcher=ba", "sic "),
         ("mlesearch run -m strategy=greedy,hil", "lclimb "),
         ("mlesearch run 'tasks=[ren", "tals' "),
     ],

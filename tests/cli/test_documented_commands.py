@@ -44,6 +44,8 @@ def composed() -> list[str]:
 
 @pytest.mark.parametrize("command", composed())
 def test_overrides_of_a_launch_compose(command: str) -> None:
+    if "submitit" in command:
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'mlesearch[slurm]'")
     arguments = parse(shlex.split(command)[1:])
     assert jobs(expand(arguments.overrides, multirun=arguments.multirun), arguments.multirun).jobs
 

@@ -47,6 +47,21 @@ def test_options_stand_there_where_they_are_in_use(tmp_path):
         (("claim.budget_axis=days",), "claim.budget_axis: 'days'; there are: steps, time_s, tokens, usd"),
         (("claim.low_budgets=[1,2]",), "claim.budget_axis: name the axis"),
         (("claim.budget_axis=steps", "claim.low_budgets=[1,4]", "claim.high_budgets=[3,5]"), "above 0, rising"),
+        (
+            ("claim.outcome=rank",),
+            "claim.outcome: 'rank'; there are: any_medal, gold, above_median, valid, percentile, ",
+        ),
+        (("claim.outcome=auc_usd", "claim.measures=[auc_usd]"), "claim.measures: auc_usd is the claim's outcome"),
+        (
+            ("claim.outcome=percentile", "claim.capability=true", "claim.sequential.looks=[1]"),
+            "claim.sequential.looks: looks count successes, and claim.outcome=percentile is a measure",
+        ),
+        (("claim.low_budgets=[1,x]",), "claim.low_budgets: a list of numbers is expected, as in claim.low_budgets="),
+        (("claim.high_budgets=0.5",), "'claim.high_budgets=[0.5]'"),
+        (
+            ("claim.budget_axis=tokens", "claim.low_budgets=[1,1.5]", "claim.high_budgets=[3,5]"),
+            "claim.low_budgets, claim.high_budgets: 1.5 tokens, and tokens are whole; give whole numbers",
+        ),
         (("model.capability=inf",), "model.capability: inf is no number that models can be compared by"),
     ],
 )
@@ -67,3 +82,10 @@ def test_measures_and_budgets_stand_there_where_they_are_declared(tmp_path):
     claim = header(tmp_path, *PAIR, *words, "claim.high_budgets=[8,10]")["claim"]
     assert claim["measures"] == ["percentile", "auc_steps"]
     assert claim["budgets"] == {"axis": "steps", "low": [1.0, 2.0], "high": [8.0, 10.0]}
+
+
+def test_budgets_may_be_parts_of_a_dollar_or_an_hour(tmp_path):
+    words = ("claim.outcome=percentile", "claim.budget_axis=usd", "claim.low_budgets=[0.05,.25]")
+    claim = header(tmp_path, *PAIR, *words, "claim.high_budgets=[0.5,2]")["claim"]
+    assert claim["outcome"] == "percentile"
+    assert claim["budgets"] == {"axis": "usd", "low": [0.05, 0.25], "high": [0.5, 2.0]}

@@ -45,7 +45,7 @@ def swept(words: Sequence[str], multirun: bool) -> list[list[str]]:
 
 def test_the_common_case_composes_once(composed: list[list[str]]) -> None:
     assert swept(SWEEP, True) == [["random", "greedy"]]
-    assert len(composed) == 3  # the whole, and each cell
+    assert len(composed) == 2  # the whole, and what all cells share
     (folder,) = Path("s/hydra").iterdir()
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == [
         *("0", "0/mlesearch.log", "1", "1/mlesearch.log", "multirun.yaml"),
@@ -65,7 +65,7 @@ def test_so_does_a_single_cell(composed: list[list[str]]) -> None:
 def test_what_the_user_replaced_of_an_experiment_is_said_as_hydra_says_it(composed: list[list[str]]) -> None:
     words = ["demo", "strategy=random", "model=sim_02,sim_05", "budget.steps=3", "study.dir=s"]
     assert swept(words, False) == [["random", "random"]]
-    assert len(composed) == 3
+    assert len(composed) == 2
     (folder,) = Path("s/hydra").iterdir()
     said = yaml.safe_load((folder / "multirun.yaml").read_text())["hydra"]
     assert said["sweeper"]["params"] == {}
@@ -75,7 +75,7 @@ def test_what_the_user_replaced_of_an_experiment_is_said_as_hydra_says_it(compos
 def test_where_something_is_asked_of_hydra_it_is_hydra_that_does_it(composed: list[list[str]]) -> None:
     words = [*SWEEP, "hydra.output_subdir=.hydra", "hydra.sweep.subdir=${strategy.name}"]
     assert swept(words, True) == [["random", "greedy"]]
-    assert len(composed) > 3
+    assert len(composed) > 2
     (folder,) = Path("s/hydra").iterdir()
     assert (folder / "greedy" / ".hydra" / "config.yaml").exists()
 

@@ -18,6 +18,7 @@ from mlesearch.config.strategies import strategy
 from mlesearch.models.registry import make_model
 from mlesearch.optimizers.base import STRATEGIES, factory
 from mlesearch.tasks import folder, metrics
+from mlesearch.tasks.metrics import METRIC_NAMES
 from mlesearch.types import ConfigError, Level
 
 MAKE = "def make(*given):\n    return given\n"
@@ -52,10 +53,31 @@ def one_line(error: pytest.ExceptionInfo[ConfigError]) -> str:
     return text
 
 
-def test_what_is_built_in_is_found_without_a_look_at_packages(monkeypatch):
+def test_packages_are_looked_through_once_until_something_is_installed(monkeypatch, install, tmp_path):
+    counted = []
+    look = importlib.metadata.entry_points
+
+    def looked(**group):
+        counted.append(group)
+        return look(**group)
+
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(importlib.metadata, "entry_points", looked)
+    for _ in range(5):
+        assert STRATEGIES.package("mine") is None
+        assert METRIC_NAMES.package("mine") is None
+    assert len(counted) == 2, "once for each of the two groups"
+    install("own", {"mine": "mlesearch.optimizers"})
+    for _ in range(5):
+        assert STRATEGIES.package("mine") == "own 1.0"
+    assert len(counted) == 3
+
+
+def test_what_is_built_in_is_found_without_a_look_at_packages(monkeypatch, tmp_path):
     def looked(**group):
         raise AssertionError("the installed packages were looked through")
 
+    monkeypatch.syspath_prepend(tmp_path)  # not looked through yet
     monkeypatch.setattr(importlib.metadata, "entry_points", looked)
     for registry in REGISTRIES:
         for name in registry.builtin:

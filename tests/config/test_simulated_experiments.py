@@ -71,7 +71,6 @@ def test_budgets_of_the_map_are_in_one_unit_each() -> None:
 
 
 SWEEPS: tuple[Sequence[str], ...] = (
-    ("sim_ablations", "budget.steps=5"),
     ("context",),
     ("trial_runs", "model=sim_02"),
     ("model=sim_01,sim_02", "+model.params.bug_rate=0.1,0.2", "budget.steps=3,4", "sandbox.params={a: 1},{b: 2}"),
@@ -80,7 +79,10 @@ SWEEPS: tuple[Sequence[str], ...] = (
 )
 
 
-@pytest.mark.parametrize("words", SWEEPS, ids=lambda words: words[0])
+ABLATIONS = pytest.param(("sim_ablations", "budget.steps=5"), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("words", [*SWEEPS, ABLATIONS], ids=lambda words: words[0])
 def test_cells_that_share_their_files_are_composed_as_hydra_composes_each(words: Sequence[str]) -> None:
     from hydra.types import RunMode
 

@@ -98,8 +98,8 @@ def test_a_study_with_trial_runs_replays_and_says_what_they_did(tmp_path):
         assert copy.read_bytes() == (folder / "journal.jsonl").read_bytes()
 
 
-@pytest.mark.timeout(900)
-def test_killed_at_every_event_and_within_a_sample_run_it_ends_the_same(tmp_path):
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_killed_after_events_and_within_a_sample_run_it_ends_the_same(tmp_path, every):
     words = [*WORDS, *TRIAL, "strategy=greedy", "budget.steps=2"]
     (tmp_path / "whole").mkdir()
     assert cli(tmp_path / "whole", *words).returncode == 0
@@ -108,7 +108,7 @@ def test_killed_at_every_event_and_within_a_sample_run_it_ends_the_same(tmp_path
     kinds = [e["type"] for e in events(folder)]
     assert kinds.count("sample_run") == 2
     tried = [i + 1 for i, kind in enumerate(kinds) if kind in ("sample_run", "executed", "reply")]
-    for at, how in [*((n, "after") for n in tried), (0, "within"), (1, "within")]:
+    for at, how in [*((n, "after") for n in tried), (0, "within"), (1, "within")][every - 1 :: every]:
         cwd = tmp_path / f"{how}{at}"
         dies(cwd, at, how, words)
         done = cli(cwd, *words)
@@ -130,6 +130,7 @@ def test_off_a_journal_knows_nothing_of_them(tmp_path):
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_an_audited_run_of_simulated_engineers_makes_sense(tmp_path):
     """Able engineers find the leaks that they made, and little else; the tables and the report say which.
 

@@ -1,0 +1,201 @@
+"""What a Slurm job of a chain does: queue the next job, work, and say by its exit code whether the next one is needed.
+
+    python -m mlesearch.study.slurm_job STUDY --workers 8 --grace-s 60      in the script that `mlesearch submit` writes
+
+The next job waits for this one to end without success (`afternotok`), which is what a time limit, a node that is lost
+and a preemption are, too. Only where nothing is left to do is it cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from mlesearch.study import slurm
+from mlesearch.study.output import complain, prepare_streams, say
+from mlesearch.study.slurm_chain import (
+    FRUITLESS,
+    chain_names,
+    margin_s,
+    note_begin,
+    queue_next,
+    script_of,
+    submission_of,
+)
+
+NOTHING_LEFT, SOME_FAILED, REFUSED, AGAIN = 0, 1, 2, 75
+"""Exit codes of `mlesearch work`; those of a job are the same."""
+WORK = (sys.executable, "-m", "mlesearch", "work")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
+_RETRY_S = 15.0
+
+
+class Successor:
+    """The next job of a chain: queued at once, or as soon as the controller answers."""
+
+    def __init__(self, script: Path, name: str, job: int, fruitless: int) -> None:
+        """Nothing is queued yet.
+
+        Args:
+            script: of the submission.
+            name: of the chain.
+            job: this one.
+            fruitless: jobs before it that got nowhere, one after the other.
+        """
+        self._script, self._name, self._job, self._fruitless = script, name, job, fruitless
+        self._there = threading.Event()
+        self._not_needed = threading.Event()
+        self._refused = ""
+
+    def begin(self) -> None:
+        """Queue it; where the controller is away, go on trying beside the work."""
+        if not self._try(aloud=True):
+            threading.Thread(target=self._go_on, daemon=True).start()
+
+    def cancel(self, others: Sequence[str] = ()) -> None:
+        """Cancel it, and the other chains that have not begun: there is nothing left for them.
+
+        What follows a job at work is left to that job. A controller that is away keeps no job from ending: the next one
+        finds nothing to do, and tries again.
+        """
+        self._not_needed.set()
+        try:
+            waiting = [j for j in slurm.queued([self._name, *others]) if j.state == "PENDING" and j.number != self._job]
+            slurm.cancel([j.number for j in waiting if j.name == self._name or j.reason != "Dependency"])
+        except slurm.SlurmError as error:
+            complain(f"the jobs that follow are not cancelled ({error}); they will end by themselves")
+
+    def move(self, node: str) -> None:
+        """Have it run on another node than this one, which can do nothing for the study."""
+        self.cancel()
+        try:
+            number = queue_next(self._script, self._name, self._job, self._fruitless, not_on=node)
+            say(f"next: job {number}, on another node than {node}")
+        except slurm.SlurmError as error:
+            complain(f"no next job on another node than {node}: {error}")
+
+    def ensure(self) -> None:
+        """Wait until it is queued; where Slurm refuses one more job, this one begins again under its own number."""
+        while not self._there.wait(_RETRY_S if not self._refused else 0.0):
+            if self._refused:
+                complain(f"no next job ({self._refused}): this one is put back into the queue")
+                slurm.requeue(self._job)
+                return
+
+    def _go_on(self) -> None:
+        while not self._not_needed.wait(_RETRY_S) and not self._try(aloud=False):
+            pass
+
+    def _try(self, *, aloud: bool) -> bool:
+        """Whether there is no need to try again."""
+        try:
+            known = [j.number for j in slurm.queued([self._name]) if j.number != self._job]
+            number = known[0] if known else queue_next(self._script, self._name, self._job, self._fruitless)
+            say(f"next: job {number}")
+            self._there.set()
+        except slurm.ControllerAway as error:
+            if aloud:
+                complain(f"the next job is not queued yet ({error}); trying again while this one works")
+            return False
+        except slurm.SlurmError as error:
+            complain(f"the next job is not queued: {error}")
+            self._refused = str(error)
+        return True
+
+
+class Worker:
+    """`mlesearch work` as a child that is told of every signal."""
+
+    def __init__(self) -> None:
+        """It is started by `run`; signals count from now on."""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._pending: list[int] = []
+        for each in _SIGNALS:
+            signal.signal(each, self._told)
+
+    def _told(self, signum: int, frame: FrameType | None) -> None:
+        if self._child is None:
+            self._pending.append(signum)
+        else:
+            self._child.send_signal(signum)
+
+    def run(self, words: Sequence[str]) -> int:
+        """Its exit code; `AGAIN` where it was asked to stop before it began."""
+        if self._pending:
+            return AGAIN
+        self._child = subprocess.Popen(words)
+        for signum in self._pending:
+            self._child.send_signal(signum)
+        return self._child.wait()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do one job; returns its exit code."""
+    prepare_streams()
+    p = argparse.ArgumentParser(prog="python -m mlesearch.study.slurm_job", description=__doc__)
+    p.add_argument("study", metavar="STUDY", type=Path)
+    p.add_argument("--workers", type=int, required=True, metavar="N", help="chains of the submission")
+    p.add_argument("--grace-s", type=float, required=True, metavar="SECONDS", help="that a worker may take to stop")
+    p.add_argument("--limit-s", type=float, metavar="SECONDS", help="of a job, where the controller can't be asked")
+    args = p.parse_args(argv)
+    job, name = int(os.environ["SLURM_JOB_ID"]), os.environ["SLURM_JOB_NAME"]
+    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s)
+
+
+def carry_out(
+    study: Path, name: str, job: int, workers: int, grace_s: float, limit_s: float | None, work: Sequence[str] = WORK
+) -> int:
+    """A job of a chain, from its begin to its end; returns its exit code.
+
+    Args:
+        study: its folder.
+        name: of the chain.
+        job: its number.
+        workers: chains of the submission.
+        grace_s: that a worker may take to stop.
+        limit_s: of a job, where the controller can't be asked.
+        work: the command of a worker, to which the study and a time are added.
+    """
+    worker = Worker()
+    submission = submission_of(name)
+    script = script_of(study, submission)
+    again = os.environ.get("SLURM_RESTART_COUNT", "0")
+    say(f"job {job} on {os.uname().nodename}" + (f", begun again ({again})" if again != "0" else ""))
+    fruitless = note_begin(study, name, job)
+    if fruitless >= FRUITLESS:
+        complain(
+            f"the last {fruitless} jobs of {name} got nowhere, so no other follows: see their logs in {script.parent}, "
+            f"then queue workers anew with `mlesearch submit --slurm {study}`"
+        )
+        return SOME_FAILED
+    successor = Successor(script, name, job, fruitless)
+    successor.begin()
+    told_s = slurm.time_left_s(job)
+    left_s = limit_s if told_s is None else told_s
+    limit = [] if left_s is None else ["--for", f"{max(1, round(left_s - margin_s(left_s, grace_s)))}s"]
+    code = worker.run([*work, str(study), *limit])
+    if code in (NOTHING_LEFT, SOME_FAILED):
+        successor.cancel(chain_names(submission, workers))
+        return code
+    if code == REFUSED:
+        successor.move(os.environ.get("SLURMD_NODENAME", os.uname().nodename))
+        return code
+    if code != AGAIN:
+        complain(f"the worker ended abruptly ({_ending(code)})")
+    successor.ensure()
+    return AGAIN
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

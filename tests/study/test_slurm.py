@@ -1,0 +1,278 @@
+"""Slurm's commands as a launch gives them; programs that print what Slurm 22.05 printed stand in for the cluster.
+
+The cluster itself: `system/test_slurm.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlesearch.config.settings import LauncherSettings
+from mlesearch.study import slurm
+from mlesearch.study.slurm_chain import (
+    FRUITLESS,
+    SlurmRequest,
+    chain_names,
+    margin_s,
+    note_begin,
+    queue_next,
+    queue_workers,
+    script,
+    script_of,
+    stop_command,
+    submission_of,
+)
+from mlesearch.types import ConfigError
+
+NOWHERE = LauncherSettings(n_jobs=-1, grace_s=60)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Makes a program that notes how it was called, prints, and ends with a code."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def make(name: str, out: str = "", err: str = "", code: int = 0, times: int = 0, then: str = "") -> Path:
+        """After so many calls (0: never) it succeeds and prints something else."""
+        calls = tmp_path / f"{name}.calls"
+        path = folder / name
+        path.write_text(
+            f'#!/bin/sh\necho "$*" >> {shlex.quote(str(calls))}\n'
+            f"if [ {times} -gt 0 ] && [ $(wc -l < {shlex.quote(str(calls))}) -gt {times} ]; then\n"
+            f"  printf '%s' {shlex.quote(then)}; exit 0\nfi\n"
+            f"printf '%s' {shlex.quote(out)}\nprintf '%s' {shlex.quote(err)} >&2\nexit {code}\n"
+        )
+        path.chmod(0o755)
+        return calls
+
+    return make
+
+
+# commands
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "text"),
+    [
+        (
+            "sbatch: error: invalid partition specified: nope\n"
+            "sbatch: error: Batch job submission failed: Invalid partition name specified\n",
+            slurm.SlurmError,
+            "sbatch: invalid partition specified: nope; Batch job submission failed: Invalid partition name specified",
+        ),
+        ("sbatch: error: Invalid --time specification\n", slurm.SlurmError, "sbatch: Invalid --time specification"),
+        (
+            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n",
+            slurm.ControllerAway,
+            "sbatch: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        ),
+        ("", slurm.SlurmError, "sbatch: exit code 1"),
+    ],
+)
+def test_what_sbatch_objects_to_is_one_line(stand_in, tmp_path: Path, said: str, kind: type, text: str) -> None:
+    stand_in("sbatch", err=said, code=1)
+    with pytest.raises(slurm.SlurmError) as error:
+        slurm.submit(tmp_path / "job")
+    assert type(error.value) is kind
+    assert str(error.value) == text
+
+
+def test_where_there_is_no_slurm_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(slurm.SlurmError, match=r"^sbatch: there is no such program here; .*login node.*mlesearch run"):
+        slurm.submit(tmp_path / "job")
+
+
+def test_the_number_of_a_job_is_read_with_and_without_the_name_of_a_cluster(stand_in, tmp_path: Path) -> None:
+    stand_in("sbatch", out="17;tests\n")
+    assert slurm.submit(tmp_path / "job") == 17
+    stand_in("sbatch", out="hello\n")
+    with pytest.raises(slurm.SlurmError, match="no number of a job: 'hello'"):
+        slurm.submit(tmp_path / "job")
+
+
+def test_jobs_of_the_queue(stand_in) -> None:
+    calls = stand_in("squeue", out="4|PENDING|Dependency|a-w1\n5|RUNNING|None|b|w2\n")
+    assert slurm.queued(["a-w1", "b|w2"]) == [
+        slurm.QueuedJob(4, "a-w1", "PENDING", "Dependency"),
+        slurm.QueuedJob(5, "b|w2", "RUNNING", "None"),
+    ]
+    assert "--name=a-w1,b|w2" in calls.read_text()
+
+
+def test_a_job_s_own_variables_do_not_reach_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CONF", "/etc/x")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert slurm.environment()["CUDA_VISIBLE_DEVICES"] == "3"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    found = slurm.environment()
+    assert "CUDA_VISIBLE_DEVICES" not in found
+    assert [name for name in found if name.startswith("SLURM_")] == ["SLURM_CONF"]
+
+
+@given(st.integers(0, 40), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_a_time_of_slurm_s_is_read_in_all_its_forms(days: int, hours: int, minutes: int, seconds: int) -> None:
+    whole = days * 86_400 + hours * 3600 + minutes * 60 + seconds
+    assert slurm.limit_s(f"{days}-{hours:02}:{minutes:02}:{seconds:02}") == whole
+    assert slurm.limit_s(f"{days}-{hours}:{minutes:02}") == whole - seconds
+    assert slurm.limit_s(f"{days}-{hours}") == whole - seconds - minutes * 60
+    assert slurm.limit_s(f"{hours}:{minutes:02}:{seconds:02}") == whole - days * 86_400
+    assert slurm.limit_s(f"{minutes}:{seconds:02}") == minutes * 60 + seconds
+    assert slurm.limit_s(f"{minutes}") == minutes * 60
+
+
+@pytest.mark.parametrize("text", ["UNLIMITED", "NOT_SET", "", "12h", "-1", "1:2:3:4", "1-", "1.5"])
+def test_what_is_no_time_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match="no time of Slurm's; write hours:minutes:seconds"):
+        slurm.limit_s(text)
+
+
+def test_time_left_is_unknown_where_there_is_no_limit_or_no_answer(stand_in) -> None:
+    stand_in("squeue", out="39:30\n")
+    assert slurm.time_left_s(3) == 39 * 60 + 30
+    stand_in("squeue", out="UNLIMITED\n")
+    assert slurm.time_left_s(3) is None
+    stand_in("squeue", err="slurm_load_jobs error: Unable to contact slurm controller", code=1)
+    assert slurm.time_left_s(3) is None
+
+
+# chains
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (SlurmRequest(workers=0), "--workers: 0; at least 1"),
+        (SlurmRequest(cpus=-1), "--cpus: -1; at least 1"),
+        (SlurmRequest(time="0:30"), "--time: 0:30; Slurm counts in minutes"),
+        (SlurmRequest(extra="--array=1-3"), "--sbatch: --array=1-3 can't be given: .*--workers"),
+        (SlurmRequest(extra="-t 30"), "--sbatch: -t can't be given: use --time"),
+        (SlurmRequest(extra="-d4"), "--sbatch: -d4 can't be given"),
+        (SlurmRequest(extra="--mem=4G --job-name x"), "--sbatch: --job-name can't be given"),
+        (SlurmRequest(extra="lab"), "--sbatch: 'lab'; options of sbatch are expected"),
+        (SlurmRequest(extra="--mem='4G"), "--sbatch: .* can't be read as options: No closing quotation"),
+        (SlurmRequest(extra="--mem=4G\nrm -rf /"), "--sbatch: .*options of sbatch are expected"),
+    ],
+)
+def test_what_no_chain_can_be_made_of_is_refused(request_: SlurmRequest, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        request_.check()
+
+
+def test_a_request_becomes_a_script_that_a_shell_reads(tmp_path: Path) -> None:
+    study = tmp_path / "my study's"
+    asked = SlurmRequest(2, "1:00:00", "gpu", "a100:1", None, "--account=lab --mem=64G")
+    asked.check()
+    text = script(study, asked, LauncherSettings(n_jobs=3, grace_s=60), run_cpus=4)
+    options = [line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH ")]
+    assert {
+        "--requeue",
+        "--kill-on-invalid-dep=yes",
+        "--time=1:00:00",
+        "--signal=B:USR2@90",
+        "--partition=gpu",
+        "--gpus=a100:1",
+        "--cpus-per-task=12",
+        "--account=lab --mem=64G",
+    } <= set(options)
+    command = text.splitlines()[-1].replace("exec ", "printf '%s\\n' ", 1)
+    words = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert words[1:] == [
+        *["-m", "mlesearch.study.slurm_job", str(study), "--workers", "2", "--grace-s=60", "--limit-s=3600"]
+    ]
+
+
+def test_without_a_limit_or_a_count_the_cluster_s_own_hold(tmp_path: Path) -> None:
+    text = script(tmp_path, SlurmRequest(), NOWHERE, run_cpus=4)
+    assert not [word for word in ("--time", "--signal", "--cpus", "--partition", "--limit-s") if word in text]
+
+
+@given(st.floats(60, 1e6), st.floats(0, 1e5))
+def test_a_worker_is_asked_to_stop_before_its_limit_and_has_most_of_the_time_to_work(limit_s: float, grace_s: float):
+    assert 0 < margin_s(limit_s, grace_s) <= limit_s / 3
+    if limit_s > 3 * (grace_s + 30):
+        assert margin_s(limit_s, grace_s) >= grace_s + 30
+
+
+def test_each_worker_is_queued_as_a_chain_of_its_own(stand_in, tmp_path: Path) -> None:
+    calls = stand_in("sbatch", out="17\n")
+    *_, done = queue_workers(tmp_path, "a study/x", SlurmRequest(workers=3), NOWHERE, 1, pytest.fail)
+    names = list(done.jobs)
+    assert set(done.jobs.values()) == {17}
+    assert names == chain_names(submission_of(names[0]), 3)
+    assert script_of(tmp_path, submission_of(names[2])) == done.script == tmp_path / "slurm" / "1.sbatch"
+    assert [line.split()[1] for line in calls.read_text().splitlines()] == [f"--job-name={name}" for name in names]
+    *_, second = queue_workers(tmp_path, "a study/x", SlurmRequest(), NOWHERE, 1, pytest.fail)
+    assert second.script.name == "2.sbatch"
+    assert not set(second.jobs) & set(names)
+    (elsewhere := tmp_path / "other").mkdir()
+    *_, other = queue_workers(elsewhere, "a study/x", SlurmRequest(workers=3), NOWHERE, 1, pytest.fail)
+    assert not set(other.jobs) & set(names), "two studies of one name would wait for each other"
+
+
+def test_a_controller_that_is_away_is_waited_for_and_no_job_is_queued_twice(stand_in, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("mlesearch.study.slurm_chain.time.sleep", lambda seconds: None)
+    away = "Unable to contact slurm controller (connect failure)"
+    sbatch = stand_in("sbatch", err=f"sbatch: error: Batch job submission failed: {away}\n", code=1)
+    squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|None|x\n")
+    told: list[str] = []
+    *_, done = queue_workers(tmp_path, "x", SlurmRequest(), NOWHERE, 1, told.append)
+    assert list(done.jobs.values()) == [23], "it had taken the job after all"
+    assert len(sbatch.read_text().splitlines()) == 1
+    assert len(squeue.read_text().splitlines()) == 3
+    assert told == [f"sbatch: Batch job submission failed: {away}; trying again for 5 minutes"]
+
+
+def test_what_is_queued_is_known_though_another_chain_is_refused(stand_in, tmp_path: Path) -> None:
+    stand_in("sbatch", err="sbatch: error: QOSMaxSubmitJobPerUserLimit\n", code=1)
+    queued = queue_workers(tmp_path, "x", SlurmRequest(workers=2), NOWHERE, 1, pytest.fail)
+    with pytest.raises(slurm.SlurmError, match="QOSMaxSubmitJobPerUserLimit"):
+        next(queued)
+    stand_in("sbatch", out="5\n")
+    queued = queue_workers(tmp_path, "x", SlurmRequest(workers=2), NOWHERE, 1, pytest.fail)
+    first = next(queued)
+    stand_in("sbatch", err="sbatch: error: QOSMaxSubmitJobPerUserLimit\n", code=1)
+    with pytest.raises(slurm.SlurmError, match="QOSMaxSubmitJobPerUserLimit"):
+        next(queued)
+    assert list(first.jobs.values()) == [5]
+    assert first.stop == stop_command(list(first.jobs))
+
+
+def test_the_next_job_waits_for_this_one_and_for_none_of_its_name(stand_in, tmp_path: Path) -> None:
+    calls = stand_in("sbatch", out="9\n")
+    stand_in("squeue", out="(null)\n")
+    assert queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, fruitless=0) == 9
+    assert "--dependency=afternotok:8,singleton" in calls.read_text()
+    assert "--begin" not in calls.read_text()
+    queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, fruitless=4)
+    assert "--begin=now+900seconds" in calls.read_text()
+    assert "--exclude" not in calls.read_text()
+    stand_in("squeue", out="n[3-4]\n")
+    queue_next(tmp_path / "1.sbatch", "x-1-w1", 8, 0, not_on="n1")
+    assert "--exclude=n[3-4],n1" in calls.read_text()
+
+
+def test_jobs_that_get_nowhere_are_counted_until_one_gets_somewhere(tmp_path: Path) -> None:
+    journal = tmp_path / "m" / "s" / "v" / "t" / "seed-0" / "journal.jsonl"
+    journal.parent.mkdir(parents=True)
+    (tmp_path / "slurm").mkdir()
+    counts = [note_begin(tmp_path, "x-1-w1", job) for job in range(3)]
+    journal.write_text("step\n")
+    counts += [note_begin(tmp_path, "x-1-w1", job) for job in range(FRUITLESS + 1)]
+    assert counts == [0, 1, 2, 0, 1, 2, 3, 4, 5]
+    assert note_begin(tmp_path, "x-1-w2", 1) == 0
+    virtual = tmp_path / "m" / "s" / "v" / "runs.db"
+    virtual.write_bytes(b"run")
+    assert note_begin(tmp_path, "x-1-w1", 9) == 0
+    assert (
+        os.listdir(tmp_path / "slurm") == ["x-1-w1.jsonl", "x-1-w2.jsonl"] or len(os.listdir(tmp_path / "slurm")) == 2
+    )

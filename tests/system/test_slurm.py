@@ -1,0 +1,241 @@
+"""Studies left to a real Slurm of two nodes, and all that a cluster does to jobs: each ends as if nothing had happened.
+
+Minutes each: Slurm counts time limits in minutes, and holds a requeued job back for two.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support import slow_study, slurm
+from tests.support.command import MLESEARCH, cli
+from tests.support.journals import once_each, same_tables
+from tests.support.slow_study import SlowStudy
+from tests.support.slurm import SlurmCluster, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+CALLS_S = 1.0
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    if absent := slurm.missing():
+        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client")
+    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
+    made = slow_study.make(tmp_path_factory.mktemp("slow"))
+    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@dataclass(frozen=True)
+class Left:
+    """A study that was left to the cluster."""
+
+    cluster: SlurmCluster
+    folder: Path
+    said: str
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "studies" / slow_study.NAME
+
+    @property
+    def job(self) -> int:
+        """The first job of the first chain."""
+        return int(re.findall(r"the first ones: (\d+)", self.said)[0])
+
+    def results(self) -> int:
+        return len(slow_study.results(self.study))
+
+    def journaled(self) -> int:
+        return slow_study.journaled_bytes(self.study)
+
+    def at_work(self, number: int | None = None) -> None:
+        """Returns when a job has run, and a run in it has got somewhere."""
+        until(lambda: self.cluster.jobs().get(self.job if number is None else number) == "RUNNING", 120)
+        before = self.journaled()
+        until(lambda: self.journaled() > before + 500, 120)
+
+    def logs(self) -> str:
+        return "\n".join(f"{p.name}:\n{p.read_text()}" for p in sorted((self.study / "slurm").glob("*.log")))
+
+    def ends(self, within_s: float = 600) -> dict[int, str]:
+        """Wait for the end of all jobs; their states."""
+        until(lambda: self.cluster.jobs() == {}, within_s)
+        return self.cluster.jobs(over=True)
+
+
+@pytest.fixture
+def leave(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator[Callable[..., Left]]:
+    """Leaves the study to the cluster, which has nothing else to do before and after."""
+    cluster.clear()
+
+    def submitted(*options: str, calls_s: float = CALLS_S) -> Left:
+        slow.calls_take(calls_s)
+        command = [*MLESEARCH, "submit", "--slurm", *options, *slow.words]
+        env = {**cluster.env, **{k: v for k, v in slow.env.items() if k not in cluster.env or k == "PYTHONPATH"}}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=200)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Left(cluster, tmp_path, done.stdout + done.stderr)
+
+    yield submitted
+    cluster.clear()
+
+
+def check(left: Left, slow: SlowStudy, states: dict[int, str]) -> None:
+    """The study is as the undisturbed one, and no job that was over before its end says that it succeeded."""
+    assert left.results() == slow_study.RUNS, left.logs()
+    same_tables(slow.whole, left.study)
+    once_each(left.study)
+    last = max(path.stat().st_mtime for path in slow_study.results(left.study))
+    shown = left.cluster.command("squeue", "-h", "-t", "all", "-o", "%A|%T|%e").splitlines()
+    ended = {int(job): end for job, state, end in (line.split("|") for line in shown) if state == "COMPLETED"}
+    ended = {job: time.mktime(time.strptime(end, "%Y-%m-%dT%H:%M:%S")) for job, end in ended.items() if job in states}
+    assert ended, states
+    assert min(ended.values()) >= int(last), "a job was completed, with runs missing"
+
+
+# undisturbed
+
+
+def test_a_study_is_left_to_two_nodes(leave, slow: SlowStudy) -> None:
+    left = leave("--workers", "2", "--time", "10", "--cpus", "2")
+    assert "queued 2 workers, each a chain of jobs" in left.said
+    left.at_work()
+    assert sorted(left.cluster.jobs().values()) == ["PENDING", "PENDING", "RUNNING", "RUNNING"], (
+        "each has its successor"
+    )
+    states = left.ends()
+    check(left, slow, states)
+    assert left.cluster.jobs() == {}
+    assert {
+        host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())
+    } == {
+        "n1",
+        "n2",
+    }
+
+
+# what clusters do to jobs
+
+
+def test_a_time_limit_of_a_minute_and_a_study_of_five(leave, slow: SlowStudy) -> None:
+    left = leave("--time", "1", "--cpus", "1", calls_s=6.5)
+    began = time.monotonic()
+    states = left.ends(1200)
+    assert time.monotonic() - began > 240, "the study is too short to say anything"
+    check(left, slow, states)
+    assert len(list((left.study / "slurm").glob("*.log"))) >= 5
+
+
+def usr2(left: Left) -> None:
+    left.cluster.command("scancel", "--signal=USR2", "--batch", str(left.job))
+
+
+def usr2_to_the_steps(left: Left) -> None:
+    """The job has none: nothing comes of it."""
+    left.cluster.command("scancel", "--signal=USR2", str(left.job))
+
+
+def requeued(left: Left) -> None:
+    left.cluster.command("scontrol", "requeue", str(left.job))
+
+
+def preempted(left: Left) -> None:
+    node = left.cluster.command("squeue", "-h", "-o", "%N", "-j", str(left.job))
+    urgent = left.folder / "urgent.sh"
+    urgent.write_text("#!/bin/sh\nsleep 3\n")
+    words = ["sbatch", "--parsable", "-p", slurm.URGENT, "--exclusive", "-w", node, "-o", "/dev/null", str(urgent)]
+    number = int(left.cluster.command(*words))
+    until(lambda: left.cluster.jobs().get(number, "over") in ("RUNNING", "COMPLETING", "over"), 60)
+
+
+def drained(left: Left) -> None:
+    """Its node takes no other job; the job itself is stopped, as an operator would who can't wait."""
+    node = left.cluster.command("squeue", "-h", "-o", "%N", "-j", str(left.job))
+    left.cluster.command("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
+    usr2(left)
+
+
+def switched_off(left: Left) -> None:
+    left.cluster.kill_node(left.cluster.command("squeue", "-h", "-o", "%N", "-j", str(left.job)))
+
+
+@pytest.mark.parametrize(
+    ("disturb", "options"),
+    [
+        (usr2, ()),
+        (usr2_to_the_steps, ()),
+        (requeued, ()),
+        (preempted, ()),
+        (preempted, ("--partition", slurm.LOW)),
+        (preempted, ("--workers", "2")),
+        (drained, ()),
+        (switched_off, ()),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "-".join(value).strip("-") or "main",
+)
+def test_what_a_cluster_does_to_a_job(
+    leave, slow: SlowStudy, cluster: SlurmCluster, disturb: Callable[[Left], None], options: tuple[str, ...]
+) -> None:
+    left = leave("--time", "30", "--cpus", "2", *options)
+    left.at_work()
+    disturb(left)
+    assert left.results() < slow_study.RUNS, "it was over before"
+    try:
+        check(left, slow, left.ends())
+    finally:
+        for node in slurm.NODES:
+            if disturb is switched_off and not cluster.has_node(node):
+                cluster.start_node(node)
+
+
+def test_the_controller_is_down_at_submission_and_on_the_way(leave, slow: SlowStudy, cluster: SlurmCluster) -> None:
+    def down(for_s: float = 20.0) -> threading.Thread:
+        cluster.stop_controller()
+        back = threading.Timer(for_s, cluster.start_controller)
+        back.start()
+        return back
+
+    back = down()
+    left = leave("--time", "1", "--cpus", "1", calls_s=3.0)
+    back.join()
+    assert "trying again" in left.said
+    left.at_work()
+    down().join()
+    check(left, slow, left.ends())
+
+
+# the end of a chain
+
+
+def test_failed_runs_end_a_chain_and_are_not_begun_again(leave, slow: SlowStudy) -> None:
+    """A task's folder that is gone on the nodes fails its runs for good; the others end, and so does the chain."""
+    left = leave("--time", "30", "--cpus", "2")
+    left.at_work()
+
+
+def test_cancelled_by_the_command_that_it_names(leave, cluster: SlurmCluster) -> None:
+    left = leave("--workers", "2", "--time", "30", "--cpus", "2")
+    left.at_work()
+    stop = re.findall(r"^stop: +(.*)$", left.said, re.MULTILINE)[0]
+    subprocess.run(stop, shell=True, env=cluster.env, check=True, timeout=60)
+    left.ends(60)
+    before = left.journaled()
+    time.sleep(2)
+    assert left.journaled() == before
+    assert left.results() < slow_study.RUNS
