@@ -96,37 +96,6 @@ def verify(args: Namespace) -> int:
     return 0
 
 
-def collect(args: Namespace) -> int:
-    """Write the tables."""
-    from mlesearch.study.collect import collect as write
-
-    folder = write(Path(args.study))
-    say("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))
-    return 0
-
-
-def report(args: Namespace) -> int:
-    """Write the tables and the report."""
-    from mlesearch.cli.report import write_report
-
-    out = Path(args.out) if args.out else None
-    say(write_report(Path(args.study), out, missing=args.missing, figures=args.figures, tex=args.tex))
-    return 0
-
-
-def recheck(args: Namespace) -> int:
-    """Compute a report's numbers again, and compare."""
-    from mlesearch.analysis.recheck import recheck as found_again
-
-    found = found_again(Path(args.page), Path(args.study) if args.study else None, redraw=args.redraw)
-    if found.differs:
-        complain(f"differs: {found.differs}")
-        return 1
-    figures = "drawn again" if found.drawn else "by their digests; --redraw draws them again"
-    say(f"same: {found.numbers} texts with numbers, {found.figures} figures ({figures}), all tables beside the page")
-    return 0
-
-
 def export_study(args: Namespace) -> int:
     """Write a recorded study into one file."""
     from mlesearch.study.archive import export
@@ -355,9 +324,6 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("next",): planning_options.next_round,
     ("show",): show,
     ("verify",): verify,
-    ("collect",): collect,
-    ("report",): report,
-    ("recheck",): recheck,
     ("doctor",): doctor,
     ("sandbox", "check"): check_sandbox,
     ("sandbox", "bench"): bench_sandbox,

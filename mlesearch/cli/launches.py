@@ -34,7 +34,9 @@ from mlesearch.study.launch import begin, run_all, run_cell
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress, describe
 from mlesearch.study.rounds import RoundReports
+from mlesearch.study.work import notices_of
 
+INTERRUPTED = 130
 SHOWN = 10
 """So many runs are named, where more are missing."""
 
@@ -79,18 +81,15 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         else:
             number = begin(planned, resources)
             done = [k for k, state in planned.states.items() if state == "finished"]
-            rounds = RoundReports(runs, done, partial(_report_rounds, planned.folder))
+            rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
             with stoppable(stop_file, complain, grace_s, others_follow=not launch.here):
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
-    failed, unpaid, missing = (
-        [r for r in reports if r.status in statuses] for statuses in (("failed",), ("unpaid",), ("missing", "lost"))
-    )
-    for line in (*_failures(failed, planned.folder), *_unpaid(unpaid, len(runs)), *_missing(missing, len(runs))):
-        complain(line)
+    code = conclude(reports, len(runs), planned.folder)
+    notices_of(planned.folder, runs, complain).end(stopped=code == INTERRUPTED)
     if len(runs) == 1:
-        _say_run(runs[0].folder)
+        say_run(runs[0].folder)
     else:
         say(write_report(planned.folder, None))
     asked = {r.run_id for r in reports} if sequential else {r.key.id for r in runs}
@@ -103,9 +102,29 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         live = any(not r.labels["simulated"] for r in runs)
         jobs_at_once = _side_by_side(planned, len(unfinished))
         say(_own_time(before, program_time(unfinished), launch_s, jobs_at_once, live=live))
-    if any(r.status == "interrupted" for r in reports):
+    if code == INTERRUPTED:
         complain("stopped; run the same command again to go on")
-        return 130
+    return code
+
+
+def conclude(reports: Sequence[RunReport], planned: int, folder: Path) -> int:
+    """Say which runs failed, or are missing and why, one line a reason.
+
+    Args:
+        reports: of a launch, as they are known when it is over.
+        planned: how many runs it has.
+        folder: of the study.
+
+    Returns:
+        The exit code of the launch: 0 done, 1 something is missing, 130 stopped.
+    """
+    failed, unpaid, missing = (
+        [r for r in reports if r.status in statuses] for statuses in (("failed",), ("unpaid",), ("missing", "lost"))
+    )
+    for line in (*_failures(failed, folder), *_unpaid(unpaid, planned), *_missing(missing, planned)):
+        complain(line)
+    if any(r.status == "interrupted" for r in reports):
+        return INTERRUPTED
     return 1 if failed or unpaid or missing else 0
 
 
@@ -215,7 +234,7 @@ def _preflight(cells: Sequence[Settings], planned: StudyPlan, resources: Process
     refuse_faults(found, cells)
 
 
-def _report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]) -> None:
+def report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]) -> None:
     """The first rounds of seeds, when they are over and others follow; a launch outlives whatever goes wrong in it."""
     try:
         found = write_report(folder, None, run_ids)
@@ -290,7 +309,8 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
     return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
 
 
-def _say_run(folder: Path) -> None:
+def say_run(folder: Path) -> None:
+    """What one run found, and how to see it."""
     row = finished_row(folder)
     if row is not None:
         best = () if row["selected"] is None else ("--best",)

@@ -13,7 +13,8 @@ from typing import get_args
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import duration, shell_words, shown, table_lines
 from mlesearch.study.output import say, visible
-from mlesearch.study.status import CellCounts, RunStanding, StudyStatus, WorkerStatus, read_status
+from mlesearch.study.standing import CellCounts, RunStanding, StudyStatus, WorkerStatus
+from mlesearch.study.status import read_status
 
 EVERY_S = 2.0
 SHARE = 50.0
@@ -86,6 +87,8 @@ def lines(found: StudyStatus) -> Iterator[str]:
         yield from table_lines([*(_row(found, cell) for cell in found.cells), *_sums(found)])
     if found.simulated:
         yield "simulated engineers, not language models: this says nothing about any language model"
+    if found.paused:
+        yield f"paused: {found.paused}; nothing new begins until: {shell_words('pause', found.folder, '--off')}"
     yield from _workers(found.workers)
     for failed in found.failures:
         first, others = failed.run_ids[0], len(failed.run_ids) - 1
@@ -197,6 +200,7 @@ def _json(found: StudyStatus) -> str:
         "planned": len(found.runs),
         **{state: found.count(state) for state in get_args(RunStanding)},
         "missing": found.missing,
+        "paused": found.paused,
         "usd": found.usd,
         "left_slot_s": found.left_s,
         "eta_s": found.eta_s,

@@ -6,7 +6,8 @@ import math
 from importlib.util import find_spec
 
 from mlesearch.config.build import CellParts, make_operators, make_sample_rule
-from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, check_mode, role_settings
+from mlesearch.config.modes import check_mode
+from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, role_settings
 from mlesearch.engine.selection import check_rule
 from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS

@@ -19,6 +19,7 @@ from mlesearch.config.settings import (
     LimitsSettings,
     MlebenchSettings,
     ModelSettings,
+    NotifySettings,
     RunSettings,
     SandboxSettings,
     Settings,
@@ -40,7 +41,8 @@ class Given(TypedDict, total=False):
     `model`, `strategy` and `sandbox` are the name of a file of their group (or of a plug-in); or a mapping of what
     differs from that file, which it names by `name` or by `file`, unless it says a `kind` and so is one of its own; or
     settings. A list of models, strategies or variants is swept over. `study` may be its name alone. `claim`, `budget`,
-    `run`, `embedder`, `limits`, `mlebench` and `launcher` are mappings of what differs from the default, or settings.
+    `run`, `embedder`, `limits`, `mlebench`, `launcher` and `notify` are mappings of what differs from the default, or
+    settings.
     """
 
     study: str | Mapping[str, object] | StudySettings
@@ -57,6 +59,7 @@ class Given(TypedDict, total=False):
     limits: Mapping[str, object] | LimitsSettings
     mlebench: Mapping[str, object] | MlebenchSettings
     launcher: Mapping[str, object] | LauncherSettings
+    notify: Mapping[str, object] | NotifySettings
     clock: str
     cassette: str
     cassette_path: str | Path | None

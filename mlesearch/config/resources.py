@@ -19,8 +19,9 @@ from typing import Protocol, Self, TypeVar, cast
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import CallBudget, SpendingCaps
 from mlesearch.config.mlebench import GraderRequest, mlebench_terms
+from mlesearch.config.modes import check_mode
 from mlesearch.config.sandboxes import RecordedSandboxRequest, exec_store, sandbox_request
-from mlesearch.config.settings import Settings, check_mode
+from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.engine.sample_runs import SampleFolder
 from mlesearch.models.limits.counters import CallCounters

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlesearch.config.settings import Settings, check_mode
+from mlesearch.config.modes import check_mode
+from mlesearch.config.settings import Settings
 from mlesearch.engine.scoring import artefact_bytes
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import Limits, Sandbox, Spec

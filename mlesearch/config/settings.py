@@ -6,13 +6,13 @@ the section "Attributes" of its class; docs/settings.md is made from there (`mle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.config.claim_settings import ClaimSettings
-from mlesearch.types import ConfigError, Op
+from mlesearch.types import Op
 
 MISSING = "???"
 NO_URL = "http://not-recorded.invalid"
@@ -292,6 +292,17 @@ class LauncherSettings:
 
 
 @dataclass
+class NotifySettings:
+    """Who is told.
+
+    Attributes:
+        command: for the shell; gets JSON on its standard input at the end, at first failures, ... (docs/launches.md).
+    """
+
+    command: str | None = None
+
+
+@dataclass
 class StudySettings:
     """Where a study lives.
 
@@ -323,6 +334,7 @@ class Settings:
         limits: how runs share those of a model.
         mlebench: where MLE-bench's competitions are, and how they are graded.
         launcher: how runs are spread.
+        notify: who is told what becomes of the study.
         clock: virtual: programs of simulated engineers are looked up instead of run (docs/simulation.md).
         cassette: record: a call that was made once is not made again; replay: no call is made.
         cassette_path: where the recorded calls are; null: in the study's folder.
@@ -343,27 +355,18 @@ class Settings:
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     mlebench: MlebenchSettings = field(default_factory=MlebenchSettings)
     launcher: LauncherSettings = field(default_factory=LauncherSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     clock: str = "real"
     cassette: str = "live"
     cassette_path: str | None = None
     cassette_form: str | None = None
 
 
-def check_mode(key: str, mode: str, modes: Sequence[str]) -> None:
-    """Refuse what is no mode of a cassette, or of a store of executions.
-
-    Raises:
-        ConfigError: names those that there are.
-    """
-    if mode not in modes:
-        raise ConfigError(f"{key}: {mode!r} is no mode; there are: {', '.join(modes)}")
-
-
 def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
-    del plain["launcher"]["grace_s"], plain["launcher"]["retries"]
+    del plain["launcher"]["grace_s"], plain["launcher"]["retries"], plain["notify"]
     if not s.claim.sequential.looks:
         del plain["claim"]["sequential"]
     used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}

@@ -40,7 +40,7 @@ fish | source`). It offers commands, options, groups, keys, words of settings, m
 
 _NO = frozenset(
     {
-        *("study", "claim", "limits", "launcher", "cassette", "cassette_path", "cassette_form"),
+        *("study", "claim", "limits", "launcher", "notify", "cassette", "cassette_path", "cassette_form"),
         *("model.tier", "model.capability", "model.capability_source", "model.call_timeout_s", "model.retires"),
         *("budget.cell_usd", "budget.study_usd", "budget.confirm_usd"),
         *("run.keep_submissions", "run.keep_prompts", "run.preflight"),

@@ -67,15 +67,17 @@ def collect(folder: Path, into: Path | None = None) -> Path:
     known, now = _known(folder), look(folder)
     if known is not None and known.made_from(now):
         return folder if into is None else _beside(folder, into)
+    made = _made(folder, known, now)
     if into is not None:
-        return _write_tables(folder, into, known, now, None)
+        return _write_tables(folder, into, made, None)
     with alone(folder, "tables") as lease:  # of two that look at different moments, one would mix its with the other's
         meanwhile = _known(folder)
-        return _write_tables(folder, None, meanwhile, now if meanwhile == known else look(folder), lease)
+        if meanwhile != known:
+            made = _made(folder, meanwhile, look(folder))
+        return _write_tables(folder, None, made, lease)
 
 
-def _write_tables(folder: Path, into: Path | None, known: Collected | None, now: Sources, lease: Lease | None) -> Path:
-    made = _made(folder, known, now)
+def _write_tables(folder: Path, into: Path | None, made: _Tables, lease: Lease | None) -> Path:
     if _kept(folder, made.frames[0]):
         return folder if into is None else _beside(folder, into)
     place = folder if into is None else _beside(folder, into)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -73,6 +74,11 @@ class Losses:
         aside = attempt_at(state, run.key.id, "set_aside", None, reason=reason, error_class="poison")
         report = RunReport(run.key.id, "failed", reason, "poison", state.host)
         return Loss(f"{run.key.id}: {reason}", (lost, aside), set_aside=(report,))
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Some runs are tried again as if nothing had been lost."""
+        for run_id in run_ids:
+            self._at.pop(run_id, None)
 
     def _count(self, run: RunPlan) -> int:
         """How often it was lost in a row with its journal no longer than now."""

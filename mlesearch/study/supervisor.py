@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import SlotState, WorkerActivity
 from mlesearch.study.disk_room import DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
+from mlesearch.study.notices import Notices
 from mlesearch.study.pieces import Piece, PieceQueue
 from mlesearch.study.slots import PieceAnswer, PieceOrder, SharedWork, serve
 from mlesearch.study.stopping import STOP_NOW, Stopping
@@ -83,6 +85,7 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         stop_when_lost: bool = False,
+        notices: Notices | None = None,
     ) -> None:
         """Nothing is forked yet.
 
@@ -96,6 +99,7 @@ class Supervisor:
             tell: is told of runs that ended.
             say: is told what the user should know, one line each.
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
+            notices: tell whom the user named; None: nobody.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
         self._room, self._lack = room, ""
@@ -109,6 +113,9 @@ class Supervisor:
         self._dead_at_start = 0
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
+        self._notices = notices
+        self._requests = RequestReader(work.study if work.leased else None)
+        self._unfinished: dict[str, tuple[int, str]] = {}
         self._end = WorkEnd()
 
     def run(self) -> WorkEnd:
@@ -118,19 +125,25 @@ class Supervisor:
             while True:
                 self._reap()
                 self._stopping.look()
+                self._try_again(self._requests.look())
+                if self._notices is not None:
+                    self._notices.look(self._record.state.id)
                 if not self._stopping.asked:
                     self._lack = self._room.lacking()
-                    if not self._lack:
+                    if not self._lack and not self._requests.paused:
                         self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
                 if not any(slot.order for slot in self._slots) and (self._stopping.asked or not len(self._queue)):
                     break
-                self._note("stopping" if self._stopping.asked else "working" if self._busy() else "paused")
+                at_work = self._busy() and not self._requests.paused
+                self._note("stopping" if self._stopping.asked else "working" if at_work else "paused")
                 self._wait()
             self._close_slots()
         self._end.stopped, self._end.left = self._stopping.asked, self._end.left + len(self._queue)
         self._note("ended", changed=True)
+        if self._notices is not None:
+            self._notices.end(self._record.state.id, stopped=bool(self._end.stopped))
         return self._end
 
     # slots
@@ -218,6 +231,7 @@ class Supervisor:
         elif told.set_aside:
             self._queue.drop([order.number])
             self._end.failed += len(told.set_aside)
+            self._unfinished |= {report.run_id: (order.number, "failed") for report in told.set_aside}
             self._tell(told.set_aside)
 
     # answers
@@ -279,6 +293,8 @@ class Supervisor:
             else:
                 self._end.failed += report.status == "failed"
                 self._end.unpaid += report.status == "unpaid"
+                if report.status in ("failed", "unpaid"):
+                    self._unfinished[report.run_id] = order.number, report.status
                 told.append(report)
         if again_s is not None:
             self._queue.put_back(order.number, again_s)
@@ -291,6 +307,19 @@ class Supervisor:
         here = self._room.was_full()
         self._lack = self._room.lacking()
         return here
+
+    def _try_again(self, run_ids: Sequence[str]) -> None:
+        """Let runs that failed here be begun again, as the user asked."""
+        numbers = set()
+        for run_id in run_ids:
+            number, status = self._unfinished.pop(run_id, (-1, ""))
+            self._end.failed -= status == "failed"
+            self._end.unpaid -= status == "unpaid"
+            numbers |= {number} - {-1}
+        for number in numbers:
+            self._failures.pop(number, None)
+            self._losses.forget(self._work.runs[n].key.id for n in self._pieces[number].numbers)
+            self._queue.put_back(number)
 
     # its own state
 
@@ -307,17 +336,18 @@ class Supervisor:
             run_id = self._work.runs[slot.order.piece.numbers[0]].key.id
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
-        if self._lack:
-            why = self._lack
+        if activity == "paused" and (self._lack or self._requests.paused):
+            why = self._lack or self._requests.paused
         elif activity == "paused":
-            why = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
+            why = f"{len(self._queue)} pieces of work wait: other processes have them, or they are tried again later"
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        if queue_s is not None and room and not self._lack and not self._stopping.asked:
+        held_back = self._lack or self._requests.paused or self._stopping.asked
+        if queue_s is not None and room and not held_back:
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)
 

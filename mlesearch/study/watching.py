@@ -8,6 +8,7 @@ number of files that one look opens does not grow with the launch.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections import Counter
@@ -20,12 +21,12 @@ from mlesearch.storage.cell_store import finished_of
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.events import Event, not_passed
-from mlesearch.storage.journal import JOURNAL, JournalError, follow
+from mlesearch.storage.journal import JOURNAL, follow
 from mlesearch.storage.worker_files import IndexReader, RunAttempt, WorkerReader, WorkerState
 from mlesearch.study.fold import PROGRAMS
 from mlesearch.study.rounds import rounds_of
 from mlesearch.study.waiting import notes_of
-from mlesearch.types import Status
+from mlesearch.types import MlesearchError, Status
 
 FOLLOWED, SWEPT = 40, 20
 """So many runs that are under way, and others, are looked at at once; the next ones at the next look."""
@@ -53,11 +54,11 @@ class Watched:
 
     def poll(self) -> bool:
         """Read on; returns whether the run ended since the last look."""
-        with contextlib.suppress(FileNotFoundError, JournalError):  # a corrupt journal ends its own run, which says so
+        with contextlib.suppress(OSError, MlesearchError):  # what can't be read ends its own run, which says so
             events, self._offset = follow(self.run.folder / JOURNAL, self._offset)
             self.steps += sum(map(_ends_step, events))
             self.notes += notes_of(events)
-        if not self.finished and (self.run.folder / RESULT).exists():
+        if not self.finished and os.path.exists(self.run.folder / RESULT):
             self.finished = True
             return True
         return False
@@ -115,7 +116,7 @@ class LaunchWatch:
         self._index.new()
         self._activities = {w.id: _activity(w) for w in self._workers.all()}
         for watched in self._runs.values():
-            if (watched.run.folder / RESULT).exists():
+            if os.path.exists(watched.run.folder / RESULT):
                 watched.finished = True
                 self._count(watched)
 

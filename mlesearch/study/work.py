@@ -25,6 +25,7 @@ from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.launch_list import LaunchList, read_all, read_list
+from mlesearch.study.notices import Notices
 from mlesearch.study.pieces import pieces_of
 from mlesearch.study.slots import SharedWork
 from mlesearch.study.stopping import StopFlag, Stopping
@@ -101,7 +102,17 @@ def work_off(
     record = WorkerRecord(study if terms.leased else None, state)
     prepare([runs[n] for p in pieces for n in p.numbers], resources)
     retries, room = RetryRule(terms.retries), DiskRoom(study, round(terms.min_free_gib * GIB), say)
-    return Supervisor(work, jobs, retries, stopping, record, room, tell, say, stop_when_lost=terms.leads).run()
+    notices = notices_of(study, runs, say) if terms.leased else None
+    supervisor = Supervisor(
+        work, jobs, retries, stopping, record, room, tell, say, stop_when_lost=terms.leads, notices=notices
+    )
+    return supervisor.run()
+
+
+def notices_of(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None]) -> Notices:
+    """What is told of a study, to whom its newest settings say."""
+    s = runs[0].settings
+    return Notices(study, s.notify.command, s.budget.study_usd, say)
 
 
 def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:

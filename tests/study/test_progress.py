@@ -57,6 +57,12 @@ def test_a_corrupt_journal_leaves_the_others_watched(story):
     assert watch.steps == 1
 
 
+def test_a_folder_that_can_t_be_read_ends_no_watch(story):
+    story.folder.rmdir()
+    story.folder.write_text("a file where a run's folder would be")
+    assert not watched(story).poll()
+
+
 def test_a_run_is_done_when_its_result_is_there(story):
     watch = watched(story)
     story.step(0, "draft", 0.5, test=0.25).ended(0).write()

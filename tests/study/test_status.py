@@ -12,6 +12,7 @@ from mlesearch.cli.main import main
 from mlesearch.cli.status import lines
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, note_not_planned, open_study, study_header
+from mlesearch.storage.requests import ask_again
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import (
     WORKERS,
@@ -104,12 +105,28 @@ def test_what_the_folders_say_holds_against_an_index(study):
     append_attempts(study, "w", [RunAttempt(KEYS[4].id, "failed", "no key", ended_s=time.time())])
     (study / KEYS[0].id / "result.json").unlink()
     (study / KEYS[4].id / "result.json").unlink()  # it was launched again
+    write_worker(study, this_worker("w2"))
     story(study, KEYS[1], medal="silver")  # carried out again by something that keeps no index
     later = time.time() + 120
     os.utime(study / KEYS[1].id / "result.json", (later, later))
     found = read_status(study)
     assert states(found) == ["begun", "ended", "ended", "waiting", "begun", "begun", "waiting", "waiting"]
     assert found.cells[0].medals == 2
+
+
+def test_a_failure_that_no_folder_says_holds_until_the_run_is_begun_or_asked_for_again(study):
+    """As where a file stands in the place of a folder, or a disk is full."""
+    attempt = RunAttempt(KEYS[6].id, "failed", "Not a directory", "permanent", ended_s=time.time())
+    append_attempts(study, "w", [attempt, replace(attempt, run_id=KEYS[7].id, error_class="transient")])
+    assert states(read_status(study))[6:] == ["failed", "waiting"]
+    write_worker(study, replace(this_worker("before"), begun_s=attempt.ended_s - 1))
+    assert states(read_status(study))[6:] == ["failed", "waiting"]
+    ask_again(study, [KEYS[6].id])
+    assert states(read_status(study))[6] == "waiting"
+    append_attempts(study, "w", [replace(attempt, ended_s=time.time())])
+    assert states(read_status(study))[6] == "failed"
+    write_worker(study, this_worker("after"))
+    assert states(read_status(study))[6] == "waiting"
 
 
 def test_workers_by_what_they_say_and_whether_they_can(study):

@@ -1,0 +1,118 @@
+"""`mlesearch resume`: what is missing of a launched study, on this machine, without the words of its launch."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from mlesearch.cli.confirm import confirm
+from mlesearch.cli.launches import INTERRUPTED, conclude, report_rounds, say_run
+from mlesearch.cli.report import write_report
+from mlesearch.cli.show_study import find_study
+from mlesearch.cli.terminal import shell_words
+from mlesearch.config.plan import RunPlan, StudyPlan
+from mlesearch.config.resources import ProcessResources, reset_breakers
+from mlesearch.config.settings import Settings
+from mlesearch.config.virtual import is_virtual
+from mlesearch.storage.documents import RESULT, read_study
+from mlesearch.storage.layout import check_run
+from mlesearch.storage.machine import processors
+from mlesearch.storage.requests import end_pause
+from mlesearch.study.interrupt import stop_file_of, stoppable
+from mlesearch.study.launch_list import write_list
+from mlesearch.study.launch_worker import LocalWork, carry_out
+from mlesearch.study.outcome import LaunchOutcome
+from mlesearch.study.output import complain, say
+from mlesearch.study.progress import Progress
+from mlesearch.study.rounds import RoundReports
+from mlesearch.study.work import WorkTerms, go_to, runs_to_work_on
+from mlesearch.types import ConfigError
+
+
+def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bool) -> int:
+    """Carry out what is missing of a study, failed runs among it, and say what came of it.
+
+    Runs, settings and identities are those of the lists that launches left: nothing is composed anew, and a run that
+    this machine can't carry out as it is listed is left to others.
+
+    Args:
+        folder: of the study, or within it.
+        n_jobs: runs side by side; None: as it was launched.
+        study_usd: another `budget.study_usd`, for workers that start from now on; None: as it was launched.
+        yes: the user has agreed to what it costs.
+
+    Returns:
+        0 done, 1 something is missing, 130 stopped.
+
+    Raises:
+        ConfigError: there is no study here, or no list of its runs.
+    """
+    if n_jobs is not None and n_jobs < 1:
+        raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
+    if study_usd is not None and not (math.isfinite(study_usd) and study_usd > 0):
+        raise ConfigError(f"--study-usd: {study_usd:g}; more than 0 is needed")
+    study = Path(os.path.abspath(find_study(folder)))
+    runs, launched = runs_to_work_on(study)
+    here = Path.cwd()
+    go_to(launched)
+    if study_usd is not None:
+        runs = _with_budget(runs, study_usd)
+    states = {r.key: check_run(r.folder, r.identity) for r in runs}
+    planned = StudyPlan(study, read_study(study), runs, states)
+    todo = [r for r in runs if states[r.key] != "finished"]
+    failed = [r for r in todo if states[r.key] == "failed"]
+    say(f"study {planned.header['name']}: {len(runs)} runs, {len(todo)} of them to do, {len(failed)} of these failed")
+    if not todo:
+        os.chdir(here)
+        say(f"nothing is left to run; its report: {shell_words('report', study)}")
+        return 0
+    with ProcessResources(complain) as resources:
+        if not confirm(planned, resources, yes):
+            complain("nothing was run or written")
+            return 1
+        first = todo[0].settings
+        reset_breakers(first)
+        for run in failed:
+            if not is_virtual(run.settings):
+                (run.folder / RESULT).unlink(missing_ok=True)
+        number = launched.number if study_usd is None else write_list(study, runs)
+        if end_pause(study):
+            complain("the study was paused; workers begin runs again")
+        outcome = LaunchOutcome(study)
+        done = frozenset(r.key.id for r in runs if states[r.key] == "finished")
+        stop_file = stop_file_of(study)
+        jobs = n_jobs or (processors() if first.launcher.n_jobs == -1 else first.launcher.n_jobs)
+        terms = WorkTerms(
+            jobs,
+            first.launcher.grace_s,
+            first.launcher.retries,
+            stop_file=stop_file,
+            launch=number,
+            verify=True,
+        )
+        rounds = RoundReports(runs, [r.key for r in runs if r.key.id in done], partial(report_rounds, study))
+        with stoppable(stop_file, complain, first.launcher.grace_s):
+            made = carry_out(LocalWork(study, runs, done, terms), resources, rounds.ended, Progress(runs))
+            reports = outcome.reports(todo, made, stopped=stop_file.exists())
+    os.chdir(here)  # what is named from now on is named from where the user is
+    code = conclude(reports, len(runs), study)
+    if len(runs) == 1:
+        say_run(runs[0].folder)
+    else:
+        say(write_report(study, None))
+    if code == INTERRUPTED:
+        complain(f"stopped; to go on: {shell_words('resume', study)}")
+    return code
+
+
+def _with_budget(runs: Sequence[RunPlan], study_usd: float) -> tuple[RunPlan, ...]:
+    """The same runs under another limit of the whole study, which is no part of any run's identity."""
+    raised: dict[int, Settings] = {}
+    for run in runs:
+        s = run.settings
+        raised.setdefault(id(s), replace(s, budget=replace(s.budget, study_usd=study_usd)))
+    return tuple(replace(run, settings=raised[id(run.settings)]) for run in runs)

@@ -1,0 +1,49 @@
+"""What a user asks of workers: seen once by those that are at work, and by later ones where it still holds."""
+
+import pytest
+
+from mlesearch.storage.requests import LOOK_S, RequestReader, ask_again, end_pause, pause, why_paused
+from tests.support.call_limits import Clock
+
+
+def test_a_pause_holds_until_it_is_ended(tmp_path):
+    clock = Clock()
+    reader = RequestReader(tmp_path, clock.monotonic)
+    assert (reader.look(), reader.paused) == ([], "")
+    pause(tmp_path, "a new disk \ud800")
+    assert reader.paused == ""
+    clock.now_s += LOOK_S
+    reader.look()
+    assert reader.paused == why_paused(tmp_path) == "a new disk ?"
+    later = RequestReader(tmp_path)
+    later.look()
+    assert later.paused
+    assert end_pause(tmp_path)
+    assert not end_pause(tmp_path)
+    clock.now_s += LOOK_S
+    reader.look()
+    assert reader.paused == ""
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"why": 7}'])
+def test_a_pause_whose_file_is_damaged_is_one(tmp_path, text):
+    (tmp_path / "pause.json").write_text(text)
+    assert why_paused(tmp_path) == "pause.json is there"
+
+
+def test_a_run_is_asked_for_again_once_and_of_those_that_are_at_work(tmp_path):
+    clock = Clock()
+    ask_again(tmp_path, ["before"])
+    reader = RequestReader(tmp_path, clock.monotonic)
+    assert reader.look() == []
+    ask_again(tmp_path, ["a", "b"])
+    clock.now_s += LOOK_S
+    assert reader.look() == ["a", "b"]
+    with (tmp_path / "requeue.jsonl").open("a") as file:
+        file.write('{"run_ids": ["c"')
+    clock.now_s += LOOK_S
+    assert reader.look() == []
+    ask_again(tmp_path, ["d"])
+    clock.now_s += LOOK_S
+    assert reader.look() == ["d"]
+    assert RequestReader(None).look() == []

@@ -1,0 +1,121 @@
+"""Who is told what becomes of a study: each notice once, by one worker, and never at the cost of a run."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from mlesearch.storage.documents import write_result
+from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
+from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker, write_worker
+from mlesearch.study import notices
+from mlesearch.study.notices import Notices
+from tests.support.command import until
+from tests.support.run_story import Story
+
+KEYS = [RunKey("m", "greedy", "base", "t", n) for n in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(notices, "EVERY_S", 0.0)
+
+
+@pytest.fixture
+def study(tmp_path):
+    open_study(tmp_path / "s", study_header("s", None))
+    note_launch(tmp_path / "s", KEYS)
+    return tmp_path / "s"
+
+
+def fail(study, key, reason):
+    Story(study / key.id).write(key)
+    write_result(study / key.id, {"status": "failed", "reason": reason, "real_s": 1.0})
+
+
+def told(study):
+    """What the command was told so far, in any order."""
+    return [json.loads(line) for path in sorted(study.parent.glob("told-*")) for line in path.read_text().splitlines()]
+
+
+def teller(study, study_usd=None, said=None, command=None):
+    to_file = f"cat > {study.parent}/told-$$"
+    return Notices(study, command or to_file, study_usd, (said if said is not None else []).append)
+
+
+def test_the_first_failure_of_a_kind_is_told_once_and_by_whoever_comes_first(study):
+    fail(study, KEYS[0], "no answer after 12 s")
+    fail(study, KEYS[1], "no answer after 15 s")
+    fail(study, KEYS[2], "no key")
+    tellers = [teller(study) for _ in range(3)]
+    for each in tellers:
+        each.look("w")
+    assert until(lambda: len(told(study)) == 2, 20)
+    assert {(t["event"], t["reason"][:9]) for t in told(study)} == {("failure", "no answer"), ("failure", "no key")}
+    assert (told(study)[0]["planned"], told(study)[0]["failed"], told(study)[0]["missing"]) == (4, 3, 1)
+
+
+def test_the_end_is_told_when_nobody_goes_on(study):
+    state = this_worker(new_worker_id())
+    write_worker(study, state)
+    for key in KEYS[:3]:
+        Story(study / key.id).step(0, "draft", 0.5).executed(0).ended(0).write(key, result=True)
+    teller(study).end("another")
+    assert told(study) == [], "a run is missing, and a worker is at work"
+    write_worker(study, replace(state, activity="ended"))
+    teller(study).end(state.id, stopped=True)
+    assert told(study) == []
+    teller(study).end(state.id)
+    (end,) = told(study)
+    assert (end["event"], end["ended"], end["missing"]) == ("end", 3, 1)
+    teller(study).end(state.id)
+    assert len(told(study)) == 1
+
+
+def test_a_worker_that_stands_still_and_a_budget_nearly_spent(study):
+    gone = this_worker(new_worker_id())
+    gone = replace(gone, owner=gone.owner.replace(f":{gone.pid}:", ":4194305:"), slots=(SlotState(KEYS[0].id, 1.0),))
+    write_worker(study, gone)
+    story = Story(study / KEYS[1].id).step(0, "draft", 0.5).executed(0).ended(0)
+    for event in story.events:
+        if "usage" in event:
+            event["usage"]["cost_nusd"] = 900_000_000
+    story.write(KEYS[1], result=True)
+    teller(study, study_usd=2.0).look("w")
+    assert until(lambda: len(told(study)) == 1, 20)
+    teller(study, study_usd=1.0).look("w")
+    assert until(lambda: len(told(study)) == 2, 20)
+    by_event = {t["event"]: t for t in told(study)}
+    assert (by_event["stall"]["worker"], by_event["stall"]["run_ids"]) == (gone.id, [KEYS[0].id])
+    assert (by_event["budget"]["study_usd"], by_event["budget"]["usd"]) == (1.0, 0.9)
+
+
+def test_only_the_first_of_the_workers_tells(study):
+    fail(study, KEYS[0], "no key")
+    first, second = (replace(this_worker(new_worker_id()), begun_s=time.time() - ago) for ago in (20, 10))
+    write_worker(study, second)
+    write_worker(study, first)
+    teller(study).look(second.id)
+    assert told(study) == []
+    teller(study).look(first.id)
+    assert until(lambda: len(told(study)) == 1, 20)
+
+
+@pytest.mark.parametrize("command", ["exit 3", "no-such-command-anywhere", "cat > /dev/null; kill -9 $$"])
+def test_a_command_that_fails_costs_its_notice_and_is_named(study, command):
+    fail(study, KEYS[0], "no key")
+    said = []
+    each = teller(study, said=said, command=command)
+    each.look("w")
+    each.end()
+    assert said
+    assert all(line.startswith("warning: notify.command ended with exit code ") for line in said)
+
+
+def test_without_a_command_nothing_is_made(study):
+    fail(study, KEYS[0], "no key")
+    each = Notices(study, None, 1.0, print)
+    each.look("w")
+    each.end()
+    assert not (study / "notices").exists()
