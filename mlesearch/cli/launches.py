@@ -67,6 +67,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
             return 1
+        finished = sum(state == "finished" for state in planned.states.values())
         if finished == len(runs) > 1 and not sequential:
             note_launch(planned.folder, [r.key for r in runs])
             page = report_of_now(planned.folder)
@@ -83,7 +84,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
             done = [k for k, state in planned.states.items() if state == "finished"]
             rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
-            with stoppable(stop_file, complain, grace_s, others_follow=not launch.here):
+            with stoppable(stop_file, complain, grace_s, others_follow=not here):
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)

@@ -27,6 +27,7 @@ from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
 from mlesearch.study.backends import carry_out_under
 from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
+from mlesearch.study.interrupt import others_uninterrupted
 from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
 from mlesearch.study.outcome import LaunchOutcome
@@ -111,7 +112,7 @@ def run_all(
     if len(cells) != len(launch.jobs):
         cells = tuple(_cell_of(job.settings) for job in launch.jobs)
     remote = RemoteWork(str(planned.folder), cells, terms, owner(), launch.side_by_side)
-    with beside:
+    with beside, others_uninterrupted():
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:

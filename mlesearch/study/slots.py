@@ -34,10 +34,9 @@ from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.failures import error_class_of
 from mlesearch.study.pieces import Piece
 from mlesearch.study.simulated_runs import carry_out
-from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS
+from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
 
-_LEFT_TO_THE_SUPERVISOR = (*TERMINAL_SIGNALS, *BATCH_SIGNALS)
 _GC_THRESHOLD = 50_000
 """Runs on a virtual clock make many objects and hardly a circle."""
 
@@ -224,8 +223,7 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         end_with_parent(parent)
         for fd in work.private:
             os.close(fd)
-        for signum in _LEFT_TO_THE_SUPERVISOR:
-            signal.signal(signum, signal.SIG_IGN)
+        left_to_others((*BATCH_SIGNALS, *TERMINAL_SIGNALS))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(STOP_NOW, _stop_now)
         signal.set_wakeup_fd(-1)
