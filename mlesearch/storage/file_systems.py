@@ -175,8 +175,12 @@ def is_full(error: BaseException | None) -> bool:
 def takes(folder: Path, size_bytes: int) -> bool:
     """Whether a folder takes a file of this size, which is removed again: a quota shows in nothing else."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size_bytes)
+        fd, name = tempfile.mkstemp(dir=folder, prefix=".room-")
+        try:
+            os.unlink(name)
+            os.posix_fallocate(fd, 0, size_bytes)
+        finally:
+            os.close(fd)
     except OSError as error:
         return error.errno in NO_SUPPORT | {errno.EINVAL}
     return True
