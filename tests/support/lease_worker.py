@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from mlesearch.storage.journal import JOURNAL, Journal
 from mlesearch.storage.leases import Lease, LeaseLost, Leases
@@ -24,12 +25,15 @@ def carry_out(study: Path, lease: Lease, events: int, pause_s: float) -> None:
         lease.release(done=True)
         return
     folder.mkdir(exist_ok=True)
-    with Journal(folder / JOURNAL, {"run": lease.name}, lease=lease) as journal:
+    header: Any = {"run": lease.name}
+    with Journal(folder / JOURNAL, header, lease=lease) as journal:
         while (at := len(journal.events)) < events:
-            journal.events.append({"type": "asked", "p": {"id": at}})
-            journal.append(journal.events[-1])
+            asked: Any = {"type": "asked", "p": {"id": at}}
+            journal.events.append(asked)
+            journal.append(asked)
             time.sleep(pause_s)
-        journal.append({"type": "ended"}, durable=True)
+        ended: Any = {"type": "ended"}
+        journal.append(ended, durable=True)
     lease.check()
     (folder / "result").touch()
     lease.release(done=True)
