@@ -22,6 +22,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
+from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.layout import note_launch
 from mlesearch.storage.machine import processors
 from mlesearch.storage.run_log import RUN_LOG
@@ -240,7 +241,8 @@ def report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]
     try:
         found = write_report(folder, None, run_ids)
     except Exception as error:
-        complain(f"warning: no report of the first {over} of {rounds} seeds: {type(error).__name__}: {error}")
+        why = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        complain(f"warning: no report of the first {over} of {rounds} seeds: {why}")
         return
     say(f"so far, with {over} of {rounds} seeds of every cell and task:\n{found}")
 

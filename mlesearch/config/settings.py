@@ -366,7 +366,9 @@ def recordable(s: Settings) -> dict[str, Any]:
     """Settings as plain data for a run's folder: from them a recorded run is built again."""
     plain = asdict(s)
     del plain["run"]["preflight"], plain["mlebench"]["validate_url"]  # of launches, and not of runs
-    del plain["launcher"]["grace_s"], plain["launcher"]["retries"], plain["notify"]
+    for name in ("backend", "grace_s", "retries"):
+        del plain["launcher"][name]
+    del plain["notify"]
     if not s.claim.sequential.looks:
         del plain["claim"]["sequential"]
     used = {"mlebench": any(name.startswith(MLEBENCH) for name in s.tasks), "clock": s.clock != Settings.clock}

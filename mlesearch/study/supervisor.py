@@ -336,10 +336,9 @@ class Supervisor:
             run_id = self._work.runs[slot.order.piece.numbers[0]].key.id
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
-        if activity == "paused" and (self._lack or self._requests.paused):
-            why = self._lack or self._requests.paused
-        elif activity == "paused":
-            why = f"{len(self._queue)} pieces of work wait: other processes have them, or they are tried again later"
+        if activity == "paused":
+            others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
+            why = self._lack or self._requests.paused or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:
