@@ -207,7 +207,21 @@ def budget_crossover(
     cells, chosen = TaskCells.of(runs, models, arms), [arms.index(arm) for arm in pair]
     rates = _rates(on, best, cells, chosen, (*low_budgets, *high_budgets))
     d = rates[:, 0] - rates[:, 1]
-    groups = np.stack((d[: len(low_budgets)].mean(axis=0), d[len(low_budgets) :].mean(axis=0)))
+    return crossing_of(axis, low_budgets, high_budgets, d)
+
+
+def crossing_of(
+    axis: str, low_budgets: tuple[float, ...], high_budgets: tuple[float, ...], gaps: Floats
+) -> BudgetCrossover:
+    """The verdict on gaps at declared budgets.
+
+    Args:
+        axis: key of `AXES`.
+        low_budgets: declared.
+        high_budgets: declared.
+        gaps: shape (budgets, T), the small budgets first; NaN on a task that has none.
+    """
+    groups = np.stack((gaps[: len(low_budgets)].mean(axis=0), gaps[len(low_budgets) :].mean(axis=0)))
     groups = groups[:, ~np.isnan(groups).any(axis=0)]
     tasks = groups.shape[1]
     low, high, change = (_t(values) for values in (groups[0], groups[1], groups[1] - groups[0]))

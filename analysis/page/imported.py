@@ -124,7 +124,8 @@ def imported_view(results: Results) -> View | None:
         "Imported rows were not run or graded here, and are in no other table, figure, test or claim of this report. "
         "Percent of tasks, mean ± SEM over seeds, by MLE-bench's own aggregation (parity): it covers the noise of "
         "runs alone. Models, budgets, hardware and signals of others differ from this study's; a dash is what a source "
-        "says nothing of."
+        "says nothing of. Of a rate that is published without its runs, `mlesearch grim` says with which numbers of "
+        "seeds it is possible."
     )
     return View("imported", note, heads, tuple(rows))
 

@@ -322,6 +322,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[Namespace], int]] = {
     ("estimate",): estimate,
     ("power",): power,
     ("next",): planning_options.next_round,
+    ("grim",): planning_options.grim,
     ("show",): show,
     ("verify",): verify,
     ("doctor",): doctor,

@@ -1,4 +1,4 @@
-"""The grammar of `mlesearch power` and `mlesearch next`, and the way to what they do, imported only to be done."""
+"""The grammar of `mlesearch power`, `next` and `grim`, and the way to what they do, imported only to be done."""
 
 from __future__ import annotations
 
@@ -46,6 +46,22 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     after.add_argument("study", metavar="STUDY")
     after.add_argument("--after", type=int, metavar="SEEDS", help="this look alone; refused where it was not declared")
     after.add_argument("--json", action="store_true", help="the same as JSON")
+    rate = commands.add_parser(
+        "grim",
+        help="can a published rate be one? numbers of seeds that a mean ± SEM over tasks can come from",
+        description="With K seeds of T tasks a rate is a multiple of 1/(T K): the granularity test of means (GRIM).",
+    )
+    rate.add_argument("mean", metavar="MEAN", help="percent, with the digits that were published: 8.7")
+    rate.add_argument("sem", metavar="SEM", nargs="?", help="standard error over seeds, percent, likewise")
+    rate.add_argument("--tasks", type=int, metavar="N", required=True, help="how many the rate is over")
+    rate.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def grim(args: argparse.Namespace) -> int:
+    """Say with which numbers of seeds a published rate is possible."""
+    from mlesearch.cli.grim import grim as say_grim
+
+    return say_grim(args)
 
 
 def next_round(args: argparse.Namespace) -> int:

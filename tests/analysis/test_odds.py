@@ -119,6 +119,6 @@ def test_a_constant_advantage_in_log_odds_is_no_trend_in_short():
 @pytest.mark.parametrize("null", ODDS_NULLS)
 @pytest.mark.parametrize(("tasks", "seeds"), [(75, 3), (75, 10), (22, 3)])
 def test_size_in_full(null, tasks, seeds):
-    got = rejected(null, tasks, seeds, 2000, seed=1)
+    got = rejected(null, tasks, seeds, 4000, seed=1)
     print(null, tasks, seeds, got)
     assert got <= 0.07

@@ -62,9 +62,13 @@ def _rescue(rng: np.random.Generator, truth: Truth, tasks: int, capability: Floa
 
 
 def grid_hits(
-    rng: np.random.Generator, truth: Truth, tasks: int, seeds: int, capability: tuple[float, ...] = CAPABILITY
+    rng: np.random.Generator,
+    truth: Truth,
+    tasks: int,
+    seeds: int | npt.NDArray[np.int64],
+    capability: tuple[float, ...] = CAPABILITY,
 ) -> npt.NDArray[np.int64]:
-    """Successful runs of one grid: shape (M, 2, T), treatment first."""
+    """Successful runs of one grid: shape (M, 2, T), treatment first; `seeds` may be one for each of these."""
     return rng.binomial(seeds, grid_probabilities(rng, truth, tasks, np.asarray(capability)))
 
 
