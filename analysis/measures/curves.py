@@ -143,7 +143,9 @@ def _standing(values: Floats, task: Ints, tasks: int) -> Floats:
     return found
 
 
-def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value, x: Floats) -> Curve:
+def mean_curve(
+    best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value, x: Floats, row: Ints | None = None
+) -> Curve:
     """The mean over tasks of the value that the best node so far has, 0 before a run has any.
 
     A run that ended keeps its last value.
@@ -154,8 +156,9 @@ def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value,
         axis: what `x` counts.
         value: `standing` or `medal`.
         x: increasing, shape (P,).
+        row: the place among `runs` of the run of each row of `best`, -1 where it is none, where that is known already.
     """
-    row = run_rows(best, runs)
+    row = run_rows(best, runs) if row is None else row
     own = np.flatnonzero(row >= 0)
     row = row[own]
     place = np.searchsorted(x, best[axis].to_numpy(dtype=np.float64)[own], side="left")
