@@ -152,7 +152,7 @@ def mean_curve(
         axis: what `x` counts.
         value: `standing` or `medal`.
         x: increasing, shape (P,).
-        row: the run of each row of `best`, where it is known already (`run_rows`).
+        row: the place among `runs` of the run of each row of `best`, -1 where it is none, where that is known already.
     """
     row = run_rows(best, runs) if row is None else row
     own = np.flatnonzero(row >= 0)
