@@ -156,8 +156,14 @@ def free_bytes(path: Path) -> int:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it came of, is that a disk or a quota is full."""
+    """Whether an error, or what it came of, is that a disk or a quota is full; by our own words too (`in_words`).
+
+    SQLite says of a full disk under its log that it can't write, so that only `database_in_words` can tell.
+    """
+    full = [_FAULTS[number][0] for number in (errno.ENOSPC, errno.EDQUOT)]
     while error is not None:
+        if any(words in str(error) for words in full):
+            return True
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
         if isinstance(error, sqlite3.Error) and str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
@@ -169,8 +175,12 @@ def is_full(error: BaseException | None) -> bool:
 def takes(folder: Path, size_bytes: int) -> bool:
     """Whether a folder takes a file of this size, which is removed again: a quota shows in nothing else."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, size_bytes)
+        fd, name = tempfile.mkstemp(dir=folder, prefix=".room-")
+        try:
+            os.unlink(name)
+            os.posix_fallocate(fd, 0, size_bytes)
+        finally:
+            os.close(fd)
     except OSError as error:
         return error.errno in NO_SUPPORT | {errno.EINVAL}
     return True

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from mlesearch.storage.file_systems import free_bytes, mount_of, takes
 
-MIB = 1 << 20
+MIB, GIB = 1 << 20, 1 << 30
 AGAIN_BYTES = 2 * MIB
 """After a disk was full, so much has to be free, or what is asked for if that is more."""
+LATELY_S = 60.0
+"""A run that says that the disk was full may say so when there is room again."""
 LOOK_S = 2.0
 """How often a disk that was full is tried."""
 
@@ -40,11 +42,13 @@ class DiskRoom:
         self._full = False
         self._look_after_s = 0.0
         self._why = ""
+        self._lacked_s = float("-inf")
 
-    def was_full(self) -> None:
-        """A run could not write; from now on the disk has to be seen to take something."""
+    def was_full(self) -> bool:
+        """A run could not write: whether that is for want of room here, now or just before; then it is tried again."""
         self._full = True
         self._look_after_s = 0.0
+        return bool(self.lacking()) or self._clock() - self._lacked_s < LATELY_S
 
     def lacking(self) -> str:
         """Why nothing may be begun now; empty where it may."""
@@ -57,6 +61,8 @@ class DiskRoom:
                 f"paused: {why}; work goes on by itself once there is room" if why else f"going on: {place} has room"
             )
         self._why = why
+        if why:
+            self._lacked_s = self._clock()
         self._look_after_s = self._clock() + LOOK_S
         return why
 

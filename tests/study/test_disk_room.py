@@ -12,7 +12,7 @@ import pytest
 
 from mlesearch.storage import file_systems
 from mlesearch.storage.file_systems import is_full
-from mlesearch.study.disk_room import LOOK_S, DiskRoom
+from mlesearch.study.disk_room import LATELY_S, LOOK_S, DiskRoom
 from tests.support.disks import MIB, fill, small_disk
 
 
@@ -52,12 +52,14 @@ def test_a_disk_that_was_full_has_to_take_something_first(tmp_path: Path) -> Non
         ballast = fill(disk, 0)
         room = DiskRoom(disk, 0, said.append, clock)
         assert room.lacking() == "", "a disk is full once it was found so"
-        room.was_full()
+        assert room.was_full()
         assert f"the disk is full (tmpfs at {disk}" in room.lacking()
         ballast.unlink()
         clock.at += LOOK_S
         assert room.lacking() == ""
-        assert list(disk.iterdir()) == []
+        assert room.was_full(), "a run may say so late"
+        clock.at += LATELY_S
+        assert not room.was_full(), "it is another disk that is full"
     assert len(said) == 2
 
 
@@ -75,6 +77,7 @@ def test_full_is_what_came_of_a_full_disk(tmp_path: Path) -> None:
     assert is_full(OSError(errno.ENOSPC, "full"))
     assert not is_full(OSError(errno.EIO, "broken"))
     assert not is_full(None)
+    assert is_full(ValueError(f"store: {file_systems.in_words(OSError(errno.ENOSPC, 'full'), tmp_path)}"))
     store_error = ValueError("store")
     store_error.__cause__ = OSError(errno.EDQUOT, "quota")
     assert is_full(store_error)
