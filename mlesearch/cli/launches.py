@@ -10,7 +10,7 @@ from pathlib import Path
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
-from mlesearch.cli.report import write_report
+from mlesearch.cli.report import report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.checks import LOCAL
 from mlesearch.config.compose import Launch, jobs
@@ -22,6 +22,8 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
+from mlesearch.storage.file_systems import in_words
+from mlesearch.storage.layout import note_launch
 from mlesearch.storage.machine import processors
 from mlesearch.storage.run_log import RUN_LOG
 from mlesearch.study import replay as replays
@@ -66,6 +68,13 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
             return 1
+        finished = sum(state == "finished" for state in planned.states.values())
+        if finished == len(runs) > 1 and not sequential:
+            note_launch(planned.folder, [r.key for r in runs])
+            page = report_of_now(planned.folder)
+            if page is not None:
+                say(f"nothing is left to run, and the report is of all there is: {shown(page)}")
+                return 0
         begun = [r.folder for r in runs if planned.states[r.key] not in ("new", "finished")]
         before, began_s = program_time(begun), time.monotonic()
         stop_file = stop_file_of(planned.folder)
@@ -76,7 +85,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
             done = [k for k, state in planned.states.items() if state == "finished"]
             rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
-            with stoppable(stop_file, complain, grace_s, others_follow=not launch.here):
+            with stoppable(stop_file, complain, grace_s, others_follow=not here):
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)
@@ -232,7 +241,8 @@ def report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]
     try:
         found = write_report(folder, None, run_ids)
     except Exception as error:
-        complain(f"warning: no report of the first {over} of {rounds} seeds: {type(error).__name__}: {error}")
+        why = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        complain(f"warning: no report of the first {over} of {rounds} seeds: {why}")
         return
     say(f"so far, with {over} of {rounds} seeds of every cell and task:\n{found}")
 

@@ -45,3 +45,15 @@ def write_report(
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
     path = write_results(results, collected, page, figures_too=figures, tex_too=tex)
     return f"{medal_table(results)}\nreport: {shown(path)}"
+
+
+def report_of_now(folder: Path) -> Path | None:
+    """A study's report, where it is of the study as it stands: nothing of it would change if it were made again."""
+    from mlesearch.analysis.report import report_place
+    from mlesearch.study.collected import RECORD, look, read_record
+
+    page, record = report_place(folder, None), folder / RECORD
+    known = read_record(folder)
+    if known is None or not page.exists() or not known.made_from(look(folder)):
+        return None
+    return page if page.stat().st_mtime_ns >= record.stat().st_mtime_ns else None

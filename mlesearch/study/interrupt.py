@@ -22,6 +22,22 @@ def stop_file_of(folder: Path) -> Path:
 
 
 @contextmanager
+def others_uninterrupted() -> Iterator[None]:
+    """Within it, processes that are started are not reached by Ctrl-C, which a terminal sends to all of a launch.
+
+    They inherit that it is blocked for this thread; another thread of this process has to be there to receive it.
+    """
+    if threading.current_thread() is not threading.main_thread() or threading.active_count() < 2:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def stoppable(
     stop_file: Path, say: Callable[[str], None], grace_s: float = 0.0, *, others_follow: bool = False
 ) -> Iterator[None]:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import gone
+from mlesearch.study.stopping import left_to_others
 from mlesearch.study.work import WorkTerms
 
 _LOOK_S = 0.25
@@ -72,7 +73,7 @@ def _by_a_worker(remote: RemoteWork, cell: str | None) -> int:
     terms = {**asdict(replace(remote.terms, jobs=jobs)), "stop_file": str(remote.terms.stop_file)}
     request = {"study": remote.study, "terms": terms, "cell": cell, "parent": os.getpid()}
     if remote.side_by_side and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launch decides
+        left_to_others([signal.SIGINT])  # the launch decides
     words = [sys.executable, "-m", "mlesearch.study.worker_process", json.dumps(request)]
     pid = os.posix_spawn(sys.executable, words, os.environ)
     ended, status = False, 0
@@ -81,7 +82,8 @@ def _by_a_worker(remote: RemoteWork, cell: str | None) -> int:
             found, status = os.waitpid(pid, os.WNOHANG)
             ended = found != 0
             if not ended and remote.side_by_side and gone(remote.launcher):
-                break
+                os.kill(pid, signal.SIGKILL)
+                os._exit(1)  # a process of the launcher, which would wait for its next job for minutes
             if not ended:
                 time.sleep(_LOOK_S)
         return status

@@ -21,6 +21,7 @@ from typing import Literal, NoReturn
 from mlesearch.config.node_check import NodeCheck, NodeDiffers
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.files import make_folder
@@ -30,12 +31,12 @@ from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.execute import RunReport, execute_run
+from mlesearch.study.failures import error_class_of
 from mlesearch.study.pieces import Piece
 from mlesearch.study.simulated_runs import carry_out
-from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS
+from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
 
-_LEFT_TO_THE_SUPERVISOR = (*TERMINAL_SIGNALS, *BATCH_SIGNALS)
 _GC_THRESHOLD = 50_000
 """Runs on a virtual clock make many objects and hardly a circle."""
 
@@ -125,7 +126,12 @@ class WorkerSlot:
         if len(ended) == len(runs):
             yield PieceAnswer("ended", tuple(ended.values()))
             return
-        lease = self._leases.claim(piece.name)
+        try:
+            lease = self._leases.claim(piece.name)
+        except OSError as error:
+            why, kind, full = file_systems.in_words(error), error_class_of(error), file_systems.is_full(error)
+            yield PieceAnswer("ended", tuple(RunReport(r.key.id, "failed", why, kind, disk_full=full) for r in runs))
+            return
         if lease is None:
             yield PieceAnswer("held")
             return
@@ -185,6 +191,7 @@ class WorkerSlot:
                 attempt=order.attempt,
             )
             for r in reports
+            if not r.disk_full
         ]
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
         yield PieceAnswer("ended", sent, tuple(attempts))
@@ -216,8 +223,7 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         end_with_parent(parent)
         for fd in work.private:
             os.close(fd)
-        for signum in _LEFT_TO_THE_SUPERVISOR:
-            signal.signal(signum, signal.SIG_IGN)
+        left_to_others((*BATCH_SIGNALS, *TERMINAL_SIGNALS))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(STOP_NOW, _stop_now)
         signal.set_wakeup_fd(-1)

@@ -7,9 +7,10 @@ import mmap
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 STOP_NOW = signal.SIGRTMIN
 """Asks a worker or a slot to end at once, in order. Batch systems send the others to all processes of a job."""
@@ -18,6 +19,15 @@ BATCH_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 _SAME_S = 1.0
 """Signals within so long of the first are one: some systems send them to a process more than once."""
+
+
+def left_to_others(signums: Sequence[int]) -> dict[int, Any]:
+    """Do nothing at these signals, since another process obeys them; returns what was done before.
+
+    They are caught, and not ignored: what is ignored stays so in every program that this process starts.
+    """
+    found = [s for s in signums if signal.getsignal(s) is not signal.SIG_IGN or s != signal.SIGHUP]
+    return {s: signal.signal(s, lambda signum, frame: None) for s in found}
 
 
 class StopFlag:
@@ -83,9 +93,9 @@ class Stopping:
         """Within it, signals are heeded; in the main thread alone."""
         own = [*BATCH_SIGNALS, STOP_NOW, *(TERMINAL_SIGNALS if self._leads else ())]
         own = [s for s in own if not (s == signal.SIGHUP and signal.getsignal(s) is signal.SIG_IGN)]  # as by nohup
-        before = {s: signal.signal(s, self._caught) for s in own}
+        before: dict[int, Any] = {s: signal.signal(s, self._caught) for s in own}
         if not self._leads:
-            before |= {s: signal.signal(s, signal.SIG_IGN) for s in TERMINAL_SIGNALS}
+            before |= left_to_others(TERMINAL_SIGNALS)
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes
         wakeup = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.study.execute import RunReport
 from mlesearch.study.launch_worker import write_reports
 from mlesearch.study.output import complain, prepare_streams
+from mlesearch.study.stopping import left_to_others
 from mlesearch.study.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
 
 
@@ -24,6 +26,8 @@ def main(request: str) -> None:
     """
     asked = json.loads(request)
     end_with_parent(asked["parent"])
+    left_to_others([signal.SIGINT])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as a launch may have left it
     prepare_streams()
     terms = WorkTerms(**{**asked["terms"], "stop_file": Path(asked["terms"]["stop_file"])})
     study, into = Path(asked["study"]), asked.get("reports")

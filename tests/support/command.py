@@ -54,6 +54,7 @@ def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedPr
         f"model.params.api_base={stub.base_url}",
         "model.params.api_key_env=MY_KEY",
         "launcher.n_jobs=1",
+        "launcher.retries=0",
         *[word for word in words if word != "-m"],
         env={"MY_KEY": SECRET},
     )

@@ -1,0 +1,104 @@
+"""A package whose strategies and model go wrong in every way that ends a run or its process, as if it were installed.
+
+The file `faults_off` in the working folder cures them all; what goes wrong, goes wrong at the second proposal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlesearch.models.protocol import AuthFailed
+from mlesearch.optimizers.base import Optimizer
+from mlesearch.optimizers.random import make as make_random
+from mlesearch.types import Outcome, Problem, Proposal, Rng, Verdict
+from tests.support.paths import ROOT
+
+FAULTS = ("quits", "kills", "raises", "exits", "removes", "dies_once")
+ENTRIES = "".join(f"{name} = tests.support.faulty:{name}\n" for name in FAULTS)
+OWN_TASK = "mine"
+
+
+def install(folder: Path) -> dict[str, str]:
+    """Make a package of this module in a folder of its own; returns what the environment needs to have it."""
+    info = folder / "faulty-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n", encoding="utf-8")
+    entries = f"[mlesearch.optimizers]\n{ENTRIES}\n[mlesearch.models]\nkeyless = tests.support.faulty:keyless\n"
+    (info / "entry_points.txt").write_text(entries, encoding="utf-8")
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+
+
+def write_files(cwd: Path) -> None:
+    """A model without a key, and a task of the user's own, by their names in a working folder."""
+    (cwd / "conf/model").mkdir(parents=True)
+    text = "name: keyless\nkind: keyless\ntier: advanced\ncapability: 0.5\nparams: {capability: 0.5}\n"
+    (cwd / "conf/model/keyless.yaml").write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "mlesearch/tasks/data/mini/canvas", cwd / "tasks" / OWN_TASK)
+    place = cwd / "tasks" / OWN_TASK / "task.yaml"
+    place.write_text(place.read_text(encoding="utf-8").replace("id: canvas", f"id: {OWN_TASK}"), encoding="utf-8")
+
+
+class Faulty:
+    """Random search, until its second proposal."""
+
+    def __init__(self, fault: str, inner: Optimizer) -> None:
+        self._fault, self._inner = fault, inner
+        self._asked = 0
+
+    def ask(self, used: float) -> Proposal | None:
+        self._asked += 1
+        if self._asked == 2 and not Path("faults_off").exists():
+            self._go_wrong()
+        return self._inner.ask(used)
+
+    def tell(self, outcome: Outcome) -> Sequence[Verdict]:
+        return self._inner.tell(outcome)
+
+    def _go_wrong(self) -> None:
+        if self._fault == "quits":
+            sys.exit(3)
+        if self._fault == "kills":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._fault == "exits":
+            os._exit(7)
+        if self._fault == "raises":
+            raise RuntimeError("the plug-in is broken")
+        if self._fault == "removes":
+            shutil.rmtree(Path("tasks") / OWN_TASK, ignore_errors=True)
+        if self._fault == "dies_once" and not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _strategy(fault: str) -> Any:
+    def make(params: Mapping[str, object], problem: Problem, rng: Rng) -> Faulty:
+        return Faulty(fault, make_random(params, problem, rng))
+
+    return make
+
+
+quits, kills, raises, exits, removes, dies_once = map(_strategy, FAULTS)
+
+
+def keyless(name: str, params: Mapping[str, object]) -> Any:
+    """A simulated engineer whose provider refuses the key."""
+    from mlesearch.models.registry import make_model
+
+    inner = make_model(name, "simulated", params)
+
+    class Keyless:
+        def __getattr__(self, field: str) -> Any:
+            return getattr(inner, field)
+
+        def complete(self, request: Any) -> Any:
+            if not Path("faults_off").exists():
+                raise AuthFailed(f"{name}: the key is wrong or missing")
+            return inner.complete(request)
+
+    return Keyless()
