@@ -23,6 +23,7 @@ from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
+from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.files import make_folder
 from mlesearch.storage.layout import check_run
 from mlesearch.storage.leases import Lease, Leases
@@ -30,6 +31,7 @@ from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.execute import RunReport, execute_run
+from mlesearch.study.failures import error_class_of
 from mlesearch.study.pieces import Piece
 from mlesearch.study.simulated_runs import carry_out
 from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
@@ -111,6 +113,19 @@ class WorkerSlot:
 
     def carry_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         """Say that a piece is begun, and then what became of it; or why it is not begun."""
+        try:
+            yield from self._carried_out(order)
+        except (
+            MlesearchError,
+            OSError,
+        ) as error:  # before a run is under way, or after it: a lease, a look at its folder
+            reason = in_words(error) if isinstance(error, OSError) else str(error)
+            work, kind = self._work, error_class_of(error)
+            ids = [work.runs[n].key.id for n in order.piece.numbers]
+            reports = tuple(RunReport(run_id, "failed", reason, kind, work.state.host) for run_id in ids)
+            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports))
+
+    def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
         try:
             runs = self._runs(piece)
@@ -173,20 +188,21 @@ class WorkerSlot:
         elif todo:
             made = [self._one(todo[0], order, lease)]
         reports = [replace(r, host=work.state.host) for r in made]
-        attempts = [
-            attempt_at(
-                work.state,
-                r.run_id,
-                r.status,  # type: ignore[arg-type]
-                r.result,
-                reason=r.reason,
-                error_class=r.error_class,
-                attempt=order.attempt,
-            )
-            for r in reports
-        ]
+        attempts = [self._attempt(r, order) for r in reports]
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
         yield PieceAnswer("ended", sent, tuple(attempts))
+
+    def _attempt(self, report: RunReport, order: PieceOrder) -> RunAttempt:
+        """The line of the index for a run that was carried out."""
+        return attempt_at(
+            self._work.state,
+            report.run_id,
+            report.status,  # type: ignore[arg-type]
+            report.result,
+            reason=report.reason,
+            error_class=report.error_class,
+            attempt=order.attempt,
+        )
 
     def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
         work = self._work

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 
 from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import SlotState, WorkerActivity
+from mlesearch.study.disk_room import DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.losses import Losses, ending
@@ -110,6 +111,7 @@ class Supervisor:
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
         self._notices = notices
+        self._room = DiskRoom(work.study if work.leased and retries.retries else None, say)
         self._requests = RequestReader(work.study if work.leased else None)
         self._unfinished: dict[str, tuple[int, str]] = {}
         self._end = WorkEnd()
@@ -125,7 +127,7 @@ class Supervisor:
                 if self._notices is not None:
                     self._notices.look(self._record.state.id)
                 if not self._stopping.asked:
-                    if not self._requests.paused:
+                    if not self._requests.paused and not self._room.lacking():
                         self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
@@ -280,6 +282,9 @@ class Supervisor:
                 interrupted = True
                 told.append(report)
             elif report.status == "failed" and report.error_class == "transient" and order.may_retry:
+                if self._room.lacking():
+                    again_s = 0.0
+                    continue
                 self._failures[order.number] += 1
                 again_s = self._retries.wait_s(self._failures[order.number]) or 0.0
                 self._say(f"{report.run_id}: {report.reason}; tried again in {again_s:g} s")
@@ -325,14 +330,20 @@ class Supervisor:
         why = self._stopping.asked
         if activity == "paused":
             others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
-            why = self._requests.paused or others
+            why = self._requests.paused or self._room.lacking() or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        if queue_s is not None and room and not self._stopping.asked and not self._requests.paused:
+        if (
+            queue_s is not None
+            and room
+            and not self._stopping.asked
+            and not self._requests.paused
+            and not self._room.lacking()
+        ):
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)
 
