@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+RLIABLE := .venv-rliable
 SERVERS := .venv-servers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -16,7 +17,7 @@ help:
 	@echo "make slow    the slow tests"
 	@echo "make explore all tests but the slow ones, property tests on new examples"
 	@echo "make bench   the benchmarks"
-	@echo "make peers   our strategies against published packages, in an environment of their own"
+	@echo "make peers   our strategies and statistics against published packages, in environments of their own"
 	@echo "make servers our live models against servers that others wrote, in an environment of their own"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make wheel   build the wheel into dist/"
@@ -39,7 +40,7 @@ slow: $(VENV)/.test
 bench: $(VENV)/.test
 	@$(BIN)/python -m pytest tests/bench -m "not gpu" --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
-peers: $(VENV)/.test $(PEERS)/.done
+peers: $(VENV)/.test $(PEERS)/.done $(RLIABLE)/.done
 	@$(BIN)/python -m pytest -m peers --benchmark-disable
 
 servers: $(VENV)/.test $(SERVERS)/.done
@@ -76,6 +77,13 @@ $(PEERS)/.done: $(VENV)/.demo constraints-peers.txt
 	@rm -rf $(PEERS)
 	@$(BIN)/python -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-peers.txt
+	@touch $@
+
+$(RLIABLE)/.done: $(VENV)/.demo constraints-rliable.txt
+	@echo "installing rliable and the pandas that it needs into $(RLIABLE) (once; about a minute)"
+	@rm -rf $(RLIABLE)
+	@$(BIN)/python -m venv $(RLIABLE)
+	@$(RLIABLE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-rliable.txt
 	@touch $@
 
 $(SERVERS)/.done: $(VENV)/.demo constraints-servers.txt

@@ -8,6 +8,7 @@ are drawn anew, too.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -18,9 +19,13 @@ from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.figures import dynamics
 from mlesearch.analysis.files.provenance import MadeOf, digests, stated_in
 from mlesearch.analysis.page.page_text import figures_in, phrases, without_figures
+from mlesearch.analysis.page.sections import sections
 from mlesearch.analysis.report import TABLES_FOLDER, Ink, csv_files, draw, render
 from mlesearch.analysis.results import Results, analyse
+from mlesearch.storage.sequential import LOOKS, read_looks
 from mlesearch.types import ConfigError
+
+_NUMBER = re.compile(r">[^<>]*\d[^<>]*<")
 
 SHOWN = 160
 """Characters of a text that a finding shows."""
@@ -69,7 +74,7 @@ def recheck(page: Path, study: Path | None = None, *, redraw: bool = False) -> R
         raise ConfigError(f"{page}: it names the policy {stated.missing!r}; known: {', '.join(POLICIES)}")
     results = analyse(read(folder), policy)
     differences = _differences(page, text, stated, folder, results, redraw=redraw)
-    numbers = sum(any(map(str.isdigit, phrase.text)) for phrase in phrases(text))
+    numbers = len(_NUMBER.findall(without_figures(text).partition("<body")[2].partition("<script")[0]))
     return Recheck(next(differences, ""), numbers, len(stated.figures), drawn=redraw)
 
 
@@ -78,11 +83,13 @@ def _differences(
 ) -> Iterator[str]:
     """All that differs, what tells most first."""
     curves = dynamics.all_curves(results)
-    again = render(results, curves, folder, _ink(text, stated, redraw=redraw))
+    parts = sections(results, curves)
+    again = render(results, parts, folder, _ink(text, stated, redraw=redraw))
     yield from _of_words(text, again)
     yield from _of_files(stated, folder)
     yield from _of_figures(text, stated)
     yield from _of_bytes(text if redraw else without_figures(text), again if redraw else without_figures(again))
+    yield from _of_looks(results, folder)
     yield from _of_csv(page.parent / TABLES_FOLDER, csv_files(results, curves))
 
 
@@ -95,6 +102,9 @@ def _ink(text: str, stated: MadeOf, *, redraw: bool) -> Ink:
 
 
 def _of_words(text: str, again: str) -> Iterator[str]:
+    text, again = without_figures(text), without_figures(again)
+    if text == again:
+        return
     for there, here in zip_longest(phrases(text), phrases(again)):
         if there != here:
             place = (here or there).place
@@ -108,6 +118,14 @@ def _of_files(stated: MadeOf, folder: Path) -> Iterator[str]:
     for name in sorted(stated.files.keys() | found.keys()):
         if stated.files.get(name) != found.get(name):
             yield f"{name}: it is not the file that the page was made from (its sha256 is another)"
+
+
+def _of_looks(results: Results, folder: Path) -> Iterator[str]:
+    """The looks that were recorded when they were taken; a look that is not recorded yet is no difference."""
+    lines = [] if results.looks is None else [look.to_line() for look in results.looks.looks]
+    for number, recorded in enumerate(read_looks(folder), 1):
+        if number > len(lines) or recorded != lines[number - 1]:
+            yield f"{LOOKS}, line {number}: the tables give another look"
 
 
 def _of_figures(text: str, stated: MadeOf) -> Iterator[str]:

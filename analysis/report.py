@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,6 @@ from mlesearch.analysis import frames
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import only, read
 from mlesearch.analysis.figures import dynamics
-from mlesearch.analysis.figures.svg import Drawn
 from mlesearch.analysis.files import figure_files, paper, stale, table_files
 from mlesearch.analysis.files.provenance import made_of
 from mlesearch.analysis.page import (
@@ -29,6 +28,7 @@ from mlesearch.analysis.page import (
 )
 from mlesearch.analysis.page.section import Section
 from mlesearch.analysis.page.sections import sections
+from mlesearch.analysis.page.titles import title_of
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.words import checks, wording
 from mlesearch.analysis.words.facts import facts
@@ -109,18 +109,11 @@ def write_results(
         ConfigError: the place cannot be written to.
     """
     curves = dynamics.all_curves(results)
-    drawn: list[Drawn] = []
-
-    def ink(section: Section) -> str:
-        if section.figure is None:
-            return ""
-        drawn.append(section.figure())
-        return drawn[-1].svg
-
-    page = render(results, curves, study_dir, ink)
+    parts = sections(results, curves)
+    page = render(results, parts, study_dir)
     beside = target.parent / TABLES_FOLDER
     files = {beside / f"{name}.csv": text for name, text in csv_files(results, curves).items()}
-    files |= {beside / name: text for name, text in printed_tables(results, curves).items()}
+    files |= {beside / name: text for name, text in printed_tables(parts, simulated=results.tables.simulated).items()}
     try:
         make_folder(beside)
         folders = beside, target.parent / figure_files.FOLDER
@@ -129,7 +122,7 @@ def write_results(
             write_atomically(path, text, durable=False)
         write_atomically(target, page, durable=False)
         if figures_too:
-            figure_files.write_figures(drawn, target.parent / figure_files.FOLDER)
+            figure_files.write_figures(parts, target.parent / figure_files.FOLDER)
         if tex_too:
             write_atomically(target.parent / paper.NAME, paper.paper(results, study_dir), durable=False)
     except OSError as error:
@@ -164,20 +157,19 @@ def all_frames(results: Results, curves: list[dynamics.Line] | None = None) -> d
     return found
 
 
-def printed_tables(results: Results, curves: list[dynamics.Line]) -> dict[str, str]:
+def printed_tables(parts: Sequence[Section], *, simulated: bool) -> dict[str, str]:
     """The tables of the page in Markdown and in LaTeX, by file name."""
-    shown = [view for part in sections(results, curves) for view in (*part.tables, *part.folded)]
-    simulated = results.tables.simulated
+    shown = [view for part in parts for view in (*part.tables, *part.folded)]
     found = {f"{view.name}.md": table_files.markdown(view, simulated=simulated) for view in shown}
     return found | {f"{view.name}.tex": table_files.booktabs(view, simulated=simulated) for view in shown}
 
 
-def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: Ink = draw) -> str:
+def render(results: Results, parts: Sequence[Section], study_dir: Path, ink: Ink = draw) -> str:
     """The page as text.
 
     Args:
         results: of the study.
-        curves: of its runs.
+        parts: its sections.
         study_dir: its folder, from whose tables they were computed.
         ink: gives the figures.
     """
@@ -190,7 +182,6 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         keep_trailing_newline=True,
     )
     template = environment.get_template("report.html.jinja")
-    parts = sections(results, curves)
     drawn = {part.id: element for part in parts if (element := ink(part))}
     policy = "" if results.progress is not None else results.policy.policy
     stated = made_of(study_dir, policy, drawn, interim=results.tables.planned > 0)
@@ -208,6 +199,7 @@ def render(results: Results, curves: list[dynamics.Line], study_dir: Path, ink: 
         missing=results.policy.missing,
         warnings=checks.warnings(results),
         sections=parts,
+        title_of=title_of,
         figures={name: Markup(element) for name, element in drawn.items()},  # ours, texts escaped by matplotlib
         facts=facts(results),
         made_of=Markup(stated.to_json()),  # digests, and words of ours

@@ -12,6 +12,8 @@ from mlesearch.analysis.comparisons.leaders import LeaderMap, leader_map
 from mlesearch.analysis.comparisons.lost_cases import LostCase, lost_cases
 from mlesearch.analysis.comparisons.sandboxes import differences
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, without_measure
+from mlesearch.analysis.data.codes import with_codes
+from mlesearch.analysis.data.columns import distinct
 from mlesearch.analysis.data.outcomes import Outcomes, is_measure, outcomes, succeeded
 from mlesearch.analysis.data.planned import NotPlanned, planned_part
 from mlesearch.analysis.data.policies import Policy
@@ -21,6 +23,7 @@ from mlesearch.analysis.measures import accounts, curves
 from mlesearch.analysis.measures.attrition import CellRuns, cells
 from mlesearch.analysis.measures.beyond_medals import measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board, board
+from mlesearch.analysis.measures.budget_axis import every_progress
 from mlesearch.analysis.measures.claimed import claimed_sums, measured_board
 from mlesearch.analysis.measures.measured import Measurements, measured_of
 from mlesearch.analysis.measures.progress import StudyProgress, progress
@@ -143,17 +146,20 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         return _unfinished(tables, claim, left_out, looks)
     planned = tables
     tables, note = apply_policy(tables, policy or "fail")
-    runs = tables.runs
     arms, models = arms_of(tables), models_of(tables)
+    runs = with_codes(tables.runs)
+    all_runs = runs if planned.runs is tables.runs else with_codes(planned.runs)
     best = curves.best_so_far(tables.nodes, runs)
-    found = measures(ranked_runs(runs), best)
+    ranked = ranked_runs(runs)
+    on = every_progress(best, ranked)
+    found = measures(ranked, best, on)
     sums: tuple[Outcomes, Outcomes] | None = None
     claimed: Board | None = None
     if claim is not None and is_measure(claim.outcome):
         sums = claimed_sums(found, tables, planned, models, arms, claim.outcome)
         claim = without_measure(tables) if sums is None else claim
-    became = cells(planned.runs, planned.nodes, models, arms)
-    rated = planned.runs[planned.runs["task"].isin(set(runs["task"]))] if planned.to_come else runs
+    became = cells(all_runs, planned.nodes, models, arms)
+    rated = all_runs[all_runs["task"].isin(distinct(runs["task"]))] if planned.to_come else runs
     boards = tuple(board(rated, models, arms, name) for name in outcomes_of(runs))
     main: Comparison | None = None
     others: tuple[Comparison, ...] = ()
@@ -162,7 +168,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
     if claim is not None:
         if sums is None:
             counts, before = (
-                outcomes(counted(part, claim.outcome), models, arms, claim.outcome) for part in (runs, planned.runs)
+                outcomes(counted(part, claim.outcome), models, arms, claim.outcome) for part in (runs, all_runs)
             )
         else:
             counts, before = sums
@@ -174,7 +180,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         rest = [arm for arm in arms if arm not in (claim.treatment, claim.baseline)]
         others = tuple(compare(grid, arm, claim.baseline, False) for arm in rest)
         main, others = adjusted(main, others, claim)
-        categories = categories_of(runs, counts.tasks)
+        categories = categories_of(tables.runs, counts.tasks)
         main = assumed(grid, in_family(main, claim, models), claim, categories)
         if sums is not None:
             shown_sums = before.of_tasks(np.isin(before.tasks, counts.tasks)) if planned.to_come else counts
@@ -186,6 +192,7 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)
     ended = runs[has_result(runs)]
+    asker = accounts.arms_of_calls(ended, tables.calls, arms)
     shown = claimed or next(b for b in boards if claim is None or b.outcome == claim.outcome)
     return Results(
         tables=tables,
@@ -198,19 +205,19 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         others=others,
         best=best,
         mechanism=accounts.mechanism(ended, models, arms),
-        cost=accounts.cost(ended, tables.calls, arms),
-        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms),
+        cost=accounts.cost(ended, tables.calls, arms, asker),
+        cost_by_operator=accounts.cost_by_operator(ended, tables.calls, arms, asker),
         failures=accounts.failures(ended, tables.nodes, arms),
         cells=became,
-        spends=spends(runs, tables.nodes, models.names, arms),
+        spends=spends(tables.runs, tables.nodes, models.names, arms),
         not_planned=left_out,
         unfinished=planned.interim,
         lost_cases=cases,
-        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study, found),
+        measured=measured_of(runs, tables.nodes, best, models, arms, claim, tables.study, found, on),
         claimed=claimed,
         dispersion=spread,
         categories=categories,
-        leaders=leader_map(runs, models, arms, shown.counts, became),
+        leaders=leader_map(tables.runs, models, arms, shown.counts, became),
         looks=looks,
     )
 

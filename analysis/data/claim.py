@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats
+from mlesearch.analysis.data.columns import distinct, distinct_pairs
 from mlesearch.analysis.data.tables import Tables, declared_names, has_result
 from mlesearch.analysis.data.unranked import counted, outcomes_of
 from mlesearch.storage.claim import CLAIMABLE, OUTCOMES, ClaimPart, Trend, claim_problem
@@ -105,7 +106,7 @@ def arms_of(tables: Tables) -> tuple[Arm, ...]:
     Raises:
         ConfigError: two of them would have one label.
     """
-    pairs = sorted(set(zip(tables.runs["strategy"], tables.runs["variant"], strict=True)))
+    pairs = distinct_pairs(tables.runs["strategy"], tables.runs["variant"])
     order = {name: place for place, name in enumerate(declared_names(tables.study, "strategies"))}
     raw = tables.study.get("claim")
     if not order and isinstance(raw, Mapping):
@@ -245,10 +246,10 @@ def models_of(tables: Tables) -> Models:
     runs = tables.runs
     raw = tables.study.get("claim")
     claim: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
-    names = sorted(set(runs["model"]))
+    names = distinct(runs["model"])
     tier: dict[str, str] = {}
     figure: dict[str, float] = {}
-    for name, part in runs.groupby("model", sort=True):
+    for name, part in runs[["model", "tier", "capability"]].drop_duplicates().groupby("model", sort=True):
         tiers, figures = part["tier"].dropna().unique(), part["capability"].dropna().unique()
         if len(tiers) > 1 or len(figures) > 1:
             raise ConfigError(f"model {name} has more than one tier or capability in table runs; collect again")
@@ -259,9 +260,9 @@ def models_of(tables: Tables) -> Models:
                 f"model {name} has the capability {figure[str(name)]:g} in table runs, which is no number that models "
                 "can be compared by; give a finite one in its configuration, or none"
             )
-    begun = set(runs.loc[runs["status"] != "missing", "model"])  # the others may not have told their labels yet
+    begun = set(distinct(runs.loc[runs["status"] != "missing", "model"]))  # others may not have told their labels yet
     order = _tier_order(claim, tier, begun)
-    sources = "; ".join(sorted({str(s) for s in runs["capability_source"].dropna()}))
+    sources = "; ".join(sorted({str(s) for s in runs["capability_source"].dropna().unique()}))
     use_figures = not np.isnan(list(figure.values())).any()
     lacking = [name for name in names if np.isnan(figure[name]) and name in begun]
     if claim.get("capability") and lacking:

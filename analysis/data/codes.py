@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlesearch.analysis.data.arrays import Flags, Floats, Ints
 from mlesearch.analysis.data.claim import Arm
-from mlesearch.analysis.data.columns import pair_places, places_of
+from mlesearch.analysis.data.columns import categories, coded, pair_places, places_of
+
+NAMES = ("model", "strategy", "variant", "task", "status", "ended", "rung", "promises", "environment")
+"""Columns of runs whose texts are compared again and again."""
 
 
 def arm_codes(runs: pd.DataFrame, arms: Sequence[Arm]) -> Ints:
@@ -22,9 +27,16 @@ def arm_codes(runs: pd.DataFrame, arms: Sequence[Arm]) -> Ints:
     return pair_places(runs["strategy"], runs["variant"], [(arm.strategy, arm.variant) for arm in arms])
 
 
+def with_codes(runs: pd.DataFrame) -> pd.DataFrame:
+    """A table of runs whose names are coded once for all that read it; categories are in the order of the rows."""
+    return runs.assign(**{name: categories(*coded(runs[name])) for name in NAMES if name in runs.columns})
+
+
 def run_rows(frame: pd.DataFrame, runs: pd.DataFrame) -> Ints:
     """The place among `runs` of the run that each row of another table belongs to; -1 where it is none of them."""
-    return places_of(frame["run_id"], runs["run_id"].tolist())
+    known = runs["run_id"].to_numpy(dtype=object)
+    places, texts = coded(frame["run_id"])
+    return places if np.array_equal(texts, known) else places_of(frame["run_id"], known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class RowGroups:
     starts: Ints
 
     @classmethod
-    def of(cls, codes: Ints, groups: int) -> RowGroups:
+    def of(cls, codes: npt.NDArray[np.integer[Any]], groups: int) -> RowGroups:
         """By the group of each row.
 
         Args:
@@ -48,9 +60,8 @@ class RowGroups:
             groups: how many there are.
         """
         small = codes.astype(np.int16) if groups < np.iinfo(np.int16).max else codes  # sorted by radix
-        order = np.argsort(small, kind="stable")
-        order = order[np.count_nonzero(codes < 0) :]
-        return cls(order, np.r_[0, np.cumsum(np.bincount(codes[order], minlength=groups))])
+        sizes = np.bincount(small + 1, minlength=groups + 1)  # first, those of no group
+        return cls(np.argsort(small, kind="stable")[sizes[0] :], np.r_[0, np.cumsum(sizes[1:])])
 
     def __len__(self) -> int:
         """How many groups there are."""
@@ -71,7 +82,9 @@ class RowGroups:
         Args:
             values: shape (N,): one a row of the table.
         """
-        sorted_values = np.where(np.isnan(values), 0.0, values)[self.order]
+        sorted_values = values[self.order]
+        if (empty := np.isnan(sorted_values)).any():
+            sorted_values = np.where(empty, 0.0, sorted_values)
         parts = np.split(sorted_values, self.starts[1:-1])[: len(self)]
         return np.array([part.sum() for part in parts], dtype=np.float64)
 

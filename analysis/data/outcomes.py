@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.data.claim import Arm, Models
-from mlesearch.analysis.data.columns import pair_places, places_of
+from mlesearch.analysis.data.columns import distinct, pair_places, places_of
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.storage.claimed_measures import MEASURE_NAMES, MEASURE_RANGES, MEASURES
 from mlesearch.storage.columns import MEDALS
@@ -125,7 +125,7 @@ def _gathered(
     runs: pd.DataFrame, models: Models, arms: Sequence[Arm], values: npt.NDArray[np.bool_] | Floats
 ) -> Outcomes:
     """Sums by model, arm and task: whole numbers of flags, else floats."""
-    tasks = tuple(sorted(set(runs["task"])))
+    tasks = tuple(distinct(runs["task"]))
     shape = (len(models.names), len(arms), len(tasks))
     arm = pair_places(runs["strategy"], runs["variant"], [(one.strategy, one.variant) for one in arms])
     cell = places_of(runs["model"], models.names) * len(arms) + arm

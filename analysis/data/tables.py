@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlesearch.analysis.data.columns import distinct
+from mlesearch.analysis.data.columns import coded, distinct, distinct_pairs, used
 from mlesearch.analysis.data.policies import POLICIES, Policy
 from mlesearch.analysis.data.schema import decoded, read_frame, typed
 from mlesearch.storage.columns import MEDALS, RUN_STATUSES, TABLES
@@ -222,7 +222,10 @@ def validate(tables: Tables) -> None:
     _refuse_holes(tables)
     known = set(runs["run_id"])
     for name, frame in (("nodes", tables.nodes), ("calls", tables.calls)):
-        if strangers := sorted(set(distinct(frame["run_id"])) - known):
+        places, texts = coded(frame["run_id"])
+        if known.issuperset(texts.tolist()):
+            continue
+        if strangers := sorted(set(used(places, texts)[1].tolist()) - known):
             raise ConfigError(
                 f"table {name} has rows of run {strangers[0]!r}, which table runs lacks "
                 f"({len(strangers)} such runs); collect the study again"
@@ -310,13 +313,14 @@ def declared_names(study: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _refuse_holes(tables: Tables) -> None:
     """A cell of the grid with neither a run nor a `missing` row."""
     runs = tables.runs
-    arms = sorted(set(zip(runs["strategy"], runs["variant"], strict=True)))
+    arms = distinct_pairs(runs["strategy"], runs["variant"])
     for name in declared_names(tables.study, "strategies"):
         if name not in {strategy for strategy, _ in arms}:
             raise ConfigError(f"strategy {name} of the declared grid has no row in table runs, not even a missing one")
-    models = sorted(set(runs["model"]) | set(declared_names(tables.study, "models")))
-    tasks = sorted(set(runs["task"]) | set(declared_names(tables.study, "tasks")))
-    seeds = sorted(set(runs["seed"].astype(int)) | {int(s) for s in declared_names(tables.study, "seeds")})
+    models = sorted(set(distinct(runs["model"])) | set(declared_names(tables.study, "models")))
+    tasks = sorted(set(distinct(runs["task"])) | set(declared_names(tables.study, "tasks")))
+    declared_seeds = {int(s) for s in declared_names(tables.study, "seeds")}
+    seeds = sorted(set(runs["seed"].unique().astype(int).tolist()) | declared_seeds)
     expected = len(models) * len(arms) * len(tasks) * len(seeds)
     if expected == len(runs):
         return

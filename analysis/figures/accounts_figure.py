@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 
 from mlesearch.analysis.figures import svg
 from mlesearch.analysis.figures.names import short_names
-from mlesearch.analysis.figures.series import colour, hatch, legend, legend_label, marker
+from mlesearch.analysis.figures.series import PART_HATCHES, colour, legend, legend_label, marker
 from mlesearch.analysis.figures.svg import Drawn
 from mlesearch.analysis.measures.accounts import OPS
 from mlesearch.analysis.results import Results
 
+TITLE = 11
+"""Characters of a panel's title in an inch."""
 
-def mechanism(results: Results) -> Drawn:
+
+def mechanism(results: Results, width: float = svg.WIDTH) -> Drawn:
     """Improvement rate and direction accuracy by model and strategy."""
     frame, models, arms = results.mechanism, results.models.names, results.arms
     panels = [
@@ -29,7 +33,7 @@ def mechanism(results: Results) -> Drawn:
     if not panels:
         return Drawn("mechanism")
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 1.15 + 0.42 * max(2, len(models)))
+        fig = svg.figure(width, 1.15 + max(0.42, 0.07 * len(arms)) * max(2, len(models)))
         axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         step = 0.62 / max(1, len(arms))
         for ax, (name, label) in zip(axes, panels, strict=True):
@@ -56,7 +60,7 @@ def mechanism(results: Results) -> Drawn:
             ax.set_yticks(np.arange(len(models)), short_names(models))
             ax.grid(axis="x")
             ax.spines["left"].set_visible(False)
-            ax.set_title(label, fontsize=8.5)
+            ax.set_title("\n".join(wrap(label, int(TITLE * width / len(panels)))), fontsize=8.5)
             ax.set_xlabel("%")
         legend(fig, [arm.label for arm in arms])
         shown = {"improvement_rate": "Improvement rate", "direction_accuracy": "Direction accuracy"}
@@ -73,7 +77,7 @@ def _mean_text(value: float, label: str) -> str:
     return f"{label} none" if math.isnan(value) else f"{label} {100 * value:.0f} %"
 
 
-def spending(results: Results) -> Drawn:
+def spending(results: Results, width: float = svg.WIDTH) -> Drawn:
     """Stacked bars: what each strategy spent on each operator, per run."""
     frame = results.cost_by_operator
     if frame.empty:
@@ -91,20 +95,25 @@ def spending(results: Results) -> Drawn:
         amounts.rename(columns={"operator": "part"}),
         panels,
         "What each strategy spent per run, by operator",
+        width,
     )
 
 
-def failures(results: Results) -> Drawn:
+def failures(results: Results, width: float = svg.WIDTH) -> Drawn:
     """Stacked bars: share of programs by how they failed."""
     frame = results.failures
     frame = frame[(frame["status"] != "ok") & (frame["programs"] > 0)] if not frame.empty else frame
     if frame.empty:
         return Drawn("failures")
     shares = frame.assign(percent=100 * frame["share"]).rename(columns={"status": "part"})
-    return _stacked(results, "failures", shares, [("percent", "% of all programs")], "Programs that failed, by kind")
+    return _stacked(
+        results, "failures", shares, [("percent", "% of all programs")], "Programs that failed, by kind", width
+    )
 
 
-def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tuple[str, str]], what: str) -> Drawn:
+def _stacked(
+    results: Results, name: str, frame: pd.DataFrame, panels: list[tuple[str, str]], what: str, width: float
+) -> Drawn:
     """Horizontal stacked bars of `frame` (strategy, part, value columns)."""
     labels = [arm.label for arm in results.arms]
     frame = frame[frame[[value for value, _ in panels]].gt(0).any(axis=1)]
@@ -113,7 +122,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
     parts = [op for op in OPS if op in set(frame["part"])]
     parts += [part for part in dict.fromkeys(frame["part"]) if part not in parts]
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 1.0 + 0.34 * len(labels))
+        fig = svg.figure(width, 1.0 + 0.34 * len(labels))
         axes = fig.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         said = []
         for ax, (value, unit) in zip(axes, panels, strict=True):
@@ -128,7 +137,7 @@ def _stacked(results: Results, name: str, frame: pd.DataFrame, panels: list[tupl
                     left=left,
                     color=svg.PARTS[i % 8],
                     edgecolor=svg.PAPER,
-                    hatch=hatch(i),
+                    hatch=PART_HATCHES[i % len(PART_HATCHES)],
                     linewidth=0.8,
                     label=part.replace("_", " ") if ax is axes[0] else None,
                 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from mlesearch.analysis.data.claim import Models
+from mlesearch.analysis.data.codes import run_rows
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.figures import svg
@@ -19,10 +20,16 @@ from mlesearch.analysis.measures.accounts import arm_labels
 from mlesearch.analysis.measures.curves import Axis, Curve, Value, axis_points, mean_curve
 from mlesearch.analysis.results import Results
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Panel = tuple[Axis, Value]
 
 BAND_TASKS = 5
 """A band over tasks is drawn from this many tasks on."""
+
+BAND_ARMS = 6
+"""With more strategies there are no bands, which would cover each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +77,27 @@ def all_curves(results: Results) -> list[Line]:
     runs = runs[has_result(runs)]
     if results.best.empty:
         return []
+    places = run_rows(results.best, runs)
+    ranked = runs.index.isin(counted(runs, "any_medal").index)
     points = {axis: axis_points(results.best, runs, axis) for axis in ("step", "t_charged_s")}
     out = []
     for title, members in columns(results.models):
         for arm in results.arms:
-            cell = runs[runs["model"].isin(members) & (runs["arm"] == arm.label)]
-            if cell.empty:
+            own = (runs["model"].isin(members) & (runs["arm"] == arm.label)).to_numpy(dtype=bool)
+            if not own.any():
                 continue
             for axis, value in panels(results.best):
-                averaged = counted(cell, "any_medal") if value == "medal" else cell
-                curve = mean_curve(results.best, averaged, axis, value, points[axis])
+                kept = own & ranked if value == "medal" else own
+                row = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)[places]
+                curve = mean_curve(results.best, runs[kept], axis, value, points[axis], row)
                 out.append(Line(title, arm.label, axis, value, curve))
     return out
+
+
+def has_bands(curves: list[Line]) -> bool:
+    """Whether the figure of these curves has bands."""
+    few = len({line.arm for line in curves}) <= BAND_ARMS
+    return few and bool(curves) and curves[0].curve.tasks >= BAND_TASKS
 
 
 def frame(curves: list[Line]) -> pd.DataFrame:
@@ -105,7 +121,7 @@ def frame(curves: list[Line]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["models", "strategy"])
 
 
-def draw(results: Results, curves: list[Line]) -> Drawn:
+def draw(results: Results, curves: list[Line], width: float = svg.WIDTH) -> Drawn:
     """Small multiples: one column a model or tier, one row a pair of axis and value."""
     if not curves:
         return Drawn("dynamics")
@@ -114,18 +130,18 @@ def draw(results: Results, curves: list[Line]) -> Drawn:
     rows = panels(results.best)
     arms = [arm.label for arm in results.arms]
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 1.95 * len(rows) + 0.5)
+        fig = svg.figure(width, 1.95 * len(rows) + 0.5)
         axes = fig.subplots(len(rows), len(titles), sharey="row", sharex="row", squeeze=False)
         for line in curves:
             r, k = rows.index((line.axis, line.value)), columns_of.index(line.models)
-            _trace(axes[r][k], line, arms.index(line.arm), labelled=r == k == 0)
+            _trace(axes[r][k], line, arms.index(line.arm), labelled=r == k == 0, band=has_bands(curves))
         for r, (axis, value) in enumerate(rows):
             top = max(100 * float(line.curve.mean.max()) for line in curves if (line.axis, line.value) == (axis, value))
             for k, title in enumerate(titles):
                 _dress(axes[r][k], axis, min(103.0, max(10.0, top * 1.12)))
                 axes[r][k].set_title(title if r == 0 else "")
             axes[r][0].set_ylabel(Y_LABEL[value])
-        fig.legend(loc="outside upper left", ncols=legend_columns(arms, 6), handlelength=2.4, columnspacing=1.6)
+        fig.legend(loc="outside upper left", ncols=legend_columns(arms, width, 6), handlelength=2.4, columnspacing=1.6)
         ends = [
             f"{line.models} {line.arm} {100 * float(line.curve.mean[-1]):.0f}"
             for line in curves
@@ -141,8 +157,8 @@ X_LABEL = {"step": "steps", "t_charged_s": "charged time, s"}
 Y_LABEL = {"medal": "any medal, % of runs", "standing": "standing in this study, %"}
 
 
-def _trace(ax: Axes, line: Line, place: int, labelled: bool) -> None:
-    """One curve, with its band where there are tasks enough."""
+def _trace(ax: Axes, line: Line, place: int, labelled: bool, band: bool) -> None:
+    """One curve, with its band where the figure has bands."""
     curve, ink = line.curve, colour(place)
     label = legend_label(line.arm) if labelled else None
     x = np.append(curve.x, 1.05 * curve.x[-1])  # so that what the last step brought is seen
@@ -155,7 +171,7 @@ def _trace(ax: Axes, line: Line, place: int, labelled: bool) -> None:
         lw=1.7,
         label=label,
     )
-    if curve.tasks >= BAND_TASKS:
+    if band:
         low, high = 100 * (curve.mean - curve.sem), 100 * (curve.mean + curve.sem)
         ax.fill_between(curve.x, low.clip(0), high.clip(max=100), step="post", color=ink, alpha=0.1, lw=0)
 

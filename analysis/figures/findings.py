@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mlesearch.analysis.comparisons.comparison import Comparison, groups
 from mlesearch.analysis.data.outcomes import RATES
@@ -21,6 +19,12 @@ from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.gaps import Gap
 from mlesearch.analysis.text import interval, percent, points
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMN_BARS = 16
+"""So many bars stand in one column of two of a paper; more are drawn wider."""
+
 GAP_PANELS = 6
 """So many comparisons are drawn as panels; all are in the tables."""
 
@@ -28,21 +32,25 @@ LABEL = 40
 """Characters of an axis's label in one line."""
 
 
-def bars(results: Results) -> Drawn:
+def bars(results: Results, width: float = svg.WIDTH) -> Drawn:
     """Grouped bars of the outcome's rate by model, with the E2 interval."""
     board, models, arms = results.board, results.models.names, results.arms
+    if len(models) * len(arms) > COLUMN_BARS:
+        width = max(width, svg.TEXT_WIDTH)
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 3.5)
+        fig = svg.figure(width, 3.5)
         ax = fig.subplots()
-        width = 0.8 / max(len(arms), 3)
+        wide = 0.8 / max(len(arms), 3)
+        bar_pt = wide * (width - 0.7) * 72 / len(models)
+        halo, dot = min(3.0, 0.6 * bar_pt), min(22.0, 0.7 * bar_pt**2)
         for a, arm in enumerate(arms):
-            x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * width
+            x = np.arange(len(models)) + (a - (len(arms) - 1) / 2) * wide
             rate = 100 * board.e2.rate[:, a]
             edge = svg.PAPER if hatch(a) else None
             ax.bar(
                 x,
                 rate,
-                width * 0.9,
+                wide * 0.9,
                 color=colour(a),
                 label=legend_label(arm.label),
                 zorder=2,
@@ -53,12 +61,14 @@ def bars(results: Results) -> Drawn:
             low = np.where(some_lost, 100 * board.counts.least[:, a], 100 * board.e2.low[:, a])
             high = np.where(some_lost, 100 * board.counts.most[:, a], 100 * board.e2.high[:, a])
             known = ~np.isnan(low)
-            ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=3.0, zorder=3)
-            ax.vlines(x[known], low[known], high[known], color=svg.INK, lw=1.0, zorder=4)
-            ax.scatter(x, rate, s=22, color=colour(a), zorder=5, linewidths=1.0, edgecolors=svg.INK, clip_on=False)
+            ax.vlines(x[known], low[known], high[known], color=svg.PAPER, lw=halo, zorder=3)
+            ax.vlines(x[known], low[known], high[known], color=svg.INK, lw=halo / 3, zorder=4)
+            ax.scatter(
+                x, rate, s=dot, color=colour(a), zorder=5, linewidths=halo / 3, edgecolors=svg.INK, clip_on=False
+            )
         ax.set_xticks(np.arange(len(models)), short_names(models, 16 if len(models) < 8 else 11))
-        if len(models) > 6:
-            ax.tick_params(axis="x", labelrotation=20)
+        if len(models) > 0.6 * width:
+            ax.tick_params(axis="x", labelrotation=20 if width > svg.COLUMN_WIDTH else 45)
         if bool(np.isnan(board.e2.rate).any()):
             ax.set_xlim(-0.5, len(models) - 0.5)
         lowest = np.nanmin(np.concatenate((board.e2.rate.ravel(), board.e2.low.ravel(), [0.0])))
@@ -83,17 +93,19 @@ def drawn_gaps(results: Results) -> tuple[Comparison, ...]:
     return () if results.main is None else (results.main, *results.others)[:GAP_PANELS]
 
 
-def gap_bars(results: Results) -> Drawn:
+def gap_bars(results: Results, width: float = svg.WIDTH) -> Drawn:
     """Bars of the paired gap by model, one panel a treatment, hatched where the adjusted test does not reject."""
     if results.main is None:
         return Drawn("gaps")
+    from matplotlib.patches import Patch
+
     comparisons = drawn_gaps(results)
     models = results.models.names
     columns = min(3, len(comparisons))
     rows = math.ceil(len(comparisons) / columns)
     reach = max(_reach(g) for c in comparisons for g in c.gaps)
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, rows * (1.15 + 0.36 * max(2, len(models))) + 0.35)
+        fig = svg.figure(width, rows * (1.15 + 0.36 * max(2, len(models))) + 0.35)
         axes = fig.subplots(rows, columns, sharey=True, squeeze=False)
         for i, c in enumerate(comparisons):
             _gap_panel(axes[i // columns][i % columns], c, models, reach, narrow=columns > 1)
@@ -126,6 +138,8 @@ def _reach(gap: Gap) -> float:
 
 
 def _gap_panel(ax: Axes, c: Comparison, models: Sequence[str], reach: float, *, narrow: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     y = np.arange(len(models))
     for place, gap in zip(y, c.gaps, strict=True):
         if gap.refused:
@@ -186,15 +200,17 @@ def has_capability(results: Results) -> bool:
     return results.main is not None and results.models.capability is not None and len(results.models.names) > 1
 
 
-def gap_by_capability(results: Results) -> Drawn:
+def gap_by_capability(results: Results, width: float = svg.WIDTH) -> Drawn:
     """The gap of each model against capability, with the gaps of the two groups; no fitted line."""
     c, order = results.main, results.models
     if c is None or order.capability is None or not has_capability(results):
         return Drawn("capability")
+    from matplotlib.ticker import FuncFormatter
+
     x = _spread(order.capability) if order.ordinal else order.capability
     weak, strong = groups(order)
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 3.3)
+        fig = svg.figure(width, 3.3)
         ax = fig.subplots()
         ax.axhline(0, color=svg.INK, lw=0.9, zorder=1)
         low = np.array([100 * g.low for g in c.gaps])
@@ -210,6 +226,8 @@ def gap_by_capability(results: Results) -> Drawn:
                 continue
             face = colour if gap.rejects() else svg.PAPER
             ax.plot(place, value, "o", ms=6.5, mfc=face, mec=colour, mew=1.5, zorder=3)
+        narrow = width < svg.TEXT_WIDTH
+        between = "\n" if narrow else " "
         verdict = c.crossover
         if verdict is not None and verdict.weak is not None and verdict.strong is not None:
             for name, group, members in (("low", verdict.weak, weak), ("high", verdict.strong, strong)):
@@ -218,7 +236,7 @@ def gap_by_capability(results: Results) -> Drawn:
                 ax.hlines(100 * group.gap, at.min() - pad, at.max() + pad, color=svg.INK, lw=2.2, zorder=2)
                 ax.axvspan(at.min() - pad, at.max() + pad, color=svg.GRID, alpha=0.45, lw=0, zorder=0)
                 ax.annotate(
-                    f"{name} group {points(group.gap)} [90 % {interval(group.low, group.high)}]",
+                    f"{name} group {points(group.gap)}{between}[90 % {interval(group.low, group.high)}]",
                     (float(at.mean()), 1.0),
                     xycoords=("data", "axes fraction"),
                     xytext=(0, -4),
@@ -229,6 +247,12 @@ def gap_by_capability(results: Results) -> Drawn:
                     color=svg.MUTED,
                 )
         for place, value, model in zip(x, y, short_names(order.names), strict=True):
+            if narrow:
+                text = model if not math.isnan(value) else f"{model}: not compared"
+                ax.annotate(
+                    text, (place, 0.015), xycoords=("data", "axes fraction"), rotation=90, fontsize=7, ha="center"
+                )
+                continue
             ax.annotate(
                 model if not math.isnan(value) else f"{model}: not compared",
                 (place, 0 if math.isnan(value) else value),
@@ -243,7 +267,9 @@ def gap_by_capability(results: Results) -> Drawn:
             ax.set_xlabel("declared tier")
         else:
             ax.set_xlabel(f"capability ({order.source})" if order.source else "capability")
-        ax.margins(x=0.08, y=0.18)
+        ax.margins(x=0.08, y=0.3 if narrow else 0.18)
+        if narrow:
+            ax.set_ylim(bottom=ax.get_ylim()[0] - 0.25 * float(np.ptp(ax.get_ylim())))
         ax.update_datalim([(float(place), 0.0) for place in x])
         ax.set_title(f"{c.treatment.label} − {c.baseline.label}")
         ax.set_ylabel("gap, percentage points")

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from typing import TYPE_CHECKING
 
 from mlesearch.analysis.comparisons.leaders import GRADIENT, LeaderCell, LeaderMap
 from mlesearch.analysis.data.axes import BUDGET, SettingAxis
@@ -18,6 +14,12 @@ from mlesearch.analysis.figures import svg
 from mlesearch.analysis.figures.names import short_names
 from mlesearch.analysis.figures.svg import Drawn
 from mlesearch.analysis.text import listing, plural, points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
 MOST_COLUMNS = 3
 """Panels side by side; with more the words in a cell would be too small to read."""
@@ -61,19 +63,20 @@ def _level(axis: SettingAxis, place: int) -> str:
     return axis.levels[place] if axis.name == BUDGET else f"{axis.words} {axis.levels[place]}"
 
 
-def draw(found: LeaderMap, models: Models, *, simulated: bool) -> Drawn:
+def draw(found: LeaderMap, models: Models, *, simulated: bool, width: float = svg.WIDTH) -> Drawn:
     """The figure.
 
     Args:
         found: the map.
         models: of the study.
         simulated: whether its study is.
+        width: of the figure, inches.
     """
     made, columns = panels(found)
     rows = -(-len(made) // columns)
     levels = found.axes[0].levels
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 0.75 + rows * (0.72 + 0.44 * len(levels)))
+        fig = svg.figure(width, 0.75 + rows * (0.72 + 0.44 * len(levels)))
         axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         flat = list(axes.flat)
         for ax, panel in zip(flat, made, strict=False):
@@ -114,6 +117,8 @@ def _panel(ax: Axes, panel: MapPanel, found: LeaderMap, models: int) -> None:
 
 def _cell(ax: Axes, x: int, y: int, cell: LeaderCell, found: LeaderMap) -> None:
     """One cell: the leader's colour, its name and lead; hatched where the lead is not established."""
+    from matplotlib.patches import Rectangle
+
     box = (x - 0.47, y - 0.45)
     if cell.lead is None:
         ax.add_patch(Rectangle(box, 0.94, 0.9, facecolor="none", edgecolor=svg.GRID, linewidth=0.8))
@@ -168,6 +173,9 @@ def _outline(region: set[tuple[int, int]]) -> Iterator[tuple[tuple[float, float]
 
 
 def _legend(fig: Figure, found: LeaderMap) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     seen = {name for cell in found.cells for name in cell.leaders if len(cell.leaders) == 1}
     entries: list[Patch | Line2D] = [
         Patch(facecolor=_colour(found, name), label=name) for name in found.strategies if name in seen

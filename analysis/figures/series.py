@@ -5,11 +5,13 @@ There are eight colours. The ninth strategy has the first one's colour again, wi
 
 from __future__ import annotations
 
-from typing import Any
-
-from matplotlib.figure import Figure
+import math
+from typing import TYPE_CHECKING, Any
 
 from mlesearch.analysis.figures import svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = len(svg.SERIES)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
@@ -25,9 +27,12 @@ DASHES: tuple[Any, ...] = (
 )
 """Line styles of matplotlib."""
 
+PART_HATCHES = (None, "////", None, "\\\\\\\\", "----", None, "xxxx", "||||")
+"""Of the parts of a whole, so that neighbours can be told apart in grey."""
+
 HATCHES = (None, "////", "....", "xxxx", "----", "\\\\\\\\", "oo", "++")
-LEGEND_CHARACTERS = 110
-"""So many characters of labels fit into a line of a legend."""
+LEGEND_CHARACTERS = 14.0
+"""So many characters of labels fit into an inch of a legend's line."""
 
 
 def colour(i: int) -> str:
@@ -55,12 +60,23 @@ def legend_label(label: str) -> str:
     return f" {label}" if label.startswith("_") else label
 
 
-def legend_columns(labels: list[str], most: int = 8) -> int:
-    """How many labels stand side by side in a legend."""
-    longest = max((len(label) for label in labels), default=1)
-    return max(1, min(len(labels), most, LEGEND_CHARACTERS // (longest + 5)))
+def legend_columns(labels: list[str], width: float = svg.WIDTH, most: int = 8) -> int:
+    """How many labels stand side by side in a legend, which is filled column by column.
+
+    Args:
+        labels: in their order.
+        width: of the figure, inches.
+        most: at most so many.
+    """
+    for count in range(min(len(labels), most), 1, -1):
+        rows = math.ceil(len(labels) / count)
+        columns = [labels[i : i + rows] for i in range(0, len(labels), rows)]
+        if sum(max(map(len, column)) + 6 for column in columns) <= LEGEND_CHARACTERS * width:
+            return len(columns)
+    return 1
 
 
 def legend(fig: Figure, labels: list[str]) -> None:
     """Puts the legend of a figure above it."""
-    fig.legend(loc="outside upper left", ncols=legend_columns(labels), handlelength=1.4, columnspacing=1.6)
+    columns = legend_columns(labels, fig.get_figwidth())
+    fig.legend(loc="outside upper left", ncols=columns, handlelength=1.4, columnspacing=1.6)

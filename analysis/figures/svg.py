@@ -11,13 +11,17 @@ import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+if TYPE_CHECKING:  # matplotlib is loaded where something is drawn: a page is checked without it
+    from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER, PLUS, MINUS = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06"
 WIDTH = 9.6
 """Width of a figure of the page, in inches."""
+
+TEXT_WIDTH, COLUMN_WIDTH = 6.9, 3.35
+"""Widths of figures for papers, in inches: of a page's text, and of one column of two, for those of one panel."""
 
 SERIES = tuple(f"#0a0c0{i}" for i in range(8))
 """Stand-ins of the eight colours of strategies."""
@@ -40,6 +44,7 @@ VARIABLES = {
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mlesearch",
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
@@ -92,8 +97,14 @@ class Drawn:
 
 def figure(width: float, height: float) -> Figure:
     """An empty figure, size in inches, laid out by constraints."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
+
+_PLACES = re.compile(r' (?:d|x|y|transform|points|viewBox)="[^"]*"')
+_FINE = re.compile(r"(\.\d\d)\d+")
+"""Digits beyond hundredths of a point, which nobody sees."""
 
 SIMULATED = "simulated engineers, not language models"
 """What a figure of a simulated study says in its corner, wherever it is copied to."""
@@ -125,6 +136,7 @@ def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
     text = re.sub(r' id="[^"]+-(?:figure|axes|patch|text|line2d|legend|matplotlib\.axis|xtick|ytick)_\d+"', "", text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", text)
+    text = _PLACES.sub(lambda found: _FINE.sub(r"\1", found[0]), text)
     for colour, variable in VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"\n\s*", "\n", text)
@@ -135,4 +147,6 @@ def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
 
 def drawing() -> AbstractContextManager[None]:
     """The settings in which figures are made and drawn, as a context."""
+    import matplotlib as mpl
+
     return mpl.rc_context(STYLE)  # type: ignore[arg-type]  # the stubs want a literal of all known keys

@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from mlesearch.analysis.figures import svg
 from mlesearch.analysis.figures.svg import Drawn
+from mlesearch.analysis.page.section import Figured, Section
 from mlesearch.storage.files import make_folder, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
 
 FOLDER = "report_figures"
 _CSS = Path(__file__).parents[1] / "page" / "templates" / "report.css"
@@ -24,12 +26,14 @@ _COLOURS = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecol
 """What an artist may have a colour for."""
 
 
-def write_figures(drawn: Iterable[Drawn], folder: Path) -> list[Path]:
-    """Write each figure as SVG and as PDF; the same figures give the same bytes.
+def write_figures(parts: Iterable[Section], folder: Path) -> list[Path]:
+    """Draw the figure of each section for a paper, and write it as SVG and as PDF; the same bytes every time.
+
+    A figure of one panel is as wide as one column of two, any other as the text of a page; letters have the same size
+    in both.
 
     Args:
-        drawn: figures of a page; those with nothing to draw are left out. Their colours are settled: they are of no use
-            for a page afterwards.
+        parts: sections of a page; those without a figure, and with nothing to draw, are left out.
         folder: where the files go.
 
     Returns:
@@ -40,7 +44,8 @@ def write_figures(drawn: Iterable[Drawn], folder: Path) -> list[Path]:
     """
     make_folder(folder)
     files = []
-    for one in drawn:
+    for part in parts:
+        one = Drawn(part.id) if part.figure is None else _drawn(part.figure)
         if one.figure is None:
             continue
         for kind, content in (("svg", standalone(one).encode()), ("pdf", _pdf(one.figure))):
@@ -48,6 +53,13 @@ def write_figures(drawn: Iterable[Drawn], folder: Path) -> list[Path]:
             write_atomically(path, content, durable=False)
             files.append(path)
     return files
+
+
+def _drawn(figure: Figured) -> Drawn:
+    """A figure as wide as its panels need."""
+    wide = figure(width=svg.TEXT_WIDTH)
+    grid = wide.figure.axes[0].get_gridspec() if wide.figure is not None else None
+    return wide if grid is None or grid.ncols > 1 else figure(width=svg.COLUMN_WIDTH)
 
 
 def standalone(drawn: Drawn) -> str:
@@ -74,6 +86,8 @@ def _pdf(figure: Figure) -> bytes:
 
 def _settle(artist: Artist) -> None:
     """Give an artist the colours of the light theme in place of stand-ins."""
+    from matplotlib.text import Text
+
     behind = artist.get_bbox_patch() if isinstance(artist, Text) else None
     if behind is not None:
         _settle(behind)
@@ -91,12 +105,16 @@ def _settle(artist: Artist) -> None:
 
 def _settled(colour: object) -> object:
     """A colour of the light theme for a stand-in; any other as it is."""
+    from matplotlib.colors import to_hex
+
     if isinstance(colour, str) and not colour.startswith("#"):
         return colour
     variable = svg.VARIABLES.get(to_hex(colour))  # type: ignore[arg-type]  # whatever an artist gives back
+    alpha = 1.0 if isinstance(colour, str) else float(np.asarray(colour)[-1])
+    if not alpha:
+        return "none"  # an artist's own alpha would make it seen
     if variable is None:
         return colour
-    alpha = 1.0 if isinstance(colour, str) else float(np.asarray(colour)[-1])
     return (_light()[variable], alpha)
 
 

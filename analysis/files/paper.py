@@ -1,11 +1,11 @@
 r"""What a paper needs of a report, as LaTeX to be included: claims, methods, tables, and a checklist.
 
-The file is a fragment for \input; it needs \usepackage{booktabs} and UTF-8.
+The file is a fragment for \input; it needs \usepackage{booktabs}, \usepackage{array} and UTF-8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlesearch import __version__
@@ -18,7 +18,6 @@ from mlesearch.analysis.results import Results
 from mlesearch.analysis.words.wording import declaration, estimand, missing_runs, title, verdicts
 
 NAME = "report.tex"
-_WORDS: Mapping[str, str] = {"yes": "established", "no": "established against", "open": "not established"}
 
 
 def paper(results: Results, study_dir: Path) -> str:
@@ -31,7 +30,7 @@ def paper(results: Results, study_dir: Path) -> str:
     simulated = results.tables.simulated
     stamp = "Simulated engineers, not language models: no evidence about any language model." if simulated else ""
     parts = [
-        f"% written by mlesearch {__version__}; needs \\usepackage{{booktabs}}",
+        f"% written by mlesearch {__version__}; needs \\usepackage{{booktabs,array}}",
         _heading(title(results)),
         latex(stamp),
         _claims(results),
@@ -75,32 +74,40 @@ def _tables(results: Results) -> Sequence[View]:
 
 
 def _claims(results: Results) -> str:
-    """One row a claim: what it is about, how it came out, its status, and the sentence."""
+    """One row a claim: what it is about, its status, how it came out, and the sentence."""
     rows = [
-        rf"{latex(answer.title)} & {_WORDS[answer.mark]} & {answer.status} & {latex(answer.sentence)} \\"
+        rf"{latex(answer.title)} & {latex(answer.status)} & {latex(answer.headline)} & {latex(answer.sentence)} \\"
         for answer in verdicts(results)
     ]
     if not rows:
         return ""
-    head = r"\begin{table}[htbp]" + "\n" + r"\begin{tabular}{lllp{0.55\linewidth}}" + "\n" + r"\toprule"
+    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in (0.11, 0.13, 0.18, 0.5))
     return "\n".join(
         [
-            head,
-            r"claim & outcome & status & finding \\",
+            r"\begin{table}[htbp]",
+            r"\caption{Claims}",
+            r"\label{tab:claims}",
+            r"\footnotesize\setlength{\tabcolsep}{3pt}",
+            rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+            r"\toprule",
+            r"claim & status & outcome & finding \\",
             r"\midrule",
             *rows,
             r"\bottomrule",
             r"\end{tabular}",
-            r"\caption{Claims}",
-            r"\label{tab:claims}",
             r"\end{table}",
         ]
     )
 
 
 def _checklist(rows: Sequence[tuple[str, str]]) -> str:
-    items = [rf"\item[{latex(name)}] {latex(text)}" for name, text in rows]
+    items = [rf"\item[{latex(name)}] {_item(name, text)}" for name, text in rows]
     return "\n".join([r"\begin{description}", *items, r"\end{description}"])
+
+
+def _item(name: str, text: str) -> str:
+    """A digest has a line of its own, since it can't be broken."""
+    return rf"\mbox{{}}\\{{\scriptsize\ttfamily {text}}}" if name.startswith("sha256") else latex(text)
 
 
 def _heading(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlesearch import __version__
 from mlesearch.storage.columns import TABLES
+from mlesearch.storage.imported import IMPORTED_RESULTS
 from mlesearch.types import ConfigError
 
 FORMAT = 1
@@ -58,10 +59,10 @@ def made_of(study: Path, missing: str, figures: Mapping[str, str], *, interim: b
 
 
 def digests(study: Path) -> dict[str, str]:
-    """The sha256 of study.json and of each table of a study, of those that are there."""
+    """The sha256 of study.json, of each table of a study and of each import, of those that are there."""
     names = ["study.json", *(f"{name}.parquet" for name in TABLES)]
-    files = [study / name for name in names]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+    names += [f"{IMPORTED_RESULTS}/{path.name}" for path in sorted((study / IMPORTED_RESULTS).glob("*.json"))]
+    return {name: hashlib.sha256((study / name).read_bytes()).hexdigest() for name in names if (study / name).is_file()}
 
 
 def stated_in(page: str) -> MadeOf:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.data.arrays import Ints
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import RowGroups, arm_codes, run_rows
 from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of, used
@@ -39,27 +39,31 @@ def mechanism(runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> pd.Dat
     for name in ("improvement_rate", "direction_accuracy"):
         values = numbers(runs[name])
         known = ~np.isnan(values)
-        parts = RowGroups.of(np.where(known, cell, -1), cells)
+        by_task = pd.Series(values[known]).groupby(cell[known] * len(tasks) + alphabetical[known]).mean()
+        whose = by_task.index.to_numpy(dtype=np.int64) // max(1, len(tasks))
+        count = np.bincount(cell[known], minlength=cells)
         for c, row in enumerate(rows):
-            mine = parts[c]
-            own = pd.Series(values[mine]).groupby(alphabetical[mine]).mean().to_numpy(dtype=np.float64)
+            own = by_task.to_numpy(dtype=np.float64)[whose == c]
             row[name] = float(own.mean()) if own.size else np.nan
             row[f"{name}_sem_tasks"] = float(own.std(ddof=1) / np.sqrt(own.size)) if own.size > 1 else np.nan
             row[f"{name}_tasks"] = int(own.size)
-            row[f"{name}_runs"] = int(mine.size)
+            row[f"{name}_runs"] = int(count[c])
     return pd.DataFrame(rows)
 
 
-def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
+def cost(
+    runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm], asker: npt.NDArray[np.int32] | None = None
+) -> pd.DataFrame:
     """What each arm spent in all, its medals, and the ratio of the sums. USD are NaN where a price is unknown.
 
     Args:
         runs: those that have a result.
         calls: model calls; those of other runs are left out.
         arms: of the study.
+        asker: the arm of each call, where it is known already (`arms_of_calls`).
     """
-    codes = arm_codes(runs, arms)
-    parts, asked = RowGroups.of(codes, len(arms)), RowGroups.of(_arms_of_calls(runs, calls, codes), len(arms))
+    parts = RowGroups.of(arm_codes(runs, arms), len(arms))
+    asked = RowGroups.of(arms_of_calls(runs, calls, arms) if asker is None else asker, len(arms))
     price = numbers(calls["cost_usd"])
     known, usd, service_s = asked.each(~np.isnan(price)), asked.sums(price), asked.sums(numbers(calls["service_s"]))
     sent, got = (asked.whole_sums(calls[name].to_numpy(dtype=np.int64)) for name in ("tokens_in", "tokens_out"))
@@ -93,19 +97,21 @@ def cost(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def _arms_of_calls(runs: pd.DataFrame, calls: pd.DataFrame, codes: Ints) -> Ints:
-    """The code of the arm of each call; -1 where its run is none of `runs`, whose codes are given."""
-    return np.append(codes, -1)[run_rows(calls, runs)]
+def arms_of_calls(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> npt.NDArray[np.int32]:
+    """The place of the arm of each call among `arms`, shape (calls,); -1 where its run is none of `runs`."""
+    return np.append(arm_codes(runs, arms), -1).astype(np.int32)[run_rows(calls, runs)]
 
 
-def cost_by_operator(runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm]) -> pd.DataFrame:
-    """Calls, tokens, USD and service time of each arm by operator, with the shares of the arm's total."""
-    arm_of_call = _arms_of_calls(runs, calls, arm_codes(runs, arms))
+def cost_by_operator(
+    runs: pd.DataFrame, calls: pd.DataFrame, arms: Sequence[Arm], asker: npt.NDArray[np.int32] | None = None
+) -> pd.DataFrame:
+    """Calls, tokens, USD and service time of each arm by operator, with the shares of the arm's total; see `cost`."""
+    arm_of_call = arms_of_calls(runs, calls, arms) if asker is None else asker
     op, names = used(*coded(calls["op"]))
     known = [name for name in OPS if name in set(names)]
     ops = known + sorted(set(names) - set(known))
-    place = np.array([ops.index(name) for name in names], dtype=np.int64)
-    code = np.where(arm_of_call < 0, -1, arm_of_call * len(ops) + place[op] if len(ops) else -1)
+    place = np.array([ops.index(name) for name in names], dtype=np.int32)
+    code = np.where(arm_of_call < 0, np.int32(-1), arm_of_call * np.int32(len(ops)) + place[op]) if ops else arm_of_call
     parts, shape = RowGroups.of(code, len(arms) * len(ops)), (len(arms), len(ops))
     price = numbers(calls["cost_usd"])
     priced, usd = (found.reshape(shape) for found in (parts.each(~np.isnan(price)), parts.sums(price)))

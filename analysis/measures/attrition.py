@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlesearch.analysis.data.arrays import Ints
+from mlesearch.analysis.data.arrays import Flags, Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import RowGroups, arm_codes, run_rows
-from mlesearch.analysis.data.columns import coded, one_of, places_of
+from mlesearch.analysis.data.columns import coded, numbers, one_of, places_of
 from mlesearch.analysis.data.reasons import UNUSABLE, Reasons, head, of_program, ordered, shortened
 from mlesearch.analysis.data.tables import has_result
 
@@ -84,7 +84,7 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         arms: of the study.
     """
     programs = _Programs.of(runs, nodes)
-    looked_at = runs.loc[:, runs.columns.isin(("status", "valid", "cost_usd", "reason", "ended"))]
+    ran = _Runs.of(runs)
     cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
     parts = RowGroups.of(cell, len(models.names) * len(arms))
     found = []
@@ -92,8 +92,54 @@ def cells(runs: pd.DataFrame, nodes: pd.DataFrame, models: Models, arms: Sequenc
         for a, arm in enumerate(arms):
             rows = parts[m * len(arms) + a]
             if rows.size:
-                found.append(_cell(model, arm.label, looked_at.iloc[rows], rows, programs))
+                found.append(_cell(model, arm.label, rows, ran, programs))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """How each run ended, all of shape (runs,).
+
+    Attributes:
+        done: whether it has a result.
+        failed: whether it failed.
+        valid: whether what it handed in was.
+        cost_usd: 0 where that is not known.
+        reasons: empty where there is none.
+        ended: how, or nothing.
+    """
+
+    done: Flags
+    failed: Flags
+    valid: Flags
+    cost_usd: Floats
+    reasons: npt.NDArray[np.object_]
+    ended: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame) -> _Runs:
+        """Of the table."""
+        return cls(
+            has_result(runs).to_numpy(dtype=bool),
+            one_of(runs["status"], "failed"),
+            runs["valid"].to_numpy(dtype=bool),
+            np.nan_to_num(numbers(runs["cost_usd"]), nan=0.0),
+            _texts(runs, "reason"),
+            _texts(runs, "ended"),
+        )
+
+
+def _texts(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
+    """A column of texts, empty ones where there is none."""
+    place, texts = _coded_texts(frame, name)
+    return texts[place]
+
+
+def _coded_texts(frame: pd.DataFrame, name: str) -> tuple[Ints, npt.NDArray[np.object_]]:
+    """The same as places among some texts, of which the last is empty and stands where there is none."""
+    none = np.full(len(frame), -1), np.empty(0, dtype=object)
+    place, texts = coded(frame[name]) if name in frame.columns else none
+    return place, np.append(texts, "").astype(object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +151,16 @@ class _Programs:
         any_valid: shape (runs,): whether any of them was valid.
         nodes: rows of the table of nodes, by run.
         is_program: shape (nodes,).
-        reasons: shape (nodes,).
+        reason: shape (nodes,): the place of each one's reason among `texts`; -1 where it has none.
+        texts: of reasons.
     """
 
     count: Ints
-    any_valid: npt.NDArray[np.bool_]
+    any_valid: Flags
     nodes: RowGroups
-    is_program: npt.NDArray[np.bool_]
-    reasons: npt.NDArray[np.object_]
+    is_program: Flags
+    reason: Ints
+    texts: npt.NDArray[np.object_]
 
     @classmethod
     def of(cls, runs: pd.DataFrame, nodes: pd.DataFrame) -> _Programs:
@@ -121,59 +169,58 @@ class _Programs:
         is_program = ~one_of(nodes["status"], UNUSABLE)
         valid = nodes["valid"].eq(True).fillna(False).to_numpy(dtype=bool)
         known = row >= 0
-        place, texts = coded(nodes["reason"]) if "reason" in nodes.columns else (np.full(len(nodes), -1), np.empty(0))
         return cls(
             np.bincount(row[known & is_program], minlength=len(runs)),
             np.bincount(row[known & is_program & valid], minlength=len(runs)) > 0,
             RowGroups.of(row, len(runs)),
             is_program,
-            np.append(texts, "").astype(object)[place],
+            *_coded_texts(nodes, "reason"),
         )
+
+    def reasons(self, rows: Ints) -> list[str]:
+        """Why nodes came to nothing; empty where that is not said."""
+        return [str(reason) for reason in self.texts[self.reason[rows]]]
 
     def why_failed(self, rows: Ints) -> Counter[str]:
         """The reasons of all programs of some runs."""
         found: Counter[str] = Counter()
         for row in rows.tolist():
             own = self.nodes[row]
-            found.update(of_program(str(reason)) for reason in self.reasons[own[self.is_program[own]]])
+            found.update(map(of_program, self.reasons(own[self.is_program[own]])))
         return found
 
 
-def _cell(model: str, arm: str, runs: pd.DataFrame, rows: Ints, made: _Programs) -> CellRuns:
+def _cell(model: str, arm: str, rows: Ints, ran: _Runs, made: _Programs) -> CellRuns:
     """What became of the runs of a cell; `rows` are their places in the table."""
-    done = has_result(runs).to_numpy(dtype=bool)
-    ended, gone = runs[done], runs[~done]
-    failed = gone[gone["status"] == "failed"]
-    reasons = failed["reason"].fillna("") if "reason" in failed.columns else pd.Series("", index=failed.index)
-    rows = rows[done]
+    done = ran.done[rows]
+    gone, failed = rows[~done], rows[~done & ran.failed[rows]]
+    planned, rows = rows.size, rows[done]
     programs = int(made.count[rows].sum())
-    any_valid = bool(ended["valid"].any()) or bool(made.any_valid[rows].any())
-    bare = np.flatnonzero(made.count[rows] == 0)
-    ends = ended["ended"].tolist() if "ended" in ended.columns else [None] * len(ended)
+    any_valid = bool(ran.valid[rows].any()) or bool(made.any_valid[rows].any())
+    bare = rows[made.count[rows] == 0]
     why_without: Counter[str] = Counter()
     steps = 0
-    for place in bare.tolist():
-        own = made.nodes[int(rows[place])]
+    for row in bare.tolist():
+        own = made.nodes[row]
         if not own.size:
-            why_without[f"ended before its first step ({ends[place] or 'unknown end'})"] += 1
+            why_without[f"ended before its first step ({ran.ended[row] or 'unknown end'})"] += 1
             continue
         steps += own.size
-        why_without.update(head(str(reason)) for reason in made.reasons[own])
+        why_without.update(map(head, made.reasons(own)))
     alike = ""
     if not any_valid and programs >= _ALIKE and len(why := made.why_failed(rows)) == 1:
         alike = next(iter(why))
-    lost_usd = float(gone["cost_usd"].fillna(0.0).sum())
     return CellRuns(
         model,
         arm,
-        len(runs),
-        len(failed),
-        len(gone) - len(failed),
-        ordered(Counter(shortened(str(r)) for r in reasons)),
-        len(bare),
+        planned,
+        failed.size,
+        gone.size - failed.size,
+        ordered(Counter(shortened(str(reason)) for reason in ran.reasons[failed])),
+        bare.size,
         steps,
         ordered(why_without),
         programs,
         alike,
-        lost_usd,
+        float(ran.cost_usd[gone].sum()),
     )

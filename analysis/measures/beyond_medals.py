@@ -6,6 +6,7 @@ tasks. A run without a valid program, or without a result, has the worst value: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,10 @@ from scipy import stats
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes, run_rows
-from mlesearch.analysis.data.columns import numbers, places_of
+from mlesearch.analysis.data.columns import distinct, numbers, places_of
 from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
-from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress
+from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, every_progress
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, holm
 
 TARGETS: Mapping[str, Callable[[pd.DataFrame], Floats]] = {
@@ -100,13 +101,15 @@ def ranked_runs(runs: pd.DataFrame) -> pd.DataFrame:
     return counted(runs, "any_medal").reset_index(drop=True)
 
 
-def measures(runs: pd.DataFrame, best: pd.DataFrame, limits: Mapping[str, float] | None = None) -> tuple[Measure, ...]:
+def measures(
+    runs: pd.DataFrame, best: pd.DataFrame, progress: Mapping[str, BudgetProgress] | None = None
+) -> tuple[Measure, ...]:
     """All measures that the tables allow.
 
     Args:
         runs: of `ranked_runs`.
         best: of `best_so_far`.
-        limits: common budgets by axis, where they are those of other runs.
+        progress: of `every_progress`, where it is there already.
     """
     if runs.empty:
         return ()
@@ -118,28 +121,27 @@ def measures(runs: pd.DataFrame, best: pd.DataFrame, limits: Mapping[str, float]
         first = _first(best, runs, np.nan_to_num(best["percentile"].to_numpy(dtype=np.float64), nan=0.0))
         change = np.where(done, normalised_change(first, place), 0.0)
         found.append(Measure("normalised_improvement", "normalised improvement", change))
-    row = run_rows(best, runs)
-    for axis in AXES:
-        on = budget_progress(best, runs, axis, row, None if limits is None else limits.get(axis, np.nan))
+    reached = {target: has(best) for target, has in TARGETS.items()}
+    reached = {target: np.nan_to_num(has, nan=0.0) for target, has in reached.items() if not np.isnan(has).all()}
+    for on in (every_progress(best, runs) if progress is None else progress).values():
         if not np.isnan(on.limit):
-            found += _at_common_budget(on, best, place_known=bool(known.any()))
+            found += _at_common_budget(on, best, reached, place_known=bool(known.any()))
     return tuple(found)
 
 
-def _at_common_budget(on: BudgetProgress, best: pd.DataFrame, *, place_known: bool) -> list[Measure]:
+def _at_common_budget(
+    on: BudgetProgress, best: pd.DataFrame, reached: Mapping[str, Floats], *, place_known: bool
+) -> list[Measure]:
     """The area under the curve and the times to the targets on one axis."""
     name = AXES[on.axis].name
     column, what = ("percentile", "percentile") if place_known else ("standing", "standing in this study")
     values = np.nan_to_num(best[column].to_numpy(dtype=np.float64), nan=0.0)
     title = f"area under the best-so-far {what} over {name}"
     found = [Measure(f"auc_{on.axis}", title, on.area(values), on.axis, on.limit)]
-    for target, reached in TARGETS.items():
-        has = reached(best)
-        if has.size and not np.isnan(has).all():
-            spent = on.restricted_time(np.nan_to_num(has, nan=0.0))
-            title = f"{name} to {target}, at most the common budget"
-            key = f"to_{target}_{on.axis}"
-            found.append(Measure(key, title, spent, on.axis, on.limit, lower_is_better=True))
+    for target, has in reached.items():
+        title = f"{name} to {target}, at most the common budget"
+        key = f"to_{target}_{on.axis}"
+        found.append(Measure(key, title, on.restricted_time(has), on.axis, on.limit, lower_is_better=True))
     return found
 
 
@@ -174,18 +176,21 @@ class TaskCells:
     Attributes:
         code: shape (runs,): the place of each run's cell in the flattened grid.
         shape: of the grid: models, arms, tasks.
+        counts: runs of each cell of the flattened grid.
     """
 
     code: Ints
     shape: tuple[int, int, int]
+    counts: Ints
 
     @classmethod
     def of(cls, runs: pd.DataFrame, models: Models, arms: Sequence[Arm]) -> TaskCells:
         """Of a table of runs."""
-        tasks = sorted(set(runs["task"]))
+        tasks = distinct(runs["task"])
         cell = places_of(runs["model"], models.names) * len(arms) + arm_codes(runs, arms)
         code = cell * len(tasks) + places_of(runs["task"], tasks)
-        return cls(code, (len(models.names), len(arms), len(tasks)))
+        shape = (len(models.names), len(arms), len(tasks))
+        return cls(code, shape, np.bincount(code, minlength=math.prod(shape)))
 
     def means(self, values: Floats) -> Floats:
         """Shape (M, A, T): the mean over the runs of each task that have a value; NaN where none has.
@@ -193,10 +198,12 @@ class TaskCells:
         Args:
             values: shape (runs,).
         """
-        known, size = ~np.isnan(values), int(np.prod(self.shape))
-        code = self.code[known]
+        code, counts, empty = self.code, self.counts, np.isnan(values)
+        if empty.any():
+            code, values = code[~empty], values[~empty]
+            counts = np.bincount(code, minlength=counts.size)
         with np.errstate(invalid="ignore"):
-            means = np.bincount(code, values[known], size) / np.bincount(code, minlength=size)
+            means = np.bincount(code, values, counts.size) / counts
         return np.asarray(means.reshape(self.shape))
 
 
@@ -247,6 +254,7 @@ def measured_gaps(
     with np.errstate(invalid="ignore"):
         means = np.nansum(both, axis=2) / tasks[:, None]
         gap = np.nansum(d, axis=1) / tasks
+    above, below = (d > 0).sum(axis=1).tolist(), (d < 0).sum(axis=1).tolist()
     return tuple(
         MeasuredGap(
             measure=measure.key,
@@ -263,8 +271,8 @@ def measured_gaps(
             p=float(p[g]),
             p_adjusted=float(adjusted[g]),
             tasks=int(tasks[g]),
-            ahead=int(((d[g] < 0) if measure.lower_is_better else (d[g] > 0)).sum()),
-            behind=int(((d[g] > 0) if measure.lower_is_better else (d[g] < 0)).sum()),
+            ahead=below[g] if measure.lower_is_better else above[g],
+            behind=above[g] if measure.lower_is_better else below[g],
             declared=bool(claimed[g]),
         )
         for g, (measure, name, label) in enumerate(labels)

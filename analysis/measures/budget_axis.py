@@ -6,7 +6,7 @@ all of them were followed to, so that none is judged by what it had no chance to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.codes import run_rows
-from mlesearch.analysis.data.columns import one_of
+from mlesearch.analysis.data.columns import numbers, one_of
 from mlesearch.analysis.data.tables import has_result
 
 
@@ -62,18 +62,18 @@ class BudgetProgress:
     rows: Ints
     runs: int
 
-    def value_at(self, budget: float, values: Floats) -> Floats:
-        """Shape (runs,): the value of each run's best program so far at a budget; 0 before it has any.
+    def values_at(self, budgets: Sequence[float], values: Floats) -> Floats:
+        """Shape (budgets, runs): the value of each run's best program so far at some budgets; 0 before it has any.
 
         Args:
-            budget: on this axis.
+            budgets: on this axis, rising.
             values: shape (rows of the table of better programs,).
         """
-        found = np.zeros(self.runs)
-        inside = np.flatnonzero(self.at <= budget)
-        last = inside[np.r_[self.run[inside][1:] != self.run[inside][:-1], True]] if inside.size else inside
-        found[self.run[last]] = values[self.rows[last]]
-        return found
+        after = sum((self.at > budget).astype(np.int32) for budget in budgets)  # so many are too small for a program
+        last = np.full((len(budgets) + 1, self.runs), -1)  # of each run, the last program found between two budgets
+        last[after, self.run] = np.arange(self.at.size)
+        last = np.maximum.accumulate(last[:-1], axis=0)
+        return np.asarray(np.append(values[self.rows], 0.0)[last])
 
     def area(self, values: Floats) -> Floats:
         """Shape (runs,): the area under the curve of that value up to the common budget, as a share of the budget."""
@@ -93,6 +93,15 @@ class BudgetProgress:
         return first
 
 
+def every_progress(
+    best: pd.DataFrame, runs: pd.DataFrame, limits: Mapping[str, float] | None = None
+) -> dict[str, BudgetProgress]:
+    """`budget_progress` on each axis, by its key; `limits` are common budgets, where they are those of other runs."""
+    row = run_rows(best, runs)
+    own = {axis: None if limits is None else limits.get(axis, np.nan) for axis in AXES}
+    return {axis: budget_progress(best, runs, axis, row, limit) for axis, limit in own.items()}
+
+
 def budget_progress(
     best: pd.DataFrame, runs: pd.DataFrame, axis: str, row: Ints | None = None, limit: float | None = None
 ) -> BudgetProgress:
@@ -110,7 +119,7 @@ def budget_progress(
         limit: the common budget, where it is that of other runs.
     """
     one = AXES[axis]
-    spent = sum((_known(runs, name) for name in one.spent), np.zeros(len(runs)))
+    spent = sum((numbers(runs[name]) for name in one.spent), np.zeros(len(runs)))
     done = has_result(runs).to_numpy(dtype=bool)
     finished = one_of(runs["ended"], "finished") if "ended" in runs.columns else np.zeros(len(runs), dtype=bool)
     followed = spent[done & ~finished] if bool((done & ~finished).any()) else spent[done]
@@ -121,7 +130,3 @@ def budget_progress(
     own = np.flatnonzero((row >= 0) & ~np.isnan(at) & np.append(done, False)[row])
     own = own[np.argsort(row[own], kind="stable")]
     return BudgetProgress(axis, limit if limit > 0 else np.nan, row[own], at[own], own, len(runs))
-
-
-def _known(runs: pd.DataFrame, name: str) -> Floats:
-    return np.asarray(runs[name].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))

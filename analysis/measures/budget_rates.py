@@ -16,9 +16,8 @@ from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
-from mlesearch.analysis.data.codes import run_rows
 from mlesearch.analysis.measures.beyond_medals import TaskCells, mean_intervals
-from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress
+from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress, every_progress
 from mlesearch.analysis.text import amount
 from mlesearch.storage.claimed_measures import budgets_problem
 from mlesearch.types import ConfigError
@@ -98,7 +97,13 @@ class BudgetCrossover:
 
 
 def budget_gaps(
-    runs: pd.DataFrame, best: pd.DataFrame, models: Models, arms: Sequence[Arm], treatment: Arm, baseline: Arm
+    runs: pd.DataFrame,
+    best: pd.DataFrame,
+    models: Models,
+    arms: Sequence[Arm],
+    treatment: Arm,
+    baseline: Arm,
+    progress: Mapping[str, BudgetProgress] | None = None,
 ) -> tuple[BudgetGap, ...]:
     """The gap at each tenth of the common budget, on each axis; empty where nodes have no medals.
 
@@ -109,16 +114,14 @@ def budget_gaps(
         arms: in their order.
         treatment: one of them.
         baseline: another.
+        progress: of `every_progress`, where it is there already.
     """
+    if best["level"].isna().all():
+        return ()
     found = []
-    row, cells, chosen = (
-        run_rows(best, runs),
-        TaskCells.of(runs, models, arms),
-        [arms.index(treatment), arms.index(baseline)],
-    )
-    for axis in AXES:
-        on = budget_progress(best, runs, axis, row)
-        if np.isnan(on.limit) or best["level"].isna().all():
+    cells, chosen = TaskCells.of(runs, models, arms), [arms.index(treatment), arms.index(baseline)]
+    for axis, on in (every_progress(best, runs) if progress is None else progress).items():
+        if np.isnan(on.limit):
             continue
         budgets = [k * on.limit / 10 for k in TENTHS]
         rates = _rates(on, best, cells, chosen, budgets)
@@ -151,7 +154,7 @@ def _rates(
 ) -> Floats:
     """Shape (budgets, 2, T): the any-medal rate of the chosen arms at each budget, mean over models."""
     medal = np.nan_to_num(best["level"].to_numpy(dtype=np.float64), nan=0.0) >= 1
-    return np.stack([cells.means(on.value_at(budget, medal * 1.0)).mean(axis=0)[list(chosen)] for budget in budgets])
+    return np.stack([cells.means(row).mean(axis=0)[list(chosen)] for row in on.values_at(budgets, medal * 1.0)])
 
 
 def declared_budgets(study: Mapping[str, Any]) -> tuple[str, tuple[float, ...], tuple[float, ...]] | None:

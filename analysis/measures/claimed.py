@@ -17,6 +17,7 @@ from mlesearch.analysis.data.outcomes import Outcomes, measured_outcomes
 from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.measures.beyond_medals import Measure, measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board
+from mlesearch.analysis.measures.budget_axis import every_progress
 from mlesearch.analysis.measures.curves import best_so_far
 from mlesearch.analysis.statistics.dependence import Categories, clustered_variance
 from mlesearch.analysis.statistics.rates import Rates
@@ -48,7 +49,8 @@ def claimed_sums(
         return kept, kept
     runs = ranked_runs(planned.runs)
     limits = {measure.axis: measure.limit for measure in found if measure.axis}
-    before = _named(measures(runs, best_so_far(planned.nodes, planned.runs), limits), outcome)
+    best = best_so_far(planned.nodes, planned.runs)
+    before = _named(measures(runs, best, every_progress(best, runs, limits)), outcome)
     return None if before is None else (kept, measured_outcomes(runs, models, arms, outcome, before))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.codes import RowGroups, run_rows
-from mlesearch.analysis.data.columns import coded, numbers, one_of
+from mlesearch.analysis.data.columns import categories, coded, numbers, one_of
 from mlesearch.storage.columns import MEDALS
 
 Axis = Literal["step", "t_charged_s"]
@@ -56,13 +56,15 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     val, test, charged_s = (numbers(nodes[name]) for name in ("val_score", "test_score", "t_charged_s"))
     counts = one_of(nodes["op"], *PROGRAM_OPS) & nodes["valid"].to_numpy(dtype=bool) & ~np.isnan(val) & (row >= 0)
     kept = np.flatnonzero(counts & ~one_of(nodes["verdict"], "void"))
-    rank = np.empty(len(runs), dtype=np.int64)
-    rank[np.argsort(runs["run_id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(runs))
-    kept = kept[_in_order(rank[row[kept]], charged_s[kept], numbers(nodes["proposal"])[kept])]
+    kept = kept[_in_order(row[kept], charged_s[kept], numbers(nodes["proposal"])[kept])]
     run = row[kept]
     task, tasks = coded(runs["task"])
     sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
-    better = _improves(val[kept] * sign, run)
+    better = np.flatnonzero(_improves(val[kept] * sign, run))
+    ids = runs["run_id"].tolist()
+    rank = np.empty(len(runs), dtype=np.int64)
+    rank[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(runs))
+    better = better[np.argsort(rank[run[better]], kind="stable")]
     place = _standing(test[kept] * sign, task[run], len(tasks))
     medal = np.full(kept.size, np.nan)
     if "medal" in nodes.columns and bool((known := coded(nodes["medal"])[0][kept] >= 0).any()):
@@ -71,8 +73,8 @@ def best_so_far(nodes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     above = nodes["above_median"].to_numpy(dtype=bool)[kept] if "above_median" in nodes.columns else None
     return pd.DataFrame(
         {
-            "run_id": pd.Series(runs["run_id"].to_numpy(dtype=object)[run], dtype=object),
-            "task": pd.Series(tasks[task[run]], dtype=object),
+            "run_id": categories(run, ids),
+            "task": categories(task[run], tasks.tolist()),
             "step": numbers(nodes["step"])[kept],
             "t_charged_s": charged_s[kept],
             "val_score": val[kept],
@@ -100,13 +102,12 @@ def _levels(nodes: pd.DataFrame, rows: Ints) -> Floats:
     return np.asarray(level[place[rows]], dtype=np.float64)
 
 
-def _in_order(rank: Ints, charged_s: Floats, proposal: Floats) -> Ints:
-    """The order by run, then time, then proposal; collected tables have it already."""
-    same, now = rank[1:] == rank[:-1], charged_s[1:] == charged_s[:-1]
-    later = (charged_s[1:] > charged_s[:-1]) | (now & (proposal[1:] >= proposal[:-1]))
-    if bool(((rank[1:] > rank[:-1]) | (same & later)).all()):
-        return np.arange(rank.size)
-    return np.lexsort((proposal, charged_s, rank))
+def _in_order(run: Ints, charged_s: Floats, proposal: Floats) -> Ints:
+    """The order by run, then time, then proposal; in collected tables the rows of a run have it already."""
+    later = (charged_s[1:] > charged_s[:-1]) | ((charged_s[1:] == charged_s[:-1]) & (proposal[1:] >= proposal[:-1]))
+    if bool(((run[1:] > run[:-1]) | ((run[1:] == run[:-1]) & later)).all()):
+        return np.arange(run.size)
+    return np.lexsort((proposal, charged_s, run))
 
 
 def _improves(values: Floats, run: Ints) -> npt.NDArray[np.bool_]:
@@ -126,24 +127,21 @@ def _improves(values: Floats, run: Ints) -> npt.NDArray[np.bool_]:
 
 def _standing(values: Floats, task: Ints, tasks: int) -> Floats:
     """The rank of each value among those of its task, 0 to 1, ties in the middle; 0 where there is none."""
-    some = np.flatnonzero(~np.isnan(values))
     found = np.zeros(values.size)
-    if not some.size:
-        return found
-    order = some[np.argsort(values[some])]
-    order = order[RowGroups.of(task[order], tasks).order]
-    group, sorted_values = task[order], values[order]
-    starts = np.flatnonzero(np.r_[True, (group[1:] != group[:-1]) | (sorted_values[1:] != sorted_values[:-1])])
-    sizes = np.bincount(group, minlength=tasks)
-    begins = (np.cumsum(sizes) - sizes)[group[starts]]
-    ends = np.r_[starts[1:], order.size]
-    rank = np.repeat((starts + ends - 1) / 2.0 - begins, ends - starts)
-    size = sizes[group]
-    found[order] = np.where(size > 1, rank / np.maximum(size - 1, 1), 0.5)
+    parts = RowGroups.of(np.where(np.isnan(values), -1, task), tasks)
+    for rows in (parts[t] for t in range(tasks)):
+        order = np.argsort(values[rows])
+        ordered = values[rows][order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if rows.size else rows
+        ends = np.r_[starts[1:], rows.size]
+        rank = np.repeat((starts + ends - 1) / 2.0, ends - starts) if rows.size else np.zeros(0)
+        found[rows[order]] = rank / (rows.size - 1) if rows.size > 1 else 0.5
     return found
 
 
-def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value, x: Floats) -> Curve:
+def mean_curve(
+    best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value, x: Floats, row: Ints | None = None
+) -> Curve:
     """The mean over tasks of the value that the best node so far has, 0 before a run has any.
 
     A run that ended keeps its last value.
@@ -154,8 +152,9 @@ def mean_curve(best: pd.DataFrame, runs: pd.DataFrame, axis: Axis, value: Value,
         axis: what `x` counts.
         value: `standing` or `medal`.
         x: increasing, shape (P,).
+        row: the place among `runs` of the run of each row of `best`, -1 where it is none, where that is known already.
     """
-    row = run_rows(best, runs)
+    row = run_rows(best, runs) if row is None else row
     own = np.flatnonzero(row >= 0)
     row = row[own]
     place = np.searchsorted(x, best[axis].to_numpy(dtype=np.float64)[own], side="left")

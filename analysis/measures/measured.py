@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim
 from mlesearch.analysis.measures.beyond_medals import Measure, MeasuredGap, measured_gaps, ranked_runs
+from mlesearch.analysis.measures.budget_axis import BudgetProgress
 from mlesearch.analysis.measures.budget_rates import (
     BudgetCrossover,
     BudgetGap,
@@ -52,6 +53,7 @@ def measured_of(
     claim: TestedClaim | None,
     study: Mapping[str, Any],
     found: tuple[Measure, ...],
+    progress: Mapping[str, BudgetProgress],
 ) -> Measurements:
     """All of it; of tasks without a leaderboard, what their runs did alone.
 
@@ -64,6 +66,7 @@ def measured_of(
         claim: its pair; None with a single arm.
         study: content of study.json.
         found: of `measures`.
+        progress: of `every_progress`.
 
     Raises:
         ConfigError: the claim declares budgets or measures that are none, or measures that the tables do not give.
@@ -87,7 +90,7 @@ def measured_of(
         gaps=measured_gaps(
             found, ranked, models, arms, claim.baseline, claim.treatment, named if claim.declared else ()
         ),
-        budgets=budget_gaps(ranked, best, models, arms, *pair),
+        budgets=budget_gaps(ranked, best, models, arms, *pair, progress),
         crossover=None if declared is None else budget_crossover(ranked, best, models, arms, pair, declared),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,8 @@ RERUN = ("by_noise", "by_overfitting", "by_shift")
 
 
 _RERUN_COLUMNS = ("val_first", "fresh_first", "test_first", "choice_noise")
+
+_PROGRAM_COLUMNS = ("op", "proposal", "step", "base", "verdict", "val_score", "test_score", "valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +109,30 @@ def process_measures(runs: pd.DataFrame, nodes: pd.DataFrame) -> dict[str, Float
         runs: table of runs.
         nodes: table of nodes.
     """
-    row = run_rows(nodes, runs)
-    own = np.flatnonzero((row >= 0) & one_of(nodes["op"], *PROGRAM_OPS))
-    run, size = row[own], len(runs)
+    row, size = run_rows(nodes, runs), len(runs)
+    own = (row >= 0) & one_of(nodes["op"], *PROGRAM_OPS)
+    programs = nodes[list(_PROGRAM_COLUMNS)]
+    run, programs = (row, programs) if own.all() else (row[own], programs[own])
     count = np.bincount(run, minlength=size).astype(np.float64)
-    valid = nodes["valid"].to_numpy(dtype=bool)[own]
-    parent = _parents(nodes, own, run)
+    valid = programs["valid"].to_numpy(dtype=bool)
+    parent = _parents(programs, run)
     depth = _depths(parent)
     edits = parent >= 0
-    accepted, rejected = (one_of(nodes["verdict"], word)[own] & edits for word in ("accepted", "rejected"))
+    accepted, rejected = (one_of(programs["verdict"], word) & edits for word in ("accepted", "rejected"))
     wait_s, charged_s = numbers(runs["wait_s"]), numbers(runs["charged_s"])
     found = {name: numbers(runs[name]) for name in ("improvement_rate", "direction_accuracy")}
     found["edits_kept"] = _share(run, accepted, accepted | rejected, size)
-    found["best_at"] = _best_at(nodes, own, run, valid, runs, count)
-    found["debug_share"] = _share(run, one_of(nodes["op"], "debug")[own], np.ones(own.size, dtype=bool), size)
-    found["failed_share"] = _share(run, ~valid, np.ones(own.size, dtype=bool), size)
+    found["best_at"] = _best_at(programs, run, valid, runs, count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found["debug_share"] = np.bincount(run, one_of(programs["op"], "debug"), size) / count
+        found["failed_share"] = np.bincount(run, ~valid, size) / count
     longest = np.zeros(size)
     np.maximum.at(longest, run, depth + 1.0)
     found["depth"] = np.where(count > 0, longest, np.nan)
     found["width"] = np.where(count > 0, np.bincount(run, ~edits, minlength=size), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         found["waiting_share"] = wait_s / (charged_s + wait_s)
-    found |= _selection(runs, nodes, own, run)
+    found |= _selection(runs, numbers(programs["test_score"]), run)
     for name in ("spread", "reach"):
         column = f"program_{name}"
         found[name] = numbers(runs[column]) if column in runs.columns else np.full(size, np.nan)
@@ -140,52 +145,53 @@ def _share(run: Ints, part: Flags, whole: Flags, size: int) -> Floats:
         return np.bincount(run, part & whole, minlength=size) / np.bincount(run, whole, minlength=size)
 
 
-def _parents(nodes: pd.DataFrame, own: Ints, run: Ints) -> Ints:
-    """The place in `own` of the program that each one edits; -1 where it edits none."""
-    base, proposal = numbers(nodes["base"])[own], numbers(nodes["proposal"])[own].astype(np.int64)
+def _parents(programs: pd.DataFrame, run: Ints) -> Ints:
+    """The place of the program that each one edits; -1 where it edits none."""
+    base, proposal = numbers(programs["base"]), programs["proposal"].to_numpy(dtype=np.int64)
     top = int(proposal.max(initial=0)) + 2
     key = run * top + proposal
     order = np.argsort(key, kind="stable")
-    known = ~np.isnan(base) & (base >= 0) & (base < top)
-    wanted = run * top + np.where(known, base, 0).astype(np.int64)
-    place = np.minimum(np.searchsorted(key[order], wanted), max(0, own.size - 1))
-    found = np.full(own.size, -1, dtype=np.int64)
-    if own.size:
-        hit = known & (key[order][place] == wanted) & (wanted != key)
-        found[hit] = order[place[hit]]
+    known = np.flatnonzero((base >= 0) & (base < top))
+    wanted = run[known] * top + base[known].astype(np.int64)
+    sorted_key = key[order]
+    place = np.minimum(np.searchsorted(sorted_key, wanted), max(0, run.size - 1))
+    hit = np.flatnonzero((sorted_key[place] == wanted) & (wanted != key[known]))
+    found = np.full(run.size, -1, dtype=np.int64)
+    found[known[hit]] = order[place[hit]]
     return found
 
 
 def _depths(parent: Ints) -> Floats:
     """How many programs each one descends from, by doubling the distance that is looked back."""
-    place = np.append(parent, -1)
-    depth = np.append((parent >= 0).astype(np.float64), 0.0)
+    place, depth = parent.copy(), (parent >= 0).astype(np.float64)
+    below = np.flatnonzero(place >= 0)  # those that still have somebody above the furthest that was looked at
     for _ in range(int(np.ceil(np.log2(max(2, parent.size)))) + 1):
-        if (place[:-1] < 0).all():
+        if not below.size:
             break
-        depth, place = depth + depth[place], np.where(place >= 0, place[place], -1)
-    return depth[:-1]
+        above = place[below]
+        depth[below], place[below] = depth[below] + depth[above], place[above]
+        below = below[place[below] >= 0]
+    return depth
 
 
-def _best_at(nodes: pd.DataFrame, own: Ints, run: Ints, valid: Flags, runs: pd.DataFrame, count: Floats) -> Floats:
+def _best_at(programs: pd.DataFrame, run: Ints, valid: Flags, runs: pd.DataFrame, count: Floats) -> Floats:
     """The step at which each run found its last better program by validation, as a share of its steps."""
     sign = np.where(runs["lower_is_better"].to_numpy(dtype=bool), -1.0, 1.0)[run]
-    score = numbers(nodes["val_score"])[own] * sign
-    counts = valid & ~np.isnan(score) & ~one_of(nodes["verdict"], "void")[own]
-    step = numbers(nodes["step"])[own]
+    score = numbers(programs["val_score"]) * sign
+    counts = np.flatnonzero(valid & ~np.isnan(score) & ~one_of(programs["verdict"], "void"))
+    run, score, step = run[counts], score[counts], numbers(programs["step"])[counts]
     top = np.full(len(runs), -np.inf)
-    np.maximum.at(top, run[counts], score[counts])
+    np.maximum.at(top, run, score)
     last = np.full(len(runs), np.inf)
-    best = counts & (score == top[run])
+    best = score == top[run]
     np.minimum.at(last, run[best], step[best])
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.isfinite(last), last / count, np.nan)
 
 
-def _selection(runs: pd.DataFrame, nodes: pd.DataFrame, own: Ints, run: Ints) -> dict[str, Floats]:
+def _selection(runs: pd.DataFrame, test: Floats, run: Ints) -> dict[str, Floats]:
     """What selection by validation promised too much, and what it missed, in the SD of the task's test scores."""
     task, tasks = coded(runs["task"])
-    test = numbers(nodes["test_score"])[own]
     known = ~np.isnan(test)
     frame = pd.Series(test[known]).groupby(task[run][known]).std()
     sd = np.full(len(tasks), np.nan)
@@ -252,7 +258,7 @@ def associations(
         return ()
     own = runs.iloc[rows]
     won = succeeded(own, "any_medal").to_numpy(dtype=np.float64)
-    task, tasks = coded(own["task"])
+    task, tasks = pd.factorize(coded(own["task"])[0])  # sums over tasks are in the order of the rows
     group = places_of(own["model"], models.names) * len(tasks) + task
     arm = arm_codes(own, arms)
     made = []
@@ -267,8 +273,8 @@ def associations(
 
 def _association(measure: str, label: str, x: Floats, y: Floats, group: Ints, task: Ints) -> Association | None:
     """The slope with an effect of each model and task left out, clustered by task; None where it is not estimable."""
-    _, group = np.unique(group, return_inverse=True)
     each = np.bincount(group)
+    group, each = (np.cumsum(each > 0) - 1)[group], each[each > 0]
     x = x - (np.bincount(group, x) / each)[group]
     y = y - (np.bincount(group, y) / each)[group]
     degrees = x.size - each.size
@@ -284,7 +290,13 @@ def _association(measure: str, label: str, x: Floats, y: Floats, group: Ints, ta
     error = np.sqrt((score**2).sum() * clusters / (clusters - 1)) / alone.sum()
     if not error > 0:
         return None
-    reach = float(stats.t.ppf(0.975, clusters - 1)) * error
+    reach = _quantile(clusters - 1) * error
     p = float(2.0 * stats.t.sf(abs(slope) / error, clusters - 1))
     low, high = sd * (slope - reach), sd * (slope + reach)
     return Association(measure, label, float(sd * slope), float(low), float(high), p, sd, tasks, x.size)
+
+
+@lru_cache(maxsize=64)
+def _quantile(df: int) -> float:
+    """Of t, for an interval of 95 %."""
+    return float(stats.t.ppf(0.975, df))

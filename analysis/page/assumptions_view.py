@@ -115,6 +115,12 @@ def left_out(results: Results) -> View | None:
     return View("left-out", note, ("verdict", "falls without task", "category", "model"), rows)
 
 
+def some_hang(results: Results) -> bool:
+    """Whether an established verdict falls without some task, category or model."""
+    main = results.main
+    return main is not None and main.assumptions is not None and any(any(_parts(h)) for h in main.assumptions.hanging)
+
+
 def crossings(results: Results) -> View | None:
     """Where lines through the gaps cross zero, as a description; None where no slope is tested."""
     found = _crossings(results)

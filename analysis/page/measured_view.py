@@ -16,7 +16,7 @@ from mlesearch.analysis.measures.budget_rates import BudgetCrossover
 from mlesearch.analysis.page.section import Section
 from mlesearch.analysis.page.views import TableCell, View, name, number, p_number, sign_mark
 from mlesearch.analysis.results import Results
-from mlesearch.analysis.text import amount, plural
+from mlesearch.analysis.text import amount, interval, plural, points
 
 _PAGE_AXES = ("", "steps", "time_s")
 """Axes whose measures the page's table shows; the CSV file has all."""
@@ -52,8 +52,8 @@ def measures_view(results: Results) -> View | None:
         better = np.sign(gap.gap) * (-1 if measure.lower_is_better else 1)
         rows.append(
             (
-                TableCell(measure.title, f"budget {amount(gap.limit)}" if gap.axis else "", kind="text"),
-                TableCell(f"{gap.treatment} − {gap.baseline}", "confirmatory" if gap.declared else "", kind="text"),
+                name(_outcome(measure.title, gap)),
+                name(f"{gap.treatment} − {gap.baseline}{', confirmatory' if gap.declared else ''}"),
                 _value(gap.mean_treatment, gap),
                 _value(gap.mean_baseline, gap),
                 TableCell(_digits(gap.gap, gap), key=repr(gap.gap), mark=sign_mark(float(better))),
@@ -86,10 +86,14 @@ def measures_view(results: Results) -> View | None:
     return View("measures", note, heads, tuple(rows))
 
 
+def _outcome(title: str, gap: MeasuredGap) -> str:
+    return f"{title} ({amount(gap.limit)})" if gap.axis else title
+
+
 def _digits(value: float, gap: MeasuredGap) -> str:
     if np.isnan(value):
         return "–"
-    return f"{value:,.4g}" if gap.measure.startswith("to_") else f"{value:.3f}"
+    return (f"{value:,.4g}" if gap.measure.startswith("to_") else f"{value:.3f}").replace("-", "−")
 
 
 def _value(value: float, gap: MeasuredGap) -> TableCell:
@@ -106,14 +110,14 @@ def budgets_view(results: Results) -> View | None:
     for gap in results.measured.budgets:
         if gap.share not in _SHOWN:
             continue
-        span = "not estimable" if np.isnan(gap.low) else f"[{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+        span = "not estimable" if np.isnan(gap.low) else interval(gap.low, gap.high)
         rows.append(
             (
                 name(AXES[gap.axis].name),
                 TableCell(amount(gap.budget), key=repr(gap.budget)),
                 number(gap.rate_treatment, 1, 100),
                 number(gap.rate_baseline, 1, 100),
-                TableCell(f"{100 * gap.gap:+.1f}", key=repr(gap.gap), mark=sign_mark(gap.gap)),
+                TableCell(points(gap.gap), key=repr(gap.gap), mark=sign_mark(gap.gap)),
                 TableCell(span, kind="text"),
             )
         )
@@ -133,14 +137,14 @@ def budgets_view(results: Results) -> View | None:
     )
 
 
-def draw_budgets(results: Results) -> Drawn:
+def draw_budgets(results: Results, width: float = svg.WIDTH) -> Drawn:
     """The gap over each budget, with its band."""
     found = results.measured.budgets
     axes_shown = list(dict.fromkeys(gap.axis for gap in found))
     if not axes_shown:
         return Drawn("budgets")
     with svg.drawing():
-        fig = svg.figure(svg.WIDTH, 2.3)
+        fig = svg.figure(width, 2.3)
         axes = fig.subplots(1, len(axes_shown), sharey=True, squeeze=False)[0]
         for ax, axis in zip(axes, axes_shown, strict=True):
             own = [gap for gap in found if gap.axis == axis]
@@ -192,6 +196,7 @@ def section(results: Results) -> Section | None:
     shown, budgets = measures_view(results), budgets_view(results)
     if shown is None:
         return None
+    declared = any(gap.declared for gap in results.measured.gaps)
     return Section(
         "budgets",
         "Beyond medals, and at any budget",
@@ -201,6 +206,6 @@ def section(results: Results) -> Section | None:
             "Gap in the any-medal rate had every run been stopped at the budget, mean over models, paired by task. "
             "Band: 95 % t interval over tasks, of each budget alone."
         ),
-        tables=(shown,),
-        folded=(budgets,) if budgets else (),
+        tables=(shown,) if declared else (),
+        folded=tuple(view for view in (None if declared else shown, budgets) if view is not None),
     )

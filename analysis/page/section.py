@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from mlesearch.analysis.figures.svg import Drawn
 from mlesearch.analysis.page import views
+
+
+class Figured(Protocol):
+    """Draws a figure."""
+
+    def __call__(self, *, width: float = ...) -> Drawn:
+        """The figure, so wide, in inches; without a width as the page shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,7 @@ class Section:
         id: anchor.
         title: heading.
         text: a paragraph before the figure.
-        figure: draws what it shows; None where it has no figure.
+        figure: draws what it shows, at a width of its own or at the one that is given; None where it has no figure.
         caption: of the figure.
         tables: shown below it.
         folded: tables that open on demand.
@@ -26,7 +33,7 @@ class Section:
     id: str
     title: str
     text: str = ""
-    figure: Callable[[], Drawn] | None = None
+    figure: Figured | None = None
     caption: str = ""
     tables: tuple[views.View, ...] = ()
     folded: tuple[views.View, ...] = ()

@@ -52,7 +52,7 @@ def sections(results: Results, curves: list[dynamics.Line]) -> tuple[Section, ..
 
 
 def _findings(results: Results) -> tuple[Section | None, ...]:
-    """Medals, rates, gaps, capability."""
+    """Medals, rates, imported rates, gaps, capability, assumptions."""
     board = results.board
     rate = RATES[results.outcome]
     tasks = plural(len(board.counts.tasks), "task")
@@ -118,11 +118,10 @@ def _findings(results: Results) -> tuple[Section | None, ...]:
             tables=given(views.claimed_means(results)),
             folded=given(assumptions_view.rates(results), *robust_view.views(results)),
         ),
+        imported_section(results),
         gap_section,
         trend,
         assumptions_section(results),
-        ablations_section(results),
-        imported_section(results),
     )
 
 
@@ -139,7 +138,7 @@ def _not_drawn(results: Results) -> str:
 
 
 def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Section | None, ...]:
-    """Dynamics, mechanism, cost, failures."""
+    """Dynamics, other outcomes, mechanism, ablations, cost, failures."""
     return (
         figures_of_dynamics(results, curves),
         measured_view.section(results),
@@ -151,6 +150,7 @@ def _explanations(results: Results, curves: list[dynamics.Line]) -> tuple[Sectio
             caption="Mean over tasks of the mean over runs. Lines: ± 1 SEM over tasks; n is in the table.",
             folded=(views.mechanism(results), *process_view.shown(results)),
         ),
+        ablations_section(results),
         *_spending(results),
     )
 
@@ -185,7 +185,7 @@ def figures_of_dynamics(results: Results, curves: list[dynamics.Line]) -> Sectio
     """The section on dynamics, where any program was valid."""
     if not curves:
         return None
-    band = " Bands: ± 1 SEM over tasks." if curves[0].curve.tasks >= dynamics.BAND_TASKS else ""
+    band = " Bands: ± 1 SEM over tasks." if dynamics.has_bands(curves) else ""
     return Section(
         "dynamics",
         "Dynamics",

@@ -25,12 +25,13 @@ def assumptions_section(results: Results) -> Section | None:
     hanging, gaps = assumptions_view.left_out(results), assumptions_view.gaps(results)
     if hanging is None and gaps is None:
         return None
+    some = assumptions_view.some_hang(results)
     return Section(
         "assumptions",
         "What the verdicts depend on",
         text="Verdicts with tasks clustered by category, with one task or model left out, and where gaps are skewed.",
-        tables=(hanging,) if hanging else (),
-        folded=(gaps,) if gaps else (),
+        tables=(hanging,) if hanging and some else (),
+        folded=given(None if some else hanging, gaps),
     )
 
 

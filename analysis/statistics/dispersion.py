@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
+from mlesearch.analysis.data.columns import alphabetical
 
 FLAGGED = 0.01
 """A p-value up to this is flagged."""
@@ -106,11 +107,10 @@ def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Iterabl
         success: whether each had the outcome.
         labels: the arm of each.
     """
-    texts = (runs["model"], list(labels), runs["task"], runs["seed"].astype(int))
-    coded = [pd.factorize(np.asarray(values), sort=True) for values in texts]
-    (models, arms, tasks, numbers) = (known for _, known in coded)
-    shape = len(models), len(arms), len(tasks), len(numbers)
-    place = np.ravel_multi_index(tuple(codes for codes, _ in coded), shape)
+    texts = [alphabetical(values) for values in (runs["model"], pd.Series(labels, dtype=object), runs["task"])]
+    (models, arms, tasks), numbers = (known for _, known in texts), np.unique(runs["seed"].to_numpy(dtype=np.int64))
+    shape = len(models), len(arms), len(tasks), numbers.size
+    place = np.ravel_multi_index((*(codes for codes, _ in texts), np.searchsorted(numbers, runs["seed"])), shape)
     size = math.prod(shape)
     counts = np.bincount(place, minlength=size).reshape(shape)
     hits = np.bincount(place, weights=np.asarray(success, dtype=np.float64), minlength=size).reshape(shape)

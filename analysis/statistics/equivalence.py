@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +52,13 @@ def detectable_gap(error: float, tasks: int, tests: int = 1, level: float = 0.05
         level: of all tests together.
         power: of one.
     """
-    df = tasks - 1
-    return float((stats.t.ppf(1 - level / (2 * tests), df) + stats.t.ppf(power, df)) * error)
+    return _errors_found(tasks - 1, tests, level, power) * error
+
+
+@lru_cache(maxsize=64)
+def _errors_found(df: int, tests: int, level: float, power: float) -> float:
+    """How many standard errors a gap must be large."""
+    return float(stats.t.ppf(1 - level / (2 * tests), df) + stats.t.ppf(power, df))
 
 
 def two_one_sided(gap: float, error: float, tasks: int, margin: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlesearch.analysis.data.arrays import Flags, Floats, Ints, Sums
 from mlesearch.analysis.statistics.capability import Alternative
-from mlesearch.analysis.statistics.leave_out import Sets, TaskSets, crossing_p, gap_p, slope_p
+from mlesearch.analysis.statistics.leave_out import Sets, TaskSets, crossing_p, gap_p, holm_each, slope_p
 
 ALPHA = 0.05
 
@@ -93,7 +93,7 @@ class LeftBounds:
         (low, low_signs), (high, high_signs) = (
             gap_p(hits, self.counts, self.sets(out), mid_p) for hits in (self.least, self.most)
         )
-        above, below = (low <= ALPHA) & (low_signs > 0), (high <= ALPHA) & (high_signs < 0)
+        above, below = (holm_each(low) <= ALPHA) & (low_signs > 0), (holm_each(high) <= ALPHA) & (high_signs < 0)
         return np.asarray(np.where(signs > 0, above, below), dtype=np.bool_)
 
 
@@ -148,13 +148,19 @@ class Left:
             None if self.lost is None else self.lost.without(rest),
         )
 
-    def verdicts(self, out: TaskSets, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
+    def verdicts(self, out: TaskSets, p: Floats, signs: Ints, shared: SharedLevel) -> tuple[Ints, Ints, Ints]:
         """In which direction each part is established, with sets of tasks left out in turn: +1, -1 or 0.
+
+        Args:
+            out: shape (S, T): the tasks of each set.
+            p: shape (M, S): of the gaps, of `gap_p`.
+            signs: shape (M, S): of the gaps, likewise.
+            shared: adjusts the parts over each other.
 
         Returns:
             Of the gaps, shape (M, S); of the slope and of the crossover (+1 or 0), shape (S,).
         """
-        p_gaps, signs = gap_p(self.hits, self.counts, out, self.mid_p)
+        p_gaps = holm_each(p)
         if self.lost is not None:
             p_gaps = np.where(self.lost.held(signs, out, self.mid_p), p_gaps, 1.0)
         p_slope = p_crossing = None
@@ -194,17 +200,19 @@ def hanging(c: Left, sets: Sets, shared: SharedLevel = lambda parts: parts) -> t
         sets: of tasks that are left out.
         shared: adjusts the parts over each other.
     """
-    gaps, slope, across = c.verdicts(sets.rows, shared)
+    p, signs = gap_p(c.hits, c.counts, sets.rows, c.mid_p)
+    gaps, slope, across = c.verdicts(sets.rows, p, signs, shared)
     found = [Hanging("gap", name, *sets.named(gaps[m] != gaps[m, 0])) for m, name in enumerate(c.models) if gaps[m, 0]]
     if not slope[0] and not across[0]:
         return tuple(found)
     lost: dict[str, list[str]] = {"slope": [], "crossover": []}
     none = np.zeros((1, len(sets.tasks)), dtype=np.bool_)
-    for model in c.models:
+    for m, model in enumerate(c.models):
         rest = c.without(model)
         if rest is None:
             continue
-        _, (fewer,), (crossed,) = rest.verdicts(none, shared)
+        others = np.arange(len(c.models)) != m
+        _, (fewer,), (crossed,) = rest.verdicts(none, p[others, :1], signs[others, :1], shared)
         if fewer != slope[0]:
             lost["slope"].append(model)
         if rest.groups is not None and crossed != across[0]:

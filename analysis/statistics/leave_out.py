@@ -118,7 +118,7 @@ def p_of_t(statistic: Floats, df: Ints, spread: TaskSets, signs: Floats, side: A
 
 
 def gap_p(hits: Sums, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple[Floats, Ints]:
-    """P of the gap of each model, Holm-adjusted over them, with sets of tasks left out in turn.
+    """P of the gap of each model, of its own test, with sets of tasks left out in turn.
 
     Args:
         hits: shape (M, 2, T): successful runs, treatment first; floats are sums of a measure.
@@ -145,8 +145,12 @@ def gap_p(hits: Sums, counts: Ints, out: TaskSets, mid_p: bool = False) -> tuple
             if key not in seen:
                 seen[key] = sign_flip(rest, mid_p)[0]
             p[m, s] = seen[key]
-    adjusted = np.stack([holm(column) for column in p.T], axis=1) if p.size else p
-    return np.asarray(adjusted, dtype=np.float64), signs
+    return p, signs
+
+
+def holm_each(p: Floats) -> Floats:
+    """P of the gaps of models, shape (M, S), Holm-adjusted over the models for each set of tasks."""
+    return np.stack([holm(column) for column in p.T], axis=1) if p.size else p
 
 
 @lru_cache(maxsize=8)

@@ -90,17 +90,18 @@ def sign_flip_interval(differences: npt.ArrayLike, level: float = 0.95, mid_p: b
     reach = float(np.abs(d).max())
     threshold = tail + (2.0**-d.size - empty)
 
-    def limit(totals: Ints) -> float:
+    def limit(totals: Floats) -> float:
         low, high = -reach, reach
         for _ in range(HALVINGS):
             middle = (low + high) / 2.0
-            if _share_up_to(middle, sizes, totals, shares, below) > threshold:
+            if _share_up_to(middle, members, totals, shares, below) > threshold:
                 high = middle
             else:
                 low = middle
         return 0.0 if abs(high) < ROUNDING else high
 
-    return limit(sums), -limit(-sums)
+    members = sizes.astype(np.float64)
+    return limit(sums.astype(np.float64)), -limit(-sums.astype(np.float64))
 
 
 def alike_p(difference: float, tasks: int, alternative: str) -> float:
@@ -118,6 +119,13 @@ def alike_p(difference: float, tasks: int, alternative: str) -> float:
 
 def _sign_sums(sizes: Numbers) -> tuple[Numbers, Floats]:
     """Every sum of the sizes with signs, up to rounding, and the share of all sign patterns that have it."""
+    if sizes.dtype == np.int64 and (reach := int(sizes.sum())) <= DENSE // max(1, sizes.size):
+        table: Floats = np.zeros(2 * reach + 1)
+        table[reach] = 1.0
+        for step in sizes.tolist():
+            table = (_shifted(table, step) + _shifted(table, -step)) / 2.0
+        there: npt.NDArray[Any] = np.flatnonzero(table)
+        return there - reach, table[there]
     sums: npt.NDArray[Any] = np.zeros(1, dtype=sizes.dtype)
     ways: Floats = np.ones(1, dtype=np.float64)  # whole numbers over a power of two: exact up to 2^53 patterns
     for step in np.sort(sizes):
@@ -127,6 +135,16 @@ def _sign_sums(sizes: Numbers) -> tuple[Numbers, Floats]:
     return sums, ways
 
 
+def _shifted(table: Floats, by: int) -> Floats:
+    """The same so many places further on along the last axis; no sum is beyond its edges, so nothing is lost."""
+    moved = np.zeros_like(table)
+    if by > 0:
+        moved[..., by:] = table[..., :-by]
+    else:
+        moved[..., : table.shape[-1] + by] = table[..., -by:]
+    return moved
+
+
 def _subsets(values: Ints) -> tuple[Ints, Ints, Floats]:
     """All subsets of the values by number of members and sum, with the share of the subsets that have these."""
     reach = int(np.abs(values).sum())
@@ -134,8 +152,8 @@ def _subsets(values: Ints) -> tuple[Ints, Ints, Floats]:
     if (values.size + 1) * span <= DENSE:
         table = np.zeros((values.size + 1, span))
         table[0, reach] = 1.0
-        for value in values:  # no sum of so many members is beyond the reach, so nothing rolls over the edge
-            table[1:] += np.roll(table[:-1], value, axis=1)
+        for value in values:
+            table[1:] += _shifted(table[:-1], int(value))
         members, place = np.nonzero(table)
         return members, place - reach, table[members, place] / 2.0**values.size
     keys = np.zeros(1, dtype=np.int64)  # members * span + sum, the sum taken as negative above span / 2
@@ -147,14 +165,11 @@ def _subsets(values: Ints) -> tuple[Ints, Ints, Floats]:
     return (keys - sums) // span, sums, ways / 2.0**values.size
 
 
-def _share_up_to(mean: float, sizes: Ints, sums: Ints, shares: Floats, below: Floats) -> float:
+def _share_up_to(mean: float, members: Floats, sums: Floats, shares: Floats, below: Floats) -> float:
     """Share of all subsets whose sum is at most `mean` times their number of members, the zeros among these."""
-    zeros = below.size - 2
     if mean == 0.0:
         return float(shares[sums <= 0].sum())
-    needed = sums / mean - sizes  # zeros that make it so: at least this many for a mean above 0, at most for one below
-    if mean > 0:
-        least = np.clip(np.ceil(needed), 0, zeros + 1).astype(np.int64)
-        return float((shares * (below[-1] - below[least])).sum())
-    most = np.clip(np.floor(needed), -1, zeros).astype(np.int64)
-    return float((shares * below[most + 1]).sum())
+    needed = sums / mean - members  # zeros that make it so: for a mean above 0 at least so many, below 0 at most
+    fewer = np.ceil(needed) if mean > 0 else np.floor(needed) + 1.0
+    counted = below.take(np.minimum(np.maximum(fewer, 0.0), below.size - 1.0).astype(np.int64))
+    return float(np.add.reduce(shares * (below[-1] - counted if mean > 0 else counted)))

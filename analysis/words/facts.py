@@ -20,7 +20,7 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
     for i, model in enumerate(models.names):
         notes = [models.tier[i]] if models.tier[i] else []
         if models.capability is not None and not models.ordinal:
-            notes.append(f"capability {models.capability[i]:g}")
+            notes.append(f"capability {models.capability[i]:.3g}")
         described.append(f"{model} ({', '.join(notes)})" if notes else model)
 
     def distinct(column: str) -> str:

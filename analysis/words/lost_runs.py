@@ -31,7 +31,8 @@ def runs_verdict(results: Results) -> ClaimAnswer | None:
     headline = ", ".join(heads)
     parts = lost_lines(cells)
     text = f"{place(results)}{'; '.join(parts)}.{_unequal(results)}"
-    text += sentence(results.lost_cases, results.models.names)
+    if results.main is not None and any(not gap.refused for gap in results.main.gaps):
+        text += sentence(results.lost_cases, results.models.names)
     spent = sum(c.lost_usd for c in cells)
     if spent > 0:
         text += f" The runs without a result have cost {spent:,.4g} USD, which the table of costs leaves out."

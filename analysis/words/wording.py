@@ -18,7 +18,7 @@ from mlesearch.analysis.text import ClaimAnswer, interval, listing, p_text, plur
 from mlesearch.analysis.words.assumptions_words import noted
 from mlesearch.analysis.words.equal_words import no_difference
 from mlesearch.analysis.words.looks_words import declared_looks, looks_verdict
-from mlesearch.analysis.words.lost_runs import runs_verdict, unfinished_verdict
+from mlesearch.analysis.words.lost_runs import place, runs_verdict, unfinished_verdict
 from mlesearch.analysis.words.measure_words import scale
 from mlesearch.analysis.words.phrases import opening, reasons_by_model, seeds_text, status_of
 from mlesearch.analysis.words.trend_words import crossover_verdict, slope_verdict, waits
@@ -65,8 +65,10 @@ def rate_verdict(results: Results, c: Comparison) -> ClaimAnswer:
             f"{opening(results, status_of(results, c))}{text} {n}{equal}.{beside}",
             status_of(results, c),
         )
-    ranges = f"the observed gaps run from {points(min(g.gap for g in gaps))} to "
-    ranges += f"{points(max(g.gap for g in gaps))} points" if len(gaps) > 1 else ""
+    low, high = points(min(g.gap for g in gaps)), points(max(g.gap for g in gaps))
+    ranges = f"the observed gaps run from {low} to {high} points"
+    if low == high:
+        ranges = f"each observed gap is {low} points"
     if len(gaps) == 1:
         ranges = f"the observed gap is {points(gaps[0].gap)} points [95 % {interval(gaps[0].low, gaps[0].high)}]"
     whom = "any model" if len(names) > 1 else names[0]
@@ -123,8 +125,11 @@ def _with_gaps(found: Sequence[tuple[str, Gap]]) -> str:
     if len(found) > 2:
         low, high = min(g.gap for _, g in found), max(g.gap for _, g in found)
         names = listing([m for m, _ in found]) if len(found) <= 6 else plural(len(found), "model")
+        span = (
+            f"{points(low)} to {points(high)} points" if points(low) != points(high) else f"{points(low)} points each"
+        )
         worst = p_text(max(g.p_adjusted for _, g in found)).replace("p =", "all p ≤").replace("p <", "all p <")
-        return f"{names} ({points(low)} to {points(high)} points, {worst})"
+        return f"{names} ({span}, {worst})"
     return listing(
         [f"{m} ({points(g.gap)} points [95 % {interval(g.low, g.high)}], {p_text(g.p_adjusted)})" for m, g in found]
     )
@@ -144,7 +149,9 @@ def _unreachable(gaps: Sequence[Gap], family: int) -> str:
 def sandbox_verdict(results: Results, c: Comparison) -> ClaimAnswer:
     """That the two sides of the claim's comparison were not run in the same sandbox."""
     headline = "Not the same on both sides"
-    return ClaimAnswer("The sandbox", "open", headline, sandbox_sentence(c), status_of(results, c))
+    said = sandbox_sentence(c)
+    text = f"{place(results)}{said[0].lower()}{said[1:]}" if results.tables.simulated else said
+    return ClaimAnswer("The sandbox", "open", headline, text, "the gap below")
 
 
 def sandbox_sentence(c: Comparison) -> str:

@@ -28,6 +28,8 @@ from mlesearch.types import ConfigError
 
 SHARE = 64
 """A process takes one part in so many of what is left."""
+TURN_S = 0.2
+"""How long a beat waits for its turn."""
 POLL_S = 0.5
 """How often a call looks again whether others have returned money."""
 
@@ -242,10 +244,16 @@ class AllottedBudget:
 
     def _return_to_others(self) -> None:
         """With each beat: whoever waits for money gets what lies idle here."""
-        with contextlib.suppress(OSError, ConfigError), self._lock:
+        if not self._lock.acquire(timeout=TURN_S):
+            return  # whoever has it may be waiting for this very thread to end
+        try:
             mine = self._now
             if mine is not None and self._ledger.exists() and self._ledger.state().others_wait(mine.id):
                 self._tell(mine, waits=False)
+        except (OSError, ConfigError):
+            pass  # the next beat tries again
+        finally:
+            self._lock.release()
 
     # all processes
 

@@ -135,26 +135,9 @@ def _stores(args: Namespace) -> tuple[Path | None, Path | None]:
 
 def doctor(args: Namespace) -> int:
     """Print what is there and what is lacking, each line as soon as it is known."""
-    from mlesearch.cli.doctor import examine, line, versions
-    from mlesearch.types import ConfigError, Level
+    from mlesearch.cli import doctor_study
 
-    if args.study is None and args.two_machines:
-        raise ConfigError("--two-machines: name the folder that they share: mlesearch doctor STUDY --two-machines")
-    say(versions())
-    lacking = 0
-    if args.study is not None:
-        from mlesearch.cli.doctor_study import examine_study
-
-        if args.two_machines:
-            say("waiting for the same command on another machine, where it is not there yet")
-        found = examine_study(Path(args.study), two_machines=args.two_machines)
-    else:
-        found = examine()
-    for finding in found:
-        say(line(finding))
-        lacking += finding.level is Level.ERROR
-    say(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
-    return 1 if lacking else 0
+    return doctor_study.doctor(args.study, two_machines=args.two_machines)
 
 
 def check_sandbox(args: Namespace) -> int:

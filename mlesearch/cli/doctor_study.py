@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlesearch.cli.doctor import examine, line, versions
 from mlesearch.storage.file_system_check import (
     LINES,
     NAMES,
@@ -14,12 +15,39 @@ from mlesearch.storage.file_system_check import (
 )
 from mlesearch.storage.file_systems import mount_of
 from mlesearch.storage.lease_files import LEASES, times_of
+from mlesearch.study.output import say
 from mlesearch.types import ConfigError, Finding, Level
 
 WAIT_S = 600.0
 """How long the first of two machines waits for the second."""
 _SLOW_SYNC_S = 0.25
 _CLOCKS_S = 60.0
+
+
+def doctor(study: str | None, *, two_machines: bool) -> int:
+    """Print what this machine, or a study's folder, has and lacks, each line as soon as it is known.
+
+    Args:
+        study: the folder; None: this machine.
+        two_machines: as `examine_study`.
+
+    Returns:
+        The exit code: 1 where something is lacking.
+
+    Raises:
+        ConfigError: no folder is named for two machines to meet in; or as `examine_study`.
+    """
+    if study is None and two_machines:
+        raise ConfigError("--two-machines: name the folder that they share: mlesearch doctor STUDY --two-machines")
+    say(versions())
+    if two_machines:
+        say("waiting for the same command on another machine, where it is not there yet")
+    lacking = 0
+    for finding in examine() if study is None else examine_study(Path(study), two_machines=two_machines):
+        say(line(finding))
+        lacking += finding.level is Level.ERROR
+    say(f"{lacking} lacking: see the arrows above" if lacking else "all that is needed is there")
+    return 1 if lacking else 0
 
 
 def examine_study(study: Path, *, two_machines: bool = False) -> Iterator[Finding]:

@@ -175,7 +175,8 @@ def _time(found: StudyStatus) -> Iterator[str]:
         took = duration(max(0.0, found.now_s - oldest.since_s))
         yield f"longest under way: {oldest.key.id}, for {took}, after {oldest.steps} steps"
     if found.missing and found.left_s is not None:
-        basis = f"if the {found.missing} missing runs take as long as the {found.measured} that ended, cell by cell"
+        runs = "missing run takes" if found.missing == 1 else f"{found.missing} missing runs take"
+        basis = f"if the {runs} as long as the {found.measured} that ended, cell by cell"
         if found.eta_s is not None:
             slots = f"{found.slots} slot{'' if found.slots == 1 else 's'}"
             yield f"about {duration(found.eta_s)} left with {slots}, {basis}"

@@ -65,7 +65,9 @@ def work(args: argparse.Namespace) -> int:
     done = ended_before(runs)
     launcher = launched.runs[0].settings.launcher
     jobs = args.jobs or (processors() if launcher.n_jobs == -1 else launcher.n_jobs)
-    terms = WorkTerms(jobs, launcher.grace_s, launcher.retries, for_s, launch=launched.number, verify=True)
+    terms = WorkTerms(
+        jobs, launcher.grace_s, launcher.retries, launcher.min_free_gib, for_s, launch=launched.number, verify=True
+    )
     failed = Counter[str]()
     say(f"{shown(study)}: {len(runs)} runs, {len(runs) - len(done)} of them to do, at most {jobs} at a time")
 

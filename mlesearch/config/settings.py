@@ -281,12 +281,14 @@ class LauncherSettings:
         n_jobs: runs side by side, -1 for one per processor.
         grace_s: what is in flight may take so long once a batch system asks to stop (SIGTERM, SIGUSR1, ...), seconds.
         retries: of a run whose failure may pass by itself (a server, a sandbox), after growing waits.
+        min_free_gib: nothing is begun where less is free on the study's disk; work goes on once there is room again.
     """
 
     backend: str = "local"
     n_jobs: int = -1
     grace_s: float = 20.0
     retries: int = 2
+    min_free_gib: float = 0.1
 
 
 @dataclass

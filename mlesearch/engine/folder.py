@@ -36,8 +36,7 @@ from mlesearch.storage.events import (
     StageEvent,
     Told,
 )
-from mlesearch.storage.file_systems import naming
-from mlesearch.storage.files import is_temporary_of, make_folder, open_file, temporary_of, write_atomically, write_line
+from mlesearch.storage.files import copy_atomically, make_folder, open_file, write_atomically, write_line
 from mlesearch.storage.journal import JOURNAL, Journal, JournalWriter
 from mlesearch.storage.leases import Lease, LeaseLost, check_held
 from mlesearch.storage.nouns import OutputJson
@@ -380,19 +379,7 @@ class RunFolder:
         make_folder(folder)
         source = None if outbox is None else outbox / "submission.csv"
         if source is not None and source.exists():
-            place = folder / "submission.csv"
-            temporary = temporary_of(place)
-            for left in folder.iterdir():  # by a process that was killed, or had no room
-                if is_temporary_of(left.name, place):
-                    left.unlink(missing_ok=True)
-            with naming(place):
-                try:
-                    os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))  # with the folder's rights
-                    shutil.copyfile(source, temporary)
-                    os.replace(temporary, place)
-                except BaseException:
-                    temporary.unlink(missing_ok=True)
-                    raise
+            copy_atomically(source, folder / "submission.csv")
         write_atomically(folder / "solution.py", node.code, durable=False)
         best: BestFile = {"id": node.id, "validation_score": node.score}
         write_atomically(self.folder / BEST, codec.dumps(best) + "\n", durable=False)

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,14 +144,46 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
 def _full(path: Path) -> bool:
     """Whether the file system of a path has no space left worth naming."""
     try:
-        return _free_bytes(_nearest(path)) < _FULL_BELOW_BYTES
+        return free_bytes(_nearest(path)) < _FULL_BELOW_BYTES
     except OSError:
         return False
 
 
-def _free_bytes(path: Path) -> int:
+def free_bytes(path: Path) -> int:
+    """What an ordinary user may still write on the file system of a path that is there."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it came of, is that a disk or a quota is full; by our own words too (`in_words`).
+
+    SQLite says of a full disk under its log that it can't write, so that only `database_in_words` can tell.
+    """
+    full = [_FAULTS[number][0] for number in (errno.ENOSPC, errno.EDQUOT)]
+    while error is not None:
+        if any(words in str(error) for words in full):
+            return True
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if isinstance(error, sqlite3.Error) and str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def takes(folder: Path, size_bytes: int) -> bool:
+    """Whether a folder takes a file of this size, which is removed again: a quota shows in nothing else."""
+    try:
+        fd, name = tempfile.mkstemp(dir=folder, prefix=".room-")
+        try:
+            os.unlink(name)
+            os.posix_fallocate(fd, 0, size_bytes)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return error.errno in NO_SUPPORT | {errno.EINVAL}
+    return True
 
 
 def check_space(folder: Path) -> None:
@@ -159,7 +192,7 @@ def check_space(folder: Path) -> None:
     Raises:
         OSError: less than a few replies and prompts take is free there.
     """
-    if _free_bytes(folder) < PAID_BYTES:
+    if free_bytes(folder) < PAID_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 

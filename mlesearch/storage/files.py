@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
         raise
 
 
+def copy_atomically(source: Path, path: Path) -> None:
+    """Replace a file as a whole by a copy of another, with the rights of its folder; it need not fit into memory."""
+    temporary = temporary_of(path)
+    try:
+        with naming(path):
+            os.close(open_file(temporary, os.O_WRONLY | os.O_EXCL))
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
 def write_new(path: Path, data: bytes) -> bool:
     """Make a file that appears as a whole; False where there is one already, which stays as it is.
 
@@ -145,6 +160,19 @@ def _write_excl(path: Path, data: bytes) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def copy_atomically(source: Path, path: Path) -> None:
+    """Replace a file by a copy of another, which has the rights of its folder: after any fault it is old or new."""
+    temporary = temporary_of(path)
+    try:
+        with naming(path):
+            os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

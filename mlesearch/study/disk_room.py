@@ -1,49 +1,80 @@
-"""Whether the disk of a study has room for what a run writes next: while it has not, nothing is begun."""
+"""Room on a study's disk: where there is none nothing is begun, and work goes on by itself once there is again."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mlesearch.storage.file_systems import check_space, in_words
+from mlesearch.storage.file_systems import free_bytes, mount_of, takes
 
-_LOOK_S = 1.0
+MIB, GIB = 1 << 20, 1 << 30
+AGAIN_BYTES = 2 * MIB
+"""After a disk was full, so much has to be free, or what is asked for if that is more."""
+LATELY_S = 60.0
+"""A run that says that the disk was full may say so when there is room again."""
+LOOK_S = 2.0
+"""How often a disk that was full is tried."""
 
 
 class DiskRoom:
-    """Looks at the disk of a study, once a second at most, and says when it is full and when there is room again."""
+    """Watches the disk of a study for one process; says once that work pauses, and once that it goes on.
+
+    Args:
+        study: its folder.
+        min_free_bytes: below which nothing is begun.
+        say: is told, in one line each.
+        clock: seconds that only grow.
+    """
 
     def __init__(
-        self, study: Path | None, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        study: Path,
+        min_free_bytes: int,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing was looked at.
-
-        Args:
-            study: its folder; None: there is always room.
-            say: is told of a disk that is full, and of one that is not any more.
-            clock: seconds.
-        """
-        self._study, self._say, self._clock = study, say, clock
-        self._looked_s = float("-inf")
+        self._study = study
+        self._min_free_bytes = min_free_bytes
+        self._say = say
+        self._clock = clock
+        self._full = False
+        self._look_after_s = 0.0
         self._why = ""
+        self._lacked_s = float("-inf")
+
+    def was_full(self) -> bool:
+        """A run could not write: whether that is for want of room here, now or just before; then it is tried again."""
+        self._full = True
+        self._look_after_s = 0.0
+        return bool(self.lacking()) or self._clock() - self._lacked_s < LATELY_S
 
     def lacking(self) -> str:
-        """Why nothing can be begun, in words; empty where it can."""
-        if self._study is None or self._clock() - self._looked_s < _LOOK_S:
+        """Why nothing may be begun now; empty where it may."""
+        if self._clock() < self._look_after_s:
             return self._why
-        self._looked_s = self._clock()
-        before, self._why = self._why, _why(self._study)
-        if self._why and not before:
-            self._say(f"paused: {self._why}; it goes on by itself once there is room")
-        elif before and not self._why:
-            self._say("there is room again: going on")
-        return self._why
+        why = self._lack()
+        if bool(why) != bool(self._why):
+            place = mount_of(self._study)
+            self._say(
+                f"paused: {why}; work goes on by itself once there is room" if why else f"going on: {place} has room"
+            )
+        self._why = why
+        if why:
+            self._lacked_s = self._clock()
+        self._look_after_s = self._clock() + LOOK_S
+        return why
 
-
-def _why(study: Path) -> str:
-    try:
-        check_space(study)
-    except OSError as error:
-        return in_words(error, study)
-    return ""
+    def _lack(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            free = free_bytes(self._study)
+            if free < self._min_free_bytes:
+                return (
+                    f"{mount_of(self._study)}: {free // MIB} MiB are free and launcher.min_free_gib asks for "
+                    f"{self._min_free_bytes // MIB}"
+                )
+            if self._full and not (free >= AGAIN_BYTES and takes(self._study, AGAIN_BYTES)):
+                return f"the disk is full ({mount_of(self._study)}, {free // 1024} KiB are free)"
+        self._full = False
+        return ""

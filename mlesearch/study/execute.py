@@ -46,6 +46,7 @@ class RunReport:
         error_class: of a failure: whether it may pass by itself.
         host: name of the machine on which that was; empty where it is not known.
         result: the content of its result.json, where this process has it.
+        disk_full: it failed because a disk was full, and nothing was written of that.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class RunReport:
     error_class: ErrorClass = field(default="", compare=False)
     host: str = field(default="", compare=False)
     result: RunRow | RunFailure | None = field(default=None, compare=False, repr=False)
+    disk_full: bool = field(default=False, compare=False)
 
 
 def execute_run(
@@ -112,7 +114,7 @@ def execute_run(
     if unexpected:
         with contextlib.suppress(OSError):
             write_atomically(run.folder / "error.txt", unexpected)
-    if not (may_retry and report.error_class == "transient"):
+    if not (report.disk_full or (may_retry and report.error_class == "transient")):
         write_failure(run, report.reason, time.time() - begun_s)
     return report
 
@@ -123,7 +125,7 @@ def _lost(run: RunPlan, error: LeaseLost) -> RunReport:
 
 
 def _failed(run: RunPlan, reason: str, error: BaseException) -> RunReport:
-    return RunReport(run.key.id, "failed", reason, error_class_of(error))
+    return RunReport(run.key.id, "failed", reason, error_class_of(error), disk_full=file_systems.is_full(error))
 
 
 def _unexpected(run: RunPlan, error: BaseException) -> RunReport:

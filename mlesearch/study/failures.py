@@ -51,6 +51,8 @@ def error_class_of(error: BaseException) -> ErrorClass:
         return "permanent"
     if isinstance(error, ModelUnavailable | SandboxUnavailable | GraderUnavailable | JournalBusy | MemoryError):
         return "transient"
+    if file_systems.is_full(error):
+        return "transient"
     if isinstance(error, OSError):
         number = error.errno
         passes = number in _SHORTAGES or (file_systems.is_fault(error) and number not in _NOT_BY_WAITING)

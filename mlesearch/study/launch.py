@@ -25,11 +25,13 @@ from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
 from mlesearch.study.backends import carry_out_under
+from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.interrupt import others_uninterrupted
 from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
 from mlesearch.study.outcome import LaunchOutcome
+from mlesearch.study.output import complain
 from mlesearch.study.pieces import Piece, pieces_of
 from mlesearch.study.remote import RemoteWork, work_on_cell
 from mlesearch.study.slots import PieceOrder, SharedWork, WorkerSlot
@@ -97,7 +99,15 @@ def run_all(
         sweep(launch, here)
         return reports
     outcome = LaunchOutcome(planned.folder)
-    terms = WorkTerms(first.n_jobs, first.grace_s, first.retries, stop_file=stop_file, launch=number, verify=True)
+    terms = WorkTerms(
+        first.n_jobs,
+        first.grace_s,
+        first.retries,
+        first.min_free_gib,
+        stop_file=stop_file,
+        launch=number,
+        verify=True,
+    )
     cells = tuple(dict.fromkeys(r.key.cell for r in planned.runs))
     if len(cells) != len(launch.jobs):
         cells = tuple(_cell_of(job.settings) for job in launch.jobs)
@@ -145,6 +155,7 @@ def run_cell(
         most,
         launcher.grace_s,
         launcher.retries,
+        launcher.min_free_gib,
         stop_file=stop_file,
         launch=number,
         leased=all(r.recorded is None for r in runs),
@@ -184,6 +195,7 @@ def _in_this_process(
     def should_stop() -> bool:
         return stop_file is not None and stop_file.exists()
 
+    room = DiskRoom(study, round(terms.min_free_gib * GIB), complain)
     slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
     try:
         with record.beating():
@@ -192,7 +204,8 @@ def _in_this_process(
                     break
                 run_id = runs[piece.numbers[0]].key.id
                 record.now([SlotState(run_id, time.time())], "working", changed=True)
-                for report in _until_ended(slot, PieceOrder(number, piece, 1, may_retry=False), record, should_stop):
+                order = PieceOrder(number, piece, 1, may_retry=False)
+                for report in _until_ended(slot, order, record, room, should_stop):
                     reports[report.run_id] = report
                     ended(report.run_id)
     finally:
@@ -201,17 +214,18 @@ def _in_this_process(
 
 
 def _until_ended(
-    slot: WorkerSlot, order: PieceOrder, record: WorkerRecord, should_stop: Callable[[], bool]
+    slot: WorkerSlot, order: PieceOrder, record: WorkerRecord, room: DiskRoom, should_stop: Callable[[], bool]
 ) -> Sequence[RunReport]:
-    """The reports of a piece; one that another process has is waited for."""
-    while True:
-        *_, answer = slot.carry_out(order)
-        if answer.outcome == "ended":
-            record.ended(answer.attempts)
-            return answer.reports
-        if should_stop():
-            return ()
+    """The reports of a piece; one that another process has is waited for, and so is room on the disk."""
+    while not should_stop():
+        if not room.lacking():
+            *_, answer = slot.carry_out(order)
+            full = any(report.disk_full for report in answer.reports) and room.was_full()
+            if answer.outcome == "ended" and not full:
+                record.ended(answer.attempts)
+                return answer.reports
         time.sleep(HELD_AGAIN_S)
+    return ()
 
 
 def _cell_of(s: Settings) -> str:

@@ -23,6 +23,7 @@ from mlesearch.storage import cell_store
 from mlesearch.storage.cell_store import FAILED, StoredRun
 from mlesearch.storage.codec import Json, dumps
 from mlesearch.storage.documents import RESULT, RUN
+from mlesearch.storage.file_systems import is_full
 from mlesearch.storage.files import make_folder
 from mlesearch.storage.leases import Lease, LeaseLost, check_held
 from mlesearch.storage.worker_files import ErrorClass
@@ -82,9 +83,10 @@ def carry_out(
         except LeaseLost as error:
             reports = [r if r.status == "interrupted" else RunReport(r.run_id, "lost", str(error)) for r in reports]
         except (MlesearchError, OSError) as error:
-            kind = error_class_of(error)
+            kind, full = error_class_of(error), is_full(error)
             reports = [
-                r if r.status == "interrupted" else RunReport(r.run_id, FAILED, str(error), kind) for r in reports
+                r if r.status == "interrupted" else RunReport(r.run_id, FAILED, str(error), kind, disk_full=full)
+                for r in reports
             ]
     yield from reports
 

@@ -21,9 +21,9 @@ from typing import Literal, NoReturn
 from mlesearch.config.node_check import NodeCheck, NodeDiffers
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
+from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
-from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.files import make_folder
 from mlesearch.storage.layout import check_run
 from mlesearch.storage.leases import Lease, Leases
@@ -115,15 +115,12 @@ class WorkerSlot:
         """Say that a piece is begun, and then what became of it; or why it is not begun."""
         try:
             yield from self._carried_out(order)
-        except (
-            MlesearchError,
-            OSError,
-        ) as error:  # before a run is under way, or after it: a lease, a look at its folder
-            reason = in_words(error) if isinstance(error, OSError) else str(error)
-            work, kind = self._work, error_class_of(error)
-            ids = [work.runs[n].key.id for n in order.piece.numbers]
-            reports = tuple(RunReport(run_id, "failed", reason, kind, work.state.host) for run_id in ids)
-            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports))
+        except (MlesearchError, OSError) as error:  # around the run itself: a lease, a look at its folder
+            reason = file_systems.in_words(error) if isinstance(error, OSError) else str(error)
+            kind, full, host = error_class_of(error), file_systems.is_full(error), self._work.state.host
+            ids = [self._work.runs[n].key.id for n in order.piece.numbers]
+            reports = tuple(RunReport(run_id, "failed", reason, kind, host, disk_full=full) for run_id in ids)
+            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports if not full))
 
     def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
@@ -188,7 +185,7 @@ class WorkerSlot:
         elif todo:
             made = [self._one(todo[0], order, lease)]
         reports = [replace(r, host=work.state.host) for r in made]
-        attempts = [self._attempt(r, order) for r in reports]
+        attempts = [self._attempt(r, order) for r in reports if not r.disk_full]
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
         yield PieceAnswer("ended", sent, tuple(attempts))
 

@@ -80,6 +80,7 @@ class Supervisor:
         retries: RetryRule,
         stopping: Stopping,
         record: WorkerRecord,
+        room: DiskRoom,
         tell: Callable[[Sequence[RunReport]], None],
         say: Callable[[str], None],
         *,
@@ -94,12 +95,14 @@ class Supervisor:
             retries: of failures that may pass.
             stopping: when to stop, and how.
             record: what is written of the worker.
+            room: on the study's disk.
             tell: is told of runs that ended.
             say: is told what the user should know, one line each.
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
             notices: tell whom the user named; None: nobody.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
+        self._room, self._lack = room, ""
         self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
         self._pieces: list[Piece] = list(work.pieces)
         self._queue = PieceQueue(range(len(self._pieces)))
@@ -111,7 +114,6 @@ class Supervisor:
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
         self._notices = notices
-        self._room = DiskRoom(work.study if work.leased and retries.retries else None, say)
         self._requests = RequestReader(work.study if work.leased else None)
         self._unfinished: dict[str, tuple[int, str]] = {}
         self._end = WorkEnd()
@@ -127,7 +129,8 @@ class Supervisor:
                 if self._notices is not None:
                     self._notices.look(self._record.state.id)
                 if not self._stopping.asked:
-                    if not self._requests.paused and not self._room.lacking():
+                    self._lack = self._room.lacking()
+                    if not self._lack and not self._requests.paused:
                         self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
@@ -281,10 +284,9 @@ class Supervisor:
             elif report.status == "interrupted":
                 interrupted = True
                 told.append(report)
+            elif report.disk_full and self._is_full():
+                again_s = 0.0
             elif report.status == "failed" and report.error_class == "transient" and order.may_retry:
-                if self._room.lacking():
-                    again_s = 0.0
-                    continue
                 self._failures[order.number] += 1
                 again_s = self._retries.wait_s(self._failures[order.number]) or 0.0
                 self._say(f"{report.run_id}: {report.reason}; tried again in {again_s:g} s")
@@ -299,6 +301,12 @@ class Supervisor:
         elif interrupted:
             self._end.left += 1
         self._tell(told)
+
+    def _is_full(self) -> bool:
+        """Whether it is the study's own disk that was full, so that nothing helps but room on it."""
+        here = self._room.was_full()
+        self._lack = self._room.lacking()
+        return here
 
     def _try_again(self, run_ids: Sequence[str]) -> None:
         """Let runs that failed here be begun again, as the user asked."""
@@ -330,20 +338,15 @@ class Supervisor:
         why = self._stopping.asked
         if activity == "paused":
             others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
-            why = self._requests.paused or self._room.lacking() or others
+            why = self._lack or self._requests.paused or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        if (
-            queue_s is not None
-            and room
-            and not self._stopping.asked
-            and not self._requests.paused
-            and not self._room.lacking()
-        ):
+        held_back = self._lack or self._requests.paused or self._stopping.asked
+        if queue_s is not None and room and not held_back:
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)
 

@@ -164,7 +164,7 @@ class LaunchWatch:
         if watched is None:
             return
         yield from self._poll([watched])
-        kind = attempt.status, re.sub(r"\d+", "#", attempt.reason)
+        kind = attempt.status, _without_numbers(attempt.reason)
         if not watched.finished and attempt.status in _TOLD and kind not in self._told:
             self._told.add(kind)
             self.news.append(f"{attempt.run_id}: {attempt.status} on {attempt.host}: {attempt.reason} (said once)")
@@ -190,10 +190,15 @@ class LaunchWatch:
         self._under_way = {run_id: self._open[run_id] for run_id in self._under_way if run_id in ids}
         self._under_way |= {run_id: self._open[run_id] for run_id in ids}
         for worker in workers:
-            activity = _activity(worker)
-            if activity != self._activities.get(worker.id, "") and activity:
+            activity, before = _activity(worker), self._activities.get(worker.id, "")
+            if activity and _without_numbers(activity) != _without_numbers(before):
                 self.news.append(f"worker {worker.id}: {activity}")
             self._activities[worker.id] = activity
+
+
+def _without_numbers(text: str) -> str:
+    """Texts that differ in their numbers alone are of one kind."""
+    return re.sub(r"\d+", "#", text)
 
 
 def _activity(worker: WorkerState) -> str:

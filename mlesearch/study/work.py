@@ -21,6 +21,7 @@ from mlesearch.storage.cell_store import finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import RunKey, not_planned
 from mlesearch.storage.worker_files import new_worker_id, this_worker
+from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
 from mlesearch.study.failures import RetryRule
 from mlesearch.study.launch_list import LaunchList, read_all, read_list
@@ -41,6 +42,7 @@ class WorkTerms:
         jobs: slots at most.
         grace_s: what is in flight may take so long once a batch system asks to stop, seconds.
         retries: of failures that may pass, for each run.
+        min_free_gib: nothing is begun where less is free on the study's disk.
         for_s: nothing is begun after so long; None: no limit.
         stop_file: exists once the launch is asked to stop; None: there is no launch above the worker.
         launch: number of the launch's list; 0: it has none.
@@ -51,6 +53,7 @@ class WorkTerms:
     jobs: int
     grace_s: float
     retries: int = 2
+    min_free_gib: float = 0.0
     for_s: float | None = None
     stop_file: Path | None = None
     launch: int = 0
@@ -98,10 +101,10 @@ def work_off(
     stopping = Stopping(flag, stop_file, terms.grace_s, say, for_s=terms.for_s, leads=terms.leads)
     record = WorkerRecord(study if terms.leased else None, state)
     prepare([runs[n] for p in pieces for n in p.numbers], resources)
-    retries = RetryRule(terms.retries)
+    retries, room = RetryRule(terms.retries), DiskRoom(study, round(terms.min_free_gib * GIB), say)
     notices = notices_of(study, runs, say) if terms.leased else None
     supervisor = Supervisor(
-        work, jobs, retries, stopping, record, tell, say, stop_when_lost=terms.leads, notices=notices
+        work, jobs, retries, stopping, record, room, tell, say, stop_when_lost=terms.leads, notices=notices
     )
     return supervisor.run()
 

@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.analysis.data.claim import arms_of, models_of
-from mlesearch.analysis.data.codes import RowGroups, run_rows
-from mlesearch.analysis.data.columns import coded, distinct, numbers, one_of, places_of
+from mlesearch.analysis.data.codes import RowGroups, run_rows, with_codes
+from mlesearch.analysis.data.columns import (
+    alphabetical,
+    categories,
+    coded,
+    distinct,
+    distinct_pairs,
+    numbers,
+    one_of,
+    pair_places,
+    places_of,
+)
 from mlesearch.analysis.data.outcomes import outcomes, succeeded
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.measures.accounts import cost_by_operator
@@ -28,6 +38,7 @@ SMALL = Shape(models=3, tasks=4, seeds=3, steps=5)
 WORDS = st.lists(st.sampled_from(["a", "b", "", "ß", None]), max_size=30)
 
 
+@settings(deadline=None)
 @given(WORDS, st.booleans())
 def test_places_and_words_are_those_of_the_texts(values: list[str | None], category: bool) -> None:
     """Objects and categories alike; empty ones are none of the texts."""
@@ -38,6 +49,41 @@ def test_places_and_words_are_those_of_the_texts(values: list[str | None], categ
     assert places_of(column, ["b", "a"]).tolist() == [{"b": 0, "a": 1}.get(v or "-", -1) for v in values]
     assert one_of(column, "a", "").tolist() == [v in ("a", "") for v in values]
     assert distinct(column) == sorted({v for v in values if v is not None})
+    places, known = alphabetical(column)
+    assert known.tolist() == distinct(column)
+    assert [known[p] if p >= 0 else None for p in places] == values
+    again = pd.Series(categories(codes, texts))
+    assert [None if pd.isna(v) else v for v in again] == values
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), max_size=20))
+def test_pairs_are_those_of_the_texts(pairs: list[tuple[str, str]]) -> None:
+    first, second = (pd.Series([pair[i] for pair in pairs], dtype=object) for i in (0, 1))
+    found = distinct_pairs(first, second)
+    assert found == sorted(set(pairs))
+    assert [found[p] for p in pair_places(first, second, found)] == pairs
+    for pair in found:
+        with pytest.raises(KeyError):
+            pair_places(first, second, [other for other in found if other != pair])
+
+
+def test_rows_belong_to_runs_whatever_the_order_of_either() -> None:
+    tables = large(SMALL)
+    nodes, runs = tables.nodes, tables.runs
+    expected = nodes["run_id"].map({run: i for i, run in enumerate(runs["run_id"])})
+    assert run_rows(nodes, runs).tolist() == expected.tolist()
+    fewer = runs.iloc[::-2]
+    place = {run: i for i, run in enumerate(fewer["run_id"])}
+    assert run_rows(nodes.astype({"run_id": "category"}), fewer).tolist() == [
+        place.get(run, -1) for run in nodes["run_id"]
+    ]
+
+
+def test_names_are_coded_in_the_order_of_the_rows() -> None:
+    runs = large(SMALL).runs.sample(frac=1.0, random_state=1)
+    codes = with_codes(runs)
+    pd.testing.assert_frame_equal(codes.astype(dict.fromkeys(runs, object)), runs.astype(object))
+    assert codes["task"].cat.categories.tolist() == runs["task"].unique().tolist()
 
 
 @given(st.lists(st.integers(-1, 3), max_size=40), st.randoms(use_true_random=False))

@@ -11,7 +11,15 @@ from mlesearch.analysis.statistics.crossover import crossover
 from mlesearch.analysis.statistics.family import family
 from mlesearch.analysis.statistics.gaps import adjust, paired_gap
 from mlesearch.analysis.statistics.hanging import Left, PartValues, hanging
-from mlesearch.analysis.statistics.leave_out import Sets, crossing_p, gap_p, permutation_p, slope_p, t_without
+from mlesearch.analysis.statistics.leave_out import (
+    Sets,
+    crossing_p,
+    gap_p,
+    holm_each,
+    permutation_p,
+    slope_p,
+    t_without,
+)
 from tests.support.synthetic_study import CAPABILITY, EFFECTS, grid_probabilities
 
 C = np.array(CAPABILITY)
@@ -49,7 +57,8 @@ def test_gaps_equal_those_of_what_is_left(tasks, effect, mid_p):
     hits, counts = rng.binomial(3, p).transpose(1, 0, 2), np.full((4, 2, tasks), 3)
     hits[3] = [[2] * tasks, [1] * tasks]  # every task alike
     rows = sets_of(tasks, np.arange(tasks) // 4).rows
-    found, signs = gap_p(hits, counts, rows, mid_p)
+    p_each, signs = gap_p(hits, counts, rows, mid_p)
+    found = holm_each(p_each)
     for s, row in enumerate(rows):
         pairs = zip(hits, counts, strict=True)
         left = adjust([paired_gap(h[:, ~row], k[:, ~row], mid_p=mid_p) for h, k in pairs], "holm")

@@ -64,9 +64,9 @@ def test_worked_values_at_a_common_budget() -> None:
     assert on.limit == 8.0
     values = np.array([0.5, 1.0, 0.25])
     assert on.area(values).tolist() == [0.5, 0.125]
-    assert on.value_at(1.9, values).tolist() == [0.0, 0.0]
-    assert on.value_at(4.0, values).tolist() == [0.5, 0.25]
-    assert on.value_at(8.0, values).tolist() == [1.0, 0.25]
+    assert on.values_at([1.9], values)[0].tolist() == [0.0, 0.0]
+    assert on.values_at([4.0], values)[0].tolist() == [0.5, 0.25]
+    assert on.values_at([8.0], values)[0].tolist() == [1.0, 0.25]
     assert on.restricted_time(np.array([0.0, 1.0, 0.0])).tolist() == [6.0, 8.0]
 
 
@@ -90,7 +90,7 @@ def test_the_area_is_the_integral_of_the_curve(times: list[float], seed: int) ->
     best = pd.DataFrame({"run_id": "a", "t_charged_s": at})
     on = budget_progress(best, runs, "time_s")
     found = float(on.area(values)[0])
-    steps, _ = integrate.quad(lambda x: on.value_at(x, values)[0], 0, 1, points=at.tolist(), limit=200)
+    steps, _ = integrate.quad(lambda x: on.values_at([x], values)[0, 0], 0, 1, points=at.tolist(), limit=200)
     assert found == pytest.approx(steps, abs=1e-9)
     assert 0 <= found <= values.max()
 

@@ -4,14 +4,20 @@ import json
 import random
 import re
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
+from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.page.page_text import phrases
+from mlesearch.analysis.planning.sequential import standing
 from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
+from mlesearch.storage.sequential import note_look
 from mlesearch.types import ConfigError
+from tests.support.sequential_study import sequential_study
 from tests.support.synthetic_study import synthetic, write
 
 
@@ -46,7 +52,7 @@ def _other_digit(text, at, rng):
     return text[:at] + rng.choice([d for d in "0123456789" if d != text[at]]) + text[at + 1 :]
 
 
-@pytest.mark.parametrize("changes", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("changes", [10, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
 def test_a_single_changed_digit_is_found_wherever_it_is(study, copied, changes):
     """Of the page (texts, figures, styles, what it states of itself), of study.json, and of the CSV files."""
     rng = random.Random(changes)
@@ -141,3 +147,39 @@ def test_what_a_page_was_made_of_can_be_read_by_anybody(study):
     found = json.loads(re.search(r'id="made-of">(.*?)</script>', text, re.DOTALL)[1])
     assert set(found["files"]) == {"study.json", "runs.parquet", "nodes.parquet", "calls.parquet"}
     assert found["missing"] == "fail"
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory):
+    """A sequential study, its report, and the looks that were recorded."""
+    folder = write(sequential_study(3), tmp_path_factory.mktemp("looks"))
+    for look in standing(read(folder)).looks:
+        note_look(folder, look.to_line())
+    write_report(folder)
+    return folder
+
+
+def test_recorded_looks_are_held_against_the_tables(looked_at, tmp_path):
+    folder = shutil.copytree(looked_at, tmp_path / "copy")
+    page, looks = folder / "report.html", folder / "looks.jsonl"
+    lines = looks.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert lines
+    assert recheck(page).differs == ""
+    looks.write_text("".join(lines[:-1]), encoding="utf-8")  # the last look is not recorded yet
+    assert recheck(page).differs == ""
+    changed = re.sub(r"\d(?=[,}])", lambda m: str((int(m[0]) + 1) % 10), lines[-1], count=1)
+    looks.write_text("".join([*lines[:-1], changed]), encoding="utf-8")
+    assert recheck(page).differs == f"looks.jsonl, line {len(lines)}: the tables give another look"
+    looks.write_text("".join([*lines, lines[-1]]), encoding="utf-8")
+    assert recheck(page).differs == f"looks.jsonl, line {len(lines) + 1}: the tables give another look"
+
+
+def test_a_page_is_checked_without_a_library_that_draws(study):
+    """Loading matplotlib takes longer than all else that a small page needs."""
+    script = (
+        "import sys; from pathlib import Path; from mlesearch.analysis.recheck import recheck\n"
+        f"assert recheck(Path({str(study / 'report.html')!r})).differs == ''\n"
+        "print([name for name in sys.modules if name.startswith('matplotlib')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

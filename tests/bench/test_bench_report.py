@@ -3,8 +3,8 @@
 The larger study has ten models, four strategies, 75 tasks, ten seeds and 20 steps. The ratios in brackets are what to
 look at: reading the larger study with types takes less than pandas takes for the same files, and all numbers of the
 page some three times what plain pandas takes to find the best programs alone, one of some twenty tables. The bars of
-the larger study, of processor time on a quiet machine: 0.3 s to read, 0.5 s to analyse, 4 s and 1.5 MB for the whole
-report.
+the larger study, of processor time on a quiet machine: 0.3 s to read, 0.5 s to analyse, 20 ms for all intervals and
+tests, 4 s and 1.5 MB for the whole report.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from mlesearch.analysis.comparisons.comparison import Comparison, Grid, adjusted, compare, in_family
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.report import write_report
-from mlesearch.analysis.results import analyse
+from mlesearch.analysis.results import Results, analyse
+from mlesearch.analysis.statistics.rates import e1_rates, e2_rates
 from tests.support import plain_pandas
 from tests.support.large_study import large
 from tests.support.synthetic_study import synthetic, write
@@ -73,6 +77,11 @@ def whole_tables(whole: Path) -> Tables:
     return read(whole)
 
 
+@pytest.fixture(scope="module")
+def whole_results(whole_tables: Tables) -> Results:
+    return analyse(whole_tables)
+
+
 @pytest.mark.benchmark(group=f"reading {WHOLE}")
 def test_pandas_reads_the_whole_study(benchmark, whole: Path) -> None:
     names = ("runs", "nodes", "calls")
@@ -95,6 +104,38 @@ def test_plain_pandas_finds_the_best_programs_alone(benchmark, whole_tables: Tab
 @pytest.mark.benchmark(group=f"analysing {WHOLE}")
 def test_all_numbers_of_the_whole_study(benchmark, whole_tables: Tables) -> None:
     assert len(benchmark.pedantic(analyse, (whole_tables,), rounds=3).cells) == 40
+
+
+TESTS = "intervals and tests of 40 cells, 3 comparisons of 10 models, 75 tasks and 10 seeds"
+
+
+@pytest.mark.benchmark(group=TESTS)
+def test_scipy_tests_one_gap_of_thirty(benchmark, whole_results: Results) -> None:
+    """By permutation, 9,999 draws."""
+    gaps = whole_results.main.by_task[-1] if whole_results.main is not None else np.zeros(0)
+    found = benchmark.pedantic(
+        lambda: stats.permutation_test((gaps,), np.mean, permutation_type="samples", vectorized=True), rounds=3
+    )
+    assert 0 < found.pvalue <= 1
+
+
+@pytest.mark.benchmark(group=TESTS)
+def test_all_intervals_and_tests(benchmark, whole_results: Results) -> None:
+    """The rates of the claim's outcome by task and by run, and every gap, slope and crossover, adjusted."""
+    r = whole_results
+    assert r.claim is not None
+    claim, counts = r.claim, r.board.counts
+    grid = Grid(r.models, r.arms, counts, counts, r.cells)
+
+    def compute() -> tuple[Comparison, ...]:
+        e2_rates(counts.hits, counts.counts)
+        e1_rates(counts.hits, counts.counts)
+        main = compare(grid, claim.treatment, claim.baseline, claim.declared, claim.trend, claim.margin)
+        rest = [arm for arm in r.arms if arm not in (claim.treatment, claim.baseline)]
+        main, others = adjusted(main, tuple(compare(grid, arm, claim.baseline, False) for arm in rest), claim)
+        return in_family(main, claim, r.models), *others
+
+    assert len(benchmark.pedantic(compute, rounds=5, warmup_rounds=1)) == 3
 
 
 @pytest.mark.benchmark(group=f"report of {WHOLE}")

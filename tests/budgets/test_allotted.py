@@ -130,6 +130,31 @@ def test_a_call_waits_for_others_to_settle(study: Path) -> None:
             budget.extend(got[0], 10_000)  # it has ended: nothing to add to
 
 
+def test_an_end_does_not_wait_for_a_beat_that_waits_for_it(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = AllottedBudget(study, CAPS)
+    budget.settle(budget.reserve("a", 10, 1), 10)
+    beats, returned = budget._beats, threading.Event()
+    real = budget._return_to_others
+
+    def beat() -> None:
+        real()
+        returned.set()
+
+    class Slow:
+        """Closes the beats only once a beat has come."""
+
+        def close(self) -> None:
+            thread = threading.Thread(target=beat)
+            thread.start()
+            assert returned.wait(timeout=60)
+            thread.join()
+            beats.close()
+
+    monkeypatch.setattr(budget, "_beats", Slow())
+    budget.close()
+    assert ledger_of(study).state().spent == {"a": 10}
+
+
 def test_no_call_is_made_that_could_not_be_written_down(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(AllottedBudget(study, CAPS)) as budget:
         budget.settle(budget.reserve("a", 10, 1), 10)
@@ -164,7 +189,7 @@ def test_a_process_that_was_not_heard_of_counts_at_its_worst_and_begins_anew(stu
     assert ledger_of(study).state().lost == {"a": 2 * 10**8}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     calls=st.lists(
         st.tuples(st.sampled_from("ab"), st.integers(1, 400), st.floats(0, 1), st.integers(0, 1)), max_size=25

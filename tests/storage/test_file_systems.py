@@ -15,7 +15,7 @@ from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.database import Database
 from mlesearch.storage.documents import write_run
 from mlesearch.storage.entry import Entry, StoreError
-from mlesearch.storage.files import append_line, read_lines, write_atomically
+from mlesearch.storage.files import append_line, copy_atomically, read_lines, write_atomically
 from mlesearch.storage.journal import Journal, JournalBusy, begun
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.store import open_store
@@ -170,6 +170,18 @@ def test_a_real_disk_that_is_full(tmp_path):
             store = open_store(disk / form, form)
             store.put(Entry({"a": 1}, {"b": "c" * 9000}), "near")
             assert len(store.keys()) == 1
+
+
+def test_a_copy_that_a_full_disk_cuts_off_leaves_nothing(tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 9000)
+    with small_disk(tmp_path / "d", MIB) as disk:
+        copy_atomically(source, disk / "copy")
+        source.write_bytes(b"y" * MIB)
+        with pytest.raises(OSError, match="No space left"):
+            copy_atomically(source, disk / "copy")
+        assert (disk / "copy").read_bytes() == b"x" * 9000
+        assert [p.name for p in disk.iterdir()] == ["copy"]
 
 
 def test_a_disk_that_can_only_be_read(tmp_path):

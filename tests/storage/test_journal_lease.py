@@ -134,7 +134,7 @@ def test_a_lease_of_its_own_waits_for_a_writer_without_one(tmp_path):
 
 def start(study: Path, where: list[str], locks: str | None, runs: int, events: int) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "tests.support.lease_worker", str(study), str(runs), str(events), "0.02"]
-    variables = {**with_locks(study.parent / "locks", locks)}
+    variables = {**with_locks(study, locks)}
     variables["PYTHONPATH"] = f"{ROOT}{os.pathsep}{variables.get('PYTHONPATH', '')}"
     return subprocess.Popen([*where, *words], env=variables, stdout=subprocess.PIPE, text=True)
 

@@ -123,6 +123,10 @@ def test_what_befalls_workers_and_attempts_is_said_once(tmp_path, at_once):
     write_worker(tmp_path, replace(worker, beats=10, activity="paused", why="the disk is full"))
     list(watched.look())
     assert watched.news == ["worker w: paused: the disk is full"]
+    for beats, left in ((11, 3), (12, 2)):
+        write_worker(tmp_path, replace(worker, beats=beats, activity="paused", why=f"{left} pieces of work wait"))
+        list(watched.look())
+    assert watched.news[1:] == ["worker w: paused: 3 pieces of work wait"]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pandas as pd
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import Tables
 from mlesearch.analysis.page.sections import sections
-from mlesearch.analysis.results import analyse
+from mlesearch.analysis.page.titles import TITLES
+from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.terminal import medal_table
 from mlesearch.analysis.words.checks import warnings
 from mlesearch.analysis.words.facts import facts
@@ -259,10 +260,12 @@ class ReportWords:
     Attributes:
         all: its tables, captions and facts included, but for its figures; and what the terminal shows.
         box: headlines and sentences of the claim box alone.
+        results: its numbers.
     """
 
     all: str
     box: str
+    results: Results
 
 
 def words(tables: Tables, policy: Policy | None = None) -> ReportWords:
@@ -274,8 +277,12 @@ def words(tables: Tables, policy: Policy | None = None) -> ReportWords:
     for section in sections(results, []):
         said += [section.title, section.text, section.caption]
         for view in (*section.tables, *section.folded):
-            said += [view.caption, *view.heads, *(f"{c.text} {c.sub}" for row in view.rows for c in row)]
+            said += [
+                TITLES[view.name],
+                view.caption,
+                *view.heads,
+                *(f"{c.text} {c.sub}" for row in view.rows for c in row),
+            ]
     said += [f"{name} {value}" for name, value in facts(results)]
-    return ReportWords(
-        "\n".join([*said, medal_table(results)]), "\n".join(f"{v.headline}\n{v.sentence}" for v in answers)
-    )
+    box = "\n".join(f"{v.headline}\n{v.sentence}" for v in answers)
+    return ReportWords("\n".join([*said, medal_table(results)]), box, results)

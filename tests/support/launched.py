@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,14 @@ def listed(folder: Path, **given: Any) -> StudyPlan:
     return made
 
 
-def work(study: Path, *words: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def work(
+    study: Path, *words: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """A worker, in a session of its own."""
     command = [*before, sys.executable, "-m", "mlesearch", "work", str(study), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def children(pid: int) -> list[int]:

@@ -40,9 +40,7 @@ def test_locks_that_are_none_are_found_out(tmp_path: Path, locks: str, said: str
     study = tmp_path / "study"
     study.mkdir()
     words = [sys.executable, "-m", "mlesearch", "doctor", str(study)]
-    done = subprocess.run(
-        words, env=dict(with_locks(tmp_path / "locks", locks)), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(words, env=dict(with_locks(study, locks)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert levels(done.stdout)["flock"] == "note"
     assert said in done.stdout
@@ -54,7 +52,7 @@ def test_two_machines_meet_and_say_the_same(tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()
     words = [sys.executable, "-m", "mlesearch", "doctor", str(study), "--two-machines"]
-    env = dict(with_locks(tmp_path / "locks", "locks of one machine"))
+    env = dict(with_locks(study, "locks of one machine"))
     both = [
         subprocess.Popen(
             [*on_machine(name), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,14 +1,16 @@
-"""A disk that fills up at any moment of a study: one line says so; with space, the same command ends as undisturbed."""
+"""A disk that fills up at any moment of a study: workers pause with one line, and with room they go on."""
 
 from __future__ import annotations
 
 import random
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from mlesearch.cli.main import main
+from tests.support.command import finish, start
 from tests.support.disks import MIB, fill, small_disk, used_bytes
 from tests.support.journals import journals, once_each, same_tables
 
@@ -26,43 +28,45 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words(study: Path, executions: Path) -> list[str]:
     return [
         *("run", "model=sim_05", "strategy=greedy", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3"),
-        *(
-            "study.name=s",
-            f"study.dir={study}",
-            "cassette=record",
-            "launcher.n_jobs=1",
-            "launcher.retries=0",
-            "sandbox=local",
-        ),
-        *("sandbox.exec_store=record", f"sandbox.exec_store_path={executions / 'executions.db'}"),
+        *("study.name=s", f"study.dir={study}", "cassette=record", "launcher.n_jobs=2", "sandbox=local"),
+        *("launcher.min_free_gib=0", "sandbox.exec_store=record"),
+        f"sandbox.exec_store_path={executions / 'executions.db'}",
     ]
 
 
-def fill_at(leave_bytes: int, whole: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> bool:
-    """Run a study on a disk with so much space, give it more, run it again; whether it was ever out of space."""
+def fill_at(leave_bytes: int, whole: Path, place: Path) -> str:
+    """Run a study on a disk with so much space, give it more; "paused" or "refused" where it was full."""
     with small_disk(place, 8 * MIB) as disk:
-        study = disk / "s"
+        study, became = disk / "s", ""
         ballast = fill(disk, leave_bytes)
-        capsys.readouterr()
-        code = main(words(study, whole))
-        err = capsys.readouterr().err
-        assert "Traceback" not in err
-        if code:
-            assert code == 1
-            for line in err.strip().splitlines():
-                assert "the disk is full" in line, err
-                assert f"tmpfs at {disk}" in line, err
-                assert "free some space there and run the same command again" in line, err
-            assert not list(study.rglob("error.txt"))
+        launch = start(place.parent, *words(study, whole))
+        assert launch.stderr is not None
+        err = launch.stderr.readline().decode()
         before = journals(study)
+        if "paused: the disk is full" in err:
+            became = "paused"
+            assert f"tmpfs at {disk}" in err
+            assert "work goes on by itself once there is room" in err
+        elif "the disk is full" in err:
+            became = "refused"  # before any run was begun
+            assert launch.wait(timeout=200) == 1
+            assert not before
+        else:
+            launch.wait(timeout=200)
         ballast.unlink()
-        assert main(words(study, whole)) == 0, capsys.readouterr().err
+        rest = launch.stderr.read().decode()
+        assert "Traceback" not in err + rest
+        assert became == "refused" or launch.wait(timeout=200) == 0, err + rest
+        assert became != "paused" or rest.count("paused: ") == 0, "it is said once"
+        if became == "refused":
+            finish(place.parent, *words(study, whole))
         after = journals(study)
         assert all(after[name][: len(lines)] == lines for name, lines in before.items())
+        assert not list(study.rglob("error.txt"))
         same_tables(whole / "s", study)
         once_each(study)
         assert not [p for p in study.rglob(".*") if not p.name.startswith(".hydra")], "something half-written is left"
-    return bool(code)
+    return became
 
 
 def moments(whole: Path, place: Path, count: int, seed: int) -> list[int]:
@@ -75,19 +79,29 @@ def moments(whole: Path, place: Path, count: int, seed: int) -> list[int]:
     return [chosen.randrange(0, needed // PAGE) * PAGE for _ in range(count)]
 
 
-def test_a_study_goes_on_after_a_full_disk(whole, tmp_path, capsys):
+def test_a_study_goes_on_after_a_full_disk(whole: Path, tmp_path: Path) -> None:
     sizes = moments(whole, tmp_path / "sized", 3, seed=1)
-    full = [fill_at(size, whole, tmp_path / str(n), capsys) for n, size in enumerate(sizes)]
-    assert any(full)
+    assert "paused" in [fill_at(size, whole, tmp_path / str(n)) for n, size in enumerate(sizes)]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_study_goes_on_after_a_disk_was_full_at_a_hundred_moments(whole, tmp_path, capsys):
-    sizes = moments(whole, tmp_path / "sized", 100, seed=2)
-    full: list[bool] = []
-    for n, size in enumerate(sizes):
-        full.append(fill_at(size, whole, tmp_path / str(n), capsys))
-        with capsys.disabled():
-            print(f"full at {sum(full)} of {len(full)} moments; all ended with the tables of an undisturbed study")
-    assert sum(full) >= 90
+def test_a_study_goes_on_after_a_disk_was_full_at_forty_moments(whole: Path, tmp_path: Path) -> None:
+    sizes = moments(whole, tmp_path / "sized", 40, seed=2)
+    became = Counter(fill_at(size, whole, tmp_path / str(n)) for n, size in enumerate(sizes))
+    assert became["paused"] >= 20, became
+
+
+def test_below_what_is_asked_for_nothing_begins(whole: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64 * MIB) as disk:
+        study = disk / "s"
+        ballast = fill(disk, 20 * MIB)
+        launch = start(tmp_path, *words(study, whole), "launcher.min_free_gib=0.03")
+        assert launch.stderr is not None
+        said = launch.stderr.readline().decode()
+        assert "MiB are free and launcher.min_free_gib asks for 30; work goes on by itself" in said
+        assert not journals(study)
+        ballast.unlink()
+        assert b"going on: tmpfs" in launch.stderr.read()
+        assert launch.wait(timeout=200) == 0
+        same_tables(whole / "s", study)

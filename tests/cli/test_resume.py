@@ -1,0 +1,76 @@
+"""`mlesearch resume` as it is typed: what it refuses in one line, and a budget that is raised for what is left."""
+
+from pathlib import Path
+
+import pytest
+
+from mlesearch.cli.main import main
+from mlesearch.storage.requests import pause, why_paused
+from mlesearch.study.launch_list import list_numbers, read_list
+from mlesearch.study.status import read_status
+from tests.support.virtual_runs import launch
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resume", "nowhere"], "nowhere: no study here (no study.json)"),
+        (["resume", "study", "--jobs", "0"], "--jobs: 0; a number from 1 on is needed"),
+        (["resume", "study", "--study-usd", "-1"], "--study-usd: -1; more than 0 is needed"),
+        (["resume", "study", "--study-usd", "nan"], "--study-usd: nan; more than 0 is needed"),
+        (["resume", "study", "--study-usd", "much"], "--study-usd: a number is expected"),
+        (["resume", "bare"], "no list of runs is here"),
+        (["requeue", "study", "--class", "lucky"], "--class"),
+        (["pause", "nowhere"], "no study here"),
+        (["compare", "study", "nowhere"], "nowhere: no study and no run here"),
+        (["clean", "nowhere"], "no study here"),
+    ],
+)
+def test_what_can_t_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    for name in ("study", "bare"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.json").write_text('{"format": 1, "name": "s"}')
+    try:
+        code = main(words)
+    except SystemExit as end:
+        code = int(str(end.code))
+    error = capsys.readouterr().err
+    assert code == 2
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_missing_is_done_with_the_money_that_is_named(tmp_path, monkeypatch, capsys):
+    """Runs on a virtual clock, whose cells are gone: the lists of the launch have all that is needed."""
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "study"
+    launch(study, 1, strategy=["random"], seeds=[0])
+    for store in study.glob("*/*/*/runs.db"):
+        store.unlink()
+    pause(study, "a new disk")
+    assert read_status(study).missing == 4
+    (before,) = list_numbers(study)
+    assert main(["resume", "study", "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    assert "4 runs, 4 of them to do" in said.out
+    assert "the study was paused; workers begin runs again" in said.err
+    assert why_paused(study) == ""
+    assert read_status(study).missing == 0
+    assert Path.cwd() == tmp_path
+    assert list_numbers(study) == [before]
+    assert main(["resume", "study"]) == 0
+    assert "nothing is left to run" in capsys.readouterr().out
+
+
+def test_another_budget_is_a_list_of_its_own_and_the_runs_are_the_same(tmp_path):
+    from mlesearch.cli.resume import _with_budget
+
+    study = tmp_path / "study"
+    launch(study, 1, strategy=["random"], seeds=[0])
+    (number,) = list_numbers(study)
+    runs = read_list(study, number).runs
+    raised = _with_budget(runs, 7.5)
+    assert {run.settings.budget.study_usd for run in raised} == {7.5}
+    assert [run.identity for run in raised] == [run.identity for run in runs]
+    assert len({id(run.settings) for run in raised}) == len({id(run.settings) for run in runs})
