@@ -162,19 +162,6 @@ def _write_excl(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
-def copy_atomically(source: Path, path: Path) -> None:
-    """Replace a file by a copy of another, which has the rights of its folder: after any fault it is old or new."""
-    temporary = temporary_of(path)
-    try:
-        with naming(path):
-            os.close(open_file(temporary, os.O_WRONLY | os.O_TRUNC))
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def sync_folder(folder: Path) -> None:
     """Let the names in a folder survive a power cut, on file systems that can be told so."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
