@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mlesearch.config.checks import LOCAL
 from mlesearch.config.compose import Launch
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.resources import ProcessResources
@@ -31,10 +32,10 @@ def part_of_plan(launch: Launch, planned: StudyPlan) -> StudyPlan:
             "--sequential: no looks are declared; declare them before the first run, as "
             "'claim.sequential.looks=[1,2,3,4,5]' with as many seeds"
         )
-    if not launch.here:
+    if not launch.here or any(cell.settings.launcher.backend != LOCAL for cell in launch.jobs):
         raise ConfigError(
             "--sequential: this launcher sends runs elsewhere, and looks are taken here between rounds; leave "
-            "hydra/launcher out, or launch round by round what `mlesearch next` says"
+            "hydra/launcher and launcher.backend out, or launch round by round what `mlesearch next` says"
         )
     arms = [(s, v or "base") for s, _, v in (claim[arm].partition("/") for arm in ("treatment", "baseline"))]
     models, seeds = {*looks["low"], *looks["high"]}, looks["seeds"][: looks["looks"][-1]]

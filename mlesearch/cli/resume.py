@@ -90,6 +90,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
             jobs,
             first.launcher.grace_s,
             first.launcher.retries,
+            first.launcher.min_free_gib,
             stop_file=stop_file,
             launch=number,
             verify=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from mlesearch.config import plan as planning
+from mlesearch.config.checks import LOCAL
 from mlesearch.config.plain import Given, cells
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.preflight import preflight, refuse_faults
@@ -138,6 +139,8 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         ConfigError: as in `plan`, a task fails its preflight, or it costs too much.
     """
     made = _cells(chosen, given)
+    if elsewhere := next((s.launcher.backend for s in made if s.launcher.backend != LOCAL), ""):
+        raise ConfigError(f"launcher.backend: workers on {elsewhere} are started by the command line: mlesearch run")
     with ProcessResources() as resources:
         planned = planning.plan(made, resources)
         found = preflight(planned, resources)

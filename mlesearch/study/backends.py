@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
+from typing import Any
 
 from mlesearch.config.checks import DASK, RAY
 from mlesearch.config.settings import Settings
@@ -24,7 +26,6 @@ from mlesearch.types import ConfigError
 _LOST = 20
 """A worker that is lost so often is not started again."""
 _FIRST_WORKER_S = 300
-_HERE = {"include_dashboard": False}
 
 
 def carry_out_under(backend: str, work: RemoteWork, s: Settings) -> None:
@@ -47,17 +48,16 @@ def carry_out_under(backend: str, work: RemoteWork, s: Settings) -> None:
 
 
 def _under_dask(work: RemoteWork, s: Settings) -> None:
-    import dask
-    from dask.distributed import Client, KilledWorker
-
+    dask: Any = import_module("dask")  # as Any: it is an extra, and may be absent where types are checked
+    distributed: Any = import_module("distributed")
     address, workers = dask.config.get("scheduler-address", None), s.launcher.n_jobs
     try:
         with _children_ignore_sigint():
             if address:
-                client = Client(address)
+                client = distributed.Client(address)
             else:
                 count = processors() if workers == -1 else workers
-                client = Client(n_workers=count, threads_per_worker=1, dashboard_address=None)
+                client = distributed.Client(n_workers=count, threads_per_worker=1, dashboard_address=None)
         client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
     except (OSError, TimeoutError) as error:
         raise ConfigError(f"launcher.backend: no dask scheduler with workers answers at {address}: {error}") from None
@@ -69,7 +69,7 @@ def _under_dask(work: RemoteWork, s: Settings) -> None:
             for _ in range(_LOST):
                 try:
                     future.result()
-                except KilledWorker:  # it was lost so often that the scheduler gave it up
+                except distributed.KilledWorker:  # it was lost so often that the scheduler gave it up
                     future = client.submit(work_on_study, at, pure=False)
                 except Exception as error:
                     complain(_lost(DASK, error))
@@ -79,12 +79,11 @@ def _under_dask(work: RemoteWork, s: Settings) -> None:
 
 
 def _under_ray(work: RemoteWork, s: Settings) -> None:
-    import ray
-
+    ray: Any = import_module("ray")
     address, cpus, workers = os.environ.get("RAY_ADDRESS"), s.sandbox.cpu_count, s.launcher.n_jobs
     try:
         with _children_ignore_sigint():
-            ray.init(address or "local", **({} if address else _HERE), logging_level="ERROR")
+            ray.init(address or "local", logging_level="ERROR", **({} if address else {"include_dashboard": False}))
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"launcher.backend: no ray cluster answers at {address or 'this machine'}: {error}") from None
     try:

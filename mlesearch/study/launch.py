@@ -35,6 +35,7 @@ from mlesearch.study.output import complain
 from mlesearch.study.pieces import Piece, pieces_of
 from mlesearch.study.remote import RemoteWork, work_on_cell
 from mlesearch.study.slots import PieceOrder, SharedWork, WorkerSlot
+from mlesearch.study.slurm import naming_jobs_left
 from mlesearch.study.supervisor import HELD_AGAIN_S
 from mlesearch.study.work import WorkTerms
 from mlesearch.study.worker_record import WorkerRecord
@@ -116,7 +117,8 @@ def run_all(
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:
-            sweep(launch, here, partial(work_on_cell, remote))
+            with naming_jobs_left(complain) if launch.launcher == "submitit_slurm" else _NOTHING:
+                sweep(launch, here, partial(work_on_cell, remote))
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 

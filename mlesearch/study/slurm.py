@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +41,11 @@ class ControllerAway(SlurmError):
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that is not over: its number, its name, its state, and why it waits; both as `squeue` writes them."""
+    """A job that is not over: its number, its name, and its state as `squeue` writes it."""
 
     number: int
     name: str
     state: str
-    reason: str
 
 
 def submit(script: Path, *options: str) -> int:
@@ -73,9 +73,9 @@ def queued(names: Sequence[str]) -> list[QueuedJob]:
         ControllerAway: the controller does not answer.
         SlurmError: it was refused.
     """
-    lines = _command("squeue", "--me", "--noheader", "--format=%A|%T|%r|%j", f"--name={','.join(names)}").splitlines()
-    fields = [line.split("|", 3) for line in lines if line.count("|") >= 3]
-    return [QueuedJob(int(number), name, state, reason) for number, state, reason, name in fields]
+    lines = _command("squeue", "--me", "--noheader", "--format=%A|%T|%j", f"--name={','.join(names)}").splitlines()
+    fields = [line.split("|", 2) for line in lines if line.count("|") >= 2]
+    return [QueuedJob(int(number), name, state) for number, state, name in fields]
 
 
 def cancel(numbers: Sequence[int]) -> None:
@@ -97,6 +97,31 @@ def requeue(number: int) -> None:
         SlurmError: it was refused.
     """
     _command("scontrol", "requeue", str(number))
+
+
+@contextmanager
+def naming_jobs_left(tell: Callable[[str], None]) -> Iterator[None]:
+    """Where this ends by an exception, name the jobs that were queued in it from this folder and are not over.
+
+    Args:
+        tell: is told which, and what cancels them.
+    """
+    before = _jobs_from_here()
+    try:
+        yield
+    except BaseException:
+        left = sorted(_jobs_from_here() - before)
+        if left:
+            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(left)}")
+        raise
+
+
+def _jobs_from_here() -> set[str]:
+    try:
+        lines = _command("squeue", "--me", "--noheader", "--format=%F|%Z").splitlines()
+    except SlurmError:
+        return set()
+    return {number for number, _, folder in (line.partition("|") for line in lines) if folder == os.getcwd()}
 
 
 def time_left_s(number: int) -> float | None:

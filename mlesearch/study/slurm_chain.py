@@ -24,6 +24,7 @@ from mlesearch.config.settings import LauncherSettings
 from mlesearch.storage.files import append_line, make_folder, read_lines, write_new
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import slug
+from mlesearch.storage.requests import why_paused
 from mlesearch.study import slurm
 from mlesearch.types import ConfigError
 
@@ -178,10 +179,18 @@ def script(study: Path, request: SlurmRequest, launcher: LauncherSettings, run_c
     options += [] if cpus is None else [f"--cpus-per-task={cpus}"]
     lines = "\n".join(f"#SBATCH {option}" for option in [*options, *([request.extra] if request.extra else [])])
     words = ["-m", "mlesearch.study.slurm_job", str(study), "--workers", str(request.workers), f"--grace-s={grace_s:g}"]
+    words += ["--all-cpus"] if launcher.n_jobs == -1 else []
     words += [] if request.time is None else [f"--limit-s={slurm.limit_s(request.time):g}"]
+    python, log = shlex.quote(sys.executable), shlex.quote(_log(study / FOLDER, ""))
     return f"""#!/bin/bash
 # A worker of a study. Jobs of this chain that are queued later take this file as it is then: change options here.
 {lines}
+if [ ! -x {python} ] && [ "${{MLESEARCH_MOVED:=0}}" -lt {FRUITLESS} ]; then
+    echo {python} is not on "$SLURMD_NODENAME": another node is tried
+    export MLESEARCH_MOVED=$((MLESEARCH_MOVED + 1))
+    sbatch --job-name="$SLURM_JOB_NAME" --output={log}"$SLURM_JOB_NAME"-%j.log --exclude="$SLURMD_NODENAME" "$0"
+    exit 75
+fi
 exec {shlex.join([sys.executable, *words])}
 """
 
@@ -215,16 +224,18 @@ def queue_next(script_path: Path, name: str, after: int, fruitless: int, not_on:
 def note_begin(study: Path, name: str, job: int) -> int:
     """Note that a job of a chain begins; returns how many before it got nowhere, one after the other.
 
+    A job of a study that is paused has nothing to do, and counts as one that got somewhere.
+
     Args:
         study: its folder.
         name: of the chain.
         job: its number.
     """
     path = study / FOLDER / f"{name}.jsonl"
-    now = journaled_bytes(study)
-    before = [int(line["journaled_bytes"]) for line in read_lines(path)]
-    append_line(path, {"job": job, "journaled_bytes": now})
-    return next((n for n, then in enumerate(reversed(before)) if then != now), len(before))
+    now, before = journaled_bytes(study), list(read_lines(path))
+    append_line(path, {"job": job, "journaled_bytes": now, "paused": bool(why_paused(study))})
+    got_on = (n for n, line in enumerate(reversed(before)) if line["journaled_bytes"] != now or line["paused"])
+    return next(got_on, len(before))
 
 
 def journaled_bytes(study: Path) -> int:
@@ -245,8 +256,12 @@ def _queue(folder: Path, number: int, chain: str) -> int:
 
 def _named(folder: Path, name: str) -> list[str]:
     """The options that a chain's jobs share beside those in the script; `%j` is the job's number."""
-    log = str(folder / name).replace("%", "%%")
-    return [f"--job-name={name}", f"--output={log}-%j.log"]
+    return [f"--job-name={name}", f"--output={_log(folder, name)}-%j.log"]
+
+
+def _log(folder: Path, name: str) -> str:
+    """The beginning of the path of a job's log, in which a percent sign is meant as one."""
+    return f"{folder}/{name}".replace("%", "%%")
 
 
 def _patiently(queue: Callable[[], int], name: str, tell: Callable[[str], None]) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from mlesearch.storage.machine import processors
 from mlesearch.study import slurm
 from mlesearch.study.output import complain, prepare_streams, say
 from mlesearch.study.slurm_chain import (
@@ -29,6 +30,7 @@ from mlesearch.study.slurm_chain import (
     script_of,
     submission_of,
 )
+from mlesearch.study.status import read_status
 
 NOTHING_LEFT, SOME_FAILED, REFUSED, AGAIN = 0, 1, 2, 75
 """Exit codes of `mlesearch work`; those of a job are the same."""
@@ -60,15 +62,16 @@ class Successor:
             threading.Thread(target=self._go_on, daemon=True).start()
 
     def cancel(self, others: Sequence[str] = ()) -> None:
-        """Cancel it, and the other chains that have not begun: there is nothing left for them.
+        """Cancel it, and the other chains that are not at work: there is nothing left for them.
 
         What follows a job at work is left to that job. A controller that is away keeps no job from ending: the next one
         finds nothing to do, and tries again.
         """
         self._not_needed.set()
         try:
-            waiting = [j for j in slurm.queued([self._name, *others]) if j.state == "PENDING" and j.number != self._job]
-            slurm.cancel([j.number for j in waiting if j.name == self._name or j.reason != "Dependency"])
+            jobs = [j for j in slurm.queued([self._name, *others]) if j.number != self._job]
+            at_work = {j.name for j in jobs if j.state != "PENDING"}
+            slurm.cancel([j.number for j in jobs if j.state == "PENDING" and j.name not in at_work])
         except slurm.SlurmError as error:
             complain(f"the jobs that follow are not cancelled ({error}); they will end by themselves")
 
@@ -144,9 +147,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--workers", type=int, required=True, metavar="N", help="chains of the submission")
     p.add_argument("--grace-s", type=float, required=True, metavar="SECONDS", help="that a worker may take to stop")
     p.add_argument("--limit-s", type=float, metavar="SECONDS", help="of a job, where the controller can't be asked")
+    p.add_argument("--all-cpus", action="store_true", help="a run for each processor that the job has")
     args = p.parse_args(argv)
+    work = [*WORK, "--jobs", str(cpus())] if args.all_cpus else WORK
     job, name = int(os.environ["SLURM_JOB_ID"]), os.environ["SLURM_JOB_NAME"]
-    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s)
+    return carry_out(args.study, name, job, args.workers, args.grace_s, args.limit_s, work)
+
+
+def cpus() -> int:
+    """Processors of this job: not all clusters keep its processes to them."""
+    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return min(processors(), int(given)) if given.isdecimal() and int(given) else processors()
 
 
 def carry_out(
@@ -181,6 +192,8 @@ def carry_out(
     left_s = limit_s if told_s is None else told_s
     limit = [] if left_s is None else ["--for", f"{max(1, round(left_s - margin_s(left_s, grace_s)))}s"]
     code = worker.run([*work, str(study), *limit])
+    if code == NOTHING_LEFT:
+        code = _standing(study)
     if code in (NOTHING_LEFT, SOME_FAILED):
         successor.cancel(chain_names(submission, workers))
         return code
@@ -191,6 +204,14 @@ def carry_out(
         complain(f"the worker ended abruptly ({_ending(code)})")
     successor.ensure()
     return AGAIN
+
+
+def _standing(study: Path) -> int:
+    """The exit code of a job that found nothing left: of the whole study, since other workers' runs may have failed."""
+    found = read_status(study)
+    if found.failures:
+        complain("nothing is left to do, and runs have failed (on other workers, or in an earlier job)")
+    return SOME_FAILED if found.failures else AGAIN if found.missing else NOTHING_LEFT
 
 
 def _ending(code: int) -> str:

@@ -101,10 +101,10 @@ def test_the_number_of_a_job_is_read_with_and_without_the_name_of_a_cluster(stan
 
 
 def test_jobs_of_the_queue(stand_in) -> None:
-    calls = stand_in("squeue", out="4|PENDING|Dependency|a-w1\n5|RUNNING|None|b|w2\n")
+    calls = stand_in("squeue", out="4|PENDING|a-w1\n5|RUNNING|b|w2\n")
     assert slurm.queued(["a-w1", "b|w2"]) == [
-        slurm.QueuedJob(4, "a-w1", "PENDING", "Dependency"),
-        slurm.QueuedJob(5, "b|w2", "RUNNING", "None"),
+        slurm.QueuedJob(4, "a-w1", "PENDING"),
+        slurm.QueuedJob(5, "b|w2", "RUNNING"),
     ]
     assert "--name=a-w1,b|w2" in calls.read_text()
 
@@ -143,6 +143,22 @@ def test_time_left_is_unknown_where_there_is_no_limit_or_no_answer(stand_in) -> 
     assert slurm.time_left_s(3) is None
     stand_in("squeue", err="slurm_load_jobs error: Unable to contact slurm controller", code=1)
     assert slurm.time_left_s(3) is None
+
+
+def test_jobs_that_an_interrupted_launch_leaves_are_named(stand_in, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = os.getcwd()
+    told: list[str] = []
+    stand_in("squeue", out=f"1|{here}\n", times=1, then=f"1|{here}\n7|{here}\n9|/elsewhere\n7|{here}\n")
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+        raise KeyboardInterrupt
+    assert told == ["jobs of this launch are still queued or at work; this cancels them: scancel 7"]
+    with slurm.naming_jobs_left(told.append):
+        pass
+    stand_in("squeue", err="squeue: error: nothing here", code=1)
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+        raise KeyboardInterrupt
+    assert len(told) == 1
 
 
 # chains
@@ -191,6 +207,22 @@ def test_a_request_becomes_a_script_that_a_shell_reads(tmp_path: Path) -> None:
     ]
 
 
+def test_a_node_without_the_interpreter_hands_the_chain_to_another_one(stand_in, tmp_path: Path, monkeypatch) -> None:
+    calls = stand_in("sbatch", out="Submitted batch job 9\n")
+    monkeypatch.setattr("mlesearch.study.slurm_chain.sys.executable", str(tmp_path / "not there" / "python"))
+    job = tmp_path / "slurm_script"
+    job.write_text(script(tmp_path / "a study", SlurmRequest(), NOWHERE, run_cpus=1))
+    env = {**os.environ, "SLURM_JOB_NAME": "x-1-w1", "SLURMD_NODENAME": "n7"}
+    done = subprocess.run(["bash", str(job)], env=env, capture_output=True, text=True)
+    assert done.returncode == 75
+    assert "is not on n7: another node is tried" in done.stdout
+    (call,) = calls.read_text().splitlines()
+    assert call == f"--job-name=x-1-w1 --output={tmp_path}/a study/slurm/x-1-w1-%j.log --exclude=n7 {job}"
+    last = subprocess.run(["bash", str(job)], env={**env, "MLESEARCH_MOVED": "5"}, capture_output=True, text=True)
+    assert last.returncode == 127
+    assert len(calls.read_text().splitlines()) == 1, "no node has it"
+
+
 def test_without_a_limit_or_a_count_the_cluster_s_own_hold(tmp_path: Path) -> None:
     text = script(tmp_path, SlurmRequest(), NOWHERE, run_cpus=4)
     assert not [word for word in ("--time", "--signal", "--cpus", "--partition", "--limit-s") if word in text]
@@ -223,7 +255,7 @@ def test_a_controller_that_is_away_is_waited_for_and_no_job_is_queued_twice(stan
     monkeypatch.setattr("mlesearch.study.slurm_chain.time.sleep", lambda seconds: None)
     away = "Unable to contact slurm controller (connect failure)"
     sbatch = stand_in("sbatch", err=f"sbatch: error: Batch job submission failed: {away}\n", code=1)
-    squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|None|x\n")
+    squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|x\n")
     told: list[str] = []
     *_, done = queue_workers(tmp_path, "x", SlurmRequest(), NOWHERE, 1, told.append)
     assert list(done.jobs.values()) == [23], "it had taken the job after all"

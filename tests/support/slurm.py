@@ -39,6 +39,7 @@ class SlurmCluster:
     Attributes:
         folder: with all that it writes.
         env: for commands of Slurm, and for what calls them.
+        apart: whether nodes are machines of their own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +47,7 @@ class SlurmCluster:
         self.env = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
         self.env["PATH"] = os.pathsep.join([self.env.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
-        self._apart = _namespaces()
+        self.apart = _namespaces()
 
     # daemons
 
@@ -79,7 +80,7 @@ class SlurmCluster:
     def start_node(self, node: str, *under: str) -> None:
         """Start a node (again), under a command such as taskset."""
         daemon = [*under, "slurmd", "-D", "-N", node, "-f", str(self.folder / "slurm.conf")]
-        if self._apart:
+        if self.apart:
             script = 'hostname "$1"; shift; "$@" & wait $!'
             apart = ["unshare", "--pid", "--uts", "--fork", "--mount-proc", "--kill-child=SIGKILL"]
             daemon = [*apart, "sh", "-c", script, "sh", node, *daemon]
@@ -87,7 +88,7 @@ class SlurmCluster:
 
     def kill_node(self, node: str) -> None:
         """Switch a node off: all that runs on it is gone at once."""
-        if not self._apart:
+        if not self.apart:
             raise RuntimeError("nodes are no machines of their own here: namespaces can't be made")
         self._stop(node, signal.SIGKILL)
 
@@ -130,7 +131,7 @@ class SlurmCluster:
     def _config(self, port: int, node_ports: Sequence[int]) -> str:
         me, here = getpass.getuser(), self.folder
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={node if self._apart else _host()} NodeAddr=127.0.0.1 Port={node_port} "
+            f"NodeName={node} NodeHostname={node if self.apart else _host()} NodeAddr=127.0.0.1 Port={node_port} "
             f"CPUs={CPUS} RealMemory=8000 State=UNKNOWN"
             for node, node_port in zip(NODES, node_ports, strict=True)
         )

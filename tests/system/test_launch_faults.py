@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlesearch.config.checks import BACKENDS
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import read_attempts
@@ -16,14 +17,16 @@ from tests.support.command import cli
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 LAUNCHERS = {"basic": None, "joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "submitit"}
+LAUNCHERS |= {"dask": "distributed", "ray": "ray"}
 
 
 def launcher(name: str) -> list[str]:
-    """The words that choose one of Hydra's launchers, where it is installed."""
+    """The words that choose one of Hydra's launchers, or what starts workers, where it is installed."""
     if LAUNCHERS[name] is None:
         return ["launcher.n_jobs=2"]
     pytest.importorskip(LAUNCHERS[name])
-    return [f"hydra/launcher={name}", "launcher.n_jobs=2"]
+    chosen = f"launcher.backend={name}" if name in BACKENDS else f"hydra/launcher={name}"
+    return [chosen, "launcher.n_jobs=2"]
 
 
 def results(study: Path) -> dict[str, bytes]:
@@ -81,7 +84,7 @@ SAID = {"quits": "SystemExit: 3", "kills": "was killed by SIGKILL", "raises": "R
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "name", ["basic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("joblib", "submitit_local"))]
+    "name", ["basic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("joblib", "submitit_local", "dask", "ray"))]
 )
 def test_faults_of_every_kind(name: str, tmp_path: Path) -> None:
     words = [*FEW, "strategy=random,quits,kills,raises", *launcher(name)]

@@ -5,16 +5,18 @@ Minutes each: Slurm counts time limits in minutes, and holds a requeued job back
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from mlesearch.storage.worker_files import ENDED, read_attempts
 from tests.support import slow_study, slurm
 from tests.support.command import MLESEARCH, cli
 from tests.support.journals import once_each, same_tables
@@ -28,7 +30,9 @@ CALLS_S = 1.0
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
     if absent := slurm.missing():
-        pytest.skip(f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client")
+        pytest.skip(
+            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
+        )
     with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
         yield made
 
@@ -48,6 +52,7 @@ class Left:
     cluster: SlurmCluster
     folder: Path
     said: str
+    env: dict[str, str]
 
     @property
     def study(self) -> Path:
@@ -74,9 +79,11 @@ class Left:
         return "\n".join(f"{p.name}:\n{p.read_text()}" for p in sorted((self.study / "slurm").glob("*.log")))
 
     def ends(self, within_s: float = 600) -> dict[int, str]:
-        """Wait for the end of all jobs; their states."""
+        """Wait for the end of all jobs; the states of those of this study that Slurm still knows."""
         until(lambda: self.cluster.jobs() == {}, within_s)
-        return self.cluster.jobs(over=True)
+        lines = self.cluster.command("squeue", "-h", "-t", "all", "-o", "%A %T %j").splitlines()
+        jobs = [(int(number), state, name) for number, state, name in map(str.split, lines)]
+        return {number: state for number, state, name in jobs if number >= self.job and name.startswith("mlesearch-")}
 
 
 @pytest.fixture
@@ -90,7 +97,7 @@ def leave(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator[Ca
         env = {**cluster.env, **{k: v for k, v in slow.env.items() if k not in cluster.env or k == "PYTHONPATH"}}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env, timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
-        return Left(cluster, tmp_path, done.stdout + done.stderr)
+        return Left(cluster, tmp_path, done.stdout + done.stderr, env)
 
     yield submitted
     cluster.clear()
@@ -109,6 +116,11 @@ def check(left: Left, slow: SlowStudy, states: dict[int, str]) -> None:
     assert min(ended.values()) >= int(last), "a job was completed, with runs missing"
 
 
+def hosts(left: Left) -> set[str]:
+    """The nodes on which runs ended."""
+    return {attempt.host for attempt in read_attempts(left.study) if attempt.status in ENDED}
+
+
 # undisturbed
 
 
@@ -122,19 +134,14 @@ def test_a_study_is_left_to_two_nodes(leave, slow: SlowStudy) -> None:
     states = left.ends()
     check(left, slow, states)
     assert left.cluster.jobs() == {}
-    assert {
-        host for p in left.study.glob("index/*.jsonl") for host in re.findall(r'"host":\s*"(n\d)"', p.read_text())
-    } == {
-        "n1",
-        "n2",
-    }
+    assert hosts(left) == {"n1", "n2"}
 
 
 # what clusters do to jobs
 
 
 def test_a_time_limit_of_a_minute_and_a_study_of_five(leave, slow: SlowStudy) -> None:
-    left = leave("--time", "1", "--cpus", "1", calls_s=6.5)
+    left = leave("--time", "1", "--cpus", "1", calls_s=5.0)
     began = time.monotonic()
     states = left.ends(1200)
     assert time.monotonic() - began > 240, "the study is too short to say anything"
@@ -205,28 +212,50 @@ def test_what_a_cluster_does_to_a_job(
 
 
 def test_the_controller_is_down_at_submission_and_on_the_way(leave, slow: SlowStudy, cluster: SlurmCluster) -> None:
-    def down(for_s: float = 20.0) -> threading.Thread:
-        cluster.stop_controller()
-        back = threading.Timer(for_s, cluster.start_controller)
-        back.start()
-        return back
-
-    back = down()
-    left = leave("--time", "1", "--cpus", "1", calls_s=3.0)
-    back.join()
+    down_s = 20.0
+    cluster.stop_controller()
+    with ThreadPoolExecutor(1) as pool:  # the controller is started by this thread: it ends with the one that starts it
+        submitted = pool.submit(leave, "--time", "1", "--cpus", "2", calls_s=3.0)
+        time.sleep(down_s)
+        cluster.start_controller()
+        left = submitted.result()
     assert "trying again" in left.said
     left.at_work()
-    down().join()
+    cluster.stop_controller()
+    time.sleep(down_s)
+    cluster.start_controller()
     check(left, slow, left.ends())
 
 
 # the end of a chain
 
 
-def test_failed_runs_end_a_chain_and_are_not_begun_again(leave, slow: SlowStudy) -> None:
-    """A task's folder that is gone on the nodes fails its runs for good; the others end, and so does the chain."""
+def test_a_node_with_other_processors_does_no_run_and_says_why(
+    leave: Callable[..., Left], slow: SlowStudy, cluster: SlurmCluster
+) -> None:
+    """The first worker fixes what all keep to; n2 lets a process use one processor, and n1 two."""
+    if not cluster.apart:
+        pytest.skip("nodes are no machines of their own here: namespaces can't be made")
+    cluster.kill_node("n2")
     left = leave("--time", "30", "--cpus", "2")
     left.at_work()
+    cluster.start_node("n2", "taskset", "-c", str(min(os.sched_getaffinity(0))))
+    until(lambda: cluster.states()["n2"] == "idle", 60)
+    try:
+        command = [*MLESEARCH, "submit", "--slurm", "--time", "30", "--cpus", "2", str(left.study)]
+        more = subprocess.run(command, cwd=left.folder, capture_output=True, text=True, env=left.env, timeout=200)
+        assert more.returncode == 0, more.stderr
+        number = int(re.findall(r"the first ones: (\d+)", more.stdout)[0])
+        until(lambda: number not in cluster.jobs(), 120)
+        (log,) = (left.study / "slurm").glob(f"*-{number}.log")
+        assert re.search(r"identity\.cpu_count", log.read_text()), log.read_text()
+        assert re.search(r"next: job \d+, on another node than n2", log.read_text())
+        assert cluster.jobs(over=True)[number] == "FAILED"
+        check(left, slow, left.ends())
+        assert hosts(left) == {"n1"}
+    finally:
+        cluster.kill_node("n2")
+        cluster.start_node("n2")
 
 
 def test_cancelled_by_the_command_that_it_names(leave, cluster: SlurmCluster) -> None:
