@@ -112,6 +112,20 @@ def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> Non
         raise
 
 
+def copy_atomically(source: Path, path: Path) -> None:
+    """Replace a file as a whole by a copy of another, with the rights of its folder; it need not fit into memory."""
+    temporary = temporary_of(path)
+    try:
+        with naming(path):
+            os.close(open_file(temporary, os.O_WRONLY | os.O_EXCL))
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
 def write_new(path: Path, data: bytes) -> bool:
     """Make a file that appears as a whole; False where there is one already, which stays as it is.
 

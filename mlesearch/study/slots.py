@@ -113,6 +113,16 @@ class WorkerSlot:
 
     def carry_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         """Say that a piece is begun, and then what became of it; or why it is not begun."""
+        try:
+            yield from self._carried_out(order)
+        except (MlesearchError, OSError) as error:  # around the run itself: a lease, a look at its folder
+            reason = file_systems.in_words(error) if isinstance(error, OSError) else str(error)
+            kind, full, host = error_class_of(error), file_systems.is_full(error), self._work.state.host
+            ids = [self._work.runs[n].key.id for n in order.piece.numbers]
+            reports = tuple(RunReport(run_id, "failed", reason, kind, host, disk_full=full) for run_id in ids)
+            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports if not full))
+
+    def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
         try:
             runs = self._runs(piece)
@@ -126,12 +136,7 @@ class WorkerSlot:
         if len(ended) == len(runs):
             yield PieceAnswer("ended", tuple(ended.values()))
             return
-        try:
-            lease = self._leases.claim(piece.name)
-        except OSError as error:
-            why, kind, full = file_systems.in_words(error), error_class_of(error), file_systems.is_full(error)
-            yield PieceAnswer("ended", tuple(RunReport(r.key.id, "failed", why, kind, disk_full=full) for r in runs))
-            return
+        lease = self._leases.claim(piece.name)
         if lease is None:
             yield PieceAnswer("held")
             return
@@ -180,21 +185,21 @@ class WorkerSlot:
         elif todo:
             made = [self._one(todo[0], order, lease)]
         reports = [replace(r, host=work.state.host) for r in made]
-        attempts = [
-            attempt_at(
-                work.state,
-                r.run_id,
-                r.status,  # type: ignore[arg-type]
-                r.result,
-                reason=r.reason,
-                error_class=r.error_class,
-                attempt=order.attempt,
-            )
-            for r in reports
-            if not r.disk_full
-        ]
+        attempts = [self._attempt(r, order) for r in reports if not r.disk_full]
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
         yield PieceAnswer("ended", sent, tuple(attempts))
+
+    def _attempt(self, report: RunReport, order: PieceOrder) -> RunAttempt:
+        """The line of the index for a run that was carried out."""
+        return attempt_at(
+            self._work.state,
+            report.run_id,
+            report.status,  # type: ignore[arg-type]
+            report.result,
+            reason=report.reason,
+            error_class=report.error_class,
+            attempt=order.attempt,
+        )
 
     def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
         work = self._work

@@ -72,6 +72,7 @@ def test_thirty_kills(tmp_path: Path) -> None:
     once_each(study)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_started_again(whole: Path, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     launch = start(tmp_path, "run", *WORDS, "launcher.n_jobs=2")
