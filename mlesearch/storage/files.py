@@ -126,11 +126,17 @@ def copy_atomically(source: Path, path: Path) -> None:
         raise
 
 
-def write_new(path: Path, data: bytes) -> bool:
+def write_new(path: Path, data: bytes, *, links: bool = False) -> bool:
     """Make a file that appears as a whole; False where there is one already, which stays as it is.
 
+    Args:
+        path: of the file.
+        data: its content.
+        links: whether it has to appear whole on every file system. Where links are not to be had, a file that is made
+            in place may be torn by a kill; of a short one that is read with care that does no harm.
+
     Raises:
-        OSError: the disk did not take it.
+        OSError: the disk did not take it; or links are needed, and the file system has none.
     """
     temporary = temporary_of(path)
     try:
@@ -140,7 +146,7 @@ def write_new(path: Path, data: bytes) -> bool:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if links or error.errno not in _NO_LINKS:
                 raise
             try:
                 _write_excl(path, data)
@@ -153,11 +159,16 @@ def write_new(path: Path, data: bytes) -> bool:
 
 
 def _write_excl(path: Path, data: bytes) -> None:
+    """Make a file with this content; what a disk did not take as a whole is removed again."""
     fd = open_file(path, os.O_WRONLY | os.O_EXCL)
     try:
         write_whole(fd, data, path)
         with naming(path):
             os.fsync(fd)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        raise
     finally:
         os.close(fd)
 

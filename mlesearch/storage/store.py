@@ -192,7 +192,7 @@ class FileStore:
             if replace:
                 self._write(temporary, data, durable=True)
                 os.replace(temporary, place)
-            elif not write_new(place, data):
+            elif not write_new(place, data, links=True):
                 return decode(place.read_bytes(), key)
         except OSError as error:
             raise StoreError(f"store: {in_words(error, place)}; it can't be written") from error

@@ -7,23 +7,17 @@ Machines differ in what works on them. Were each to choose for itself, one study
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import socket
 import time
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict, cast
 
 from mlesearch.storage.codec import Json
 from mlesearch.storage.documents import SandboxIdentity
-from mlesearch.storage.files import make_folder, open_file, read_json, sync_folder, write_whole
+from mlesearch.storage.files import make_folder, read_json, sync_folder, write_new
 from mlesearch.types import ConfigError
 
 FOLDER = "sandboxes"
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 _WHOLE_WITHIN_S = 10.0
 """Where no links can be made, a file may be seen before all of it is written."""
 _PAUSE_S = 0.05
@@ -89,33 +83,7 @@ def fix_sandbox(study: Path, asked: str, chosen: StudySandbox) -> StudySandbox:
         return known
     path = place_of(study, asked)
     make_folder(path.parent)
-    _write_once(path, json.dumps(chosen, indent=1).encode() + b"\n")
+    if write_new(path, json.dumps(chosen, indent=1).encode() + b"\n"):
+        sync_folder(path.parent)
     fixed = read_sandbox(study, asked)
     return chosen if fixed is None else fixed
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Make a file that appears as a whole, unless there is one."""
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}")
-    _write_new(temporary, data)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        with suppress(FileExistsError):
-            _write_new(path, data)
-    finally:
-        os.unlink(temporary)
-    sync_folder(path.parent)
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    fd = open_file(path, os.O_WRONLY | os.O_EXCL)
-    try:
-        write_whole(fd, data, path)
-        os.fsync(fd)
-    finally:
-        os.close(fd)

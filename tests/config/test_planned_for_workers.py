@@ -229,7 +229,7 @@ def test_all_keep_to_the_first_of_many_at_once(tmp_path: Path, monkeypatch: pyte
         def no_link(source: object, target: object) -> None:
             raise PermissionError(1, "no links on this file system")
 
-        monkeypatch.setattr(study_sandboxes.os, "link", no_link)
+        monkeypatch.setattr(os, "link", no_link)
     with multiprocessing.get_context("fork").Pool(8) as pool:
         found = pool.starmap(fix_sandbox, [(tmp_path, "a" * 64, chosen(f"n{i}")) for i in range(64)], chunksize=1)
     assert {json.dumps(f) for f in found} == {json.dumps(read_sandbox(tmp_path, "a" * 64))}

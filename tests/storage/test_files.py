@@ -1,10 +1,15 @@
 """Files that are replaced as a whole by several at once: threads, processes, machines on which numbers repeat."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
 
-from mlesearch.storage.files import is_temporary_of, temporary_of, write_atomically
+import pytest
+
+from mlesearch.storage import files
+from mlesearch.storage.files import is_temporary_of, temporary_of, write_atomically, write_new
 from tests.support.machines import on_machine
 
 WRITE = """
@@ -65,3 +70,24 @@ def test_what_a_kill_leaves_is_known_by_its_name(tmp_path):
     assert all(is_temporary_of(name, path) and name.startswith(".") for name in names)
     assert not any(is_temporary_of(name, tmp_path / "a.b1.csv") for name in names)
     assert not is_temporary_of(path.name, path)
+
+
+def test_a_new_file_that_the_disk_does_not_take_is_not_there(tmp_path, monkeypatch):
+    """Also where no links are to be had, so that it is made in place."""
+    path, written = tmp_path / "1.json", []
+
+    def no_link(*_):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def second_is_full(fd, data, place):
+        written.append(place)
+        os.write(fd, data[:2])
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(files, "write_whole", second_is_full)
+    with pytest.raises(OSError, match="No space left"):
+        write_new(path, b"{}\n")
+    assert written[1] == path
+    assert list(tmp_path.iterdir()) == []
