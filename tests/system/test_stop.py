@@ -61,7 +61,7 @@ def test_a_long_program_is_stopped_and_runs_again(
     signals: tuple[signal.Signals, ...], jobs: int, workers: int, tmp_path: Path
 ) -> None:
     with OpenAIStub(lambda _body: PROGRAM if stub.calls <= jobs else SHORT) as stub:
-        words = _words(stub, jobs, workers)
+        words = [*_words(stub, jobs, workers), "launcher.grace_s=0"]
         process = start(tmp_path, *words)
         try:
             _wait_for_program(tmp_path, jobs)
