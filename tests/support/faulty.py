@@ -35,13 +35,11 @@ def install(folder: Path) -> dict[str, str]:
 
 
 def write_files(cwd: Path) -> None:
-    """A model without a key, and a task of the user's own, by their names in a working folder."""
+    """A model without a key, by its name in a working folder, and a copy of a task, whose folder is the user's own."""
     (cwd / "conf/model").mkdir(parents=True)
     text = "name: keyless\nkind: keyless\ntier: advanced\ncapability: 0.5\nparams: {capability: 0.5}\n"
     (cwd / "conf/model/keyless.yaml").write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "mlesearch/tasks/data/mini/canvas", cwd / "tasks" / OWN_TASK)
-    place = cwd / "tasks" / OWN_TASK / "task.yaml"
-    place.write_text(place.read_text(encoding="utf-8").replace("id: canvas", f"id: {OWN_TASK}"), encoding="utf-8")
 
 
 class Faulty:

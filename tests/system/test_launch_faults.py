@@ -92,6 +92,13 @@ def test_faults_of_every_kind(name: str, tmp_path: Path) -> None:
     launch_and_relaunch(tmp_path, words, {"sim_05/random/base/rentals/seed-0"}, faults)
 
 
+def test_a_task_folder_that_goes_away(tmp_path: Path) -> None:
+    words = [*FEW, "strategy=random,removes", "launcher.n_jobs=1"]
+    words[2] = f"tasks=[rentals,tasks/{faulty.OWN_TASK}]"
+    healthy = {f"sim_05/{run}/seed-0" for run in ("random/base/rentals", "random/base/canvas", "removes/base/rentals")}
+    launch_and_relaunch(tmp_path, words, healthy, {"removes/base/canvas": "does not exist"})
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", LAUNCHERS)
@@ -100,8 +107,8 @@ def test_a_sweep_with_faults(name: str, tmp_path: Path) -> None:
     models = [f"sim_{n:02}" for n in range(1, 10)]
     strategies = ["random", "quits", "kills", "raises"]
     words = ["-m", f"model={','.join(models)},keyless", f"strategy={','.join(strategies)}", *FEW[2:]]
-    words[3] = f"tasks=[rentals,canvas,tasks/{faulty.OWN_TASK}]"
+    words[3] = f"tasks=[rentals,digits,tasks/{faulty.OWN_TASK}]"
     words[4] = "seeds=[0,1]"
-    healthy = {f"{m}/random/base/{t}/seed-{s}" for m in models for t in ("rentals", "canvas") for s in (0, 1)}
+    healthy = {f"{m}/random/base/{t}/seed-{s}" for m in models for t in ("rentals", "digits", "canvas") for s in (0, 1)}
     faults = {f"/{strategy}/": said for strategy, said in SAID.items()} | {"keyless/": "the key is wrong or missing"}
     launch_and_relaunch(tmp_path, [*words, *launcher(name)], healthy, faults)
