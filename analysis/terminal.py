@@ -106,7 +106,9 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
             v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)
         ).rstrip()
 
-    out = [line(heads), line(tuple("-" * w for w in widths))]
+    lost, runs = sum(row.lost for row in rows), sum(row.runs for row in rows)
+    first = [f"{lost} of {plural(runs, 'run')} {'has' if lost == 1 else 'have'} no result"] if lost else []
+    out = [*first, line(heads), line(tuple("-" * w for w in widths))]
     for i, cell in enumerate(cells):
         again = i > 0 and cells[i - 1][0] == cell[0]
         out.append(line(("" if again else cell[0], *cell[1:])))

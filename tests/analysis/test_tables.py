@@ -371,6 +371,8 @@ def test_terminal_table(study):
     assert max(len(line) for line in text.splitlines()) <= 90
     assert "missing" not in text
     assert "1 of 48 runs are missing" in medal_table(analyse(with_missing(study, [0])))
+    assert medal_table(analyse(with_missing(study, [0]))).splitlines()[0] == "1 of 48 runs has no result"
+    assert medal_table(analyse(study)).startswith("model ")
     live = synthetic(models=1, tasks=1, seeds=1, simulated=False)
     assert "Simulated" not in medal_table(analyse(live))
     assert "not estimable" in medal_table(analyse(live))
