@@ -98,6 +98,12 @@ def roles_by_op(s: Settings, model: Model, roles: Mapping[str, Role]) -> dict[Op
     return {op: next((roles[r] for r in roles if op in ROLE_OPS[r]), own) for op in Op}
 
 
+def calls_litellm(s: Settings) -> bool:
+    """Whether some of a cell's calls go through litellm; none of a replay do."""
+    kinds = {s.model.kind, s.embedder.kind, *(role["kind"] for role in s.model.roles.values())}
+    return "litellm" in kinds and s.cassette != "replay"
+
+
 def make_embedder(s: Settings, resources: ProcessResources, cell: str = "") -> Embedder:
     """What turns hypotheses into vectors; one that is paid for, likewise."""
     from mlesearch.models.embed import make_embedder as make

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.config.assemble import warm_up
+from mlesearch.config.build import calls_litellm
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.virtual import is_virtual
@@ -131,8 +132,10 @@ def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
         import pandas  # noqa: F401  # graders read submissions by it
         import sklearn.metrics  # noqa: F401
 
-        if any(not run.labels["simulated"] for run in real):
-            import mlesearch.models.live.library  # noqa: F401
+        if any(calls_litellm(run.settings) for run in real):
+            from mlesearch.models.live.library import import_for_forks
+
+            import_for_forks()
     gc.collect()
 
 

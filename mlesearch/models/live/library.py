@@ -31,10 +31,26 @@ prices and keys would depend on the day and the place.
 NO_KEY = "no-key-needed"
 """Sent to an own endpoint instead of a key, so that litellm does not send one that it finds in the environment."""
 
+_AT_THE_FIRST_CALL = ("openai.resources", "litellm.proxy._types")
+"""Nearly all that litellm imports at the first call to a server that speaks OpenAI's protocol."""
 WARM_UP_S = 30.0
 
 _prepared_in: int | None = None  # process id
 _inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
+
+
+def import_litellm() -> Any:
+    """litellm, imported and no more: no client, no thread."""
+    os.environ.update(ENVIRONMENT)
+    return importlib.import_module("litellm")
+
+
+def import_for_forks() -> None:
+    """Import what calls need, in a process whose forks will make them: some three seconds of a processor for each."""
+    import_litellm()
+    for name in _AT_THE_FIRST_CALL:
+        with contextlib.suppress(ImportError):  # then the first call of each fork imports what it needs
+            importlib.import_module(name)
 
 
 def load_litellm() -> Any:
@@ -42,8 +58,7 @@ def load_litellm() -> Any:
     global _prepared_in  # noqa: PLW0603  a forked child must notice that its parent's clients are not its own
     if _prepared_in == os.getpid():
         return importlib.import_module("litellm")
-    os.environ.update(ENVIRONMENT)
-    litellm: Any = importlib.import_module("litellm")
+    litellm = import_litellm()
     litellm.suppress_debug_info = True  # else it prints advertising to stdout at every error
     _leave_retries_to_us()
     wire.install()
