@@ -19,7 +19,7 @@ from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import RESULT, read_study
-from mlesearch.storage.layout import check_run
+from mlesearch.storage.layout import check_run, state_of_any
 from mlesearch.storage.machine import processors
 from mlesearch.storage.requests import end_pause
 from mlesearch.study.interrupt import stop_file_of, stoppable
@@ -61,7 +61,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     go_to(launched)
     if study_usd is not None:
         runs = _with_budget(runs, study_usd)
-    states = {r.key: check_run(r.folder, r.identity) for r in runs}
+    states = {r.key: state_of_any(r.folder) if r.sandbox_open else check_run(r.folder, r.identity) for r in runs}
     planned = StudyPlan(study, read_study(study), runs, states)
     todo = [r for r in runs if states[r.key] != "finished"]
     failed = [r for r in todo if states[r.key] == "failed"]

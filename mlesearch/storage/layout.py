@@ -220,6 +220,14 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
     return state_of_result(folder)
 
 
+def state_of_any(folder: Path) -> RunState:
+    """What a run's folder holds, with whatever identity: of a run whose sandbox is left to the worker that begins it."""
+    stored = cell_store.state_of(folder)
+    if stored is not None:
+        return "failed" if stored[0] == cell_store.FAILED else "finished"
+    return state_of_result(folder) if cell_store.exists(folder / RUN) else "new"
+
+
 def state_of_result(folder: Path) -> RunState:
     """What became of a run that was begun, whichever it is."""
     result = read_result(folder)
