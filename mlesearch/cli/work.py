@@ -62,14 +62,15 @@ def work(args: argparse.Namespace) -> int:
     for_s = None if args.time is None else seconds(args.time, "--for")
     runs, launched = runs_to_work_on(study, args.launch)
     go_to(launched)
-    done = ended_before(runs)
+    done, failed_before = ended_before(runs)
     launcher = launched.runs[0].settings.launcher
     jobs = args.jobs or (processors() if launcher.n_jobs == -1 else launcher.n_jobs)
     terms = WorkTerms(
         jobs, launcher.grace_s, launcher.retries, launcher.min_free_gib, for_s, launch=launched.number, verify=True
     )
     failed = Counter[str]()
-    say(f"{shown(study)}: {len(runs)} runs, {len(runs) - len(done)} of them to do, at most {jobs} at a time")
+    todo = len(runs) - len(done | failed_before)
+    say(f"{shown(study)}: {len(runs)} runs, {todo} of them to do, at most {jobs} at a time")
 
     def tell(reports: Sequence[RunReport]) -> None:
         for report in reports:
@@ -80,7 +81,7 @@ def work(args: argparse.Namespace) -> int:
                 say(f"{report.run_id}: {describe(study / report.run_id)}")
 
     with ProcessResources(complain) as resources:
-        end = work_off(study, runs, done, terms, resources, tell, complain)
+        end = work_off(study, runs, done, terms, resources, tell, complain, failed=failed_before)
     code, text = _ended(end)
     complain(text)
     return code

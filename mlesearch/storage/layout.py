@@ -221,7 +221,7 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
 
 
 def state_of_any(folder: Path) -> RunState:
-    """What a run's folder holds, with whatever identity: of a run whose sandbox is left to the worker that begins it."""
+    """What a run's folder holds, whatever its identity: for one whose sandbox is left to the worker that begins it."""
     stored = cell_store.state_of(folder)
     if stored is not None:
         return "failed" if stored[0] == cell_store.FAILED else "finished"

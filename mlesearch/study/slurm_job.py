@@ -192,7 +192,7 @@ def carry_out(
     left_s = limit_s if told_s is None else told_s
     limit = [] if left_s is None else ["--for", f"{max(1, round(left_s - margin_s(left_s, grace_s)))}s"]
     code = worker.run([*work, str(study), *limit])
-    if code == NOTHING_LEFT:
+    if code in (NOTHING_LEFT, SOME_FAILED):
         code = _standing(study)
     if code in (NOTHING_LEFT, SOME_FAILED):
         successor.cancel(chain_names(submission, workers))
@@ -207,11 +207,13 @@ def carry_out(
 
 
 def _standing(study: Path) -> int:
-    """The exit code of a job that found nothing left: of the whole study, since other workers' runs may have failed."""
+    """The exit code of a job that found nothing left: of the whole study, to which runs may have been added since."""
     found = read_status(study)
+    if found.missing:
+        return AGAIN
     if found.failures:
-        complain("nothing is left to do, and runs have failed (on other workers, or in an earlier job)")
-    return SOME_FAILED if found.failures else AGAIN if found.missing else NOTHING_LEFT
+        complain("nothing is left to do, and runs have failed (on whatever worker, or in an earlier job)")
+    return SOME_FAILED if found.failures else NOTHING_LEFT
 
 
 def _ending(code: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
@@ -86,6 +86,7 @@ class Supervisor:
         *,
         stop_when_lost: bool = False,
         notices: Notices | None = None,
+        failed_before: Collection[int] = (),
     ) -> None:
         """Nothing is forked yet.
 
@@ -100,12 +101,13 @@ class Supervisor:
             say: is told what the user should know, one line each.
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
             notices: tell whom the user named; None: nobody.
+            failed_before: numbers of pieces whose runs had failed, begun only where the user asks for it.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
         self._room, self._lack = room, ""
         self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
         self._pieces: list[Piece] = list(work.pieces)
-        self._queue = PieceQueue(range(len(self._pieces)))
+        self._queue = PieceQueue([n for n in range(len(self._pieces)) if n not in failed_before])
         self._slots: list[_SlotProcess] = []
         self._attempts: Counter[int] = Counter()
         self._failures: Counter[int] = Counter()
@@ -115,8 +117,10 @@ class Supervisor:
         self._kill_after_s: float | None = None
         self._notices = notices
         self._requests = RequestReader(work.study if work.leased else None)
-        self._unfinished: dict[str, tuple[int, str]] = {}
-        self._end = WorkEnd()
+        self._unfinished: dict[str, tuple[int, str]] = {
+            work.runs[i].key.id: (n, "failed") for n in failed_before for i in self._pieces[n].numbers
+        }
+        self._end = WorkEnd(failed=len(self._unfinished))
 
     def run(self) -> WorkEnd:
         """Work until nothing is left that may be done here, or it is to stop."""

@@ -18,7 +18,7 @@ from mlesearch.config.build import calls_litellm
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.cell_store import finished_of
+from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import RunKey, not_planned
 from mlesearch.storage.worker_files import new_worker_id, this_worker
@@ -76,18 +76,20 @@ def work_off(
     tell: Callable[[Sequence[RunReport]], None],
     say: Callable[[str], None],
     private: Sequence[int] = (),
+    failed: Collection[str] = (),
 ) -> WorkEnd:
     """Carry out runs by slots, in the main thread of a process that has no other thread.
 
     Args:
         study: its folder.
         runs: of the launch, all of them.
-        done: ids of those that have ended.
+        done: ids of those that have ended well.
         terms: of the work.
         resources: of this process.
         tell: is told of runs that ended.
         say: is told what the user should know.
         private: descriptors that slots have no use for.
+        failed: ids of those that have failed, which are begun only where the user asks for it meanwhile.
     """
     pieces = [p for p in pieces_of(runs) if any(runs[n].key.id not in done for n in p.numbers)]
     flag = StopFlag()
@@ -101,11 +103,23 @@ def work_off(
     work = SharedWork(study, runs, pieces, resources, state, should_stop, terms.verify, terms.leased, tuple(private))
     stopping = Stopping(flag, stop_file, terms.grace_s, say, for_s=terms.for_s, leads=terms.leads)
     record = WorkerRecord(study if terms.leased else None, state)
-    prepare([runs[n] for p in pieces for n in p.numbers], resources)
+    failed_before = {n for n, p in enumerate(pieces) if all(runs[i].key.id in failed for i in p.numbers)}
+    if len(failed_before) < len(pieces):
+        prepare([runs[n] for p in pieces for n in p.numbers], resources)
     retries, room = RetryRule(terms.retries), DiskRoom(study, round(terms.min_free_gib * GIB), say)
     notices = notices_of(study, runs, say) if terms.leased else None
     supervisor = Supervisor(
-        work, jobs, retries, stopping, record, room, tell, say, stop_when_lost=terms.leads, notices=notices
+        work,
+        jobs,
+        retries,
+        stopping,
+        record,
+        room,
+        tell,
+        say,
+        stop_when_lost=terms.leads,
+        notices=notices,
+        failed_before=failed_before,
     )
     return supervisor.run()
 
@@ -178,9 +192,12 @@ def go_to(launched: LaunchList) -> None:
         sys.path.insert(0, str(launched.made_in))
 
 
-def ended_before(runs: Sequence[RunPlan]) -> set[str]:
-    """The ids of runs that ended: those that have a result, and those that failed in this launch."""
-    ended: set[str] = set()
+def ended_before(runs: Sequence[RunPlan]) -> tuple[set[str], set[str]]:
+    """The ids of runs that have a result, and of those that failed in this launch.
+
+    Runs on a virtual clock that failed are in neither: each worker tries them again.
+    """
+    finished, failed = set[str](), set[str]()
     stored: dict[Path, frozenset[str]] = {}
     for run in runs:
         if is_virtual(run.settings):
@@ -188,7 +205,7 @@ def ended_before(runs: Sequence[RunPlan]) -> set[str]:
             if cell not in stored:
                 stored[cell] = finished_of(cell)
             if f"{run.folder.parent.name}/{run.folder.name}" in stored[cell]:
-                ended.add(run.key.id)
-        elif read_result(run.folder) is not None:
-            ended.add(run.key.id)
-    return ended
+                finished.add(run.key.id)
+        elif (result := read_result(run.folder)) is not None:
+            (failed if result["status"] == FAILED else finished).add(run.key.id)
+    return finished, failed

@@ -35,10 +35,10 @@ def main(request: str) -> None:
     runs = tuple(r for r in runs if asked.get("cell") in (None, r.key.cell))
     go_to(launched)
     tell = _tell_nobody if into is None else partial(write_reports, into)
+    private = [] if into is None else [into]
+    done, failed = ended_before(runs)
     with ProcessResources() as resources:
-        work_off(
-            study, runs, ended_before(runs), terms, resources, tell, complain, private=[] if into is None else [into]
-        )
+        work_off(study, runs, done, terms, resources, tell, complain, private, failed)
 
 
 def _tell_nobody(reports: Sequence[RunReport]) -> None:

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from mlesearch.sandbox.inside import landlock
+from mlesearch.storage.layout import state_of_result
 from mlesearch.storage.lease_files import LeaseTimes, set_times
+from mlesearch.storage.requests import end_pause, pause
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from tests.support.command import finish, start
+from mlesearch.study import slurm_job
+from mlesearch.study.execute import write_failure
+from tests.support.command import cli, finish, start
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import WORDS, busy, listed, slots_of, state_of_files, wait_until, work
 
@@ -104,6 +108,27 @@ def test_workers_share_a_study_that_was_listed(whole: Path, tmp_path: Path) -> N
     assert again.communicate(timeout=120)[1].strip() == "nothing is left to do"
     assert again.returncode == 0
     assert state_of_files(study / "sim_05") == before
+
+
+def test_a_worker_knows_of_runs_that_failed_before_it_began_and_hears_that_they_are_tried_again(tmp_path: Path) -> None:
+    study = tmp_path / "studies/main"
+    failed, other = listed(study, strategy=["random"], budget={"steps": 1}).runs
+    write_failure(failed, "the disk was away", 0.0)
+    pause(study, "not yet")
+    assert slurm_job._standing(study) == slurm_job.AGAIN, "runs are left, whatever has failed"
+    worker = work(study, "--jobs", "1")
+    wait_until(lambda: any(w.activity == "paused" for w in read_workers(study)))
+    assert cli(tmp_path, "requeue", "studies/main", failed.key.id).returncode == 0
+    end_pause(study)
+    out, err = worker.communicate(timeout=120)
+    assert worker.returncode == 0, out + err
+    assert "2 runs, 1 of them to do" in out
+    assert {state_of_result(run.folder) for run in (failed, other)} == {"finished"}
+
+    write_failure(failed, "the disk was away", 0.0)
+    worker = work(study, "--jobs", "1")
+    assert worker.communicate(timeout=120)[1].strip() == "1 runs failed, and none is left to do"
+    assert worker.returncode == 1
 
 
 def test_a_worker_whose_time_is_over_says_start_me_again(tmp_path: Path) -> None:
