@@ -44,13 +44,14 @@ class Losses:
         self._work = work
         self._at: dict[str, tuple[int, int]] = {}
 
-    def note(self, state: WorkerState, order: PieceOrder, status: int) -> Loss:
-        """A slot died in the middle of a piece.
+    def note(self, state: WorkerState, order: PieceOrder, status: int, *, begun: bool) -> Loss:
+        """A slot died in the middle of a piece, or on the way to it.
 
         Args:
             state: of the worker.
             order: what the slot was carrying out.
             status: of its end, as `os.waitpid` returns it.
+            begun: whether it had begun the piece; else the run is another process's to write, if anybody's.
         """
         runs = [self._work.runs[n] for n in order.piece.numbers]
         how = ending(status)
@@ -66,10 +67,11 @@ class Losses:
         if times < LOSSES_SET_ASIDE:
             return Loss(f"{run.key.id}: its worker process {how}; it goes on from its journal", (lost,))
         reason = f"it ended its worker process {times} times at the same point (the last one {how}); set aside"
-        if order.piece.virtual:
+        if begun and order.piece.virtual:
             store_failure(run, reason)
-        else:
+        elif begun:
             write_failure(run, reason, 0.0)
+        if not order.piece.virtual:
             log_run(run.folder, state, order.attempt, reason)
         aside = attempt_at(state, run.key.id, "set_aside", None, reason=reason, error_class="poison")
         report = RunReport(run.key.id, "failed", reason, "poison", state.host)

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -24,7 +25,7 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
-from mlesearch.storage.files import make_folder
+from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.layout import check_run
 from mlesearch.storage.leases import Lease, Leases
 from mlesearch.storage.lifeline import end_with_parent
@@ -32,6 +33,7 @@ from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.execute import RunReport, execute_run
 from mlesearch.study.failures import error_class_of
+from mlesearch.study.output import complain
 from mlesearch.study.pieces import Piece
 from mlesearch.study.simulated_runs import carry_out
 from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
@@ -121,6 +123,30 @@ class WorkerSlot:
             ids = [self._work.runs[n].key.id for n in order.piece.numbers]
             reports = tuple(RunReport(run_id, "failed", reason, kind, host, disk_full=full) for run_id in ids)
             yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports if not full))
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # of a plug-in: it ends its run, and not this process
+            yield self._unexpected(order, error)
+
+    def _unexpected(self, order: PieceOrder, error: BaseException) -> PieceAnswer:
+        """The runs of a piece have failed around their own work; where, is said in their logs."""
+        where, said = traceback.extract_tb(error.__traceback__)[-1], traceback.format_exc()
+        at = f"{os.path.basename(where.filename)} line {where.lineno}"
+        runs = [self._work.runs[n] for n in order.piece.numbers]
+        if order.piece.virtual:
+            complain(said)
+            reason = f"{type(error).__name__}: {error} ({at})"
+        else:
+            reason = f"{type(error).__name__}: {error} ({at}; see error.txt)"
+            (run,) = runs
+            with contextlib.suppress(OSError):
+                make_folder(run.folder)
+                write_atomically(run.folder / "error.txt", said)
+            log_run(run.folder, self._work.state, order.attempt, f"failed: {reason}")
+        host = self._work.state.host
+        reports = tuple(RunReport(run.key.id, "failed", reason, "permanent", host) for run in runs)
+        return PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports))
 
     def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
@@ -243,6 +269,8 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         code = 0
     except (KeyboardInterrupt, EOFError):
         code = 130
+    except BaseException:  # the process ends without Python's own word
+        complain(traceback.format_exc())
     finally:
         with contextlib.suppress(BaseException):
             work.resources.close()

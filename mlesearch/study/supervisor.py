@@ -36,7 +36,9 @@ LOOK_S = 1.0
 CLOSING_S = 10.0
 """A slot that is to end has so long to close what it has open."""
 _DEAD_AT_START = 5
-"""So many slots in a row that die before they begin anything end the worker."""
+"""So many pieces in a row whose slots die before they begin end the worker: it is the machine."""
+_BEGIN_AGAIN_S = 2.0
+"""A piece whose slot died before it began is begun again after so long, and after twice as long the next time."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,7 @@ class Supervisor:
         self._attempts: Counter[int] = Counter()
         self._failures: Counter[int] = Counter()
         self._losses = Losses(work)
-        self._dead_at_start = 0
+        self._dead_at_start: set[int] = set()
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
         self._notices = notices
@@ -214,16 +216,19 @@ class Supervisor:
         order = slot.order
         if order is None:
             return
-        self._queue.put_back(order.number)
-        if not slot.begun:
-            self._dead_at_start += 1
-            if self._dead_at_start >= _DEAD_AT_START:
-                self._stopping.ask(f"{_DEAD_AT_START} processes in a row ended before they began: {ending(status)}")
-            return
         if self._stopping.at_once:
+            self._queue.put_back(order.number)
             return
+        if not slot.begun:
+            self._dead_at_start.add(order.number)
+            if len(self._dead_at_start) >= _DEAD_AT_START:
+                self._queue.put_back(order.number)
+                self._stopping.ask(f"{_DEAD_AT_START} processes in a row ended before they began: {ending(status)}")
+                return
+        wait_s = 0.0 if slot.begun else _BEGIN_AGAIN_S * 2 ** min(5, self._attempts[order.number])
+        self._queue.put_back(order.number, wait_s)
         self._attempts[order.number] += 1
-        told = self._losses.note(self._record.state, order, status)
+        told = self._losses.note(self._record.state, order, status, begun=slot.begun)
         self._record.ended(told.attempts)
         self._say(told.text)
         if told.apart:
@@ -245,7 +250,8 @@ class Supervisor:
         if order is None:
             return
         if answer.outcome == "begun":
-            slot.begun, self._dead_at_start = True, 0
+            slot.begun = True
+            self._dead_at_start.clear()
             slot.watched = None if order.piece.virtual else Watched(self._work.runs[order.piece.numbers[0]])
             self._note("working", changed=not order.piece.virtual)
             return

@@ -1,6 +1,7 @@
 """A package whose strategies and model go wrong in every way that ends a run or its process, as if it were installed.
 
-The file `faults_off` in the working folder cures them all; what goes wrong, goes wrong at the second proposal.
+The file `faults_off` in the working folder cures them all; what goes wrong, goes wrong at the second proposal, or as
+soon as a strategy is made where there is the file `faults_at_once`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Faulty:
     def __init__(self, fault: str, inner: Optimizer) -> None:
         self._fault, self._inner = fault, inner
         self._asked = 0
+        if Path("faults_at_once").exists():
+            self._go_wrong()
 
     def ask(self, used: float) -> Proposal | None:
         self._asked += 1

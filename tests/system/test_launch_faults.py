@@ -92,6 +92,26 @@ def test_faults_of_every_kind(name: str, tmp_path: Path) -> None:
     launch_and_relaunch(tmp_path, words, {"sim_05/random/base/rentals/seed-0"}, faults)
 
 
+def test_runs_that_end_their_process_before_they_begin_end_no_others(tmp_path: Path) -> None:
+    """A plug-in that goes wrong where a worker checks that it can carry the run out; healthy runs come last."""
+    env = faulty.install(tmp_path / "installed")
+    words = [*FEW[1:], "strategy=kills,quits,raises,random", "study.name=s"]
+    assert cli(tmp_path, "submit", "--list", "-m", *words, env=env).returncode == 0
+    (tmp_path / "faults_at_once").touch()
+    done = cli(tmp_path, "work", "studies/s", "--jobs", "1", env=env)
+    assert done.returncode == 1, done.stderr
+    assert "3 runs failed, and none is left to do" in done.stderr
+    assert results(tmp_path / "studies/s").keys() == {"sim_05/random/base/rentals/seed-0"}
+    for strategy, said in SAID.items():
+        run = f"sim_05/{strategy}/base/rentals/seed-0"
+        assert re.search(rf"^{run}: failed: .*{re.escape(said)}", done.stdout, re.MULTILINE), done.stdout
+        assert any(said in entry for entry in read_log(tmp_path / "studies/s" / run)) or strategy == "kills"
+        assert not (tmp_path / "studies/s" / run / "result.json").exists(), "others may be at work on it"
+    error = (tmp_path / "studies/s/sim_05/raises/base/rentals/seed-0/error.txt").read_text()
+    assert "Traceback" in error
+    assert "in complete" in error
+
+
 def test_a_task_folder_that_goes_away(tmp_path: Path) -> None:
     words = [*FEW, "strategy=random,removes", "launcher.n_jobs=1"]
     words[2] = f"tasks=[rentals,tasks/{faulty.OWN_TASK}]"
