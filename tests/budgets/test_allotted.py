@@ -18,6 +18,7 @@ from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.ledger import STUDY, Ledger, LedgerState
 from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
 from mlesearch.storage.lease_files import LeaseTimes, set_times
+from mlesearch.storage.leases import LeaseLost
 from tests.support.machines import innermost, on_machine
 
 CAPS = SpendingCaps(1_000_000, 600_000)
@@ -187,6 +188,26 @@ def test_a_process_that_was_not_heard_of_counts_at_its_worst_and_begins_anew(stu
             budget.reserve("a", 5 * 10**8, 1)
     assert ledger_of(study).state().spent == {"a": 56 * 10**7}
     assert ledger_of(study).state().lost == {"a": 2 * 10**8}
+
+
+def test_an_account_that_others_closed_is_not_opened_again_by_what_it_tells(study: Path) -> None:
+    """As where its lease was removed: what it had noted was counted when the account was closed."""
+    with closing(AllottedBudget(study, SpendingCaps(10**9, None), poll_s=0.01)) as budget:
+        budget.settle(budget.reserve("a", 100, 1), 60)
+        held = budget.reserve("a", 100, 1)
+        mine = budget._now
+        assert mine is not None
+        mine.lease.path.unlink()
+        ledger_of(study).change(lambda s: s.settle(mine.id, {"a": 160}, {"a": 100}, None))
+        budget.extend(held, 10**8)
+        with pytest.raises(LeaseLost):
+            budget._tell(mine, waits=False)
+        budget._return_to_others()
+        hold = budget.reserve("a", 10**8, 1)
+        assert budget._now is not mine
+        budget.settle(hold, 7)
+    assert ledger_of(study).state().spent == {"a": 167}
+    assert ledger_of(study).state().allotments == {}
 
 
 @settings(max_examples=8, deadline=None)
