@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.ledger import STUDY, Ledger, LedgerState
 from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
+from mlesearch.storage.files import write_new
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.leases import LeaseLost
 from tests.support.machines import innermost, on_machine
@@ -48,6 +49,24 @@ def test_changes_of_a_ledger_are_in_one_order(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert ledger.state() == LedgerState(100, {"a": 100})
+
+
+def test_a_change_counts_once_though_another_is_made_on_top_of_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, other = ledger_of(tmp_path), ledger_of(tmp_path)
+    real = write_new
+
+    def overtaken(path: Path, data: bytes) -> bool:
+        monkeypatch.setattr("mlesearch.budgets.ledger.write_new", real)
+        made = real(path, data)
+        other.change(lambda s: s.settle("-", {"b": 1}, {}, None))
+        return made
+
+    monkeypatch.setattr("mlesearch.budgets.ledger.write_new", overtaken)
+    made = ledger.change(lambda s: s.settle("-", {"a": 100}, {}, None))
+    assert made == LedgerState(1, {"a": 100})
+    assert ledger.state() == LedgerState(2, {"a": 100, "b": 1})
 
 
 def test_a_ledger_keeps_no_more_states_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
