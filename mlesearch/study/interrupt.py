@@ -19,7 +19,8 @@ from mlesearch.study.stopping import BATCH_SIGNALS
 def stop_file_of(folder: Path) -> Path:
     """What exists in a study's folder once the user asked a launch of this process to stop.
 
-    A new name each time: another launch that was killed may have left one, and in containers numbers of processes repeat.
+    A new name each time: another launch that was killed may have left one, and in containers
+    numbers of processes repeat.
     """
     host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
     return folder / f".stop-{host}-{os.getpid()}-{secrets.token_hex(4)}"
