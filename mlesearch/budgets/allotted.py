@@ -133,7 +133,11 @@ class AllottedBudget:
             if reservation not in mine.holds:
                 return  # this process was not heard of for long: it counts as cut off already
             cell, held = mine.holds[reservation]
-            if not self._take(mine, cell, nusd):
+            try:
+                fits = self._take(mine, cell, nusd)
+            except LeaseLost:  # as above
+                return
+            if not fits:
                 name, _, limit = next(self._accounts(cell))
                 raise SharedBudgetSpent(
                     f"{name}: of {usd(limit)} too little is left to try a call again that was cut off, which may cost "
@@ -207,13 +211,21 @@ class AllottedBudget:
                 if lacks[account] > 0:
                     share = 0 if state.others_wait(mine.id) else left // SHARE
                     granted[account] = max(lacks[account], share)
-            old = state.allotments[mine.id]
+            old = self._open(state, mine)
             return state.settle(mine.id, {}, {}, replace(old, granted=added(old.granted, granted), waits=False))
 
         if self._ledger.change(grant) is None:
             return False
         mine.granted = added(mine.granted, granted)
         return True
+
+    def _open(self, state: LedgerState, mine: _Spending) -> Allotment:
+        """What the ledger has of this process, unless others have closed its account and counted what it spent."""
+        found = state.allotments.get(mine.id)
+        if found is None:
+            mine.lease.beat()  # finds that the file of the lease is gone, so that the next call begins anew
+            raise LeaseLost(f"budget: {self._study}: others have closed the account of this process")
+        return found
 
     def _hold(self, mine: _Spending, cell: str, nusd: int) -> int:
         self._number += 1
@@ -239,7 +251,12 @@ class AllottedBudget:
         kept = {a: sum(held.values()) if a == STUDY else held[a] for a in accounts}
         told = mine.told + 1
         allotment = Allotment(kept, held, told, waits)
-        self._ledger.change(lambda state: state.settle(mine.id, mine.spent, {}, allotment))
+
+        def settle(state: LedgerState) -> LedgerState:
+            self._open(state, mine)
+            return state.settle(mine.id, mine.spent, {}, allotment)
+
+        self._ledger.change(settle)
         mine.granted, mine.spent, mine.told = kept, {}, told
 
     def _return_to_others(self) -> None:
@@ -250,7 +267,7 @@ class AllottedBudget:
             mine = self._now
             if mine is not None and self._ledger.exists() and self._ledger.state().others_wait(mine.id):
                 self._tell(mine, waits=False)
-        except (OSError, ConfigError):
+        except (OSError, ConfigError, LeaseLost):
             pass  # the next beat tries again
         finally:
             self._lock.release()

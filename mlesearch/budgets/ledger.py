@@ -140,7 +140,7 @@ class Ledger:
             new = replace(wanted, number=old.number + 1)
             path = self._place(new.number)
             if write_new(path, f"{json.dumps(asdict(new), sort_keys=True)}\n".encode()):
-                if max(self._numbers(), default=0) == new.number:
+                if max(self._numbers(), default=0) < new.number + _KEPT:  # those since then were made on top of it
                     self._forget(new.number - _KEPT)
                     return new
                 path.unlink(missing_ok=True)  # the look was so old that the number was out of use again

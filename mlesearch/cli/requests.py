@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words, shown
-from mlesearch.storage.documents import RESULT
+from mlesearch.storage.documents import remove_failure
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
 from mlesearch.study.output import say
@@ -58,7 +58,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
     if error_class is not None:
         chosen = [i for i in chosen if (last := found.runs[i].last) is not None and last.error_class == error_class]
     for run_id in chosen:
-        (study / run_id / RESULT).unlink(missing_ok=True)
+        remove_failure(study / run_id)
     if chosen:
         ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)

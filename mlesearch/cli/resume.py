@@ -18,7 +18,7 @@ from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.documents import RESULT, read_study
+from mlesearch.storage.documents import read_study, remove_failure
 from mlesearch.storage.layout import check_run, state_of_any
 from mlesearch.storage.machine import processors
 from mlesearch.storage.requests import end_pause
@@ -78,7 +78,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         reset_breakers(first)
         for run in failed:
             if not is_virtual(run.settings):
-                (run.folder / RESULT).unlink(missing_ok=True)
+                remove_failure(run.folder)
         number = launched.number if study_usd is None else write_list(study, runs)
         if end_pause(study):
             complain("the study was paused; workers begin runs again")

@@ -144,7 +144,8 @@ def write_new(path: Path, data: bytes, *, links: bool = False) -> bool:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            return False
+            # over a network, the answer to a link that was made may be lost, and the link asked for once more
+            return os.stat(temporary).st_nlink == 2
         except OSError as error:
             if links or error.errno not in _NO_LINKS:
                 raise

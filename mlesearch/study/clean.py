@@ -14,10 +14,12 @@ from pathlib import Path
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import TABLES
 from mlesearch.storage.documents import RUN
-from mlesearch.storage.lease_files import LEASES, TIMES
+from mlesearch.storage.lease_files import LEASES, TIMES, generation_of, holder, read
+from mlesearch.storage.processes import alive, gone
 from mlesearch.storage.requests import REQUEUE
 from mlesearch.storage.under_way import UNDER_WAY
 from mlesearch.study.collected import RECORD
+from mlesearch.study.standing import WorkerStatus
 from mlesearch.study.status import read_status
 from mlesearch.types import ConfigError
 
@@ -56,7 +58,7 @@ def removable(study: Path) -> list[Removable]:
         ConfigError: there is no study in this folder; or workers are at work, or may be.
     """
     found = read_status(study)
-    busy = [w.state.id for w in found.workers if w.standing in ("working", "paused", "stopping", "silent")]
+    busy = [w.state.id for w in found.workers if _busy(w)]
     if busy:
         raise ConfigError(f"{study}: worker {busy[0]} is at work, or may be; wait for it to end, or stop it")
     pages = [study / name for name in ("report.html", "report_tables", "report_figures")]
@@ -98,9 +100,36 @@ def _can_be_made_again(study: Path, table: Path) -> bool:
     return all(exists(study / str(run_id) / RUN) for run_id in made)
 
 
+def _busy(worker: WorkerStatus) -> bool:
+    """Whether a worker is at work, or may be; one of another machine is not once it is silent."""
+    if worker.standing == "silent":
+        return alive(worker.state.owner)
+    return worker.standing in ("working", "paused", "stopping")
+
+
 def _leases(study: Path) -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        yield from (path for path in sorted((study / LEASES).iterdir()) if path.name != TIMES)
+    """Files of leases, but for names of which a generation is held by a process that is not known to be dead.
+
+    Of such a name no other generation goes either: a later one is what tells the earlier owner that it has lost it.
+    """
+    try:
+        paths = [path for path in sorted((study / LEASES).iterdir()) if path.name != TIMES]
+    except OSError:
+        return
+    held = {generation_of(path.name)[0] for path in paths if _held(path)}
+    yield from (path for path in paths if generation_of(path.name)[0] not in held)
+
+
+def _held(path: Path) -> bool:
+    """Whether a file is that of a lease whose owner may live."""
+    name, generation = generation_of(path.name)
+    if not name:
+        return False
+    try:
+        found = holder(read(path), generation)
+    except OSError:  # given back meanwhile, or not to be read: it stays
+        return True
+    return found.held and not gone(found.owner)
 
 
 def _temporary(study: Path) -> Iterator[Path]:

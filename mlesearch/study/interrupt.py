@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import threading
@@ -16,9 +17,13 @@ from mlesearch.study.stopping import BATCH_SIGNALS
 
 
 def stop_file_of(folder: Path) -> Path:
-    """What exists in a study's folder once the user asked the launch of this process to stop."""
+    """What exists in a study's folder once the user asked a launch of this process to stop.
+
+    A new name each time: another launch that was killed may have left one, and in containers
+    numbers of processes repeat.
+    """
     host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
-    return folder / f".stop-{host}-{os.getpid()}"
+    return folder / f".stop-{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @contextmanager

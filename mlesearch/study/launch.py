@@ -19,7 +19,7 @@ from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.documents import RESULT
+from mlesearch.storage.documents import remove_failure
 from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
@@ -60,7 +60,7 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> int:
     note_launch(planned.folder, [r.key for r in planned.runs])
     for r in planned.runs:
         if planned.states[r.key] == "failed" and not is_virtual(r.settings):
-            (r.folder / RESULT).unlink(missing_ok=True)
+            remove_failure(r.folder)
     return write_list(planned.folder, planned.runs)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlesearch.storage.files import make_folder
-from mlesearch.storage.processes import alive
+from mlesearch.storage.processes import gone
 from mlesearch.storage.worker_files import read_workers
 from mlesearch.study.standing import StudyStatus
 from mlesearch.study.status import SILENT_S, read_status
@@ -70,7 +70,7 @@ class Notices:
         self._looked_s = self._clock()
         now_s = time.time()
         heard = [w for w in read_workers(self._study) if w.activity != "ended" and now_s - w.beat_s < SILENT_S]
-        living = [w for w in heard if alive(w.owner)]
+        living = [w for w in heard if not gone(w.owner)]
         if living and living[0].id != worker_id:
             return
         with contextlib.suppress(OSError, MlesearchError):

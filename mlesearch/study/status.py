@@ -7,6 +7,7 @@ or one whose workers were of one). Nothing is written, so a study that can only 
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlesearch.storage.cell_store import FAILED, cells, rows_of_cell, statuses_o
 from mlesearch.storage.documents import RESULT, STUDY, read_result, read_study
 from mlesearch.storage.journal import JOURNAL, JournalError
 from mlesearch.storage.layout import declared, is_simulated
-from mlesearch.storage.processes import alive
+from mlesearch.storage.processes import alive, gone
 from mlesearch.storage.requests import asked_again_s, why_paused
 from mlesearch.storage.worker_files import (
     ENDED,
@@ -78,18 +79,26 @@ def read_status(study: Path) -> StudyStatus:
 
 
 def _worker(study: Path, state: WorkerState, now_s: float) -> WorkerStatus:
-    """By two clocks: that of its machine, and that of whoever keeps the files; the later one holds."""
+    """By two clocks: that of its machine, and that of whoever keeps the files; the later one holds.
+
+    Of a worker of another machine only its silence can be known; one of this machine before it started anew is gone.
+    """
     try:
         written_s = os.stat(study / WORKERS / f"{state.id}.json").st_mtime
     except OSError:
         written_s = 0.0
     heard_s = max(0.0, now_s - max(written_s, state.beat_s))
     standing: WorkerStanding = state.activity
-    if standing != "ended" and state.owner and not alive(state.owner):
+    silent = heard_s > SILENT_S
+    if standing != "ended" and (gone(state.owner) or (silent and _of_this_host(state) and not alive(state.owner))):
         standing = "gone"
-    elif standing != "ended" and heard_s > SILENT_S:
+    elif standing != "ended" and silent:
         standing = "silent"
     return WorkerStatus(state, standing, heard_s)
+
+
+def _of_this_host(state: WorkerState) -> bool:
+    return state.host == socket.gethostname()
 
 
 # runs

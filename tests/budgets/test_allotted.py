@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.ledger import STUDY, Ledger, LedgerState
 from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
+from mlesearch.storage.files import write_new
 from mlesearch.storage.lease_files import LeaseTimes, set_times
+from mlesearch.storage.leases import LeaseLost
 from tests.support.machines import innermost, on_machine
 
 CAPS = SpendingCaps(1_000_000, 600_000)
@@ -47,6 +49,24 @@ def test_changes_of_a_ledger_are_in_one_order(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert ledger.state() == LedgerState(100, {"a": 100})
+
+
+def test_a_change_counts_once_though_another_is_made_on_top_of_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, other = ledger_of(tmp_path), ledger_of(tmp_path)
+    real = write_new
+
+    def overtaken(path: Path, data: bytes) -> bool:
+        monkeypatch.setattr("mlesearch.budgets.ledger.write_new", real)
+        made = real(path, data)
+        other.change(lambda s: s.settle("-", {"b": 1}, {}, None))
+        return made
+
+    monkeypatch.setattr("mlesearch.budgets.ledger.write_new", overtaken)
+    made = ledger.change(lambda s: s.settle("-", {"a": 100}, {}, None))
+    assert made == LedgerState(1, {"a": 100})
+    assert ledger.state() == LedgerState(2, {"a": 100, "b": 1})
 
 
 def test_a_ledger_keeps_no_more_states_than_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +207,26 @@ def test_a_process_that_was_not_heard_of_counts_at_its_worst_and_begins_anew(stu
             budget.reserve("a", 5 * 10**8, 1)
     assert ledger_of(study).state().spent == {"a": 56 * 10**7}
     assert ledger_of(study).state().lost == {"a": 2 * 10**8}
+
+
+def test_an_account_that_others_closed_is_not_opened_again_by_what_it_tells(study: Path) -> None:
+    """As where its lease was removed: what it had noted was counted when the account was closed."""
+    with closing(AllottedBudget(study, SpendingCaps(10**9, None), poll_s=0.01)) as budget:
+        budget.settle(budget.reserve("a", 100, 1), 60)
+        held = budget.reserve("a", 100, 1)
+        mine = budget._now
+        assert mine is not None
+        mine.lease.path.unlink()
+        ledger_of(study).change(lambda s: s.settle(mine.id, {"a": 160}, {"a": 100}, None))
+        budget.extend(held, 10**8)
+        with pytest.raises(LeaseLost):
+            budget._tell(mine, waits=False)
+        budget._return_to_others()
+        hold = budget.reserve("a", 10**8, 1)
+        assert budget._now is not mine
+        budget.settle(hold, 7)
+    assert ledger_of(study).state().spent == {"a": 167}
+    assert ledger_of(study).state().allotments == {}
 
 
 @settings(max_examples=8, deadline=None)

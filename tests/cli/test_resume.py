@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from mlesearch.cli.main import main
+from mlesearch.storage.documents import read_result, write_result
+from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.requests import pause, why_paused
 from mlesearch.study.launch_list import list_numbers, read_list
 from mlesearch.study.status import read_status
+from tests.support.run_story import Story
 from tests.support.virtual_runs import launch
 
 
@@ -74,3 +77,22 @@ def test_another_budget_is_a_list_of_its_own_and_the_runs_are_the_same(tmp_path)
     assert {run.settings.budget.study_usd for run in raised} == {7.5}
     assert [run.identity for run in raised] == [run.identity for run in runs]
     assert len({id(run.settings) for run in raised}) == len({id(run.settings) for run in runs})
+
+
+def test_a_result_that_came_since_the_look_is_not_removed(tmp_path, monkeypatch):
+    """As where a worker elsewhere tried a failed run again while this command was about to ask for that."""
+    study, keys = tmp_path / "study", [RunKey("m", "greedy", "base", "t", n) for n in range(2)]
+    open_study(study, study_header("s", None))
+    note_launch(study, keys)
+    for key in keys:
+        Story(study / key.id).step(0, "draft", 0.5).executed(0).ended(0).write(key, result=True)
+    good = read_result(study / keys[0].id)
+    for key in keys:
+        write_result(study / key.id, {"status": "failed", "reason": "no key", "real_s": 1.0})
+    seen = read_status(study)
+    assert seen.count("failed") == 2
+    monkeypatch.setattr("mlesearch.cli.requests.read_status", lambda study: seen)
+    write_result(study / keys[0].id, good)
+    assert main(["requeue", str(study)]) == 0
+    assert read_result(study / keys[0].id) == good
+    assert read_result(study / keys[1].id) is None

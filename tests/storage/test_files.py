@@ -91,3 +91,18 @@ def test_a_new_file_that_the_disk_does_not_take_is_not_there(tmp_path, monkeypat
         write_new(path, b"{}\n")
     assert written[1] == path
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_was_made_counts_though_the_answer_is_that_there_is_one(tmp_path, monkeypatch):
+    """As where a server of files made it, its answer was lost, and the client asked again."""
+    real = os.link
+
+    def asked_twice(source, target):
+        real(source, target)
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", asked_twice)
+    assert write_new(tmp_path / "new", b"mine")
+    assert not write_new(tmp_path / "new", b"other")
+    assert (tmp_path / "new").read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["new"]

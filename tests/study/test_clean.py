@@ -1,5 +1,6 @@
 """What `clean` removes can be made again, or says nothing any more; it asks, and removes no result."""
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -9,13 +10,24 @@ import pytest
 from mlesearch.cli.main import main
 from mlesearch.storage.files import temporary_of
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
-from mlesearch.storage.worker_files import new_worker_id, this_worker, write_worker
+from mlesearch.storage.lease_files import HELD, RELEASED, head
+from mlesearch.storage.processes import owner
+from mlesearch.storage.worker_files import WORKERS, new_worker_id, this_worker, write_worker
 from mlesearch.study.clean import OLD_S, removable
 from mlesearch.study.collect import collect
+from mlesearch.study.status import SILENT_S
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 
 KEY = RunKey("m", "greedy", "base", "t", 0)
+HERE, PID, STARTED = owner().split(":")
+DEAD = f"{HERE}:4194305:{STARTED}"
+ELSEWHERE = f"{HERE}:{PID}:{STARTED.partition('.')[0]}.of-another-boot"
+
+
+def lease(study, file, whose, what=HELD):
+    body = {"name": "n", "owner": whose, "host": "h", "lost": 0}
+    (study / "leases" / file).write_bytes(head(what, 3) + json.dumps(body).encode())
 
 
 @pytest.fixture
@@ -29,7 +41,7 @@ def study(tmp_path):
     (study / "report_tables").mkdir()
     (study / "report_tables/medals.csv").write_text("a,b")
     (study / "leases").mkdir(exist_ok=True)
-    (study / "leases/a.1").write_text("held")
+    lease(study, "a.1", DEAD)
     (study / "leases/times.json").write_text("{}")
     old, young = temporary_of(study / KEY.id / "run.json"), temporary_of(study / KEY.id / "result.json")
     for path in (old, young):
@@ -77,3 +89,18 @@ def test_a_study_on_which_somebody_works_is_refused(study):
         removable(study)
     write_worker(study, replace(state, activity="ended"))
     assert removable(study)
+
+
+def test_a_worker_of_another_machine_counts_while_it_is_heard_of_and_its_leases_stay(study):
+    far = replace(this_worker("far"), host="node-9", owner=ELSEWHERE)
+    write_worker(study, far)
+    with pytest.raises(ConfigError, match=r"worker far is at work, or may be"):
+        removable(study)
+    old = time.time() - 2 * SILENT_S
+    write_worker(study, replace(far, beat_s=old))
+    os.utime(study / WORKERS / "far.json", (old, old))
+    lease(study, "far.1", ELSEWHERE)
+    lease(study, "far.2", DEAD)
+    lease(study, "back.1", owner(), RELEASED)
+    (study / "leases/half.1").write_bytes(b"")
+    assert {p.name for kind in removable(study) for p in kind.paths if p.parent.name == "leases"} == {"a.1", "back.1"}

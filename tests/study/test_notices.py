@@ -56,6 +56,18 @@ def test_the_first_failure_of_a_kind_is_told_once_and_by_whoever_comes_first(stu
     assert (told(study)[0]["planned"], told(study)[0]["failed"], told(study)[0]["missing"]) == (4, 3, 1)
 
 
+def test_one_worker_looks_though_the_first_is_on_another_machine(study):
+    own = this_worker("here")
+    far = replace(own, id="far", begun_s=own.begun_s - 1, owner=own.owner.rpartition(".")[0] + ".of-another-boot")
+    for state in (far, own):
+        write_worker(study, state)
+    fail(study, KEYS[0], "no key")
+    teller(study).look("here")
+    assert not (study / notices.NOTICES).exists(), "the first of those at work tells"
+    teller(study).look("far")
+    assert until(lambda: len(told(study)) == 1, 20)
+
+
 def test_the_end_is_told_when_nobody_goes_on(study):
     state = this_worker(new_worker_id())
     write_worker(study, state)

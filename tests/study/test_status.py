@@ -129,6 +129,24 @@ def test_a_failure_that_no_folder_says_holds_until_the_run_is_begun_or_asked_for
     assert states(read_status(study))[6] == "waiting"
 
 
+def test_a_worker_of_another_machine_is_gone_only_where_that_can_be_known(study):
+    """On bare nodes the first namespace of processes has one number on all of them; their boots differ."""
+    own = this_worker(new_worker_id())
+    elsewhere = own.owner.rpartition(".")[0] + ".of-another-boot"
+    write_worker(study, replace(own, id="far", host="node-9", owner=elsewhere, slots=(SlotState(KEYS[6].id),)))
+    old = time.time() - 2 * SILENT_S
+    for name, host in (("far-silent", "node-9"), ("before-a-restart", own.host)):
+        write_worker(study, replace(own, id=name, host=host, owner=elsewhere, beat_s=old))
+        os.utime(study / WORKERS / f"{name}.json", (old, old))
+    found = read_status(study)
+    assert {w.state.id: w.standing for w in found.workers} == {
+        "far": "working",
+        "far-silent": "silent",
+        "before-a-restart": "gone",
+    }
+    assert found.runs[KEYS[6].id].state == "under_way"
+
+
 def test_workers_by_what_they_say_and_whether_they_can(study):
     own = this_worker(new_worker_id(), slots=2)
     busy = replace(own, slots=(SlotState(KEYS[5].id, time.time() - 40, 1), SlotState(KEYS[3].id, time.time())))
