@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from mlesearch.storage.documents import remove_failure
 from mlesearch.storage.layout import check_run, note_launch, open_study
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
+from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
 from mlesearch.study.backends import carry_out_under
 from mlesearch.study.disk_room import GIB, DiskRoom
 from mlesearch.study.execute import RunReport
+from mlesearch.study.failures import RetryRule
 from mlesearch.study.interrupt import others_uninterrupted
 from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
@@ -199,15 +202,14 @@ def _in_this_process(
 
     room = DiskRoom(study, round(terms.min_free_gib * GIB), complain)
     slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
+    waits = _Waits(record, room, RequestReader(study if terms.leased else None), RetryRule(terms.retries), should_stop)
     try:
         with record.beating():
             for number, piece in enumerate(pieces):
                 if should_stop():
                     break
                 run_id = runs[piece.numbers[0]].key.id
-                record.now([SlotState(run_id, time.time())], "working", changed=True)
-                order = PieceOrder(number, piece, 1, may_retry=False)
-                for report in _until_ended(slot, order, record, room, should_stop):
+                for report in _until_ended(slot, PieceOrder(number, piece, 1, may_retry=False), run_id, waits):
                     reports[report.run_id] = report
                     ended(report.run_id)
     finally:
@@ -215,19 +217,70 @@ def _in_this_process(
     return reports
 
 
-def _until_ended(
-    slot: WorkerSlot, order: PieceOrder, record: WorkerRecord, room: DiskRoom, should_stop: Callable[[], bool]
-) -> Sequence[RunReport]:
-    """The reports of a piece; one that another process has is waited for, and so is room on the disk."""
-    while not should_stop():
-        if not room.lacking():
-            *_, answer = slot.carry_out(order)
-            full = any(report.disk_full for report in answer.reports) and room.was_full()
-            if answer.outcome == "ended" and not full:
-                record.ended(answer.attempts)
-                return answer.reports
-        time.sleep(HELD_AGAIN_S)
-    return ()
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """What work in this process waits for."""
+
+    record: WorkerRecord
+    room: DiskRoom
+    requests: RequestReader
+    retries: RetryRule
+    should_stop: Callable[[], bool]
+
+    def lacking(self) -> str:
+        """Why nothing may be begun now; empty where it may."""
+        self.requests.look()
+        return self.room.lacking() or self.requests.paused
+
+    def wait(self, for_s: float, why: str) -> None:
+        """Wait, unless it is to stop."""
+        until_s = time.monotonic() + for_s
+        while not self.should_stop() and (left_s := until_s - time.monotonic()) > 0:
+            self.record.now([SlotState()], "paused", why)
+            time.sleep(min(left_s, HELD_AGAIN_S))
+
+
+def _until_ended(slot: WorkerSlot, order: PieceOrder, run_id: str, waits: _Waits) -> Sequence[RunReport]:
+    """The reports of a piece; it waits for another process that has it, room on the disk, and the end of a pause.
+
+    Failures that may pass are tried again.
+    """
+    ended: dict[str, RunReport] = {}
+    failures, said = 0, set[str]()
+
+    def say_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            complain(text)
+
+    while not waits.should_stop():
+        if lack := waits.lacking():
+            if waits.requests.paused == lack:
+                say_once(f"{run_id}: waiting: the study is paused ({lack})")
+            waits.wait(HELD_AGAIN_S, lack)
+            continue
+        may_retry = waits.retries.wait_s(failures + 1) is not None
+        waits.record.now([SlotState(run_id, time.time())], "working", changed=True)
+        *_, answer = slot.carry_out(replace(order, attempt=failures + 1, may_retry=may_retry))
+        if answer.outcome == "held":
+            say_once(f"{run_id}: held by another process; waiting")
+            waits.wait(HELD_AGAIN_S, "another process has what is left")
+            continue
+        if any(report.disk_full for report in answer.reports) and waits.room.was_full():
+            waits.wait(HELD_AGAIN_S, "the disk was full")
+            continue
+        waits.record.ended(answer.attempts)
+        again = [r for r in answer.reports if may_retry and r.status == "failed" and r.error_class == "transient"]
+        ended |= {
+            r.run_id: r for r in answer.reports if r not in again and (r.status != "skipped" or r.run_id not in ended)
+        }
+        if not again:
+            break
+        failures += 1
+        wait_s = waits.retries.wait_s(failures) or 0.0
+        complain(f"{again[0].run_id}: {again[0].reason}; tried again in {wait_s:g} s")
+        waits.wait(wait_s, "it is tried again later")
+    return tuple(ended.values())
 
 
 def _cell_of(s: Settings) -> str:
