@@ -45,13 +45,15 @@ class RemoteWork:
 
 
 def work_on_cell(remote: RemoteWork, job: int) -> None:
-    """Carry out the runs of a job's cell, by a worker, to its end. What comes of them stands on the disk.
+    """Carry out the runs of a job's cell, by a worker, to its end; one that is killed is started again.
+
+    What comes of the runs stands on the disk.
 
     Args:
         remote: what travelled.
         job: its number in the sweep.
     """
-    _by_a_worker(remote, remote.cells[job])
+    _by_workers(remote, remote.cells[job])
 
 
 def work_on_study(remote: RemoteWork) -> None:
@@ -60,8 +62,12 @@ def work_on_study(remote: RemoteWork) -> None:
     Args:
         remote: what travelled.
     """
+    _by_workers(remote, None)
+
+
+def _by_workers(remote: RemoteWork, cell: str | None) -> None:
     for _ in range(_STARTS):
-        if not os.WIFSIGNALED(_by_a_worker(remote, None)):
+        if not os.WIFSIGNALED(_by_a_worker(remote, cell)):
             return
 
 

@@ -16,6 +16,7 @@ from mlesearch.study.launch_worker import write_reports
 from mlesearch.study.output import complain, prepare_streams
 from mlesearch.study.stopping import left_to_others
 from mlesearch.study.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
+from mlesearch.types import MlesearchError
 
 
 def main(request: str) -> None:
@@ -46,4 +47,8 @@ def _tell_nobody(reports: Sequence[RunReport]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except MlesearchError as error:
+        complain(f"mlesearch: {error}")
+        sys.exit(2)
