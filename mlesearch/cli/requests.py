@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words, shown
-from mlesearch.storage.documents import remove_failure
+from mlesearch.storage.layout import remove_failure
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
 from mlesearch.study.output import say

@@ -18,8 +18,8 @@ from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.documents import read_study, remove_failure
-from mlesearch.storage.layout import check_run, state_of_any
+from mlesearch.storage.documents import read_study
+from mlesearch.storage.layout import check_run, remove_failure, state_of_any
 from mlesearch.storage.machine import processors
 from mlesearch.storage.requests import end_pause
 from mlesearch.study.interrupt import stop_file_of, stoppable

@@ -355,18 +355,6 @@ def write_result(run: Path, content: RunRow | RunFailure, durable: bool = True) 
     _write(run / RESULT, content, durable)
 
 
-def remove_failure(run: Path) -> None:
-    """Let a run that failed go on; a result that another process has written since it was seen to fail stays.
-
-    Raises:
-        ConfigError: what is there can't be read, or lacks something; it stays, too.
-        OSError: it can't be removed.
-    """
-    result = read_result(run)
-    if result is not None and result["status"] == "failed":
-        (run / RESULT).unlink(missing_ok=True)
-
-
 def read_grades(run: Path) -> dict[int, GradeLine]:
     """Test grades by node; none where nothing was graded yet."""
     return {line["id"]: cast("GradeLine", line) for line in read_lines(run / GRADES)}

@@ -25,6 +25,7 @@ from mlesearch.storage.claim import Claim
 from mlesearch.storage.diff import first_difference
 from mlesearch.storage.documents import (
     LAUNCHES,
+    RESULT,
     RUN,
     STUDY,
     KeyJson,
@@ -234,6 +235,17 @@ def state_of_result(folder: Path) -> RunState:
     if result is None:
         return "begun"
     return "failed" if result["status"] == "failed" else "finished"
+
+
+def remove_failure(folder: Path) -> None:
+    """Let a run that failed go on; a result that another process has written since it was seen to fail stays.
+
+    Raises:
+        ConfigError: what is there can't be read, or lacks something; it stays, too.
+        OSError: it can't be removed.
+    """
+    if state_of_result(folder) == "failed":
+        (folder / RESULT).unlink(missing_ok=True)
 
 
 def run_folders(folder: Path) -> Iterator[Path]:

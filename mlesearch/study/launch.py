@@ -20,8 +20,7 @@ from mlesearch.config.plan import RunPlan, StudyPlan
 from mlesearch.config.resources import ProcessResources, reset_breakers
 from mlesearch.config.settings import Settings
 from mlesearch.config.virtual import is_virtual
-from mlesearch.storage.documents import remove_failure
-from mlesearch.storage.layout import check_run, note_launch, open_study
+from mlesearch.storage.layout import check_run, note_launch, open_study, remove_failure
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
 from mlesearch.storage.requests import RequestReader

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -37,10 +38,12 @@ NOTHING_LEFT, SOME_FAILED, REFUSED, AGAIN = 0, 1, 2, 75
 WORK = (sys.executable, "-m", "mlesearch", "work")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
 _RETRY_S = 15.0
+_REFUSED_RETRY_S = 300.0
+"""Jobs that a limit leaves no room for may find some once others of the user have ended."""
 
 
 class Successor:
-    """The next job of a chain: queued at once, or as soon as the controller answers."""
+    """The next job of a chain: queued at once, or as soon as the controller answers and takes it."""
 
     def __init__(self, script: Path, name: str, job: int, fruitless: int) -> None:
         """Nothing is queued yet.
@@ -53,11 +56,12 @@ class Successor:
         """
         self._script, self._name, self._job, self._fruitless = script, name, job, fruitless
         self._there = threading.Event()
-        self._not_needed = threading.Event()
+        self._ended = threading.Event()
+        self._turn = threading.Lock()
         self._refused = ""
 
     def begin(self) -> None:
-        """Queue it; where the controller is away, go on trying beside the work."""
+        """Queue it; where the controller is away, or refuses it, go on trying beside the work."""
         if not self._try(aloud=True):
             threading.Thread(target=self._go_on, daemon=True).start()
 
@@ -67,7 +71,7 @@ class Successor:
         What follows a job at work is left to that job. A controller that is away keeps no job from ending: the next one
         finds nothing to do, and tries again.
         """
-        self._not_needed.set()
+        self._ended.set()
         try:
             jobs = [j for j in slurm.queued([self._name, *others]) if j.number != self._job]
             at_work = {j.name for j in jobs if j.state != "PENDING"}
@@ -86,31 +90,47 @@ class Successor:
 
     def ensure(self) -> None:
         """Wait until it is queued; where Slurm refuses one more job, this one begins again under its own number."""
-        while not self._there.wait(_RETRY_S if not self._refused else 0.0):
+        self._ended.set()
+        while not self._try(aloud=False):
             if self._refused:
                 complain(f"no next job ({self._refused}): this one is put back into the queue")
-                slurm.requeue(self._job)
-                return
+                try:
+                    slurm.requeue(self._job)
+                    return
+                except slurm.ControllerAway as error:
+                    complain(f"it is not put back yet ({error}); trying again")
+                except slurm.SlurmError as error:
+                    study = self._script.parent.parent
+                    complain(f"this chain ends ({error}); to go on: mlesearch submit --slurm {study}")
+                    return
+            time.sleep(_RETRY_S)
 
     def _go_on(self) -> None:
-        while not self._not_needed.wait(_RETRY_S) and not self._try(aloud=False):
-            pass
+        while not self._ended.wait(_REFUSED_RETRY_S if self._refused else _RETRY_S):
+            if self._try(aloud=False):
+                return
 
     def _try(self, *, aloud: bool) -> bool:
-        """Whether there is no need to try again."""
-        try:
-            known = [j.number for j in slurm.queued([self._name]) if j.number != self._job]
-            number = known[0] if known else queue_next(self._script, self._name, self._job, self._fruitless)
+        """Whether it is queued; one thread at a time, so that it is queued once."""
+        with self._turn:
+            if self._there.is_set():
+                return True
+            before, self._refused = self._refused, ""
+            try:
+                known = [j.number for j in slurm.queued([self._name]) if j.number != self._job]
+                number = known[0] if known else queue_next(self._script, self._name, self._job, self._fruitless)
+            except slurm.ControllerAway as error:
+                if aloud:
+                    complain(f"the next job is not queued yet ({error}); trying again while this one works")
+                return False
+            except slurm.SlurmError as error:
+                self._refused = str(error)
+                if self._refused != before:
+                    complain(f"the next job is not queued: {error}")
+                return False
             say(f"next: job {number}")
             self._there.set()
-        except slurm.ControllerAway as error:
-            if aloud:
-                complain(f"the next job is not queued yet ({error}); trying again while this one works")
-            return False
-        except slurm.SlurmError as error:
-            complain(f"the next job is not queued: {error}")
-            self._refused = str(error)
-        return True
+            return True
 
 
 class Worker:

@@ -29,7 +29,9 @@ from mlesearch.study.slurm_chain import (
     stop_command,
     submission_of,
 )
+from mlesearch.study.slurm_job import Successor
 from mlesearch.types import ConfigError
+from tests.support.command import until
 
 NOWHERE = LauncherSettings(n_jobs=-1, grace_s=60)
 
@@ -308,3 +310,53 @@ def test_jobs_that_get_nowhere_are_counted_until_one_gets_somewhere(tmp_path: Pa
     assert (
         os.listdir(tmp_path / "slurm") == ["x-1-w1.jsonl", "x-1-w2.jsonl"] or len(os.listdir(tmp_path / "slurm")) == 2
     )
+
+
+# the job that follows, where Slurm refuses it
+
+REFUSES = "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
+
+
+@pytest.fixture
+def successor(stand_in, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Successor:
+    stand_in("squeue")
+    monkeypatch.setattr("mlesearch.study.slurm_job._RETRY_S", 0.01)
+    return Successor(tmp_path / "slurm" / "1.sbatch", "x-1-w1", 8, fruitless=0)
+
+
+def test_a_job_that_was_refused_at_the_begin_is_queued_at_the_end(stand_in, successor: Successor, capsys) -> None:
+    sbatch, scontrol = stand_in("sbatch", err=REFUSES, code=1, times=1, then="9\n"), stand_in("scontrol")
+    successor.begin()
+    successor.ensure()
+    assert len(sbatch.read_text().splitlines()) == 2
+    assert not scontrol.exists(), "this job need not begin again"
+    assert "next: job 9" in capsys.readouterr().out
+
+
+def test_a_job_that_was_refused_is_tried_again_while_this_one_works(stand_in, successor, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("mlesearch.study.slurm_job._REFUSED_RETRY_S", 0.01)
+    sbatch = stand_in("sbatch", err=REFUSES, code=1, times=3, then="9\n")
+    successor.begin()
+    assert until(lambda: successor._there.is_set(), 20)
+    successor.ensure()
+    assert len(sbatch.read_text().splitlines()) == 4
+    assert capsys.readouterr().err.count("QOSMaxSubmitJobPerUserLimit") == 1, "said once"
+
+
+def test_a_controller_that_is_away_at_the_end_is_waited_for(stand_in, successor: Successor) -> None:
+    stand_in("sbatch", err=REFUSES, code=1)
+    scontrol = stand_in("scontrol", err=AWAY, code=1, times=1)
+    successor.begin()
+    successor.ensure()
+    assert scontrol.read_text().splitlines() == ["requeue 8"] * 2
+
+
+def test_a_chain_that_slurm_ends_says_how_to_go_on(stand_in, successor: Successor, tmp_path: Path, capsys) -> None:
+    stand_in("sbatch", err=REFUSES, code=1)
+    stand_in("scontrol", err="Requests are disabled for this job\n", code=1)
+    successor.begin()
+    successor.ensure()
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].endswith(f"to go on: mlesearch submit --slurm {tmp_path}")
+    assert "Requests are disabled" in said[-1]
