@@ -234,6 +234,7 @@ class _Waits:
     def wait(self, for_s: float, why: str) -> None:
         """Wait, unless it is to stop."""
         until_s = time.monotonic() + for_s
+        self.record.now([SlotState()], "paused", why, changed=True)
         while not self.should_stop() and (left_s := until_s - time.monotonic()) > 0:
             self.record.now([SlotState()], "paused", why)
             time.sleep(min(left_s, HELD_AGAIN_S))
