@@ -126,19 +126,3 @@ def test_pause_requeue_and_more_workers_without_a_relaunch(tmp_path):
     typo = cli(tmp_path, "requeue", "studies/s", "sim_02/random/base/rentals/seed-7")
     assert "the study has no such run" in typo.stderr
     assert os.path.exists(study / "requeue.jsonl")
-
-
-def test_a_study_whose_sandbox_was_left_to_workers_is_gone_on_with(tmp_path):
-    words = ["sandbox=local", "model=sim_05", "strategy=random", "tasks=[rentals]", "seeds=[0]", "budget.steps=1"]
-    assert cli(tmp_path, "submit", "--list", *words, "study.name=s").returncode == 0
-    done = cli(tmp_path, "work", "studies/s", "--jobs", "1")
-    assert done.returncode == 0, done.stderr
-    again = cli(tmp_path, "resume", "studies/s")
-    assert again.returncode == 0, again.stderr
-    assert "1 runs, 0 of them to do" in again.stdout
-    (result,) = (tmp_path / "studies/s").rglob("result.json")
-    result.unlink()
-    again = cli(tmp_path, "resume", "studies/s")
-    assert again.returncode == 0, again.stderr
-    assert "1 runs, 1 of them to do" in again.stdout
-    assert result.exists()

@@ -141,3 +141,19 @@ def test_what_is_wrong_is_one_line(sbatch, tmp_path: Path, words: list[str], sai
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "calls").exists()
+
+
+def test_a_study_whose_sandbox_was_left_to_workers_is_gone_on_with(tmp_path):
+    words = ["sandbox=local", "model=sim_05", "strategy=random", "tasks=[rentals]", "seeds=[0]", "budget.steps=1"]
+    assert cli(tmp_path, "submit", "--list", *words, "study.name=s").returncode == 0
+    done = cli(tmp_path, "work", "studies/s", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    again = cli(tmp_path, "resume", "studies/s")
+    assert again.returncode == 0, again.stderr
+    assert "1 runs, 0 of them to do" in again.stdout
+    (result,) = (tmp_path / "studies/s").rglob("result.json")
+    result.unlink()
+    again = cli(tmp_path, "resume", "studies/s")
+    assert again.returncode == 0, again.stderr
+    assert "1 runs, 1 of them to do" in again.stdout
+    assert result.exists()
