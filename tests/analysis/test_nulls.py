@@ -13,7 +13,7 @@ from mlesearch.analysis.statistics.capability import slope_test
 from mlesearch.analysis.statistics.crossover import crossover, groups_by_capability
 from mlesearch.analysis.statistics.family import family
 from mlesearch.analysis.statistics.gaps import paired_gap
-from mlesearch.analysis.statistics.leave_out import gap_p
+from mlesearch.analysis.statistics.leave_out import gap_p, holm_each
 from tests.support.nulls import CROSSOVER_NULLS, DEPENDENT_NULLS, TREND_NULLS, Truth, grid_hits
 from tests.support.synthetic_study import CAPABILITY
 
@@ -70,7 +70,7 @@ def families(truth, tasks, seeds, grids, seed, order=()):
         d = (hits[:, 0] - hits[:, 1]) / seeds
         s = slope_test(d, CAPABILITY, "greater", draws=DRAWS)
         x = crossover(NAMES, d, CAPABILITY, *GROUPS, slope=s)
-        gaps = gap_p(hits, counts, nothing)[0][:, 0].tolist()
+        gaps = holm_each(gap_p(hits, counts, nothing)[0])[:, 0].tolist()
         whole = family(gaps, s.p_both, x.p, order)
         found += (min([*whole.gaps, whole.slope, whole.crossover]) <= 0.05, min([*gaps, s.p_both, x.p]) <= 0.05)
     return found / grids

@@ -77,7 +77,7 @@ def test_a_killed_study_is_looked_at_and_gone_on_with_from_anywhere(tmp_path):
 def test_a_study_that_can_only_be_read_is_looked_at_and_reported_elsewhere(tmp_path):
     with small_disk(tmp_path / "disk", 24 * MIB) as disk:
         words = [word for word in SMALL if word != "sandbox=local"]
-        assert cli(disk, *words, "clock=virtual").returncode == 0
+        assert cli(disk, *words, "clock=virtual", "launcher.min_free_gib=0").returncode == 0
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         found = status(tmp_path, "disk/studies/s")
         assert (found["ended"], found["missing"]) == (2, 0)
