@@ -195,7 +195,10 @@ def _check_scalar(known: Setting, text: str) -> None:
             raise ConfigError(f"{known.name}: a value is needed, it can't be null; by default {known.default}")
         return
     fits = {"whole": r"[+-]?\d[\d_]*", "switch": r"(?i)true|false|on|off|yes|no|y|n|0|1"}
-    if known.kind == "number":
+    if known.kind == "text":  # it is a list or a mapping
+        if re.fullmatch(r"\$\{.*\}", text):
+            return
+    elif known.kind == "number":
         if _is_number(text):
             return
     elif re.fullmatch(fits[known.kind], text):
@@ -205,10 +208,10 @@ def _check_scalar(known: Setting, text: str) -> None:
 
 def wrong_kind(known: Setting, text: str) -> str:
     """One line for a number or a switch that is none."""
-    what = {"whole": "a whole number", "number": "a number", "switch": "true or false"}.get(known.kind, "a value")
+    what = {"whole": "a whole number", "number": "a number", "switch": "true or false", "text": "one text"}
     nothing = ", or null for none" if known.optional else ""
     shown = repr(text) if text else "empty"
-    return f"{known.name}: {what} is expected{nothing}; this is {shown}; write {known.name}={example(known, text)}"
+    return f"{known.name}: {what.get(known.kind, 'a value')} is expected{nothing}; this is {shown}; write {known.name}={example(known, text)}"
 
 
 def example(known: Setting | None, text: str) -> str:

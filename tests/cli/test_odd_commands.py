@@ -72,6 +72,8 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "run model.sampling=0.5": ("mlesearch run model.sampling.temperature=0.5",),
     "run strategy.params=3": ("parameters by name", "strategy.params.NAME=3"),
     "run model.roles=sim_05": ("parameters by name", "model.roles.NAME=sim_05"),
+    "run clock=[virtual]": ("one text is expected", "'[virtual]'"),
+    "run notify.command={a:b}": ("one text is expected, or null for none",),
     "run budget.steps=ten": ("a whole number is expected", "'ten'", "budget.steps=3"),
     "run budget.steps=3.5": ("a whole number is expected", "'3.5'"),
     "run budget.steps=1e1": ("a whole number is expected", "budget.steps=10"),
