@@ -208,10 +208,11 @@ def _check_scalar(known: Setting, text: str) -> None:
 
 def wrong_kind(known: Setting, text: str) -> str:
     """One line for a number or a switch that is none."""
-    what = {"whole": "a whole number", "number": "a number", "switch": "true or false", "text": "one text"}
+    kinds = {"whole": "a whole number", "number": "a number", "switch": "true or false", "text": "one text"}
+    what = kinds.get(known.kind, "a value")
     nothing = ", or null for none" if known.optional else ""
     shown = repr(text) if text else "empty"
-    return f"{known.name}: {what.get(known.kind, 'a value')} is expected{nothing}; this is {shown}; write {known.name}={example(known, text)}"
+    return f"{known.name}: {what} is expected{nothing}; this is {shown}; write {known.name}={example(known, text)}"
 
 
 def example(known: Setting | None, text: str) -> str:
