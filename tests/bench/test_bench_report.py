@@ -2,7 +2,7 @@
 
 The larger study has ten models, four strategies, 75 tasks, ten seeds and 20 steps. The ratios in brackets are what to
 look at: reading the larger study with types takes less than pandas takes for the same files, and all numbers of the
-page some three times what plain pandas takes to find the best programs alone, one of some twenty tables. The bars of
+page about what plain pandas takes to find the best programs alone, one of some twenty tables. The bars of
 the larger study, of processor time on a quiet machine: 0.3 s to read, 0.5 s to analyse, 20 ms for all intervals and
 tests, 4 s and 1.5 MB for the whole report.
 """
