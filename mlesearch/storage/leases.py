@@ -381,13 +381,3 @@ def check_held(lease: Lease | None) -> None:
     """
     if lease is not None:
         lease.check()
-
-
-def forget(study: Path, name: str) -> int:
-    """Remove all that is known of a name, so that it is claimed as if it were new; returns how many files that were.
-
-    For a name whose generations were lost so often that nobody claims it any more. Nobody may have it now.
-    """
-    folder = study / LEASES
-    newest = Leases(study, LeaseTimes())._newest().get(file_name(name), 0)
-    return remove(folder, file_name(name), newest)
