@@ -12,10 +12,12 @@ from pathlib import Path
 from mlesearch.cli.export_page import DONE, disclosure_page
 from mlesearch.cli.terminal import shown
 from mlesearch.config.mlebench import GraderRequest
+from mlesearch.storage.cell_store import exists
 from mlesearch.storage.documents import BEST, RUN, best_so_far, finished_row, read_run, read_study
 from mlesearch.storage.layout import RunKey, declared, run_folders, slug
 from mlesearch.study.disclosure import disclosure_of
 from mlesearch.study.output import complain, say
+from mlesearch.study.pack import check_unpacked
 from mlesearch.tasks.mlebench.facts import table
 from mlesearch.tasks.mlebench.run_groups import (
     RUNS,
@@ -123,7 +125,7 @@ def _experiments(study: Path, name: str) -> list[Experiment]:
     keys: dict[str, RunKey] = {}
     others: set[str] = set()
     for place, key in places.items():
-        begun = (place / RUN).is_file()
+        begun = exists(place / RUN)
         if not ("mlebench" in read_run(place)["identity"] if begun else key.task in table()):
             others.add(key.task)
             continue
@@ -170,6 +172,7 @@ def _exported(competition: str, folder: Path | None) -> ExportedRun:
     row = None if folder is None else finished_row(folder)
     if folder is None or row is None or row["selected"] is None:
         return ExportedRun(competition, None, None)
+    check_unpacked(folder)
     best, kept = folder / "best", best_so_far(folder)
     if not row["valid"] and not (best / "submission.csv").is_file():
         return ExportedRun(competition, None, None)

@@ -20,6 +20,7 @@ from mlesearch.storage.file_systems import in_words
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch import begin, run_cell
 from mlesearch.study.output import complain, say
+from mlesearch.study.pack import check_unpacked
 from mlesearch.study.progress import Progress, describe
 from mlesearch.tasks.folder import DEFAULT_PROGRAM_TIME_S
 from mlesearch.tasks.protocol import Validity
@@ -79,6 +80,7 @@ def solve(args: Namespace) -> int:
     with ProcessResources() as resources:
         planned = _planned(settings, places, resources)
         (run,) = planned.runs
+        check_unpacked(run.folder)
         check_server(run, resources)
         found = preflight(planned, resources)
         for told in found:

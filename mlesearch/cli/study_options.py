@@ -47,6 +47,9 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     clean = commands.add_parser("clean", help="remove of a study what can be made again (asks first)")
     clean.add_argument("study", metavar="STUDY")
     clean.add_argument("--yes", action="store_true", help="don't ask")
+    how = clean.add_mutually_exclusive_group()
+    how.add_argument("--pack", action="store_true", help="instead: finished runs into one file a cell, to be few files")
+    how.add_argument("--unpack", action="store_true", help="instead: packed runs back into folders of their own")
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -80,9 +83,10 @@ def _requeue(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from mlesearch.cli.clean import clean
+    from mlesearch.cli.clean import clean, pack_runs, unpack_runs
 
-    return clean(Path(args.study), yes=args.yes)
+    act = pack_runs if args.pack else unpack_runs if args.unpack else clean
+    return act(Path(args.study), yes=args.yes)
 
 
 def _collect(args: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ compressed stream, and all files that their folders would hold in another, since
 of its cell. A run is there whole or not at all; one that did not fail is never replaced, since it can only be the same.
 
 Whatever reads a file of a run reads it by the functions below: a path that is no file on the disk is looked for in the
-store of its cell. So each reader has one form, and knows nothing of where a run is kept. Readers never write.
+store of its cell, and in its packs (`mlesearch.storage.packs`). So each reader has one form, and knows nothing of where
+a run is kept. Readers never write.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from urllib.parse import quote
 
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.file_systems import database_in_words
+from mlesearch.storage.packs import Stamp, packed_cells, packed_file, packed_files, packed_size_bytes, runs_in
+from mlesearch.storage.run_batches import apart, compressed, decompressed, joined
 
 RUNS = "runs.db"
 """The store of a cell, in the cell's folder."""
@@ -36,9 +39,6 @@ FAILED = "failed"
 """Status of a run that is replaced when it is carried out again."""
 
 BUSY_S = 60.0
-CODEC, LEVEL = "zstd", 3
-"""Of compression: higher levels take longer and gain little."""
-
 _SEED = "seed-"
 _BATCHES = "CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, rows BLOB NOT NULL, files BLOB NOT NULL)"
 _TABLE = """CREATE TABLE IF NOT EXISTS runs (
@@ -48,9 +48,6 @@ _HEAD = struct.Struct(">QI")
 """Before a stream: how many bytes it holds, and their CRC-32."""
 
 _REMEDY = "restore it, or remove it and launch again"
-
-Stamp = tuple[int, int, int]
-"""Of a file: changes whenever it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
     """
     path = cell / RUNS
     rows = _packed(json.dumps([r.rows for r in runs]).encode())
-    files = _packed(_joined([r.files for r in runs]))
+    files = _packed(joined([r.files for r in runs]))
     try:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, os.stat(cell).st_mode & 0o666))
@@ -107,49 +104,19 @@ def put(cell: Path, runs: Sequence[StoredRun]) -> None:
         raise _failed(path, error) from error
 
 
-@lru_cache(maxsize=1)
-def _codec() -> Any:
-    """Imported when it is needed: most commands meet no such store, and need not wait for it."""
-    import pyarrow
-
-    return pyarrow.Codec(CODEC, compression_level=LEVEL)
-
-
 def _packed(data: bytes) -> bytes:
-    packed: bytes = _codec().compress(data, asbytes=True)
-    return _HEAD.pack(len(data), zlib.crc32(data)) + packed
-
-
-def _joined(runs: Sequence[Mapping[str, bytes]]) -> bytes:
-    """Names and sizes of each run's files in one line of JSON, then the files one after the other."""
-    head = json.dumps([[[name, len(data)] for name, data in files.items()] for files in runs])
-    return b"".join([head.encode(), b"\n", *(data for files in runs for data in files.values())])
-
-
-def _apart(data: bytes) -> list[dict[str, bytes]]:
-    """What `_joined` made one of."""
-    at = data.index(b"\n") + 1
-    found: list[dict[str, bytes]] = []
-    for sizes in json.loads(data[: at - 1]):
-        files = {}
-        for name, size in sizes:
-            files[name] = data[at : at + size]
-            at += size
-        found.append(files)
-    if at != len(data):
-        raise ValueError("its sizes do not add up")
-    return found
+    return _HEAD.pack(len(data), zlib.crc32(data)) + compressed(data)
 
 
 # files of runs, wherever they are kept
 
 
 def read_bytes(path: Path, offset: int = 0) -> bytes:
-    """A file from some byte on, from the disk or else from the store of its cell.
+    """A file from some byte on, from the disk, or else from the store or a pack of its cell.
 
     Raises:
-        OSError: it is in neither; or it can't be read.
-        StoreError: the store is damaged.
+        OSError: it is in none; or it can't be read.
+        StoreError: the store is damaged, or a pack.
     """
     try:
         with open(path, "rb") as file:
@@ -163,7 +130,7 @@ def read_bytes(path: Path, offset: int = 0) -> bytes:
 
 
 def exists(path: Path) -> bool:
-    """Whether a file is on the disk or in the store of its cell.
+    """Whether a file is on the disk, or in the store or a pack of its cell.
 
     Raises:
         StoreError: the store is damaged.
@@ -172,35 +139,36 @@ def exists(path: Path) -> bool:
 
 
 def holds(path: Path) -> bool:
-    """Whether the store of its cell holds a file, whatever is on the disk.
+    """Whether the store of its cell holds a file, or a pack, whatever is on the disk.
 
     Raises:
-        StoreError: the store is damaged.
+        StoreError: the store is damaged, or a pack.
     """
     return _stored(path) is not None
 
 
 def files_of(run: Path) -> dict[str, bytes]:
-    """What the store of its cell holds of a run, by names within its folder; nothing where it holds none.
+    """What the store and the packs of its cell hold of a run, by names within its folder; nothing where they hold none.
 
     Raises:
-        StoreError: the store is damaged.
+        StoreError: the store is damaged, or a pack.
     """
     place = _place(run)
-    return {} if place is None else dict(_files_at(place))
+    return {} if place is None else packed_files(place.cell, place.run) | _files_at(place)
 
 
 def files_in(run: Path, folder: str) -> list[Path]:
-    """The paths of all files in a folder of a run, on the disk or in the store of its cell, in order."""
+    """The paths of all files in a folder of a run, on the disk or in what its cell keeps, in order."""
     place = run / folder
     kept = [run / name for name in files_of(run) if name.startswith(f"{folder}/")]
     return sorted({*kept, *(place.iterdir() if place.is_dir() else ())})
 
 
 def size_bytes(run: Path) -> int:
-    """What a run takes on the disk: its files, or its share of the store of its cell."""
+    """What a run takes on the disk: its files and its share of packs, or that of the store of its cell."""
     if state_of(run) is None:
-        return sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
+        packed = packed_size_bytes(run.parent.parent, f"{run.parent.name}/{run.name}")
+        return packed + sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
     query = (
         "SELECT (length(b.rows) + length(b.files)) / (SELECT count(*) FROM runs WHERE batch = b.id) "
         "FROM batches b JOIN runs r ON r.batch = b.id WHERE r.name = ?"
@@ -236,12 +204,12 @@ def statuses_of(cell: Path) -> dict[str, str]:
 
 
 def stored_runs(study: Path) -> list[Path]:
-    """The folders that all runs in the stores of a study would have.
+    """The folders that all runs in the stores and packs of a study would have.
 
     Raises:
-        StoreError: a store is damaged.
+        StoreError: a store is damaged, or a pack.
     """
-    found = []
+    found = [cell / name for cell in packed_cells(study) for name in runs_in(cell)]
     for cell in cells(study):
         store = f"{cell}/{RUNS}"
         found += [cell / name for name in _index(store, _stamp(store) or (0, 0, 0))]
@@ -281,14 +249,19 @@ class _Place:
     """Where a file of a run would be in a store.
 
     Attributes:
-        store: path of the store of its cell.
+        cell: path of its cell.
         run: the run's name within the cell.
         file: the file's name within the run's folder; empty for the folder itself.
     """
 
-    store: str
+    cell: str
     run: str
     file: str
+
+    @property
+    def store(self) -> str:
+        """Path of the store of its cell."""
+        return f"{self.cell}/{RUNS}"
 
 
 def _place(path: Path) -> _Place | None:
@@ -300,13 +273,16 @@ def _place(path: Path) -> _Place | None:
         return None
     end = text.find("/", seed + 1)
     end = len(text) if end < 0 else end
-    return _Place(f"{text[:task]}/{RUNS}", text[task + 1 : end], text[end + 1 :])
+    return _Place(text[:task], text[task + 1 : end], text[end + 1 :])
 
 
 def _stored(path: Path) -> bytes | None:
-    """The content of a file that the store of its cell holds."""
+    """The content of a file that the store or a pack of its cell holds."""
     place = _place(path)
-    return None if place is None else _files_at(place).get(place.file)
+    if place is None:
+        return None
+    found = _files_at(place).get(place.file)
+    return packed_file(place.cell, place.run, place.file) if found is None else found
 
 
 def _files_at(place: _Place) -> dict[str, bytes]:
@@ -346,7 +322,7 @@ def _batch(store: str, stamp: Stamp, id: int) -> list[dict[str, bytes]]:
     path = Path(store)
     try:
         ((packed,),) = _asked(path, "SELECT files FROM batches WHERE id = ?", id)
-        return _apart(_unpacked(path, packed))
+        return apart(_unpacked(path, packed))
     except ValueError as error:
         raise _failed(path, error) from error
 
@@ -354,10 +330,10 @@ def _batch(store: str, stamp: Stamp, id: int) -> list[dict[str, bytes]]:
 def _unpacked(path: Path, packed: bytes) -> bytes:
     try:
         size, crc = _HEAD.unpack_from(packed)
-        data: bytes = _codec().decompress(packed[_HEAD.size :], decompressed_size=size, asbytes=True)
-    except (struct.error, OSError, ValueError, OverflowError, MemoryError) as error:
+        data = decompressed(packed[_HEAD.size :], size)
+    except (struct.error, ValueError) as error:
         raise _failed(path, error) from error
-    if len(data) != size or zlib.crc32(data) != crc:
+    if zlib.crc32(data) != crc:
         raise _failed(path, ValueError("a checksum does not match"))
     return data
 

@@ -22,7 +22,7 @@ from mlesearch.storage.file_systems import NO_SUPPORT, in_words, naming
 from mlesearch.types import ConfigError
 
 _PRIVATE = 0o700
-_NO_LINKS = NO_SUPPORT | {errno.EPERM, errno.EMLINK, errno.EXDEV}
+NO_LINKS = NO_SUPPORT | {errno.EPERM, errno.EMLINK, errno.EXDEV}
 """What a file system without hard links answers."""
 
 
@@ -147,7 +147,7 @@ def write_new(path: Path, data: bytes, *, links: bool = False) -> bool:
             # over a network, the answer to a link that was made may be lost, and the link asked for once more
             return os.stat(temporary).st_nlink == 2
         except OSError as error:
-            if links or error.errno not in _NO_LINKS:
+            if links or error.errno not in NO_LINKS:
                 raise
             try:
                 _write_excl(path, data)

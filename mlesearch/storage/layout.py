@@ -3,6 +3,7 @@
 <study>/study.json, launches.jsonl                       the grid is the union of the launches
 <study>/<model>/<strategy>/<variant>/<task>/seed-<n>/    run.json, journal.jsonl, ..., result.json
 <study>/<model>/<strategy>/<variant>/runs.db             or all runs of a cell, those of `clock=virtual`
+<study>/<model>/<strategy>/<variant>/packed-<n>.zip      or finished runs of a cell, after `mlesearch clean --pack`
 
 What stands in these files: `mlesearch.storage.documents` and `mlesearch.storage.journal`.
 """
@@ -123,8 +124,9 @@ def is_simulated(folder: Path) -> bool | None:
     path = folder / STUDY
     if path.exists() and read_json(path).get("simulated") is True:
         return True
-    run = next(folder.glob(_RUN_FOLDERS), None)
-    return None if run is None else read_run(run.parent)["labels"]["simulated"]
+    first = next(folder.glob(_RUN_FOLDERS), None)
+    run = next(iter(cell_store.stored_runs(folder)), None) if first is None else first.parent
+    return None if run is None else read_run(run)["labels"]["simulated"]
 
 
 def _check_writable(folder: Path) -> None:
@@ -250,4 +252,4 @@ def remove_failure(folder: Path) -> None:
 
 def run_folders(folder: Path) -> Iterator[Path]:
     """The folders of all runs of a study that were begun, in the order of their names."""
-    yield from sorted([*(p.parent for p in folder.glob(_RUN_FOLDERS)), *cell_store.stored_runs(folder)])
+    yield from sorted({*(p.parent for p in folder.glob(_RUN_FOLDERS)), *cell_store.stored_runs(folder)})

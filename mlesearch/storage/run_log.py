@@ -14,6 +14,7 @@ import os
 import time
 from pathlib import Path
 
+from mlesearch.storage.cell_store import read_bytes
 from mlesearch.storage.files import open_file, write_whole
 from mlesearch.storage.worker_files import WorkerState
 from mlesearch.types import printable
@@ -45,6 +46,6 @@ def log_run(run: Path, state: WorkerState, attempt: int, text: str) -> None:
 def read_log(run: Path) -> list[str]:
     """The entries of a run's log, oldest first; none where there is no log."""
     try:
-        return (run / RUN_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        return read_bytes(run / RUN_LOG).decode(errors="replace").splitlines()
     except OSError:
         return []

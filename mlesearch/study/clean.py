@@ -25,7 +25,7 @@ from mlesearch.types import ConfigError
 
 OLD_S = 86_400.0
 """A temporary file of a write that was cut off is left alone for so long: its writer may be on another machine."""
-_TEMPORARY = re.compile(r"\.stop-.+|\..+\.(?:[0-9a-f]{12}|[0-9]+)")
+TEMPORARY = re.compile(r"\.stop-.+|\..+\.(?:[0-9a-f]{12}|[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,7 @@ def removable(study: Path) -> list[Removable]:
     Raises:
         ConfigError: there is no study in this folder; or workers are at work, or may be.
     """
-    found = read_status(study)
-    busy = [w.state.id for w in found.workers if _busy(w)]
-    if busy:
-        raise ConfigError(f"{study}: worker {busy[0]} is at work, or may be; wait for it to end, or stop it")
+    check_idle(study)
     pages = [study / name for name in ("report.html", "report_tables", "report_figures")]
     kinds = [
         ("the report and its tables (`report` makes them again)", pages),
@@ -72,6 +69,17 @@ def removable(study: Path) -> list[Removable]:
         kinds.insert(1, ("the collected tables (`collect` makes them again)", [*tables, study / RECORD]))
     made = (Removable(what, tuple(path for path in paths if path.exists())) for what, paths in kinds)
     return [kind for kind in made if kind.paths]
+
+
+def check_idle(study: Path) -> None:
+    """Refuse a study on which somebody works.
+
+    Raises:
+        ConfigError: there is no study in this folder; or workers are at work, or may be.
+    """
+    busy = [w.state.id for w in read_status(study).workers if _busy(w)]
+    if busy:
+        raise ConfigError(f"{study}: worker {busy[0]} is at work, or may be; wait for it to end, or stop it")
 
 
 def remove(kinds: list[Removable]) -> None:
@@ -112,12 +120,20 @@ def _leases(study: Path) -> Iterator[Path]:
 
     Of such a name no other generation goes either: a later one is what tells the earlier owner that it has lost it.
     """
+    held = held_names(study)
+    yield from (path for path in _lease_files(study) if generation_of(path.name)[0] not in held)
+
+
+def held_names(study: Path) -> frozenset[str]:
+    """The leases whose owners are not known to be dead, by their names as those of files (`lease_files.file_name`)."""
+    return frozenset(generation_of(path.name)[0] for path in _lease_files(study) if _held(path))
+
+
+def _lease_files(study: Path) -> list[Path]:
     try:
-        paths = [path for path in sorted((study / LEASES).iterdir()) if path.name != TIMES]
+        return [path for path in sorted((study / LEASES).iterdir()) if path.name != TIMES]
     except OSError:
-        return
-    held = {generation_of(path.name)[0] for path in paths if _held(path)}
-    yield from (path for path in paths if generation_of(path.name)[0] not in held)
+        return []
 
 
 def _held(path: Path) -> bool:
@@ -138,7 +154,7 @@ def _temporary(study: Path) -> Iterator[Path]:
     for place, _, names in os.walk(study):
         for name in names:
             path = Path(place) / name
-            if name == UNDER_WAY or _TEMPORARY.fullmatch(name):
+            if name == UNDER_WAY or TEMPORARY.fullmatch(name):
                 with contextlib.suppress(OSError):
                     if now_s - path.stat().st_mtime > OLD_S:
                         yield path

@@ -23,6 +23,7 @@ from mlesearch.storage.columns import TABLES
 from mlesearch.storage.documents import GRADES, LAUNCHES, OFFICIAL, RESULT, RUN
 from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
+from mlesearch.storage.packs import packed_cells, packs_of, runs_in
 from mlesearch.study.run_rows import RunFacts, StateOnDisk
 
 RECORD = "collected.json"
@@ -41,7 +42,8 @@ class Sources:
     """What lies in a study now.
 
     Attributes:
-        runs: the stamp of each run that was begun in a folder of its own, or failed in the store of its cell; by id.
+        runs: the stamp of each run that was begun in a folder of its own, or failed in the store of its cell, by id;
+            with the packs of its cell, where it has some.
         cells: the stamp of each store of a cell, by the cell.
         launches: of the list of launches.
     """
@@ -121,11 +123,14 @@ def look(study: Path) -> Sources:
         statuses = cell_store.statuses_of(study / cell).items()
         folders |= {f"{cell}/{name}" for name, status in statuses if status == cell_store.FAILED}
         folders -= {f"{cell}/{name}" for name, status in statuses if status != cell_store.FAILED}
+    packed = {cell.relative_to(study).as_posix(): packs_of(cell) for cell in packed_cells(study)}
+    folders |= {f"{cell}/{name}" for cell in packed for name in runs_in(study / cell)}
     runs = {}
     for run_id in sorted(folders, key=lambda run_id: run_id.split("/")):
         paths = [f"{study}/{run_id}/{name}" for name in FILES]
         cell = run_id.rsplit("/", 2)[0]
-        runs[run_id] = _stamp_of([*paths, f"{study}/{cell}/{cell_store.RUNS}"] if cell in stores else paths)
+        paths += [f"{study}/{cell}/{cell_store.RUNS}"] if cell in stores else []
+        runs[run_id] = _stamp_of([*paths, *(pack.path for pack in packed.get(cell, ()))])
     return Sources(runs, stores, _digest_of(study / LAUNCHES))
 
 

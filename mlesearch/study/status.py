@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.storage.cell_store import FAILED, cells, rows_of_cell, statuses_of
-from mlesearch.storage.documents import RESULT, STUDY, read_result, read_study
+from mlesearch.storage.documents import RESULT, STUDY, finished_row, read_result, read_study
 from mlesearch.storage.journal import JOURNAL, JournalError
 from mlesearch.storage.layout import declared, is_simulated
+from mlesearch.storage.packs import packed_cells, runs_in
 from mlesearch.storage.processes import alive, gone
 from mlesearch.storage.requests import asked_again_s, why_paused
 from mlesearch.storage.worker_files import (
@@ -136,7 +137,7 @@ def _runs(study: Path, workers: Sequence[WorkerStatus]) -> dict[str, RunProgress
 
 
 def _stored(study: Path, last: Mapping[str, RunAttempt]) -> dict[str, RunAttempt]:
-    """The runs in the stores of cells, as their indices say them, or else as their rows do."""
+    """The runs in the stores and packs of cells, as their indices say them, or else as their results do."""
     found: dict[str, RunAttempt] = {}
     for cell in cells(study):
         name = cell.relative_to(study).as_posix()
@@ -148,6 +149,14 @@ def _stored(study: Path, last: Mapping[str, RunAttempt]) -> dict[str, RunAttempt
                 row["run"]["run_id"]: attempt_of(row["run"], row["run"]["run_id"]) for _, row in rows_of_cell(cell)
             }
         found |= {run_id: known.get(run_id) or RunAttempt(run_id, "failed") for run_id in ids}
+    for cell in packed_cells(study):
+        name = cell.relative_to(study).as_posix()
+        for run_id in sorted(f"{name}/{run}" for run in runs_in(cell)):  # in the order in which they lie there
+            attempt = last.get(run_id)
+            if attempt is None or attempt.status not in ENDED:
+                row = finished_row(study / run_id)
+                attempt = attempt if row is None else attempt_of(row, run_id)
+            found |= {} if attempt is None else {run_id: attempt}
     return found
 
 

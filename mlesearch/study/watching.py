@@ -8,7 +8,6 @@ number of files that one look opens does not grow with the launch.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from mlesearch.config.plan import RunPlan
-from mlesearch.storage.cell_store import finished_of
+from mlesearch.storage.cell_store import exists, finished_of
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.events import Event, not_passed
@@ -58,7 +57,7 @@ class Watched:
             events, self._offset = follow(self.run.folder / JOURNAL, self._offset)
             self.steps += sum(map(_ends_step, events))
             self.notes += notes_of(events)
-        if not self.finished and os.path.exists(self.run.folder / RESULT):
+        if not self.finished and exists(self.run.folder / RESULT):
             self.finished = True
             return True
         return False
@@ -116,7 +115,7 @@ class LaunchWatch:
         self._index.new()
         self._activities = {w.id: _activity(w) for w in self._workers.all()}
         for watched in self._runs.values():
-            if os.path.exists(watched.run.folder / RESULT):
+            if exists(watched.run.folder / RESULT):
                 watched.finished = True
                 self._count(watched)
 

@@ -17,6 +17,7 @@ from mlesearch.storage.documents import read_grades, read_run
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.journal import begun, read
 from mlesearch.storage.layout import run_folders
+from mlesearch.storage.run_batches import apart, joined
 
 HEADER = {"type": "journal", "format": 1, "mlesearch": "1", "run": "m/s/v/t/seed-0", "identity": "i"}
 TEXT = "print(1)\n"
@@ -85,7 +86,7 @@ def test_a_run_stays_as_it_was_unless_it_failed(cell):
 
 @given(st.dictionaries(st.text("abc/.", min_size=1), st.binary(max_size=300), max_size=6))
 def test_any_files_come_back(files):
-    assert cell_store._apart(cell_store._joined([files, {}, files])) == [files, {}, files]
+    assert apart(joined([files, {}, files])) == [files, {}, files]
 
 
 def _read_all(cell: Path) -> None:

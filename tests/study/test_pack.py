@@ -1,0 +1,321 @@
+"""Packed runs: one file a cell, read where they are; nothing is lost whenever packing is killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from mlesearch.cli.main import main
+from mlesearch.storage import pack_writer
+from mlesearch.storage.cell_store import exists, files_in, files_of, read_bytes, size_bytes
+from mlesearch.storage.entry import StoreError
+from mlesearch.storage.layout import RunKey, is_simulated, note_launch, open_study, run_folders, study_header
+from mlesearch.storage.lease_files import HELD, file_name, head
+from mlesearch.storage.packs import pack_path, packs_of, runs_in
+from mlesearch.storage.processes import owner
+from mlesearch.storage.run_log import read_log
+from mlesearch.storage.worker_files import new_worker_id, this_worker, write_worker
+from mlesearch.study import pack as packing
+from mlesearch.study.clean import TEMPORARY
+from mlesearch.study.collect import collect
+from mlesearch.study.compare import compare
+from mlesearch.study.pack import check_unpacked, pack, packable, unpack
+from mlesearch.study.status import read_status
+from mlesearch.types import ConfigError
+from tests.support.run_story import Story
+
+KEYS = [RunKey("m", strategy, "base", "t", seed) for strategy in ("greedy", "random") for seed in (0, 1, 2)]
+OPEN, FAILED = KEYS[2], KEYS[5]
+TABLES = ("runs", "nodes", "calls")
+
+
+def make(study):
+    """Six runs of two cells: four have ended, one has not, and one has failed."""
+    open_study(study, study_header("s", None))
+    note_launch(study, KEYS)
+    for key in KEYS:
+        run = study / key.id
+        story = Story(run).step(0, "draft", 0.5).executed(0).step(1, "improve", 0.6, base=0).executed(1)
+        (story if key == OPEN else story.ended(1)).write(key, result=key not in (OPEN, FAILED))
+        for place, text in (("blobs/0a", f"text of {key.id}"), ("best/solution.py", "x = 1"), ("run.log", "began\n")):
+            (run / place).parent.mkdir(exist_ok=True)
+            (run / place).write_text(text)
+    (study / FAILED.id / "result.json").write_text(json.dumps({"status": "failed", "reason": "no key", "real_s": 1.0}))
+    return study
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make(tmp_path / "study")
+
+
+def contents(study):
+    """Every file of every run, as readers find it."""
+    found = {}
+    for run in run_folders(study):
+        here = (p for p in run.rglob("*") if p.is_file() and not TEMPORARY.fullmatch(p.name))
+        names = {p.relative_to(run).as_posix() for p in here} | set(files_of(run))
+        found |= {f"{run.relative_to(study)}/{name}": read_bytes(run / name) for name in names}
+    return found
+
+
+def made_tables(study, out):
+    """The tables, made from nothing."""
+    for name in (*(f"{t}.parquet" for t in TABLES), "collected.json"):
+        (study / name).unlink(missing_ok=True)
+    return collected(study, out)
+
+
+def collected(study, out):
+    folder = collect(study, out)
+    return [(folder / f"{name}.parquet").read_bytes() for name in TABLES]
+
+
+def all_files(study):
+    return sorted(p.relative_to(study).as_posix() for p in study.glob("m/**/*") if p.is_file())
+
+
+def test_what_has_ended_is_one_file_a_cell_and_reads_the_same(study, tmp_path, capsys):
+    before, tables = contents(study), made_tables(study, tmp_path / "a")
+    in_folders, shown = len(all_files(study)), read_status(study)
+    assert main(["clean", str(study), "--pack", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "2 runs not finished: left as they are" in said
+    ended = [name for name in before if not name.startswith((OPEN.id, FAILED.id))]
+    size = sum(len(before[name]) for name in ended)
+    kept = [p for p in all_files(study) if p.endswith(".zip")]
+    packed = sum((study / name).stat().st_size for name in kept)
+    rows = {line.split()[0]: line.split()[-2:] for line in said.splitlines() if line.startswith(("before", "packed "))}
+    assert rows == {"before": [f"{len(ended)}", f"{size / 1e6:,.1f}"], "packed": ["2", f"{packed / 1e6:,.1f}"]}
+    assert kept == ["m/greedy/base/packed-1.zip", "m/random/base/packed-1.zip"]
+    assert len(all_files(study)) == in_folders - len(ended) + 2
+    assert not (study / KEYS[0].id).exists()
+    assert contents(study) == before
+    assert made_tables(study, tmp_path / "b") == tables
+    now = read_status(study)
+    assert [(r.state, r.usd, r.steps) for r in now.runs.values()] == [
+        (r.state, r.usd, r.steps) for r in shown.runs.values()
+    ]
+    assert read_log(study / KEYS[0].id) == ["began"]
+    assert [p.name for p in files_in(study / KEYS[0].id, "blobs")] == ["0a"]
+    assert 0 < size_bytes(study / KEYS[0].id) <= packed
+    assert main(["clean", str(study), "--pack", "--yes"]) == 0
+    assert "nothing to pack" in capsys.readouterr().out
+
+
+def test_they_come_back_as_they_were(study, capsys):
+    before = contents(study)
+    files = all_files(study)
+    pack(study, packable(study))
+    assert is_simulated(study)
+    assert main(["clean", str(study), "--unpack"]) == 2
+    assert "there is no terminal to ask at; add --yes" in capsys.readouterr().err
+    assert main(["clean", str(study), "--unpack", "--yes"]) == 0
+    assert "4 runs unpacked" in capsys.readouterr().out
+    assert all_files(study) == files
+    assert contents(study) == before
+    assert main(["clean", str(study), "--unpack", "--yes"]) == 0
+    assert "nothing is packed" in capsys.readouterr().out
+
+
+def test_it_asks_first(study, capsys):
+    files = all_files(study)
+    assert main(["clean", str(study), "--pack"]) == 2
+    assert "there is no terminal to ask at" in capsys.readouterr().err
+    assert all_files(study) == files
+
+
+def test_what_ended_since_becomes_another_pack_beside_the_first(study, tmp_path):
+    pack(study, packable(study))
+    first = [p.stat().st_ino for p in study.glob("m/*/base/*.zip")]
+    Story(study / OPEN.id).step(0, "draft", 0.5).executed(0).ended(0).write(OPEN, result=True)
+    (study / KEYS[0].id).mkdir(parents=True)
+    (study / KEYS[0].id / "note.txt").write_text("by hand")
+    before, tables = contents(study), made_tables(study, tmp_path / "a")
+    pack(study, packable(study))
+    assert [len(packs_of(study / f"m/{cell}/base")) for cell in ("greedy", "random")] == [2, 1]
+    assert {p.stat().st_ino for p in study.glob("m/*/base/*-1.zip")} == set(first)
+    assert runs_in(study / "m/greedy/base") == {"t/seed-0", "t/seed-1", "t/seed-2"}
+    assert contents(study) == before
+    assert made_tables(study, tmp_path / "b") == tables
+
+
+def test_what_lies_in_the_folder_goes_before_a_pack_and_is_never_removed_unread(study):
+    pack(study, packable(study))
+    run = study / KEYS[0].id
+    run.mkdir(parents=True)
+    (run / "run.log").write_text("began\nagain\n")
+    assert read_log(run) == ["began", "again"]
+    pack(study, packable(study))
+    assert not run.exists()
+    assert read_log(run) == ["began", "again"]
+    unpack(study)
+    assert (run / "run.log").read_text() == "began\nagain\n"
+
+
+def test_a_study_on_which_somebody_works_is_refused_and_a_leased_run_left(study):
+    (study / "leases").mkdir()
+    body = {"name": KEYS[0].id, "owner": owner(), "host": "h", "lost": 0}
+    (study / "leases" / f"{file_name(KEYS[0].id)}.1").write_bytes(head(HELD, 3) + json.dumps(body).encode())
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "leased by a worker that may be at work": 1}
+    pack(study, found)
+    assert (study / KEYS[0].id / "run.json").is_file()
+    state = this_worker(new_worker_id())
+    write_worker(study, state)
+    for act in (packable, unpack):
+        with pytest.raises(ConfigError, match=r"worker .* is at work, or may be"):
+            act(study)
+    write_worker(study, replace(state, activity="ended"))
+    assert unpack(study) == 3
+
+
+def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
+    (study / KEYS[0].id / "link").symlink_to("run.json")
+    (study / KEYS[1].id / "blobs/large").write_bytes(bytes(20_000))
+    monkeypatch.setattr(packing, "MAX_RUN_BYTES", 10_000)
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "with links or devices in its folder": 1, "larger than 0 MiB": 1}
+    assert found.runs == 2
+
+
+def test_batches_are_closed_and_each_run_is_found_in_its_own(study, monkeypatch):
+    monkeypatch.setattr(pack_writer, "BATCH_BYTES", 1)
+    before = contents(study)
+    pack(study, packable(study))
+    with zipfile.ZipFile(pack_path(study / "m/greedy/base", 1)) as file:
+        assert file.namelist() == ["0.zst", "1.zst", "index.json"]
+        assert file.testzip() is None
+    assert contents(study) == before
+
+
+def test_a_damaged_pack_and_one_that_is_gone_are_named(study, capsys):
+    pack(study, packable(study))
+    cell = study / "m/greedy/base"
+    Story(study / OPEN.id).step(0, "draft", 0.5).executed(0).ended(0).write(OPEN, result=True)
+    pack(study, packable(study))
+    whole = (cell / "packed-1.zip").read_bytes()
+    (cell / "packed-1.zip").write_bytes(whole[: len(whole) // 2])
+    assert main(["collect", str(study)]) == 1
+    assert "packed-1.zip: this pack of runs can't be read" in capsys.readouterr().err
+    (cell / "packed-1.zip").unlink()
+    with pytest.raises(StoreError, match=r"packed-1\.zip: it is not here, and a later pack is"):
+        list(run_folders(study))
+
+
+@pytest.mark.parametrize("name", ["../../up", "/tmp/up", "a//b", "blobs/../../up"])
+def test_a_pack_writes_nothing_outside_the_folders_of_its_runs(study, name):
+    cell = study / "m/greedy/base"
+    with open(pack_path(cell, 1), "wb") as file:
+        pack_writer._write(zipfile.ZipFile(file, "w"), [("t/seed-9", {name: b"x"})])
+    before = all_files(study)
+    with pytest.raises(StoreError, match="which is no file of a run"):
+        unpack(study)
+    assert all_files(study) == before
+
+
+def test_other_programs_are_told_how_to_have_the_files(study):
+    check_unpacked(study / KEYS[0].id)
+    pack(study, packable(study))
+    with pytest.raises(ConfigError, match=r"this run is packed; to have its files: mlesearch clean .* --unpack"):
+        check_unpacked(study / KEYS[0].id)
+    check_unpacked(study / OPEN.id)
+
+
+def test_a_full_disk_leaves_all_where_it_was(study, monkeypatch):
+    before, files = contents(study), all_files(study)
+
+    def full(fd):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        pack(study, packable(study))
+    assert all_files(study) == files
+    assert contents(study) == before
+
+
+# killed
+
+CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir")
+
+
+def killed_at(act, moment):
+    """Do something in a process that is killed before its so many-th change of the disk; whether it was killed."""
+    pid = os.fork()
+    if pid == 0:
+        seen = 0
+
+        def count(event, arguments):
+            nonlocal seen
+            if event in CHANGES and not (event == "open" and arguments[2] & os.O_ACCMODE == os.O_RDONLY):
+                seen += 1
+                if seen == moment:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        try:
+            act()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def killed_everywhere(whole, folder, step):
+    """Kill packing, and then unpacking, at every so many-th moment; returns how many kills there were."""
+    before, kills = contents(whole), 0
+    pack(whole_packed := shutil.copytree(whole, folder / "packed"), packable(whole_packed))
+    for source, act in ((whole, lambda s: pack(s, packable(s))), (whole_packed, unpack)):
+        moment = 1
+        while True:
+            study = shutil.copytree(source, folder / f"{kills}")
+            was_killed = killed_at(partial(act, study), moment)
+            assert contents(study) == before, f"at moment {moment}"
+            if not was_killed:
+                break
+            kills += 1
+            act(study)
+            assert contents(study) == before
+            assert bool(list(study.glob("m/*/base/packed-*.zip"))) == (source is whole)
+            assert (study / KEYS[0].id).exists() == (source is whole_packed)
+            shutil.rmtree(study)
+            moment += step
+        shutil.rmtree(study)
+    return kills
+
+
+def test_killed_at_some_moments_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
+    assert killed_everywhere(study, tmp_path / "k", step=17) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_at_every_moment_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
+    assert killed_everywhere(study, tmp_path / "k", step=1) >= 100
+
+
+def test_a_packed_study_is_read_from_a_file_system_that_can_only_be_read(study, tmp_path, capsys):
+    before, tables = contents(study), made_tables(study, tmp_path / "a")
+    pack(study, packable(study))
+    (place := tmp_path / "mounted").mkdir()
+    mounted = subprocess.run(["mount", "--bind", study, place], capture_output=True, text=True)
+    if mounted.returncode or subprocess.run(["mount", "-o", "remount,bind,ro", place], capture_output=True).returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        assert contents(place) == before
+        assert collected(place, tmp_path / "b") == tables
+        assert main(["status", str(place)]) == 1
+        assert "4 of 6 runs have ended" in capsys.readouterr().out
+        assert compare(study, place).same
+        assert main(["clean", str(place), "--unpack", "--yes"]) == 2
+        assert "Read-only file system" in capsys.readouterr().err
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+    assert exists(study / KEYS[0].id / "run.json")
