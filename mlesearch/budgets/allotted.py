@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlesearch.budgets.ledger import STUDY, Allotment, Ledger, LedgerState, added
-from mlesearch.budgets.shared import Account, SharedBudgetError, SharedBudgetSpent, SpendingCaps, usd
+from mlesearch.budgets.shared import Account, SharedBudgetError, SharedBudgetSpent, SpendingCaps, as_launched, usd
 from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.files import make_folder, read_json, write_atomically
 from mlesearch.storage.leases import Lease, LeaseLost, Leases
@@ -72,6 +72,7 @@ class AllottedBudget:
         limits: of the study, and of each cell.
         spent_before: by cell, what was spent when the ledger is begun.
         poll_s: how often to look whether others have returned money.
+        in_force: what these limits are now; asked before each call.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class AllottedBudget:
         limits: SpendingCaps,
         spent_before: Callable[[], Mapping[str, int]] = dict,
         poll_s: float = POLL_S,
+        in_force: Callable[[SpendingCaps], SpendingCaps] = as_launched,
     ) -> None:
         self.limits = limits
+        self._launched, self._in_force = limits, in_force
         self._study = study
         self._records = study / "budgets" / "allotments"
         self._ledger = Ledger(study / "budgets" / "ledger", spent_before)
@@ -113,6 +116,7 @@ class AllottedBudget:
             while True:
                 with self._lock, contextlib.suppress(LeaseLost):  # then it begins anew
                     mine = self._mine()
+                    self._look_at_limits(mine)
                     if self._take(mine, cell, nusd):
                         return self._hold(mine, cell, nusd)
                     self._check_not_spent(mine, cell, nusd)
@@ -134,6 +138,7 @@ class AllottedBudget:
                 return  # this process was not heard of for long: it counts as cut off already
             cell, held = mine.holds[reservation]
             try:
+                self._look_at_limits(mine)
                 fits = self._take(mine, cell, nusd)
             except LeaseLost:  # as above
                 return
@@ -194,6 +199,13 @@ class AllottedBudget:
             self._now = _Spending(id, lease)
             self._beats.enter_context(lease.beating(self._return_to_others))
         return self._now
+
+    def _look_at_limits(self, mine: _Spending) -> None:
+        """Where a limit has been changed, what was granted under the other one goes back first."""
+        limits = self._in_force(self._launched)
+        if limits != self.limits:
+            self._tell(mine, waits=False)
+            self.limits = limits
 
     def _take(self, mine: _Spending, cell: str, nusd: int) -> bool:
         """See to it that so much is free for a cell's call; False where the ledger has not enough."""

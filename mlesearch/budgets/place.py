@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.ledger import Ledger
-from mlesearch.budgets.shared import SharedBudget, SpendingCaps
+from mlesearch.budgets.shared import SharedBudget, SharedBudgetError, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
 from mlesearch.storage.files import read_json
 from mlesearch.storage.journal import JOURNAL, begun, read
 from mlesearch.storage.layout import run_folders
+from mlesearch.storage.requests import study_usd_in_force
+from mlesearch.types import NANODOLLARS, ConfigError
 
 DATABASE = "budgets.db"
 """Of a study whose processes share it."""
@@ -46,7 +48,8 @@ class DatabasePlace:
 
     def open(self) -> SharedBudget:
         """The budget, which begins with what was spent before it was made."""
-        return SharedBudget(self.folder / DATABASE, self.caps, partial(spent_before, self.folder))
+        in_force = partial(caps_in_force, self.folder)
+        return SharedBudget(self.folder / DATABASE, self.caps, partial(spent_before, self.folder), in_force)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,24 @@ class LedgerPlace:
 
     def open(self) -> AllottedBudget:
         """The budget, which begins with what was spent before it was made."""
-        return AllottedBudget(self.folder, self.caps, partial(spent_before_ledger, self.folder))
+        before, in_force = partial(spent_before_ledger, self.folder), partial(caps_in_force, self.folder)
+        return AllottedBudget(self.folder, self.caps, before, in_force=in_force)
+
+
+def caps_in_force(folder: Path, launched: SpendingCaps) -> SpendingCaps:
+    """What a study may cost now: as it was launched, unless somebody has set its limit since.
+
+    Raises:
+        SharedBudgetError: what was set can't be read: then nothing may be spent.
+    """
+    study_usd = None if launched.study_nusd is None else launched.study_nusd / NANODOLLARS
+    try:
+        now_usd = study_usd_in_force(folder, study_usd)
+    except ConfigError as error:
+        raise SharedBudgetError(str(error)) from error
+    if now_usd == study_usd:
+        return launched
+    return replace(launched, study_nusd=None if now_usd is None else round(now_usd * NANODOLLARS))
 
 
 def spent_before(folder: Path) -> Mapping[str, int]:

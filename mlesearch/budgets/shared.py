@@ -74,6 +74,11 @@ class SpendingCaps:
         return self.study_nusd is not None or self.cell_nusd is not None
 
 
+def as_launched(limits: SpendingCaps) -> SpendingCaps:
+    """The limits in force where none is set but by launches."""
+    return limits
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What was spent, nano-dollars: `lost` of it for calls that were cut off; and what is reserved for others."""
@@ -90,6 +95,7 @@ class SharedBudget:
         path: of the database; made at the first use.
         limits: of the study, and of each cell.
         spent_before: what each cell has spent already; asked once, when the database is made.
+        in_force: what these limits are now; asked before each call.
     """
 
     def __init__(
@@ -97,9 +103,11 @@ class SharedBudget:
         path: Path,
         limits: SpendingCaps,
         spent_before: Callable[[], Mapping[str, int]] = dict,
+        in_force: Callable[[SpendingCaps], SpendingCaps] = as_launched,
     ) -> None:
         self.path = path
         self.limits = limits
+        self._in_force = in_force
         self._spent_before = spent_before
         self._database = Database(
             path,
@@ -124,10 +132,11 @@ class SharedBudget:
             SharedBudgetError: the database can't be used, or what was spent can't be told.
         """
         while True:
+            budgets = list(self._budgets_of(cell))
             with self._database.transaction() as db:
                 self._settle_dead(db)
             with self._database.transaction() as db:
-                if all(self._fits(db, name, where, limit, nusd) for name, where, limit in self._budgets_of(cell)):
+                if all(self._fits(db, name, where, limit, nusd) for name, where, limit in budgets):
                     row = (cell, nusd, owner(), time.time() + call_s + GRACE_S)
                     done = db.execute("INSERT INTO holds(cell, nusd, owner, until) VALUES (?, ?, ?, ?)", row)
                     return int(done.lastrowid or 0)
@@ -185,10 +194,11 @@ class SharedBudget:
         self._database.close()
 
     def _budgets_of(self, cell: str) -> Iterator[tuple[str, str | None, int]]:
-        if self.limits.study_nusd is not None:
-            yield "budget.study_usd", None, self.limits.study_nusd
-        if self.limits.cell_nusd is not None:
-            yield "budget.cell_usd", cell, self.limits.cell_nusd
+        limits = self._in_force(self.limits)
+        if limits.study_nusd is not None:
+            yield "budget.study_usd", None, limits.study_nusd
+        if limits.cell_nusd is not None:
+            yield "budget.cell_usd", cell, limits.cell_nusd
 
     @staticmethod
     def _fits(db: sqlite3.Connection, name: str, cell: str | None, limit: int, nusd: int) -> bool:

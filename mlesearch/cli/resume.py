@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import read_study
 from mlesearch.storage.layout import check_run, remove_failure, state_of_any
 from mlesearch.storage.machine import processors
-from mlesearch.storage.requests import end_pause
+from mlesearch.storage.requests import end_pause, study_usd_in_force
 from mlesearch.study.interrupt import stop_file_of, stoppable
 from mlesearch.study.launch_list import write_list
 from mlesearch.study.launch_worker import LocalWork, carry_out
@@ -29,6 +28,7 @@ from mlesearch.study.outcome import LaunchOutcome
 from mlesearch.study.output import complain, say
 from mlesearch.study.progress import Progress
 from mlesearch.study.rounds import RoundReports
+from mlesearch.study.spending import check_limit, set_limit
 from mlesearch.study.work import WorkTerms, go_to, runs_to_work_on
 from mlesearch.types import ConfigError
 
@@ -42,7 +42,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     Args:
         folder: of the study, or within it.
         n_jobs: runs side by side; None: as it was launched.
-        study_usd: another `budget.study_usd`, for workers that start from now on; None: as it was launched.
+        study_usd: another `budget.study_usd`, for all workers; None: as it is.
         yes: the user has agreed to what it costs.
 
     Returns:
@@ -53,14 +53,16 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     """
     if n_jobs is not None and n_jobs < 1:
         raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
-    if study_usd is not None and not (math.isfinite(study_usd) and study_usd > 0):
-        raise ConfigError(f"--study-usd: {study_usd:g}; more than 0 is needed")
+    if study_usd is not None:
+        check_limit("--study-usd", study_usd)
     study = Path(os.path.abspath(find_study(folder)))
     runs, launched = runs_to_work_on(study)
     here = Path.cwd()
     go_to(launched)
-    if study_usd is not None:
-        runs = _with_budget(runs, study_usd)
+    launched_usd = runs[0].settings.budget.study_usd
+    limit_usd = study_usd_in_force(study, launched_usd) if study_usd is None else study_usd
+    if limit_usd != launched_usd:
+        runs = _with_budget(runs, limit_usd)
     states = {r.key: state_of_any(r.folder) if r.sandbox_open else check_run(r.folder, r.identity) for r in runs}
     planned = StudyPlan(study, read_study(study), runs, states)
     todo = [r for r in runs if states[r.key] != "finished"]
@@ -74,12 +76,16 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
             return 1
+        if study_usd is not None:
+            set_limit(study, study_usd, listed=True)
         first = todo[0].settings
         reset_breakers(first)
         for run in failed:
             if not is_virtual(run.settings):
                 remove_failure(run.folder)
-        number = launched.number if study_usd is None else write_list(study, runs)
+        number = launched.number
+        if study_usd is not None:
+            number = write_list(study, runs)
         if end_pause(study):
             complain("the study was paused; workers begin runs again")
         outcome = LaunchOutcome(study)
@@ -110,7 +116,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     return code
 
 
-def _with_budget(runs: Sequence[RunPlan], study_usd: float) -> tuple[RunPlan, ...]:
+def _with_budget(runs: Sequence[RunPlan], study_usd: float | None) -> tuple[RunPlan, ...]:
     """The same runs under another limit of the whole study, which is no part of any run's identity."""
     raised: dict[int, Settings] = {}
     for run in runs:

@@ -44,6 +44,9 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     requeue.add_argument(
         "--class", dest="error_class", choices=[c for c in get_args(ErrorClass) if c], help="only those that failed so"
     )
+    budget = commands.add_parser("budget", help="what a study has spent and may; another limit, heard while it runs")
+    budget.add_argument("study", metavar="STUDY")
+    budget.add_argument("--study-usd", type=float, metavar="USD", help="a new budget.study_usd, for all its workers")
     clean = commands.add_parser("clean", help="remove of a study what can be made again (asks first)")
     clean.add_argument("study", metavar="STUDY")
     clean.add_argument("--yes", action="store_true", help="don't ask")
@@ -80,6 +83,12 @@ def _requeue(args: argparse.Namespace) -> int:
     from mlesearch.cli.requests import requeue
 
     return requeue(Path(args.study), args.runs, args.error_class)
+
+
+def _budget(args: argparse.Namespace) -> int:
+    from mlesearch.cli.budget import budget
+
+    return budget(Path(args.study), args.study_usd)
 
 
 def _clean(args: argparse.Namespace) -> int:
@@ -128,6 +137,7 @@ COMMANDS: Mapping[tuple[str, ...], Callable[[argparse.Namespace], int]] = {
     ("compare",): _compare,
     ("pause",): _pause,
     ("requeue",): _requeue,
+    ("budget",): _budget,
     ("clean",): _clean,
     ("collect",): _collect,
     ("report",): _report,

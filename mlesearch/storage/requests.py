@@ -2,6 +2,7 @@
 
 <study>/pause.json       while it is there nothing new begins; what is in flight ends
 <study>/requeue.jsonl    runs that failed and are to be tried again, one line a request
+<study>/budget.json      what the study may cost, if that was set since a launch said it; looked at before each call
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlesearch.storage.files import append_line, read_lines, write_atomically
-from mlesearch.types import printable
+from mlesearch.types import ConfigError, printable
 
-PAUSE, REQUEUE = "pause.json", "requeue.jsonl"
+PAUSE, REQUEUE, LIMIT = "pause.json", "requeue.jsonl", "budget.json"
 LOOK_S = 1.0
 """Workers look so often."""
 
@@ -52,6 +53,48 @@ def why_paused(study: Path) -> str:
     return why if isinstance(why, str) and why else "pause.json is there"
 
 
+def set_study_usd(study: Path, study_usd: float | None) -> None:
+    """Set what the study may cost from now on, whatever its launches said, for workers that are at work and later ones.
+
+    Args:
+        study: its folder.
+        study_usd: the limit; None: there is none.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    write_atomically(study / LIMIT, json.dumps({"study_usd": study_usd, "since_s": time.time()}) + "\n")
+
+
+def forget_study_usd(study: Path) -> None:
+    """Let each worker go by its launch again."""
+    (study / LIMIT).unlink(missing_ok=True)
+
+
+def study_usd_in_force(study: Path, launched: float | None) -> float | None:
+    """What the study may cost now; None: that is not limited.
+
+    Args:
+        study: its folder.
+        launched: what the launch said, which holds where nobody has set anything since.
+
+    Raises:
+        ConfigError: what was set can't be read: then no limit is known.
+    """
+    path = study / LIMIT
+    try:  # opened each time: that is when a file system of the network asks its server
+        content = json.loads(path.read_bytes())
+        found = content["study_usd"]
+        return None if found is None else float(found)
+    except FileNotFoundError:
+        return launched
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: what the study may cost can't be read ({error}); set it again: "
+            f"mlesearch budget {study} --study-usd USD"
+        ) from error
+
+
 def ask_again(study: Path, run_ids: Sequence[str]) -> None:
     """Ask workers that are at work to try some runs again.
 
@@ -83,19 +126,36 @@ class RequestReader:
         self._study, self._clock = study, clock
         self._looked_s = float("-inf")
         self._offset = 0
+        self._unpaid: dict[str, bytes] = {}
         self.paused = ""
         """Why nothing new is to begin; empty where something may."""
+        self.limit = b"" if study is None else _bytes_of(study / LIMIT)
+        """What was set as the study's limit, as it stands in its file."""
         if study is not None:
             with contextlib.suppress(OSError):
                 self._offset = (study / REQUEUE).stat().st_size
 
     def look(self) -> list[str]:
-        """Read on; returns the ids of the runs that are to be tried again."""
+        """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed."""
         if self._study is None or self._clock() - self._looked_s < LOOK_S:
             return []
         self._looked_s = self._clock()
         self.paused = why_paused(self._study)
-        return self._requeued(self._study / REQUEUE)
+        self.limit = _bytes_of(self._study / LIMIT)
+        paid = [run_id for run_id, limit in self._unpaid.items() if limit != self.limit]
+        for run_id in paid:
+            del self._unpaid[run_id]
+        return paid + self._requeued(self._study / REQUEUE)
+
+    def unpaid(self, run_id: str, limit: bytes) -> None:
+        """A run found no money; it is to be tried again once the limit is another than when it began.
+
+        Args:
+            run_id: of the run.
+            limit: what `limit` was then.
+        """
+        self._unpaid[run_id] = limit
+        self._looked_s = float("-inf")  # it may be another one already
 
     def _requeued(self, path: Path) -> list[str]:
         found: list[str] = []
@@ -107,3 +167,10 @@ class RequestReader:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     found += [run_id for run_id in json.loads(line)["run_ids"] if isinstance(run_id, str)]
         return found
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -38,6 +38,7 @@ from mlesearch.study.pieces import Piece, pieces_of
 from mlesearch.study.remote import RemoteWork, work_on_cell
 from mlesearch.study.slots import PieceOrder, SharedWork, WorkerSlot
 from mlesearch.study.slurm import naming_jobs_left
+from mlesearch.study.spending import note_launched_limit
 from mlesearch.study.supervisor import HELD_AGAIN_S
 from mlesearch.study.work import WorkTerms
 from mlesearch.study.worker_record import WorkerRecord
@@ -60,6 +61,7 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> int:
     fix_sandboxes(planned)
     reset_breakers(first)
     note_launch(planned.folder, [r.key for r in planned.runs])
+    note_launched_limit(planned.folder, planned.runs)
     for r in planned.runs:
         if planned.states[r.key] == "failed" and not is_virtual(r.settings):
             remove_failure(r.folder)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from mlesearch.storage.files import make_folder
 from mlesearch.storage.processes import gone
+from mlesearch.storage.requests import study_usd_in_force
 from mlesearch.storage.worker_files import read_workers
 from mlesearch.study.standing import StudyStatus
 from mlesearch.study.status import SILENT_S, read_status
@@ -54,7 +55,7 @@ class Notices:
         Args:
             study: its folder.
             command: for the shell; None: nobody is told.
-            study_usd: what the study may cost; None: that is not limited.
+            study_usd: what the study may cost by its launch; None: that is not limited.
             say: is told what is wrong with the command.
             clock: seconds.
         """
@@ -110,8 +111,9 @@ class Notices:
                 runs = list(worker.state.run_ids)
                 known = {"worker": worker.state.id, "host": worker.state.host, "job": worker.state.job, "run_ids": runs}
                 yield "stall", worker.state.id, known | {"standing": worker.standing, "heard_s": worker.heard_s}
-        if self._study_usd is not None and found.usd >= SHARE * self._study_usd:
-            yield "budget", f"{self._study_usd!r}", {"study_usd": self._study_usd}
+        study_usd = study_usd_in_force(self._study, self._study_usd)
+        if study_usd is not None and found.usd >= SHARE * study_usd:
+            yield "budget", f"{study_usd!r}", {"study_usd": study_usd}
 
     def _tell(self, kind: NoticeKind, key: str, found: StudyStatus, content: dict[str, Any]) -> None:
         if not self._first(kind, key):

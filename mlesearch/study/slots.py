@@ -79,12 +79,14 @@ class PieceOrder:
         piece: what is to be done.
         attempt: the how many-th it is, from 1.
         may_retry: whether a failure that may pass is tried again.
+        limit: what was set as the study's limit when it was given.
     """
 
     number: int
     piece: Piece
     attempt: int
     may_retry: bool
+    limit: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

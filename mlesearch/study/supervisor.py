@@ -171,7 +171,8 @@ class Supervisor:
                 self._queue.put_back(number)
                 return
             may_retry = self._retries.wait_s(self._failures[number] + 1) is not None
-            slot.order = PieceOrder(number, self._pieces[number], self._attempts[number] + 1, may_retry)
+            attempt, limit = self._attempts[number] + 1, self._requests.limit
+            slot.order = PieceOrder(number, self._pieces[number], attempt, may_retry, limit)
             slot.begun, slot.since_s, slot.watched = False, time.time(), None
             with suppress(OSError):  # it is dead, as will be seen
                 slot.orders.send(slot.order)
@@ -305,6 +306,8 @@ class Supervisor:
                 self._end.unpaid += report.status == "unpaid"
                 if report.status in ("failed", "unpaid"):
                     self._unfinished[report.run_id] = order.number, report.status
+                if report.status == "unpaid":
+                    self._requests.unpaid(report.run_id, order.limit)
                 told.append(report)
         if again_s is not None:
             self._queue.put_back(order.number, again_s)

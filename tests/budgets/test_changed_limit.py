@@ -1,0 +1,178 @@
+"""A limit that is changed while money is spent: heard before the next call, and never passed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlesearch.budgets.ledger import Ledger
+from mlesearch.budgets.place import DatabasePlace, LedgerPlace
+from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
+from mlesearch.storage.lease_files import LeaseTimes, set_times
+from mlesearch.storage.requests import LIMIT, forget_study_usd, set_study_usd, study_usd_in_force
+from mlesearch.types import NANODOLLARS
+from tests.support.machines import innermost, on_machine
+
+PLACES = {"database": DatabasePlace, "ledger": LedgerPlace}
+CAPS = SpendingCaps(2_000, 5_000)
+
+
+@pytest.fixture(params=PLACES)
+def opened(request, tmp_path: Path) -> Iterator[tuple[Path, object]]:
+    with closing(PLACES[request.param](tmp_path, CAPS).open()) as made:
+        yield tmp_path, made
+
+
+def spend(budget, nusd: int) -> None:
+    budget.settle(budget.reserve("a", nusd, 1), nusd)
+
+
+def set_nusd(study: Path, nusd: int) -> None:
+    set_study_usd(study, nusd / NANODOLLARS)
+
+
+def test_a_raised_and_a_lowered_limit_hold_from_the_next_call_on(opened) -> None:
+    study, budget = opened
+    spend(budget, 2_000)
+    with pytest.raises(SharedBudgetSpent, match=r"of \$0\.000002 are spent"):
+        budget.reserve("a", 1, 1)
+    set_nusd(study, 3_000)
+    spend(budget, 900)
+    with pytest.raises(SharedBudgetSpent, match=r"of \$0\.000003 are spent"):
+        budget.reserve("a", 101, 1)
+    set_nusd(study, 2_950)
+    with pytest.raises(SharedBudgetSpent):
+        budget.reserve("a", 51, 1)
+    spend(budget, 50)
+    set_nusd(study, 100)
+    with pytest.raises(SharedBudgetSpent):
+        budget.reserve("a", 1, 1)
+    set_study_usd(study, None)
+    spend(budget, 1_000)
+    with pytest.raises(SharedBudgetSpent, match=r"budget\.cell_usd"):
+        spend(budget, 2_000)
+    forget_study_usd(study)
+    with pytest.raises(SharedBudgetSpent, match=r"of \$0\.000002 are spent"):
+        budget.reserve("a", 1, 1)
+
+
+def test_a_call_that_was_cut_off_is_not_tried_again_beyond_a_lowered_limit(opened) -> None:
+    study, budget = opened
+    hold = budget.reserve("a", 500, 1)
+    set_nusd(study, 900)
+    with pytest.raises(SharedBudgetSpent):
+        budget.extend(hold, 500)
+    set_nusd(study, 1_000)
+    budget.extend(hold, 500)
+    budget.settle(hold, 1_000)
+
+
+def test_a_limit_that_can_not_be_read_lets_nothing_be_spent(opened) -> None:
+    study, budget = opened
+    (study / LIMIT).write_text("{}")
+    with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
+        budget.reserve("a", 1, 1)
+    assert study_usd_in_force(study.parent, 3.0) == 3.0
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(sorted(PLACES)),
+    st.lists(
+        st.one_of(
+            st.integers(1, 4_000),
+            st.tuples(st.sampled_from("ab"), st.integers(1, 400), st.floats(0, 1), st.integers(0, 1)),
+        ),
+        max_size=25,
+    ),
+)
+def test_no_call_begins_that_could_pass_the_limit_of_its_moment(tmp_path_factory, form, steps) -> None:
+    """A number sets the limit; anything else is a call of one of two processes."""
+    study, limit, spent = tmp_path_factory.mktemp("study"), 2_000, 0
+    set_times(study, LeaseTimes(0.05, 20, 40))
+    made = [PLACES[form](study, CAPS).open() for _ in range(2)]
+    with closing(made[0]), closing(made[1]):
+        for step in steps:
+            if isinstance(step, int):
+                limit = step
+                set_nusd(study, limit)
+                continue
+            cell, worst, share, who = step
+            try:
+                hold = made[who].reserve(cell, worst, 1)
+            except SharedBudgetSpent:
+                assert spent + worst > limit, "refused although it would fit"
+                continue
+            assert spent + worst <= limit
+            made[who].settle(hold, round(share * worst))
+            spent += round(share * worst)
+
+
+SPENDER = """
+import random, sys, time
+from contextlib import closing
+from pathlib import Path
+from mlesearch.budgets.place import LedgerPlace
+from mlesearch.budgets.shared import SharedBudgetSpent, SpendingCaps
+study, moments = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
+with closing(LedgerPlace(study, SpendingCaps(3 * 10**8, None)).open()) as budget:
+    while not (study / "over").exists():
+        try:
+            hold = budget.reserve("a", 4_000_000, 60)
+        except SharedBudgetSpent:
+            print("spent", flush=True)
+            time.sleep(0.05)
+            continue
+        cost = moments.randrange(2_000_000, 4_000_001)
+        print(cost, flush=True)
+        time.sleep(0.01)
+        budget.settle(hold, cost)
+"""
+
+
+def until_spent(worker: subprocess.Popen[str]) -> list[int]:
+    """The calls of a worker until it finds no money."""
+    costs = []
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        if line == "spent\n":
+            return costs
+        costs.append(int(line))
+    raise AssertionError("it has ended")
+
+
+def test_more_money_for_four_workers_on_two_machines_one_of_them_killed(tmp_path: Path) -> None:
+    """0.3 USD, then a whole one, then 0.5: what is spent stops at each, nearly all of the first two is usable."""
+    set_times(tmp_path, LeaseTimes(0.1, 1.5, 3))
+    words = [sys.executable, "-c", SPENDER, str(tmp_path)]
+    workers = [
+        subprocess.Popen([*on_machine(name), *words, str(n)], stdout=subprocess.PIPE, text=True)
+        for n, name in enumerate(("one", "one", "two", "two"))
+    ]
+    ledger, total = Ledger(tmp_path / "budgets" / "ledger"), 0
+    for limit, kill in ((3 * 10**8, False), (10**9, True)):
+        set_nusd(tmp_path, limit)
+        if kill:
+            assert workers[1].stdout is not None
+            while (line := workers[1].stdout.readline()) == "spent\n":
+                pass
+            total += int(line)
+            os.kill(innermost(workers[1]), signal.SIGKILL)
+            total += sum(int(line) for line in workers[1].communicate()[0].splitlines() if line != "spent")
+        total += sum(sum(until_spent(worker)) for n, worker in enumerate(workers) if not (kill and n == 1))
+        assert ledger.state().spent["a"] <= limit
+        assert 0.95 * limit <= total <= limit
+    set_nusd(tmp_path, 5 * 10**8)
+    (tmp_path / "over").touch()
+    left = [line for n, worker in enumerate(workers) if n != 1 for line in worker.communicate(timeout=60)[0].split()]
+    assert total + sum(int(line) for line in left if line != "spent") <= 10**9
+    assert 0 < ledger.state().lost["a"] <= 4_000_000
