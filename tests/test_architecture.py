@@ -156,6 +156,27 @@ ANALYSIS = {
 """What each package and module of `mlesearch.analysis` imports of those before it: docs/architecture.md has it too."""
 
 
+STUDY = {
+    "output": "",
+    "shares": "",
+    "work_list": "",
+    "runs": "",
+    "estimates": "",
+    "tables": "output shares runs",
+    "archive": "shares runs",
+    "monitoring": "output work_list runs",
+    "clean": "tables monitoring",
+    "slurm": "output monitoring",
+    "workers": "output work_list runs monitoring",
+    "launches": "output work_list runs slurm workers",
+    "api": "output runs estimates tables archive monitoring launches",
+}
+"""Likewise of `mlesearch.study`."""
+
+INSIDE = {"analysis": ANALYSIS, "study": STUDY}
+"""Packages of which each part imports those before it alone."""
+
+
 def inside(package: str, names: Container[str]) -> dict[str, list[str]]:
     """Which of the named packages and modules of a package import which others of these."""
     found: dict[str, set[str]] = {}
@@ -171,20 +192,30 @@ def test_imports_between_the_packages_of_models_run_one_way():
     assert inside("models", MODELS) == {p: names.split() for p, names in MODELS.items()}
 
 
-def test_imports_between_the_packages_of_analysis_run_one_way():
-    assert inside("analysis", ANALYSIS) == {p: sorted(names.split()) for p, names in ANALYSIS.items()}
-    there = {module.split(".")[2] for module in modules() if module.startswith("mlesearch.analysis.")}
-    assert there == ANALYSIS.keys()
+@pytest.mark.parametrize("package", INSIDE)
+def test_imports_within_a_package_run_one_way(package):
+    table = INSIDE[package]
+    assert inside(package, table) == {p: sorted(names.split()) for p, names in table.items()}
+    there = {module.split(".")[2] for module in modules() if module.startswith(f"mlesearch.{package}.")}
+    assert there == table.keys()
     before: set[str] = set()
-    for name, imports in ANALYSIS.items():
+    for name, imports in table.items():
         assert before.issuperset(imports.split()), f"{name} imports what comes after it"
         before.add(name)
 
 
-@pytest.mark.parametrize("name", [name for name in ANALYSIS if (ROOT / "analysis" / name).is_dir()])
-def test_a_package_of_analysis_says_what_it_is_for_and_where_to_begin(name):
-    said = ast.get_docstring(ast.parse((ROOT / "analysis" / name / "__init__.py").read_text())) or ""
-    assert len(said.splitlines()) >= 4, f"analysis/{name}/__init__.py says too little"
+FOLDERS_INSIDE = [
+    (package, name)
+    for package, table in INSIDE.items()
+    for name in table
+    if modules()[f"mlesearch.{package}.{name}"].name == "__init__.py"
+]
+
+
+@pytest.mark.parametrize(("package", "name"), FOLDERS_INSIDE)
+def test_a_package_within_one_says_what_it_is_for_and_where_to_begin(package, name):
+    said = ast.get_docstring(ast.parse(modules()[f"mlesearch.{package}.{name}"].read_text())) or ""
+    assert len(said.splitlines()) >= 4, f"{package}/{name}/__init__.py says too little"
     assert "egin" in said, "say where to begin reading"
     assert "ay import" in said, "say what it may import"
 

@@ -90,7 +90,7 @@ def show(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
-    from mlesearch.study.verify import verify_run
+    from mlesearch.study.archive.verify import verify_run
 
     say(f"{verify_run(Path(args.run))} decisions, all the same")
     return 0
@@ -98,7 +98,7 @@ def verify(args: Namespace) -> int:
 
 def export_study(args: Namespace) -> int:
     """Write a recorded study into one file."""
-    from mlesearch.study.archive import export
+    from mlesearch.study.archive.packing import export
 
     say(f"{shown(Path(args.file))}: {export(Path(args.study), Path(args.file), *_stores(args))}")
     return 0
@@ -106,7 +106,7 @@ def export_study(args: Namespace) -> int:
 
 def import_study(args: Namespace) -> int:
     """Make a study's folder from such a file."""
-    from mlesearch.study.unpacking import unpack
+    from mlesearch.study.archive.unpacking import unpack
 
     contents = unpack(Path(args.file), Path(args.study), args.form, trust=args.trust)
     say(f"{shown(Path(args.study))}: {contents}")
@@ -115,7 +115,7 @@ def import_study(args: Namespace) -> int:
 
 def verify_study(args: Namespace) -> int:
     """Look for damage in a store, a file or a study."""
-    from mlesearch.study.verify import find_damage
+    from mlesearch.study.archive.verify import find_damage
 
     contents, wrong = find_damage(Path(args.path), trust=args.trust, own_tasks=args.task)
     for fault in wrong:

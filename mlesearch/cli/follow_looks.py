@@ -10,11 +10,11 @@ from mlesearch.config.compose import Launch
 from mlesearch.config.plan import StudyPlan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.layout import RunKey, open_study
-from mlesearch.study.execute import RunReport
-from mlesearch.study.interrupt import stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.interrupt import stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress
+from mlesearch.study.runs.execute import RunReport
 from mlesearch.types import ConfigError
 
 

@@ -26,16 +26,16 @@ from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.layout import note_launch
 from mlesearch.storage.machine import processors
 from mlesearch.storage.run_log import RUN_LOG
-from mlesearch.study import replay as replays
-from mlesearch.study.estimate import estimate_plan
-from mlesearch.study.execute import RunReport
-from mlesearch.study.fold import ProgramTime, program_time
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_all, run_cell
+from mlesearch.study.archive import replay as replays
+from mlesearch.study.estimates.estimate import estimate_plan
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_all, run_cell
+from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress, describe
-from mlesearch.study.rounds import RoundReports
-from mlesearch.study.work import notices_of
+from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.runs.fold import ProgramTime, program_time
+from mlesearch.study.work_list.rounds import RoundReports
+from mlesearch.study.workers.work import notices_of
 
 INTERRUPTED = 130
 SHOWN = 10

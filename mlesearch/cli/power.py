@@ -130,7 +130,7 @@ def _launched(overrides: Sequence[str], multirun: bool) -> tuple[Counts, RunCost
     from mlesearch.config.compose import jobs
     from mlesearch.config.plan import plan
     from mlesearch.config.resources import ProcessResources
-    from mlesearch.study.estimate import estimate_plan
+    from mlesearch.study.estimates.estimate import estimate_plan
 
     launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
@@ -169,7 +169,7 @@ def _mean(values: dict[tuple[str, str], Any], models: set[str] | None = None) ->
 def _analysed(study: Path) -> Results:
     from mlesearch.analysis.data.tables import read
     from mlesearch.analysis.results import analyse
-    from mlesearch.study.collect import collect
+    from mlesearch.study.tables.collect import collect
 
     collect(study)
     tables = read(study)

@@ -17,10 +17,10 @@ from mlesearch.config.settings import Settings
 from mlesearch.config.solving import check_server, delivery_of
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.file_systems import in_words
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress, describe
 from mlesearch.tasks.folder import DEFAULT_PROGRAM_TIME_S
 from mlesearch.tasks.protocol import Validity
 from mlesearch.tasks.ungraded_folder import UngradedRequest, write_ungraded

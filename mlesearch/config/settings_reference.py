@@ -14,7 +14,7 @@ from mlesearch.config.schema import Setting, choices, schema
 _HEAD = """# Settings
 
 What may stand in an override (`mlesearch run budget.steps=12`), in a file of `conf/` or `experiments/`, and in the
-Python interface. A setting is declared once, with its default and its meaning, in `mlesearch/config/settings.py` (those
+Python interface. A setting is declared once, with its default and its meaning, in `mlesearch/config/settings/` (those
 of the claim in `claim_settings.py` beside it); this page is made from there, by
 `python -m mlesearch.config.settings_reference > docs/settings.md`.
 

@@ -19,14 +19,14 @@ from mlesearch.config.preflight import preflight, refuse_faults
 from mlesearch.config.resources import ProcessResources
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
-from mlesearch.study import replay as replays
-from mlesearch.study.collect import collect, collect_for_report, tables
-from mlesearch.study.estimate import Estimate, estimate_plan, spends
-from mlesearch.study.execute import RunReport
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.archive import replay as replays
+from mlesearch.study.estimates.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain
-from mlesearch.study.progress import Progress
+from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.tables.collect import collect, collect_for_report, tables
 from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:

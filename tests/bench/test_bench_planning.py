@@ -20,7 +20,7 @@ from mlesearch.config import compose
 from mlesearch.config.compose import Launch, expand, jobs
 from mlesearch.config.plan import plan
 from mlesearch.config.resources import ProcessResources
-from mlesearch.study.estimate import estimate_plan
+from mlesearch.study.estimates.estimate import estimate_plan
 
 MODELS = [f"sim_{n:02d}" for n in range(1, 11)]
 STRATEGIES = ["random", "greedy", "mcts", "gome"]

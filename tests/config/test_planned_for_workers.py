@@ -26,8 +26,8 @@ from mlesearch.config.settings import (
 from mlesearch.sandbox import ladder
 from mlesearch.storage import study_sandboxes
 from mlesearch.storage.study_sandboxes import StudySandbox, fix_sandbox, read_sandbox
-from mlesearch.study.execute import execute_run
-from mlesearch.study.launch import begin
+from mlesearch.study.launches.launch import begin
+from mlesearch.study.runs.execute import execute_run
 from mlesearch.types import ConfigError
 
 

@@ -21,7 +21,7 @@ from mlesearch.operators.base import Parsed
 from mlesearch.operators.parse import parse
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import Job, Slot, Spec
-from mlesearch.study.simulated_runs import simulate
+from mlesearch.study.runs.simulated import simulate
 from mlesearch.types import MlesearchError, Op, ReplyUnusable
 from tests.support import virtual_runs
 from tests.support.presets import PRESETS

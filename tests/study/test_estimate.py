@@ -18,8 +18,8 @@ from mlesearch.config.resources import ProcessResources
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import run_folders
-from mlesearch.study.estimate import Estimate, estimate
-from mlesearch.study.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
+from mlesearch.study.estimates.estimate import Estimate, estimate
+from mlesearch.study.estimates.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10", "sandbox=local"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"

@@ -15,7 +15,7 @@ from mlesearch.config.plain import cells
 from mlesearch.config.plan import StudyPlan, plan
 from mlesearch.config.resources import ProcessResources
 from mlesearch.storage.worker_files import read_workers
-from mlesearch.study.launch import begin
+from mlesearch.study.launches.launch import begin
 
 GIVEN: dict[str, Any] = {
     "sandbox": "local",

@@ -36,7 +36,7 @@ FIXED_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 """Beginnings of variables that an interpreter reads when it starts."""
 MODULES = (
     *("mlesearch.cli.launches", "mlesearch.cli.commands", "mlesearch.cli.show_study", "mlesearch.config.compose"),
-    *("mlesearch.analysis.report", "mlesearch.study.collect", "sklearn.ensemble", "sklearn.linear_model"),
+    *("mlesearch.analysis.report", "mlesearch.study.tables.collect", "sklearn.ensemble", "sklearn.linear_model"),
     *("joblib", "rich.progress", "litellm"),
 )
 _MESSAGE_BYTES = 1 << 20

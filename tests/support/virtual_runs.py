@@ -20,8 +20,8 @@ from mlesearch.engine.scoring import TaskScorer
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import Message, Model, Reply, Request
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
-from mlesearch.study.execute import RunReport
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.runs.execute import RunReport
 from mlesearch.types import ExecResult, ExecStatus
 from tests.support.presets import PRESETS
 

@@ -187,7 +187,7 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         StudySettings,
     )
     from mlesearch.storage.journal import Journal
-    from mlesearch.study.execute import execute_run
+    from mlesearch.study.runs.execute import execute_run
 
     settings = Settings(
         sandbox=SandboxSettings("local"),

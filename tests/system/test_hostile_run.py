@@ -17,8 +17,8 @@ from mlesearch.config.settings import (
     StrategySettings,
     StudySettings,
 )
-from mlesearch.study.execute import execute_run
-from mlesearch.study.fold import fold
+from mlesearch.study.runs.execute import execute_run
+from mlesearch.study.runs.fold import fold
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"
