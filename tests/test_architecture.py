@@ -173,7 +173,20 @@ STUDY = {
 }
 """Likewise of `mlesearch.study`."""
 
-INSIDE = {"analysis": ANALYSIS, "study": STUDY}
+CONFIG = {
+    "catalogue": "",
+    "settings": "catalogue",
+    "overrides": "catalogue settings",
+    "loading": "catalogue settings overrides",
+    "parts": "settings",
+    "identity": "settings parts",
+    "planning": "catalogue settings parts identity",
+    "assemble": "parts planning",
+    "solving": "parts planning",
+}
+"""Likewise of `mlesearch.config`."""
+
+INSIDE = {"analysis": ANALYSIS, "config": CONFIG, "study": STUDY}
 """Packages of which each part imports those before it alone."""
 
 
@@ -235,8 +248,11 @@ def test_what_runs_inside_a_sandbox_needs_the_standard_library_only():
     [
         ("litellm", {"mlesearch.models"}),
         ("docker", {"mlesearch.sandbox"}),
-        ("hydra", {"mlesearch.config.compose", "mlesearch.config.cell_composition"}),
-        ("omegaconf", {"mlesearch.config.compose", "mlesearch.config.cell_composition", "mlesearch.config.plain"}),
+        ("hydra", {"mlesearch.config.loading.compose", "mlesearch.config.loading.cells"}),
+        (
+            "omegaconf",
+            {"mlesearch.config.loading.compose", "mlesearch.config.loading.cells", "mlesearch.config.loading.plain"},
+        ),
         ("joblib", set()),
         ("matplotlib", {"mlesearch.analysis"}),
     ],
@@ -347,7 +363,7 @@ def test_whatever_reads_or_writes_text_names_its_encoding(folder):
 PRINTS = {
     "mlesearch.study.output": "is where all else goes through",
     "mlesearch.storage.column_reference": "writes a page of the documentation, of our own words",
-    "mlesearch.config.settings_reference": "writes a page of the documentation, of our own words",
+    "mlesearch.config.settings.reference": "writes a page of the documentation, of our own words",
     "mlesearch.testing.optimizer_contract.hash_seeds": "prints digests, for the process that started it",
     "mlesearch.tasks.graders": "sends what a grader prints to standard error",
     "mlesearch.testing.serve": "prints the address of its own server",

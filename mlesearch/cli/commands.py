@@ -42,7 +42,7 @@ def power(args: Namespace) -> int:
 
 def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
     """The words after a command as overrides; an error suggests the command as it was typed, options included."""
-    from mlesearch.config.compose import expand
+    from mlesearch.config.loading.compose import expand
 
     return expand(args.overrides, shlex.join(["mlesearch", command, *options]), multirun=args.multirun)
 
@@ -207,7 +207,7 @@ def show_task(args: Namespace) -> int:
 
     task = load(args.task)
     if args.prompt:
-        from mlesearch.config.task_prompt import first_prompt
+        from mlesearch.config.parts.task_prompt import first_prompt
 
         hand_over("".join(f"=== {message.role}\n{message.content}\n" for message in first_prompt(task)))
         return 0
@@ -256,7 +256,7 @@ def on_competitions(args: Namespace) -> int:
 def list_models(args: Namespace) -> int:
     """List the models that have a file."""
     from mlesearch.cli.catalogue import model_rows
-    from mlesearch.config.compose import models
+    from mlesearch.config.loading.compose import models
 
     table(model_rows(models()))
     return 0
@@ -267,7 +267,7 @@ def check_models(args: Namespace) -> int:
     import datetime
 
     from mlesearch.cli.models import check
-    from mlesearch.config.compose import expand, jobs, models
+    from mlesearch.config.loading.compose import expand, jobs, models
     from mlesearch.models.registry import make_model
 
     if args.name is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from mlesearch.cli.terminal import duration, money, number
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan
 from mlesearch.study.estimates.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.estimates.profiles import (
     DEFAULT,

@@ -12,14 +12,14 @@ from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.compose import Launch, jobs
-from mlesearch.config.mlebench import check_competitions
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import Launch, jobs
+from mlesearch.config.parts.mlebench import check_competitions
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.file_systems import in_words

@@ -127,9 +127,9 @@ def _crossover(design: Design, points: Sequence[float]) -> CrossoverNeeds:
 def _launched(overrides: Sequence[str], multirun: bool) -> tuple[Counts, RunCost]:
     """The numbers of a launch, and what its runs are estimated to take."""
     from mlesearch.analysis.statistics.crossover import groups_by_capability
-    from mlesearch.config.compose import jobs
-    from mlesearch.config.plan import plan
-    from mlesearch.config.resources import ProcessResources
+    from mlesearch.config.loading.compose import jobs
+    from mlesearch.config.parts.resources import ProcessResources
+    from mlesearch.config.planning.plan import plan
     from mlesearch.study.estimates.estimate import estimate_plan
 
     launch = jobs(overrides, multirun)

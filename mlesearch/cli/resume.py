@@ -14,10 +14,10 @@ from mlesearch.cli.launches import INTERRUPTED, conclude, report_rounds, say_run
 from mlesearch.cli.report import write_report
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words
-from mlesearch.config.plan import RunPlan, StudyPlan
-from mlesearch.config.resources import ProcessResources, reset_breakers
+from mlesearch.config.parts.resources import ProcessResources, reset_breakers
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import read_study
 from mlesearch.storage.layout import check_run, remove_failure, state_of_any
 from mlesearch.storage.machine import processors

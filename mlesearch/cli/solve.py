@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.terminal import duration, seconds, shell_words, shown
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
 from mlesearch.config.solving import check_server, delivery_of
 from mlesearch.storage.documents import finished_row

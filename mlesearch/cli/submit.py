@@ -12,9 +12,9 @@ from pathlib import Path
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import say_checked
 from mlesearch.cli.terminal import seconds, shell_words, shown
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json

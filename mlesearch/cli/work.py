@@ -49,7 +49,7 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
 def work(args: argparse.Namespace) -> int:
     """Work on a study until nothing is left that may be done here."""
     from mlesearch.cli.terminal import seconds, shown
-    from mlesearch.config.resources import ProcessResources
+    from mlesearch.config.parts.resources import ProcessResources
     from mlesearch.storage.machine import processors
     from mlesearch.study.monitoring.progress import describe
     from mlesearch.study.output import complain, say

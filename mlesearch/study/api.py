@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from mlesearch.config import plan as planning
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.plain import Given, cells
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import Given, cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning import plan as planning
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.plan import StudyPlan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
 from mlesearch.study.archive import replay as replays

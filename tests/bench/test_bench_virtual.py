@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.storage import cell_store
 from mlesearch.study.runs.simulated import CHUNK, simulate
 from tests.support import virtual_runs

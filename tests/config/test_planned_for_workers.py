@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config.node_check import NodeCheck, NodeDiffers, fix_sandboxes
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.node_check import NodeCheck, NodeDiffers, fix_sandboxes
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,

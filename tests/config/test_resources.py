@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlesearch.budgets.shared import SharedBudgetSpent
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,

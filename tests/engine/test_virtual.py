@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.engine.scoring import judge
 from mlesearch.engine.virtual.replies import at_once
 from mlesearch.engine.virtual.table import TableSandbox, TableScorer

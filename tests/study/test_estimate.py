@@ -12,9 +12,9 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.cli.terminal import duration, money, number
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import run_folders

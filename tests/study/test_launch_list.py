@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, plan
 from mlesearch.config.settings import Settings
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.layout import RunKey, identity_digest

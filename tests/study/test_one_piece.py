@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.leases import Leases
 from mlesearch.storage.requests import end_pause, pause

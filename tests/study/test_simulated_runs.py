@@ -13,9 +13,9 @@ import pytest
 
 from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.results import analyse
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.storage import cell_store
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.layout import RunKey, declared, note_launch, run_folders

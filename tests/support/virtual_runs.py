@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.config.assemble import assemble
-from mlesearch.config.plain import Given, cells
-from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import Given, cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, plan
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts
 from mlesearch.engine.scoring import TaskScorer

@@ -7,8 +7,8 @@ import pytest
 
 import mlesearch.tasks
 from mlesearch.cli.show import tree
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.recorded_tasks import TaskTrust, recall_competition
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.identity.recorded_tasks import TaskTrust, recall_competition
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, plan
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.storage.cell_store import cells as cells_of
 from mlesearch.storage.diff import first_difference

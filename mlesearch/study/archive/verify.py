@@ -14,7 +14,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.engine.randomness import proposal_rng, replicate_entropy
 from mlesearch.engine.strategy_fold import StrategyFold, verify
 from mlesearch.optimizers.base import factory

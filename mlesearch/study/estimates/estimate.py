@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.build import make_model, make_roles
-from mlesearch.config.plan import RunPlan, StudyPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.build import make_model, make_roles
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import STUDY
 from mlesearch.study.estimates.profiles import PastRuns, Profile, default_profile, kind_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.cell_store import size_bytes
 from mlesearch.storage.documents import CellIdentity, finished_row, read_run

@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from mlesearch.config.checks import DASK, RAY
+from mlesearch.config.planning.checks import DASK, RAY
 from mlesearch.config.settings import Settings
 from mlesearch.storage.machine import processors
 from mlesearch.study.launches.remote import RemoteWork, work_on_study

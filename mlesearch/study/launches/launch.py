@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.compose import Launch, sweep
-from mlesearch.config.node_check import fix_sandboxes
-from mlesearch.config.plan import RunPlan, StudyPlan
-from mlesearch.config.resources import ProcessResources, reset_breakers
+from mlesearch.config.loading.compose import Launch, sweep
+from mlesearch.config.parts.resources import ProcessResources, reset_breakers
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.node_check import fix_sandboxes
+from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.layout import check_run, note_launch, open_study, remove_failure
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner

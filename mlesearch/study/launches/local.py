@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.worker_files import ENDED, IndexReader, RunAttempt
 from mlesearch.study.runs.execute import RunReport

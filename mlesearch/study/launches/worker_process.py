@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.study.launches.local import write_reports
 from mlesearch.study.output import complain, prepare_streams

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from mlesearch.analysis.data.reasons import UNUSABLE, head, of_program, ordered, reasons_text
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.virtual import is_virtual
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import read_result, read_run
 from mlesearch.study.monitoring.waiting import CallsUnderWay, NotesOnce

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.cell_store import finished_of
 from mlesearch.storage.documents import RESULT
 from mlesearch.storage.entry import StoreError

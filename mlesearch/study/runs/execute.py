@@ -12,8 +12,8 @@ from pathlib import Path
 from mlesearch import __version__
 from mlesearch.budgets.shared import SharedBudgetSpent
 from mlesearch.config.assemble import assemble
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.config.settings import recordable
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus

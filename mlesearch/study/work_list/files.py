@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from mlesearch import __version__
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.config.settings import Settings, from_recorded
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.files import make_folder, write_new

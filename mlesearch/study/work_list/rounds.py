@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.layout import RunKey
 
 BETWEEN_REPORTS_S = 30.0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.virtual import is_virtual
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.study.runs.simulated import chunks
 from mlesearch.study.work_list.rounds import in_rounds
 

@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from mlesearch.config.node_check import NodeCheck, NodeDiffers
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.node_check import NodeCheck, NodeDiffers
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result

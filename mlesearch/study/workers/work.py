@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.config.assemble import warm_up
-from mlesearch.config.build import calls_litellm
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.config.virtual import is_virtual
+from mlesearch.config.parts.build import calls_litellm
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import RunKey, not_planned
