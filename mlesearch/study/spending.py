@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import Account, SpendingCaps
-from mlesearch.config.plan import RunPlan
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.requests import forget_study_usd, set_study_usd, study_usd_in_force
-from mlesearch.study.status import read_status
-from mlesearch.study.work import runs_to_work_on
+from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.workers.work import runs_to_work_on
 from mlesearch.types import NANODOLLARS, ConfigError
 
 

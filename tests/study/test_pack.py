@@ -23,11 +23,11 @@ from mlesearch.storage.processes import owner
 from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import new_worker_id, this_worker, write_worker
 from mlesearch.study import pack as packing
+from mlesearch.study.archive.compare import compare
 from mlesearch.study.clean import TEMPORARY
-from mlesearch.study.collect import collect
-from mlesearch.study.compare import compare
+from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.pack import check_unpacked, pack, packable, unpack
-from mlesearch.study.status import read_status
+from mlesearch.study.tables.collect import collect
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 

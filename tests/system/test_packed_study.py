@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlesearch.storage.columns import TABLES
-from mlesearch.study.collect import collect
-from mlesearch.study.compare import compare
+from mlesearch.study.archive.compare import compare
+from mlesearch.study.tables.collect import collect
 from tests.support.command import cli, start
 
 WORDS = ["run", "-m", "model=sim_02", "strategy=random,greedy", "tasks=[rentals]", "budget.steps=2", "study.name=s"]
