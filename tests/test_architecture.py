@@ -166,6 +166,7 @@ STUDY = {
     "archive": "shares runs",
     "monitoring": "output work_list runs",
     "clean": "tables monitoring",
+    "pack": "clean",
     "slurm": "output monitoring",
     "workers": "output work_list runs monitoring",
     "launches": "output work_list runs slurm workers",

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.study.output import say
-from mlesearch.study.spending import check_limit, set_limit, spending
+from mlesearch.study.workers.spending import check_limit, set_limit, spending
 
 
 def budget(folder: Path, study_usd: float | None) -> int:

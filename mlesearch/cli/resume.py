@@ -26,9 +26,9 @@ from mlesearch.study.launches.local import LocalWork, carry_out
 from mlesearch.study.launches.outcome import LaunchOutcome
 from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain, say
-from mlesearch.study.spending import check_limit, set_limit
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.work_list.rounds import RoundReports
+from mlesearch.study.workers.spending import check_limit, set_limit
 from mlesearch.study.workers.work import WorkTerms, go_to, runs_to_work_on
 from mlesearch.types import ConfigError
 

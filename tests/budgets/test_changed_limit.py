@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -123,13 +123,15 @@ from contextlib import closing
 from pathlib import Path
 from mlesearch.budgets.place import LedgerPlace
 from mlesearch.budgets.shared import SharedBudgetSpent, SpendingCaps
+from mlesearch.storage.requests import study_usd_in_force
 study, moments = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
 with closing(LedgerPlace(study, SpendingCaps(3 * 10**8, None)).open()) as budget:
     while not (study / "over").exists():
+        limit = study_usd_in_force(study, 0.3)
         try:
             hold = budget.reserve("a", 4_000_000, 60)
         except SharedBudgetSpent:
-            print("spent", flush=True)
+            print(f"spent {limit}", flush=True)
             time.sleep(0.05)
             continue
         cost = moments.randrange(2_000_000, 4_000_001)
@@ -139,15 +141,15 @@ with closing(LedgerPlace(study, SpendingCaps(3 * 10**8, None)).open()) as budget
 """
 
 
-def until_spent(worker: subprocess.Popen[str]) -> list[int]:
-    """The calls of a worker until it finds no money."""
-    costs = []
+def costs_of(lines: Iterable[str]) -> int:
+    """What the calls among what a worker said have cost."""
+    return sum(int(line) for line in lines if not line.startswith("spent"))
+
+
+def until_spent(worker: subprocess.Popen[str], nusd: int) -> int:
+    """The cost of a worker's calls until it finds no money within a limit."""
     assert worker.stdout is not None
-    for line in worker.stdout:
-        if line == "spent\n":
-            return costs
-        costs.append(int(line))
-    raise AssertionError("it has ended")
+    return costs_of(iter(worker.stdout.readline, f"spent {nusd / NANODOLLARS}\n"))
 
 
 def test_more_money_for_four_workers_on_two_machines_one_of_them_killed(tmp_path: Path) -> None:
@@ -163,16 +165,15 @@ def test_more_money_for_four_workers_on_two_machines_one_of_them_killed(tmp_path
         set_nusd(tmp_path, limit)
         if kill:
             assert workers[1].stdout is not None
-            while (line := workers[1].stdout.readline()) == "spent\n":
+            while (line := workers[1].stdout.readline()).startswith("spent"):
                 pass
-            total += int(line)
             os.kill(innermost(workers[1]), signal.SIGKILL)
-            total += sum(int(line) for line in workers[1].communicate()[0].splitlines() if line != "spent")
-        total += sum(sum(until_spent(worker)) for n, worker in enumerate(workers) if not (kill and n == 1))
+            total += costs_of([line, *workers[1].communicate()[0].splitlines()])
+        total += sum(until_spent(worker, limit) for n, worker in enumerate(workers) if not (kill and n == 1))
         assert ledger.state().spent["a"] <= limit
         assert 0.95 * limit <= total <= limit
     set_nusd(tmp_path, 5 * 10**8)
     (tmp_path / "over").touch()
-    left = [line for n, worker in enumerate(workers) if n != 1 for line in worker.communicate(timeout=60)[0].split()]
-    assert total + sum(int(line) for line in left if line != "spent") <= 10**9
+    total += sum(costs_of(w.communicate(timeout=60)[0].splitlines()) for n, w in enumerate(workers) if n != 1)
+    assert total <= 10**9
     assert 0 < ledger.state().lost["a"] <= 4_000_000

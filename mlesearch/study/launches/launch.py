@@ -34,12 +34,12 @@ from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.failures import RetryRule
 from mlesearch.study.slurm.commands import naming_jobs_left
-from mlesearch.study.spending import note_launched_limit
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.workers.disk_room import GIB, DiskRoom
 from mlesearch.study.workers.pieces import Piece, pieces_of
 from mlesearch.study.workers.record import WorkerRecord
 from mlesearch.study.workers.slots import PieceOrder, SharedWork, WorkerSlot
+from mlesearch.study.workers.spending import note_launched_limit
 from mlesearch.study.workers.supervisor import HELD_AGAIN_S
 from mlesearch.study.workers.work import WorkTerms
 
