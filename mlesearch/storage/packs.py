@@ -15,6 +15,7 @@ import json
 import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -119,12 +120,8 @@ def packed_size_bytes(cell: Path, run: str) -> int:
     """A run's share of the packs of its cell."""
     share = 0.0
     for pack in packs_of(cell):
-        index = _index(pack.path, pack.stamp)
-        if run in index.places:
-            number = index.places[run][0]
-            with zipfile.ZipFile(pack.path) as file:
-                size_bytes = file.getinfo(member(number)).compress_size
-            share += size_bytes / sum(batch == number for batch, _ in index.places.values())
+        place = _index(pack.path, pack.stamp).places.get(run)
+        share += 0.0 if place is None else _shares(pack.path, pack.stamp)[place[0]]
     return round(share)
 
 
@@ -161,6 +158,14 @@ def _index(path: str, stamp: Stamp) -> _PackIndex:
         if found["format"] != FORMAT:
             raise ValueError(f"its format is {found['format']!r}, and this version reads {FORMAT}")
         return _PackIndex({n: (int(b), int(p)) for n, (b, p) in found["runs"].items()}, tuple(found["sizes"]))
+
+
+@lru_cache(maxsize=256)
+def _shares(path: str, stamp: Stamp) -> list[float]:
+    """What a run of each batch takes in a pack, bytes."""
+    runs = Counter(batch for batch, _ in _index(path, stamp).places.values())
+    with _explained(path), zipfile.ZipFile(path) as file:
+        return [file.getinfo(member(number)).compress_size / runs[number] for number in sorted(runs)]
 
 
 @lru_cache(maxsize=4)

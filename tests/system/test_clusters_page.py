@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -63,10 +64,15 @@ def results(folder: Path) -> int:
 # what can be read without running it
 
 
-def test_every_command_of_ours_is_one() -> None:
+def shown(*languages: str) -> list[str]:
+    """The lines of the page's blocks in some languages."""
     text = (documented.DOCS / PAGE).read_text(encoding="utf-8")
-    shown = [line for block in re.findall(r"^```(?:sh)?\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
-    ours = [words for line in shown if (words := shlex.split(line))[:1] == ["mlesearch"]]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line for language, block in blocks if language in languages for line in block.splitlines()]
+
+
+def test_every_command_of_ours_is_one() -> None:
+    ours = [words for line in shown("", "sh") if (words := shlex.split(line))[:1] == ["mlesearch"]]
     assert len(ours) >= 7
     for words in ours:
         assert parse(words[1:]).command in ("run", "work", "submit", "doctor")
@@ -89,7 +95,38 @@ def test_workers_of_other_systems_are_started_by_our_command() -> None:
     assert ends == {"1": "EXIT", "2": "RETRY", "*": "RETRY"}
 
 
+def test_the_job_of_lsf_is_queued_again_for_the_code_that_asks_for_it() -> None:
+    (line,) = [line for line in shown("") if line.startswith("bsub")]
+    options = argparse.ArgumentParser()
+    for name in ("-J", "-W", "-Q"):
+        options.add_argument(name)
+    options.add_argument("-r", action="store_true")
+    known, words = options.parse_known_args(shlex.split(line)[1:])
+    assert (known.J, known.W, known.Q, known.r) == ("crossover[1-8]", "12:00", "75", True)
+    assert parse(words[1:]).command == "work"
+
+
 # what is run
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(0, False), (1, False), (2, False), (75, True)])
+def test_the_job_of_pbs_queues_the_next_and_takes_it_back_where_nothing_is_left(
+    tmp_path: Path, code: int, goes_on: bool
+) -> None:
+    """With programs in place of PBS's own, and a worker that ends with a code."""
+    (script,) = [block for block in documented.blocks(PAGE, "bash") if "#PBS" in block]
+    (tmp_path / "crossover.pbs").write_text(script)
+    (bin_folder := tmp_path / "bin").mkdir()
+    for name, body in (("qsub", "echo 8.pbs"), ("qdel", ""), ("mlesearch", f"exit {code}")):
+        (bin_folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n{body}\n')
+        (bin_folder / name).chmod(0o755)
+    env = environment(PBS_O_WORKDIR=str(tmp_path), PBS_JOBID="7.pbs")
+    done = subprocess.run(["bash", "crossover.pbs"], cwd=tmp_path, env=env | {"PATH": f"{bin_folder}:/usr/bin:/bin"})
+    assert done.returncode == code
+    queued = "qsub -W depend=afternotok:7.pbs crossover.pbs"
+    work = "mlesearch work studies/crossover --for 11h30m"
+    assert (tmp_path / "calls").read_text().splitlines() == [queued, work, *([] if goes_on else ["qdel 8.pbs"])]
+    assert parse(shlex.split(work)[1:]).command == "work"
 
 
 @pytest.mark.slow

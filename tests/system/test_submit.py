@@ -51,6 +51,22 @@ def test_a_login_node_needs_nothing_that_workers_need(tmp_path: Path) -> None:
     assert written(tmp_path) == []
 
 
+def test_a_login_node_queues_workers_that_have_what_it_lacks(sbatch, tmp_path: Path) -> None:
+    """As above, in earnest: the list is written with the rung left open, and what is checked later is said."""
+    asked = ["sandbox=docker", "sandbox.gpus=1", "sandbox.cpu_count=12", "launcher.n_jobs=1"]
+    words = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *MLESEARCH, "submit", "--slurm", "--gpus", "1", *STUDY]
+    env = {**os.environ, **sbatch(), "DOCKER_HOST": "unix:///nowhere"}
+    done = subprocess.run([*words, *asked], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    later = re.findall(r"^checked on workers: ([\w.]+):", done.stdout, re.MULTILINE)
+    assert {"sandbox", "sandbox.gpus", "sandbox.cpu_count"} <= set(later)
+    assert "queued 1 workers, each a chain of jobs; the first ones: 1;" in done.stdout
+    script = (tmp_path / "studies" / "s" / "slurm" / "1.sbatch").read_text()
+    assert "#SBATCH --cpus-per-task=12\n" in script
+    assert "#SBATCH --gpus=1\n" in script
+    assert not list((tmp_path / "studies/s").glob("sandboxes/*"))
+
+
 def test_what_is_queued_is_named_with_the_commands_to_look_and_to_stop(sbatch, tmp_path: Path) -> None:
     asked = ["--workers", "3", "--time", "11h30m", "--partition", "gpu", "--gpus", "1", "--sbatch", "--account=lab"]
     done = cli(tmp_path, "submit", "--slurm", *asked, *STUDY, env=sbatch())
