@@ -225,6 +225,8 @@ def _files(run: Path) -> list[Path]:
         ValueError: something else is there that a pack can't hold.
     """
     found: list[Path] = []
+    if run.is_symlink():
+        raise ValueError(f"{run}: a link")
     for place, folders, names in os.walk(run):
         paths = [Path(place) / name for name in names if not (name == UNDER_WAY or TEMPORARY.fullmatch(name))]
         if any(path.is_symlink() or not path.is_file() for path in paths):
