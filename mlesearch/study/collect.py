@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import CALLS, NODES, RUNS, TABLES, Column, Kind
 from mlesearch.storage.documents import RUN, STUDY
+from mlesearch.storage.exclusive import alone
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.imported import IMPORTED_RESULTS as IMPORTED
 from mlesearch.storage.layout import RunKey, declared, not_planned
-from mlesearch.storage.leases import Lease, alone, check_held
+from mlesearch.storage.leases import Lease, check_held
 from mlesearch.study.collected import UNSETTLED, Collected, Known, KnownCell, Sources, look, read_record, write_record
 from mlesearch.study.output import complain
 from mlesearch.study.run_rows import (

@@ -14,7 +14,7 @@ from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.execute import RunReport, write_failure
 from mlesearch.study.failures import LOSSES_SET_ASIDE
-from mlesearch.study.pieces import Piece
+from mlesearch.study.pieces import Piece, one_by_one
 from mlesearch.study.simulated_runs import store_failure
 from mlesearch.study.slots import PieceOrder, SharedWork
 
@@ -56,9 +56,8 @@ class Losses:
         runs = [self._work.runs[n] for n in order.piece.numbers]
         how = ending(status)
         if len(runs) > 1:
-            apart = tuple(Piece(r.key.id, (n,), True) for n, r in zip(order.piece.numbers, runs, strict=True))
             text = f"{order.piece.name}: its worker process {how}; its {len(runs)} runs are begun again one by one"
-            return Loss(text, (), apart)
+            return Loss(text, (), one_by_one(order.piece, self._work.runs))
         (run,) = runs
         times = self._count(run)
         lost = attempt_at(state, run.key.id, "lost", None, reason=how, error_class="lost", attempt=order.attempt)

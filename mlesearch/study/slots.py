@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -26,16 +27,18 @@ from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.files import make_folder, write_atomically
+from mlesearch.storage.journal import JOURNAL, whole_bytes
 from mlesearch.storage.layout import check_run
+from mlesearch.storage.lease_files import Claimant
 from mlesearch.storage.leases import Lease, Leases
 from mlesearch.storage.lifeline import end_with_parent
-from mlesearch.storage.run_log import log_run
+from mlesearch.storage.run_log import log_run, next_attempt
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
-from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.failures import error_class_of
+from mlesearch.study.execute import RunReport, execute_run, write_failure
+from mlesearch.study.failures import LOSSES_SET_ASIDE, deaths_in_words, error_class_of
 from mlesearch.study.output import complain
 from mlesearch.study.pieces import Piece
-from mlesearch.study.simulated_runs import carry_out
+from mlesearch.study.simulated_runs import carry_out, store_failure
 from mlesearch.study.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
 
@@ -77,14 +80,16 @@ class PieceOrder:
     Attributes:
         number: of the piece.
         piece: what is to be done.
-        attempt: the how many-th it is, from 1.
+        attempt: the how many-th it is, from 1; a run's log may know of more.
         may_retry: whether a failure that may pass is tried again.
+        isolated: whether the worker has nothing else under way.
     """
 
     number: int
     piece: Piece
     attempt: int
     may_retry: bool
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +97,25 @@ class PieceAnswer:
     """What became of an order.
 
     Attributes:
-        outcome: begun; then ended. Or held (another process has it), or unfit (this machine yields other runs).
+        outcome: begun; then ended. Or held (another process has it), unfit (this machine yields other runs), or
+            doubtful (it may have ended workers: a run is begun with nothing else under way, a chunk run by run).
         reports: of the runs that were carried out, or had ended before.
         attempts: lines for the index.
         why: it is unfit.
+        attempt: of a piece that is begun, the how many-th it is.
     """
 
-    outcome: Literal["begun", "ended", "held", "unfit"]
+    outcome: Literal["begun", "ended", "held", "unfit", "doubtful"]
     reports: tuple[RunReport, ...] = ()
     attempts: tuple[RunAttempt, ...] = ()
     why: str = ""
+    attempt: int = 1
+
+    def over(self, piece: Piece) -> bool:
+        """Whether nothing is left to do of the piece, nor to be known of it."""
+        statuses = {report.status for report in self.reports}
+        kept = piece.virtual and any(report.error_class == "poison" for report in self.reports)  # each worker tries it
+        return self.outcome == "ended" and not kept and statuses.isdisjoint({"interrupted", "lost"})
 
 
 class WorkerSlot:
@@ -162,15 +176,18 @@ class WorkerSlot:
         if len(ended) == len(runs):
             yield PieceAnswer("ended", tuple(ended.values()))
             return
-        lease = self._leases.claim(piece.name)
+        mark = _nothing if piece.virtual else partial(whole_bytes, runs[0].folder / JOURNAL)
+        lease = self._leases.claim(piece.name, Claimant(self._work.state.id, mark, order.isolated))
         if lease is None:
             yield PieceAnswer("held")
             return
+        if not piece.virtual:
+            order = replace(order, attempt=max(order.attempt, next_attempt(runs[0].folder)))
         done = False
         try:
             with lease.beating():
-                for answer in self._begun(order, runs, lease):
-                    done = all(r.status not in ("interrupted", "lost") for r in answer.reports)
+                for answer in self._leased(order, runs, lease):
+                    done = answer.over(piece)
                     yield answer
         finally:
             with contextlib.suppress(MlesearchError, OSError):
@@ -200,11 +217,49 @@ class WorkerSlot:
             return {}
         return {run.key.id: RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent")}
 
+    def _leased(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> Iterator[PieceAnswer]:
+        """Carry a piece out; or leave it, where workers may have ended by it."""
+        deaths = lease.deaths
+        self._log_takeover(order, runs, lease)
+        if len(runs) > 1 and deaths:
+            yield PieceAnswer("doubtful")
+        elif len(deaths) >= LOSSES_SET_ASIDE and deaths[-1].isolated:
+            yield self._set_aside(order, runs, lease)
+        elif len(deaths) >= LOSSES_SET_ASIDE - 1 and not order.isolated:
+            yield PieceAnswer("doubtful")
+        else:
+            yield from self._begun(order, runs, lease)
+
+    def _log_takeover(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> None:
+        """Say in a run's log whose it was, where another worker has not given it back."""
+        last, state = lease.last, self._work.state
+        if order.piece.virtual or last is None or lease.before not in ("dead", "silent") or last.worker == state.id:
+            return
+        worker = f"worker {last.worker}" if last.worker else "a worker"
+        how = "ended without a word" if lease.before == "dead" else "was not heard of any more"
+        log_run(runs[0].folder, state, order.attempt, f"taken over from {worker} on {last.host}, which {how}")
+
+    def _set_aside(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> PieceAnswer:
+        """Say that a run has failed, by which workers ended again and again."""
+        ended = self._ended(order.piece, runs)  # before the lease was had
+        if ended:
+            return PieceAnswer("ended", tuple(ended.values()))
+        (run,), reason = runs, deaths_in_words(lease.deaths)
+        lease.check()
+        if order.piece.virtual:
+            store_failure(run, reason)
+        else:
+            write_failure(run, reason, 0.0)
+            log_run(run.folder, self._work.state, order.attempt, reason)
+        report = RunReport(run.key.id, "failed", reason, "poison", self._work.state.host)
+        attempt = replace(self._attempt(report, order), status="set_aside")
+        return PieceAnswer("ended", (report,), (attempt,))
+
     def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
         work, piece = self._work, order.piece
         ended = {} if lease is None else self._ended(piece, runs)  # it may have ended before the lease was had
         todo = [run for run in runs if run.key.id not in ended]
-        yield PieceAnswer("begun")
+        yield PieceAnswer("begun", attempt=order.attempt)
         made = []
         if piece.virtual and todo:
             made = list(carry_out(todo, work.should_stop, work.resources, lease))
@@ -239,6 +294,11 @@ class WorkerSlot:
         why = f": {report.reason}" if report.reason else ""
         log_run(run.folder, work.state, order.attempt, f"{report.status} after {time.monotonic() - began_s:.1f} s{why}")
         return report
+
+
+def _nothing() -> int:
+    """How far a piece on a virtual clock has got that is not whole."""
+    return 0
 
 
 def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:

@@ -37,9 +37,9 @@ def main(request: str) -> None:
     go_to(launched)
     tell = _tell_nobody if into is None else partial(write_reports, into)
     private = [] if into is None else [into]
-    done, failed = ended_before(runs)
+    before = ended_before(study, runs)
     with ProcessResources() as resources:
-        work_off(study, runs, done, terms, resources, tell, complain, private, failed)
+        work_off(study, runs, before, terms, resources, tell, complain, private)
 
 
 def _tell_nobody(reports: Sequence[RunReport]) -> None:
