@@ -90,6 +90,7 @@ def lines(found: StudyStatus) -> Iterator[str]:
     if found.paused:
         yield f"paused: {found.paused}; nothing new begins until: {shell_words('pause', found.folder, '--off')}"
     yield from _workers(found.workers)
+    yield from _left(found)
     for failed in found.failures:
         first, others = failed.run_ids[0], len(failed.run_ids) - 1
         where = [f"on {failed.host}" if failed.host else "", f"job {failed.job}" if failed.job else ""]
@@ -161,6 +162,20 @@ def _workers(workers: Sequence[WorkerStatus]) -> Iterator[str]:
     for w in gone[:NAMED]:
         runs = ", ".join(w.state.run_ids[:NAMED])
         yield f"ended abruptly: worker {w.state.id} on {_place(w)}, at work on {runs}; they go on from their journals"
+
+
+def _left(found: StudyStatus) -> Iterator[str]:
+    """What workers have left to other machines, of the runs that are missing; one line a reason."""
+    missing = [run_id for run_id, run in found.runs.items() if run.state in ("begun", "waiting")]
+    hosts: dict[str, list[str]] = {}
+    for worker in found.workers:
+        for left in worker.state.left:
+            if any(left.has(run_id) for run_id in missing):
+                hosts.setdefault(left.why, []).append(worker.state.host)
+    for why, named in hosts.items():
+        names = list(dict.fromkeys(named))
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"left to other machines by {', '.join(names[:NAMED])}{more}: {why}"
 
 
 def _place(worker: WorkerStatus) -> str:

@@ -272,7 +272,9 @@ class Supervisor:
         left = [order.piece, *(self._pieces[n] for n in numbers)]
         if why not in self._end.unfit:
             self._say(f"left to other machines: {like.key.cell} on {like.key.task} and what is like it: {why}")
-        self._end.unfit[why] += sum(len(piece.numbers) for piece in left)
+        ids = [runs[n].key.id for piece in left for n in piece.numbers]
+        self._end.unfit[why] += len(ids)
+        self._record.leaves(why, ids)
 
     def _ended(self, order: PieceOrder, reports: Sequence[RunReport]) -> None:
         """Runs ended: some are told of, some are tried again."""
