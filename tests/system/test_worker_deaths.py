@@ -100,6 +100,20 @@ def test_a_run_that_takes_its_worker_along_is_set_aside_and_named_once(tmp_path:
 
 
 @pytest.mark.timeout(900)
+def test_what_dies_beside_such_a_run_is_not_taken_for_its_like(tmp_path: Path) -> None:
+    """It gets no further either, as often; but not when it has its worker for itself."""
+    env = listed(tmp_path, *FEW[:2], "seeds=[0]", *FEW[3:], "strategy=takes_along,waits", "budget.steps=3")
+    (tmp_path / "together").touch()
+    starts, code, said = restarted(tmp_path, env, "--jobs", "2")
+    assert code == 1, said
+    assert starts <= LOSSES_SET_ASIDE + 3
+    assert len(read_log(tmp_path / "studies/s/sim_05/waits/base/rentals/seed-0")) > LOSSES_SET_ASIDE
+    (failed,) = standing(tmp_path, env)["failures"]
+    assert failed["run_ids"] == ["sim_05/takes_along/base/rentals/seed-0"]
+    once_each(tmp_path / "studies/s")
+
+
+@pytest.mark.timeout(900)
 def test_a_run_that_gets_further_between_deaths_is_finished(tmp_path: Path) -> None:
     steps = LOSSES_SET_ASIDE + 3
     env = listed(tmp_path, *FEW[:2], "seeds=[0]", *FEW[3:], "strategy=takes_along_once_a_step", f"budget.steps={steps}")
