@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.study.pieces import PieceQueue
+from mlesearch.study.workers.pieces import PieceQueue
 
 
 @given(n=st.integers(0, 12), doubtful=st.sets(st.integers(0, 11)), idle=st.lists(st.booleans(), max_size=40))

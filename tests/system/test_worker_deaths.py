@@ -15,7 +15,7 @@ from mlesearch.storage.documents import read_result
 from mlesearch.storage.lease_files import LEASES
 from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from mlesearch.study.failures import LOSSES_SET_ASIDE
+from mlesearch.study.runs.failures import LOSSES_SET_ASIDE
 from tests.support import faulty
 from tests.support.command import cli
 from tests.support.journals import once_each

@@ -11,7 +11,7 @@ import pytest
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.layout import state_of_result
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from mlesearch.study.execute import write_failure
+from mlesearch.study.runs.execute import write_failure
 from tests.support import faulty
 from tests.support.command import cli, python
 from tests.support.launched import listed
@@ -76,13 +76,12 @@ def test_what_is_asked_while_a_worker_begins_is_heard(tmp_path: Path) -> None:
 from pathlib import Path
 from mlesearch.cli.main import main
 from mlesearch.cli.requests import requeue
-from mlesearch.study import work
-look = work.read_result
+from mlesearch.study.workers import work
+look, asked = work.read_result, []
 def late(folder):
     found = look(folder)
-    if found is not None and not Path("asked").exists():
-        Path("asked").touch()
-        requeue(Path(sys.argv[1]), [], None)
+    if found is not None and not asked:
+        asked.append(requeue(Path(sys.argv[1]), [], None))
     return found
 work.read_result = late
 sys.exit(main(["work", sys.argv[1], "--jobs", "1"]))
