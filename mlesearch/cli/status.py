@@ -99,6 +99,11 @@ def lines(found: StudyStatus) -> Iterator[str]:
         kind = f" ({failed.error_class})" if failed.error_class else ""
         more = f" and {others} more" if others else ""
         yield f"failed{kind}: {first}{more}: {failed.reason}{f' [{known}]' if known else ''}"
+    for budget in found.budgets:
+        if budget.nearly_spent:
+            whose = f" of {budget.cell}" if budget.cell else ""
+            usd = f"USD {budget.usd:,.4f} of {budget.limit_usd:,.4f}"
+            yield f"nearly spent: {budget.setting}{whose}: {usd}, by journals"
     for reason, n in found.unpaid.items():
         yield f"waiting for money: {n} runs: {reason}"
     yield from _time(found)
@@ -230,5 +235,6 @@ def _json(found: StudyStatus) -> str:
         ],
         "failures": [{**asdict(f), "log": None if f.log is None else str(f.log)} for f in found.failures],
         "unpaid": found.unpaid,
+        "budgets": [asdict(budget) for budget in found.budgets],
     }
     return json.dumps(content)

@@ -142,8 +142,7 @@ def work_off(
 
 def notices_of(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None]) -> Notices:
     """What is told of a study, to whom its newest settings say."""
-    s = runs[0].settings
-    return Notices(study, s.notify.command, s.budget.study_usd, say)
+    return Notices(study, runs[0].settings.notify.command, say)
 
 
 def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
