@@ -152,7 +152,7 @@ class RunAttempt:
         job: of the batch system; empty where it was in none.
         worker: id of the worker.
         launch: number of the launch; 0 where it is not known.
-        attempt: which one this was in the launch, from 1.
+        attempt: which one this was of the run, whichever worker made the others, from 1.
         ended_s: when it ended.
         real_s: wall-clock time of all processes on the run so far, seconds.
         usd: what the run has cost so far; None where a price is not known.
@@ -225,7 +225,7 @@ def attempt_at(
         result: the content of its result.json; None where there is none.
         reason: why it failed; empty: what the result says.
         error_class: whether that may pass.
-        attempt: which one this was in the launch, from 1.
+        attempt: which one this was of the run, whichever worker made the others, from 1.
     """
     found = attempt_of(result or {}, run_id)
     return replace(

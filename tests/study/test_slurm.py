@@ -307,6 +307,9 @@ def test_jobs_that_get_nowhere_are_counted_until_one_gets_somewhere(tmp_path: Pa
     virtual = tmp_path / "m" / "s" / "v" / "runs.db"
     virtual.write_bytes(b"run")
     assert note_begin(tmp_path, "x-1-w1", 9) == 0
+    assert note_begin(tmp_path, "x-1-w1", 10) == 1
+    journal.with_name("result.json").write_text("{}\n")
+    assert note_begin(tmp_path, "x-1-w1", 11) == 0, "it has set a run aside, or ended one"
     assert (
         os.listdir(tmp_path / "slurm") == ["x-1-w1.jsonl", "x-1-w2.jsonl"] or len(os.listdir(tmp_path / "slurm")) == 2
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.journal import JOURNAL
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.runs.execute import RunReport, write_failure
@@ -72,6 +73,11 @@ class Losses:
             write_failure(run, reason, 0.0)
         if not order.piece.virtual:
             log_run(run.folder, state, order.attempt, reason)
+        if self._work.leased:
+            with suppress(
+                OSError
+            ):  # other workers may know of deaths: it is named, and whoever asks for it begins anew
+                Leases(self._work.study).forget_deaths([order.piece.name])
         aside = attempt_at(state, run.key.id, "set_aside", None, reason=reason, error_class="poison")
         report = RunReport(run.key.id, "failed", reason, "poison", state.host)
         return Loss(f"{run.key.id}: {reason}", (lost, aside), set_aside=(report,))
