@@ -41,6 +41,7 @@ from mlesearch.study.slurm import naming_jobs_left
 from mlesearch.study.supervisor import HELD_AGAIN_S
 from mlesearch.study.work import WorkTerms
 from mlesearch.study.worker_record import WorkerRecord
+from mlesearch.types import ConfigError
 
 _NOTHING = nullcontext()
 
@@ -119,8 +120,13 @@ def run_all(
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:
-            with naming_jobs_left(complain) if launch.launcher == "submitit_slurm" else _NOTHING:
-                sweep(launch, here, partial(work_on_cell, remote))
+            queued = launch.launcher == "submitit_slurm"
+            try:
+                with naming_jobs_left(stop_file.exists, complain) if queued else _NOTHING:
+                    sweep(launch, here, partial(work_on_cell, remote))
+            except ConfigError:  # that jobs were lost is no news where the user cancelled them
+                if not stop_file.exists():
+                    raise
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.types import ConfigError, MlesearchError
 
 _PATIENCE_S = 120.0
+_LOOK_S = 2.0
 _AWAY = re.compile(
     r"unable to contact slurm controller|socket timed out|connection refused|connect failure|connection failure|"
     r"zero bytes were transmitted|temporarily unable to accept|resource temporarily unavailable|standby mode|"
@@ -100,28 +103,69 @@ def requeue(number: int) -> None:
 
 
 @contextmanager
-def naming_jobs_left(tell: Callable[[str], None]) -> Iterator[None]:
-    """Where this ends by an exception, name the jobs that were queued in it from this folder and are not over.
+def naming_jobs_left(stopped: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[None]:
+    """Follow jobs that something else queues in here, and is to wait for, from this folder.
+
+    Once the launch was asked to stop, those that still wait in the queue are named; what is raised then, since some
+    were cancelled, waits for the end of all others. Where this ends by an exception, jobs that are not over are named.
 
     Args:
-        tell: is told which, and what cancels them.
+        stopped: whether the launch was asked to stop: then each job ends by itself as soon as it works.
+        tell: is told which jobs there are, and what cancels them.
     """
-    before = _jobs_from_here()
+    before = frozenset(number for number, _ in _jobs_from_here() or ())
+    over = threading.Event()
+    threading.Thread(target=_follow, args=(before, stopped, tell, over), daemon=True, name="mlesearch-jobs").start()
     try:
         yield
-    except BaseException:
-        left = sorted(_jobs_from_here() - before)
+    except BaseException as error:
+        if isinstance(error, Exception) and stopped():
+            while (jobs := _jobs_from_here()) is None or _numbers(jobs, before):
+                time.sleep(_LOOK_S)
+        left = _numbers(_jobs_from_here() or (), before)
         if left:
             tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(left)}")
         raise
+    finally:
+        over.set()
 
 
-def _jobs_from_here() -> set[str]:
+def _follow(
+    before: Collection[str], stopped: Callable[[], bool], tell: Callable[[str], None], over: threading.Event
+) -> None:
+    """Once the launch was asked to stop: name the jobs that wait, and have submitit notice soon that a job is over."""
+    told, known = False, list[tuple[str, str]]()
+    while not over.wait(_LOOK_S):
+        jobs = _jobs_from_here() if stopped() else None
+        if jobs is None or jobs == known:
+            continue
+        known = jobs
+        waiting = _numbers((job for job in jobs if job[1] == "PENDING"), before)
+        if waiting and not told:
+            told = True
+            tell(
+                "jobs of this launch wait in Slurm's queue, and end as soon as they begin; this cancels them: "
+                f"scancel --state=PENDING {' '.join(waiting)}"
+            )
+        with suppress(ImportError):
+            from submitit import SlurmJob
+
+            SlurmJob.watcher.update()  # which else asks every ten minutes, once a launch is old
+
+
+def _numbers(jobs: Iterable[tuple[str, str]], before: Collection[str]) -> list[str]:
+    """The numbers of jobs that were not there before."""
+    return sorted({number for number, _ in jobs if number not in before})
+
+
+def _jobs_from_here() -> list[tuple[str, str]] | None:
+    """Number and state of the jobs that were queued from this folder and are not over; None: nobody can tell now."""
     try:
-        lines = _command("squeue", "--me", "--noheader", "--format=%F|%Z").splitlines()
+        lines = _command("squeue", "--me", "--noheader", "--format=%F|%T|%Z").splitlines()
     except SlurmError:
-        return set()
-    return {number for number, _, folder in (line.partition("|") for line in lines) if folder == os.getcwd()}
+        return None
+    fields = [line.split("|", 2) for line in lines if line.count("|") >= 2]
+    return [(number, state) for number, state, folder in fields if folder == os.getcwd()]
 
 
 def time_left_s(number: int) -> float | None:
