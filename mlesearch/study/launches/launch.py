@@ -33,7 +33,7 @@ from mlesearch.study.launches.remote import RemoteWork, work_on_cell
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.failures import RetryRule
-from mlesearch.study.slurm.commands import naming_jobs_left
+from mlesearch.study.slurm.commands import SlurmError, naming_jobs_left
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.workers.disk_room import GIB, DiskRoom
 from mlesearch.study.workers.pieces import Piece, pieces_of
@@ -124,7 +124,7 @@ def run_all(
             try:
                 with naming_jobs_left(stop_file.exists, complain) if queued else _NOTHING:
                     sweep(launch, here, partial(work_on_cell, remote))
-            except ConfigError:  # that jobs were lost is no news where the user cancelled them
+            except (ConfigError, SlurmError):  # that jobs were lost is no news where the user cancelled them
                 if not stop_file.exists():
                     raise
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}

@@ -5,13 +5,14 @@ What they take and print: Slurm's manual pages sbatch, squeue, scancel and scont
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mlesearch.types import ConfigError, MlesearchError
 
 _PATIENCE_S = 120.0
 _LOOK_S = 2.0
+_GONE_LOOKS = 5
 _AWAY = re.compile(
     r"unable to contact slurm controller|socket timed out|connection refused|connect failure|connection failure|"
     r"zero bytes were transmitted|temporarily unable to accept|resource temporarily unavailable|standby mode|"
@@ -104,42 +106,55 @@ def requeue(number: int) -> None:
 
 @contextmanager
 def naming_jobs_left(stopped: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[None]:
-    """Follow jobs that something else queues in here, and is to wait for, from this folder.
+    """Follow jobs that something else queues in here, and waits for, from this folder.
 
-    Once the launch was asked to stop, those that still wait in the queue are named; what is raised then, since some
-    were cancelled, waits for the end of all others. Where this ends by an exception, jobs that are not over are named.
+    Once the launch was asked to stop, those that still wait in the queue are named, and this ends as soon as all are
+    over, whatever else is waited for. Where it ends by an exception, jobs that are not over are named.
 
     Args:
         stopped: whether the launch was asked to stop: then each job ends by itself as soon as it works.
         tell: is told which jobs there are, and what cancels them.
+
+    Raises:
+        SlurmError: the launch was asked to stop, and all of its jobs are over, some of them before their end.
     """
     before = frozenset(number for number, _ in _jobs_from_here() or ())
-    over = threading.Event()
-    threading.Thread(target=_follow, args=(before, stopped, tell, over), daemon=True, name="mlesearch-jobs").start()
+    left, all_over = threading.Event(), threading.Event()
+    told = (before, stopped, tell, left, all_over)
+    threading.Thread(target=_follow, args=told, daemon=True, name="mlesearch-jobs").start()
     try:
         yield
     except BaseException as error:
+        if all_over.is_set() and isinstance(error, KeyboardInterrupt):
+            raise SlurmError("all jobs of this launch are over") from None
         if isinstance(error, Exception) and stopped():
             while (jobs := _jobs_from_here()) is None or _numbers(jobs, before):
                 time.sleep(_LOOK_S)
-        left = _numbers(_jobs_from_here() or (), before)
-        if left:
-            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(left)}")
+        numbers = _numbers(_jobs_from_here() or (), before)
+        if numbers:
+            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(numbers)}")
         raise
     finally:
-        over.set()
+        left.set()
 
 
 def _follow(
-    before: Collection[str], stopped: Callable[[], bool], tell: Callable[[str], None], over: threading.Event
+    before: Collection[str],
+    stopped: Callable[[], bool],
+    tell: Callable[[str], None],
+    left: threading.Event,
+    all_over: threading.Event,
 ) -> None:
-    """Once the launch was asked to stop: name the jobs that wait, and have submitit notice soon that a job is over."""
-    told, known = False, list[tuple[str, str]]()
-    while not over.wait(_LOOK_S):
+    """Once the launch was asked to stop: name the jobs that wait, and interrupt the main thread after the last one.
+
+    It waits for what accounting says of them, which comes late where jobs were cancelled, and in some clusters never.
+    """
+    told = seen = False
+    gone = 0
+    while not left.wait(_LOOK_S):
         jobs = _jobs_from_here() if stopped() else None
-        if jobs is None or jobs == known:
+        if jobs is None:
             continue
-        known = jobs
         waiting = _numbers((job for job in jobs if job[1] == "PENDING"), before)
         if waiting and not told:
             told = True
@@ -147,10 +162,13 @@ def _follow(
                 "jobs of this launch wait in Slurm's queue, and end as soon as they begin; this cancels them: "
                 f"scancel --state=PENDING {' '.join(waiting)}"
             )
-        with suppress(ImportError):
-            from submitit import SlurmJob
-
-            SlurmJob.watcher.update()  # which else asks every ten minutes, once a launch is old
+        there = bool(_numbers(jobs, before))
+        seen = seen or there
+        gone = 0 if there or not seen else gone + 1
+        if gone == _GONE_LOOKS:  # else it would have ended by what the jobs have left
+            all_over.set()
+            _thread.interrupt_main()
+            return
 
 
 def _numbers(jobs: Iterable[tuple[str, str]], before: Collection[str]) -> list[str]:
