@@ -21,11 +21,6 @@ from tests.support.slurm import SlurmCluster, until
 
 PAGE = "clusters.md"
 BIN = Path(sys.executable).parent
-SACCT = """#!/bin/sh
-echo 'JobID|State|NodeList'
-squeue -h -r -t all -o '%i|%T|%N'
-"""
-"""Slurm's accounting, which the tests' cluster has not; hydra-submitit-launcher asks it what became of its jobs."""
 
 
 def commands(section: str) -> list[str]:
@@ -152,11 +147,8 @@ def test_a_cluster_of_dask_jobqueue(cluster: SlurmCluster, tmp_path: Path) -> No
 @pytest.mark.timeout(900)
 def test_the_command_for_submitit(cluster: SlurmCluster, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'mlesearch[slurm]'")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "sacct").write_text(SACCT)
-    (tmp_path / "bin" / "sacct").chmod(0o755)
-    env = environment(SLURM_CONF=cluster.env["SLURM_CONF"])
-    env["PATH"] = f"{tmp_path / 'bin'}:{env['PATH']}"
+    slurm.stand_in_for_accounting(cluster)
+    env = environment(SLURM_CONF=cluster.env["SLURM_CONF"], PATH=f"{BIN}:{cluster.env['PATH']}")
     for command in commands("Hydra's launchers"):
         run(command, tmp_path, env)
     assert results(tmp_path) == 2

@@ -34,7 +34,7 @@ from mlesearch.study.launches.remote import RemoteWork, work_on_cell
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.failures import RetryRule
-from mlesearch.study.slurm.commands import naming_jobs_left
+from mlesearch.study.slurm.commands import SlurmError, naming_jobs_left
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.workers.disk_room import GIB, DiskRoom
 from mlesearch.study.workers.pieces import Piece, one_by_one, pieces_of
@@ -42,6 +42,7 @@ from mlesearch.study.workers.record import WorkerRecord
 from mlesearch.study.workers.slots import PieceOrder, SharedWork, WorkerSlot
 from mlesearch.study.workers.supervisor import HELD_AGAIN_S
 from mlesearch.study.workers.work import WorkTerms
+from mlesearch.types import ConfigError
 
 _NOTHING = nullcontext()
 
@@ -122,8 +123,13 @@ def run_all(
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:
-            with naming_jobs_left(complain) if launch.launcher == "submitit_slurm" else _NOTHING:
-                sweep(launch, here, partial(work_on_cell, remote))
+            queued = launch.launcher == "submitit_slurm"
+            try:
+                with naming_jobs_left(stop_file.exists, complain) if queued else _NOTHING:
+                    sweep(launch, here, partial(work_on_cell, remote))
+            except (ConfigError, SlurmError):  # that jobs were lost is no news where the user cancelled them
+                if not stop_file.exists():
+                    raise
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 
