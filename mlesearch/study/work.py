@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.config.assemble import warm_up
+from mlesearch.config.assemble import warm_up, warm_up_real
 from mlesearch.config.build import calls_litellm
 from mlesearch.config.plan import RunPlan
 from mlesearch.config.resources import ProcessResources
@@ -143,9 +143,7 @@ def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
     if virtual:
         warm_up(virtual, resources)
     if real:
-        import pandas  # noqa: F401  # graders read submissions by it
-        import sklearn.metrics  # noqa: F401
-
+        warm_up_real(real, resources)
         if any(calls_litellm(run.settings) for run in real):
             from mlesearch.models.live.library import import_for_forks
 
