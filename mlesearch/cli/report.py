@@ -54,7 +54,9 @@ def import_for_report() -> None:
     What can't be imported is left to the report, which says so.
     """
     with contextlib.suppress(Exception):
+        import pyarrow.dataset  # noqa: F401
         from matplotlib import figure, patches, ticker  # noqa: F401
+        from matplotlib.backends import backend_svg  # noqa: F401
 
         from mlesearch.analysis import report, results, terminal  # noqa: F401
         from mlesearch.study.tables import collect  # noqa: F401

@@ -1,4 +1,4 @@
-"""A worker imports what its runs need before it forks, and begins no thread by that, which no fork would have."""
+"""A worker imports what its runs need before it forks; by that it begins no thread, which no fork would have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from tests.support.task_maker import make_task
 
 PREPARE = """
+import os
 import sys
 import threading
 from mlesearch.config.loading.compose import jobs
@@ -23,6 +24,11 @@ with ProcessResources() as resources:
     prepare(plan(cells, resources, keys=False, on="workers").runs, resources)
 print(*(name in sys.modules for name in ("pandas", "litellm", "openai.resources.chat", "sklearn.metrics")))
 assert threading.enumerate() == [threading.main_thread()]
+held = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+assert not [path for path in held if "socket:" in path or "epoll" in path], held
+if "litellm" in sys.modules:  # a client that it made here would be used by all forks at once
+    kinds = {type(c).__name__ for c in sys.modules["litellm"].in_memory_llm_clients_cache.cache_dict.values()}
+    assert "AsyncOpenAI" not in kinds, kinds
 """
 
 
