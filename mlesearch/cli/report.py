@@ -55,11 +55,12 @@ def import_for_report() -> None:
     """
     with contextlib.suppress(Exception):
         import pyarrow.dataset  # noqa: F401
-        from matplotlib import figure, patches, ticker  # noqa: F401
-        from matplotlib.backends import backend_svg  # noqa: F401
 
         from mlesearch.analysis import report, results, terminal  # noqa: F401
+        from mlesearch.analysis.figures.svg import import_drawing
         from mlesearch.study.tables import collect  # noqa: F401
+
+        import_drawing()
 
 
 def report_of_now(folder: Path) -> Path | None:

@@ -35,6 +35,7 @@ NO_KEY = "no-key-needed"
 _AT_THE_FIRST_CALL = ("openai.resources", "litellm.proxy._types")
 """Nearly all that litellm imports at the first call to a server that speaks OpenAI's protocol."""
 WARM_UP_S = 30.0
+FIRST_CALL_S = 5.0
 
 _prepared_in: int | None = None  # process id
 _inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
@@ -59,10 +60,15 @@ def import_for_forks() -> None:
             importlib.import_module(name)
     clients = litellm.in_memory_llm_clients_cache
     litellm.in_memory_llm_clients_cache = type(clients)()
-    with contextlib.suppress(Exception):
-        asyncio.run(_fail(litellm, "openai/none", "acompletion"))
-    _inherited.append(litellm.in_memory_llm_clients_cache)
+    asyncio.run(_first_call(litellm))
     litellm.in_memory_llm_clients_cache = clients
+
+
+async def _first_call(litellm: Any) -> None:
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(_fail(litellm, "openai/none", "acompletion"), FIRST_CALL_S)
+    with contextlib.suppress(Exception):
+        await litellm.close_litellm_async_clients()
 
 
 def load_litellm() -> Any:

@@ -148,7 +148,7 @@ def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
             from mlesearch.models.live.library import import_for_forks
 
             import_for_forks()
-    gc.collect()
+    gc.freeze()  # what was imported stays: no collection has to look through it
 
 
 def runs_to_work_on(study: Path, launch: int | None = None) -> tuple[tuple[RunPlan, ...], LaunchList]:
