@@ -87,7 +87,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
             rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
             with stoppable(stop_file, complain, grace_s, others_follow=not here):
-                beside = Progress(runs) if len(runs) == 1 else _with_report_at_hand(runs)
+                beside = _with_report_at_hand(runs) if here and len(runs) > 1 else Progress(runs)
                 reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, beside)
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)
