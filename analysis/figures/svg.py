@@ -95,6 +95,12 @@ class Drawn:
     figure: Figure | None = None
 
 
+def import_drawing() -> None:
+    """Import what figures are drawn with, before one is: most of a second of a processor."""
+    from matplotlib import figure, patches, ticker  # noqa: F401
+    from matplotlib.backends import backend_svg  # noqa: F401
+
+
 def figure(width: float, height: float) -> Figure:
     """An empty figure, size in inches, laid out by constraints."""
     from matplotlib.figure import Figure

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
-from mlesearch.cli.report import report_of_now, write_report
+from mlesearch.cli.report import import_for_report, report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.loading.compose import Launch, jobs
 from mlesearch.config.parts.mlebench import check_competitions
@@ -86,7 +87,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
             rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
             with stoppable(stop_file, complain, grace_s, others_follow=not here):
-                reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
+                beside = _with_report_at_hand(runs) if here and len(runs) > 1 else Progress(runs)
+                reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, beside)
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)
     notices_of(planned.folder, runs, complain).end(stopped=code == INTERRUPTED)
@@ -107,6 +109,15 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     if code == INTERRUPTED:
         complain("stopped; run the same command again to go on")
     return code
+
+
+@contextmanager
+def _with_report_at_hand(runs: Sequence[RunPlan]) -> Iterator[None]:
+    """Progress of a launch; and while its runs wait for their models, what its report needs is imported."""
+    with Progress(runs):
+        if not all(is_virtual(r.settings) for r in runs):
+            import_for_report()
+        yield
 
 
 def conclude(reports: Sequence[RunReport], planned: int, folder: Path) -> int:

@@ -19,6 +19,7 @@ from mlesearch.cli import (
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
+from mlesearch.storage.processes import collect_rarely
 from mlesearch.study.output import complain, prepare_streams
 from mlesearch.types import ConfigError, MlesearchError
 
@@ -254,6 +255,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
+    collect_rarely()
     prepare_streams()
     args = parse(argv)
     from mlesearch.cli import commands

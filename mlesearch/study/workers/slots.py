@@ -32,6 +32,7 @@ from mlesearch.storage.layout import check_run
 from mlesearch.storage.lease_files import Claimant
 from mlesearch.storage.leases import Lease, Leases
 from mlesearch.storage.lifeline import end_with_parent
+from mlesearch.storage.processes import collect_rarely
 from mlesearch.storage.run_log import log_run, next_attempt
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.output import complain
@@ -41,9 +42,6 @@ from mlesearch.study.runs.simulated import carry_out, store_failure
 from mlesearch.study.workers.pieces import Piece
 from mlesearch.study.workers.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
-
-_GC_THRESHOLD = 50_000
-"""Runs on a virtual clock make many objects and hardly a circle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +318,7 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         work.resources.after_fork()
         gc.freeze()  # what is the supervisor's stays: no collection has to look through it
-        if any(piece.virtual for piece in work.pieces):
-            gc.set_threshold(_GC_THRESHOLD)
+        collect_rarely()
         slot = WorkerSlot(work)
         while (order := orders.recv()) is not None:
             for answer in slot.carry_out(order):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.config.assemble import warm_up
+from mlesearch.config.assemble import warm_up, warm_up_real
 from mlesearch.config.parts.build import calls_litellm
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.parts.virtual import is_virtual
@@ -158,14 +158,12 @@ def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
     if virtual:
         warm_up(virtual, resources)
     if real:
-        import pandas  # noqa: F401  # graders read submissions by it
-        import sklearn.metrics  # noqa: F401
-
+        warm_up_real(real, resources)
         if any(calls_litellm(run.settings) for run in real):
             from mlesearch.models.live.library import import_for_forks
 
             import_for_forks()
-    gc.collect()
+    gc.freeze()  # what was imported stays: no collection has to look through it
 
 
 def runs_to_work_on(study: Path, launch: int | None = None) -> tuple[tuple[RunPlan, ...], LaunchList]:
