@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
@@ -21,6 +20,7 @@ from mlesearch.analysis.measures.budget_axis import every_progress
 from mlesearch.analysis.measures.curves import best_so_far
 from mlesearch.analysis.statistics.dependence import Categories, clustered_variance
 from mlesearch.analysis.statistics.rates import Rates
+from mlesearch.analysis.statistics.student import t_quantile
 
 NO_SPREAD = 1e-18
 """A variance up to this is rounding."""
@@ -91,6 +91,6 @@ def measured_board(counts: Outcomes, outcome: str, categories: Categories | None
 def _interval(by_task: Floats, variance: Floats, df: float, counts: Outcomes) -> Rates:
     """Means with t intervals within the measure's range; no limits without spread."""
     mean = by_task.mean(axis=-1)
-    reach = float(stats.t.ppf(0.975, max(df, 1.0))) * np.sqrt(np.where(variance > NO_SPREAD, variance, np.nan))
+    reach = float(t_quantile(0.975, max(df, 1.0))) * np.sqrt(np.where(variance > NO_SPREAD, variance, np.nan))
     low, high = (np.clip(limit, counts.low, counts.high) for limit in (mean - reach, mean + reach))
     return Rates(mean, low, high, np.full(mean.shape, np.nan), np.full(mean.shape, df))

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.columns import alphabetical
+from mlesearch.analysis.statistics.student import f_above
 
 FLAGGED = 0.01
 """A p-value up to this is flagged."""
@@ -88,7 +88,7 @@ def dispersion(
     if not count or not residual > 0:
         return Dispersion(math.nan, df_seeds, df_runs, 1.0, count)
     ratio = (squares / df_seeds) / (residual / df_runs)
-    p = float(stats.f.sf(ratio, df_seeds, df_runs))
+    p = f_above(ratio, df_seeds, df_runs)
     _, c, k = worst
     if c < 0:
         return Dispersion(ratio, df_seeds, df_runs, p, count)
