@@ -8,7 +8,7 @@ import pandas as pd
 from mlesearch.analysis.comparisons.sandboxes import ASPECTS
 from mlesearch.analysis.data import unranked
 from mlesearch.analysis.data.codes import run_rows
-from mlesearch.analysis.data.columns import coded
+from mlesearch.analysis.data.columns import coded, distinct
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.words import official, wording
 from mlesearch.analysis.words.assumptions_words import dispersion_sentence
@@ -25,7 +25,7 @@ def warnings(results: Results) -> tuple[str, ...]:
     for column, what in columns.items():
         if column not in runs.columns:
             continue
-        values = sorted({str(v) for v in runs[column].dropna()})
+        values = distinct(runs[column])
         if len(values) > 1:
             found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
     return (*found, *_changed_ids(results))
