@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
-from mlesearch.analysis.data.outcomes import Outcomes, measured_outcomes
-from mlesearch.analysis.data.tables import Tables
+from mlesearch.analysis.data.outcomes import Outcomes, measured_outcomes, succeeded
+from mlesearch.analysis.data.tables import Tables, has_result
+from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.beyond_medals import Measure, measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board
 from mlesearch.analysis.measures.budget_axis import every_progress
@@ -60,6 +62,21 @@ def _named(found: Sequence[Measure], outcome: str) -> Floats | None:
     if measure is None:
         return None
     return 1.0 - measure.values / measure.limit if measure.lower_is_better else measure.values
+
+
+def claimed_values(runs: pd.DataFrame, outcome: str, found: Sequence[Measure]) -> tuple[pd.DataFrame, Floats]:
+    """The runs with a result that an outcome is about, and what each has of it: 1 or 0, or its measure, more is better.
+
+    Args:
+        runs: of the study, after the policy.
+        outcome: one of `CLAIMABLE`, which the tables give.
+        found: of `measures`, of the same runs.
+    """
+    values = _named(found, outcome)
+    own = counted(runs, outcome) if values is None else ranked_runs(runs)
+    done = has_result(own).to_numpy(dtype=bool)
+    kept = own[done]
+    return kept, succeeded(kept, outcome).to_numpy(dtype=np.float64) if values is None else values[done]
 
 
 def measured_board(counts: Outcomes, outcome: str, categories: Categories | None) -> Board:

@@ -9,6 +9,7 @@ from mlesearch.analysis.comparisons.sandboxes import ASPECTS
 from mlesearch.analysis.data import unranked
 from mlesearch.analysis.data.codes import run_rows
 from mlesearch.analysis.data.columns import coded, distinct
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.words import official, wording
 from mlesearch.analysis.words.assumptions_words import dispersion_sentence
@@ -17,10 +18,11 @@ from mlesearch.analysis.words.assumptions_words import dispersion_sentence
 def warnings(results: Results) -> tuple[str, ...]:
     """One sentence each, in the order of the page."""
     runs = results.tables.runs
+    measure = RATES[results.outcome] if results.claimed is not None else ""
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
     found += [said] if (said := unranked.sentence(runs)) else []
     found += official.sentences(runs)
-    found += [said] if (said := dispersion_sentence(results.dispersion)) else []
+    found += [said] if (said := dispersion_sentence(results.dispersion, measure)) else []
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:
