@@ -163,7 +163,7 @@ def front_view(results: Results) -> View | None:
         for e in part
     )
     tasks = plural(len(results.board.counts.tasks), "task")
-    unit, what, shown = ("points", "the mean", "Points") if measured else ("percent", "a rate", "Successes")
+    unit, what, shown = ("points", "a mean", "Points") if measured else ("percent", "a rate", "Successes")
     said = RATES[results.outcome]
     note = (
         f"{said[0].upper()}{said[1:]} in {unit} and cost of a run, means over {tasks}, all models together, "

@@ -158,11 +158,13 @@ def test_sentences_can_be_quoted_alone(study: Tables) -> None:
         assert text.startswith("Confirmatory, in simulation, on tasks like these (E2, n = 18 tasks, 2 seeds each): ")
     gap = said(results, "The gap")
     assert "share of the common budget of charged time left when a run reaches bronze" in gap
-    assert "The measure goes from 0 to 100 points, more is better; the common budget" in gap
+    assert (
+        "The measure (0 for a run that does not reach it) goes from 0 to 100 points, more is better; the common" in gap
+    )
     assert "charged time, s)" in gap
     assert "log odds" not in said(results, "Capability")
     assert "scale of rates" not in said(results, "Capability")
-    assert "goes from -100 to 100 points" in said(analyse(about(study, "normalised_improvement")), "The gap")
+    assert "goes from −100 to 100 points" in said(analyse(about(study, "normalised_improvement")), "The gap")
 
 
 def test_the_page_and_its_files_are_about_the_measure(study: Tables, tmp_path: Path) -> None:
