@@ -81,7 +81,7 @@ def _claims(results: Results) -> str:
     ]
     if not rows:
         return ""
-    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in (0.11, 0.13, 0.18, 0.5))
+    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in (0.12, 0.16, 0.17, 0.47))
     return "\n".join(
         [
             r"\begin{table}[htbp]",
