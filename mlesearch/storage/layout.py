@@ -156,7 +156,8 @@ def note_launch(folder: Path, keys: Sequence[RunKey]) -> None:
 def note_not_planned(folder: Path, keys: Sequence[RunKey], why: str) -> None:
     """Say of runs that the design leaves them out: they are no part of the study's grid, or no more.
 
-    A run that has ended keeps its result, and one that is asked for again later is part of the grid again.
+    A run that has ended keeps its result. One that a launch carries out later (`mlesearch run --left-out`, which has to
+    be asked for) is part of the grid again.
 
     Args:
         folder: of the study.
