@@ -13,6 +13,7 @@ from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.words import official, wording
 from mlesearch.analysis.words.assumptions_words import dispersion_sentence
+from mlesearch.analysis.words.grown_words import grown
 
 
 def warnings(results: Results) -> tuple[str, ...]:
@@ -20,6 +21,7 @@ def warnings(results: Results) -> tuple[str, ...]:
     runs = results.tables.runs
     measure = RATES[results.outcome] if results.claimed is not None else ""
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
+    found += [said] if (said := grown(results)) else []
     found += [said] if (said := unranked.sentence(runs)) else []
     found += official.sentences(runs)
     found += [said] if (said := dispersion_sentence(results.dispersion, measure)) else []

@@ -186,6 +186,12 @@ def not_planned(folder: Path) -> dict[RunKey, str]:
     return {key: why for key, why in _grid(folder).items() if why}
 
 
+def launches_of(folder: Path) -> dict[str, int]:
+    """The number, from 1, of the launch that first asked for each run, by its id."""
+    asked = [launch["runs"] for launch in read_lines(folder / LAUNCHES) if launch["runs"]]
+    return {RunKey(*row).id: number for number in range(len(asked), 0, -1) for row in asked[number - 1]}
+
+
 def _grid(folder: Path) -> dict[RunKey, str]:
     """Every run that a line of the launches names, and why it is not planned; empty where it is."""
     grid: dict[RunKey, str] = {}

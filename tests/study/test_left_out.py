@@ -41,6 +41,8 @@ def test_the_launch_that_goes_on_leaves_it_out_and_says_so(study: Path, capsys: 
         assert f"1 of the 3 runs of this launch are left out of the study by design: {WHY}; they stay out" in said.err
         assert "--left-out" in said.err
     assert seeds(study) == [0, 1]
+    launches = ml.read(study).runs.set_index("seed")["launch"]
+    assert launches.dropna().to_dict() == {0: 1, 1: 2}
     assert list(not_planned(study).values()) == [WHY]
     assert "not run by design" in (study / "report.html").read_text(encoding="utf-8")
 
