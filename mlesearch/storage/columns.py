@@ -94,6 +94,10 @@ class RunRow(TypedDict):
         str | None, Column("category of the task, as it declares it; tasks of one category are alike", optional=True)
     ]
     seed: Annotated[int, Column("seed of the run")]
+    launch: Annotated[
+        int | None,
+        Column("which of the study's launches asked for it first, from 1", note="empty where none did", optional=True),
+    ]
     status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
     ended: Annotated[
         str | None,
