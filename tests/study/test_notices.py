@@ -11,8 +11,8 @@ from mlesearch.storage.layout import RunKey, note_launch, open_study, study_head
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker, write_worker
 from mlesearch.study import notices
 from mlesearch.study.notices import Notices
-from tests.support.command import until
 from tests.support.run_story import Story
+from tests.support.waiting import until
 
 KEYS = [RunKey("m", "greedy", "base", "t", n) for n in range(4)]
 

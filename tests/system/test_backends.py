@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study
-from tests.support.command import MLESEARCH, cli, until
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.slow_study import SlowStudy, supervisors
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MODULES = {"dask": "distributed", "ray": "ray"}

@@ -17,7 +17,8 @@ import yaml
 
 from mlesearch.cli.main import parse
 from tests.support import documented, slurm
-from tests.support.slurm import SlurmCluster, until
+from tests.support.slurm import SlurmCluster
+from tests.support.waiting import wait_for
 
 PAGE = "clusters.md"
 BIN = Path(sys.executable).parent
@@ -107,7 +108,7 @@ def test_the_commands_for_slurm(cluster: SlurmCluster, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     said = [run(command, tmp_path, env) for command in submits]
     assert [re.findall(r"queued (\d) workers", text) for text in said] == [["2"], ["1"]]
-    until(lambda: cluster.jobs() == {}, 600)
+    wait_for(lambda: cluster.jobs() == {}, 600)
     assert results(tmp_path) == 4
     for command in re.findall(r"^(?:look|report): +(.*)$", said[-1], re.MULTILINE):
         run(command, tmp_path, env)

@@ -11,7 +11,8 @@ import pytest
 
 from tests.support import faulty, slurm
 from tests.support.command import MLESEARCH
-from tests.support.slurm import SlurmCluster, until
+from tests.support.slurm import SlurmCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 STUDY = ["-m", "model=sim_05", "strategy=random,quits,kills,raises", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
@@ -47,7 +48,7 @@ def test_faults_of_every_kind(cluster: SlurmCluster, tmp_path: Path) -> None:
     def left_to_slurm(*options: str) -> dict[int, str]:
         before = set(cluster.jobs(over=True))
         ours("submit", "--slurm", "--workers", "2", "--time", "30", "--cpus", "2", *options, *STUDY)
-        until(lambda: cluster.jobs() == {}, 900)
+        wait_for(lambda: cluster.jobs() == {}, 900)
         return {job: state for job, state in cluster.jobs(over=True).items() if job not in before}
 
     states = left_to_slurm()
