@@ -32,14 +32,6 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
-
-
 class Launched:
     """The study under way on a cluster, in a session of its own."""
 

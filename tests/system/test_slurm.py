@@ -18,7 +18,7 @@ import pytest
 
 from mlesearch.storage.worker_files import ENDED, read_attempts
 from tests.support import slow_study, slurm
-from tests.support.command import MLESEARCH, cli
+from tests.support.command import MLESEARCH
 from tests.support.journals import once_each, same_tables
 from tests.support.slow_study import SlowStudy
 from tests.support.slurm import SlurmCluster
@@ -26,24 +26,6 @@ from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 CALLS_S = 1.0
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import faulty, slurm
+from tests.support import faulty
 from tests.support.command import MLESEARCH
 from tests.support.slurm import SlurmCluster
 from tests.support.waiting import wait_for
@@ -18,16 +17,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 STUDY = ["-m", "model=sim_05", "strategy=random,quits,kills,raises", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
 STUDY += ["sandbox=local", "launcher.retries=0"]
 SAID = {"quits": "SystemExit: 3", "kills": "was killed by SIGKILL", "raises": "RuntimeError: the plug-in is broken"}
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
 
 
 def results(study: Path) -> dict[str, bytes]:

@@ -26,14 +26,6 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    finish(folder, "run", *WORDS, "launcher.n_jobs=2")
-    return folder / "studies/main"
-
-
 def kill_slots(cwd: Path, words: list[str], kills: int, seed: int) -> Path:
     """Kill a slot at random moments of one launch, which ends well all the same."""
     study, moments = cwd / "studies/main", random.Random(seed)
