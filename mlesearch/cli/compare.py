@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from mlesearch.cli.terminal import shown, table
-from mlesearch.study.compare import SAME, compare
+from mlesearch.study.archive.compare import SAME, compare
 from mlesearch.study.output import say
 
 NAMED = 20

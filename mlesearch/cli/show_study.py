@@ -14,8 +14,8 @@ from mlesearch.storage.files import read_json
 from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import declared, run_folders
-from mlesearch.study.fold import PROGRAMS, fold
-from mlesearch.study.unusable import count
+from mlesearch.study.runs.fold import PROGRAMS, fold
+from mlesearch.study.runs.unusable import count
 from mlesearch.types import NANODOLLARS, ConfigError
 
 

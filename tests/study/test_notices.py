@@ -9,8 +9,8 @@ import pytest
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker, write_worker
-from mlesearch.study import notices
-from mlesearch.study.notices import Notices
+from mlesearch.study.monitoring import notices
+from mlesearch.study.monitoring.notices import Notices
 from tests.support.run_story import Story
 from tests.support.waiting import until
 
