@@ -23,6 +23,10 @@ RowStatus = Literal["ok", "failed", "timeout", "missing", "not_planned"]
 beforehand stopped): it fills a hole of the grid, and is no run that is missing. Its `reason` says why.
 """
 
+ResultStatus = Literal["ok", "failed", "timeout"]
+"""Of a run that has its result, or failed."""
+
+RESULT_STATUSES: frozenset[ResultStatus] = frozenset(get_args(ResultStatus))
 RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
 MedalName = Literal["gold", "silver", "bronze"]
 MEDALS: tuple[MedalName, ...] = get_args(MedalName)
