@@ -20,7 +20,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.claim import ClaimJson
 from mlesearch.storage.codec import Json
-from mlesearch.storage.columns import RESULT_STATUSES, ResultStatus, RunRow
+from mlesearch.storage.columns import RunRow
 from mlesearch.storage.files import make_folder, read_json, read_lines, write_atomically
 from mlesearch.types import ConfigError
 
@@ -342,19 +342,6 @@ def read_result(run: Path) -> RunRow | RunFailure | None:
     """
     path = run / RESULT
     return cast("RunRow | RunFailure", _checked(path, {"status": str})) if exists(path) else None
-
-
-def status_of(result: RunRow | RunFailure) -> ResultStatus:
-    """How a run ended, by its result.json.
-
-    Raises:
-        ConfigError: it says what no result.json may say.
-    """
-    status = result["status"]
-    if status in RESULT_STATUSES:
-        return status
-    known = ", ".join(sorted(RESULT_STATUSES))
-    raise ConfigError(f"{RESULT}: the status {status!r} is none of {known}; remove the file and launch again")
 
 
 def finished_row(run: Path) -> RunRow | None:

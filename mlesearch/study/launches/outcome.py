@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.config.planning.plan import RunPlan
-from mlesearch.storage.documents import read_result, status_of
+from mlesearch.storage.columns import result_status
+from mlesearch.storage.documents import read_result
 from mlesearch.storage.worker_files import ENDED, IndexReader, RunAttempt
 from mlesearch.study.runs.execute import ReportStatus, RunReport
 
@@ -42,7 +43,7 @@ class LaunchOutcome:
         if result is not None and result["status"] == "failed":
             return RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent", host)
         if result is not None:
-            return RunReport(run.key.id, status_of(result), host=host)
+            return RunReport(run.key.id, result_status(result["status"]), host=host)
         if last is not None and last.status in ("unpaid", "failed", "set_aside"):
             status: ReportStatus = "unpaid" if last.status == "unpaid" else "failed"
             return RunReport(run.key.id, status, last.reason, last.error_class, host)

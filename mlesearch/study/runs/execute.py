@@ -20,8 +20,8 @@ from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.storage import file_systems
 from mlesearch.storage.codec import Json
-from mlesearch.storage.columns import RunRow
-from mlesearch.storage.documents import RUN, RunFailure, RunFile, read_run, status_of, write_result, write_run
+from mlesearch.storage.columns import RunRow, result_status
+from mlesearch.storage.documents import RUN, RunFailure, RunFile, read_run, write_result, write_run
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.journal import JournalBusy
 from mlesearch.storage.layout import identity_digest
@@ -163,7 +163,7 @@ def _write_run_json(run: RunPlan) -> None:
 def _write_result(run: RunPlan) -> RunReport:
     row = summarise(read_run(run.folder), fold(run.folder))
     write_result(run.folder, row, durable=run.recorded is None)  # a replay can be had again
-    return RunReport(run.key.id, status_of(row), result=row)
+    return RunReport(run.key.id, result_status(row["status"]), result=row)
 
 
 def write_failure(run: RunPlan, reason: str, real_s: float) -> None:
