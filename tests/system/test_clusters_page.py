@@ -16,7 +16,7 @@ import yaml
 
 from mlesearch.cli.main import parse
 from tests.support import documented
-from tests.support.slurm import SlurmCluster
+from tests.support.slurm import SlurmCluster, stand_in_for_accounting
 from tests.support.waiting import wait_for
 
 PAGE = "clusters.md"
@@ -137,7 +137,7 @@ def test_a_cluster_of_dask_jobqueue(cluster: SlurmCluster, tmp_path: Path) -> No
 @pytest.mark.timeout(900)
 def test_the_command_for_submitit(cluster: SlurmCluster, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'mlesearch[slurm]'")
-    slurm.stand_in_for_accounting(cluster)
+    stand_in_for_accounting(cluster)
     env = environment(SLURM_CONF=cluster.env["SLURM_CONF"], PATH=f"{BIN}:{cluster.env['PATH']}")
     for command in commands("Hydra's launchers"):
         run(command, tmp_path, env)
