@@ -8,6 +8,7 @@ from pathlib import Path
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.layout import remove_failure
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
 from mlesearch.study.monitoring.standing import RunProgress, StudyStatus
@@ -59,6 +60,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         chosen = [i for i in chosen if (last := found.runs[i].last) is not None and last.error_class == error_class]
     for run_id in chosen:
         remove_failure(study / run_id)
+    Leases(study).forget_deaths(chosen)
     if chosen:
         ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)

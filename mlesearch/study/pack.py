@@ -19,9 +19,10 @@ from pathlib import Path
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.documents import RUN, finished_row
 from mlesearch.storage.entry import StoreError
+from mlesearch.storage.exclusive import alone
 from mlesearch.storage.files import make_folder, sync_folder, write_atomically
 from mlesearch.storage.lease_files import file_name
-from mlesearch.storage.leases import Lease, alone, check_held
+from mlesearch.storage.leases import Lease, check_held
 from mlesearch.storage.pack_writer import PackedRun, write_pack
 from mlesearch.storage.packs import packed_cells, packed_files, packs_of, runs_in, unpacked_bytes
 from mlesearch.storage.under_way import UNDER_WAY
