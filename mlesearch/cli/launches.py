@@ -31,6 +31,7 @@ from mlesearch.study.archive import replay as replays
 from mlesearch.study.estimates.estimate import estimate_plan
 from mlesearch.study.launches.interrupt import stop_file_of, stoppable
 from mlesearch.study.launches.launch import begin, run_all, run_cell
+from mlesearch.study.launches.left_out import without_left_out
 from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
 from mlesearch.study.runs.execute import RunReport
@@ -43,7 +44,15 @@ SHOWN = 10
 """So many runs are named, where more are missing."""
 
 
-def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, sequential: bool = False) -> int:
+def run(
+    overrides: Sequence[str],
+    *,
+    multirun: bool,
+    check: bool,
+    yes: bool,
+    sequential: bool = False,
+    left_out: bool = False,
+) -> int:
     """Check a launch as a whole, carry it out, and say what came of it.
 
     Args:
@@ -52,6 +61,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
         sequential: follow the looks that the study declares, and stop where they say so.
+        left_out: carry out runs, too, that the study leaves out by design.
 
     Returns:
         0 done, 1 something is missing, 130 stopped.
@@ -60,7 +70,10 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     with ProcessResources(complain) as resources:
         here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)
         planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if here else "workers")
-        planned = part_of_plan(launch, planned) if sequential else planned
+        if sequential:
+            planned = part_of_plan(launch, planned)
+        elif not left_out:
+            planned = without_left_out(planned, "--left-out", complain)
         runs = planned.runs
         if not say_checked(launch, planned, resources, check=check, at_most=sequential):
             return 1

@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
+    run.add_argument("--left-out", action="store_true", help="also the runs that the study leaves out by design")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     solve_options.add_to(sub)

@@ -43,6 +43,8 @@ AttemptStatus = Literal["ok", "timeout", "failed", "interrupted", "unpaid", "los
 the worker process ended abruptly. `set_aside`: so often that it is not begun again in this launch.
 """
 
+ATTEMPTED: frozenset[AttemptStatus] = frozenset(get_args(AttemptStatus))
+
 ErrorClass = Literal["", "transient", "lost", "permanent", "poison"]
 """Whether it may pass when tried again: `transient` later, `lost` elsewhere; `permanent` and `poison` not by itself."""
 
@@ -51,7 +53,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "status": get_args(AttemptStatus),
     "error_class": get_args(ErrorClass),
 }
-ENDED: frozenset[AttemptStatus] = frozenset({"ok", "timeout"})
+ENDED: frozenset[Literal["ok", "timeout"]] = frozenset({"ok", "timeout"})
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "AWS_BATCH_JOB_ID")
 """Where batch systems name the job that a process is in: Slurm, PBS, LSF, AWS Batch."""
 

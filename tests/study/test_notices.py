@@ -13,8 +13,8 @@ from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker
 from mlesearch.study.monitoring import notices
 from mlesearch.study.monitoring.notices import Notices
 from mlesearch.study.monitoring.status import read_status
-from tests.support.command import until
 from tests.support.run_story import Story
+from tests.support.waiting import until
 
 KEYS = [RunKey("m", "greedy", "base", "t", n) for n in range(4)]
 

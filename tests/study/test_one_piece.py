@@ -26,7 +26,8 @@ from mlesearch.study.runs.execute import RunReport, execute_run
 from mlesearch.study.runs.failures import RetryRule
 from mlesearch.study.workers import slots
 from mlesearch.study.workers.pieces import pieces_of
-from tests.support.launched import listed, wait_until
+from tests.support.launched import listed
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
@@ -79,7 +80,7 @@ def test_it_keeps_to_a_pause(run: RunPlan, capsys: pytest.CaptureFixture[str]) -
 
     def go_on() -> None:
         try:
-            wait_until(lambda: waits(run.study_dir), 30)
+            wait_for(lambda: waits(run.study_dir), 30)
             assert not run.folder.exists()
         finally:
             end_pause(run.study_dir)
@@ -94,7 +95,7 @@ def test_it_says_once_that_another_process_has_the_run(run: RunPlan, capsys: pyt
 
     def let_go() -> None:
         with lease.beating():
-            wait_until(lambda: waits(run.study_dir), 30)
+            wait_for(lambda: waits(run.study_dir), 30)
         lease.release(done=False)
 
     assert [r.status for r in carried_out(run, let_go)] == ["ok"]

@@ -32,7 +32,7 @@ from mlesearch.study.slurm.chain import (
 )
 from mlesearch.study.slurm.job import Successor
 from mlesearch.types import ConfigError
-from tests.support.command import until
+from tests.support.waiting import until
 
 NOWHERE = LauncherSettings(n_jobs=-1, grace_s=60)
 

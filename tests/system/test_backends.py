@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study
-from tests.support.command import MLESEARCH, cli, until
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import quiet
 from tests.support.slow_study import SlowStudy, supervisors
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MODULES = {"dask": "distributed", "ray": "ray"}
@@ -30,14 +31,6 @@ def backend(request: pytest.FixtureRequest) -> str:
     if importlib.util.find_spec(MODULES[request.param]) is None:
         pytest.skip(f"{request.param} is not installed here: pip install 'mlesearch[{request.param}]'")
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
 
 
 class Launched:

@@ -22,17 +22,10 @@ from mlesearch.study.runs.failures import LOSSES_SET_ASIDE
 from mlesearch.study.slurm import job as slurm_job
 from tests.support.command import cli, finish, start
 from tests.support.journals import journals, once_each, same_tables
-from tests.support.launched import WORDS, busy, listed, slots_of, state_of_files, wait_until, work
+from tests.support.launched import WORDS, busy, listed, slots_of, state_of_files, work
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    finish(folder, "run", *WORDS, "launcher.n_jobs=2")
-    return folder / "studies/main"
 
 
 def in_flight(study: Path) -> dict[str, int]:
@@ -94,7 +87,7 @@ def test_thirty_kills(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_is_started_again(whole: Path, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     launch = start(tmp_path, "run", *WORDS, "launcher.n_jobs=2")
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     (worker,) = read_workers(study)
     os.kill(worker.pid, signal.SIGKILL)
     _, err = launch.communicate(timeout=280)
@@ -131,7 +124,7 @@ def test_a_worker_knows_of_runs_that_failed_before_it_began_and_hears_that_they_
     pause(study, "not yet")
     assert slurm_job._standing(study) == slurm_job.AGAIN, "runs are left, whatever has failed"
     worker = work(study, "--jobs", "1")
-    wait_until(lambda: any(w.activity == "paused" for w in read_workers(study)))
+    wait_for(lambda: any(w.activity == "paused" for w in read_workers(study)))
     assert cli(tmp_path, "requeue", "studies/main", failed.key.id).returncode == 0
     end_pause(study)
     out, err = worker.communicate(timeout=120)
@@ -161,7 +154,7 @@ def test_a_worker_that_stood_still_writes_nothing_once_it_wakes(whole: Path, tmp
     listed(study)
     set_times(study, LeaseTimes(0.3, 1.5, 4.0))
     first = work(study, "--jobs", "2")
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     os.killpg(first.pid, signal.SIGSTOP)
     second = work(study, "--jobs", "2")
     out, err = second.communicate(timeout=200)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlesearch.config.planning.plan import RunPlan
+from mlesearch.storage.columns import result_status
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.worker_files import ENDED, IndexReader, LeftRuns, RunAttempt, WorkerReader
-from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.runs.execute import ReportStatus, RunReport
 
 NAMED = 3
 """So many machines are named that left the same runs for the same reason."""
@@ -49,9 +50,9 @@ class LaunchOutcome:
         if result is not None and result["status"] == "failed":
             return RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent", host)
         if result is not None:
-            return RunReport(run.key.id, result["status"], host=host)
+            return RunReport(run.key.id, result_status(result["status"]), host=host)
         if last is not None and last.status in ("unpaid", "failed", "set_aside"):
-            status = "unpaid" if last.status == "unpaid" else "failed"
+            status: ReportStatus = "unpaid" if last.status == "unpaid" else "failed"
             return RunReport(run.key.id, status, last.reason, last.error_class, host)
         if stopped:
             return RunReport(run.key.id, "interrupted")

@@ -34,7 +34,7 @@ from mlesearch.storage.leases import Lease, Leases
 from mlesearch.storage.lifeline import end_with_parent
 from mlesearch.storage.processes import collect_rarely
 from mlesearch.storage.run_log import log_run, next_attempt
-from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
+from mlesearch.storage.worker_files import ATTEMPTED, RunAttempt, WorkerState, attempt_at
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport, execute_run, write_failure
 from mlesearch.study.runs.failures import LOSSES_SET_ASIDE, deaths_in_words, error_class_of
@@ -134,7 +134,7 @@ class WorkerSlot:
             kind, full, host = error_class_of(error), file_systems.is_full(error), self._work.state.host
             ids = [self._work.runs[n].key.id for n in order.piece.numbers]
             reports = tuple(RunReport(run_id, "failed", reason, kind, host, disk_full=full) for run_id in ids)
-            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports if not full))
+            yield PieceAnswer("ended", reports, self._attempts(reports, order))
         except (
             Exception,
             SystemExit,
@@ -158,7 +158,7 @@ class WorkerSlot:
             log_run(run.folder, self._work.state, order.attempt, f"failed: {reason}")
         host = self._work.state.host
         reports = tuple(RunReport(run.key.id, "failed", reason, "permanent", host) for run in runs)
-        return PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports))
+        return PieceAnswer("ended", reports, self._attempts(reports, order))
 
     def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
@@ -264,20 +264,24 @@ class WorkerSlot:
         elif todo:
             made = [self._one(todo[0], order, lease)]
         reports = [replace(r, host=work.state.host) for r in made]
-        attempts = [self._attempt(r, order) for r in reports if not r.disk_full]
+        attempts = self._attempts(reports, order)
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
-        yield PieceAnswer("ended", sent, tuple(attempts))
+        yield PieceAnswer("ended", sent, attempts)
 
-    def _attempt(self, report: RunReport, order: PieceOrder) -> RunAttempt:
-        """The line of the index for a run that was carried out."""
-        return attempt_at(
-            self._work.state,
-            report.run_id,
-            report.status,  # type: ignore[arg-type]
-            report.result,
-            reason=report.reason,
-            error_class=report.error_class,
-            attempt=order.attempt,
+    def _attempts(self, reports: Sequence[RunReport], order: PieceOrder) -> tuple[RunAttempt, ...]:
+        """The lines of the index for runs that were carried out; what a full disk ended is no attempt."""
+        return tuple(
+            attempt_at(
+                self._work.state,
+                report.run_id,
+                report.status,
+                report.result,
+                reason=report.reason,
+                error_class=report.error_class,
+                attempt=order.attempt,
+            )
+            for report in reports
+            if report.status in ATTEMPTED and not report.disk_full
         )
 
     def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
