@@ -13,7 +13,8 @@ from mlesearch.budgets.place import spent_before
 from mlesearch.storage.requests import LIMIT
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from tests.support.command import cli
-from tests.support.launched import wait_until, work
+from tests.support.launched import work
+from tests.support.waiting import until
 
 WORDS = ["-m", "model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=3", "sandbox=local"]
 WORDS += ["sandbox.warm=off", "strategy.review=false", "model.sampling.max_tokens=500", "launcher.n_jobs=1"]
@@ -54,7 +55,7 @@ def test_runs_without_money_go_on_in_a_live_worker_once_there_is_more(tmp_path: 
     with OpenAIStub(lambda _body: next(replies, QUICK)) as stub:
         study = listed(tmp_path, stub, LITTLE_USD, f"limits.network={network}")
         worker = work(study, "--jobs", "2")
-        wait_until(lambda: "unpaid" in attempts(study))
+        assert until(lambda: "unpaid" in attempts(study), 200)
         said = cli(tmp_path, "budget", "studies/main", "--study-usd", "1")
         assert said.returncode == 0, said.stderr
         assert "a limit of $1.0000; 1 worker at work hears of it before the next call" in said.stdout
