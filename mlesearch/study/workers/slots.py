@@ -235,6 +235,8 @@ class WorkerSlot:
             return
         worker = f"worker {last.worker}" if last.worker else "a worker"
         how = "ended without a word" if lease.before == "dead" else "was not heard of any more"
+        with contextlib.suppress(OSError):
+            make_folder(runs[0].folder)
         log_run(runs[0].folder, state, order.attempt, f"taken over from {worker} on {last.host}, which {how}")
 
     def _set_aside(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> PieceAnswer:
@@ -250,8 +252,8 @@ class WorkerSlot:
             write_failure(run, reason, 0.0)
             log_run(run.folder, self._work.state, order.attempt, reason)
         report = RunReport(run.key.id, "failed", reason, "poison", self._work.state.host)
-        attempt = replace(self._attempt(report, order), status="set_aside")
-        return PieceAnswer("ended", (report,), (attempt,))
+        (attempt,) = self._attempts([report], order)
+        return PieceAnswer("ended", (report,), (replace(attempt, status="set_aside"),))
 
     def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
         work, piece = self._work, order.piece
