@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlesearch.cli.show_study import find_study
+from mlesearch.analysis.text import plural
+from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.layout import remove_failure
 from mlesearch.storage.requests import ask_again, end_pause
@@ -28,7 +29,7 @@ def pause(folder: Path, why: str, *, over: bool) -> int:
         ConfigError: there is no study here.
         OSError: nothing can be written in it.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     if over:
         say("workers begin runs again" if end_pause(study) else f"{shown(study)} is not paused")
         return 0
@@ -52,7 +53,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         ConfigError: there is no study here, or a named run did not fail.
         OSError: nothing can be written in it.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     found = read_status(study)
     chosen = _chosen(found, run_ids)
     if error_class is not None:
@@ -63,7 +64,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)
     then = "" if working or not chosen else f"; no worker is at work: {shell_words('resume', study)}"
-    say(f"{len(chosen)} run{'' if len(chosen) == 1 else 's'} of {shown(study)} to be tried again{then}")
+    say(f"{plural(len(chosen), 'run')} of {shown(study)} to be tried again{then}")
     return 0
 
 

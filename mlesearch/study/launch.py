@@ -229,7 +229,7 @@ class _Waits:
     def lacking(self) -> str:
         """Why nothing may be begun now; empty where it may."""
         self.requests.look()
-        return self.room.lacking() or self.requests.paused
+        return self.room.lacking() or self.requests.why_waiting
 
     def wait(self, for_s: float, why: str) -> None:
         """Wait, unless it is to stop."""
@@ -255,8 +255,8 @@ def _until_ended(slot: WorkerSlot, order: PieceOrder, run_id: str, waits: _Waits
 
     while not waits.should_stop():
         if lack := waits.lacking():
-            if waits.requests.paused == lack:
-                say_once(f"{run_id}: waiting: the study is paused ({lack})")
+            if waits.requests.why_waiting == lack:
+                say_once(f"{run_id}: waiting: {lack}")
             waits.wait(HELD_AGAIN_S, lack)
             continue
         may_retry = waits.retries.wait_s(failures + 1) is not None

@@ -118,7 +118,7 @@ class Supervisor:
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
         self._notices = notices
-        self._requests = RequestReader(work.study if work.leased else None)
+        self._requests = RequestReader(work.study if work.leased else None, say=say if stop_when_lost else None)
         self._unfinished: dict[str, tuple[int, str]] = {
             work.runs[i].key.id: (n, "failed") for n in failed_before for i in self._pieces[n].numbers
         }
@@ -347,8 +347,8 @@ class Supervisor:
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
         if activity == "paused":
-            others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
-            why = self._lack or self._requests.paused or others
+            others = f"other processes have what is left, or it is tried again later ({len(self._queue)})"
+            why = self._lack or self._requests.why_waiting or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:

@@ -57,7 +57,7 @@ def test_what_is_missing_is_done_with_the_money_that_is_named(tmp_path, monkeypa
     assert main(["resume", "study", "--jobs", "1"]) == 0
     said = capsys.readouterr()
     assert "4 runs, 4 of them to do" in said.out
-    assert "the study was paused; workers begin runs again" in said.err
+    assert "the study was paused, and is no longer: workers begin runs again" in said.err
     assert why_paused(study) == ""
     assert read_status(study).missing == 0
     assert Path.cwd() == tmp_path
