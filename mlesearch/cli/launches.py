@@ -153,8 +153,9 @@ def say_checked(
     most, place = "at most " if at_most else "", shown(planned.folder)
     count = f"{most}{plural(len(planned.runs), 'run')}, {finished:,} of them finished"
     say(f"study {planned.header['name']}: {count}, in {place}")
-    for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
-        say(f"sandbox: {why}")
+    if not any(left.setting == "sandbox" for left in planned.later):  # which says it
+        for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
+            say(f"sandbox: {why}")
     for left in planned.later:
         say(f"checked on workers: {left}")
     cells = [cell.settings for cell in launch.jobs]

@@ -60,10 +60,13 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         chosen = [i for i in chosen if (last := found.runs[i].last) is not None and last.error_class == error_class]
     for run_id in chosen:
         remove_failure(study / run_id)
-    if chosen:
-        ask_again(study, chosen)
+    if not chosen:
+        kind = "" if error_class is None else f" as {error_class}"
+        say(f"nothing to try again: no run of {shown(study)} has failed{kind}, was set aside or waits for money")
+        return 0
+    ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)
-    then = "" if working or not chosen else f"; no worker is at work: {shell_words('resume', study)}"
+    then = "" if working else f"; no worker is at work: {shell_words('resume', study)}"
     say(f"{plural(len(chosen), 'run')} of {shown(study)} to be tried again{then}")
     return 0
 

@@ -107,7 +107,7 @@ def test_interrupted_on_the_way_the_queued_jobs_are_named_with_the_command_that_
 def test_without_slurm_the_ways_out_are_named(tmp_path: Path) -> None:
     done = cli(tmp_path, "submit", "--slurm", *STUDY, env={"PATH": "/nowhere"}, fresh=True)
     assert done.returncode == 2
-    assert "--slurm: there is no sbatch here" in done.stderr
+    assert "--slurm: there is no sbatch on this machine" in done.stderr
     assert "mlesearch run" in done.stderr
     done = cli(tmp_path, "submit", "--slurm", "--check", *STUDY, env={"PATH": "/nowhere"}, fresh=True)
     assert done.returncode == 1
