@@ -290,8 +290,8 @@ def _gap_line(design: Design, needs: GapNeeds) -> str:
         )
     if needs.seeds > PRACTICAL_SEEDS:
         return (
-            f"{what}: no practical number of seeds finds it in 80 % on {design.tasks:,} tasks: it takes "
-            f"{needs.seeds:,}, more than {PRACTICAL_SEEDS}, since the tasks' own gaps alone leave "
+            f"{what}: no practical number of seeds finds it in 80 % on {design.tasks:,} tasks: it would "
+            f"take {needs.seeds:,}, and {PRACTICAL_SEEDS} are taken for the most, since the tasks' own gaps alone leave "
             f"{100 * needs.left:.2f} points; {more}"
         )
     return f"{what}: {plural(needs.seeds, 'seed')} on {design.tasks:,} tasks ({_taken(needs.taken)}); {more}"

@@ -28,8 +28,11 @@ Start it as often as you like, on as many machines as share the study's folder: 
 whose worker died goes on from its journal elsewhere. Ctrl-C or a signal of a batch system lets what is in flight end
 (launcher.grace_s).
 
-Exit codes: 0 nothing is left, 1 runs failed and none is left, 2 this machine can do none of what is left,
-{START_AGAIN} runs are left: start it again (its time is over, it was stopped, a lease was lost, a budget is spent).
+A paused study is waited for, until `mlesearch pause STUDY --off` or `mlesearch resume STUDY`.
+
+Exit codes: 0 nothing is left, 1 runs failed and none is left, 2 there is no study here, it can't be changed, or this
+machine can do none of what is left, {START_AGAIN} runs are left: start it again (its time is over, it was stopped, a
+lease was lost, a budget is spent).
 """
 
 
