@@ -291,7 +291,7 @@ def _gap_line(design: Design, needs: GapNeeds) -> str:
     if needs.seeds > PRACTICAL_SEEDS:
         return (
             f"{what}: no practical number of seeds finds it in 80 % on {design.tasks:,} tasks: it would "
-            f"take {needs.seeds:,}, and {PRACTICAL_SEEDS} are taken for the most, since the tasks' own gaps alone leave "
+            f"take {needs.seeds:,}, and {PRACTICAL_SEEDS} are taken for the most, as the tasks' own gaps alone leave "
             f"{100 * needs.left:.2f} points; {more}"
         )
     return f"{what}: {plural(needs.seeds, 'seed')} on {design.tasks:,} tasks ({_taken(needs.taken)}); {more}"

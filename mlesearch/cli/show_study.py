@@ -88,7 +88,7 @@ def refuse_folder(words: Sequence[str]) -> None:
     """
     word = words[0] if words else ""
     folder = Path(word)
-    setting = any(key.partition(".")[0] == word for key in known_keys())
+    setting = any(key.partition(".")[0] == word for key in known_keys()) and not (folder / STUDY).is_file()
     if not word or setting or word in names("experiments") or folder.suffix in (".yaml", ".yml"):
         return
     if not (_PATH.fullmatch(word) or folder.is_dir()):
