@@ -111,11 +111,8 @@ def test_a_worker_of_a_paused_study_says_that_it_waits_and_what_for(tmp_path):
     assert "waiting: worker" in said
     assert "paused: a new disk; nothing new begins until: mlesearch pause studies/s --off" in said
     assert cli(tmp_path, "pause", "studies/s", "--off").returncode == 0
-    out, err = worker.communicate(timeout=120)
-    assert (worker.returncode, out.decode().splitlines()[0]) == (
-        0,
-        "studies/s: 1 run, 1 of them to do, at most 1 at a time",
-    )
+    _, err = worker.communicate(timeout=120)
+    assert worker.returncode == 0
     off = f"nothing new begins until: mlesearch pause {tmp_path}/studies/s --off"
     assert err.decode().splitlines() == [
         f"waiting: the study is paused (a new disk); {off}",
