@@ -160,8 +160,8 @@ def _seeds(experiment: Experiment, *, refuse: bool) -> list[list[ExportedRun]]:
     if unfinished and refuse:
         shown_ids = "; ".join(unfinished[:NAMED]) + ("; ..." if len(unfinished) > NAMED else "")
         raise ConfigError(
-            f"{experiment.id}: {plural(len(unfinished), 'run')} without a result ({shown_ids}); launch the same command "
-            "again, or export them without a submission, as failures: --unfinished null"
+            f"{experiment.id}: {plural(len(unfinished), 'run')} without a result ({shown_ids}); launch the same "
+            "command again, or export them without a submission, as failures: --unfinished null"
         )
     return [
         [_exported(competition, group.get(competition)) for competition in competitions]

@@ -152,7 +152,8 @@ def _workers(found: StudyStatus) -> Iterator[str]:
     for w in at_work:
         if w.standing != "working":
             doing = {"paused": "waiting"}.get(w.standing, w.standing)
-            yield f"{doing}: worker {w.state.id}{f': {w.state.why}' if w.state.why else ''}"
+            first = f", once {_named(w.state.run_ids)} is over" if w.state.run_ids else ""
+            yield f"{doing}: worker {w.state.id}{first}{f': {w.state.why}' if w.state.why else ''}"
     for w in found.stalled:
         runs = found.left_by(w)
         taken = "; others have taken its runs over" if w.state.run_ids else ""
