@@ -7,7 +7,7 @@
 | `bench/` | benchmarks, and the bars that they have to keep |
 | `support/` | what several tests share: toy runs, scripted parts, makers, clocks, the command line, worker processes |
 | `data/` | stored prompts; mle-bench's own medals, row by row |
-| `test_architecture.py`, `test_types.py` | imports run one way, what is shipped; the shared types |
+| `test_architecture.py` | imports run one way, what is shipped |
 | `test_tests.py` | how the tests themselves are built |
 
 A new test of a function goes to `<package>/test_<module>.py`; one that needs `mlesearch` in a process of its own goes

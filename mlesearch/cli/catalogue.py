@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from mlesearch.config.groups import describe, names, origin
+from mlesearch.config.catalogue.groups import describe, names, origin
+from mlesearch.config.catalogue.strategies import ListedStrategy, strategies, strategy
 from mlesearch.config.settings import ModelSettings
-from mlesearch.config.strategies import ListedStrategy, strategies, strategy
 from mlesearch.models.registry import MODEL_KINDS
 from mlesearch.tasks import folder, own, sources
 from mlesearch.tasks.mlebench.facts import table

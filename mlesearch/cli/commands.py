@@ -44,7 +44,7 @@ def power(args: Namespace) -> int:
 def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
     """The words after a command as overrides; an error suggests the command as it was typed, options included."""
     from mlesearch.cli.show_study import refuse_folder
-    from mlesearch.config.compose import expand
+    from mlesearch.config.loading.compose import expand
 
     refuse_folder(args.overrides)
     return expand(args.overrides, shlex.join(["mlesearch", command, *options]), multirun=args.multirun)
@@ -93,7 +93,7 @@ def show(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
-    from mlesearch.study.verify import verify_run
+    from mlesearch.study.archive.verify import verify_run
 
     say(f"{plural(verify_run(Path(args.run)), 'decision')}, all the same")
     return 0
@@ -101,7 +101,7 @@ def verify(args: Namespace) -> int:
 
 def export_study(args: Namespace) -> int:
     """Write a recorded study into one file."""
-    from mlesearch.study.archive import export
+    from mlesearch.study.archive.packing import export
 
     say(f"{shown(Path(args.file))}: {export(Path(args.study), Path(args.file), *_stores(args))}")
     return 0
@@ -109,7 +109,7 @@ def export_study(args: Namespace) -> int:
 
 def import_study(args: Namespace) -> int:
     """Make a study's folder from such a file."""
-    from mlesearch.study.unpacking import unpack
+    from mlesearch.study.archive.unpacking import unpack
 
     contents = unpack(Path(args.file), Path(args.study), args.form, trust=args.trust)
     say(f"{shown(Path(args.study))}: {contents}")
@@ -118,7 +118,7 @@ def import_study(args: Namespace) -> int:
 
 def verify_study(args: Namespace) -> int:
     """Look for damage in a store, a file or a study."""
-    from mlesearch.study.verify import find_damage
+    from mlesearch.study.archive.verify import find_damage
 
     contents, wrong = find_damage(Path(args.path), trust=args.trust, own_tasks=args.task)
     for fault in wrong:
@@ -210,7 +210,7 @@ def show_task(args: Namespace) -> int:
 
     task = load(args.task)
     if args.prompt:
-        from mlesearch.config.task_prompt import first_prompt
+        from mlesearch.config.parts.task_prompt import first_prompt
 
         hand_over("".join(f"=== {message.role}\n{message.content}\n" for message in first_prompt(task)))
         return 0
@@ -259,7 +259,7 @@ def on_competitions(args: Namespace) -> int:
 def list_models(args: Namespace) -> int:
     """List the models that have a file."""
     from mlesearch.cli.catalogue import model_rows
-    from mlesearch.config.compose import models
+    from mlesearch.config.loading.compose import models
 
     table(model_rows(models()))
     return 0
@@ -270,7 +270,7 @@ def check_models(args: Namespace) -> int:
     import datetime
 
     from mlesearch.cli.models import check
-    from mlesearch.config.compose import expand, jobs, models
+    from mlesearch.config.loading.compose import expand, jobs, models
     from mlesearch.models.registry import make_model
 
     if args.name is None:

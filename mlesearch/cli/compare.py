@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import shown, table
-from mlesearch.study.compare import SAME, UNBEGUN, compare
+from mlesearch.study.archive.compare import SAME, UNBEGUN, compare
 from mlesearch.study.output import say
 
 NAMED = 20

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mlesearch.cli.terminal import table
-from mlesearch.config.mlebench import GraderRequest
+from mlesearch.config.parts.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench.facts import facts
 from mlesearch.tasks.mlebench.names import asked

@@ -108,7 +108,7 @@ def _places(
     places: dict[str, argparse.Action], command: Sequence[str], given: Sequence[str], last: str
 ) -> Iterable[str]:
     """What may stand at a place that is no option."""
-    from mlesearch.config.groups import names
+    from mlesearch.config.catalogue.groups import names
 
     if command == ["models", "check"] and not given:
         return [name for name in names("model") if name.startswith(last)]
@@ -130,8 +130,8 @@ def _places(
 
 def _overrides(last: str, *, first: bool) -> Iterable[str]:
     """An experiment, a key with its `=`, or a value behind it."""
-    from mlesearch.config.groups import EXPERIMENTS, GROUPS, names
-    from mlesearch.config.schema import choices, schema
+    from mlesearch.config.catalogue.groups import EXPERIMENTS, GROUPS, names
+    from mlesearch.config.settings.schema import choices, schema
 
     key, equal, value = last.partition("=")
     if not equal:

@@ -6,17 +6,17 @@ import sys
 
 from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import duration, money, number
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.study.estimate import Estimate, estimate_plan, spends
-from mlesearch.study.output import complain, say
-from mlesearch.study.profiles import (
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan
+from mlesearch.study.estimates.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.estimates.profiles import (
     DEFAULT,
     DEFAULT_CALL_S,
     DEFAULT_PROGRAM_SHARE,
     DEFAULT_TOKENS_IN,
     DEFAULT_TOKENS_OUT,
 )
+from mlesearch.study.output import complain, say
 from mlesearch.types import ConfigError
 
 

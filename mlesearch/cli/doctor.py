@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from mlesearch.config.plugins import REGISTRIES
+from mlesearch.config.parts.plugins import REGISTRIES
 from mlesearch.sandbox import ladder, scratch
 from mlesearch.sandbox.gpu import devices
 from mlesearch.sandbox.promises import Degree

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mlesearch.analysis.statistics.rates import parity
 from mlesearch.analysis.text import plural
 from mlesearch.storage.layout import RunKey
-from mlesearch.study.disclosure import Disclosure
+from mlesearch.study.archive.disclosure import Disclosure
 from mlesearch.tasks.mlebench.facts import table
 from mlesearch.tasks.mlebench.names import suite
 from mlesearch.tasks.mlebench.official import OfficialReport

@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlesearch.analysis.text import plural
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.compose import Launch
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import Launch
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.plan import StudyPlan
 from mlesearch.storage.layout import RunKey, open_study
-from mlesearch.study.execute import RunReport
-from mlesearch.study.interrupt import stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.interrupt import stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress
+from mlesearch.study.runs.execute import RunReport
 from mlesearch.types import ConfigError
 
 

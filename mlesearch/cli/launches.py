@@ -13,30 +13,30 @@ from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
 from mlesearch.cli.report import report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.compose import Launch, jobs
-from mlesearch.config.mlebench import check_competitions
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import Launch, jobs
+from mlesearch.config.parts.mlebench import check_competitions
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.models.registry import make_model
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.file_systems import in_words
 from mlesearch.storage.layout import note_launch
 from mlesearch.storage.machine import processors
 from mlesearch.storage.run_log import RUN_LOG
-from mlesearch.study import replay as replays
-from mlesearch.study.estimate import estimate_plan
-from mlesearch.study.execute import RunReport
-from mlesearch.study.fold import ProgramTime, program_time
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_all, run_cell
+from mlesearch.study.archive import replay as replays
+from mlesearch.study.estimates.estimate import estimate_plan
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_all, run_cell
+from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress, describe
-from mlesearch.study.rounds import RoundReports
-from mlesearch.study.work import notices_of
+from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.runs.fold import ProgramTime, program_time
+from mlesearch.study.work_list.rounds import RoundReports
+from mlesearch.study.workers.work import notices_of
 
 INTERRUPTED = 130
 SHOWN = 10

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlesearch.cli import competitions
-from mlesearch.config.mlebench import GraderRequest
+from mlesearch.config.parts.mlebench import GraderRequest
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench import install as installation
 from mlesearch.tasks.mlebench.agent_files import FILES, NAME, write_agent

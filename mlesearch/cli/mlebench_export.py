@@ -12,10 +12,10 @@ from pathlib import Path
 from mlesearch.analysis.text import plural
 from mlesearch.cli.export_page import DONE, disclosure_page
 from mlesearch.cli.terminal import shown
-from mlesearch.config.mlebench import GraderRequest
+from mlesearch.config.parts.mlebench import GraderRequest
 from mlesearch.storage.documents import BEST, RUN, best_so_far, finished_row, read_run, read_study
 from mlesearch.storage.layout import RunKey, declared, run_folders, slug
-from mlesearch.study.disclosure import disclosure_of
+from mlesearch.study.archive.disclosure import disclosure_of
 from mlesearch.study.output import complain, say
 from mlesearch.tasks.mlebench.facts import table
 from mlesearch.tasks.mlebench.run_groups import (

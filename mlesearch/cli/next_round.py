@@ -17,8 +17,8 @@ from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
 from mlesearch.storage.layout import RunKey, declared, note_not_planned
 from mlesearch.storage.sequential import note_look, read_looks
-from mlesearch.study.collect import collect
 from mlesearch.study.output import say
+from mlesearch.study.tables.collect import collect
 from mlesearch.types import ConfigError
 
 

@@ -128,10 +128,10 @@ def _crossover(design: Design, points: Sequence[float]) -> CrossoverNeeds:
 def _launched(overrides: Sequence[str], multirun: bool) -> tuple[Counts, RunCost]:
     """The numbers of a launch, and what its runs are estimated to take."""
     from mlesearch.analysis.statistics.crossover import groups_by_capability
-    from mlesearch.config.compose import jobs
-    from mlesearch.config.plan import plan
-    from mlesearch.config.resources import ProcessResources
-    from mlesearch.study.estimate import estimate_plan
+    from mlesearch.config.loading.compose import jobs
+    from mlesearch.config.parts.resources import ProcessResources
+    from mlesearch.config.planning.plan import plan
+    from mlesearch.study.estimates.estimate import estimate_plan
 
     launch = jobs(overrides, multirun)
     with ProcessResources() as resources:
@@ -170,7 +170,7 @@ def _mean(values: dict[tuple[str, str], Any], models: set[str] | None = None) ->
 def _analysed(study: Path) -> Results:
     from mlesearch.analysis.data.tables import read
     from mlesearch.analysis.results import analyse
-    from mlesearch.study.collect import collect
+    from mlesearch.study.tables.collect import collect
 
     collect(study)
     tables = read(study)

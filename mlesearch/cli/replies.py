@@ -7,8 +7,8 @@ from pathlib import Path
 from mlesearch.cli.terminal import shell_words
 from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.events import Replied
-from mlesearch.study.fold import FoldedRun
-from mlesearch.study.unusable import replies_to
+from mlesearch.study.runs.fold import FoldedRun
+from mlesearch.study.runs.unusable import replies_to
 from mlesearch.types import NANODOLLARS, ConfigError
 
 

@@ -38,7 +38,7 @@ def write_report(
     from mlesearch.analysis.report import report_place, write_results
     from mlesearch.analysis.results import analyse
     from mlesearch.analysis.terminal import medal_table
-    from mlesearch.study.collect import collect_for_report
+    from mlesearch.study.tables.collect import collect_for_report
 
     page = report_place(folder, out)
     tables = read(collected := collect_for_report(folder, page))
@@ -50,7 +50,7 @@ def write_report(
 def report_of_now(folder: Path) -> Path | None:
     """A study's report, where it is of the study as it stands: nothing of it would change if it were made again."""
     from mlesearch.analysis.report import report_place
-    from mlesearch.study.collected import RECORD, look, read_record
+    from mlesearch.study.tables.collected import RECORD, look, read_record
 
     page, record = report_place(folder, None), folder / RECORD
     known = read_record(folder)

@@ -11,9 +11,9 @@ from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.layout import remove_failure
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
+from mlesearch.study.monitoring.standing import RunProgress, StudyStatus
+from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.output import say
-from mlesearch.study.standing import RunProgress, StudyStatus
-from mlesearch.study.status import read_status
 from mlesearch.types import ConfigError, did_you_mean
 
 

@@ -15,22 +15,22 @@ from mlesearch.cli.launches import INTERRUPTED, conclude, report_rounds, say_run
 from mlesearch.cli.report import write_report
 from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words
-from mlesearch.config.plan import RunPlan, StudyPlan
-from mlesearch.config.resources import ProcessResources, reset_breakers
+from mlesearch.config.parts.resources import ProcessResources, reset_breakers
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
-from mlesearch.config.virtual import is_virtual
 from mlesearch.storage.documents import read_study
 from mlesearch.storage.layout import check_run, remove_failure, state_of_any
 from mlesearch.storage.machine import processors
 from mlesearch.storage.requests import end_pause
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch_list import write_list
-from mlesearch.study.launch_worker import LocalWork, carry_out
-from mlesearch.study.outcome import LaunchOutcome
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.local import LocalWork, carry_out
+from mlesearch.study.launches.outcome import LaunchOutcome
+from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress
-from mlesearch.study.rounds import RoundReports
-from mlesearch.study.work import WorkTerms, go_to, runs_to_work_on
+from mlesearch.study.work_list.files import write_list
+from mlesearch.study.work_list.rounds import RoundReports
+from mlesearch.study.workers.work import WorkTerms, go_to, runs_to_work_on
 from mlesearch.types import ConfigError
 
 

@@ -11,9 +11,9 @@ from mlesearch.storage.blobs import Blobs, output_of
 from mlesearch.storage.documents import GradeLine, best_so_far, read_result, read_run
 from mlesearch.storage.events import SampleRan, not_passed
 from mlesearch.storage.nouns import OutcomeJson, ResultJson
-from mlesearch.study.fold import FoldedRun, check_run_folder, fold
-from mlesearch.study.official_reports import node_line, official_lines
-from mlesearch.study.unusable import count, reason
+from mlesearch.study.runs.fold import FoldedRun, check_run_folder, fold
+from mlesearch.study.runs.official_reports import node_line, official_lines
+from mlesearch.study.runs.unusable import count, reason
 from mlesearch.types import ConfigError, Status
 
 _ENDS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import shell_words, shown
-from mlesearch.config.explain import known_keys
-from mlesearch.config.groups import names
+from mlesearch.config.catalogue.groups import names
+from mlesearch.config.overrides.explain import known_keys
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import BEST, RUN, STUDY, finished_row, read_result, read_run, read_study
@@ -19,8 +19,8 @@ from mlesearch.storage.files import read_json
 from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import declared, run_folders
-from mlesearch.study.fold import PROGRAMS, fold
-from mlesearch.study.unusable import count
+from mlesearch.study.runs.fold import PROGRAMS, fold
+from mlesearch.study.runs.unusable import count
 from mlesearch.types import NANODOLLARS, ConfigError, did_you_mean
 
 NAMED = 10

@@ -10,18 +10,18 @@ from pathlib import Path
 from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.terminal import duration, seconds, shell_words, shown
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
 from mlesearch.config.solving import check_server, delivery_of
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.file_systems import in_words
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
-from mlesearch.study.progress import Progress, describe
 from mlesearch.tasks.folder import DEFAULT_PROGRAM_TIME_S
 from mlesearch.tasks.protocol import Validity
 from mlesearch.tasks.ungraded_folder import UngradedRequest, write_ungraded

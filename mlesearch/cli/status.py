@@ -13,9 +13,9 @@ from typing import get_args
 from mlesearch.analysis.text import plural
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import duration, shell_words, shown, table_lines
+from mlesearch.study.monitoring.standing import CellCounts, RunStanding, StudyStatus, WorkerStatus
+from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.output import say, visible
-from mlesearch.study.standing import CellCounts, RunStanding, StudyStatus, WorkerStatus
-from mlesearch.study.status import read_status
 
 EVERY_S = 2.0
 SHARE = 50.0

@@ -156,7 +156,7 @@ def _clean(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace) -> int:
     """Write the tables."""
-    from mlesearch.study.collect import collect as write
+    from mlesearch.study.tables.collect import collect as write
 
     folder = write(Path(args.study))
     say("\n".join(shown(folder / f"{name}.parquet") for name in ("runs", "nodes", "calls")))

@@ -14,17 +14,17 @@ from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import say_checked
 from mlesearch.cli.show_study import find_study_to_change, refuse_folder
 from mlesearch.cli.terminal import seconds, shell_words, shown
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
-from mlesearch.study.launch import begin
-from mlesearch.study.launch_list import list_numbers, read_list
+from mlesearch.study.launches.launch import begin
 from mlesearch.study.output import complain, say
-from mlesearch.study.slurm import SlurmError
-from mlesearch.study.slurm_chain import QueuedWorkers, SlurmRequest, queue_workers, stop_command
+from mlesearch.study.slurm.chain import QueuedWorkers, SlurmRequest, queue_workers, stop_command
+from mlesearch.study.slurm.commands import SlurmError
+from mlesearch.study.work_list.files import list_numbers, read_list
 from mlesearch.types import ConfigError
 
 INTERRUPTED = 130

@@ -58,7 +58,7 @@ def _unknown_option(
     hint = did_you_mean(option, known)
     fault = f"{option}: mlesearch {' '.join(command)} has no such option"
     if "overrides" in {a.dest for a in below._actions}:
-        from mlesearch.config.schema import schema
+        from mlesearch.config.settings.schema import schema
 
         bare = "_".join(re.findall(r"[A-Za-z0-9]+", option))
         plain = {key: key.replace(".", "_") for key in schema()}

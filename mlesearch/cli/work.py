@@ -13,7 +13,7 @@ from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:
     from mlesearch.cli.usage import OneLineParser
-    from mlesearch.study.supervisor import WorkEnd
+    from mlesearch.study.workers.supervisor import WorkEnd
 
 START_AGAIN = 75
 """Exit code: runs are left, and whoever starts workers is to start this one again (EX_TEMPFAIL of sysexits.h)."""
@@ -54,12 +54,12 @@ def work(args: argparse.Namespace) -> int:
     """Work on a study until nothing is left that may be done here."""
     from mlesearch.cli.show_study import find_study_to_change
     from mlesearch.cli.terminal import seconds, shown
-    from mlesearch.config.resources import ProcessResources
+    from mlesearch.config.parts.resources import ProcessResources
     from mlesearch.storage.machine import processors
-    from mlesearch.study.execute import RunReport
+    from mlesearch.study.monitoring.progress import describe
     from mlesearch.study.output import complain, say
-    from mlesearch.study.progress import describe
-    from mlesearch.study.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
+    from mlesearch.study.runs.execute import RunReport
+    from mlesearch.study.workers.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
 
     study = Path(args.study)
     if args.jobs is not None and args.jobs < 1:

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Lock
 
 from mlesearch import __version__
-from mlesearch.config.build import (
+from mlesearch.config.parts.build import (
     is_audited,
     make_embedder,
     make_model,
@@ -18,11 +18,11 @@ from mlesearch.config.build import (
     roles_by_op,
     shown_resources,
 )
-from mlesearch.config.mlebench import mlebench_terms
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.config.sandboxes import program_spec
-from mlesearch.config.virtual import is_virtual
+from mlesearch.config.parts.mlebench import mlebench_terms
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.parts.sandboxes import program_spec
+from mlesearch.config.parts.virtual import is_virtual
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.folder import RunFolder
 from mlesearch.engine.fresh_splits import Splits, TaskSplits

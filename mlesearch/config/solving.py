@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.engine.delivery import Delivery
 from mlesearch.engine.validity import ValidationServer
 from mlesearch.types import ConfigError, GraderUnavailable

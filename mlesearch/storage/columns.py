@@ -3,7 +3,7 @@
 A row is a `TypedDict` whose annotations are the columns. From them follow what `mlesearch collect` writes (names, order
 and types), what the analysis accepts and how it reads it, and the reference in docs/columns.md, which
 `python -m mlesearch.storage.column_reference` prints. To add a column: declare it here, and fill it in
-`mlesearch.study.summary`.
+`mlesearch.study.runs.summary`.
 """
 
 from __future__ import annotations

@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from mlesearch.config import plan as planning
-from mlesearch.config.checks import LOCAL
-from mlesearch.config.plain import Given, cells
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.preflight import preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import Given, cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning import plan as planning
+from mlesearch.config.planning.checks import LOCAL
+from mlesearch.config.planning.plan import StudyPlan
+from mlesearch.config.planning.preflight import preflight, refuse_faults
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
-from mlesearch.study import replay as replays
-from mlesearch.study.collect import collect, collect_for_report, tables
-from mlesearch.study.estimate import Estimate, estimate_plan, spends
-from mlesearch.study.execute import RunReport
-from mlesearch.study.interrupt import stop_file_of, stoppable
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.archive import replay as replays
+from mlesearch.study.estimates.estimate import Estimate, estimate_plan, spends
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain
-from mlesearch.study.progress import Progress
+from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.tables.collect import collect, collect_for_report, tables
 from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:

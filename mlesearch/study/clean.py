@@ -18,9 +18,9 @@ from mlesearch.storage.lease_files import LEASES, TIMES, generation_of, holder, 
 from mlesearch.storage.processes import alive, gone
 from mlesearch.storage.requests import REQUEUE
 from mlesearch.storage.under_way import UNDER_WAY
-from mlesearch.study.collected import RECORD
-from mlesearch.study.standing import WorkerStatus
-from mlesearch.study.status import read_status
+from mlesearch.study.monitoring.standing import WorkerStatus
+from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.tables.collected import RECORD
 from mlesearch.types import ConfigError
 
 OLD_S = 86_400.0

@@ -18,10 +18,10 @@ from types import SimpleNamespace
 import pytest
 
 from mlesearch.storage.layout import declared
-from mlesearch.study.collect import collect
-from mlesearch.study.collected import RECORD, look
-from mlesearch.study.status import read_status
-from mlesearch.study.watching import LaunchWatch
+from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.monitoring.watching import LaunchWatch
+from mlesearch.study.tables.collect import collect
+from mlesearch.study.tables.collected import RECORD, look
 from tests.support import many_runs
 
 GROUP = "looking at a study (400 runs)"

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from hydra.types import RunMode
 
-from mlesearch.config import compose
-from mlesearch.config.compose import Launch, expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.study.estimate import estimate_plan
+from mlesearch.config.loading import compose
+from mlesearch.config.loading.compose import Launch, expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
+from mlesearch.study.estimates.estimate import estimate_plan
 
 MODELS = [f"sim_{n:02d}" for n in range(1, 11)]
 STRATEGIES = ["random", "greedy", "mcts", "gome"]

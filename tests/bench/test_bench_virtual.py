@@ -8,9 +8,9 @@ import itertools
 
 import pytest
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.storage import cell_store
-from mlesearch.study.simulated_runs import CHUNK, simulate
+from mlesearch.study.runs.simulated import CHUNK, simulate
 from tests.support import virtual_runs
 
 TASKS = ["synthetic:easy-02", "synthetic:medium-02", "synthetic:hard-02"]

@@ -11,7 +11,7 @@ import pytest
 
 from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.shared import SharedBudget, SharedBudgetSpent
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.settings import Settings
 
 

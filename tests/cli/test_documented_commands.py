@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlesearch.cli.main import parse
-from mlesearch.config.compose import expand, jobs
+from mlesearch.config.loading.compose import expand, jobs
 from tests.support.paths import DOCS, ROOT
 
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])

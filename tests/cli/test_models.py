@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mlesearch.cli import models as checking
-from mlesearch.config import compose
+from mlesearch.config.loading import compose
 from mlesearch.config.settings import ModelSettings
 from mlesearch.models.live.price_map import map_price
 from mlesearch.models.price import Price

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlesearch.cli.main import main
-from mlesearch.config.compose import expand, jobs
+from mlesearch.config.loading.compose import expand, jobs
 from mlesearch.config.settings import Settings
 
 REFUSED: dict[str, tuple[str, ...]] = {

@@ -9,8 +9,8 @@ from mlesearch.cli.main import main, parse
 from mlesearch.storage.documents import read_result, write_result
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.requests import pause, why_paused
-from mlesearch.study.launch_list import list_numbers, read_list
-from mlesearch.study.status import read_status
+from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.work_list.files import list_numbers, read_list
 from tests.support.run_story import Story
 from tests.support.virtual_runs import launch
 

@@ -12,8 +12,8 @@ import pytest
 from mlesearch.cli.main import main
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
-from mlesearch.study.fold import fold
-from mlesearch.study.unusable import count
+from mlesearch.study.runs.fold import fold
+from mlesearch.study.runs.unusable import count
 from tests.support.run_story import Story
 
 KEYS = [RunKey("m", "greedy", "base", "t", seed) for seed in range(4)]

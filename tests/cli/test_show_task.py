@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlesearch.cli.show_task import task_lines
-from mlesearch.config.task_prompt import first_prompt
+from mlesearch.config.parts.task_prompt import first_prompt
 from mlesearch.tasks import folder
 from mlesearch.tasks.protocol import Task
 from tests.support.task_maker import make_task

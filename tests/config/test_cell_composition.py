@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 
-from mlesearch.config import compose
-from mlesearch.config.cell_composition import CellComposer
-from mlesearch.config.groups import names
+from mlesearch.config.catalogue.groups import names
+from mlesearch.config.loading import compose
+from mlesearch.config.loading.cells import CellComposer
 from mlesearch.types import ConfigError
 
 PLUGIN = "[mlesearch.optimizers]\nbrought = plug_module:make\n[mlesearch.models]\nbrought_model = plug_module:make\n"

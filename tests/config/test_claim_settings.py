@@ -2,9 +2,9 @@
 
 import pytest
 
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.storage.claim import Claim, claim_problem
 from mlesearch.types import ConfigError
 

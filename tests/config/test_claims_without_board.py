@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config import plan as planning
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import StudyPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning import plan as planning
+from mlesearch.config.planning.plan import StudyPlan
 from mlesearch.tasks.protocol import Validity
 from mlesearch.tasks.ungraded_folder import UngradedRequest, write_ungraded
 from mlesearch.types import ConfigError

@@ -10,7 +10,7 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 
-from mlesearch.config.compose import expand, jobs, sweep
+from mlesearch.config.loading.compose import expand, jobs, sweep
 from mlesearch.config.settings import Settings
 
 SWEEP = ["strategy=random,greedy", "model=sim_05", "budget.steps=3", "study.dir=s"]

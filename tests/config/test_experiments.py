@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config.compose import Launch, expand, jobs
-from mlesearch.config.groups import describe, names, text_of
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.catalogue.groups import describe, names, text_of
+from mlesearch.config.loading.compose import Launch, expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.tasks.mlebench.names import asked, competition_of
 from mlesearch.tasks.synthetic.names import expanded
 from mlesearch.types import ConfigError

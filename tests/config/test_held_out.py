@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mlesearch.config.mlebench import check_competitions
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.mlebench import check_competitions
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.diff import first_difference
 from mlesearch.tasks.mlebench.recipes import RECIPES
@@ -91,8 +91,8 @@ def test_revalidate_needs_it(made: StandIn, resources: ProcessResources) -> None
 
 
 def test_no_program_of_a_search_may_read_the_full_data(made: StandIn, resources: ProcessResources) -> None:
-    from mlesearch.config.build import make_limits
-    from mlesearch.config.sandboxes import program_spec
+    from mlesearch.config.parts.build import make_limits
+    from mlesearch.config.parts.sandboxes import program_spec
 
     s = settings(made, SPOOKY)
     task = resources.task(f"mlebench:{SPOOKY}", s)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.mlebench import with_competitions
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.mlebench import with_competitions
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import Settings, from_recorded, recordable
 from mlesearch.storage.diff import first_difference
 from mlesearch.tasks.mlebench.names import suite

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlesearch.config import compose
+from mlesearch.config.loading import compose
 from mlesearch.config.settings import ModelSettings
 from mlesearch.models.live.library import load_litellm
 from mlesearch.models.live.params import read_live

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.config.override_text import as_any, as_text, as_texts, quoted, split, unclosed
+from mlesearch.config.overrides.text import as_any, as_text, as_texts, quoted, split, unclosed
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20).map(str.strip).filter(bool)
 """One line, as a shell hands it over."""

@@ -11,9 +11,9 @@ import pytest
 
 import mlesearch as ml
 from mlesearch.cli import catalogue
-from mlesearch.config.compose import expand, jobs, models
-from mlesearch.config.groups import contents, names, origin, text_of
-from mlesearch.config.strategies import strategy
+from mlesearch.config.catalogue.groups import contents, names, origin, text_of
+from mlesearch.config.catalogue.strategies import strategy
+from mlesearch.config.loading.compose import expand, jobs, models
 from mlesearch.tasks import folder
 from mlesearch.tasks.own import PATH_VARIABLE
 from mlesearch.types import ConfigError

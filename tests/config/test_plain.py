@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import mlesearch as ml
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plain import cells
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.loading.plain import cells
 
 ALIKE = {
     "nothing": ([], {}),

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config.node_check import NodeCheck, NodeDiffers, fix_sandboxes
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.node_check import NodeCheck, NodeDiffers, fix_sandboxes
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,
@@ -26,8 +26,8 @@ from mlesearch.config.settings import (
 from mlesearch.sandbox import ladder
 from mlesearch.storage import study_sandboxes
 from mlesearch.storage.study_sandboxes import StudySandbox, fix_sandbox, read_sandbox
-from mlesearch.study.execute import execute_run
-from mlesearch.study.launch import begin
+from mlesearch.study.launches.launch import begin
+from mlesearch.study.runs.execute import execute_run
 from mlesearch.types import ConfigError
 
 

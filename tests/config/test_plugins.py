@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from mlesearch.cli import catalogue, doctor
-from mlesearch.config import compose, groups
-from mlesearch.config.plan import plan
-from mlesearch.config.plugins import REGISTRIES
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.catalogue import groups
+from mlesearch.config.catalogue.strategies import strategy
+from mlesearch.config.loading import compose
+from mlesearch.config.parts.plugins import REGISTRIES
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import Settings
-from mlesearch.config.strategies import strategy
 from mlesearch.models.registry import make_model
 from mlesearch.optimizers.base import STRATEGIES, factory
 from mlesearch.tasks import folder, metrics

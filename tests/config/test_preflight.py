@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config import plan as planning
-from mlesearch.config.plain import cells
-from mlesearch.config.preflight import TaskFinding, preflight, refuse_faults
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning import plan as planning
+from mlesearch.config.planning.preflight import TaskFinding, preflight, refuse_faults
 from mlesearch.config.settings import Settings, recordable
 from mlesearch.tasks import check
 from mlesearch.types import ConfigError, Level

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlesearch.budgets.shared import SharedBudgetSpent
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,
@@ -23,7 +23,7 @@ from mlesearch.config.settings import (
 )
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.rungs.forkserver import ForkServer
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.launch import begin, run_cell
 
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config import compose
-from mlesearch.config.build import make_roles, roles_by_op
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading import compose
+from mlesearch.config.parts.build import make_roles, roles_by_op
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import ROLE_OPS, Settings, role_settings
 from mlesearch.models.registry import make_model
 from mlesearch.types import ConfigError, Op

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.config.same_run import full_params
-from mlesearch.config.strategies import strategies
+from mlesearch.config.catalogue.strategies import strategies
+from mlesearch.config.identity.same_run import full_params
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.storage.layout import identity_digest
-from mlesearch.study.execute import execute_run
-from mlesearch.study.launch import begin
+from mlesearch.study.launches.launch import begin
+from mlesearch.study.runs.execute import execute_run
 from mlesearch.types import ConfigError
 
 COMMON = ("model=sim_05", "sandbox=local", "budget.steps=1", "launcher.n_jobs=1")

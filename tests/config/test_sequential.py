@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mlesearch.analysis.planning.looks import LookBounds
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.config.settings import from_recorded, recordable
 from mlesearch.storage.layout import open_study
 from mlesearch.types import ConfigError

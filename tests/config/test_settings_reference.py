@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.config.schema import choices, schema
-from mlesearch.config.settings_reference import identity, markdown
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
+from mlesearch.config.settings.reference import identity, markdown
+from mlesearch.config.settings.schema import choices, schema
 from tests.support.paths import ROOT
 
 OTHER: dict[str, str] = {
@@ -53,7 +53,7 @@ BASE = ("model=sim_05", "strategy=greedy", "sandbox=local", "budget.time_s=50")
 
 
 def test_the_page_in_the_docs_is_up_to_date() -> None:
-    how = "run: python -m mlesearch.config.settings_reference > docs/settings.md"
+    how = "run: python -m mlesearch.config.settings.reference > docs/settings.md"
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == markdown(), how
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config import compose
-from mlesearch.config.compose import Launch, expand, jobs, to_settings
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading import compose
+from mlesearch.config.loading.compose import Launch, expand, jobs, to_settings
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.sandbox.inside import landlock
 from mlesearch.tasks.synthetic.names import expanded
 
@@ -96,7 +96,7 @@ def test_cells_that_share_their_files_are_composed_as_hydra_composes_each(words:
 def test_what_programs_may_reach_is_found_out_once_for_a_launch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlesearch.config import sandboxes
+    from mlesearch.config.parts import sandboxes
 
     looked: list[int] = []
     monkeypatch.setattr(sandboxes.ladder, "check_folders", lambda name, params, *specs: looked.append(len(specs)))

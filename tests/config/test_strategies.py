@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mlesearch.cli import catalogue
-from mlesearch.config.strategies import presets, strategies, strategy
+from mlesearch.config.catalogue.strategies import presets, strategies, strategy
 from mlesearch.optimizers.base import STRATEGIES, param, read_params
 from mlesearch.optimizers.describe import Parameter, described, parameters
 from mlesearch.types import ConfigError

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mlesearch.config.assemble import assemble
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.types import ConfigError, Op, Outcome, Status
 from tests.support.task_maker import make_task, write_csv
 

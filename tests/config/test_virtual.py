@@ -2,9 +2,9 @@
 
 import pytest
 
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.sandbox import ladder
 from mlesearch.types import ConfigError
 

@@ -9,8 +9,8 @@ import pytest
 
 from mlesearch.budgets.meter import Budget
 from mlesearch.engine.loop import Engine
-from mlesearch.study.fold import fold
-from mlesearch.study.summary import node_rows
+from mlesearch.study.runs.fold import fold
+from mlesearch.study.runs.summary import node_rows
 from mlesearch.types import Direction, Op
 from tests.support import toy_run
 from tests.support.journals import comparable, copy_cut, events

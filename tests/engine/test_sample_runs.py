@@ -16,7 +16,7 @@ from mlesearch.engine.replay import Recording
 from mlesearch.engine.sample_runs import SampleRuns
 from mlesearch.sandbox.protocol import Limits, Spec
 from mlesearch.storage.events import not_passed
-from mlesearch.study.fold import fold
+from mlesearch.study.runs.fold import fold
 from mlesearch.tasks.row_sample import SampleRule
 from mlesearch.types import Captured, ExecResult, ExecStatus, SandboxUnavailable, Status
 from tests.support import toy_run

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.engine.scoring import judge
 from mlesearch.engine.virtual.replies import at_once
 from mlesearch.engine.virtual.table import TableSandbox, TableScorer
@@ -21,7 +21,7 @@ from mlesearch.operators.base import Parsed
 from mlesearch.operators.parse import parse
 from mlesearch.sandbox import ladder
 from mlesearch.sandbox.protocol import Job, Slot, Spec
-from mlesearch.study.simulated_runs import simulate
+from mlesearch.study.runs.simulated import simulate
 from mlesearch.types import MlesearchError, Op, ReplyUnusable
 from tests.support import virtual_runs
 from tests.support.presets import PRESETS

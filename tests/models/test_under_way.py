@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mlesearch.storage.under_way import UNDER_WAY, PieceOfWork, calls_line, read_under_way, write_under_way
-from mlesearch.study import waiting
-from mlesearch.study.waiting import CallsUnderWay, NotesOnce, notes_of
+from mlesearch.study.monitoring import waiting
+from mlesearch.study.monitoring.waiting import CallsUnderWay, NotesOnce, notes_of
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
 from tests.support import live_run
 

@@ -146,8 +146,8 @@ def test_promises_shrink_with_the_kernel():
 def test_a_launch_records_the_rung_and_keeps_it(no_docker, no_bubblewrap, tmp_path):
     if landlock.abi() < 1:
         pytest.skip("this kernel has no Landlock, so nothing is left below bubblewrap")
-    from mlesearch.config.plan import plan
-    from mlesearch.config.resources import ProcessResources
+    from mlesearch.config.parts.resources import ProcessResources
+    from mlesearch.config.planning.plan import plan
     from mlesearch.config.settings import BudgetSettings, ModelSettings, StrategySettings, StudySettings
 
     settings = Settings(

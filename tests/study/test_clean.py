@@ -14,8 +14,8 @@ from mlesearch.storage.lease_files import HELD, RELEASED, head
 from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import WORKERS, new_worker_id, this_worker, write_worker
 from mlesearch.study.clean import OLD_S, removable
-from mlesearch.study.collect import collect
-from mlesearch.study.status import SILENT_S
+from mlesearch.study.monitoring.status import SILENT_S
+from mlesearch.study.tables.collect import collect
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 

@@ -10,8 +10,8 @@ import pytest
 from mlesearch.storage.columns import CALLS, NODES, RUNS
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, note_not_planned, open_study, study_header
-from mlesearch.study.collect import collect, tables
-from mlesearch.study.fold import ProgramTime, program_time
+from mlesearch.study.runs.fold import ProgramTime, program_time
+from mlesearch.study.tables.collect import collect, tables
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 from tests.support.synthetic_study import synthetic, write

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, note_not_planned, open_study, study_header
-from mlesearch.study import collected
-from mlesearch.study.collect import collect, collect_for_report, tables
-from mlesearch.study.collected import RECORD, UNSETTLED, look, read_record
+from mlesearch.study.tables import collected
+from mlesearch.study.tables.collect import collect, collect_for_report, tables
+from mlesearch.study.tables.collected import RECORD, UNSETTLED, look, read_record
 from mlesearch.types import ConfigError
 from tests.support.disks import MIB, small_disk
 from tests.support.run_story import Story
@@ -164,7 +164,7 @@ def test_tables_that_another_process_replaced_meanwhile_are_no_source(study, mon
     record = read_record(study)
     runs = pd.read_parquet(study / "runs.parquet")
     runs.iloc[:3].to_parquet(study / "runs.parquet", index=False)
-    monkeypatch.setattr("mlesearch.study.collect.read_record", lambda study: record)
+    monkeypatch.setattr("mlesearch.study.tables.collect.read_record", lambda study: record)
     assert_same(tables(study), before)
 
 
@@ -240,7 +240,7 @@ def test_cells_on_a_virtual_clock_are_read_anew_when_they_grow(tmp_path, monkeyp
     settle(study)
     read = []
     real = collected.cell_store.rows_of_cell
-    monkeypatch.setattr("mlesearch.study.run_rows.rows_of_cell", lambda cell: read.append(cell) or real(cell))
+    monkeypatch.setattr("mlesearch.study.tables.run_rows.rows_of_cell", lambda cell: read.append(cell) or real(cell))
     found = tables(study)
     assert {cell.parent.name for cell in read} == {"random"}
     assert_same(found, from_nothing(study))

@@ -11,8 +11,8 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
-from mlesearch.study import collect as collect_module
-from mlesearch.study.collect import collect
+from mlesearch.study.tables import collect as collect_module
+from mlesearch.study.tables.collect import collect
 from tests.support.run_story import Story
 
 KEYS = [RunKey("m", strategy, "base", "t", seed) for strategy in ("greedy", "random") for seed in (0, 1)]

@@ -12,7 +12,7 @@ import pytest
 
 from mlesearch.storage import file_systems
 from mlesearch.storage.file_systems import is_full
-from mlesearch.study.disk_room import LATELY_S, LOOK_S, DiskRoom
+from mlesearch.study.workers.disk_room import LATELY_S, LOOK_S, DiskRoom
 from tests.support.disks import MIB, fill, small_disk
 
 

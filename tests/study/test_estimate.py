@@ -12,14 +12,14 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.cli.terminal import duration, money, number
-from mlesearch.config.compose import expand, jobs
-from mlesearch.config.plan import RunPlan, StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, StudyPlan, plan
 from mlesearch.models.price import Price
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import run_folders
-from mlesearch.study.estimate import Estimate, estimate
-from mlesearch.study.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
+from mlesearch.study.estimates.estimate import Estimate, estimate
+from mlesearch.study.estimates.profiles import DEFAULT, PastRun, PastRuns, Profile, models_text, search_text
 
 LIVE = ["model=local", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=10", "sandbox=local"]
 PRICED = "model.params.price={input_usd_per_mtok: 1.0, output_usd_per_mtok: 10.0}"

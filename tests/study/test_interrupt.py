@@ -1,6 +1,6 @@
 """The file that tells a launch to stop is its own: none that was left by another one counts."""
 
-from mlesearch.study.interrupt import stop_file_of, stoppable
+from mlesearch.study.launches.interrupt import stop_file_of, stoppable
 
 
 def test_a_launch_is_not_stopped_by_what_a_killed_one_of_the_same_number_left(tmp_path):

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlesearch.budgets.meter import Budget
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, plan
 from mlesearch.config.settings import Settings
 from mlesearch.sandbox.protocol import Limits
 from mlesearch.storage.layout import RunKey, identity_digest
-from mlesearch.study.execute import run_file
-from mlesearch.study.launch_list import LISTS, list_numbers, list_path, read_list, write_list
+from mlesearch.study.runs.execute import run_file
+from mlesearch.study.work_list.files import LISTS, list_numbers, list_path, read_list, write_list
 from mlesearch.types import ConfigError
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -138,7 +138,7 @@ def test_nine_thousand_runs_take_less_than_ten_megabytes(tmp_path: Path) -> None
 def test_a_list_is_read_without_hydra(tmp_path: Path) -> None:
     write_list(tmp_path, planned(tmp_path))
     code = (
-        "import sys; from pathlib import Path; from mlesearch.study.launch_list import read_list; "
+        "import sys; from pathlib import Path; from mlesearch.study.work_list.files import read_list; "
         "print(len(read_list(Path(sys.argv[1]), 1).runs)); "
         "print(sorted(m for m in sys.modules if m.split('.')[0] in ('hydra', 'omegaconf', 'joblib')))"
     )

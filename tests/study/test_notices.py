@@ -18,9 +18,9 @@ from mlesearch.storage.worker_files import (
     this_worker,
     write_worker,
 )
-from mlesearch.study import notices
-from mlesearch.study.notices import Notices
-from mlesearch.study.status import SILENT_S, read_status
+from mlesearch.study.monitoring import notices
+from mlesearch.study.monitoring.notices import Notices
+from mlesearch.study.monitoring.status import SILENT_S, read_status
 from tests.support.command import until
 from tests.support.run_story import Story
 

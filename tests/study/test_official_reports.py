@@ -11,9 +11,9 @@ import pytest
 from mlesearch.cli.show import node, tree
 from mlesearch.storage.blobs import Blobs
 from mlesearch.storage.documents import read_run
-from mlesearch.study.fold import FoldedRun, fold
-from mlesearch.study.official_reports import board_of, node_line, official_facts, official_lines
-from mlesearch.study.summary import summarise
+from mlesearch.study.runs.fold import FoldedRun, fold
+from mlesearch.study.runs.official_reports import board_of, node_line, official_facts, official_lines
+from mlesearch.study.runs.summary import summarise
 from tests.support.run_story import Story
 
 

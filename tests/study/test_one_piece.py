@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from mlesearch.config.plan import RunPlan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.leases import Leases
 from mlesearch.storage.requests import end_pause, pause
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from mlesearch.study import launch, slots
-from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.failures import RetryRule
-from mlesearch.study.launch import run_cell
+from mlesearch.study.launches import launch
+from mlesearch.study.launches.launch import run_cell
+from mlesearch.study.runs.execute import RunReport, execute_run
+from mlesearch.study.runs.failures import RetryRule
+from mlesearch.study.workers import slots
 from tests.support.launched import listed, wait_until
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")

@@ -8,10 +8,10 @@ import pytest
 PREPARE = """
 import sys
 import threading
-from mlesearch.config.compose import jobs
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
-from mlesearch.study.work import prepare
+from mlesearch.config.loading.compose import jobs
+from mlesearch.config.planning.plan import plan
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.study.workers.work import prepare
 
 with ProcessResources() as resources:
     cells = [cell.settings for cell in jobs(sys.argv[1:], False).jobs]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from mlesearch.models.embed import HashedNgramEmbedder
 from mlesearch.storage.blobs import BLOBS, Blobs
 from mlesearch.storage.documents import read_run
-from mlesearch.study.program_spread import MOST, program_spread, spaced, spread_and_reach
-from mlesearch.study.reruns import rerun_facts
-from mlesearch.study.run_rows import read_runs
-from mlesearch.study.summary import rows_of, summarise
+from mlesearch.study.runs.program_spread import MOST, program_spread, spaced, spread_and_reach
+from mlesearch.study.runs.reruns import rerun_facts
+from mlesearch.study.runs.summary import rows_of, summarise
+from mlesearch.study.tables.run_rows import read_runs
 from mlesearch.types import Direction
 from tests.support.run_story import Story
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlesearch.study.progress import describe
-from mlesearch.study.watching import Watched
+from mlesearch.study.monitoring.progress import describe
+from mlesearch.study.monitoring.watching import Watched
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 

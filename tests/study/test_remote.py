@@ -17,8 +17,8 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.layout import state_of_result
 from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import read_workers
-from mlesearch.study.remote import RemoteWork, work_on_cell
-from mlesearch.study.work import WorkTerms
+from mlesearch.study.launches.remote import RemoteWork, work_on_cell
+from mlesearch.study.workers.work import WorkTerms
 from tests.support.launched import busy, listed, wait_until
 
 
@@ -41,7 +41,7 @@ def test_a_cell_s_worker_that_is_killed_is_started_again(tmp_path: Path) -> None
 def test_what_a_worker_refuses_is_one_line(tmp_path: Path) -> None:
     terms = {**asdict(WorkTerms(1, 5.0, launch=1)), "stop_file": str(tmp_path / "stop")}
     request = json.dumps({"study": str(tmp_path), "terms": terms, "parent": os.getpid()})
-    words = [sys.executable, "-m", "mlesearch.study.worker_process", request]
+    words = [sys.executable, "-m", "mlesearch.study.launches.worker_process", request]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.startswith("mlesearch: ")

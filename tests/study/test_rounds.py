@@ -7,8 +7,8 @@ from hypothesis import given
 
 from mlesearch.cli.main import main
 from mlesearch.storage.layout import RunKey
-from mlesearch.study.execute import RunReport, execute_run
-from mlesearch.study.rounds import BETWEEN_REPORTS_S, RoundReports, in_rounds, rounds_of
+from mlesearch.study.runs.execute import RunReport, execute_run
+from mlesearch.study.work_list.rounds import BETWEEN_REPORTS_S, RoundReports, in_rounds, rounds_of
 
 KEYS = [RunKey(m, s, "base", t, n) for m in "ab" for s in ("greedy", "gome") for t in ("x", "y") for n in (3, 1, 7)]
 """As a launch plans them: cell by cell, task by task, seed by seed."""
@@ -83,7 +83,7 @@ def test_what_an_earlier_launch_finished_counts_and_is_not_reported_again():
 
 def test_a_launch_reports_each_round(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mlesearch.study.rounds.BETWEEN_REPORTS_S", 0.0)
+    monkeypatch.setattr("mlesearch.study.work_list.rounds.BETWEEN_REPORTS_S", 0.0)
     words = ["run", "study.name=s", "model=sim_05", "strategy=random", "seeds=[4,2]", "budget.steps=1", "sandbox=local"]
     assert main([*words, "launcher.n_jobs=1"]) == 0
     said = capsys.readouterr().out
@@ -102,7 +102,7 @@ def test_a_launch_that_was_stopped_ends_with_counts_and_no_rates(tmp_path, monke
         begun.append(run.key.id)
         return execute_run(run, *args, **kwargs) if len(begun) == 1 else RunReport(run.key.id, "interrupted")
 
-    monkeypatch.setattr("mlesearch.study.slots.execute_run", stopped)
+    monkeypatch.setattr("mlesearch.study.workers.slots.execute_run", stopped)
     sweep = ["-m", "study.name=s", "model=sim_05", "strategy=random,greedy", "seeds=[4,2]", "budget.steps=1"]
     assert main(["run", *sweep, "sandbox=local", "launcher.n_jobs=1"]) == 130
     said = capsys.readouterr()

@@ -13,20 +13,20 @@ import pytest
 
 from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.results import analyse
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.storage import cell_store
 from mlesearch.storage.documents import finished_row
 from mlesearch.storage.layout import RunKey, declared, note_launch, run_folders
-from mlesearch.study.archive import export
-from mlesearch.study.collect import collect, tables
-from mlesearch.study.estimate import estimate_plan
-from mlesearch.study.launch import begin, run_cell
-from mlesearch.study.replay import plan_replay
-from mlesearch.study.simulated_runs import chunks
-from mlesearch.study.unpacking import unpack
-from mlesearch.study.verify import find_damage, verify_run
+from mlesearch.study.archive.packing import export
+from mlesearch.study.archive.replay import plan_replay
+from mlesearch.study.archive.unpacking import unpack
+from mlesearch.study.archive.verify import find_damage, verify_run
+from mlesearch.study.estimates.estimate import estimate_plan
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.runs.simulated import chunks
+from mlesearch.study.tables.collect import collect, tables
 from mlesearch.types import ConfigError
 from tests.support.paths import ROOT
 from tests.support.virtual_runs import GIVEN, launch
@@ -70,7 +70,7 @@ def test_a_finished_study_is_skipped(study):
 KILLED = """
 import sys
 from pathlib import Path
-from mlesearch.study import simulated_runs
+from mlesearch.study.runs import simulated as simulated_runs
 from tests.support import virtual_runs
 simulated_runs.CHUNK = 1
 virtual_runs.launch(Path(sys.argv[1]), 2)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlesearch.config.settings import LauncherSettings
-from mlesearch.study import slurm
-from mlesearch.study.slurm_chain import (
+from mlesearch.study.slurm import commands as slurm
+from mlesearch.study.slurm.chain import (
     FRUITLESS,
     SlurmRequest,
     chain_names,
@@ -29,7 +29,7 @@ from mlesearch.study.slurm_chain import (
     stop_command,
     submission_of,
 )
-from mlesearch.study.slurm_job import Successor
+from mlesearch.study.slurm.job import Successor
 from mlesearch.types import ConfigError
 from tests.support.command import until
 
@@ -205,13 +205,13 @@ def test_a_request_becomes_a_script_that_a_shell_reads(tmp_path: Path) -> None:
     command = text.splitlines()[-1].replace("exec ", "printf '%s\\n' ", 1)
     words = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
     assert words[1:] == [
-        *["-m", "mlesearch.study.slurm_job", str(study), "--workers", "2", "--grace-s=60", "--limit-s=3600"]
+        *["-m", "mlesearch.study.slurm.job", str(study), "--workers", "2", "--grace-s=60", "--limit-s=3600"]
     ]
 
 
 def test_a_node_without_the_interpreter_hands_the_chain_to_another_one(stand_in, tmp_path: Path, monkeypatch) -> None:
     calls = stand_in("sbatch", out="Submitted batch job 9\n")
-    monkeypatch.setattr("mlesearch.study.slurm_chain.sys.executable", str(tmp_path / "not there" / "python"))
+    monkeypatch.setattr("mlesearch.study.slurm.chain.sys.executable", str(tmp_path / "not there" / "python"))
     job = tmp_path / "slurm_script"
     job.write_text(script(tmp_path / "a study", SlurmRequest(), NOWHERE, run_cpus=1))
     env = {**os.environ, "SLURM_JOB_NAME": "x-1-w1", "SLURMD_NODENAME": "n7"}
@@ -254,7 +254,7 @@ def test_each_worker_is_queued_as_a_chain_of_its_own(stand_in, tmp_path: Path) -
 
 
 def test_a_controller_that_is_away_is_waited_for_and_no_job_is_queued_twice(stand_in, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("mlesearch.study.slurm_chain.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("mlesearch.study.slurm.chain.time.sleep", lambda seconds: None)
     away = "Unable to contact slurm controller (connect failure)"
     sbatch = stand_in("sbatch", err=f"sbatch: error: Batch job submission failed: {away}\n", code=1)
     squeue = stand_in("squeue", err=f"slurm_load_jobs error: {away}\n", code=1, times=2, then="23|PENDING|x\n")
@@ -321,7 +321,7 @@ AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failu
 @pytest.fixture
 def successor(stand_in, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Successor:
     stand_in("squeue")
-    monkeypatch.setattr("mlesearch.study.slurm_job._RETRY_S", 0.01)
+    monkeypatch.setattr("mlesearch.study.slurm.job._RETRY_S", 0.01)
     return Successor(tmp_path / "slurm" / "1.sbatch", "x-1-w1", 8, fruitless=0)
 
 
@@ -335,7 +335,7 @@ def test_a_job_that_was_refused_at_the_begin_is_queued_at_the_end(stand_in, succ
 
 
 def test_a_job_that_was_refused_is_tried_again_while_this_one_works(stand_in, successor, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("mlesearch.study.slurm_job._REFUSED_RETRY_S", 0.01)
+    monkeypatch.setattr("mlesearch.study.slurm.job._REFUSED_RETRY_S", 0.01)
     sbatch = stand_in("sbatch", err=REFUSES, code=1, times=3, then="9\n")
     successor.begin()
     assert until(lambda: successor._there.is_set(), 20)

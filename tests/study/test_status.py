@@ -25,7 +25,7 @@ from mlesearch.storage.worker_files import (
     this_worker,
     write_worker,
 )
-from mlesearch.study.status import SILENT_S, read_status
+from mlesearch.study.monitoring.status import SILENT_S, read_status
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 from tests.support.virtual_runs import launch

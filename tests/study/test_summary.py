@@ -3,7 +3,7 @@
 import pytest
 
 from mlesearch.storage.documents import read_run
-from mlesearch.study import mechanism, summary
+from mlesearch.study.runs import mechanism, summary
 from mlesearch.types import Direction
 from tests.support.run_story import Story
 

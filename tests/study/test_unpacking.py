@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlesearch.cli.main import main
-from mlesearch.study.archive import export
-from mlesearch.study.unpacking import IMPORTED, unpack
+from mlesearch.study.archive.packing import export
+from mlesearch.study.archive.unpacking import IMPORTED, unpack
 from mlesearch.types import ConfigError
 from tests.support.command import python
 from tests.support.exported import RUN_ID, exported, members_of, mutants, packed, small_study
@@ -104,7 +104,7 @@ def test_a_thousand_mutated_exports(tmp_path: Path) -> None:
 def test_the_largest_export_that_is_taken_stays_within_its_memory(tmp_path: Path) -> None:
     """As many members as there may be, and files as large as they may be."""
     code = f"""{PEAK}
-from mlesearch.study.unpacking import unpack
+from mlesearch.study.archive.unpacking import unpack
 print(unpack(Path(sys.argv[1]), Path(sys.argv[2])), round(peak_mib()))
 """
     make = """
@@ -176,7 +176,7 @@ def test_a_target_that_is_a_link_and_a_missing_file(tmp_path: Path, capsys: pyte
 
 
 def test_a_zip_with_too_many_members_is_not_even_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlesearch.study import archive_members
+    from mlesearch.study.archive import members as archive_members
 
     exported(tmp_path)
     monkeypatch.setattr(archive_members, "MAX_MEMBERS", 10)
@@ -188,7 +188,7 @@ def test_a_zip_with_too_many_members_is_not_even_listed(tmp_path: Path, monkeypa
 def test_a_study_of_too_many_members_is_exported_and_says_what_its_import_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mlesearch.study import archive_members
+    from mlesearch.study.archive import members as archive_members
 
     study = small_study(tmp_path / "large")
     monkeypatch.setattr(archive_members, "MAX_MEMBERS", 10)

@@ -17,8 +17,8 @@ from mlesearch.storage.worker_files import (
     append_attempts,
     write_worker,
 )
-from mlesearch.study import watching
-from mlesearch.study.watching import FOLLOWED, SWEPT, LaunchWatch
+from mlesearch.study.monitoring import watching
+from mlesearch.study.monitoring.watching import FOLLOWED, SWEPT, LaunchWatch
 from tests.support.run_story import Story
 
 

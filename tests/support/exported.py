@@ -17,7 +17,7 @@ from mlesearch.storage.documents import RUN
 from mlesearch.storage.entry import Entry
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.store import open_store
-from mlesearch.study.archive import export
+from mlesearch.study.archive.packing import export
 
 RUN_ID = "m/greedy/base/rentals/seed-0"
 

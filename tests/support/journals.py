@@ -14,7 +14,7 @@ from mlesearch.storage.columns import DURATIONS
 from mlesearch.storage.events import without_durations
 from mlesearch.storage.files import read_lines
 from mlesearch.storage.journal import read
-from mlesearch.study.collect import tables
+from mlesearch.study.tables.collect import tables
 
 _MEASURED = {*DURATIONS, "peak_bytes"}
 _JOURNALS = "*/*/*/*/seed-*/journal.jsonl"

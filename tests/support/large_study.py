@@ -16,7 +16,7 @@ import pandas as pd
 
 from mlesearch.analysis.data.tables import Tables
 from mlesearch.storage.columns import TABLES
-from mlesearch.study.collect import DTYPES
+from mlesearch.study.tables.collect import DTYPES
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

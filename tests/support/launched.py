@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlesearch.config.plain import cells
-from mlesearch.config.plan import StudyPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.storage.worker_files import read_workers
-from mlesearch.study.launch import begin
+from mlesearch.study.launches.launch import begin
 
 GIVEN: dict[str, Any] = {
     "sandbox": "local",

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from mlesearch.config import compose
+from mlesearch.config.loading import compose
 from mlesearch.models.live.library import ENVIRONMENT
 from mlesearch.sandbox import environment, packages
 from tests.support.paths import ROOT
@@ -35,8 +35,13 @@ from tests.support.paths import ROOT
 FIXED_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 """Beginnings of variables that an interpreter reads when it starts."""
 MODULES = (
-    *("mlesearch.cli.launches", "mlesearch.cli.commands", "mlesearch.cli.show_study", "mlesearch.config.compose"),
-    *("mlesearch.analysis.report", "mlesearch.study.collect", "sklearn.ensemble", "sklearn.linear_model"),
+    *(
+        "mlesearch.cli.launches",
+        "mlesearch.cli.commands",
+        "mlesearch.cli.show_study",
+        "mlesearch.config.loading.compose",
+    ),
+    *("mlesearch.analysis.report", "mlesearch.study.tables.collect", "sklearn.ensemble", "sklearn.linear_model"),
     *("joblib", "rich.progress", "litellm"),
 )
 _MESSAGE_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from typing import Any
 
 from mlesearch.storage.documents import read_run, write_result
 from mlesearch.storage.layout import RunKey
-from mlesearch.study.fold import FoldedRun, fold
-from mlesearch.study.summary import summarise
+from mlesearch.study.runs.fold import FoldedRun, fold
+from mlesearch.study.runs.summary import summarise
 
 KEY = RunKey("m", "s", "base", "t", 0)
 

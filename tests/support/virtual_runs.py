@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.config.assemble import assemble
-from mlesearch.config.plain import Given, cells
-from mlesearch.config.plan import RunPlan, plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.loading.plain import Given, cells
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import RunPlan, plan
 from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import EngineParts
 from mlesearch.engine.scoring import TaskScorer
 from mlesearch.models.price import Price
 from mlesearch.models.protocol import Message, Model, Reply, Request
 from mlesearch.sandbox.protocol import Job, Sandbox, Slot, Spec
-from mlesearch.study.execute import RunReport
-from mlesearch.study.launch import begin, run_cell
+from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.runs.execute import RunReport
 from mlesearch.types import ExecResult, ExecStatus
 from tests.support.presets import PRESETS
 

@@ -176,8 +176,8 @@ def test_a_file_is_no_place_for_a_study(tmp_path, place):
 
 def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
     """The second launch says so, and writes nothing into the folder."""
-    from mlesearch.config.plan import plan
-    from mlesearch.config.resources import ProcessResources
+    from mlesearch.config.parts.resources import ProcessResources
+    from mlesearch.config.planning.plan import plan
     from mlesearch.config.settings import (
         BudgetSettings,
         ModelSettings,
@@ -187,7 +187,7 @@ def test_a_run_that_another_launch_is_writing_is_left_alone(study, tmp_path):
         StudySettings,
     )
     from mlesearch.storage.journal import Journal
-    from mlesearch.study.execute import execute_run
+    from mlesearch.study.runs.execute import execute_run
 
     settings = Settings(
         sandbox=SandboxSettings("local"),

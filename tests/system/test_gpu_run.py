@@ -16,8 +16,8 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.storage.documents import read_run
-from mlesearch.study.fold import fold
-from mlesearch.study.summary import summarise
+from mlesearch.study.runs.fold import fold
+from mlesearch.study.runs.summary import summarise
 from mlesearch.types import ExecStatus
 from tests.support.gpu_machine import answer, entry, gpus, install
 

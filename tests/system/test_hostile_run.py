@@ -7,8 +7,8 @@ import pytest
 
 import mlesearch.tasks
 from mlesearch.cli.show import tree
-from mlesearch.config.plan import plan
-from mlesearch.config.resources import ProcessResources
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.plan import plan
 from mlesearch.config.settings import (
     BudgetSettings,
     ModelSettings,
@@ -17,8 +17,8 @@ from mlesearch.config.settings import (
     StrategySettings,
     StudySettings,
 )
-from mlesearch.study.execute import execute_run
-from mlesearch.study.fold import fold
+from mlesearch.study.runs.execute import execute_run
+from mlesearch.study.runs.fold import fold
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"

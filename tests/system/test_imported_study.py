@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.study.unpacking import is_imported
+from mlesearch.study.archive.unpacking import is_imported
 from tests.support.command import cli
 from tests.support.exported import members_of, packed
 from tests.support.task_maker import make_task

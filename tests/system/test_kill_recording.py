@@ -20,7 +20,7 @@ from mlesearch.cli.main import main
 from mlesearch.models.registry import make_model
 from mlesearch.storage.journal import read
 from mlesearch.storage.store import open_store
-from mlesearch.study.verify import find_damage
+from mlesearch.study.archive.verify import find_damage
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from tests.support.command import alive
 from tests.support.journals import journals, once_each

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlesearch.config.checks import BACKENDS
+from mlesearch.config.planning.checks import BACKENDS
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import read_attempts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlesearch.cli.catalogue import model_rows
-from mlesearch.config import compose
+from mlesearch.config.loading import compose
 from mlesearch.config.settings import ModelSettings
 from mlesearch.testing.openai_stub import OpenAIStub
 from tests.support.command import cli

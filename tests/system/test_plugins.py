@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlesearch.config.plugins import REGISTRIES
+from mlesearch.config.parts.plugins import REGISTRIES
 from mlesearch.sandbox.inside import contain, landlock
 from tests.support import documented
 from tests.support.command import cli

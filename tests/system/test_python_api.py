@@ -15,7 +15,7 @@ import pytest
 import mlesearch as ml
 from mlesearch.sandbox.inside import landlock
 from mlesearch.study import api
-from mlesearch.study.execute import RunReport
+from mlesearch.study.runs.execute import RunReport
 from tests.support import documented
 from tests.support.command import cli
 from tests.support.paths import ROOT

@@ -39,7 +39,7 @@ def test_a_run_replays_with_nothing_executed(
     def never(*a: object, **k: object) -> None:
         raise AssertionError("something was executed")
 
-    monkeypatch.setattr("mlesearch.config.sandboxes.SandboxRequest.open", never)
+    monkeypatch.setattr("mlesearch.config.parts.sandboxes.SandboxRequest.open", never)
     monkeypatch.setattr("mlesearch.sandbox.ladder.make", never)
     monkeypatch.setattr("mlesearch.sandbox.ladder.probe", never)
     monkeypatch.setattr("mlesearch.sandbox.rungs.local.LocalSandbox.run", never)

@@ -19,8 +19,8 @@ from mlesearch.models.registry import make_model
 from mlesearch.storage.files import read_json
 from mlesearch.storage.redact import Redactor, secrets_of
 from mlesearch.storage.store import open_store
-from mlesearch.study.archive import export
-from mlesearch.study.unpacking import unpack
+from mlesearch.study.archive.packing import export
+from mlesearch.study.archive.unpacking import unpack
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from mlesearch.types import ConfigError
 from tests.support.command import MLESEARCH, cli

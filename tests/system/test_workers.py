@@ -16,8 +16,8 @@ from mlesearch.storage.layout import state_of_result
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.requests import end_pause, pause
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from mlesearch.study import slurm_job
-from mlesearch.study.execute import write_failure
+from mlesearch.study.runs.execute import write_failure
+from mlesearch.study.slurm import job as slurm_job
 from tests.support.command import cli, finish, start
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import WORDS, busy, listed, slots_of, state_of_files, wait_until, work

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlesearch.config.task_prompt import first_prompt
+from mlesearch.config.parts.task_prompt import first_prompt
 from mlesearch.tasks import check, folder, grading
 from mlesearch.tasks.new import make, pipelines, reference_program, splits
 from mlesearch.tasks.new.request import NewTaskRequest
