@@ -82,7 +82,7 @@ def _sums(found: Estimate) -> str:
     calls, tokens_in, tokens_out = (
         number(found.total(read)) for read in (lambda r: r.calls, lambda r: r.tokens_in, lambda r: r.tokens_out)
     )
-    return f"{calls} calls, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
+    return f"{calls} call{'' if calls == '1' else 's'}, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
 
 
 def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
