@@ -309,6 +309,8 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
     The ratio of the two is the harness's own time, unless it waited for a live model: then it says nothing.
     """
     programs, run_s = after.programs - before.programs, after.run_s - before.run_s
+    if not programs:
+        return f"no program ran; the launch took {launch_s:,.1f} s"
     text = f"{plural(programs, 'program')} ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
     text += f", at most {side_by_side} at a time; the launch took {launch_s:,.1f} s"
     if run_s <= 0 or live:

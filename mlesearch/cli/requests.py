@@ -16,6 +16,9 @@ from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.output import say
 from mlesearch.types import ConfigError, did_you_mean
 
+PAUSED_BY = "by the user"
+"""Why a study is paused, where nobody says more."""
+
 
 def pause(folder: Path, why: str, *, over: bool) -> int:
     """Have the workers of a study begin nothing new, or let them begin runs again.
@@ -33,7 +36,7 @@ def pause(folder: Path, why: str, *, over: bool) -> int:
     if over:
         say("workers begin runs again" if end_pause(study) else f"{shown(study)} is not paused")
         return 0
-    ask_to_pause(study, why)
+    ask_to_pause(study, why.strip() or PAUSED_BY)
     off = shell_words("pause", study, "--off")
     say(f"nothing new begins in {shown(study)}; what is in flight ends; to go on: {off}")
     return 0

@@ -106,7 +106,7 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
     pause = add("pause", "have the workers of a study begin nothing new, or go on (--off)", _PAUSE)
     pause.add_argument("study", metavar="STUDY")
     pause.add_argument("--off", action="store_true", help="end the pause")
-    pause.add_argument("--why", metavar="TEXT", default="by the user", help="what workers and status say")
+    pause.add_argument("--why", metavar="TEXT", default="", help="what workers and status say (default: by the user)")
     requeue = add("requeue", "have workers try runs again that failed or found no money", _REQUEUE)
     requeue.add_argument("study", metavar="STUDY")
     requeue.add_argument("runs", nargs="*", metavar="RUN", help="as status names them (default: all that failed)")

@@ -9,6 +9,7 @@ from mlesearch.cli.main import main, parse
 from mlesearch.storage.documents import read_result, write_result
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
 from mlesearch.storage.requests import pause, why_paused
+from mlesearch.study.archive.compare import compare
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.work_list.files import list_numbers, read_list
 from tests.support.run_story import Story
@@ -129,6 +130,7 @@ def test_studies_without_a_run_are_not_called_the_same(tmp_path, monkeypatch, ca
     assert main(["compare", "a", "b"]) == 1
     nothing = "a (there) and b (here): there is nothing to compare: neither has begun a run\n"
     assert capsys.readouterr().out == nothing
+    assert not compare(tmp_path / "a", tmp_path / "b").same
     for name in ("a", "b"):  # planned to the folder, and stopped before their first event
         Story(tmp_path / name / key.id).write(key)
         (tmp_path / name / key.id / "journal.jsonl").write_text("")

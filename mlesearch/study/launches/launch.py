@@ -201,7 +201,13 @@ def _in_this_process(
 
     room = DiskRoom(study, round(terms.min_free_gib * GIB), complain)
     slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
-    waits = _Waits(record, room, RequestReader(study if terms.leased else None), RetryRule(terms.retries), should_stop)
+    waits = _Waits(
+        record,
+        room,
+        RequestReader(study if terms.leased else None, say=complain),
+        RetryRule(terms.retries),
+        should_stop,
+    )
     try:
         with record.beating():
             for number, piece in enumerate(pieces):
@@ -255,8 +261,6 @@ def _until_ended(slot: WorkerSlot, order: PieceOrder, run_id: str, waits: _Waits
 
     while not waits.should_stop():
         if lack := waits.lacking():
-            if waits.requests.why_waiting == lack:
-                say_once(f"{run_id}: waiting: {lack}")
             waits.wait(HELD_AGAIN_S, lack)
             continue
         may_retry = waits.retries.wait_s(failures + 1) is not None
