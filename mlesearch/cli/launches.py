@@ -170,7 +170,8 @@ def say_checked(
     if not all(answers for answers, _ in heard):
         say("nothing was run or written (--check)")
         return False
-    say("all of it can run; nothing was run or written (--check)")
+    all_known = "what can be checked here" if planned.later else "all of it"
+    say(f"{all_known} can run; nothing was run or written (--check)")
     return True
 
 
