@@ -7,6 +7,14 @@ RLIABLE := .venv-rliable
 SERVERS := .venv-servers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# recipe of <folder>/.done: an environment in the folder with what the last prerequisite lists
+define OWN_ENVIRONMENT
+@rm -rf $(@D)
+@$(BIN)/python -m venv $(@D)
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(lastword $^)
+@touch $@
+endef
+
 .PHONY: help demo quick test explore slow bench peers servers lint wheel clean
 .DEFAULT_GOAL := help
 
@@ -74,24 +82,15 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(PEERS)/.done: $(VENV)/.demo constraints-peers.txt
 	@echo "installing the published packages into $(PEERS) (once; about a minute)"
-	@rm -rf $(PEERS)
-	@$(BIN)/python -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-peers.txt
-	@touch $@
+	$(OWN_ENVIRONMENT)
 
 $(RLIABLE)/.done: $(VENV)/.demo constraints-rliable.txt
 	@echo "installing rliable and the pandas that it needs into $(RLIABLE) (once; about a minute)"
-	@rm -rf $(RLIABLE)
-	@$(BIN)/python -m venv $(RLIABLE)
-	@$(RLIABLE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-rliable.txt
-	@touch $@
+	$(OWN_ENVIRONMENT)
 
 $(SERVERS)/.done: $(VENV)/.demo constraints-servers.txt
 	@echo "installing the servers into $(SERVERS) (once; some 650 MB)"
-	@rm -rf $(SERVERS)
-	@$(BIN)/python -m venv $(SERVERS)
-	@$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-servers.txt
-	@touch $@
+	$(OWN_ENVIRONMENT)
 
 $(VENV)/.test: $(VENV)/.demo
 	@echo "installing what the tests need"

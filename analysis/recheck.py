@@ -17,7 +17,7 @@ from pathlib import Path
 from mlesearch.analysis.data.policies import POLICIES
 from mlesearch.analysis.data.tables import read
 from mlesearch.analysis.figures import dynamics
-from mlesearch.analysis.files.provenance import MadeOf, digests, stated_in
+from mlesearch.analysis.files.provenance import MadeOf, stated_in
 from mlesearch.analysis.page.page_text import figures_in, phrases, without_figures
 from mlesearch.analysis.page.sections import sections
 from mlesearch.analysis.report import TABLES_FOLDER, Ink, csv_files, draw, render
@@ -86,7 +86,7 @@ def _differences(
     parts = sections(results, curves)
     again = render(results, parts, folder, _ink(text, stated, redraw=redraw))
     yield from _of_words(text, again)
-    yield from _of_files(stated, folder)
+    yield from _of_files(stated, stated_in(again))
     yield from _of_figures(text, stated)
     yield from _of_bytes(text if redraw else without_figures(text), again if redraw else without_figures(again))
     yield from _of_looks(results, folder)
@@ -113,10 +113,9 @@ def _of_words(text: str, again: str) -> Iterator[str]:
             return
 
 
-def _of_files(stated: MadeOf, folder: Path) -> Iterator[str]:
-    found = digests(folder)
-    for name in sorted(stated.files.keys() | found.keys()):
-        if stated.files.get(name) != found.get(name):
+def _of_files(stated: MadeOf, found: MadeOf) -> Iterator[str]:
+    for name in sorted(stated.files.keys() | found.files.keys()):
+        if stated.files.get(name) != found.files.get(name):
             yield f"{name}: it is not the file that the page was made from (its sha256 is another)"
 
 

@@ -14,7 +14,7 @@ from mlesearch.analysis.comparisons.sandboxes import differences
 from mlesearch.analysis.data.claim import Arm, Models, TestedClaim, arms_of, claim_of, models_of, without_measure
 from mlesearch.analysis.data.codes import with_codes
 from mlesearch.analysis.data.columns import distinct
-from mlesearch.analysis.data.outcomes import Outcomes, is_measure, outcomes, succeeded
+from mlesearch.analysis.data.outcomes import Outcomes, is_measure, outcomes
 from mlesearch.analysis.data.planned import NotPlanned, planned_part
 from mlesearch.analysis.data.policies import Policy
 from mlesearch.analysis.data.tables import PolicyNote, Tables, apply_policy, has_result, validate
@@ -24,7 +24,7 @@ from mlesearch.analysis.measures.attrition import CellRuns, cells
 from mlesearch.analysis.measures.beyond_medals import measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board, board
 from mlesearch.analysis.measures.budget_axis import every_progress
-from mlesearch.analysis.measures.claimed import claimed_sums, measured_board
+from mlesearch.analysis.measures.claimed import claimed_sums, claimed_values, measured_board
 from mlesearch.analysis.measures.measured import Measurements, measured_of
 from mlesearch.analysis.measures.progress import StudyProgress, progress
 from mlesearch.analysis.measures.spend import Spend, spends
@@ -185,9 +185,8 @@ def analyse(tables: Tables, policy: Policy | None = None) -> Results:
         if sums is not None:
             shown_sums = before.of_tasks(np.isin(before.tasks, counts.tasks)) if planned.to_come else counts
             claimed = measured_board(shown_sums, claim.outcome, categories)
-        success = claim.outcome if sums is None else boards[0].outcome
-        seen_runs = counted(runs[has_result(runs)], success)
-        spread = study_dispersion(seen_runs, succeeded(seen_runs, success), accounts.arm_labels(seen_runs, arms))
+        seen_runs, values = claimed_values(runs, claim.outcome, found)
+        spread = study_dispersion(seen_runs, values, accounts.arm_labels(seen_runs, arms))
         seen = [differences(runs, models.names, arms, c.treatment, c.baseline) for c in (main, *others)]
         main, *rest_seen = (replace(c, sandboxes=found) for c, found in zip((main, *others), seen, strict=True))
         others = tuple(rest_seen)

@@ -11,7 +11,8 @@
 | `test_tests.py` | how the tests themselves are built |
 
 A new test of a function goes to `<package>/test_<module>.py`; one that needs `mlesearch` in a process of its own goes
-to `system/`. A helper that a second file needs moves to `support/`: no test imports another one.
+to `system/`. A helper that a second file needs moves to `support/`: no test imports another one. A file that would be
+longer than 400 lines is two.
 
 | command | what it runs |
 |---|---|

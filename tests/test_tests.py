@@ -1,4 +1,4 @@
-"""How the tests are built: nothing imports a test, launches are in `system/`, folders mirror the packages."""
+"""How the tests are built: nothing imports a test, launches are in `system/`, folders mirror packages, no long file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.support.paths import ROOT
 
 TESTS = ROOT / "tests"
 FILES = sorted(TESTS.rglob("*.py"))
+MOST_LINES = 400
 STARTS = {"MLESEARCH", "cli", "fork_of_code", "run_live", "start", "finish"}
 """Of `support.command`: what starts the command line."""
 
@@ -55,3 +56,8 @@ def test_folders_are_those_of_the_packages() -> None:
     packages = {path.parent.name for path in ROOT.glob("mlesearch/*/__init__.py")} | {"analysis"}
     assert folders - {"system", "bench", "support", "data"} <= packages
     assert packages <= folders
+
+
+def test_no_file_is_over_400_lines() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
+    assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}, "split it by subject"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm
 from mlesearch.analysis.data.codes import arm_codes, run_rows
 from mlesearch.analysis.data.outcomes import Outcomes
 from mlesearch.analysis.statistics.gaps import Gap, adjust, paired_gap
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 FULL = "base"
 """The variant that others are compared with."""
@@ -129,6 +129,6 @@ def log2_contrast(strategy: str, rates: npt.ArrayLike, traces: npt.ArrayLike) ->
     error = float(slopes.std(ddof=1)) / math.sqrt(tasks) if tasks > 1 else 0.0
     if not error > 1e-12:
         return TraceContrast(strategy, counts, slope, math.nan, math.nan, 1.0, tasks)
-    reach = float(stats.t.ppf(0.975, tasks - 1)) * error
-    p = float(2.0 * stats.t.sf(abs(slope) / error, tasks - 1))
+    reach = float(t_quantile(0.975, tasks - 1)) * error
+    p = float(2.0 * t_above(abs(slope) / error, tasks - 1))
     return TraceContrast(strategy, counts, slope, slope - reach, slope + reach, p, tasks)

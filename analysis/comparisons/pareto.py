@@ -1,4 +1,4 @@
-"""What successes cost, and which strategies are on the front of rate and cost, with the tasks resampled.
+"""What successes, or a measure, cost, and which strategies are on the front of rate and cost, with the tasks resampled.
 
 Both figures are ratios of sums. The bootstrap resamples whole tasks, all models, seeds and strategies with them, so
 that the difficulty of the tasks drawn is common to the strategies that are compared.
@@ -17,8 +17,6 @@ import pandas as pd
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm
 from mlesearch.analysis.data.codes import arm_codes
-from mlesearch.analysis.data.outcomes import succeeded
-from mlesearch.analysis.data.unranked import counted
 
 DRAWS = 10_000
 """Samples of tasks."""
@@ -30,9 +28,9 @@ class Efficiency:
 
     Attributes:
         arm: label.
-        rate: mean over tasks of the share of successful runs.
+        rate: mean over tasks of the share of successful runs, or of the mean of a measure.
         cost: mean over tasks of the cost of a run.
-        per_unit: successes per unit of cost, the ratio of the sums; NaN where nothing was spent.
+        per_unit: successes (or the measure) per unit of cost, the ratio of the sums; NaN where nothing was spent.
         low: 2.5 % point of it over samples of tasks.
         high: 97.5 % point.
         on_front: whether no other strategy has a rate at least as high for at most the cost, and one of them better.
@@ -54,7 +52,7 @@ class TaskSums:
     """Sums by strategy and task.
 
     Attributes:
-        hits: shape (A, T): successful runs.
+        hits: shape (A, T): successful runs, or the sum of a measure.
         cost: shape (A, T): of all runs.
         runs: shape (A, T): at least 1.
     """
@@ -64,24 +62,21 @@ class TaskSums:
     runs: Floats
 
 
-def task_sums(runs: pd.DataFrame, arms: Sequence[Arm], outcome: str, column: str) -> TaskSums | None:
-    """Sums of successes, cost and runs; None where the cost of a run is not known, or a strategy lacks a task.
+def task_sums(runs: pd.DataFrame, arms: Sequence[Arm], values: Floats, cost: Floats) -> TaskSums | None:
+    """Sums of an outcome, cost and runs; None where the cost of a run is not known, or a strategy lacks a task.
 
     Args:
         runs: that have a result.
         arms: in their order.
-        outcome: key of `OUTCOMES`.
-        column: of the cost.
+        values: shape (runs,): 1 or 0, or a measure.
+        cost: shape (runs,).
     """
-    own = counted(runs, outcome)
-    cost = own[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    task, names = pd.factorize(own["task"], sort=True)
-    if own.empty or np.isnan(cost).any():
+    task, names = pd.factorize(runs["task"], sort=True)
+    if runs.empty or np.isnan(cost).any():
         return None
-    cell = arm_codes(own, arms) * len(names) + task
+    cell = arm_codes(runs, arms) * len(names) + task
     shape = len(arms), len(names)
-    hit = succeeded(own, outcome).to_numpy(dtype=np.float64)
-    parts = [np.bincount(cell, weights, minlength=shape[0] * shape[1]) for weights in (hit, cost, np.ones(len(own)))]
+    parts = [np.bincount(cell, each, minlength=shape[0] * shape[1]) for each in (values, cost, np.ones(len(runs)))]
     hits, costs, counts = (np.asarray(part, dtype=np.float64).reshape(shape) for part in parts)
     return TaskSums(hits, costs, counts) if counts.min() > 0 else None
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.data.codes import arm_codes
 from mlesearch.analysis.data.unranked import counted
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 WORST = 0.0
 """Percentile of a run without a valid score."""
@@ -136,8 +136,8 @@ def mean_over_tasks(by_task: npt.ArrayLike, null: float | None = None, level: fl
     error = float(x.std(ddof=1)) / math.sqrt(x.size) if x.size > 1 else 0.0
     if not error > 1e-12:
         return MeanOverTasks(mean, math.nan, math.nan, math.nan, x.size)
-    reach = float(stats.t.ppf(0.5 + level / 2.0, x.size - 1)) * error
-    p = math.nan if null is None else float(2.0 * stats.t.sf(abs(mean - null) / error, x.size - 1))
+    reach = float(t_quantile(0.5 + level / 2.0, x.size - 1)) * error
+    p = math.nan if null is None else float(2.0 * t_above(abs(mean - null) / error, x.size - 1))
     return MeanOverTasks(mean, max(0.0, mean - reach), min(1.0, mean + reach), p, x.size)
 
 

@@ -7,6 +7,7 @@ and not at all where reading has coded it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,12 @@ def categories(places: Ints, texts: Sequence[str] | Texts) -> pd.Categorical:
     """
     words = pd.Index(np.array(texts, dtype=object), dtype=object)
     return pd.Categorical.from_codes(places, words, validate=False)
+
+
+def frame_of(records: Sequence[Any]) -> pd.DataFrame:
+    """Records of one flat dataclass as a table, one row each; without records it has no column."""
+    names = [field.name for field in fields(records[0])] if records else []
+    return pd.DataFrame({name: [getattr(record, name) for record in records] for name in names})
 
 
 def distinct(values: pd.Series[str]) -> list[str]:

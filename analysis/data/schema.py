@@ -37,7 +37,7 @@ def _column(column: pa.ChunkedArray) -> pd.Series[Any]:
     if pa.types.is_dictionary(column.type):
         coded = column.unify_dictionaries().combine_chunks()
         place = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        words = pd.Index(np.array(coded.dictionary.to_pylist(), dtype=object), dtype=object)
+        words = pd.Index(np.array(coded.dictionary.to_numpy(zero_copy_only=False), dtype=object), dtype=object)
         return pd.Series(pd.Categorical.from_codes(place, words, validate=False), copy=False)
     if pa.types.is_integer(column.type) and column.null_count:
         numbers = column.fill_null(0).cast(pa.int64()).to_numpy()

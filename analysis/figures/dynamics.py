@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ def all_curves(results: Results) -> list[Line]:
         return []
     places = run_rows(results.best, runs)
     ranked = runs.index.isin(counted(runs, "any_medal").index)
+    runs = runs[["run_id", "model", "arm", "task", "steps", "charged_s"]]
     points = {axis: axis_points(results.best, runs, axis) for axis in ("step", "t_charged_s")}
     out = []
     for title, members in columns(results.models):
@@ -102,23 +104,26 @@ def has_bands(curves: list[Line]) -> bool:
 
 def frame(curves: list[Line]) -> pd.DataFrame:
     """The curves as one long table."""
-    parts = [
-        pd.DataFrame(
-            {
-                "models": line.models,
-                "strategy": line.arm,
-                "axis": line.axis,
-                "value": line.value,
-                "x": line.curve.x,
-                "mean": line.curve.mean,
-                "sem_tasks": line.curve.sem,
-                "tasks": line.curve.tasks,
-                "runs": line.curve.runs,
-            }
-        )
-        for line in curves
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["models", "strategy"])
+    if not curves:
+        return pd.DataFrame(columns=["models", "strategy"])
+    points = [line.curve.x.size for line in curves]
+
+    def each(values: Iterable[object]) -> list[object]:
+        return [value for value, n in zip(values, points, strict=True) for _ in range(n)]
+
+    return pd.DataFrame(
+        {
+            "models": each(line.models for line in curves),
+            "strategy": each(line.arm for line in curves),
+            "axis": each(line.axis for line in curves),
+            "value": each(line.value for line in curves),
+            "x": np.concatenate([line.curve.x for line in curves]),
+            "mean": np.concatenate([line.curve.mean for line in curves]),
+            "sem_tasks": np.concatenate([line.curve.sem for line in curves]),
+            "tasks": each(line.curve.tasks for line in curves),
+            "runs": each(line.curve.runs for line in curves),
+        }
+    )
 
 
 def draw(results: Results, curves: list[Line], width: float = svg.WIDTH) -> Drawn:

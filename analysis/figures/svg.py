@@ -11,10 +11,11 @@ import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # matplotlib is loaded where something is drawn: a page is checked without it
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 INK, MUTED, GRID, PAPER, PLUS, MINUS = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06"
 WIDTH = 9.6
@@ -41,7 +42,7 @@ VARIABLES = {
 }
 """The page's variable of each stand-in."""
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mlesearch",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
@@ -93,6 +94,12 @@ class Drawn:
     name: str
     svg: str = ""
     figure: Figure | None = None
+
+
+def import_drawing() -> None:
+    """Import what figures are drawn with, before one is: most of a second of a processor."""
+    from matplotlib import figure, patches, ticker  # noqa: F401
+    from matplotlib.backends import backend_svg  # noqa: F401
 
 
 def figure(width: float, height: float) -> Figure:
@@ -149,4 +156,4 @@ def drawing() -> AbstractContextManager[None]:
     """The settings in which figures are made and drawn, as a context."""
     import matplotlib as mpl
 
-    return mpl.rc_context(STYLE)  # type: ignore[arg-type]  # the stubs want a literal of all known keys
+    return mpl.rc_context(STYLE)

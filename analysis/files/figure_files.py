@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,13 +103,13 @@ def _settle(artist: Artist) -> None:
             put(_settled(value))
 
 
-def _settled(colour: object) -> object:
+def _settled(colour: Any) -> object:
     """A colour of the light theme for a stand-in; any other as it is."""
     from matplotlib.colors import to_hex
 
     if isinstance(colour, str) and not colour.startswith("#"):
         return colour
-    variable = svg.VARIABLES.get(to_hex(colour))  # type: ignore[arg-type]  # whatever an artist gives back
+    variable = svg.VARIABLES.get(to_hex(colour))
     alpha = 1.0 if isinstance(colour, str) else float(np.asarray(colour)[-1])
     if not alpha:
         return "none"  # an artist's own alpha would make it seen

@@ -15,6 +15,7 @@ from mlesearch.analysis.files.table_files import booktabs, latex
 from mlesearch.analysis.page import views
 from mlesearch.analysis.page.views import View
 from mlesearch.analysis.results import Results
+from mlesearch.analysis.words.grown_words import grown
 from mlesearch.analysis.words.wording import declaration, estimand, missing_runs, title, verdicts
 
 NAME = "report.tex"
@@ -52,10 +53,11 @@ def checklist(results: Results, study_dir: Path) -> list[tuple[str, str]]:
         deviations.append("treatment and baseline did not share one sandbox")
     if results.not_planned.runs:
         deviations.append(results.not_planned.words)
+    when = "in study.json, which is written once, before the first run; no time is recorded"
     return [
         ("Evidence", "simulated engineers" if results.tables.simulated else "runs of live models"),
         ("Claim", declaration(results)),
-        ("Declared", "in study.json, which is written once, before the first run; no time is recorded"),
+        ("Declared", f"{when}. {said}" if (said := grown(results)) else when),
         ("Estimand", estimand(results)),
         ("Runs", f"{len(runs)}, {int(runs['status'].isin(('ok', 'timeout')).sum())} with a result"),
         ("Missing runs", missing_runs(results)),
@@ -81,7 +83,7 @@ def _claims(results: Results) -> str:
     ]
     if not rows:
         return ""
-    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in (0.11, 0.13, 0.18, 0.5))
+    columns = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in (0.12, 0.16, 0.17, 0.47))
     return "\n".join(
         [
             r"\begin{table}[htbp]",

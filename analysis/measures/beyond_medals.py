@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
@@ -22,6 +21,7 @@ from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, every_progress
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, holm
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 TARGETS: Mapping[str, Callable[[pd.DataFrame], Floats]] = {
     "median": lambda best: best["above_median"].to_numpy(dtype=np.float64),
@@ -300,8 +300,8 @@ def mean_intervals(d: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floa
             axis=1, initial=np.inf
         )
         usable = (tasks > 1) & spread & (error > 0)
-        reach = stats.t.ppf(0.5 + level / 2.0, np.maximum(tasks - 1, 1)) * error
-        p = 2.0 * stats.t.sf(np.abs(mean) / error, np.maximum(tasks - 1, 1))
+        reach = t_quantile(0.5 + level / 2.0, np.maximum(tasks - 1, 1)) * error
+        p = 2.0 * t_above(np.abs(mean) / error, np.maximum(tasks - 1, 1))
     level_zero = (tasks > 0) & ~spread & (mean == 0)
     low, high = (np.where(usable, limit, np.nan) for limit in (mean - reach, mean + reach))
     return low, high, np.where(usable, p, np.where(level_zero, 1.0, np.nan))

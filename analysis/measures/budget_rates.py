@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
 from mlesearch.analysis.measures.beyond_medals import TaskCells, mean_intervals
 from mlesearch.analysis.measures.budget_axis import AXES, BudgetProgress, budget_progress, every_progress
+from mlesearch.analysis.statistics.student import t_above
 from mlesearch.analysis.text import amount
 from mlesearch.storage.claimed_measures import budgets_problem
 from mlesearch.types import ConfigError
@@ -249,4 +249,4 @@ def _t(values: Floats) -> float:
 
 
 def _tail(t: float, tasks: int) -> float:
-    return float(stats.t.sf(abs(t), max(1, tasks - 1)))
+    return float(t_above(abs(t), max(1, tasks - 1)))

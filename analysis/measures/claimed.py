@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.claim import Arm, Models
-from mlesearch.analysis.data.outcomes import Outcomes, measured_outcomes
-from mlesearch.analysis.data.tables import Tables
+from mlesearch.analysis.data.outcomes import Outcomes, measured_outcomes, succeeded
+from mlesearch.analysis.data.tables import Tables, has_result
+from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.beyond_medals import Measure, measures, ranked_runs
 from mlesearch.analysis.measures.boards import Board
 from mlesearch.analysis.measures.budget_axis import every_progress
 from mlesearch.analysis.measures.curves import best_so_far
 from mlesearch.analysis.statistics.dependence import Categories, clustered_variance
 from mlesearch.analysis.statistics.rates import Rates
+from mlesearch.analysis.statistics.student import t_quantile
 
 NO_SPREAD = 1e-18
 """A variance up to this is rounding."""
@@ -62,6 +64,21 @@ def _named(found: Sequence[Measure], outcome: str) -> Floats | None:
     return 1.0 - measure.values / measure.limit if measure.lower_is_better else measure.values
 
 
+def claimed_values(runs: pd.DataFrame, outcome: str, found: Sequence[Measure]) -> tuple[pd.DataFrame, Floats]:
+    """The runs with a result that an outcome is about, and what each has of it: 1 or 0, or its measure, more is better.
+
+    Args:
+        runs: of the study, after the policy.
+        outcome: one of `CLAIMABLE`, which the tables give.
+        found: of `measures`, of the same runs.
+    """
+    values = _named(found, outcome)
+    own = counted(runs, outcome) if values is None else ranked_runs(runs)
+    done = has_result(own).to_numpy(dtype=bool)
+    kept = own[done]
+    return kept, succeeded(kept, outcome).to_numpy(dtype=np.float64) if values is None else values[done]
+
+
 def measured_board(counts: Outcomes, outcome: str, categories: Categories | None) -> Board:
     """The mean of a measure in every cell, with its t interval over tasks; there is neither E1 nor parity of it.
 
@@ -91,6 +108,6 @@ def measured_board(counts: Outcomes, outcome: str, categories: Categories | None
 def _interval(by_task: Floats, variance: Floats, df: float, counts: Outcomes) -> Rates:
     """Means with t intervals within the measure's range; no limits without spread."""
     mean = by_task.mean(axis=-1)
-    reach = float(stats.t.ppf(0.975, max(df, 1.0))) * np.sqrt(np.where(variance > NO_SPREAD, variance, np.nan))
+    reach = float(t_quantile(0.975, max(df, 1.0))) * np.sqrt(np.where(variance > NO_SPREAD, variance, np.nan))
     low, high = (np.clip(limit, counts.low, counts.high) for limit in (mean - reach, mean + reach))
     return Rates(mean, low, high, np.full(mean.shape, np.nan), np.full(mean.shape, df))

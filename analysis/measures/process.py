@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Flags, Floats, Ints
 from mlesearch.analysis.data.claim import Arm, Models
@@ -23,6 +22,7 @@ from mlesearch.analysis.data.tables import has_result
 from mlesearch.analysis.data.unranked import counted
 from mlesearch.analysis.measures.beyond_medals import TaskCells
 from mlesearch.analysis.measures.curves import PROGRAM_OPS
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 PROCESS: Mapping[str, str] = {
     "improvement_rate": "improvement steps that beat their base, share",
@@ -291,7 +291,7 @@ def _association(measure: str, label: str, x: Floats, y: Floats, group: Ints, ta
     if not error > 0:
         return None
     reach = _quantile(clusters - 1) * error
-    p = float(2.0 * stats.t.sf(abs(slope) / error, clusters - 1))
+    p = float(2.0 * t_above(abs(slope) / error, clusters - 1))
     low, high = sd * (slope - reach), sd * (slope + reach)
     return Association(measure, label, float(sd * slope), float(low), float(high), p, sd, tasks, x.size)
 
@@ -299,4 +299,4 @@ def _association(measure: str, label: str, x: Floats, y: Floats, group: Ints, ta
 @lru_cache(maxsize=64)
 def _quantile(df: int) -> float:
     """Of t, for an interval of 95 %."""
-    return float(stats.t.ppf(0.975, df))
+    return float(t_quantile(0.975, df))

@@ -7,8 +7,9 @@ import pandas as pd
 
 from mlesearch.analysis.comparisons.ablation import FULL, ablations, trace_contrasts, traces_of
 from mlesearch.analysis.comparisons.pareto import Efficiency, efficiencies, task_sums
+from mlesearch.analysis.data.columns import numbers
 from mlesearch.analysis.data.outcomes import RATES
-from mlesearch.analysis.data.tables import has_result
+from mlesearch.analysis.measures.claimed import claimed_values
 from mlesearch.analysis.page.views import TableCell, View, name, number, p_number, sign_mark
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.statistics.baseline import MIN_TASKS, BestBaseline, best_baseline
@@ -127,12 +128,11 @@ def front(results: Results) -> dict[str, tuple[Efficiency, ...]]:
     """
     if results.progress is not None:
         return {}
-    runs = results.tables.runs
-    ended = runs[has_result(runs)]
+    runs, values = claimed_values(results.tables.runs, results.outcome, results.measured.measures)
     labels = [arm.label for arm in results.arms]
     found = {}
     for key, (column, _, scale) in COSTS.items():
-        sums = task_sums(ended.assign(**{column: ended[column] / scale}), results.arms, results.success, column)
+        sums = task_sums(runs, results.arms, values, numbers(runs[column]) / scale)
         if sums is not None and sums.cost.sum() > 0:
             found[key] = efficiencies(sums, labels)
     return found
@@ -143,6 +143,8 @@ def front_view(results: Results) -> View | None:
     found = front(results)
     if not found:
         return None
+    measured = results.claimed is not None
+    scale = 100 if measured else 1
     rows = tuple(
         (
             name(e.arm),
@@ -150,8 +152,8 @@ def front_view(results: Results) -> View | None:
             number(e.rate, 1, 100),
             number(e.cost, 4 if e.cost < 10 else 2),
             TableCell(
-                "–" if np.isnan(e.per_unit) else f"{e.per_unit:.3g}",
-                "" if np.isnan(e.low) else f"[{e.low:.3g}, {e.high:.3g}]",
+                "–" if np.isnan(e.per_unit) else f"{scale * e.per_unit:.3g}",
+                "" if np.isnan(e.low) else f"[{scale * e.low:.3g}, {scale * e.high:.3g}]",
                 repr(e.per_unit),
             ),
             TableCell("on the front" if e.on_front else "dominated", kind="text", mark="" if e.on_front else "weak"),
@@ -161,18 +163,20 @@ def front_view(results: Results) -> View | None:
         for e in part
     )
     tasks = plural(len(results.board.counts.tasks), "task")
+    unit, what, shown = ("points", "a mean", "Points") if measured else ("percent", "a rate", "Successes")
+    said = RATES[results.outcome]
     note = (
-        f"{RATES[results.success].capitalize()} in percent and cost of a run, means over {tasks}, all models together, "
-        "runs with a result alone. Successes per unit of cost: the ratio of the sums, with its 95 % interval. A "
-        "strategy is dominated where another has a rate at least as high for at most its cost, and is better in one. "
+        f"{said[0].upper()}{said[1:]} in {unit} and cost of a run, means over {tasks}, all models together, "
+        f"runs with a result alone. {shown} per unit of cost: the ratio of the sums, with its 95 % interval. A "
+        f"strategy is dominated where another has {what} at least as high for at most its cost, and is better in one. "
         "Samples: 10,000 bootstrap samples of whole tasks, the same for all strategies."
     )
     heads = (
         "strategy",
         "cost in",
-        "rate",
+        "mean" if measured else "rate",
         "cost of a run",
-        "successes per unit",
+        f"{shown.lower()} per unit",
         "front",
         "on the front, % of samples",
     )
@@ -233,6 +237,7 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                 for t in contrasts
             ]
         )
+    per_unit = "successes_per_unit" if results.claimed is None else "measure_per_unit"
     if costs := front(results):
         out["front"] = pd.DataFrame(
             [
@@ -241,7 +246,7 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
                     "cost_in": key,
                     "rate": e.rate,
                     "cost_of_run": e.cost,
-                    "successes_per_unit": e.per_unit,
+                    per_unit: e.per_unit,
                     "low": e.low,
                     "high": e.high,
                     "on_front": e.on_front,

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from mlesearch.analysis.data.columns import frame_of
 from mlesearch.analysis.figures import svg
 from mlesearch.analysis.figures.svg import Drawn
 from mlesearch.analysis.measures.beyond_medals import MeasuredGap
@@ -29,8 +30,8 @@ def frames(results: Results) -> dict[str, pd.DataFrame]:
     """The same numbers as data frames, unrounded; only what there is."""
     measured = results.measured
     found = {
-        "measures": pd.DataFrame([asdict(gap) for gap in measured.gaps]),
-        "budget_gaps": pd.DataFrame([asdict(gap) for gap in measured.budgets]),
+        "measures": frame_of(measured.gaps),
+        "budget_gaps": frame_of(measured.budgets),
     }
     if (x := measured.crossover) is not None:
         row = asdict(x) | {

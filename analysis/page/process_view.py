@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 
+from mlesearch.analysis.data.columns import frame_of
 from mlesearch.analysis.measures.process import PROCESS, RERUN
 from mlesearch.analysis.page.views import TableCell, View, p_number, sign_mark
 from mlesearch.analysis.results import Results
@@ -16,8 +15,8 @@ from mlesearch.analysis.text import plural
 def frames(results: Results) -> dict[str, pd.DataFrame]:
     """The same numbers as data frames, unrounded; only what there is."""
     found = {
-        "process": pd.DataFrame([asdict(one) for one in results.measured.process]),
-        "process_success": pd.DataFrame([asdict(one) for one in results.measured.associations]),
+        "process": frame_of(results.measured.process),
+        "process_success": frame_of(results.measured.associations),
     }
     return {key: frame for key, frame in found.items() if not frame.empty}
 

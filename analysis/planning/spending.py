@@ -9,11 +9,11 @@ grid of Jennison and Turnbull (2000, Group Sequential Methods, chapter 19).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from mlesearch.analysis.data.arrays import Floats
 
@@ -82,7 +82,7 @@ def upper_bounds(fractions: Sequence[float] | Floats, alpha: float) -> Floats:
             trial = np.append(bounds[:k], bound)
             return float(crossing(t[: k + 1], trial)[-1]) - float(to_spend[k])
 
-        bounds[k] = optimize.brentq(excess, -BEYOND, BEYOND, xtol=1e-10) if excess(BEYOND) < 0 else BEYOND
+        bounds[k] = _root(excess, xtol=1e-10) if excess(BEYOND) < 0 else BEYOND
     return bounds
 
 
@@ -155,8 +155,15 @@ def futility_bounds(fractions: Sequence[float] | Floats, bounds: Sequence[float]
     found[-1] = b[-1]
     if power > 0:
         for k in range(t.size - 1):
-            found[k] = optimize.brentq(lambda z, k=k: conditional_power(k, z, t, b) - power, -BEYOND, BEYOND)
+            found[k] = _root(lambda z, k=k: conditional_power(k, z, t, b) - power)
     return found
+
+
+def _root(excess: Callable[[float], float], xtol: float = 2e-12) -> float:
+    """Where a function of one bound is zero; what finds it is loaded where a study has bounds, which few have."""
+    from scipy.optimize import brentq
+
+    return float(brentq(excess, -BEYOND, BEYOND, xtol=xtol))
 
 
 def _checked(information: Sequence[float] | Floats, limit: float = 1.0 + 1e-12) -> Floats:

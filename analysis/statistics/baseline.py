@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.statistics.best_of import SPLITS, TIE, divisions, rate_of_best
 from mlesearch.analysis.statistics.gaps import SIGN_FLIP_MAX
 from mlesearch.analysis.statistics.signflip import sign_flip_above
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 MIN_TASKS = 4
 """Two tasks a half: with fewer nothing is chosen and compared."""
@@ -88,7 +88,7 @@ def best_baseline(
     gap = float(a.mean()) - float(rate_of_best(b, halves)[0])
     without = (a.sum() - a) / (tasks - 1) - rate_of_best(b, halves, leave_out=True)
     error = math.sqrt((tasks - 1) / tasks * float(((without - without.mean()) ** 2).sum()))
-    reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error if error > TIE else math.nan
+    reach = float(t_quantile(0.5 + level / 2.0, tasks - 1)) * error if error > TIE else math.nan
     against = np.array([_p_above(a - row) for row in b])
     behind = np.array([_p_above(row - a) for row in b])
     return BestBaseline(
@@ -109,7 +109,7 @@ def _p_above(d: Floats) -> float:
     """Of paired differences with mean 0 or less: one-sided p of being above 0, by sign-flip or, with more, by t."""
     if np.count_nonzero(np.abs(d) > TIE) > SIGN_FLIP_MAX and np.ptp(d) > TIE:
         error = float(d.std(ddof=1)) / math.sqrt(d.size)
-        return float(stats.t.sf(float(d.mean()) / error, d.size - 1))
+        return float(t_above(float(d.mean()) / error, d.size - 1))
     return sign_flip_above(d)
 
 

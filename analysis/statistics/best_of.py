@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.gaps import benjamini_hochberg, paired_gap
+from mlesearch.analysis.statistics.student import t_quantile
 
 SPLITS = 100
 """Divisions of the tasks into halves; the figure is the mean over them, so that it hangs on no single one."""
@@ -77,7 +77,7 @@ def best_gap(hits: tuple[Sums, Sums], counts: tuple[Ints, Ints]) -> BestGap:
     if tasks >= 4:
         left_out = rate_of_best(first, halves, leave_out=True) - rate_of_best(second, halves, leave_out=True)
         error = math.sqrt((tasks - 1) / tasks * float(((left_out - left_out.mean()) ** 2).sum()))
-        reach = float(stats.t.ppf(0.975, tasks - 1)) * error
+        reach = float(t_quantile(0.975, tasks - 1)) * error
         low, high = (max(-1.0, gap - reach), min(1.0, gap + reach)) if error > 0 else (math.nan, math.nan)
     return BestGap(gap, low, high, p, p, tasks)
 

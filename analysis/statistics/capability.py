@@ -17,10 +17,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.statistics.signflip import alike_p
+from mlesearch.analysis.statistics.student import t_above, t_below, t_quantile
 
 Alternative = Literal["greater", "less", "two-sided"]
 
@@ -215,9 +215,9 @@ def _over_tasks(slope: float, error: float, tasks: int) -> dict[str, float]:
         return {side: alike_p(slope, tasks, side) for side in ("greater", "less", "two-sided")}
     t, df = slope / error, tasks - 1
     return {
-        "greater": float(stats.t.sf(t, df)),
-        "less": float(stats.t.cdf(t, df)),
-        "two-sided": float(2.0 * stats.t.sf(abs(t), df)),
+        "greater": float(t_above(t, df)),
+        "less": float(t_below(t, df)),
+        "two-sided": float(2.0 * t_above(abs(t), df)),
     }
 
 
@@ -237,8 +237,8 @@ def _t_inference(estimate: float, error: float, df: int, level: float = 0.95) ->
     """Two-sided p and the limits; NaN without degrees of freedom or without spread."""
     if df < 1 or not error > 0:
         return math.nan, math.nan, math.nan
-    reach = float(stats.t.ppf(0.5 + level / 2.0, df)) * error
-    return float(2.0 * stats.t.sf(abs(estimate) / error, df)), estimate - reach, estimate + reach
+    reach = float(t_quantile(0.5 + level / 2.0, df)) * error
+    return float(2.0 * t_above(abs(estimate) / error, df)), estimate - reach, estimate + reach
 
 
 def _clustered_error(d: Floats, c: Floats, slope: float) -> float:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.statistics.capability import ONE_SIDED_LEVEL, Slope, slope_test
 from mlesearch.analysis.statistics.signflip import alike_p
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 from mlesearch.storage.claim import Trend
 
 ALPHA = 0.05
@@ -209,7 +209,7 @@ def _group(models: tuple[str, ...], d: Floats, sign: int, all_models: int) -> Gr
         p_like = _one_sided(sign * gap, over_tasks + between / count, all_models - 2, tasks)
     low = high = math.nan
     if over_tasks > NO_SPREAD:
-        reach = float(stats.t.ppf(0.5 + ONE_SIDED_LEVEL / 2.0, tasks - 1)) * math.sqrt(over_tasks)
+        reach = float(t_quantile(0.5 + ONE_SIDED_LEVEL / 2.0, tasks - 1)) * math.sqrt(over_tasks)
         widest = 1.0 if float(np.abs(d).max()) <= 1.0 else 2.0  # a measure from -1 to 1 has wider gaps than rates
         low, high = max(-widest, gap - reach), min(widest, gap + reach)
     return GroupGap(models, gap, low, high, p, p_like)
@@ -218,5 +218,5 @@ def _group(models: tuple[str, ...], d: Floats, sign: int, all_models: int) -> Gr
 def _one_sided(distance: float, variance: float, df: int, tasks: int) -> float:
     """P of a t statistic at least this far; without any spread over tasks, of signs that all agree."""
     if variance > NO_SPREAD:
-        return float(stats.t.sf(distance / math.sqrt(variance), df))
+        return float(t_above(distance / math.sqrt(variance), df))
     return alike_p(distance if distance**2 > NO_SPREAD else 0.0, tasks, "greater")

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
 from mlesearch.analysis.statistics.capability import Alternative
 from mlesearch.analysis.statistics.rates import Rates, checked_counts, wilson_at_variance
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 from mlesearch.types import ConfigError
 
 NO_SPREAD = 1e-18
@@ -165,7 +165,7 @@ def clustered_mean(
     if of.df < 1 or not variance > NO_SPREAD:
         return ClusteredMean(mean, math.nan, math.nan, math.nan, 1.0)
     error = math.sqrt(variance)
-    reach = float(stats.t.ppf(0.5 + level / 2.0, of.df)) * error
+    reach = float(t_quantile(0.5 + level / 2.0, of.df)) * error
     statistic = mean / error if side == "greater" else -mean / error if side == "less" else abs(mean) / error
-    p = float(stats.t.sf(statistic, of.df)) * (2.0 if side == "two-sided" else 1.0)
+    p = float(t_above(statistic, of.df)) * (2.0 if side == "two-sided" else 1.0)
     return ClusteredMean(mean, error, mean - reach, mean + reach, p)

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
 from mlesearch.analysis.data.columns import alphabetical
+from mlesearch.analysis.statistics.student import f_above
+
+ROUNDING = 1e-18
+"""A sum of squares up to this is rounding: of a measure that is the same in all runs of a task."""
 
 FLAGGED = 0.01
 """A p-value up to this is flagged."""
@@ -34,8 +37,8 @@ class Dispersion:
         p: one-sided, of no spread beyond that of independent runs; 1 where not estimable.
         cells: cells that were pooled: those with two seeds and two tasks at least.
         worst: model, strategy and seed whose rate is furthest from that of its cell; empty where not estimable.
-        worst_rate: the rate of that seed.
-        cell_rate: the rate of its cell.
+        worst_rate: the rate of that seed, or the mean of a measure.
+        cell_rate: that of its cell.
     """
 
     ratio: float
@@ -62,7 +65,7 @@ def dispersion(
     always or never succeeded say nothing, and add nothing.
 
     Args:
-        cells: each of shape (T, K): whether each run succeeded, the same seeds for all its tasks.
+        cells: each of shape (T, K): whether each run succeeded, or its measure, the same seeds for all its tasks.
         names: model and strategy of each cell; without them the cells' numbers stand there.
         seeds: of each cell; without them their places stand there.
     """
@@ -77,7 +80,7 @@ def dispersion(
         by_task, by_seed, mean = y.mean(axis=1), y.mean(axis=0), y.mean()
         rest = float(((y - by_task[:, None] - by_seed + mean) ** 2).sum())
         within = float(((y - by_task[:, None]) ** 2).sum())
-        if not within > 0:
+        if not within > ROUNDING:
             continue
         squares += tasks * float(((by_seed - mean) ** 2).sum())
         residual += rest
@@ -85,10 +88,10 @@ def dispersion(
         far = np.abs(by_seed - mean) * tasks / math.sqrt(within)
         if float(far.max()) > worst[0]:
             worst = float(far.max()), c, int(far.argmax())
-    if not count or not residual > 0:
+    if not count or not residual > ROUNDING:
         return Dispersion(math.nan, df_seeds, df_runs, 1.0, count)
     ratio = (squares / df_seeds) / (residual / df_runs)
-    p = float(stats.f.sf(ratio, df_seeds, df_runs))
+    p = f_above(ratio, df_seeds, df_runs)
     _, c, k = worst
     if c < 0:
         return Dispersion(ratio, df_seeds, df_runs, p, count)
@@ -104,7 +107,7 @@ def study_dispersion(runs: pd.DataFrame, success: npt.ArrayLike, labels: Iterabl
 
     Args:
         runs: the runs that have a result, columns model, task and seed.
-        success: whether each had the outcome.
+        success: whether each had the outcome, or its measure.
         labels: the arm of each.
     """
     texts = [alphabetical(values) for values in (runs["model"], pd.Series(labels, dtype=object), runs["task"])]

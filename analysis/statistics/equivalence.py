@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Ints
 from mlesearch.analysis.statistics.gaps import holm
+from mlesearch.analysis.statistics.student import t_above, t_below, t_quantile
 
 POWER = 0.80
 """With which a detectable gap would have been found."""
@@ -58,7 +58,7 @@ def detectable_gap(error: float, tasks: int, tests: int = 1, level: float = 0.05
 @lru_cache(maxsize=64)
 def _errors_found(df: int, tests: int, level: float, power: float) -> float:
     """How many standard errors a gap must be large."""
-    return float(stats.t.ppf(1 - level / (2 * tests), df) + stats.t.ppf(power, df))
+    return float(t_quantile(1 - level / (2 * tests), df) + t_quantile(power, df))
 
 
 def two_one_sided(gap: float, error: float, tasks: int, margin: float) -> float:
@@ -70,7 +70,7 @@ def two_one_sided(gap: float, error: float, tasks: int, margin: float) -> float:
         tasks: number of tasks.
         margin: above 0, in the unit of the gap.
     """
-    return float(max(stats.t.sf((gap + margin) / error, tasks - 1), stats.t.cdf((gap - margin) / error, tasks - 1)))
+    return float(max(t_above((gap + margin) / error, tasks - 1), t_below((gap - margin) / error, tasks - 1)))
 
 
 def equivalences(by_task: npt.ArrayLike, margin: float | None, lost: Ints) -> tuple[Equivalence, ...]:

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats
+from mlesearch.analysis.statistics.student import t_quantile
 
 SetShape = Literal["interval", "outside", "everywhere", "nowhere", "not estimable"]
 """Of the set: between two limits, outside of them (both rays), the whole line, empty, or none for lack of an error."""
@@ -84,7 +84,7 @@ def crossing(gaps: npt.ArrayLike, capability: npt.ArrayLike, level: float = 0.95
     if models < 3 or tasks < 2:
         return Crossing(at, "not estimable", math.nan, math.nan)
     covariance = _covariance(d, x, bread, a + b * c)
-    shape, low, high = fieller(a, b, covariance, float(stats.t.ppf(0.5 + level / 2.0, models - 2)))
+    shape, low, high = fieller(a, b, covariance, float(t_quantile(0.5 + level / 2.0, models - 2)))
     return Crossing(at, shape, low, high)
 
 

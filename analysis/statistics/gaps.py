@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.signflip import sign_flip, sign_flip_interval
+from mlesearch.analysis.statistics.student import t_above, t_quantile
 
 Method = Literal["exact sign-flip", "mid-p sign-flip", "t over tasks", "none"]
 Adjustment = Literal["holm", "bh"]
@@ -130,8 +130,8 @@ def paired_gap(hits: npt.ArrayLike, counts: npt.ArrayLike, level: float = 0.95, 
     widest = math.inf if measured else 1.0
     if informative > flips and not alike:
         error = float(d.std(ddof=1) / np.sqrt(tasks))
-        p, attainable, method = float(2.0 * stats.t.sf(abs(gap) / error, tasks - 1)), 0.0, "t over tasks"
-        reach = float(stats.t.ppf(0.5 + level / 2.0, tasks - 1)) * error
+        p, attainable, method = float(2.0 * t_above(abs(gap) / error, tasks - 1)), 0.0, "t over tasks"
+        reach = float(t_quantile(0.5 + level / 2.0, tasks - 1)) * error
         low, high = max(-widest, gap - reach), min(widest, gap + reach)
     elif informative > flips:  # all tasks differ by the same amount: t has no scale, the signs have
         p = attainable = 2.0 ** ((0 if mid_p else 1) - informative)

@@ -13,12 +13,12 @@ from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints, Sums
 from mlesearch.analysis.statistics.capability import DRAWS, EXACT_MODELS, ROUNDING, Alternative
 from mlesearch.analysis.statistics.gaps import flips_of, holm, task_differences
 from mlesearch.analysis.statistics.signflip import sign_flip
+from mlesearch.analysis.statistics.student import t_above
 
 NO_SPREAD = 1e-18
 """A variance of rates up to this is rounding."""
@@ -111,7 +111,7 @@ def p_of_t(statistic: Floats, df: Ints, spread: TaskSets, signs: Floats, side: A
         side: on which p is.
     """
     toward = {"greater": statistic, "less": -statistic, "two-sided": np.abs(statistic)}[side]
-    by_t = stats.t.sf(toward, df) * (2.0 if side == "two-sided" else 1.0)
+    by_t = t_above(toward, df) * (2.0 if side == "two-sided" else 1.0)
     agrees = {"greater": signs > 0, "less": signs < 0, "two-sided": signs != 0}[side]
     by_signs = np.where(agrees, 2.0 ** ((1.0 if side == "two-sided" else 0.0) - (df + 1.0)), 1.0)
     return np.asarray(np.where(spread, by_t, by_signs), dtype=np.float64)

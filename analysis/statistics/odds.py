@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from scipy.special import gammaln
 
 from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.statistics.student import t_above
 
 STEPS = 50
 """Newton steps at most."""
@@ -78,7 +78,7 @@ def odds_trend(hits: npt.ArrayLike, counts: npt.ArrayLike, capability: npt.Array
     score = np.bincount(task, weights=(x - centre) * (rows - mean[alike]), minlength=h.shape[2])
     score = score[np.bincount(task, minlength=h.shape[2]) > 0]
     error = float(score.std(ddof=1)) * math.sqrt(tasks)
-    p = float(2.0 * stats.t.sf(abs(score.sum()) / error, tasks - 1)) if error > 1e-12 else math.nan
+    p = float(2.0 * t_above(abs(score.sum()) / error, tasks - 1)) if error > 1e-12 else math.nan
     return OddsTrend(_conditional_fit(treated, n, values, base, at, common), p, tasks, int(inside.sum()))
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from mlesearch.analysis.data.arrays import Floats, Ints
+from mlesearch.analysis.statistics.student import t_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def wilson_at_variance(
         n_eff = np.where(variance > 0, spread / variance, np.inf)
     n_eff = np.where(edge, n_edge, np.minimum(n_eff, n_max))
     estimable = df >= 1
-    q = stats.t.ppf(0.5 + level / 2.0, np.where(estimable, df, 1.0))
+    q = t_quantile(0.5 + level / 2.0, np.where(estimable, df, 1.0))
     low, high = wilson(rate, n_eff, q)
     return Rates(
         rate=rate,

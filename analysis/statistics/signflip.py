@@ -7,6 +7,7 @@ differences are whole numbers, so that ties are exact (Pitman 1937; mid-p: Lanca
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,9 @@ Numbers = TypeVar("Numbers", Ints, Floats)
 
 HALVINGS = 44
 """Steps in the search for a limit: its error is 2^-44 of the range."""
+
+NEAR = 2.0**-50
+"""Means nearer to each other than this, in units of the largest difference, may be told apart by rounding alone."""
 
 DENSE = 100_000
 """Up to so many pairs of a number of tasks and a sum, all are kept; beyond, those alone that occur."""
@@ -91,13 +95,16 @@ def sign_flip_interval(differences: npt.ArrayLike, level: float = 0.95, mid_p: b
     threshold = tail + (2.0**-d.size - empty)
 
     def limit(totals: Floats) -> float:
-        low, high = -reach, reach
+        low, high, step = -reach, reach, math.nan
         for _ in range(HALVINGS):
             middle = (low + high) / 2.0
-            if _share_up_to(middle, members, totals, shares, below) > threshold:
-                high = middle
+            if math.isnan(step) and (high - low) * d.size**2 < 1.0:  # one mean of a subset is left: where it changes
+                step = float(Fraction(middle).limit_denominator(d.size))
+            if abs(middle - step) > NEAR * reach:
+                kept = middle > step
             else:
-                low = middle
+                kept = _share_up_to(middle, members, totals, shares, below) > threshold
+            low, high = (low, middle) if kept else (middle, high)
         return 0.0 if abs(high) < ROUNDING else high
 
     members = sizes.astype(np.float64)
@@ -123,14 +130,17 @@ def _sign_sums(sizes: Numbers) -> tuple[Numbers, Floats]:
         table: Floats = np.zeros(2 * reach + 1)
         table[reach] = 1.0
         for step in sizes.tolist():
-            table = (_shifted(table, step) + _shifted(table, -step)) / 2.0
+            both: Floats = np.zeros_like(table)
+            both[step:] = table[:-step]
+            both[:-step] += table[step:]
+            table = both / 2.0
         there: npt.NDArray[Any] = np.flatnonzero(table)
         return there - reach, table[there]
     sums: npt.NDArray[Any] = np.zeros(1, dtype=sizes.dtype)
     ways: Floats = np.ones(1, dtype=np.float64)  # whole numbers over a power of two: exact up to 2^53 patterns
     for step in np.sort(sizes):
-        both = np.round(np.concatenate((sums - step, sums + step)), 9)
-        sums, where = np.unique(both, return_inverse=True)
+        signed = np.round(np.concatenate((sums - step, sums + step)), 9)
+        sums, where = np.unique(signed, return_inverse=True)
         ways = np.bincount(where, weights=np.concatenate((ways, ways)) / 2.0).astype(np.float64)
     return sums, ways
 

@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from mlesearch.analysis.statistics.student import normal_density, normal_upper_quantile
 
 ALPHA = 0.05
 FLAGGED = 0.07
@@ -60,8 +61,10 @@ def skew_forecast(gaps: npt.ArrayLike, side: Literal["less", "greater"]) -> Skew
     counts = int((d > TIE).sum()), int((d < -TIE).sum()), int((np.abs(d) <= TIE).sum())
     if d.size < 3 or not np.ptp(d) > TIE:
         return SkewForecast(math.nan, ALPHA, *counts)
-    skewness = float(stats.skew(d))
-    z = float(stats.norm.isf(ALPHA))
-    shift = skewness * (2.0 * z**2 + 1.0) * float(stats.norm.pdf(z)) / (6.0 * math.sqrt(d.size))
+    centred = d - d.mean()
+    square = centred**2
+    skewness = float((square * centred).mean() / square.mean() ** 1.5)
+    z = normal_upper_quantile(ALPHA)
+    shift = skewness * (2.0 * z**2 + 1.0) * normal_density(z) / (6.0 * math.sqrt(d.size))
     level = ALPHA + shift if side == "less" else ALPHA - shift
     return SkewForecast(skewness, min(1.0, max(0.0, level)), *counts)

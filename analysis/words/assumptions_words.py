@@ -143,14 +143,23 @@ def _skewed(what: str, skew: SkewForecast) -> str:
     )
 
 
-def dispersion_sentence(found: Dispersion | None) -> str:
-    """That seeds differ by more than independent runs do; empty where they do not."""
+def dispersion_sentence(found: Dispersion | None, measure: str = "") -> str:
+    """That seeds differ by more than independent runs do; empty where they do not.
+
+    Args:
+        found: of the claim's outcome.
+        measure: what its mean is called, where that is a measure; empty where it is a yes or no.
+    """
     if found is None or not found.flagged:
         return ""
     model, arm, seed = found.worst
+    own, whole = (f"{100 * mean:.1f}".replace("-", "−") for mean in (found.worst_rate, found.cell_rate))
+    rates = f"{own} % of its runs, {whole} % of all seeds"
+    if measure:
+        rates = f"{measure} {own} points, {whole} of all seeds"
     return (
         f"Seeds differ by more than independent runs do (F = {found.ratio:.1f}, {p_text(found.p)}, pooled over "
-        f"{plural(found.cells, 'cell')}), most so seed {seed} of {arm} with {model} ({100 * found.worst_rate:.1f} % of "
-        f"its runs, {100 * found.cell_rate:.1f} % of all seeds). Something may have hit one seed on all tasks; the "
-        "runs are then not independent, and all intervals are too short."
+        f"{plural(found.cells, 'cell')}), most so seed {seed} of {arm} with {model} ({rates}). "
+        "Something may have hit one seed on all tasks; the runs are then not independent, and all intervals are too "
+        "short."
     )

@@ -8,24 +8,28 @@ import pandas as pd
 from mlesearch.analysis.comparisons.sandboxes import ASPECTS
 from mlesearch.analysis.data import unranked
 from mlesearch.analysis.data.codes import run_rows
-from mlesearch.analysis.data.columns import coded
+from mlesearch.analysis.data.columns import coded, distinct
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.words import official, wording
 from mlesearch.analysis.words.assumptions_words import dispersion_sentence
+from mlesearch.analysis.words.grown_words import grown
 
 
 def warnings(results: Results) -> tuple[str, ...]:
     """One sentence each, in the order of the page."""
     runs = results.tables.runs
+    measure = RATES[results.outcome] if results.claimed is not None else ""
     found = [wording.sandbox_sentence(c) for c in results.others if c.sandboxes]
+    found += [said] if (said := grown(results)) else []
     found += [said] if (said := unranked.sentence(runs)) else []
     found += official.sentences(runs)
-    found += [said] if (said := dispersion_sentence(results.dispersion)) else []
+    found += [said] if (said := dispersion_sentence(results.dispersion, measure)) else []
     columns = {"hardware": "hardware", **ASPECTS, "validation": "validation"}
     for column, what in columns.items():
         if column not in runs.columns:
             continue
-        values = sorted({str(v) for v in runs[column].dropna()})
+        values = distinct(runs[column])
         if len(values) > 1:
             found.append(f"Not all runs share the same {what}: {'; '.join(values[:4])}.{_who_reports(column, runs)}")
     return (*found, *_changed_ids(results))

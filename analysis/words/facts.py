@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mlesearch.analysis.data import columns
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.words import official, wording
 
@@ -24,7 +25,7 @@ def facts(results: Results) -> tuple[tuple[str, str], ...]:
         described.append(f"{model} ({', '.join(notes)})" if notes else model)
 
     def distinct(column: str) -> str:
-        return "; ".join(sorted({str(v) for v in runs[column].dropna() if str(v)})) or "not recorded"
+        return "; ".join(text for text in columns.distinct(runs[column]) if text) or "not recorded"
 
     grid = results.tables.study.get("grid")
     rows = [

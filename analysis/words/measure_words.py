@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from mlesearch.analysis.data.tables import has_result
+from mlesearch.analysis.measures.beyond_medals import Measure
 from mlesearch.analysis.measures.budget_axis import AXES
 from mlesearch.analysis.results import Results
 from mlesearch.analysis.text import amount
 from mlesearch.storage.claimed_measures import MEASURE_RANGES
 
-_WORDS = {"percentile": "the share of the leaderboard that a run's submission reaches"}
+_WORDS = {
+    "percentile": "the share of the leaderboard that a run's submission reaches",
+    "normalised_improvement": "the change of a run's place on the board from its first valid program to its "
+    "submission, as a share of the largest change that was possible",
+}
 
 
 def scale(results: Results) -> str:
@@ -22,8 +27,18 @@ def scale(results: Results) -> str:
     if measure.axis:
         limit = f"{amount(measure.limit)} ({AXES[measure.axis].name})"
         budget = f"; the common budget, that all runs were followed to, is {limit}"
-    what = f" ({_WORDS[key]})" if key in _WORDS else ""
-    said = f" The measure{what} goes from {100 * low} to {100 * high} points, more is better{budget}."
+    least, most = (f"{100 * end}".replace("-", "−") for end in (low, high))
+    said = f" The measure ({_what(measure)}) goes from {least} to {most} points, more is better{budget}."
     done = has_result(results.tables.runs)
     idle = bool((~results.tables.runs.loc[done, "valid"].astype(bool)).any())
     return f"{said} A run without a valid program counts as 0." if idle else said
+
+
+def _what(measure: Measure) -> str:
+    """What the measure of a run is, in words."""
+    if measure.key in _WORDS:
+        return _WORDS[measure.key]
+    if measure.lower_is_better:
+        return "0 for a run that does not reach it"
+    value = "standing in this study" if "standing" in measure.title else "percentile on the board"
+    return f"the {value} of a run's best program so far by validation, averaged over the budget"

@@ -20,9 +20,10 @@ def run(args: Namespace) -> int:
     """Run an experiment or a cell."""
     from mlesearch.cli import launches
 
-    given = (("--check", args.check), ("--yes", args.yes), ("--sequential", args.sequential))
-    overrides = read_overrides("run", [option for option, is_given in given if is_given], args)
-    return launches.run(overrides, multirun=args.multirun, check=args.check, yes=args.yes, sequential=args.sequential)
+    names = ("check", "yes", "sequential", "left_out")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
+    overrides = read_overrides("run", given, args)
+    return launches.run(overrides, multirun=args.multirun, **{name: getattr(args, name) for name in names})
 
 
 def estimate(args: Namespace) -> int:

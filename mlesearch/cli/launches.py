@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
-from mlesearch.cli.report import report_of_now, write_report
+from mlesearch.cli.report import import_for_report, report_of_now, write_report
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.config.loading.compose import Launch, jobs
 from mlesearch.config.parts.mlebench import check_competitions
@@ -31,6 +32,7 @@ from mlesearch.study.archive import replay as replays
 from mlesearch.study.estimates.estimate import estimate_plan
 from mlesearch.study.launches.interrupt import stop_file_of, stoppable
 from mlesearch.study.launches.launch import begin, run_all, run_cell
+from mlesearch.study.launches.left_out import without_left_out
 from mlesearch.study.monitoring.progress import Progress, describe
 from mlesearch.study.output import complain, say
 from mlesearch.study.runs.execute import RunReport
@@ -43,7 +45,15 @@ SHOWN = 10
 """So many runs are named, where more are missing."""
 
 
-def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, sequential: bool = False) -> int:
+def run(
+    overrides: Sequence[str],
+    *,
+    multirun: bool,
+    check: bool,
+    yes: bool,
+    sequential: bool = False,
+    left_out: bool = False,
+) -> int:
     """Check a launch as a whole, carry it out, and say what came of it.
 
     Args:
@@ -52,6 +62,7 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
         check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
         sequential: follow the looks that the study declares, and stop where they say so.
+        left_out: carry out runs, too, that the study leaves out by design.
 
     Returns:
         0 done, 1 something is missing, 130 stopped.
@@ -60,7 +71,10 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     with ProcessResources(complain) as resources:
         here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)
         planned = plan([cell.settings for cell in launch.jobs], resources, on="here" if here else "workers")
-        planned = part_of_plan(launch, planned) if sequential else planned
+        if sequential:
+            planned = part_of_plan(launch, planned)
+        elif not left_out:
+            planned = without_left_out(planned, "--left-out", complain)
         runs = planned.runs
         if not say_checked(launch, planned, resources, check=check, at_most=sequential):
             return 1
@@ -87,7 +101,8 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
             rounds = RoundReports(runs, done, partial(report_rounds, planned.folder))
             grace_s = runs[0].settings.launcher.grace_s
             with stoppable(stop_file, complain, grace_s, others_follow=not here):
-                reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, Progress(runs))
+                beside = _with_report_at_hand(runs) if here and len(runs) > 1 else Progress(runs)
+                reports = run_all(launch, planned, number, stop_file, resources, rounds.ended, beside)
         launch_s = time.monotonic() - began_s
     code = conclude(reports, len(runs), planned.folder)
     notices_of(planned.folder, runs, complain).end(stopped=code == INTERRUPTED)
@@ -108,6 +123,15 @@ def run(overrides: Sequence[str], *, multirun: bool, check: bool, yes: bool, seq
     if code == INTERRUPTED:
         complain("stopped; run the same command again to go on")
     return code
+
+
+@contextmanager
+def _with_report_at_hand(runs: Sequence[RunPlan]) -> Iterator[None]:
+    """Progress of a launch; and while its runs wait for their models, what its report needs is imported."""
+    with Progress(runs):
+        if not all(is_virtual(r.settings) for r in runs):
+            import_for_report()
+        yield
 
 
 def conclude(reports: Sequence[RunReport], planned: int, folder: Path) -> int:

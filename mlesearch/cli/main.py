@@ -19,6 +19,7 @@ from mlesearch.cli import (
 from mlesearch.cli.completion import SHELLS
 from mlesearch.cli.usage import USAGE_ERROR, OneLineParser, refuse_options
 from mlesearch.storage.file_systems import in_words
+from mlesearch.storage.processes import collect_rarely
 from mlesearch.study.output import complain, prepare_streams
 from mlesearch.types import ConfigError, MlesearchError
 
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--check", action="store_true", help="check everything, run and write nothing")
     run.add_argument("--yes", action="store_true", help="don't ask, whatever it is estimated to cost")
     run.add_argument("--sequential", action="store_true", help="a seed at a time, as the declared looks say, and stop")
+    run.add_argument("--left-out", action="store_true", help="also the runs that the study leaves out by design")
     run.add_argument("overrides", nargs="*", metavar="EXPERIMENT | KEY=VALUE")
 
     solve_options.add_to(sub)
@@ -268,6 +270,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 something failed, 2 wrong input, 130 interrupted)."""
+    collect_rarely()
     prepare_streams()
     args = parse(argv)
     from mlesearch.cli import commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,21 @@ def write_report(
     results = analyse(tables if run_ids is None else only(tables, run_ids), missing)
     path = write_results(results, collected, page, figures_too=figures, tex_too=tex)
     return f"{medal_table(results)}\nreport: {shown(path)}"
+
+
+def import_for_report() -> None:
+    """Import what a report needs, in a process that waits for runs: some two seconds of a processor for each launch.
+
+    What can't be imported is left to the report, which says so.
+    """
+    with contextlib.suppress(Exception):
+        import pyarrow.dataset  # noqa: F401
+
+        from mlesearch.analysis import report, results, terminal  # noqa: F401
+        from mlesearch.analysis.figures.svg import import_drawing
+        from mlesearch.study.tables import collect  # noqa: F401
+
+        import_drawing()
 
 
 def report_of_now(folder: Path) -> Path | None:

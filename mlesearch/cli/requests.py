@@ -9,6 +9,7 @@ from mlesearch.analysis.text import plural
 from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.layout import remove_failure
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.requests import ask_again, end_pause
 from mlesearch.storage.requests import pause as ask_to_pause
 from mlesearch.study.monitoring.standing import RunProgress, StudyStatus
@@ -67,6 +68,7 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         kind = "" if error_class is None else f" as {error_class}"
         say(f"nothing to try again: no run of {shown(study)} has failed{kind}, was set aside or waits for money")
         return 0
+    Leases(study).forget_deaths(chosen)
     ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)
     then = "" if working else f"; no worker is at work: {shell_words('resume', study)}"

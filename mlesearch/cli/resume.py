@@ -21,6 +21,7 @@ from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import read_study
 from mlesearch.storage.layout import check_run, remove_failure, state_of_any
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.machine import processors
 from mlesearch.storage.requests import end_pause
 from mlesearch.study.launches.interrupt import stop_file_of, stoppable
@@ -82,6 +83,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         for run in failed:
             if not is_virtual(run.settings):
                 remove_failure(run.folder)
+        Leases(study).forget_deaths(run.key.id for run in failed)
         number = launched.number if study_usd is None else write_list(study, runs)
         _end_pause(study)
         outcome = LaunchOutcome(study)

@@ -91,6 +91,7 @@ def lines(found: StudyStatus) -> Iterator[str]:
     if found.paused:
         yield f"paused: {found.paused}; nothing new begins until: {shell_words('pause', found.folder, '--off')}"
     yield from _workers(found)
+    yield from _left(found)
     for failed in found.failures:
         first, others = failed.run_ids[0], len(failed.run_ids) - 1
         where = [f"on {failed.host}" if failed.host else "", f"job {failed.job}" if failed.job else ""]
@@ -99,6 +100,11 @@ def lines(found: StudyStatus) -> Iterator[str]:
         kind = f" ({failed.error_class})" if failed.error_class else ""
         more = f" and {others} more" if others else ""
         yield f"failed{kind}: {first}{more}: {failed.reason}{f' [{known}]' if known else ''}"
+    for budget in found.budgets:
+        if budget.nearly_spent:
+            whose = f" of {budget.cell}" if budget.cell else ""
+            usd = f"USD {budget.usd:,.4f} of {budget.limit_usd:,.4f}"
+            yield f"nearly spent: {budget.setting}{whose}: {usd}, by journals"
     for reason, n in found.unpaid.items():
         yield f"waiting for money: {plural(n, 'run')}: {reason}"
     yield from _time(found)
@@ -173,6 +179,20 @@ def _named(run_ids: Sequence[str]) -> str:
     return ", ".join(run_ids[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def _left(found: StudyStatus) -> Iterator[str]:
+    """What workers have left to other machines, of the runs that are missing; one line a reason."""
+    missing = [run_id for run_id, run in found.runs.items() if run.state in ("begun", "waiting")]
+    hosts: dict[str, list[str]] = {}
+    for worker in found.workers:
+        for left in worker.state.left:
+            if any(left.has(run_id) for run_id in missing):
+                hosts.setdefault(left.why, []).append(worker.state.host)
+    for why, named in hosts.items():
+        names = list(dict.fromkeys(named))
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"left to other machines by {', '.join(names[:NAMED])}{more}: {why}"
+
+
 def _place(worker: WorkerStatus) -> str:
     job = f" (job {worker.state.job})" if worker.state.job else ""
     return f"{worker.state.host or 'an unknown machine'}{job}"
@@ -224,5 +244,6 @@ def _json(found: StudyStatus) -> str:
         ],
         "failures": [{**asdict(f), "log": None if f.log is None else str(f.log.absolute())} for f in found.failures],
         "unpaid": found.unpaid,
+        "budgets": [asdict(budget) for budget in found.budgets],
     }
     return json.dumps(content)

@@ -21,6 +21,7 @@ from mlesearch.config.settings import Settings
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.files import read_json
 from mlesearch.study.launches.launch import begin
+from mlesearch.study.launches.left_out import without_left_out
 from mlesearch.study.output import complain, say
 from mlesearch.study.slurm.chain import QueuedWorkers, SlurmRequest, queue_workers, stop_command
 from mlesearch.study.slurm.commands import SlurmError
@@ -59,6 +60,7 @@ def submit(args: Namespace) -> int:
     launch = jobs(overrides, args.multirun)
     with ProcessResources(complain) as resources:
         planned = plan([cell.settings for cell in launch.jobs], resources, on="workers")
+        planned = without_left_out(planned, "`mlesearch run --left-out`", complain)
         if not say_checked(launch, planned, resources, check=args.check):
             return 1
         if args.check:

@@ -69,14 +69,14 @@ def work(args: argparse.Namespace) -> int:
     place = shown(study)
     runs, launched = runs_to_work_on(study, args.launch)
     go_to(launched)
-    done, failed_before = ended_before(runs)
+    before = ended_before(study, runs, complain)
     launcher = launched.runs[0].settings.launcher
     jobs = args.jobs or (processors() if launcher.n_jobs == -1 else launcher.n_jobs)
     terms = WorkTerms(
         jobs, launcher.grace_s, launcher.retries, launcher.min_free_gib, for_s, launch=launched.number, verify=True
     )
     failed = Counter[str]()
-    todo = len(runs) - len(done | failed_before)
+    todo = len(runs) - len({*before.done, *before.failed})
     say(f"{place}: {plural(len(runs), 'run')}, {todo:,} of them to do, at most {jobs} at a time")
 
     def tell(reports: Sequence[RunReport]) -> None:
@@ -88,7 +88,7 @@ def work(args: argparse.Namespace) -> int:
                 say(f"{report.run_id}: {describe(study / report.run_id)}")
 
     with ProcessResources(complain) as resources:
-        end = work_off(study, runs, done, terms, resources, tell, complain, failed=failed_before)
+        end = work_off(study, runs, before, terms, resources, tell, complain)
     code, text = _ended(end)
     complain(text)
     return code

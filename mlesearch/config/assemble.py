@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -37,6 +38,7 @@ from mlesearch.engine.trial import RunContext
 from mlesearch.engine.validity import ServerScorer, ValidationServer
 from mlesearch.engine.virtual.folder import MemoryFolder
 from mlesearch.engine.virtual.replies import read_at_once
+from mlesearch.operators.library import compile_all
 from mlesearch.operators.scene import brief
 from mlesearch.operators.syntax import JudgesSyntax, fault_here
 from mlesearch.optimizers.base import factory
@@ -49,8 +51,10 @@ from mlesearch.storage.files import write_atomically
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import identity_digest
 from mlesearch.storage.leases import Lease
+from mlesearch.tasks.graders import imported
 from mlesearch.tasks.mlebench import kept
 from mlesearch.tasks.mlebench.competition import fresh_split
+from mlesearch.tasks.mlebench.names import competition_of
 from mlesearch.tasks.mlebench.twice import data_folder_of
 from mlesearch.tasks.preview import task_preview
 from mlesearch.tasks.protocol import Task, Validity
@@ -65,6 +69,25 @@ def warm_up(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
         task = resources.task(run.task, run.settings)
         load_world(task)
         task_preview(task)
+
+
+def warm_up_real(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
+    """Likewise for runs that execute programs: prompt files, previews, and what graders import.
+
+    What can't be loaded is left to the run that needs it, which says so. Competitions of MLE-bench are left to it, too:
+    they may ask another process, and threads with it.
+    """
+    import pandas  # noqa: F401  # graders read submissions by it
+
+    compile_all()
+    for run in {run.task: run for run in runs}.values():
+        with contextlib.suppress(Exception):
+            if competition_of(run.task):
+                continue
+            task = resources.task(run.task, run.settings)
+            task_preview(task)
+            if task.grader is not None and "sklearn" in imported(task.grader):
+                import sklearn.metrics  # noqa: F401  # most of what such graders want, and nearly a second's work
 
 
 def assemble(run: RunPlan, resources: ProcessResources, lease: Lease | None = None) -> EngineParts:

@@ -47,6 +47,13 @@ def _environment() -> Environment:
     )
 
 
+def compile_all() -> None:
+    """Compile every prompt file now, in a process whose forks will render them."""
+    environment = _environment()
+    for name in files():
+        environment.get_template(name)
+
+
 def render(name: str, values: Mapping[str, object]) -> str:
     """A whole prompt file, filled in.
 

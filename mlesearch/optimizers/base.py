@@ -29,9 +29,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from mlesearch.types import ConfigError, Outcome, Problem, Proposal, Registry, Rng, Status, Verdict, did_you_mean
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Params = Mapping[str, object]
 
@@ -103,7 +106,7 @@ def check_params(kind: str, params: Params, allowed: Mapping[str, object]) -> No
             raise ConfigError(f"strategy.params.{key}: {kind} has no such parameter{hint}; it has: {known}")
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def param(
@@ -131,7 +134,7 @@ def read_params(kind: str, settings: type[T], params: Params) -> T:
     Raises:
         ConfigError: an unknown key, a wrong type, a value out of range.
     """
-    known = {f.name: f for f in fields(settings)}  # type: ignore[arg-type]  # T is always a dataclass
+    known = {f.name: f for f in fields(settings)}
     check_params(kind, params, {name: f.default for name, f in known.items()})
     return settings(**{key: _checked(kind, key, value, known[key]) for key, value in params.items()})
 
@@ -166,9 +169,14 @@ def _checked(kind: str, key: str, value: object, spec: Any) -> object:
             return "off"
     else:
         low, high, whole = spec.metadata["low"], spec.metadata["high"], isinstance(spec.default, int)
-        number = not isinstance(value, bool) and isinstance(value, int if whole else int | float)
-        if number and math.isfinite(value) and not _outside(value, low, high):  # type: ignore[arg-type]  # a number, as just asked
-            return value if whole else float(value)  # type: ignore[arg-type]  # a number, as just asked
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and (isinstance(value, int) or not whole)
+            and math.isfinite(value)
+            and not _outside(value, low, high)
+        ):
+            return value if whole else float(value)
     raise ConfigError(f"strategy.params.{key}: {kind} takes {allowed_text(spec)} here, not {value!r}")
 
 

@@ -299,15 +299,3 @@ def _readable(path: str, roots: Iterable[str], excluded_paths: Sequence[str]) ->
 def within(path: str, folder: str) -> bool:
     """Whether a path is a folder or lies below it; neither has links."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def reachable_by_others(path: str) -> bool:
-    """Whether a user who owns nothing can read a file or folder: all parents passable, itself readable."""
-    real = Path(os.path.realpath(path))
-    try:
-        if any(parent.stat().st_mode & 0o001 == 0 for parent in real.parents):
-            return False
-        mode = real.stat().st_mode
-    except OSError:
-        return False
-    return mode & (0o005 if real.is_dir() else 0o004) == (0o005 if real.is_dir() else 0o004)

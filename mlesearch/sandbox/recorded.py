@@ -283,10 +283,10 @@ def restore(entry: Entry, job: Job) -> ExecResult:
     """
     value = entry.value
     result = result_from_json(value["result"], value["output"], job.outbox, tuple(value["promises"]))
-    make_folder(job.outbox)
     for name, artefact in result.artefacts.items():
         if artefact.path is None:
             continue
+        make_folder(job.outbox)
         if name not in job.collect or Path(name).name != name or name not in entry.blobs:
             raise StoreMiss(f"replay of {job.address}: the entry {entry.key} has no content of {name!r}")
         part = job.outbox / f".{name}.{entry.key[:12]}.part"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from mlesearch.sandbox.environment import reachable_by_others
 from mlesearch.sandbox.protocol import GIB, MIB, Spec
 from mlesearch.types import ConfigError
 
@@ -69,11 +68,6 @@ def identity(weights: Weights | None) -> Mapping[str, object]:
 def shown(weights: Weights | None, inside: str | None = None) -> dict[str, str]:
     """What a program's output shows in place of the folder's path, here and inside its sandbox."""
     return {} if weights is None else {weights.folder: NAME, inside or weights.folder: NAME}
-
-
-def open_to_others(weights: Weights | None) -> bool:
-    """Whether a user who owns nothing can read all of it."""
-    return weights is None or (weights.public and reachable_by_others(weights.folder))
 
 
 def check(weights: Weights | None, spec: Spec) -> None:

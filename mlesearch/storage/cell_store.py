@@ -23,16 +23,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
+from mlesearch.storage.columns import ResultStatus
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.file_systems import database_in_words
 
 RUNS = "runs.db"
 """The store of a cell, in the cell's folder."""
 
-FAILED = "failed"
+FAILED: Final = "failed"
 """Status of a run that is replaced when it is carried out again."""
 
 BUSY_S = 60.0
@@ -66,7 +67,7 @@ class StoredRun:
     """
 
     name: str
-    status: str
+    status: ResultStatus
     digest: str
     rows: Any
     files: Mapping[str, bytes]

@@ -29,7 +29,8 @@ MEASURE_NAMES: Mapping[str, str] = {
     "normalised_improvement": "normalised improvement",
     **{f"auc_{axis}": f"area under the best-so-far curve over {_AXIS_WORDS[axis]}" for axis in BUDGET_AXES},
     **{
-        f"to_{target}_{axis}": f"share of the common budget of {_AXIS_WORDS[axis]} left when a run reaches {target}"
+        f"to_{target}_{axis}": f"share of the common budget of {_AXIS_WORDS[axis]} left when a run reaches "
+        + ("a place above the median" if target == "median" else target)
         for axis in BUDGET_AXES
         for target in BOARD_TARGETS
     },

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type_hints
 
+from mlesearch.types import ConfigError
+
 Kind = Literal["text", "int", "float", "flag"]
 """What a column holds: text, whole numbers, floats, or true and false."""
 
@@ -23,9 +25,25 @@ RowStatus = Literal["ok", "failed", "timeout", "missing", "not_planned"]
 beforehand stopped): it fills a hole of the grid, and is no run that is missing. Its `reason` says why.
 """
 
+ResultStatus = Literal["ok", "failed", "timeout"]
+"""Of a run that has its result, or failed."""
+
+RESULT_STATUSES: frozenset[ResultStatus] = frozenset(get_args(ResultStatus))
 RUN_STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)
 MedalName = Literal["gold", "silver", "bronze"]
 MEDALS: tuple[MedalName, ...] = get_args(MedalName)
+
+
+def result_status(status: RowStatus) -> ResultStatus:
+    """The status that a result.json says.
+
+    Raises:
+        ConfigError: it says what only a table of runs may say.
+    """
+    if status in RESULT_STATUSES:
+        return status
+    known = ", ".join(sorted(RESULT_STATUSES))
+    raise ConfigError(f"result.json: the status {status!r} is none of {known}; remove the file and launch again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,10 @@ class RunRow(TypedDict):
         str | None, Column("category of the task, as it declares it; tasks of one category are alike", optional=True)
     ]
     seed: Annotated[int, Column("seed of the run")]
+    launch: Annotated[
+        int | None,
+        Column("which of the study's launches asked for it first, from 1", note="empty where none did", optional=True),
+    ]
     status: Annotated[RowStatus, Column(f"{', '.join(RUN_STATUSES[:-1])} or {RUN_STATUSES[-1]}")]
     ended: Annotated[
         str | None,

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -241,7 +242,7 @@ class Side:
             began = time.monotonic()
             if self.number == 0:
                 _overwrite(own, n)
-            self._until(lambda n=n: other.read_bytes() == b"%02d" % n)  # type: ignore[misc]
+            self._until(partial(_holds, other, b"%02d" % n))
             if self.number == 1:
                 _overwrite(own, n)
             else:
@@ -335,6 +336,10 @@ def with_another_process(study: Path) -> Iterator[Side]:
                 other.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.read_bytes() == content
 
 
 @contextlib.contextmanager

@@ -92,19 +92,35 @@ def is_temporary_of(name: str, path: Path) -> bool:
     return re.fullmatch(re.escape(f".{path.name}.") + "[0-9a-f]{12}", name) is not None
 
 
+def write_file(path: Path, data: bytes, flags: int, durable: bool, named: Path | None = None) -> None:
+    """Open a file to write and write all that it is to hold.
+
+    Args:
+        path: of the file.
+        data: its content.
+        flags: of the opening, beside those of every one (`open_file`).
+        durable: wait until the disk has it.
+        named: what an error names; None: the path.
+
+    Raises:
+        OSError: it can't be opened, or the disk did not take all of it; a part may be there.
+    """
+    fd = open_file(path, os.O_WRONLY | flags)
+    try:
+        write_whole(fd, data, named or path)
+        if durable:
+            with naming(named or path):
+                os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_atomically(path: Path, text: str | bytes, durable: bool = True) -> None:
     """Replace a file as a whole: after any kill it holds the old or the new text."""
     data = text.encode() if isinstance(text, str) else text
     temporary = temporary_of(path)
     try:
-        fd = open_file(temporary, os.O_WRONLY | os.O_EXCL)
-        try:
-            write_whole(fd, data, path)
-            if durable:
-                with naming(path):
-                    os.fsync(fd)
-        finally:
-            os.close(fd)
+        write_file(temporary, data, os.O_EXCL, durable, named=path)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

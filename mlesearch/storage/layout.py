@@ -184,7 +184,8 @@ def note_launch(folder: Path, keys: Sequence[RunKey]) -> None:
 def note_not_planned(folder: Path, keys: Sequence[RunKey], why: str) -> None:
     """Say of runs that the design leaves them out: they are no part of the study's grid, or no more.
 
-    A run that has ended keeps its result, and one that is asked for again later is part of the grid again.
+    A run that has ended keeps its result. One that a launch carries out later (`mlesearch run --left-out`, which has to
+    be asked for) is part of the grid again.
 
     Args:
         folder: of the study.
@@ -211,6 +212,12 @@ def declared(folder: Path) -> list[RunKey]:
 def not_planned(folder: Path) -> dict[RunKey, str]:
     """The runs that the design leaves out, each with the reason."""
     return {key: why for key, why in _grid(folder).items() if why}
+
+
+def launches_of(folder: Path) -> dict[str, int]:
+    """The number, from 1, of the launch that first asked for each run, by its id."""
+    asked = [launch["runs"] for launch in read_lines(folder / LAUNCHES) if launch["runs"]]
+    return {RunKey(*row).id: number for number in range(len(asked), 0, -1) for row in asked[number - 1]}
 
 
 def _grid(folder: Path) -> dict[RunKey, str]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,8 @@ TIMES = "times.json"
 HELD, RELEASED = "held", "released"
 HEAD_BYTES = len(f"{RELEASED:8} {0:012d}\n")
 _READABLE_CHARS = 100
+_DEATHS = 20
+"""So many deaths of a name are kept."""
 _FILE = re.compile(r"(.+)\.([1-9][0-9]*)")
 
 
@@ -57,6 +60,42 @@ class LeaseTimes:
         return (self.stop_s + self.takeover_s) / 2
 
 
+def _nowhere() -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who claims a name, and what its lease is to say of it.
+
+    Attributes:
+        worker: its id; empty: nothing is counted.
+        mark: how far what is leased has got, as a number that grows with it; asked once the last owner is out.
+        isolated: whether the worker has nothing else under way, so that its death can be nothing else's.
+        forgets: what was counted before counts no more, since somebody wants it tried again.
+    """
+
+    worker: str = ""
+    mark: Callable[[], int] = _nowhere
+    isolated: bool = False
+    forgets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FruitlessDeath:
+    """The end of a worker that had a lease, did not give it back, and had got no further with what is leased.
+
+    Attributes:
+        worker: its id.
+        host: of the worker.
+        isolated: whether it had nothing else under way.
+    """
+
+    worker: str
+    host: str
+    isolated: bool
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:
     """What the file of a lease says.
@@ -69,6 +108,10 @@ class LeaseHolder:
         host: of the owner.
         lost: how many generations before this one ended without being given back.
         beats: how often its owner has beaten.
+        worker: id of the owner's worker; empty where it is not known.
+        mark: how far what is leased had got when it was leased.
+        isolated: whether the worker had nothing else under way.
+        deaths: of workers before this one, one after the other, without what is leased getting any further.
     """
 
     name: str
@@ -78,6 +121,10 @@ class LeaseHolder:
     host: str
     lost: int
     beats: int
+    worker: str = ""
+    mark: int = 0
+    isolated: bool = False
+    deaths: tuple[FruitlessDeath, ...] = ()
 
 
 def set_times(study: Path, times: LeaseTimes) -> None:
@@ -146,9 +193,37 @@ def holder(said: bytes, generation: int) -> LeaseHolder:
         head, _, body = said.partition(b"\n")
         state, beats = head.split()
         found = json.loads(body)
-        held = state.decode() != RELEASED
         return LeaseHolder(
-            found["name"], generation, held, found["owner"], found["host"], int(found["lost"]), int(beats)
+            found["name"],
+            generation,
+            state.decode() != RELEASED,
+            found["owner"],
+            found["host"],
+            int(found["lost"]),
+            int(beats),
+            str(found.get("worker", "")),  # those of an earlier version have none of the rest
+            int(found.get("mark", 0)),
+            bool(found.get("isolated", False)),
+            tuple(FruitlessDeath(**death) for death in found.get("deaths", ())),
         )
     except (ValueError, KeyError, TypeError):
         return LeaseHolder("", generation, True, "", "", 0, 0)
+
+
+def deaths_after(last: LeaseHolder, mark: int, by: Claimant, *, given_back: bool) -> tuple[FruitlessDeath, ...]:
+    """The deaths that count against what is leased, for whoever claims it now.
+
+    None does once it has got further. A process of the claimant's own worker that ended is that worker's to count: its
+    worker lives.
+
+    Args:
+        last: what the file of the last generation says.
+        mark: how far what is leased has got now.
+        by: who claims it.
+        given_back: whether the last owner gave it back, rather than to die or fall silent.
+    """
+    if by.forgets or mark > last.mark:
+        return ()
+    if given_back or not by.worker or last.worker in ("", by.worker):
+        return last.deaths
+    return (*last.deaths, FruitlessDeath(last.worker, last.host, last.isolated))[-_DEATHS:]

@@ -24,7 +24,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -35,8 +35,11 @@ from mlesearch.storage.lease_files import (
     HELD,
     LEASES,
     RELEASED,
+    Claimant,
+    FruitlessDeath,
     LeaseHolder,
     LeaseTimes,
+    deaths_after,
     file_name,
     generation_of,
     head,
@@ -47,6 +50,8 @@ from mlesearch.storage.lease_files import (
 )
 from mlesearch.storage.processes import gone, owner
 from mlesearch.types import MlesearchError
+
+_ANYBODY = Claimant()
 
 Before = Literal["new", "released", "dead", "silent"]
 """What became of a name's last generation: there was none, its owner gave it back, died, or was not heard of."""
@@ -82,20 +87,21 @@ class Leases:
         self._clock = clock
         self._seen: dict[str, _Sight] = {}
 
-    def claim(self, name: str) -> Lease | None:
+    def claim(self, name: str, by: Claimant = _ANYBODY) -> Lease | None:
         """Take a name that is free; None where another process has it, or may have it.
 
         Whoever claims looks afterwards whether there is anything left to do: it may have been done meanwhile.
 
         Args:
             name: of a run, or of a chunk of runs; not empty.
+            by: who claims it, where deaths are to be counted.
 
         Raises:
             OSError: the file system fails.
         """
-        return next(self.claim_each([name]), None)
+        return next(self.claim_each([name], by), None)
 
-    def claim_each(self, names: Iterable[str]) -> Iterator[Lease]:
+    def claim_each(self, names: Iterable[str], by: Claimant = _ANYBODY) -> Iterator[Lease]:
         """Take names that are free, in their order, one at each step of the iteration; the folder is read once.
 
         Raises:
@@ -103,24 +109,35 @@ class Leases:
         """
         newest = self._newest()
         for name in names:
-            lease = self._claim(name, newest.get(file_name(name), 0))
+            lease = self._claim(name, newest.get(file_name(name), 0), by)
             if lease is not None:
                 yield lease
 
-    def _claim(self, name: str, generation: int) -> Lease | None:
+    def _claim(self, name: str, generation: int, by: Claimant) -> Lease | None:
         file = file_name(name)
         if not generation:
-            return self._make(name, 1, "new", 0)
+            return self._make(name, "new", None, by)
         sight = self._look(file, generation)
         before = self._ended(sight)
-        if before is None:
+        if before is None or sight.said is None:
             return None
-        lease = self._make(name, generation + 1, before, sight.lost + (before != "released"))
+        lease = self._make(name, before, holder(sight.said, generation), by)
         if lease is not None and not self._still(sight):
             lease.path.unlink(missing_ok=True)
             return None
         self._seen.pop(file, None)
         return lease
+
+    def forget_deaths(self, names: Iterable[str]) -> None:
+        """Let what is leased by some names be tried again as if no worker had died of it; what is held stays so.
+
+        Raises:
+            OSError: the file system fails.
+        """
+        newest = self._newest()
+        known = [name for name in names if file_name(name) in newest]
+        for lease in self.claim_each(known, Claimant(forgets=True)):
+            lease.release(done=False)
 
     def holders(self) -> Iterator[LeaseHolder]:
         """What every name's newest file says, in the order of the files' names."""
@@ -168,8 +185,12 @@ class Leases:
         except FileNotFoundError:
             return False
 
-    def _make(self, name: str, generation: int, before: Before, lost: int) -> Lease | None:
+    def _make(self, name: str, before: Before, last: LeaseHolder | None, by: Claimant) -> Lease | None:
         make_folder(self.folder)
+        generation, lost, mark, deaths = 1, 0, by.mark(), tuple[FruitlessDeath, ...]()
+        if last is not None:
+            generation, lost = last.generation + 1, last.lost + (before != "released")
+            deaths = deaths_after(last, mark, by, given_back=before == "released")
         path = self.folder / f"{file_name(name)}.{generation}"
         body = {
             "name": name,
@@ -177,6 +198,10 @@ class Leases:
             "host": os.uname().nodename,
             "token": secrets.token_hex(8),
             "lost": lost,
+            "worker": by.worker,
+            "mark": mark,
+            "isolated": by.isolated,
+            "deaths": [asdict(death) for death in deaths],
         }
         began_s = self._clock()
         try:
@@ -192,7 +217,8 @@ class Leases:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return Lease(path, name, generation, before, lost, _Beating(text, began_s, self.times, self._clock))
+        beating = _Beating(text, began_s, self.times, self._clock)
+        return Lease(path, holder(head(HELD, 0) + text, generation), before, last, beating)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +229,6 @@ class _Sight:
     said: bytes | None
     since_s: float
     generation: int
-
-    @property
-    def lost(self) -> int:
-        return 0 if self.said is None else holder(self.said, self.generation).lost
 
 
 @dataclass(slots=True)
@@ -229,16 +251,19 @@ class Lease:
         generation: from 1; what was written under an earlier one may have a write under way yet.
         before: what became of the generation before.
         lost: how many generations of this name were lost: their owners died, or were not heard of.
+        last: what the file of the generation before said; None where there was none.
+        deaths: of workers, one after the other, without what is leased getting any further; see `Claimant`.
     """
 
-    def __init__(self, path: Path, name: str, generation: int, before: Before, lost: int, beating: _Beating) -> None:
+    def __init__(
+        self, path: Path, made: LeaseHolder, before: Before, last: LeaseHolder | None, beating: _Beating
+    ) -> None:
         """Made by `Leases.claim`."""
         self.path = path
-        self.name = name
-        self.generation = generation
+        self.name, self.generation, self.lost, self.deaths = made.name, made.generation, made.lost, made.deaths
         self.before = before
-        self.lost = lost
-        self._next = path.with_name(f"{file_name(name)}.{generation + 1}")
+        self.last = last
+        self._next = path.with_name(f"{file_name(made.name)}.{made.generation + 1}")
         self._state = beating
         self._turn = threading.Lock()
 
@@ -349,28 +374,6 @@ class Lease:
     def forget(self) -> None:
         """Remove all files of the name up to this generation, the newest last: until then it counts as held."""
         remove(self.path.parent, file_name(self.name), self.generation)
-
-
-@contextlib.contextmanager
-def alone(study: Path, name: str, poll_s: float = 0.1) -> Iterator[Lease]:
-    """Within it, no other process that asks for this name is in it; waits for one that is.
-
-    Args:
-        study: its folder.
-        name: of what is done.
-        poll_s: how long to wait before the next look.
-
-    Raises:
-        OSError: the file system fails.
-    """
-    leases = Leases(study)
-    while (lease := leases.claim(name)) is None:
-        time.sleep(poll_s)
-    try:
-        with lease.beating():
-            yield lease
-    finally:
-        lease.release(done=True)
 
 
 def check_held(lease: Lease | None) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mlesearch.storage.worker_files import WorkerState
 from mlesearch.types import printable
 
 RUN_LOG = "run.log"
+_BEGAN = re.compile(r": attempt ([1-9][0-9]{0,8}): began$")
 
 
 def log_run(run: Path, state: WorkerState, attempt: int, text: str) -> None:
@@ -48,3 +50,8 @@ def read_log(run: Path) -> list[str]:
         return (run / RUN_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
+
+
+def next_attempt(run: Path) -> int:
+    """Which attempt at a run the next one is, from 1: by its log, which all of its workers write."""
+    return 1 + max((int(found[1]) for line in read_log(run) if (found := _BEGAN.search(line))), default=0)

@@ -19,8 +19,8 @@ from typing import Protocol
 from mlesearch.storage.database import Database
 from mlesearch.storage.diff import differences
 from mlesearch.storage.entry import Entry, StoreError, decode, encode
-from mlesearch.storage.file_systems import in_words, naming
-from mlesearch.storage.files import make_folder, open_file, temporary_of, write_new, write_whole
+from mlesearch.storage.file_systems import in_words
+from mlesearch.storage.files import make_folder, temporary_of, write_file, write_new
 from mlesearch.types import ConfigError
 
 FORMS = ("sqlite", "files")
@@ -190,7 +190,7 @@ class FileStore:
             make_folder(self.path / "near")
             self._name(self.path / "near" / key, near.encode(), self.path / "near" / temporary.name)
             if replace:
-                self._write(temporary, data, durable=True)
+                write_file(temporary, data, os.O_TRUNC, durable=True)
                 os.replace(temporary, place)
             elif not write_new(place, data, links=True):
                 return decode(place.read_bytes(), key)
@@ -200,26 +200,15 @@ class FileStore:
             temporary.unlink(missing_ok=True)
         return entry
 
-    @classmethod
-    def _name(cls, place: Path, near: bytes, temporary: Path) -> None:
+    @staticmethod
+    def _name(place: Path, near: bytes, temporary: Path) -> None:
         if place.exists():
             return
         try:
-            cls._write(temporary, near, durable=False)
+            write_file(temporary, near, os.O_TRUNC, durable=False)
             os.replace(temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
-
-    @staticmethod
-    def _write(place: Path, data: bytes, durable: bool) -> None:
-        fd = open_file(place, os.O_WRONLY | os.O_TRUNC)
-        try:
-            write_whole(fd, data, place)
-            if durable:
-                with naming(place):
-                    os.fsync(fd)
-        finally:
-            os.close(fd)
 
     def neighbours(self, near: str) -> list[Entry]:
         """See `Store`."""

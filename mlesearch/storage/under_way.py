@@ -1,17 +1,22 @@
 """What a run of a live model is doing now, for whoever watches it: a small file, and no part of its state.
 
 It is there only while a process is at work on the run. Times are of the wall clock, in seconds since 1970.
+
+Its first line counts. It is written over in place, twice a step: to replace the file would make the file system put it
+on the disk each time (ext4 does, where a file takes the place of another). What is longer than the new line stays
+behind it; and a reader that comes in the middle of a write finds nothing, or what is half a step old.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mlesearch.storage.files import write_atomically
+from mlesearch.storage.files import open_file, write_whole
 
 UNDER_WAY = "under_way.json"
 
@@ -36,15 +41,21 @@ class PieceOfWork:
 
 
 def write_under_way(folder: Path, pieces: Iterable[PieceOfWork]) -> None:
-    """Replace the file; on a full disk the old one stays, since nothing depends on it."""
+    """Say what is under way; on a full disk it may stay unsaid, since nothing depends on it."""
+    path = folder / UNDER_WAY
+    line = json.dumps([asdict(p) for p in pieces]).encode() + b"\n"
     with contextlib.suppress(OSError):
-        write_atomically(folder / UNDER_WAY, json.dumps([asdict(p) for p in pieces]), durable=False)
+        fd = open_file(path, os.O_WRONLY)
+        try:
+            write_whole(fd, line, path)
+        finally:
+            os.close(fd)  # over a network, others see it from then on
 
 
 def read_under_way(folder: Path) -> tuple[PieceOfWork, ...]:
     """What is under way; empty where no process says so."""
     try:
-        found = json.loads((folder / UNDER_WAY).read_text(encoding="utf-8"))
+        found = json.loads((folder / UNDER_WAY).read_bytes().partition(b"\n")[0])
         return tuple(PieceOfWork(**piece) for piece in found)
     except (OSError, ValueError, TypeError):
         return ()

@@ -20,7 +20,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -28,6 +28,7 @@ from mlesearch.storage.columns import RunRow
 from mlesearch.storage.documents import RunFailure
 from mlesearch.storage.files import append_lines, make_folder, write_atomically
 from mlesearch.storage.processes import owner
+from mlesearch.storage.records import bytes_of, made_of, object_of, stamps
 from mlesearch.types import printable
 
 WORKERS, INDEX = "workers", "index"
@@ -42,10 +43,17 @@ AttemptStatus = Literal["ok", "timeout", "failed", "interrupted", "unpaid", "los
 the worker process ended abruptly. `set_aside`: so often that it is not begun again in this launch.
 """
 
+ATTEMPTED: frozenset[AttemptStatus] = frozenset(get_args(AttemptStatus))
+
 ErrorClass = Literal["", "transient", "lost", "permanent", "poison"]
 """Whether it may pass when tried again: `transient` later, `lost` elsewhere; `permanent` and `poison` not by itself."""
 
-ENDED: frozenset[AttemptStatus] = frozenset({"ok", "timeout"})
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "activity": get_args(WorkerActivity),
+    "status": get_args(AttemptStatus),
+    "error_class": get_args(ErrorClass),
+}
+ENDED: frozenset[Literal["ok", "timeout"]] = frozenset({"ok", "timeout"})
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "AWS_BATCH_JOB_ID")
 """Where batch systems name the job that a process is in: Slurm, PBS, LSF, AWS Batch."""
 
@@ -68,6 +76,28 @@ class SlotState:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftRuns:
+    """Runs that a worker leaves to other machines, since its own would yield other runs than those that are listed.
+
+    Attributes:
+        why: in words.
+        runs: how many.
+        of: cells and tasks of theirs, as the ids of runs begin: `model/strategy/variant/task`, one a line.
+    """
+
+    why: str
+    runs: int = 0
+    of: str = ""
+
+    def has(self, run_id: str) -> bool:
+        """Whether a run is among them."""
+        return run_id.rpartition("/")[0] in self.of.split("\n")
+
+
+_Part = TypeVar("_Part", SlotState, LeftRuns)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerState:
     """What a worker is doing: the content of its file.
 
@@ -86,6 +116,7 @@ class WorkerState:
         usd: what its runs have cost since it began; None where a price is not known.
         n_ended: attempts that ended with it: lines of its index.
         slots: what each of them is doing.
+        left: runs that it leaves to other machines, by the reason.
     """
 
     id: str
@@ -102,6 +133,7 @@ class WorkerState:
     usd: float | None = 0.0
     n_ended: int = 0
     slots: tuple[SlotState, ...] = ()
+    left: tuple[LeftRuns, ...] = ()
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -122,7 +154,7 @@ class RunAttempt:
         job: of the batch system; empty where it was in none.
         worker: id of the worker.
         launch: number of the launch; 0 where it is not known.
-        attempt: which one this was in the launch, from 1.
+        attempt: which one this was of the run, whichever worker made the others, from 1.
         ended_s: when it ended.
         real_s: wall-clock time of all processes on the run so far, seconds.
         usd: what the run has cost so far; None where a price is not known.
@@ -195,7 +227,7 @@ def attempt_at(
         result: the content of its result.json; None where there is none.
         reason: why it failed; empty: what the result says.
         error_class: whether that may pass.
-        attempt: which one this was in the launch, from 1.
+        attempt: which one this was of the run, whichever worker made the others, from 1.
     """
     found = attempt_of(result or {}, run_id)
     return replace(
@@ -271,12 +303,17 @@ def read_workers(study: Path) -> list[WorkerState]:
 
 def read_worker(path: Path) -> WorkerState | None:
     """What one worker says; None where its file can't be read."""
-    content = _object(_text(path))
+    content = object_of(bytes_of(path))
     if content is None:
         return None
-    slots = content.get("slots")
-    known = [s for slot in (slots if isinstance(slots, list) else []) if (s := _made(SlotState, slot)) is not None]
-    return _made(WorkerState, {**content, "id": path.name.removesuffix(".json"), "slots": tuple(known)})
+    parts = {"slots": _all_of(SlotState, content.get("slots")), "left": _all_of(LeftRuns, content.get("left"))}
+    return made_of(WorkerState, {**content, "id": path.name.removesuffix(".json"), **parts}, _CHOICES)
+
+
+def _all_of(kind: type[_Part], content: object) -> tuple[_Part, ...]:
+    """The parts of a worker's state that can be read."""
+    listed = content if isinstance(content, list) else []
+    return tuple(made for each in listed if (made := made_of(kind, each, _CHOICES)) is not None)
 
 
 def read_attempts(study: Path) -> list[RunAttempt]:
@@ -296,7 +333,7 @@ class WorkerReader:
     def all(self) -> list[WorkerState]:
         """What all workers say, in the order in which they began."""
         known = {}
-        for path, stamp in _stamps(self._folder, ".json"):
+        for path, stamp in stamps(self._folder, ".json"):
             before = self._known.get(path.name)
             if before is not None and before[0] == stamp:
                 known[path.name] = before
@@ -319,7 +356,7 @@ class IndexReader:
     def new(self) -> list[RunAttempt]:
         """The attempts that ended since the last look, those of one worker in the order of their ends."""
         found: list[RunAttempt] = []
-        for path, (size, *_) in _stamps(self._folder, ".jsonl"):
+        for path, (size, *_) in stamps(self._folder, ".jsonl"):
             begin = self._offsets.get(path.name, 0)
             if size < begin:  # it was replaced by another: read anew
                 begin = 0
@@ -329,68 +366,8 @@ class IndexReader:
                 file.seek(begin)
                 whole, newline, _ = file.read().rpartition(b"\n")
                 self._offsets[path.name] = begin + len(whole) + len(newline)
-                lines = map(_object, whole.split(b"\n"))
-                found += [a for line in lines if line is not None and (a := _made(RunAttempt, line)) is not None]
+                lines = map(object_of, whole.split(b"\n"))
+                found += [
+                    a for line in lines if line is not None and (a := made_of(RunAttempt, line, _CHOICES)) is not None
+                ]
         return found
-
-
-def _stamps(folder: Path, ending: str) -> list[tuple[Path, tuple[int, int, int]]]:
-    """The files of a folder whose names end so, each with its size in bytes, time and number; none is a temporary."""
-    found = []
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(ending) and not entry.name.startswith("."):
-                with contextlib.suppress(OSError):
-                    seen = entry.stat()
-                    found.append((Path(entry.path), (seen.st_size, seen.st_mtime_ns, seen.st_ino)))
-    return sorted(found)
-
-
-def _text(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _object(text: bytes) -> dict[str, Any] | None:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None
-
-
-_Made = TypeVar("_Made", SlotState, WorkerState, RunAttempt)
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "activity": get_args(WorkerActivity),
-    "status": get_args(AttemptStatus),
-    "error_class": get_args(ErrorClass),
-}
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "str": str,
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "float | None": (int, float, type(None)),
-    "tuple[SlotState, ...]": tuple,
-}
-
-
-def _made(kind: type[_Made], content: object) -> _Made | None:
-    """A record of what is known and right in it; None where it does not even say whose it is."""
-    if not isinstance(content, dict):
-        return None
-    right = {f.name: content[f.name] for f in fields(kind) if f.name in content and _right(f.name, f.type, content)}
-    try:
-        return kind(**right)
-    except TypeError:
-        return None
-
-
-def _right(name: str, annotation: object, content: Mapping[str, Any]) -> bool:
-    value = content[name]
-    if name in _CHOICES:
-        return value in _CHOICES[name]
-    kind = _KINDS[str(annotation)]
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

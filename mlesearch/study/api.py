@@ -23,6 +23,7 @@ from mlesearch.study.archive import replay as replays
 from mlesearch.study.estimates.estimate import Estimate, estimate_plan, spends
 from mlesearch.study.launches.interrupt import stop_file_of, stoppable
 from mlesearch.study.launches.launch import begin, run_cell
+from mlesearch.study.launches.left_out import without_left_out
 from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
@@ -120,7 +121,13 @@ def estimate(*chosen: Settings, like: Sequence[str | Path] = (), **given: Unpack
         return estimate_plan(planned, resources, [Path(path) for path in like])
 
 
-def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **given: Unpack[Given]) -> LaunchReport:
+def run(
+    *chosen: Settings,
+    confirmed: bool = False,
+    progress: bool = False,
+    left_out: bool = False,
+    **given: Unpack[Given],
+) -> LaunchReport:
     """Check a launch as a whole and carry it out: a finished run is skipped, a begun or failed one goes on.
 
     Several runs are carried out in processes of their own, `launcher.n_jobs` at a time. Ctrl-C (interrupting the
@@ -130,6 +137,7 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         *chosen: as in `plan`.
         confirmed: run it though it is estimated to cost more than `budget.confirm_usd`.
         progress: show a bar, or one line a finished run where there is no terminal.
+        left_out: carry out runs, too, that the study leaves out by design; else they stay out.
         **given: as in `plan`.
 
     Returns:
@@ -143,6 +151,8 @@ def run(*chosen: Settings, confirmed: bool = False, progress: bool = False, **gi
         raise ConfigError(f"launcher.backend: workers on {elsewhere} are started by the command line: mlesearch run")
     with ProcessResources() as resources:
         planned = planning.plan(made, resources)
+        if not left_out:
+            planned = without_left_out(planned, "left_out=True", complain)
         found = preflight(planned, resources)
         for told in found:
             if not told.known:

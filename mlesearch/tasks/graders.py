@@ -77,6 +77,11 @@ def sources(grader: Path) -> list[Path]:
     return sorted(files)
 
 
+def imported(grader: Path) -> set[str]:
+    """The first names of all that a grader and its helper modules import."""
+    return set[str]().union(*(_imported(path) for path in [grader, *sources(grader)]))
+
+
 def _imported(path: Path) -> set[str]:
     """The first names of what a file imports, also of `from . import name`; nothing of a file that is no program."""
     try:

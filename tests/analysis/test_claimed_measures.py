@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,20 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from mlesearch.analysis.data.outcomes import RATES
 from mlesearch.analysis.data.tables import Tables, read
 from mlesearch.analysis.frames import frames
+from mlesearch.analysis.page import contrasts_view
 from mlesearch.analysis.planning.sequential import plan_of
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.statistics.gaps import MEASURE_FLIPS, paired_gap
+from mlesearch.analysis.words.checks import warnings
 from mlesearch.analysis.words.wording import declaration, verdicts
 from mlesearch.cli.power import _piloted
 from mlesearch.storage.claim import CLAIMABLE, OUTCOMES, outcome_problem
 from mlesearch.storage.claimed_measures import MEASURE_NAMES, MEASURE_RANGES, MEASURES
+from mlesearch.storage.columns import MEDALS
 from mlesearch.types import ConfigError
 from tests.support.html_page import Page
 from tests.support.large_study import Shape, large
@@ -153,11 +158,13 @@ def test_sentences_can_be_quoted_alone(study: Tables) -> None:
         assert text.startswith("Confirmatory, in simulation, on tasks like these (E2, n = 18 tasks, 2 seeds each): ")
     gap = said(results, "The gap")
     assert "share of the common budget of charged time left when a run reaches bronze" in gap
-    assert "The measure goes from 0 to 100 points, more is better; the common budget" in gap
+    assert (
+        "The measure (0 for a run that does not reach it) goes from 0 to 100 points, more is better; the common" in gap
+    )
     assert "charged time, s)" in gap
     assert "log odds" not in said(results, "Capability")
     assert "scale of rates" not in said(results, "Capability")
-    assert "goes from -100 to 100 points" in said(analyse(about(study, "normalised_improvement")), "The gap")
+    assert "goes from −100 to 100 points" in said(analyse(about(study, "normalised_improvement")), "The gap")
 
 
 def test_the_page_and_its_files_are_about_the_measure(study: Tables, tmp_path: Path) -> None:
@@ -217,3 +224,31 @@ def test_alone_or_without_spread_nothing_is_estimable_and_nothing_fails() -> Non
     assert np.isnan(results.board.e2.low).all()
     assert {g.gap for g in results.main.gaps} == {0.0}
     assert {g.p for g in results.main.gaps} == {1.0}
+
+
+@pytest.mark.parametrize("outcome", ["percentile", "auc_steps", "to_bronze_steps"])
+def test_seeds_and_the_front_of_cost_are_of_the_measure(study: Tables, outcome: str) -> None:
+    results = analyse(about(study, outcome))
+    front = contrasts_view.front(results)["usd"]
+    board = results.board.counts
+    means = (board.hits / board.counts).mean(axis=(0, 2))
+    assert [e.rate for e in front] == pytest.approx(means.tolist())
+    runs = results.tables.runs
+    spent = [runs.loc[runs["strategy"] == arm.strategy, "cost_usd"].sum() for arm in results.arms]
+    assert [e.per_unit for e in front] == pytest.approx((board.hits.sum(axis=(0, 2)) / spent).tolist())
+    view = contrasts_view.front_view(results)
+    assert view.caption.startswith(f"M{RATES[outcome][1:]} in points and cost of a run")
+    assert {"mean", "points per unit"} <= set(view.heads)
+    assert "measure_per_unit" in contrasts_view.frames(results)["front"].columns
+
+
+def test_a_bad_day_is_seen_in_the_measure_where_no_medal_shows_it(study: Tables) -> None:
+    """Nobody has a medal; one seed has a fifth of its place on the board on all tasks."""
+    none = study.runs.assign(**dict.fromkeys(MEDALS, False), medal_oracle=False)
+    bad = none.assign(percentile=none["percentile"].fillna(0.0) * np.where(none["seed"] == 1, 0.2, 1.0))
+    results = analyse(about(replace(study, runs=bad), "percentile"))
+    assert results.dispersion.flagged
+    (sentence,) = (s for s in warnings(results) if s.startswith("Seeds differ"))
+    assert re.search(r"most so seed [01] of .* \(mean percentile on the board \d+\.\d points, \d+\.\d of all", sentence)
+    assert "Seeds differ" not in " ".join(warnings(analyse(about(replace(study, runs=bad), "any_medal"))))
+    assert not analyse(about(study, "percentile")).dispersion.flagged

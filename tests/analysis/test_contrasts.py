@@ -128,7 +128,7 @@ def test_costs_are_sums_over_runs_with_a_result():
     assert set(contrasts_view.front(free)) == {"charged_h"}
     gone = lost(tables, (tables.runs["strategy"] == "mcts") & (tables.runs["task"] == "task-00"))
     assert contrasts_view.front(analyse(gone)) == {}  # a strategy lacks a task
-    assert task_sums(ended.iloc[:0], results.arms, "any_medal", "cost_usd") is None
+    assert task_sums(ended.iloc[:0], results.arms, np.zeros(0), np.zeros(0)) is None
 
 
 def test_the_tables_of_a_study_with_variants():

@@ -355,10 +355,13 @@ def test_crossover_power_in_full(effect, seeds, these, like):
 @pytest.mark.slow
 def test_type_one_error_of_the_slope_in_full():
     rng = np.random.default_rng(9)
-    rejected = np.zeros(2)
-    for _ in range(2000):
+    rejected = np.zeros(3)
+    for _ in range(4000):
         rate = rng.binomial(3, grid_probabilities(rng, EFFECTS["none"], 0.3)) / 3
         got = slope_test(rate[0] - rate[1], CAPABILITY, draws=1999)
-        rejected += (got.p <= 0.05, got.p_clustered <= 0.05)
-    assert 0.03 <= rejected[0] / 2000 <= 0.07
-    assert 0.03 <= rejected[1] / 2000 <= 0.07
+        rejected += (got.p <= 0.05, got.p_clustered <= 0.05, got.p_both <= 0.05)
+    permutation, clustered, both = rejected / 4000
+    print(f"permutation {permutation:.4f}, clustered {clustered:.4f}, permutation and t over tasks {both:.4f}")
+    assert 0.03 <= permutation <= 0.07
+    assert 0.03 <= clustered <= 0.07
+    assert both <= 0.06

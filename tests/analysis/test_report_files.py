@@ -13,6 +13,7 @@ from mlesearch.analysis.files import table_files
 from mlesearch.analysis.page.views import TableCell, View
 from mlesearch.analysis.report import report_place, write_results
 from mlesearch.analysis.results import analyse
+from tests.support.large_study import Shape, large
 from tests.support.synthetic_study import synthetic, write
 
 FIGURES = ["budgets", "capability", "cost", "dynamics", "failures", "gaps", "mechanism", "rates"]
@@ -90,14 +91,40 @@ def test_odd_characters_are_escaped():
     assert r"\begin{tabular}{@{}lr@{}}" in text
 
 
+def test_a_table_too_wide_for_a_text_is_printed_in_parts_that_all_have_the_names():
+    heads = ("model", "strategy", *(f"figure {i}" for i in range(40)))
+    row = (TableCell("m", kind="name"), TableCell("s", kind="name"), *(TableCell(f"{i}.25 of {i}") for i in range(40)))
+    text = table_files.booktabs(View("odd", "c", heads, (row, row)), simulated=False)
+    assert 1 < text.count(r"\begin{tabular}{@{}ll") == text.count("model & strategy &") == text.count(r"\end{tabular}")
+    assert text.count(r"\label{tab:odd}") == 1
+    printed = re.findall(r"(\d+)\.25 of", text)
+    assert sorted(map(int, printed)) == sorted([*range(40), *range(40)])
+
+
+def test_a_table_too_high_for_a_page_goes_on_in_others():
+    rows = tuple((TableCell(f"row {i}", kind="name"), TableCell(str(i))) for i in range(200))
+    text = table_files.booktabs(View("odd", "c", ("model", "n"), rows), simulated=False)
+    assert text.count(r"\begin{table}") == text.count(r"\caption{") == 1 + text.count(r"\caption{Odd, continued.}") > 3
+    assert re.findall(r"row (\d+) &", text) == [str(i) for i in range(200)]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no LaTeX here")
-def test_latex_takes_every_table(made, tmp_path):
-    body = "".join(f"\\input{{{path}}}\n" for path in sorted((made / "report_tables").glob("*.tex")))
-    packages = "\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-    (tmp_path / "all.tex").write_text(
-        f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}", encoding="utf-8"
-    )
+@pytest.mark.parametrize("kind", ["made", "wide"])
+def test_latex_takes_every_table_into_a_text_of_12_cm(made, tmp_path, kind):
+    """None is wider than the text, and none higher than a page, where rows would be lost."""
+    folder = made
+    if kind == "wide":
+        folder = write(large(Shape(models=10, tasks=16, seeds=2, steps=6)), tmp_path / "study")
+        write_results(analyse(read(folder)), folder, report_place(folder), tex_too=True)
+        (folder / "report.tex").rename(folder / "report_tables/report.tex")
+    body = "".join(f"\\input{{{path}}}\n" for path in sorted((folder / "report_tables").glob("*.tex")))
+    packages = "\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,array}"
+    text = f"\\textwidth=12cm\\hsize=12cm\\begin{{document}}{body}\\end{{document}}"
+    (tmp_path / "all.tex").write_text(f"\\documentclass{{article}}{packages}{text}", encoding="utf-8")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "all.tex"], cwd=tmp_path, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    log = (tmp_path / "all.log").read_text(encoding="utf-8", errors="replace")
+    assert [pt for pt in re.findall(r"Overfull .hbox \(([\d.]+)pt", log) if float(pt) > 2] == []
+    assert "Float too large" not in log

@@ -1,4 +1,4 @@
-"""Reading, refusing, and treating missing runs; curves and accounts against small cases done by hand."""
+"""Tables of a study: read, refused, missing runs treated, what they are about."""
 
 import json
 import subprocess
@@ -13,8 +13,6 @@ from mlesearch.analysis.data.claim import arms_of, claim_of, models_of
 from mlesearch.analysis.data.outcomes import outcomes
 from mlesearch.analysis.data.schema import typed
 from mlesearch.analysis.data.tables import apply_policy, only, read, validate
-from mlesearch.analysis.measures import accounts
-from mlesearch.analysis.measures.curves import axis_points, best_so_far, mean_curve
 from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import analyse
 from mlesearch.analysis.terminal import medal_rows, medal_table
@@ -270,90 +268,6 @@ def test_tiers_order_models_where_capability_is_unknown():
     assert models.ordinal
     assert models.tier_order == ("low", "middle", "high")
     assert models.capability.tolist() == [0, 0, 1, 1, 2, 2]
-
-
-def tiny_run(nodes, lower=False):
-    """One run with the given nodes: (step, time, validation, test, valid, verdict, medal)."""
-    runs = pd.DataFrame({"run_id": ["r"], "task": ["t"], "lower_is_better": [lower], "steps": [4], "charged_s": [40.0]})
-    names = ("step", "t_charged_s", "val_score", "test_score", "valid", "verdict", "medal")
-    frame = pd.DataFrame([dict(zip(names, node, strict=True)) for node in nodes])
-    return runs, frame.assign(run_id="r", op="improve", proposal=range(len(nodes)))
-
-
-def test_best_so_far_goes_by_validation_and_shows_the_test():
-    runs, nodes = tiny_run(
-        [
-            (1, 10.0, 0.5, 0.9, True, "", "gold"),
-            (2, 20.0, 0.6, 0.1, True, "", "none"),  # better by validation, worse on the test: it counts
-            (3, 30.0, 0.9, 0.8, True, "void", "silver"),  # void: never
-            (4, 40.0, None, None, False, "", "none"),
-        ]
-    )
-    best = best_so_far(nodes, runs)
-    assert best["step"].tolist() == [1.0, 2.0]
-    assert best["test_score"].tolist() == [0.9, 0.1]
-    assert best["standing"].tolist() == [1.0, 0.0]
-    assert best["medal"].tolist() == [1.0, 0.0]
-    curve = mean_curve(best, runs, "step", "medal", axis_points(best, runs, "step"))
-    assert curve.mean.tolist() == [0, 1, 0, 0, 0]
-    timed = mean_curve(best, runs, "t_charged_s", "medal", np.array([0.0, 9.9, 10.0, 19.9, 20.0, 99.0]))
-    assert timed.mean.tolist() == [0, 0, 1, 1, 0, 0]
-    assert np.isnan(timed.sem).all()
-
-
-def test_best_so_far_knows_the_direction():
-    runs, nodes = tiny_run(
-        [(1, 1.0, 0.5, 0.5, True, "", None), (2, 2.0, 0.4, 0.4, True, "", None), (3, 3.0, 0.7, 0.7, True, "", None)],
-        lower=True,
-    )
-    best = best_so_far(nodes, runs)
-    assert best["val_score"].tolist() == [0.5, 0.4]
-    assert best["standing"].tolist() == [0.5, 1.0]
-    assert best["medal"].isna().all()
-
-
-def test_curves_weigh_tasks_alike_and_count_runs_without_a_program():
-    tables = synthetic(models=1, strategies=("greedy",), tasks=3, seeds=2, steps=5, claim=False)
-    best = best_so_far(tables.nodes, tables.runs)
-    x = axis_points(best, tables.runs, "step")
-    curve = mean_curve(best, tables.runs, "step", "standing", x)
-    last = best.groupby("run_id")["standing"].last().reindex(tables.runs["run_id"]).fillna(0.0).to_numpy()
-    assert curve.mean[-1] == pytest.approx(last.reshape(3, 2).mean(axis=1).mean())
-    assert curve.mean[0] == 0
-    assert (curve.tasks, curve.runs) == (3, 6)
-
-
-def test_accounts_add_up():
-    tables = synthetic(models=2, tasks=2, seeds=2)
-    arms = arms_of(tables)
-    cost = accounts.cost(tables.runs, tables.calls, arms)
-    by_op = accounts.cost_by_operator(tables.runs, tables.calls, arms)
-    assert cost["calls"].sum() == len(tables.calls) == by_op["calls"].sum()
-    assert cost["usd"].sum() == pytest.approx(tables.calls["cost_usd"].sum())
-    assert by_op["tokens_in"].sum() == tables.calls["tokens_in"].sum()
-    np.testing.assert_allclose(by_op.groupby("strategy")["share_of_tokens"].sum(), 1.0)
-    gome = cost.set_index("strategy").loc["gome"]
-    assert gome["usd_per_medal"] == pytest.approx(gome["usd"] / gome["medals"])
-    failed = accounts.failures(tables.runs, tables.nodes, arms)
-    assert failed["programs"].sum() == len(tables.nodes)
-    np.testing.assert_allclose(failed.groupby("strategy")["share"].sum(), 1.0)
-
-
-def test_an_unknown_price_is_not_zero():
-    tables = synthetic(models=1, tasks=1, priced=False)
-    assert accounts.cost(tables.runs, tables.calls, arms_of(tables))["usd"].isna().all()
-
-
-def test_mechanism_is_a_mean_over_tasks_with_its_numbers():
-    tables = synthetic(models=1, tasks=3, seeds=2)
-    frame = accounts.mechanism(tables.runs, models_of(tables), arms_of(tables)).set_index("strategy")
-    own = tables.runs[tables.runs["strategy"] == "gome"]
-    by_task = own.groupby("task")["direction_accuracy"].mean()
-    assert frame.loc["gome", "direction_accuracy"] == pytest.approx(by_task.mean())
-    assert frame.loc["gome", "direction_accuracy_sem_tasks"] == pytest.approx(by_task.sem())
-    assert (frame.loc["gome", "direction_accuracy_tasks"], frame.loc["gome", "direction_accuracy_runs"]) == (3, 6)
-    assert np.isnan(frame.loc["random", "direction_accuracy"])
-    assert frame.loc["random", "direction_accuracy_runs"] == 0
 
 
 def test_terminal_table(study):

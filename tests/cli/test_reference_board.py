@@ -68,7 +68,7 @@ class Chosen:
 
 @pytest.fixture
 def planned(tmp_path: Path) -> make.PlannedTask:
-    case = next(case for case in cases() if case.name == "semicolons")
+    case = cases()["semicolons"]
     case.write(tmp_path)
     made = make.plan(request_of(case, tmp_path))
     (tmp_path / "task").mkdir()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from mlesearch.models.limits import combining
 from mlesearch.models.limits.combining import Combining
+from tests.support.waiting import wait_for
 
 LONG_S = 30.0
 
@@ -50,13 +51,6 @@ class Recorder:
         return [job[1] for job in self.done if isinstance(job, tuple) and job[0] == thread]
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 @pytest.mark.parametrize("threads", [1, 4, 32])
 def test_each_job_is_done_once_and_those_of_a_thread_in_order(threads: int) -> None:
     recorder = Recorder()
@@ -87,7 +81,7 @@ def test_what_comes_while_another_is_done_goes_together() -> None:
         assert recorder.begun.wait(LONG_S)
         together.hand_in("handed in")  # it does not wait
         others = [pool.submit(together.do, n) for n in range(5)]
-        _until(lambda: len(together._handed_in) == 6)
+        wait_for(lambda: len(together._handed_in) == 6)
         assert not first.done()
         recorder.gate.set()
         for waiting in (first, *others):
@@ -107,7 +101,7 @@ def test_an_error_is_raised_by_all_that_wait_and_ends_nothing() -> None:
         first = pool.submit(together.do, "first")
         assert recorder.begun.wait(LONG_S)
         both = [pool.submit(together.do, job) for job in (KeyError("as meant"), "beside it")]
-        _until(lambda: len(together._handed_in) == 2)
+        wait_for(lambda: len(together._handed_in) == 2)
         recorder.gate.set()
         first.result(LONG_S)
         errors = [waiting.exception(LONG_S) for waiting in both]
@@ -127,7 +121,7 @@ def test_the_thread_ends_when_it_is_idle_and_another_begins(monkeypatch: pytest.
         together.do(n)
         time.sleep(0.01 * (n % 4))
     assert recorder.done == list(range(20))
-    _until(lambda: together._thread is None)
+    wait_for(lambda: together._thread is None)
     together.do("again")
     assert recorder.done[-1] == "again"
 

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlesearch.models.live import library, price_map
+from mlesearch.models.live import library
 from mlesearch.models.live import litellm as live
 from mlesearch.models.live.loop import MAX_IN_FLIGHT
-from mlesearch.models.price import Price
 from mlesearch.models.protocol import (
     AuthFailed,
     BadRequest,
@@ -31,7 +30,7 @@ from mlesearch.models.protocol import (
     ToolCallReply,
 )
 from mlesearch.models.registry import make_model
-from mlesearch.testing.openai_stub import Answer, Fault, OpenAIStub
+from mlesearch.testing.openai_stub import Fault, OpenAIStub
 from mlesearch.types import ConfigError
 from tests.support.live_calls import ADDRESS, KEY, RETRIES, model, request
 
@@ -276,53 +275,6 @@ def test_declared_sampling_fills_what_a_request_leaves_open(stub: OpenAIStub) ->
     first, second = (seen.body for seen in stub.seen)
     assert (first["temperature"], first["max_tokens"]) == (0.25, 5000)
     assert (second["temperature"], second["max_tokens"]) == (0.75, 100)
-
-
-def test_unknown_price_is_none_and_declared_zero_is_zero(stub: OpenAIStub) -> None:
-    unknown = model(stub, price=None, model="gpt-5.4-mini")  # priced by the map, but this endpoint is not OpenAI's
-    unknown.check()
-    assert unknown.price is None
-    assert unknown.complete(request()).usage.cost_nusd is None
-    free = model(stub, price={"input_usd_per_mtok": 0, "output_usd_per_mtok": 0})
-    assert free.complete(request()).usage.cost_nusd == 0
-
-
-def test_a_reply_without_usage_has_no_known_cost(stub: OpenAIStub) -> None:
-    stub.always = Fault.NO_USAGE
-    assert model(stub).complete(request()).usage.cost_nusd is None
-    free = model(stub, price={"input_usd_per_mtok": 0, "output_usd_per_mtok": 0})
-    assert free.complete(request()).usage.cost_nusd == 0
-
-
-def test_price_of_the_bundled_map(stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_BASE_URL", stub.base_url)
-    tested = live.make("mini", {"model": "gpt-5.4-mini"})
-    tested.check()
-    assert tested.price == Price(0.75, 4.5, 0.075)
-    reply = tested.complete(request())
-    assert reply.usage.cost_nusd == 600 * 750 + 400 * 75 + 200 * 4500
-    nobody = live.make("nobody", {"model": "openai/never-heard-of-it"})
-    nobody.check()
-    assert nobody.price is None
-    assert nobody.complete(request()).usage.cost_nusd is None
-
-
-def test_tiers_of_the_map_count_in_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with OpenAIStub(lambda _body: Answer("Hello!", 300_000, 1000)) as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        reply = live.make("luna", {"model": "gpt-6-luna"}).complete(request())
-    assert reply.usage.cost_nusd == 300_000 * 200 + 1000 * 750  # above 272,000 tokens: 0.2 and 0.75 USD per million
-
-
-def test_the_bundled_map_prices_the_ten_models_of_the_grid() -> None:
-    grid = [
-        *("gpt-6-luna", "claude-haiku-5-5", "gemini/gemini-3.5-flash-lite", "zai/glm-5.3-flash", "gpt-5.4-mini"),
-        *("gemini/gemini-3.8-flash", "deepseek/deepseek-v4-pro", "gpt-6.1-sol", "claude-opus-5-5"),
-        "gemini/gemini-4-argon",
-    ]
-    assert [name for name in grid if price_map.map_price(name) is None] == []
 
 
 def test_keys_are_in_no_text(stub: OpenAIStub) -> None:

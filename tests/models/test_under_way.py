@@ -57,6 +57,18 @@ def test_the_line_names_how_long_and_the_setting(tmp_path: Path) -> None:
     assert read_under_way(tmp_path) == ()
 
 
+def test_it_is_written_in_place_whatever_was_there(tmp_path: Path) -> None:
+    pieces = [PieceOfWork(worker, 10**worker, "call", 100.0, 600.0) for worker in range(3)]
+    path = tmp_path / UNDER_WAY
+    path.write_text("[{" * 1000)  # of a process that was killed, longer than what follows
+    file = path.stat().st_ino
+    for some in (pieces, pieces[:1], pieces[1:], []):
+        write_under_way(tmp_path, some)
+        assert read_under_way(tmp_path) == tuple(some)
+    assert path.stat().st_ino == file
+    assert [p.name for p in tmp_path.iterdir()] == [UNDER_WAY]
+
+
 def test_progress_shows_it_beside_the_bar_and_as_a_line_elsewhere(
     tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

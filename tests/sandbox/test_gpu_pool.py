@@ -18,13 +18,15 @@ from mlesearch.sandbox.gpu.devices import Gpu, GpuLease, Inventory, describe, in
 from mlesearch.sandbox.gpu.pool import POLL_S, GpuPool
 from mlesearch.sandbox.gpu.sandbox import GpuSandbox
 from mlesearch.sandbox.inside import landlock
-from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.protocol import Spec
 from mlesearch.sandbox.rungs.local import LocalSandbox
 from mlesearch.testing.sandbox_contract.processes import gone, processes_with
 from mlesearch.testing.scripted_sandbox import ScriptedSandbox
 from mlesearch.types import ConfigError, ExecStatus
 from tests.support.command import python
 from tests.support.gpu_machine import answer, entry, gpus, install
+from tests.support.rung_jobs import job, small_spec
+from tests.support.waiting import wait_for
 
 local_only = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
@@ -195,12 +197,7 @@ def test_none_seen_or_unlike_ones_are_refused_in_one_line() -> None:
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
-    (tmp_path / "public").mkdir()
-    return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=1024 * MIB), gpus=1)
-
-
-def job(tmp_path: Path, program: str) -> Job:
-    return Job("a", program, 20.0, tmp_path / "out")
+    return small_spec(tmp_path, gpus=1)
 
 
 @pytest.fixture(scope="module")
@@ -295,11 +292,8 @@ def test_kill_9_of_the_orchestrator_frees_the_gpu_with_the_tree_and_not_before(s
     pool = GpuPool(gpus(1), 1, tmp_path / "locks")
     command = python(ORCHESTRATOR, tmp_path, program)
     with subprocess.Popen(command) as orchestrator:
-        end = time.monotonic() + 60
         # with its arguments: a child of the orchestrator has the program's text in its command line, until its exec
-        while not (found := processes_with(f"60)\0{mark}")) and time.monotonic() < end:
-            time.sleep(0.02)
-        assert found, "the program never began"
+        found = wait_for(lambda: processes_with(f"60)\0{mark}"))
         supervisor = _parent(_parent(found[0]))
         assert pool.try_lease() is None
         os.kill(supervisor, signal.SIGSTOP)  # it can't kill the tree now

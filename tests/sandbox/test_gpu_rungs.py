@@ -14,17 +14,17 @@ from mlesearch.sandbox import ladder
 from mlesearch.sandbox.gpu.devices import GpuLease, Inventory
 from mlesearch.sandbox.gpu.pool import GpuPool
 from mlesearch.sandbox.gpu.sandbox import GpuSandbox
-from mlesearch.sandbox.protocol import MIB, Job, Limits, Slot, Spec
+from mlesearch.sandbox.protocol import Slot, Spec
 from mlesearch.sandbox.rungs.bubblewrap import BubblewrapSandbox
 from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.types import ExecStatus, SandboxUnavailable
 from tests.support.gpu_machine import gpus
+from tests.support.rung_jobs import job, small_spec
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
-    (tmp_path / "public").mkdir()
-    return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=1024 * MIB), gpus=1)
+    return small_spec(tmp_path, gpus=1)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_bubblewrap_binds_the_nodes_of_one_gpu(
         "        print(node.read(3), node.write(b'x'))\n"
         "print(sorted(os.listdir('/proc/self/fd')))"
     )
-    result = sandbox.run(sandbox.prepare(spec), Job("a", program, 20.0, tmp_path / "out"))
+    result = sandbox.run(sandbox.prepare(spec), job(tmp_path, program))
     assert result.status is ExecStatus.OK, result
     assert result.stdout.text.splitlines() == [
         "['nvidia0'] GPU-0000 False",
@@ -82,7 +82,7 @@ def test_bubblewrap_binds_the_nodes_of_one_gpu(
     assert "gpu_pinned" in result.promises
     held = sandbox.pool.lease()
     try:
-        other = sandbox.run(sandbox.prepare(spec), Job("b", program, 20.0, tmp_path / "out"))
+        other = sandbox.run(sandbox.prepare(spec), job(tmp_path, program))
     finally:
         held.close()
     assert other.stdout.text.splitlines()[0] == "['nvidia1'] GPU-1111 False"
@@ -93,21 +93,21 @@ def test_without_a_gpu_no_node_is_there(bubblewrap: BubblewrapSandbox, nodes: Pa
     sandbox = shared(bubblewrap, tmp_path)
     plain = Spec(spec.task, spec.input_dir, limits=spec.limits)
     program = f"import os\nprint(os.path.exists({str(nodes)!r}), 'CUDA_VISIBLE_DEVICES' in os.environ)"
-    result = sandbox.run(sandbox.prepare(plain), Job("a", program, 20.0, tmp_path / "out"))
+    result = sandbox.run(sandbox.prepare(plain), job(tmp_path, program))
     assert result.stdout.text == "False False\n"
 
 
 def test_a_slot_with_a_gpu_serves_once_and_needs_a_lease(
     bubblewrap: BubblewrapSandbox, spec: Spec, tmp_path: Path
 ) -> None:
-    job = Job("a", "print(1)", 20.0, tmp_path / "out")
+    one = job(tmp_path, "print(1)")
     with pytest.raises(SandboxUnavailable, match="needs the lease of one"):
-        bubblewrap.run(bubblewrap.prepare(spec), job)
+        bubblewrap.run(bubblewrap.prepare(spec), one)
     slot = bubblewrap.prepare(spec)
     with pytest.raises(SandboxUnavailable):
-        bubblewrap.run(slot, job)
+        bubblewrap.run(slot, one)
     with pytest.raises(SandboxUnavailable, match="a slot serves one program"):
-        bubblewrap.run(slot, job)
+        bubblewrap.run(slot, one)
     with pytest.raises(SandboxUnavailable, match="a slot serves one program"):
         bubblewrap.run(Slot(spec), job)
 

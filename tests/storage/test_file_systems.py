@@ -214,29 +214,30 @@ def modes(folder):
     return {p.relative_to(folder).as_posix(): stat.S_IMODE(p.stat().st_mode) for p in found}
 
 
-def make_study(folder):
-    key = RunKey("m", "s", "v", "t", 0)
-    open_study(folder, study_header("s", None))
-    note_launch(folder, [key])
-    run = folder / key.id
-    write_run(run, {"id": key.id})  # type: ignore[arg-type]
-    with Journal(run / "journal.jsonl", HEADER):
-        Blobs(run / "blobs").put("x")
-    for form in ("sqlite", "files"):
-        store = open_store(folder / f"store-{form}", form)
-        store.put(Entry({"a": 1}, {}), "near")
-        beside = [p for p in folder.glob("store-sqlite-*") if form == "sqlite"]
-        assert all(stat.S_IMODE(p.stat().st_mode) == files.rights_of(folder) & 0o666 for p in beside)
-        store.close()
+def make_study(folder, mask):
+    """By a process with this umask."""
+    before = os.umask(mask)
+    try:
+        key = RunKey("m", "s", "v", "t", 0)
+        open_study(folder, study_header("s", None))
+        note_launch(folder, [key])
+        run = folder / key.id
+        write_run(run, {"id": key.id})  # type: ignore[arg-type]
+        with Journal(run / "journal.jsonl", HEADER):
+            Blobs(run / "blobs").put("x")
+        for form in ("sqlite", "files"):
+            store = open_store(folder / f"store-{form}", form)
+            store.put(Entry({"a": 1}, {}), "near")
+            beside = [p for p in folder.glob("store-sqlite-*") if form == "sqlite"]
+            assert all(stat.S_IMODE(p.stat().st_mode) == files.rights_of(folder) & 0o666 for p in beside)
+            store.close()
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o002, 0o022, 0o077])
 def test_a_study_is_its_users_alone_whatever_the_umask(tmp_path, mask):
-    before = os.umask(mask)
-    try:
-        make_study(tmp_path / "study")
-    finally:
-        os.umask(before)
+    make_study(tmp_path / "study", mask)
     found = {".": stat.S_IMODE((tmp_path / "study").stat().st_mode), **modes(tmp_path / "study")}
     assert len(found) > 10
     assert {name: mode & 0o077 for name, mode in found.items()} == dict.fromkeys(found, 0)
@@ -245,11 +246,7 @@ def test_a_study_is_its_users_alone_whatever_the_umask(tmp_path, mask):
 def test_a_folder_that_was_opened_to_a_group_opens_what_is_made_in_it(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study").chmod(0o2770)
-    before = os.umask(0o007)
-    try:
-        make_study(tmp_path / "study")
-    finally:
-        os.umask(before)
+    make_study(tmp_path / "study", 0o007)
     found = modes(tmp_path / "study")
     assert {mode & 0o077 for name, mode in found.items() if (tmp_path / "study" / name).is_dir()} == {0o070}
     assert {mode & 0o077 for name, mode in found.items() if (tmp_path / "study" / name).is_file()} == {0o060}
@@ -258,10 +255,6 @@ def test_a_folder_that_was_opened_to_a_group_opens_what_is_made_in_it(tmp_path):
 def test_a_folder_of_an_earlier_version_keeps_its_rights(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study").chmod(0o755)
-    before = os.umask(0o022)
-    try:
-        make_study(tmp_path / "study")
-    finally:
-        os.umask(before)
+    make_study(tmp_path / "study", 0o022)
     assert files.rights_of(tmp_path / "study") == 0o755
     assert {mode & 0o077 for mode in modes(tmp_path / "study").values()} == {0o055, 0o044}

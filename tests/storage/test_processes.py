@@ -3,18 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 
 from mlesearch.storage.processes import alive, owner, running
+from tests.support.waiting import until
 
 SAY_OWNER = "from mlesearch.storage.processes import owner; print(owner(), flush=True); import time; time.sleep(60)"
-
-
-def soon(happens) -> bool:
-    until = time.monotonic() + 5
-    while not happens() and time.monotonic() < until:
-        time.sleep(0.01)
-    return happens()
 
 
 def test_a_killed_process_is_gone_before_it_is_waited_for():
@@ -24,8 +17,8 @@ def test_a_killed_process_is_gone_before_it_is_waited_for():
         assert alive(name)
         assert running(child.pid)
         child.kill()
-        assert soon(lambda: not alive(name))  # a zombie until the end of this block
-        assert soon(lambda: not running(child.pid))
+        assert until(lambda: not alive(name), 5)  # a zombie until the end of this block
+        assert until(lambda: not running(child.pid), 5)
     assert not alive(name)
     assert not running(child.pid)
 

@@ -21,8 +21,8 @@ from mlesearch.storage.worker_files import (
 from mlesearch.study.monitoring import notices
 from mlesearch.study.monitoring.notices import Notices
 from mlesearch.study.monitoring.status import SILENT_S, read_status
-from tests.support.command import until
 from tests.support.run_story import Story
+from tests.support.waiting import until
 
 KEYS = [RunKey("m", "greedy", "base", "t", n) for n in range(4)]
 
@@ -49,9 +49,18 @@ def told(study):
     return [json.loads(line) for path in sorted(study.parent.glob("told-*")) for line in path.read_text().splitlines()]
 
 
-def teller(study, study_usd=None, said=None, command=None):
+def limited(study, **budget):
+    """The newest list of the study's runs, as far as its cell has budgets."""
+    s = {"model": {"name": "m"}, "strategy": {"name": "greedy"}, "variant": "base"}
+    number = 1 + len(list((study / "launches").glob("*")))
+    (study / "launches").mkdir(exist_ok=True)
+    text = json.dumps({"cell": {**s, "budget": {"study_usd": None, "cell_usd": None} | budget}}, separators=(",", ":"))
+    (study / "launches" / f"{number}.jsonl").write_text('{"launch":1}\n' + text + "\n")
+
+
+def teller(study, said=None, command=None):
     to_file = f"cat > {study.parent}/told-$$"
-    return Notices(study, command or to_file, study_usd, (said if said is not None else []).append)
+    return Notices(study, command or to_file, (said if said is not None else []).append)
 
 
 def test_the_first_failure_of_a_kind_is_told_once_and_by_whoever_comes_first(study):
@@ -104,13 +113,26 @@ def test_a_worker_that_stands_still_and_a_budget_nearly_spent(study):
         if "usage" in event:
             event["usage"]["cost_nusd"] = 900_000_000
     story.write(KEYS[1], result=True)
-    teller(study, study_usd=2.0).look("w")
+    limited(study, study_usd=2.0)
+    teller(study).look("w")
     assert until(lambda: len(told(study)) == 1, 20)
-    teller(study, study_usd=1.0).look("w")
+    limited(study, study_usd=1.0)
+    teller(study).look("w")
     assert until(lambda: len(told(study)) == 2, 20)
     by_event = {t["event"]: t for t in told(study)}
     assert (by_event["stall"]["worker"], by_event["stall"]["run_ids"]) == (gone.id, [KEYS[0].id])
     assert (by_event["budget"]["study_usd"], by_event["budget"]["usd"]) == (1.0, 0.9)
+    limited(study, study_usd=1.0, cell_usd=1.2)
+    teller(study).look("w")
+    limited(study, study_usd=1.0, cell_usd=1.1)
+    teller(study).look("w")
+    assert until(lambda: len(told(study)) == 3, 20)
+    (of_cell,) = [t for t in told(study) if "cell" in t]
+    assert (of_cell["event"], of_cell["cell"]) == ("budget", "m/greedy/base")
+    assert (of_cell["cell_usd"], of_cell["usd_of_cell"]) == (1.1, 0.9)
+    said = "\n".join(lines(read_status(study)))
+    assert "nearly spent: budget.study_usd: USD 0.9000 of 1.0000, by journals" in said
+    assert "nearly spent: budget.cell_usd of m/greedy/base: USD 0.9000 of 1.1000, by journals" in said
 
 
 def test_a_worker_whose_work_others_have_is_no_news(study):
@@ -199,7 +221,7 @@ def test_a_command_that_fails_costs_its_notice_and_is_named(study, command):
 
 def test_without_a_command_nothing_is_made(study):
     fail(study, KEYS[0], "no key")
-    each = Notices(study, None, 1.0, print)
+    each = Notices(study, None, print)
     each.look("w")
     each.end()
     assert not (study / "notices").exists()

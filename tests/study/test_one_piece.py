@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +15,19 @@ import pytest
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.sandbox.inside import landlock
+from mlesearch.storage.layout import remove_failure
 from mlesearch.storage.leases import Leases
 from mlesearch.storage.requests import end_pause, pause
+from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import read_attempts, read_workers
 from mlesearch.study.launches import launch
 from mlesearch.study.launches.launch import run_cell
 from mlesearch.study.runs.execute import RunReport, execute_run
 from mlesearch.study.runs.failures import RetryRule
 from mlesearch.study.workers import slots
-from tests.support.launched import listed, wait_until
+from mlesearch.study.workers.pieces import pieces_of
+from tests.support.launched import listed
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 
@@ -50,6 +56,21 @@ def carried_out(run: RunPlan, meanwhile: Callable[[], object] = lambda: None) ->
     return reports
 
 
+DIES = """
+import os, sys; from pathlib import Path; from mlesearch.storage.layout import remove_failure
+from mlesearch.storage.leases import Leases
+from mlesearch.storage.lease_files import Claimant
+assert Leases(Path(sys.argv[1])).claim(sys.argv[2], Claimant(sys.argv[3], isolated=True)) is not None
+os.kill(os.getpid(), 9)
+"""
+
+
+def die(study: Path, name: str, times: int) -> None:
+    """Have workers claim a piece and die, with nothing else under way."""
+    for n in range(times):
+        subprocess.run([sys.executable, "-c", DIES, str(study), name, f"worker-{n}"], check=False)
+
+
 def waits(study: Path) -> bool:
     return any(w.activity == "paused" for w in read_workers(study))
 
@@ -59,7 +80,7 @@ def test_it_keeps_to_a_pause(run: RunPlan, capsys: pytest.CaptureFixture[str]) -
 
     def go_on() -> None:
         try:
-            wait_until(lambda: waits(run.study_dir), 30)
+            wait_for(lambda: waits(run.study_dir), 30)
             assert not run.folder.exists()
         finally:
             end_pause(run.study_dir)
@@ -74,7 +95,7 @@ def test_it_says_once_that_another_process_has_the_run(run: RunPlan, capsys: pyt
 
     def let_go() -> None:
         with lease.beating():
-            wait_until(lambda: waits(run.study_dir), 30)
+            wait_for(lambda: waits(run.study_dir), 30)
         lease.release(done=False)
 
     assert [r.status for r in carried_out(run, let_go)] == ["ok"]
@@ -96,3 +117,35 @@ def test_a_failure_that_may_pass_is_tried_again(run: RunPlan, monkeypatch: pytes
     assert asked == [True, True, False]
     assert capsys.readouterr().err.count("the provider is down; tried again in ") == 2
     assert [a.attempt for a in read_attempts(run.study_dir)] == [1, 2, 3]
+
+
+def test_of_how_many_workers_died_of_it_it_knows(run: RunPlan) -> None:
+    """Two deaths are no reason yet, since it has nothing else under way; three are."""
+    die(run.study_dir, run.key.id, 3)
+    (report,) = carried_out(run)
+    assert (report.status, report.error_class) == ("failed", "poison")
+    assert "its worker ended 3 times without a word" in report.reason
+    assert [a.status for a in read_attempts(run.study_dir)] == ["set_aside"]
+    remove_failure(run.folder)
+    die(run.study_dir, run.key.id, 2)
+    assert [r.status for r in carried_out(run)] == ["ok"]
+    taken = [entry.partition("taken over from worker ")[2].partition(" on ")[0] for entry in read_log(run.folder)]
+    assert [worker for worker in taken if worker] == ["worker-2", "worker-1"]
+    assert not list((run.study_dir / "leases").iterdir())
+
+
+def test_a_chunk_whose_worker_died_is_carried_out_run_by_run(tmp_path: Path) -> None:
+    given = {"strategy": ["random"], "seeds": [0, 1, 2], "budget": {"steps": 1}, "clock": "virtual"}
+    runs = listed(tmp_path / "main", sandbox="auto", **given).runs
+    (chunk,) = pieces_of(runs)
+    assert len(chunk.numbers) == 3
+    die(runs[0].study_dir, chunk.name, 1)
+    die(runs[0].study_dir, runs[1].key.id, 3)
+    with ProcessResources() as resources:
+        reports = run_cell(runs, 1, runs[0].study_dir / "stop", resources)
+    assert [r.status for r in reports] == ["ok", "failed", "ok"]
+    assert reports[1].error_class == "poison"
+    Leases(runs[0].study_dir).forget_deaths([runs[1].key.id])
+    with ProcessResources() as resources:
+        reports = run_cell(runs, 1, runs[0].study_dir / "stop", resources)
+    assert [r.status for r in reports] == ["skipped", "ok", "skipped"]

@@ -19,7 +19,8 @@ from mlesearch.storage.processes import owner
 from mlesearch.storage.worker_files import read_workers
 from mlesearch.study.launches.remote import RemoteWork, work_on_cell
 from mlesearch.study.workers.work import WorkTerms
-from tests.support.launched import busy, listed, wait_until
+from tests.support.launched import busy, listed
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
@@ -30,7 +31,7 @@ def test_a_cell_s_worker_that_is_killed_is_started_again(tmp_path: Path) -> None
     remote = RemoteWork(str(study), (run.key.cell,), terms, owner(), side_by_side=1)
     job = threading.Thread(target=work_on_cell, args=(remote, 0))
     job.start()
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     (worker,) = read_workers(study)
     os.kill(worker.pid, signal.SIGKILL)
     job.join(120)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ from mlesearch.study.slurm.chain import (
 )
 from mlesearch.study.slurm.job import Successor
 from mlesearch.types import ConfigError
-from tests.support.command import until
+from tests.support.waiting import until
 
 NOWHERE = LauncherSettings(n_jobs=-1, grace_s=60)
 
@@ -151,16 +152,47 @@ def test_jobs_that_an_interrupted_launch_leaves_are_named(stand_in, tmp_path: Pa
     monkeypatch.chdir(tmp_path)
     here = os.getcwd()
     told: list[str] = []
-    stand_in("squeue", out=f"1|{here}\n", times=1, then=f"1|{here}\n7|{here}\n9|/elsewhere\n7|{here}\n")
-    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+    stand_in(
+        "squeue",
+        out=f"1|RUNNING|{here}\n",
+        times=1,
+        then=f"1|RUNNING|{here}\n7|RUNNING|{here}\n9|PENDING|/elsewhere\n7|PENDING|{here}\n",
+    )
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(lambda: False, told.append):
         raise KeyboardInterrupt
     assert told == ["jobs of this launch are still queued or at work; this cancels them: scancel 7"]
-    with slurm.naming_jobs_left(told.append):
+    with slurm.naming_jobs_left(lambda: False, told.append):
         pass
     stand_in("squeue", err="squeue: error: nothing here", code=1)
-    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(told.append):
+    with pytest.raises(KeyboardInterrupt), slurm.naming_jobs_left(lambda: False, told.append):
         raise KeyboardInterrupt
     assert len(told) == 1
+
+
+def test_a_launch_that_is_to_stop_names_the_jobs_that_wait_and_ends_after_the_last(
+    stand_in, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(slurm, "_LOOK_S", 0.05)
+    here, told, asked = os.getcwd(), list[str](), list[bool]()
+    calls = stand_in("squeue", times=1, then=f"7|RUNNING|{here}\n7|PENDING|{here}\n8|RUNNING|{here}\n")
+
+    def lost() -> None:
+        with slurm.naming_jobs_left(lambda: bool(asked), told.append):
+            asked.append(True)
+            assert until(lambda: bool(told), 60)
+            raise ConfigError("a job was cancelled")
+
+    with ThreadPoolExecutor(1) as pool:
+        launch = pool.submit(lost)
+        assert until(lambda: bool(told), 60)
+        looks = calls.read_text().count("\n")
+        assert until(lambda: calls.read_text().count("\n") > looks + 3, 60)
+        assert not launch.done(), "jobs are at work"
+        stand_in("squeue")
+        assert isinstance(launch.exception(60), ConfigError)
+    (line,) = told
+    assert line.endswith("this cancels them: scancel --state=PENDING 7")
 
 
 # chains
@@ -307,6 +339,9 @@ def test_jobs_that_get_nowhere_are_counted_until_one_gets_somewhere(tmp_path: Pa
     virtual = tmp_path / "m" / "s" / "v" / "runs.db"
     virtual.write_bytes(b"run")
     assert note_begin(tmp_path, "x-1-w1", 9) == 0
+    assert note_begin(tmp_path, "x-1-w1", 10) == 1
+    journal.with_name("result.json").write_text("{}\n")
+    assert note_begin(tmp_path, "x-1-w1", 11) == 0, "it has set a run aside, or ended one"
     assert (
         os.listdir(tmp_path / "slurm") == ["x-1-w1.jsonl", "x-1-w2.jsonl"] or len(os.listdir(tmp_path / "slurm")) == 2
     )

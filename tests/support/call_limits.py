@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from mlesearch.models.limits import counters
+from mlesearch.models.limits.breakers import Refused
+from mlesearch.models.limits.counters import CallCounters
+from mlesearch.models.limits.windows import Admitted, Caps, Wait
 
 
 class Clock:
@@ -34,3 +37,8 @@ def busiest(times: Sequence[float], weights: Sequence[int], window_s: float) -> 
     at = [t for t, _ in order]
     sums = [0, *itertools.accumulate(w for _, w in order)]
     return max(sums[i + 1] - sums[bisect.bisect_right(at, t - window_s)] for i, t in enumerate(at))
+
+
+def admit(counters: CallCounters, caps: Caps, tokens: int = 1, ticket: int | None = None) -> Admitted | Wait | Refused:
+    """Ask for a call of the one model with the one key."""
+    return counters.reserve("key", "model", caps, tokens, ticket, 30.0)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlesearch.testing.openai_stub import OpenAIStub
@@ -89,14 +88,6 @@ def alive(folder: Path) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def until(happens: Callable[[], bool], within_s: float) -> bool:
-    """Wait for it; whether it did."""
-    end = time.monotonic() + within_s
-    while not happens() and time.monotonic() < end:
-        time.sleep(0.05)
-    return happens()
 
 
 def python(code: str, *arguments: object) -> list[str]:

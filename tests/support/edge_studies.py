@@ -161,6 +161,11 @@ def changed(tables: Tables, where: Where, **values: Any) -> Tables:
     return replace(tables, runs=runs)
 
 
+def of_launches(tables: Tables, launch: Where) -> Tables:
+    """The tables with which launch asked for each run first."""
+    return replace(tables, runs=tables.runs.assign(launch=launch(tables.runs)))
+
+
 def every(runs: pd.DataFrame) -> Bools:
     """All runs."""
     return np.ones(len(runs), dtype=bool)

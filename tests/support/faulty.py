@@ -1,26 +1,42 @@
 """A package whose strategies and model go wrong in every way that ends a run or its process, as if it were installed.
 
-The file `faults_off` in the working folder cures them all; what goes wrong, goes wrong at the second proposal, or as
-soon as a strategy is made where there is the file `faults_at_once`.
+`waits` is healthy, and there to be taken along: it writes nothing for a while. The file `faults_off` in the working
+folder cures them all; what goes wrong, goes wrong at the second proposal, or as soon as a strategy is made where there
+is the file `faults_at_once`. Where there is the file `together`, `takes_along` strikes when a neighbour waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlesearch.models.protocol import AuthFailed
 from mlesearch.optimizers.base import Optimizer
 from mlesearch.optimizers.random import make as make_random
+from mlesearch.storage.processes import running
 from mlesearch.types import Outcome, Problem, Proposal, Rng, Verdict
 from tests.support.paths import ROOT
 
-FAULTS = ("quits", "kills", "raises", "exits", "removes", "dies_once")
+FAULTS = (
+    "quits",
+    "kills",
+    "raises",
+    "exits",
+    "removes",
+    "dies_once",
+    "takes_along",
+    "takes_along_once_a_step",
+    "waits",
+)
+GROUP = "MLESEARCH_TEST_TAKES_ALONG"
+"""A variable of workers whose whole process group may be killed."""
 ENTRIES = "".join(f"{name} = tests.support.faulty:{name}\n" for name in FAULTS)
 OWN_TASK = "mine"
 
@@ -54,7 +70,8 @@ class Faulty:
 
     def ask(self, used: float) -> Proposal | None:
         self._asked += 1
-        if self._asked == 2 and not Path("faults_off").exists():
+        wrong_at = 2 + (len(deaths()) if self._fault == "takes_along_once_a_step" else 0)
+        if self._asked == wrong_at and not Path("faults_off").exists():
             self._go_wrong()
         return self._inner.ask(used)
 
@@ -72,9 +89,38 @@ class Faulty:
             raise RuntimeError("the plug-in is broken")
         if self._fault == "removes":
             shutil.rmtree(Path("tasks") / OWN_TASK, ignore_errors=True)
+        if self._fault == "waits":
+            Path(f"waiting-{os.getpid()}").touch()
+            _until(lambda: False)
+        if self._fault.startswith("takes_along"):
+            _take_along(self._fault)
         if self._fault == "dies_once" and not Path("died").exists():
             Path("died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deaths() -> list[str]:
+    """The runs for which the process group was killed, one after the other."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path("deaths").read_text(encoding="utf-8").splitlines()
+    return []
+
+
+def _until(happens: Callable[[], bool]) -> None:
+    """Wait for it, as a program that runs for a while."""
+    end_s = time.monotonic() + 4.0
+    while not happens() and time.monotonic() < end_s:
+        time.sleep(0.05)
+
+
+def _take_along(fault: str) -> None:
+    """End the worker, its slots and whatever is in its process group: as when a container runs out of memory."""
+    if os.environ.get(GROUP):
+        if Path("together").exists():
+            _until(lambda: any(running(int(path.name.partition("-")[2])) for path in Path().glob("waiting-*")))
+        with open("deaths", "a", encoding="utf-8") as file:
+            file.write(f"{fault}\n")
+        os.killpg(0, signal.SIGKILL)
 
 
 def _strategy(fault: str) -> Any:
@@ -84,7 +130,7 @@ def _strategy(fault: str) -> Any:
     return make
 
 
-quits, kills, raises, exits, removes, dies_once = map(_strategy, FAULTS)
+quits, kills, raises, exits, removes, dies_once, takes_along, takes_along_once_a_step, waits = map(_strategy, FAULTS)
 
 
 def keyless(name: str, params: Mapping[str, object]) -> Any:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +84,3 @@ def quiet(study: Path, for_s: float) -> bool:
     before = state_of_files(study)
     time.sleep(for_s)
     return state_of_files(study) == before
-
-
-def wait_until(happens: Callable[[], object], within_s: float = 120.0) -> None:
-    """Wait for it."""
-    end = time.monotonic() + within_s
-    while not happens():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlesearch.models import markup
 from mlesearch.models.protocol import Message
 from mlesearch.operators import Resources, Scene, brief, make
 from mlesearch.tasks.protocol import Modality, Task, Thresholds, Validation
@@ -56,6 +57,12 @@ RESOURCES = Resources(60.0, 4 * 2**30, 2, "", {"scikit-learn": "1.5.2", "numpy":
 GPU = Resources(3600.0, 32 * 2**30, 8, "NVIDIA A100, 80 GiB", {"torch": "2.6.0"}, "resnet50.pt (98 MiB)")
 EDA = "Sizes of the pictures: 480 x 640 in 3 of 4, the rest smaller.\nTarget density: 2.1 to 7.9, median 3.3."
 CODE = "import pandas as pd\n\ntrain = pd.read_csv('input/train.csv')\nTREES = {trees}\nprint(train.shape)\n"
+
+
+def found(messages: tuple[Message, ...]) -> list[markup.Block]:
+    """The blocks of a prompt."""
+    assert [m.role for m in messages] == ["system", "user"]
+    return markup.blocks(messages[1].content)
 
 
 def node(id: int, op: Op = Op.IMPROVE, base: int | None = None, **changes: Any) -> Node:

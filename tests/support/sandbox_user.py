@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from mlesearch.sandbox import environment
 from tests.support.paths import ROOT
 
 UID = 61_239
@@ -53,14 +52,23 @@ def as_ordinary_user(code: str, *arguments: str) -> str:
 @cache
 def _python_for_all() -> str:
     """The interpreter of the tests where others can reach it, else the system's."""
-    if environment.reachable_by_others(str(ROOT)) and environment.reachable_by_others(tempfile.gettempdir()):
+    if _readable_by_others(str(ROOT)) and _readable_by_others(tempfile.gettempdir()):
         for python in (sys.executable, "/usr/bin/python3"):
-            if (
-                environment.reachable_by_others(python)
-                and subprocess.run([python, "-c", _SUPPORTED], check=False).returncode == 0
-            ):
+            if _readable_by_others(python) and subprocess.run([python, "-c", _SUPPORTED], check=False).returncode == 0:
                 return python
     pytest.skip("no ordinary user of this machine can reach the tests and an interpreter")
+
+
+def _readable_by_others(path: str) -> bool:
+    """Whether a user who owns nothing can read a file or folder: all parents passable, itself readable."""
+    real = Path(os.path.realpath(path))
+    try:
+        if any(parent.stat().st_mode & 0o001 == 0 for parent in real.parents):
+            return False
+        mode = real.stat().st_mode
+    except OSError:
+        return False
+    return mode & (0o005 if real.is_dir() else 0o004) == (0o005 if real.is_dir() else 0o004)
 
 
 def in_memory(folder: Path) -> bool:

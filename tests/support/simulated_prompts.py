@@ -70,3 +70,8 @@ FULL = 10_000
 def engineer(c: float, name: str = "sim", **more: object) -> Engineer:
     """Of this capability, without bugs, with every step open to it and nothing hidden."""
     return make(name, {"capability": c, "bug_rate": 0.0, "breadth": FULL, "evidence_share": 0.0, **more})
+
+
+def improve(model: Engineer, task: str, pipeline: Pipeline, *parts: str, **address: Any) -> Pipeline:
+    """What it makes of a program."""
+    return written(call(model, task, Op.IMPROVE, program(task, pipeline), *parts, **address)).pipeline

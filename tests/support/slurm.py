@@ -14,10 +14,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.waiting import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 NODES = ("n1", "n2")
@@ -25,6 +26,10 @@ CPUS = 2
 MAIN, LOW, URGENT = "main", "low", "urgent"
 """Partitions: the default one, whose jobs are requeued for those of `urgent`; one whose jobs are cancelled for them."""
 _PR_SET_PDEATHSIG = 1
+_SACCT = """#!/bin/sh
+echo 'JobID|State|NodeList'
+squeue -h -r -t all -o '%i|%T|%N'
+"""
 
 
 def missing() -> list[str]:
@@ -62,16 +67,16 @@ class SlurmCluster:
         ports = _free_ports(1 + len(NODES))
         (self.folder / "slurm.conf").write_text(self._config(ports[0], ports[1:]))
         self._start("munged", *self._munged())
-        until((self.folder / "munge.socket").exists, 20)
+        wait_for((self.folder / "munge.socket").exists, 20)
         self.start_controller()
         for node in NODES:
             self.start_node(node)
-        until(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60)
+        wait_for(lambda: self.states() == dict.fromkeys(NODES, "idle"), 60)
 
     def start_controller(self) -> None:
         """Start the controller (again)."""
         self._start("slurmctld", "slurmctld", "-D", "-f", str(self.folder / "slurm.conf"))
-        until(lambda: self._run("scontrol", "ping").stdout.count("UP") == 1, 30)
+        wait_for(lambda: self._run("scontrol", "ping").stdout.count("UP") == 1, 30)
 
     def stop_controller(self) -> None:
         """End the controller as its own machine would, when it is switched off: its state is on the disk."""
@@ -213,20 +218,7 @@ PartitionName={URGENT} Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preem
             self._run("scancel", "--user", getpass.getuser())
             return self.jobs() == {} and set(self.states().values()) == {"idle"}
 
-        until(none_left, 60)
-
-
-def until(happens: Callable[[], bool], within_s: float) -> None:
-    """Wait for it.
-
-    Raises:
-        TimeoutError: it did not happen.
-    """
-    end = time.monotonic() + within_s
-    while not happens():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {within_s:g} s")
-        time.sleep(0.1)
+        wait_for(none_left)
 
 
 @contextmanager
@@ -242,6 +234,15 @@ def running(folder: Path) -> Iterator[SlurmCluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+def stand_in_for_accounting(cluster: SlurmCluster) -> None:
+    """Put a `sacct` on the path of a cluster, which has no accounting: hydra-submitit-launcher asks it of its jobs."""
+    folder = cluster.folder / "bin"
+    folder.mkdir()
+    (folder / "sacct").write_text(_SACCT)
+    (folder / "sacct").chmod(0o755)
+    cluster.env["PATH"] = f"{folder}{os.pathsep}{cluster.env['PATH']}"
 
 
 def _namespaces() -> bool:

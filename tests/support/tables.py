@@ -260,9 +260,9 @@ MAKERS: tuple[Callable[[], TableCase], ...] = (
 )
 
 
-def cases() -> list[TableCase]:
-    """All tables."""
-    return [make() for make in MAKERS]
+def cases() -> dict[str, TableCase]:
+    """All tables, by name."""
+    return {case.name: case for case in (make() for make in MAKERS)}
 
 
 _FLAGS = {"--drop-missing": "drop_missing", "--drop-rare": "drop_rare", "--drop-duplicates": "drop_duplicates"}

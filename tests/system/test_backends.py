@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study
-from tests.support.command import MLESEARCH, cli, until
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
+from tests.support.launched import quiet
 from tests.support.slow_study import SlowStudy, supervisors
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MODULES = {"dask": "distributed", "ray": "ray"}
@@ -29,14 +31,6 @@ def backend(request: pytest.FixtureRequest) -> str:
     if importlib.util.find_spec(MODULES[request.param]) is None:
         pytest.skip(f"{request.param} is not installed here: pip install 'mlesearch[{request.param}]'")
     return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
 
 
 class Launched:
@@ -118,12 +112,24 @@ def test_interrupted_once_what_is_in_flight_ends_and_the_way_on_is_named(launche
     os.killpg(launched.process.pid, signal.SIGINT)  # as a terminal does
     assert launched.ends() == 130, launched.said()
     assert "run the same command again to go on" in launched.said()
+    assert "Traceback" not in launched.said()
     assert len(slow_study.results(launched.study)) < slow_study.RUNS
     slow.calls_take(0.0)
     done = cli(launched.folder, "run", *slow.words, env=slow.env)
     assert done.returncode == 0, done.stderr
     same_tables(slow.whole, launched.study)
     once_each(launched.study)
+
+
+def test_interrupted_twice_it_ends_at_once_and_nothing_writes_on(launched: Launched) -> None:
+    os.killpg(launched.process.pid, signal.SIGINT)
+    assert until(lambda: "the proposals in flight finish first" in launched.said(), 60), launched.said()
+    os.killpg(launched.process.pid, signal.SIGINT)
+    assert launched.ends() == 130, launched.said()
+    assert "run the same command again to go on" in launched.said()
+    assert "Traceback" not in launched.said()
+    assert until(lambda: quiet(launched.study, 1.0), 5.0), launched.said()
+    assert len(slow_study.results(launched.study)) < slow_study.RUNS
 
 
 def test_a_backend_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -9,23 +9,18 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mlesearch.cli.main import parse
-from tests.support import documented, slurm
-from tests.support.slurm import SlurmCluster, until
+from tests.support import documented
+from tests.support.slurm import SlurmCluster, stand_in_for_accounting
+from tests.support.waiting import wait_for
 
 PAGE = "clusters.md"
 BIN = Path(sys.executable).parent
-SACCT = """#!/bin/sh
-echo 'JobID|State|NodeList'
-squeue -h -r -t all -o '%i|%T|%N'
-"""
-"""Slurm's accounting, which the tests' cluster has not; hydra-submitit-launcher asks it what became of its jobs."""
 
 
 def commands(section: str) -> list[str]:
@@ -33,16 +28,6 @@ def commands(section: str) -> list[str]:
     text = (documented.DOCS / PAGE).read_text(encoding="utf-8")
     part = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[0]
     return "".join(re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)).splitlines()
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -107,7 +92,7 @@ def test_the_commands_for_slurm(cluster: SlurmCluster, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     said = [run(command, tmp_path, env) for command in submits]
     assert [re.findall(r"queued (\d) workers", text) for text in said] == [["2"], ["1"]]
-    until(lambda: cluster.jobs() == {}, 600)
+    wait_for(lambda: cluster.jobs() == {}, 600)
     assert results(tmp_path) == 4
     for command in re.findall(r"^(?:look|report): +(.*)$", said[-1], re.MULTILINE):
         run(command, tmp_path, env)
@@ -152,11 +137,8 @@ def test_a_cluster_of_dask_jobqueue(cluster: SlurmCluster, tmp_path: Path) -> No
 @pytest.mark.timeout(900)
 def test_the_command_for_submitit(cluster: SlurmCluster, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'mlesearch[slurm]'")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "sacct").write_text(SACCT)
-    (tmp_path / "bin" / "sacct").chmod(0o755)
-    env = environment(SLURM_CONF=cluster.env["SLURM_CONF"])
-    env["PATH"] = f"{tmp_path / 'bin'}:{env['PATH']}"
+    stand_in_for_accounting(cluster)
+    env = environment(SLURM_CONF=cluster.env["SLURM_CONF"], PATH=f"{BIN}:{cluster.env['PATH']}")
     for command in commands("Hydra's launchers"):
         run(command, tmp_path, env)
     assert results(tmp_path) == 2

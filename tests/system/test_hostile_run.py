@@ -1,6 +1,5 @@
 """Programs that cheat, hang or sprawl, in a real run: each is a failed node with its reason, and the run goes on."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from mlesearch.config.settings import (
 )
 from mlesearch.study.runs.execute import execute_run
 from mlesearch.study.runs.fold import fold
+from tests.support.waiting import until
 
 ANSWERS = Path(mlesearch.tasks.__file__).parent / "data" / "mini" / "rentals" / "private" / "test.csv"
 MARK = "hostile-run-mark"
@@ -112,12 +112,7 @@ def test_no_answer_reached_the_journal_or_a_blob(run):
 
 def test_nothing_survives(run):
     """The daemon left a file of its own name in its working directory: nobody works in such a place any more."""
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        if not _in_a_scratch_folder():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"still alive: {_in_a_scratch_folder()}")
+    assert until(lambda: not _in_a_scratch_folder(), 5), f"still alive: {_in_a_scratch_folder()}"
 
 
 def _in_a_scratch_folder() -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.command import alive, finish, start
 from tests.support.journals import comparable_runs, journals, once_each, same_tables
+from tests.support.waiting import until
 
 WORDS = ["run", "-m", "strategy=random,gome", "model=sim_05", "tasks=[rentals]", "seeds=[0,1]", "sandbox=local"]
 WORDS += ["budget.steps=3", "study.name=s"]
@@ -40,10 +41,7 @@ def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_
         time.sleep(moments.uniform(1.5, longest_s))
         p.send_signal(signal.SIGKILL)
         p.communicate()
-        until = time.monotonic() + 10
-        while alive(cwd) and time.monotonic() < until:
-            time.sleep(0.1)
-        assert not alive(cwd)
+        assert until(lambda: not alive(cwd), 10)
         after = journals(cwd / study)
         assert all(after[name][: len(lines)] == lines for name, lines in before.items())
     finish(cwd, *words)

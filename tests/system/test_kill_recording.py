@@ -24,6 +24,7 @@ from mlesearch.study.archive.verify import find_damage
 from mlesearch.testing.openai_stub import Answer, OpenAIStub, serving
 from tests.support.command import alive
 from tests.support.journals import journals, once_each
+from tests.support.waiting import until
 
 KILLS = 50
 WORKERS = 2
@@ -166,8 +167,8 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
             pid = zygote.start(launch(limit_usd))
             while _runs(pid) and stub.calls == calls:
                 time.sleep(0.01)
-            until = time.monotonic() + moments.uniform(0.0, 3.0)
-            while _runs(pid) and time.monotonic() < until:
+            kill_at = time.monotonic() + moments.uniform(0.0, 3.0)
+            while _runs(pid) and time.monotonic() < kill_at:
                 time.sleep(0.005)
             if _runs(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -186,10 +187,7 @@ def test_fifty_kills_while_recording(tmp_path: Path, capsys: pytest.CaptureFixtu
                 assert code == 0, (tmp_path / "out.txt").read_text()[-2000:]
                 seeds += 1  # all of it is done: more to do
                 continue
-            until = time.monotonic() + 20
-            while alive(tmp_path) and time.monotonic() < until:
-                time.sleep(0.05)
-            assert not alive(tmp_path)
+            assert until(lambda: not alive(tmp_path), 20)
             after = journals(study)
             assert all(after[name][: len(lines)] == lines for name, lines in before.items())
             for store in ("cassette.db", "executions.db"):

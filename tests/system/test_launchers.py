@@ -14,7 +14,8 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.worker_files import read_attempts, read_workers
 from tests.support.command import cli, finish
 from tests.support.journals import journals, once_each, same_tables
-from tests.support.launched import WORDS, busy, quiet, wait_until
+from tests.support.launched import WORDS, busy, quiet
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 LAUNCHERS = {"basic": None, "joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "submitit"}
@@ -43,10 +44,10 @@ def started(cwd: Path, words: list[str]) -> subprocess.Popen[str]:
 def test_nothing_writes_on_behind_a_launch_that_was_killed(launcher: str, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     launch = started(tmp_path, words_of(launcher, LONGER))
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     launch.kill()
     launch.communicate()
-    wait_until(lambda: quiet(study, 1.0), within_s=5.0)
+    wait_for(lambda: quiet(study, 1.0), within_s=5.0)
     assert quiet(study, 4.0)
 
 
@@ -57,7 +58,7 @@ def test_ctrl_c_once(launcher: str, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     words = words_of(launcher, LONGER)
     launch = started(tmp_path, words)
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     os.killpg(launch.pid, signal.SIGINT)
     out, err = launch.communicate(timeout=120)
     assert launch.returncode == 130, out + err
@@ -76,14 +77,14 @@ def test_ctrl_c_once(launcher: str, tmp_path: Path) -> None:
 def test_ctrl_c_twice(launcher: str, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     launch = started(tmp_path, words_of(launcher, LONGER))
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     os.killpg(launch.pid, signal.SIGINT)
-    wait_until(lambda: any(p.name.startswith(".stop-") for p in study.iterdir()))
+    wait_for(lambda: any(p.name.startswith(".stop-") for p in study.iterdir()))
     os.killpg(launch.pid, signal.SIGINT)
     out, err = launch.communicate(timeout=60)
     assert launch.returncode == 130, out + err
     assert "run the same command again to go on" in err
-    wait_until(lambda: quiet(study, 1.0), within_s=5.0)
+    wait_for(lambda: quiet(study, 1.0), within_s=5.0)
 
 
 @pytest.mark.slow
@@ -92,7 +93,7 @@ def test_ctrl_c_twice(launcher: str, tmp_path: Path) -> None:
 def test_signals_of_batch_systems_let_what_is_in_flight_end(signum: signal.Signals, tmp_path: Path) -> None:
     study = tmp_path / "studies/main"
     launch = started(tmp_path, words_of("basic", LONGER))
-    wait_until(lambda: busy(study))
+    wait_for(lambda: busy(study))
     launch.send_signal(signum)
     out, err = launch.communicate(timeout=60)
     assert launch.returncode == 130, out + err

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from tests.support.mlebench_real import (
     real_python,
     with_boards,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.mlebench
 
@@ -68,13 +68,6 @@ def programs(known: Mapping[str, str]) -> Callable[[Mapping[str, Any]], Answer]:
         return Answer(f"A plan.\n\n```python\n{code}\n```\n", 100, 100)
 
     return reply
-
-
-def until(happens: Callable[[], bool], within_s: float) -> bool:
-    end = time.monotonic() + within_s
-    while not happens() and time.monotonic() < end:
-        time.sleep(0.05)
-    return happens()
 
 
 def aggregated(script: Path, *words: str | Path) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from mlesearch.storage.documents import finished_row, read_grades, read_official
 from mlesearch.storage.layout import run_folders
 from mlesearch.tasks.mlebench.pool import GraderPool
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import cli, start, until
+from tests.support.command import cli, start
 from tests.support.competitions import FOUR
 from tests.support.journals import events, once_each
 from tests.support.mlebench_real import golden, real_python
 from tests.support.sample_programs import programs
+from tests.support.waiting import until
 from tests.support.whole_competitions import complete
 
 pytestmark = pytest.mark.mlebench

@@ -15,10 +15,11 @@ from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import read
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import cli, start, until
+from tests.support.command import cli, start
 from tests.support.competitions import FOUR, SPOOKY, StandIn, stand_in
 from tests.support.journals import once_each
 from tests.support.sample_programs import programs
+from tests.support.waiting import until
 
 
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:

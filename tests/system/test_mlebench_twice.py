@@ -17,9 +17,10 @@ from mlesearch.storage.documents import finished_row, read_grades, read_official
 from mlesearch.storage.files import read_lines
 from mlesearch.storage.layout import run_folders
 from mlesearch.testing.openai_stub import Answer, OpenAIStub
-from tests.support.command import start, until
+from tests.support.command import start
 from tests.support.competitions import FOUR, ROWS, SPOOKY, TAXI, StandIn, stand_in
 from tests.support.journals import events, once_each
+from tests.support.waiting import until
 from tests.support.whole_competitions import rows_of
 
 HELD_OUT = ROWS // 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support import mlebench_standin as standin
 from tests.support.command import alive, cli, python
+from tests.support.waiting import wait_for
 
 ASKS = """
 import signal
@@ -52,13 +52,6 @@ def asking(place: Path) -> Iterator[subprocess.Popen[str]]:
         wait_for(lambda: len(alive(place / "scratch")) >= 5)
         yield p
         p.kill()
-
-
-def wait_for(what, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

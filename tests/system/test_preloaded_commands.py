@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import preloaded
 from tests.support.command import alive, cli, fork_of_code
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,7 @@ def test_it_ends_as_any_process_does(code: str, ended: int, said: str, tmp_path:
 def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         preloaded.run([], tmp_path, {}, 0.5, "import time; time.sleep(600)")
-    until = time.monotonic() + 20
-    while alive(tmp_path) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert alive(tmp_path) == []
+    assert until(lambda: alive(tmp_path) == [], 20)
 
 
 def test_what_an_interpreter_reads_at_its_start_asks_for_a_new_one() -> None:

@@ -47,7 +47,8 @@ def in_a_container(*words: str, timeout_s: float = 240) -> str:
 
 def contract(expression: str, timeout_s: float = 240) -> str:
     """Tests of the local rung, in a container; the last line of pytest's output."""
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests/sandbox/test_local.py")
+    files = ("tests/sandbox/test_local.py", "tests/sandbox/test_local_processes.py")
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *files)
     return in_a_container(*words, "-k", expression, timeout_s=timeout_s).strip().splitlines()[-1]
 
 

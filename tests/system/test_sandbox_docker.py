@@ -19,13 +19,14 @@ import pytest
 
 from mlesearch.operators.syntax import fault_here
 from mlesearch.sandbox import scratch
-from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.protocol import Spec
 from mlesearch.sandbox.rungs import docker_image
 from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.sandbox.syntax import syntax_check
 from mlesearch.storage import processes
 from mlesearch.testing.sandbox_contract import SandboxContract
 from mlesearch.types import SandboxUnavailable
+from tests.support.rung_jobs import job, small_spec
 
 try:
     docker_image.connect()
@@ -45,8 +46,7 @@ def sandbox() -> Iterator[DockerSandbox]:
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
-    (tmp_path / "public").mkdir()
-    return Spec("t@1", tmp_path / "public", limits=Limits(time_s=20, memory_bytes=512 * MIB))
+    return small_spec(tmp_path)
 
 
 def test_the_interpreter_of_the_container_judges_syntax(sandbox):
@@ -148,7 +148,7 @@ def test_a_daemon_that_goes_away_is_said_and_leaves_no_folder(spec, tmp_path, mo
         front.close()
         for slot in (whole, killed):
             with pytest.raises(SandboxUnavailable, match="sandbox docker: the daemon failed: "):
-                sandbox.run(slot, Job("a", "print(1)", 20.0, tmp_path / "out"))
+                sandbox.run(slot, job(tmp_path, "print(1)"))
             assert not slot.folder.exists()
         with pytest.raises(SandboxUnavailable, match="sandbox docker: the daemon failed: "):
             sandbox.prepare(spec)

@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,13 +16,15 @@ from docker.errors import NotFound
 
 from mlesearch.sandbox import ladder, packages
 from mlesearch.sandbox.inside import cgroup, landlock, memory, seccomp, tree
-from mlesearch.sandbox.protocol import MIB, Job, Limits, Spec
+from mlesearch.sandbox.protocol import MIB, Limits, Spec
 from mlesearch.sandbox.rungs import box, docker_image
 from mlesearch.sandbox.rungs.docker import DockerSandbox
 from mlesearch.sandbox.rungs.rung import BoxedRung, BoxedSlot
 from mlesearch.storage import processes
 from mlesearch.testing.sandbox_contract.ownership import SETTINGS
 from mlesearch.types import ConfigError, ExecResult, ExecStatus, SandboxUnavailable
+from tests.support.rung_jobs import job, small_spec
+from tests.support.waiting import wait_for
 
 Make = Callable[..., BoxedRung]
 LIMITS = Limits(time_s=20, memory_bytes=512 * MIB)
@@ -67,20 +68,16 @@ def docker() -> Iterator[Make]:
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Spec:
-    (tmp_path / "public").mkdir()
-    return Spec("t@1", tmp_path / "public", limits=LIMITS)
+    return small_spec(tmp_path, LIMITS)
 
 
 def run(sandbox: BoxedRung, slot: BoxedSlot, tmp_path: Path, program: str, refill: bool = True) -> ExecResult:
-    return sandbox.run(slot, Job("a", program, 20.0, tmp_path / "out"), refill)
+    return sandbox.run(slot, job(tmp_path, program), refill)
 
 
-def idle(sandbox: BoxedRung, within_s: float = 30.0) -> BoxedSlot:
+def idle(sandbox: BoxedRung) -> BoxedSlot:
     """The warm sandbox that was started after a run."""
-    end = time.monotonic() + within_s
-    while not sandbox._state.idle and time.monotonic() < end:
-        time.sleep(0.02)
-    return sandbox._state.idle[0]
+    return wait_for(lambda: sandbox._state.idle)[0]
 
 
 def test_a_warm_worker_serves_one_program(make, spec, tmp_path):
@@ -333,7 +330,7 @@ def test_ten_gigabytes_of_output(name, spec, tmp_path):
         )
         slot = sandbox.prepare(Spec("t@1", spec.input_dir, limits=Limits(time_s=300)))
         before = memory.resident([os.getpid()])
-        result = sandbox.run(slot, Job("a", program, 300.0, tmp_path / "out"))
+        result = sandbox.run(slot, job(tmp_path, program, 300.0))
         assert result.status is ExecStatus.OK
         assert result.stdout.bytes_seen == 10_000_000_004
         assert result.stdout.tail.endswith("end\n")

@@ -18,31 +18,14 @@ import pytest
 
 from mlesearch.storage.worker_files import ENDED, read_attempts
 from tests.support import slow_study, slurm
-from tests.support.command import MLESEARCH, cli
+from tests.support.command import MLESEARCH
 from tests.support.journals import once_each, same_tables
 from tests.support.slow_study import SlowStudy
-from tests.support.slurm import SlurmCluster, until
+from tests.support.slurm import SlurmCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 CALLS_S = 1.0
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
 
 
 @dataclass(frozen=True)
@@ -71,16 +54,16 @@ class Left:
 
     def at_work(self, number: int | None = None) -> None:
         """Returns when a job has run, and a run in it has got somewhere."""
-        until(lambda: self.cluster.jobs().get(self.job if number is None else number) == "RUNNING", 120)
+        wait_for(lambda: self.cluster.jobs().get(self.job if number is None else number) == "RUNNING", 120)
         before = self.journaled()
-        until(lambda: self.journaled() > before + 500, 120)
+        wait_for(lambda: self.journaled() > before + 500, 120)
 
     def logs(self) -> str:
         return "\n".join(f"{p.name}:\n{p.read_text()}" for p in sorted((self.study / "slurm").glob("*.log")))
 
     def ends(self, within_s: float = 600) -> dict[int, str]:
         """Wait for the end of all jobs; the states of those of this study that Slurm still knows."""
-        until(lambda: self.cluster.jobs() == {}, within_s)
+        wait_for(lambda: self.cluster.jobs() == {}, within_s)
         lines = self.cluster.command("squeue", "-h", "-t", "all", "-o", "%A %T %j").splitlines()
         jobs = [(int(number), state, name) for number, state, name in map(str.split, lines)]
         return {number: state for number, state, name in jobs if number >= self.job and name.startswith("mlesearch-")}
@@ -168,7 +151,7 @@ def preempted(left: Left) -> None:
     urgent.write_text("#!/bin/sh\nsleep 3\n")
     words = ["sbatch", "--parsable", "-p", slurm.URGENT, "--exclusive", "-w", node, "-o", "/dev/null", str(urgent)]
     number = int(left.cluster.command(*words))
-    until(lambda: left.cluster.jobs().get(number, "over") in ("RUNNING", "COMPLETING", "over"), 60)
+    wait_for(lambda: left.cluster.jobs().get(number, "over") in ("RUNNING", "COMPLETING", "over"), 60)
 
 
 def drained(left: Left) -> None:
@@ -240,13 +223,13 @@ def test_a_node_with_other_processors_does_no_run_and_says_why(
     left = leave("--time", "30", "--cpus", "2")
     left.at_work()
     cluster.start_node("n2", "taskset", "-c", str(min(os.sched_getaffinity(0))))
-    until(lambda: cluster.states()["n2"] == "idle", 60)
+    wait_for(lambda: cluster.states()["n2"] == "idle", 60)
     try:
         command = [*MLESEARCH, "submit", "--slurm", "--time", "30", "--cpus", "2", str(left.study)]
         more = subprocess.run(command, cwd=left.folder, capture_output=True, text=True, env=left.env, timeout=200)
         assert more.returncode == 0, more.stderr
         number = int(re.findall(r"the first ones: (\d+)", more.stdout)[0])
-        until(lambda: number not in cluster.jobs(), 120)
+        wait_for(lambda: number not in cluster.jobs(), 120)
         (log,) = (left.study / "slurm").glob(f"*-{number}.log")
         assert re.search(r"identity\.cpu_count", log.read_text()), log.read_text()
         assert re.search(r"next: job \d+, on another node than n2", log.read_text())

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import faulty, slurm
+from tests.support import faulty
 from tests.support.command import MLESEARCH
-from tests.support.slurm import SlurmCluster, until
+from tests.support.slurm import SlurmCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 STUDY = ["-m", "model=sim_05", "strategy=random,quits,kills,raises", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
 STUDY += ["sandbox=local", "launcher.retries=0"]
 SAID = {"quits": "SystemExit: 3", "kills": "was killed by SIGKILL", "raises": "RuntimeError: the plug-in is broken"}
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        yield made
 
 
 def results(study: Path) -> dict[str, bytes]:
@@ -47,7 +37,7 @@ def test_faults_of_every_kind(cluster: SlurmCluster, tmp_path: Path) -> None:
     def left_to_slurm(*options: str) -> dict[int, str]:
         before = set(cluster.jobs(over=True))
         ours("submit", "--slurm", "--workers", "2", "--time", "30", "--cpus", "2", *options, *STUDY)
-        until(lambda: cluster.jobs() == {}, 900)
+        wait_for(lambda: cluster.jobs() == {}, 900)
         return {job: state for job, state in cluster.jobs(over=True).items() if job not in before}
 
     states = left_to_slurm()

@@ -22,6 +22,7 @@ from mlesearch.testing.openai_stub import OpenAIStub
 from tests.support.command import MLESEARCH, alive, cli, start
 from tests.support.journals import once_each
 from tests.support.unanswered import GradingServer, better_and_better, prediction, write_data
+from tests.support.waiting import until
 
 START = Path(mlesearch.tasks.mlebench.__file__).parent / "agent" / "start.sh"
 
@@ -84,16 +85,11 @@ def test_killed_at_random_moments_the_file_is_whole_and_the_search_goes_on(
         command = words(stub, steps)
         for kill in range(kills):
             process = start(tmp_path, *command)
-            until = time.monotonic() + 60
-            while stub.calls < kill + 1 and process.poll() is None and time.monotonic() < until:
-                time.sleep(0.02)
+            until(lambda n=kill, p=process: stub.calls > n or p.poll() is not None, 60)
             time.sleep(moments.uniform(0.0, 0.7))
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            until = time.monotonic() + 10
-            while alive(tmp_path) and time.monotonic() < until:
-                time.sleep(0.1)
-            assert not alive(tmp_path)
+            assert until(lambda: not alive(tmp_path), 10)
         done = cli(tmp_path, *command)
         assert done.returncode == 0, done.stderr
     assert "ungraded, validation" in done.stdout
@@ -134,9 +130,7 @@ def test_sigterm_leaves_the_best_so_far_and_the_same_command_goes_on(tmp_path: P
     with OpenAIStub(better_and_better(sleep_s=0.2)) as stub:
         command = words(stub, 4)
         process = start(tmp_path, *command)
-        until = time.monotonic() + 60
-        while not out.exists() and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.02)
+        until(lambda: out.exists() or process.poll() is not None, 60)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err.decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from mlesearch.storage.journal import JournalError, read
 from mlesearch.testing.openai_stub import OpenAIStub
 from tests.support.command import alive, finish, start
 from tests.support.journals import once_each
+from tests.support.waiting import until
 
 LONG_S = 10.0
 PROGRAM = f"A plan.\n\n```python\nimport time\ntime.sleep({LONG_S})\n```\n"
@@ -37,13 +37,14 @@ def _events(folder: Path, kind: str) -> list[dict]:
 
 def _wait_for_program(folder: Path, count: int) -> None:
     """Until so many replies are journaled, and a little longer, so that their programs run."""
-    until = time.monotonic() + 120
-    replies = 0
-    while replies < count:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-        with contextlib.suppress(JournalError):  # it has no first line yet
-            replies = len(_events(folder, "reply"))
+
+    def replied() -> bool:
+        try:
+            return len(_events(folder, "reply")) >= count
+        except JournalError:  # it has no first line yet
+            return False
+
+    assert until(replied, 120)
     time.sleep(1.5)
 
 
@@ -75,10 +76,7 @@ def test_a_long_program_is_stopped_and_runs_again(
         took_s = time.monotonic() - began
         assert process.returncode == 130, err.decode()
         assert b"Traceback" not in err
-        until = time.monotonic() + 15
-        while alive(tmp_path) and time.monotonic() < until:
-            time.sleep(0.1)
-        assert not alive(tmp_path)
+        assert until(lambda: not alive(tmp_path), 15)
         assert took_s < 60  # joined, not waited for by a limit of the test
         assert _events(tmp_path, "executed") == []
         replies = len(_events(tmp_path, "reply"))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import alive, cli, start, until
+from tests.support.command import alive, cli, start
 from tests.support.disks import MIB, small_disk
 from tests.support.journals import once_each
+from tests.support.waiting import until
 
 WORDS = ["run", "-m", "tasks=[rentals]", "sandbox=local", "study.name=s", "launcher.n_jobs=2"]
 SMALL = [*WORDS, "model=sim_02", "strategy=random,greedy", "seeds=[0]", "budget.steps=2"]

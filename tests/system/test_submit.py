@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import MLESEARCH, cli, until
+from tests.support.command import MLESEARCH, cli
+from tests.support.waiting import until
 
 STUDY = ["-m", "model=sim_02,sim_05", "strategy=random", "tasks=[rentals]", "seeds=[0,1]", "budget.steps=2"]
 STUDY += ["study.name=s", "launcher.n_jobs=2"]

@@ -26,7 +26,7 @@ def test_a_run_completes_on_every_task_that_was_made(tmp_path: Path) -> None:
     """One program a task, which gives back the sample submission: every one is valid, scored and graded."""
     place = tmp_path / "tasks"
     place.mkdir()
-    names = [made_task(case, place, mended=True).planned.request.name for case in cases()]
+    names = [made_task(case, place, mended=True).planned.request.name for case in cases().values()]
     with OpenAIStub(lambda body: Answer(f"A plan.\n\n```python\n{PROGRAM}```\n", 1000, 100)) as stub:
         done = run_live(tmp_path, stub, "strategy=greedy", "budget.steps=1", f"tasks=[{','.join(names)}]")
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,7 @@ def test_a_run_completes_on_every_task_that_was_made(tmp_path: Path) -> None:
 
 
 def test_the_command_makes_a_task_that_is_found_by_name_and_shown(tmp_path: Path) -> None:
-    case = next(case for case in cases() if case.name == "semicolons")
+    case = cases()["semicolons"]
     case.write(tmp_path)
     done = cli(tmp_path, "tasks", "new", "--from", "semicolons.csv", *case.options)
     assert done.returncode == 0, done.stderr
@@ -63,7 +63,7 @@ def test_the_command_makes_a_task_that_is_found_by_name_and_shown(tmp_path: Path
 
 
 def test_a_refusal_of_the_command_is_one_line(tmp_path: Path) -> None:
-    case = next(case for case in cases() if case.name == "sorted_ids")
+    case = cases()["sorted_ids"]
     case.write(tmp_path)
     done = cli(tmp_path, "tasks", "new", "--from", "sorted_ids.csv", *case.options)
     assert done.returncode == 2
@@ -75,7 +75,7 @@ def test_a_refusal_of_the_command_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_board_is_of_pipelines_that_were_executed(tmp_path: Path) -> None:
-    case = next(case for case in cases() if case.name == "plain")
+    case = cases()["plain"]
     case.write(tmp_path)
     rung = next(rung.name for rung in ladder.probe(("bubblewrap", "local")) if rung.works)
     words = ("--board", "--sandbox", rung, "--out", "churn")

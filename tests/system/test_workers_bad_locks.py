@@ -10,20 +10,12 @@ import pytest
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from tests.support.command import cli, finish
+from tests.support.command import cli
 from tests.support.journals import once_each, same_tables
-from tests.support.launched import WORDS, listed, work
+from tests.support.launched import listed, work
 from tests.support.machines import LOCKS, on_machine, with_locks
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    finish(folder, "run", *WORDS, "launcher.n_jobs=2")
-    return folder / "studies/main"
 
 
 @pytest.mark.parametrize("locks", LOCKS)

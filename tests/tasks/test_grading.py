@@ -11,7 +11,7 @@ import pytest
 
 from mlesearch.tasks import folder
 from mlesearch.tasks.grading import grade_test, report, score_validation
-from mlesearch.tasks.protocol import Medal
+from mlesearch.tasks.protocol import Medal, Scored
 from mlesearch.types import ConfigError
 from tests.support.task_maker import make_task, predictions, write_submission
 
@@ -188,14 +188,18 @@ REPORTED = [
 ]
 
 
+def reported(place: Path, stdout: str, metrics: str | None) -> Scored:
+    """The score of a program that prints this, and leaves these metrics."""
+    task = folder.load(make_task(place / "task", validation="reported"))
+    path = write_submission(place / "s.csv", predictions(only=("test",)))
+    if metrics is not None:
+        (place / "metrics.json").write_text(metrics)
+    return score_validation(task, path, stdout, place / "metrics.json" if metrics is not None else None)
+
+
 @pytest.mark.parametrize(("stdout", "metrics", "expected"), REPORTED)
 def test_reported_scores(tmp_path: Path, stdout: str, metrics: str | None, expected: float) -> None:
-    task = folder.load(make_task(tmp_path / "task", validation="reported"))
-    path = write_submission(tmp_path / "s.csv", predictions(only=("test",)))
-    if metrics is not None:
-        (tmp_path / "metrics.json").write_text(metrics)
-    found = score_validation(task, path, stdout, tmp_path / "metrics.json" if metrics is not None else None)
-    assert found.score == expected
+    assert reported(tmp_path, stdout, metrics).score == expected
 
 
 UNREPORTED = [
@@ -213,11 +217,7 @@ UNREPORTED = [
 
 @pytest.mark.parametrize(("stdout", "metrics", "expected"), UNREPORTED)
 def test_unreported_scores(tmp_path: Path, stdout: str, metrics: str | None, expected: str) -> None:
-    task = folder.load(make_task(tmp_path / "task", validation="reported"))
-    path = write_submission(tmp_path / "s.csv", predictions(only=("test",)))
-    if metrics is not None:
-        (tmp_path / "metrics.json").write_text(metrics)
-    found = score_validation(task, path, stdout, tmp_path / "metrics.json" if metrics is not None else None)
+    found = reported(tmp_path, stdout, metrics)
     assert found.score is None
     assert found.unreported
     assert expected in found.problem

@@ -226,7 +226,6 @@ class LiteLLMClient:
             own_endpoint=self.params.api_base is not None,
             droppable=dict(droppable),
             secrets=self.params.secrets(),
-            urls=tuple(self._own_urls()),
             prompt_tokens=prompt_tokens,
             has_system=system,
         )
@@ -292,7 +291,8 @@ class LiteLLMClient:
             own = left_s > self.params.timeout_s
             limit = f"{self.params.timeout_s:g} s, the limit of one attempt (timeout_s of the model's params)"
             until = f"the {deadline.seconds:g} s of a call ({deadline.setting})"
-            asked = replace(asked, sent=begun.is_set(), time_limit=limit if own else until)
+            urls = tuple(self._own_urls())
+            asked = replace(asked, sent=begun.is_set(), time_limit=limit if own else until, urls=urls)
             return classify(error, asked, wire.answer)
 
     def _own_urls(self) -> list[str]:

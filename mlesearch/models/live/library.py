@@ -5,6 +5,7 @@ It takes seconds and some 160 MB to import, so nothing here imports it before it
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import os
@@ -34,6 +35,7 @@ NO_KEY = "no-key-needed"
 _AT_THE_FIRST_CALL = ("openai.resources", "litellm.proxy._types")
 """Nearly all that litellm imports at the first call to a server that speaks OpenAI's protocol."""
 WARM_UP_S = 30.0
+FIRST_CALL_S = 5.0
 
 _prepared_in: int | None = None  # process id
 _inherited: list[object] = []  # a parent's client caches, kept so that no collection closes connections it still uses
@@ -46,11 +48,27 @@ def import_litellm() -> Any:
 
 
 def import_for_forks() -> None:
-    """Import what calls need, in a process whose forks will make them: some three seconds of a processor for each."""
-    import_litellm()
+    """Import what calls need, in a process whose forks will make them: some three seconds of a processor for each.
+
+    A call that is meant to fail has litellm make what it makes at its first one, but for clients: forks are kept from
+    those that it makes here. No thread is left of it.
+    """
+    litellm = import_litellm()
+    litellm.suppress_debug_info = True
     for name in _AT_THE_FIRST_CALL:
         with contextlib.suppress(ImportError):  # then the first call of each fork imports what it needs
             importlib.import_module(name)
+    clients = litellm.in_memory_llm_clients_cache
+    litellm.in_memory_llm_clients_cache = type(clients)()
+    asyncio.run(_first_call(litellm))
+    litellm.in_memory_llm_clients_cache = clients
+
+
+async def _first_call(litellm: Any) -> None:
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(_fail(litellm, "openai/none", "acompletion"), FIRST_CALL_S)
+    with contextlib.suppress(Exception):
+        await litellm.close_litellm_async_clients()
 
 
 def load_litellm() -> Any:
@@ -111,24 +129,25 @@ _warming: dict[int, threading.Lock] = {}  # by process: a forked child must not 
 def warm_up(litellm: Any, model: str, function: str) -> None:
     """Have litellm import what its first call of a provider needs: up to a second that no run should be charged for.
 
-    It makes that call, without a key, to a port of this machine where nobody listens.
+    It makes that call, which is meant to fail.
     """
     key = (os.getpid(), provider_of(model), function)
     if key in _warmed:
         return
-    with _warming.setdefault(os.getpid(), threading.Lock()), socket.socket() as nobody:
+    with _warming.setdefault(os.getpid(), threading.Lock()):
         if key in _warmed:
             return
+        with contextlib.suppress(Exception):
+            background_loop().run(lambda: _fail(litellm, model, function), limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
+        _warmed.add(key)
+
+
+async def _fail(litellm: Any, model: str, function: str) -> None:
+    """A call without a key, to a port of this machine where nobody listens."""
+    asked: dict[str, Any] = {"input": ["hello"]}
+    if function == "acompletion":
+        asked = {"messages": [{"role": "user", "content": "hello"}]}
+    with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
-        if function == "acompletion":
-            asked: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
-        else:
-            asked = {"input": ["hello"]}
-
-        async def call() -> None:
-            await send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)
-
-        with contextlib.suppress(Exception):  # it is meant to fail
-            background_loop().run(call, limit_s=WARM_UP_S, deadline_s=WARM_UP_S)
-        _warmed.add(key)
+        await send(litellm, function, model=model, **asked, api_base=url, api_key=NO_KEY, timeout=WARM_UP_S)

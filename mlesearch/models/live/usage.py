@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 from mlesearch.models.live.bodies import count
 from mlesearch.models.price import OVERHEAD_TOKENS
@@ -30,6 +31,17 @@ class Exchange:
     prompt_bytes: int
     answer_bytes: int
     limit_tokens: int
+
+
+class _Numbers(TypedDict, total=False):
+    """Of `Counted`, what may turn out to be another."""
+
+    prompt: int
+    output: int
+    cached: int
+    written: int
+    reasoning: int
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +68,9 @@ class Counted:
     adjusted: bool = False
     notes: tuple[str, ...] = ()
 
-    def saying(self, note: str, **changes: int | bool) -> Counted:
+    def saying(self, note: str, **changes: Unpack[_Numbers]) -> Counted:
         """With other numbers, and why."""
-        made: Counted = replace(self, adjusted=True, notes=(*self.notes, note), **changes)  # type: ignore[arg-type]  # names of fields
-        return made
+        return replace(self, adjusted=True, notes=(*self.notes, note), **changes)
 
 
 def counted(told: object, raw: object, exchange: Exchange) -> Counted:

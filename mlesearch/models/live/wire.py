@@ -74,8 +74,9 @@ def install() -> None:
             return response
         return see(httpx, wire, response)
 
-    send._mlesearch = True  # type: ignore[attr-defined]  # so that it is wrapped once
-    httpx.AsyncClient.send = send
+    marked: Any = send
+    marked._mlesearch = True  # so that it is wrapped once
+    httpx.AsyncClient.send = marked
 
 
 def see(httpx: Any, wire: Wire, response: Any) -> Any:

@@ -6,7 +6,7 @@ needs no price map, no key and no litellm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mlesearch.models.price import Price, price_from_json, price_to_json
 from mlesearch.models.protocol import Embedder, EmbedReply, EmbedRequest, Model, PromptFailure, Reply, Request
@@ -79,6 +79,18 @@ class _Recorded(Wrapped[K]):
             self._compare(metadata)
             self._recorded = metadata
 
+    def _stored(self, fields: Json, call: Callable[[], Json]) -> Json:
+        """What the cassette holds of a key; to record, what is said now, if only that the prompt fails."""
+        self.record_metadata()
+
+        def now() -> Json:
+            try:
+                return call()
+            except PromptFailure as error:
+                return failure_to_json(error)
+
+        return self._cassette.value(fields, now)
+
     def _compare(self, metadata: Json) -> None:
         kept = self._cassette.metadata(self._fields)
         if kept is not None and kept != {**kept, **metadata}:
@@ -129,15 +141,8 @@ class RecordedModel(_Recorded[Model], WrappedModel):
             ConfigError: as `record_metadata`.
             ModelUnavailable: as the model does; failures of the prompt are stored, others are not.
         """
-        self.record_metadata()
-
-        def call() -> Json:
-            try:
-                return reply_to_json(self.inner.complete(request))
-            except PromptFailure as error:
-                return failure_to_json(error)
-
-        return reply_from_json(self._cassette.value(call_fields(self._identity, request), call))
+        fields = call_fields(self._identity, request)
+        return reply_from_json(self._stored(fields, lambda: reply_to_json(self.inner.complete(request))))
 
 
 class RecordedEmbedder(_Recorded[Embedder], WrappedEmbedder):
@@ -154,12 +159,5 @@ class RecordedEmbedder(_Recorded[Embedder], WrappedEmbedder):
             ConfigError: as `record_metadata`.
             ModelUnavailable: as the embedder does; failures of the texts are stored, others are not.
         """
-        self.record_metadata()
-
-        def call() -> Json:
-            try:
-                return vectors_to_json(self.inner.embed(request))
-            except PromptFailure as error:
-                return failure_to_json(error)
-
-        return vectors_from_json(self._cassette.value(embed_fields(self.inner.name, request), call))
+        fields = embed_fields(self.inner.name, request)
+        return vectors_from_json(self._stored(fields, lambda: vectors_to_json(self.inner.embed(request))))

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from . import cgroup, contain, landlock, memory, seccomp, tree
 from .messages import receive, send
 from .program import Begin
-from .supervisor import Run
+from .supervisor import Run, fail
 
 MODULES = (
     "messages",
@@ -179,9 +179,7 @@ def main(conn: socket.socket) -> Begin:
                 return begin
         code = 0
     except BaseException as error:
-        tree.kill_all(os.getpid())
-        with contextlib.suppress(OSError):
-            send(conn, {"failed": f"{type(error).__name__}: {error}"})
+        fail(conn, error)
     os._exit(code)
 
 

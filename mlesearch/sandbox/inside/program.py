@@ -144,7 +144,7 @@ def _become_main(source: str, environment: dict[str, str], prefix: str) -> types
     _seed(source)
     module = types.ModuleType("__main__")
     module.__file__ = NAME
-    module.__builtins__ = builtins  # type: ignore[attr-defined]  # every executed module has it
+    vars(module)["__builtins__"] = builtins  # every executed module has it
     sys.modules["__main__"] = module
     linecache.cache[NAME] = (len(source), None, source.splitlines(keepends=True), NAME)
     return module
@@ -162,19 +162,19 @@ def _forget_the_command() -> None:
 
 def _forget_the_parent() -> None:
     """Undo what modules remember of the process that imported them."""
-    tempfile = sys.modules.get("tempfile")
+    tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
-        tempfile.tempdir = None  # type: ignore[attr-defined]  # looked up through sys.modules, hence untyped
-        tempfile._name_sequence = None  # type: ignore[attr-defined]
+        tempfile.tempdir = None
+        tempfile._name_sequence = None
     # A Python that the program starts must not inherit this one's switches: it would miss the installed packages.
     subprocess._args_from_interpreter_flags = list  # type: ignore[attr-defined]  # what multiprocessing asks
-    util = sys.modules.get("multiprocessing.util")
+    util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util._args_from_interpreter_flags = list  # type: ignore[attr-defined]
+        util._args_from_interpreter_flags = list
     for name in ("multiprocessing.process", "joblib.externals.loky.backend.process"):
-        process = sys.modules.get(name)
+        process: Any = sys.modules.get(name)
         if process is not None and hasattr(process, "ORIGINAL_DIR"):
-            process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]
+            process.ORIGINAL_DIR = os.getcwd()
 
 
 def _seed(source: str) -> None:

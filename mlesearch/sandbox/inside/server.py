@@ -8,7 +8,6 @@ computes: a process that has used OpenMP or BLAS threads hangs its forks.
 from __future__ import annotations
 
 import array
-import contextlib
 import errno
 import fcntl
 import gc
@@ -25,7 +24,7 @@ from typing import Any
 from . import contain, landlock, tree
 from .messages import receive, send
 from .program import Begin
-from .supervisor import Grants, Run
+from .supervisor import Grants, Run, fail
 from .ways import open_ways
 
 _HIGH = 512
@@ -178,7 +177,5 @@ def _supervisor_process(
                 return begin
         code = 0
     except BaseException as error:
-        tree.kill_all(os.getpid())
-        with contextlib.suppress(OSError):
-            send(conn, {"failed": f"{type(error).__name__}: {error}"})
+        fail(conn, error)
     os._exit(code)

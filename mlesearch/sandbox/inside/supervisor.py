@@ -276,3 +276,10 @@ def close_all_but(*kept: int) -> None:
     bounds = [2, *sorted(kept), 1 << 20]
     for low, high in itertools.pairwise(bounds):
         os.closerange(low + 1, high)
+
+
+def fail(conn: socket.socket, error: BaseException) -> None:
+    """End all that was started, and say what went wrong to whoever still listens."""
+    tree.kill_all(os.getpid())
+    with contextlib.suppress(OSError):
+        send(conn, {"failed": f"{type(error).__name__}: {error}"})

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO, TypedDict, TypeGuard
 
 from mlesearch.storage.codec import Json
 from mlesearch.types import ConfigError, MlesearchError, printable
@@ -247,9 +247,12 @@ def lines_of(archive: Archive, member: str) -> Iterator[EntryLine]:
             if len(line) > MAX_LINE_BYTES:
                 raise ConfigError(f"{archive.path}: {member} has a line of more than {MAX_LINE_BYTES:,} bytes")
             found = json.loads(line)
-            if not (isinstance(found, dict) and found.keys() >= {"key", "fields", "value", "blobs"}):
+            if not _is_entry(found):
                 raise ValueError(f"{member} holds a line that is no entry")
-            if not all(isinstance(found[part], dict) for part in ("fields", "value", "blobs")):
-                raise ValueError(f"{member} holds a line that is no entry")
-            entry: EntryLine = found  # type: ignore[assignment]  # looked at just now
-            yield entry
+            yield found
+
+
+def _is_entry(found: object) -> TypeGuard[EntryLine]:
+    if not (isinstance(found, dict) and found.keys() >= {"key", "fields", "value", "blobs"}):
+        return False
+    return all(isinstance(found[part], dict) for part in ("fields", "value", "blobs"))

@@ -21,6 +21,7 @@ from mlesearch.config.planning.node_check import fix_sandboxes
 from mlesearch.config.planning.plan import RunPlan, StudyPlan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.layout import check_run, note_launch, open_study, remove_failure
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.machine import processors
 from mlesearch.storage.processes import owner
 from mlesearch.storage.requests import RequestReader
@@ -33,14 +34,15 @@ from mlesearch.study.launches.remote import RemoteWork, work_on_cell
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.failures import RetryRule
-from mlesearch.study.slurm.commands import naming_jobs_left
+from mlesearch.study.slurm.commands import SlurmError, naming_jobs_left
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.workers.disk_room import GIB, DiskRoom
-from mlesearch.study.workers.pieces import Piece, pieces_of
+from mlesearch.study.workers.pieces import Piece, one_by_one, pieces_of
 from mlesearch.study.workers.record import WorkerRecord
 from mlesearch.study.workers.slots import PieceOrder, SharedWork, WorkerSlot
 from mlesearch.study.workers.supervisor import HELD_AGAIN_S
 from mlesearch.study.workers.work import WorkTerms
+from mlesearch.types import ConfigError
 
 _NOTHING = nullcontext()
 
@@ -60,9 +62,11 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> int:
     fix_sandboxes(planned)
     reset_breakers(first)
     note_launch(planned.folder, [r.key for r in planned.runs])
-    for r in planned.runs:
-        if planned.states[r.key] == "failed" and not is_virtual(r.settings):
+    failed = [r for r in planned.runs if planned.states[r.key] == "failed"]
+    for r in failed:
+        if not is_virtual(r.settings):
             remove_failure(r.folder)
+    Leases(planned.folder).forget_deaths(r.key.id for r in failed)
     return write_list(planned.folder, planned.runs)
 
 
@@ -119,8 +123,13 @@ def run_all(
         if launch.here:
             carry_out_under(first.backend, remote, planned.runs[0].settings)
         else:
-            with naming_jobs_left(complain) if launch.launcher == "submitit_slurm" else _NOTHING:
-                sweep(launch, here, partial(work_on_cell, remote))
+            queued = launch.launcher == "submitit_slurm"
+            try:
+                with naming_jobs_left(stop_file.exists, complain) if queued else _NOTHING:
+                    sweep(launch, here, partial(work_on_cell, remote))
+            except (ConfigError, SlurmError):  # that jobs were lost is no news where the user cancelled them
+                if not stop_file.exists():
+                    raise
     done = {r.key.id: RunReport(r.key.id, "skipped") for r in planned.runs if planned.states[r.key] == "finished"}
     return outcome.reports(planned.runs, done, stopped=stop_file.exists())
 
@@ -213,8 +222,8 @@ def _in_this_process(
             for number, piece in enumerate(pieces):
                 if should_stop():
                     break
-                run_id = runs[piece.numbers[0]].key.id
-                for report in _until_ended(slot, PieceOrder(number, piece, 1, may_retry=False), run_id, waits):
+                order = PieceOrder(number, piece, 1, may_retry=False, isolated=True)
+                for report in _until_ended(slot, order, runs, waits):
                     reports[report.run_id] = report
                     ended(report.run_id)
     finally:
@@ -246,11 +255,12 @@ class _Waits:
             time.sleep(min(left_s, HELD_AGAIN_S))
 
 
-def _until_ended(slot: WorkerSlot, order: PieceOrder, run_id: str, waits: _Waits) -> Sequence[RunReport]:
+def _until_ended(slot: WorkerSlot, order: PieceOrder, runs: Sequence[RunPlan], waits: _Waits) -> Sequence[RunReport]:
     """The reports of a piece; it waits for another process that has it, room on the disk, and the end of a pause.
 
     Failures that may pass are tried again.
     """
+    run_id = runs[order.piece.numbers[0]].key.id
     ended: dict[str, RunReport] = {}
     failures, said = 0, set[str]()
 
@@ -266,6 +276,9 @@ def _until_ended(slot: WorkerSlot, order: PieceOrder, run_id: str, waits: _Waits
         may_retry = waits.retries.wait_s(failures + 1) is not None
         waits.record.now([SlotState(run_id, time.time())], "working", changed=True)
         *_, answer = slot.carry_out(replace(order, attempt=failures + 1, may_retry=may_retry))
+        if answer.outcome == "doubtful":
+            alone = [replace(order, piece=piece) for piece in one_by_one(order.piece, runs)]
+            return [report for each in alone for report in _until_ended(slot, each, runs, waits)]
         if answer.outcome == "held":
             say_once(f"{run_id}: held by another process; waiting")
             waits.wait(HELD_AGAIN_S, "another process has what is left")

@@ -23,11 +23,12 @@ from pathlib import Path
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.lifeline import end_with_parent
+from mlesearch.storage.requests import RequestReader
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.workers.losses import ending
 from mlesearch.study.workers.stopping import STOP_NOW
-from mlesearch.study.workers.work import WorkTerms, work_off
+from mlesearch.study.workers.work import EndedBefore, WorkTerms, work_off
 
 _STARTS = 5
 """A worker that dies so often in a row, with no run ended in between, is not started again."""
@@ -172,7 +173,8 @@ def _forked(work: LocalWork, resources: ProcessResources, out: int, into: int) -
         os.close(out)
         resources.after_fork()
         tell = partial(write_reports, into)
-        work_off(work.study, work.runs, work.done, work.terms, resources, tell, complain, private=[into])
+        before = EndedBefore(work.done, (), RequestReader(work.study))
+        work_off(work.study, work.runs, before, work.terms, resources, tell, complain, private=[into])
         code = 0
     except BaseException:
         complain(traceback.format_exc())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.storage.lifeline import end_with_parent
+from mlesearch.storage.processes import collect_rarely
 from mlesearch.study.launches.local import write_reports
 from mlesearch.study.output import complain, prepare_streams
 from mlesearch.study.runs.execute import RunReport
@@ -29,6 +30,7 @@ def main(request: str) -> None:
     end_with_parent(asked["parent"])
     left_to_others([signal.SIGINT])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as a launch may have left it
+    collect_rarely()
     prepare_streams()
     terms = WorkTerms(**{**asked["terms"], "stop_file": Path(asked["terms"]["stop_file"])})
     study, into = Path(asked["study"]), asked.get("reports")
@@ -37,9 +39,9 @@ def main(request: str) -> None:
     go_to(launched)
     tell = _tell_nobody if into is None else partial(write_reports, into)
     private = [] if into is None else [into]
-    done, failed = ended_before(runs)
+    before = ended_before(study, runs)
     with ProcessResources() as resources:
-        work_off(study, runs, done, terms, resources, tell, complain, private, failed)
+        work_off(study, runs, before, terms, resources, tell, complain, private)
 
 
 def _tell_nobody(reports: Sequence[RunReport]) -> None:

@@ -1,8 +1,8 @@
 """Who is told what becomes of a study: a command of the user's gets one JSON object on its standard input.
 
 It is told of the end of a launch, of the first failure of a kind, of a worker that stands still, and when 80 % of the
-study's budget are spent. Each is told once, by whichever worker makes its file in <study>/notices first. A command that
-fails or hangs costs its notice and nothing else.
+study's budget, or of a cell's, are spent. Each is told once, by whichever worker makes its file in <study>/notices
+first. A command that fails or hangs costs its notice and nothing else.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from mlesearch.types import MlesearchError
 NOTICES = "notices"
 EVERY_S = 60.0
 """How often a worker looks whether there is something to tell."""
-SHARE = 0.8
-"""Of the budget of the study."""
 LONGEST_S = 30.0
 """What the command may take at the end of a launch, which waits for it."""
 
@@ -46,7 +44,6 @@ class Notices:
         self,
         study: Path,
         command: str | None,
-        study_usd: float | None,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,11 +52,10 @@ class Notices:
         Args:
             study: its folder.
             command: for the shell; None: nobody is told.
-            study_usd: what the study may cost; None: that is not limited.
             say: is told what is wrong with the command.
             clock: seconds.
         """
-        self._study, self._command, self._study_usd, self._say, self._clock = study, command, study_usd, say, clock
+        self._study, self._command, self._say, self._clock = study, command, say, clock
         self._looked_s = clock()
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -113,8 +109,12 @@ class Notices:
             runs = list(found.left_by(worker))
             known = {"worker": worker.state.id, "host": worker.state.host, "job": worker.state.job, "run_ids": runs}
             yield "stall", worker.state.id, known | {"standing": worker.standing, "heard_s": worker.heard_s}
-        if self._study_usd is not None and found.usd >= SHARE * self._study_usd:
-            yield "budget", f"{self._study_usd!r}", {"study_usd": self._study_usd}
+        for budget in found.budgets:
+            if budget.nearly_spent and budget.cell:
+                told = {"cell": budget.cell, "cell_usd": budget.limit_usd, "usd_of_cell": budget.usd}
+                yield "budget", f"{budget.cell} {budget.limit_usd!r}", told
+            elif budget.nearly_spent:
+                yield "budget", f"{budget.limit_usd!r}", {"study_usd": budget.limit_usd}
 
     def _tell(self, kind: NoticeKind, key: str, found: StudyStatus, content: dict[str, Any]) -> None:
         if not self._first(kind, key):

@@ -19,6 +19,10 @@ WorkerStanding = Literal["working", "paused", "stopping", "ended", "silent", "go
 """What a worker says of itself; or that it has not been heard of, or that its process is gone."""
 
 
+NEARLY_SPENT = 0.8
+"""Of a budget."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunProgress:
     """Where a run stands.
@@ -113,6 +117,28 @@ class FailedRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """How much of a budget that runs share is spent, by their journals.
+
+    Attributes:
+        setting: that limits it.
+        cell: whose it is; empty: the study's.
+        usd: spent, as far as it is known.
+        limit_usd: that may be spent.
+    """
+
+    setting: Literal["budget.study_usd", "budget.cell_usd"]
+    cell: str
+    usd: float
+    limit_usd: float
+
+    @property
+    def nearly_spent(self) -> bool:
+        """Whether so much is spent that somebody should know."""
+        return self.usd >= NEARLY_SPENT * self.limit_usd
+
+
+@dataclass(frozen=True, slots=True)
 class StudyStatus:
     """Where a study stands.
 
@@ -127,6 +153,7 @@ class StudyStatus:
         now_s: when this was found out, seconds since 1970.
         cells: of its grid.
         paused: why nothing new is to begin; empty where something may.
+        budgets: that its runs share, the study's first.
     """
 
     folder: Path
@@ -139,6 +166,7 @@ class StudyStatus:
     now_s: float
     cells: tuple[CellCounts, ...] = ()
     paused: str = ""
+    budgets: tuple[BudgetStanding, ...] = ()
 
     def count(self, *states: RunStanding) -> int:
         """How many runs are in some states."""
@@ -205,6 +233,23 @@ def _is_still_of(worker: WorkerState, run: RunProgress) -> bool:
         return False
     last = run.last
     return last is None or last.worker in ("", worker.id) or last.ended_s <= worker.beat_s
+
+
+def budgets_of(
+    cells: Sequence[CellCounts], study_usd: float | None, cell_usd: Mapping[str, float]
+) -> Iterator[BudgetStanding]:
+    """How much is spent of the budgets that runs share.
+
+    Args:
+        cells: of the study.
+        study_usd: what the study may cost; None: not limited.
+        cell_usd: what cells may cost, those that are limited.
+    """
+    if study_usd is not None:
+        yield BudgetStanding("budget.study_usd", "", math.fsum(cell.usd for cell in cells), study_usd)
+    for cell in cells:
+        if cell.cell in cell_usd:
+            yield BudgetStanding("budget.cell_usd", cell.cell, cell.usd, cell_usd[cell.cell])
 
 
 def duration_s(run: RunProgress) -> float | None:

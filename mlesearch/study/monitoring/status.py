@@ -34,10 +34,12 @@ from mlesearch.study.monitoring.standing import (
     StudyStatus,
     WorkerStanding,
     WorkerStatus,
+    budgets_of,
     cells_of,
     duration_s,
 )
 from mlesearch.study.runs.fold import PROGRAMS, fold
+from mlesearch.study.work_list.files import shared_limits
 from mlesearch.types import NANODOLLARS, ConfigError
 
 SILENT_S = 90.0
@@ -61,6 +63,7 @@ def read_status(study: Path) -> StudyStatus:
     now_s = time.time()
     workers = tuple(_worker(study, state, now_s) for state in read_workers(study))
     runs = _runs(study, workers)
+    counts = tuple(cells_of(runs.values(), now_s))
     return StudyStatus(
         study,
         read_study(study)["name"],
@@ -70,8 +73,9 @@ def read_status(study: Path) -> StudyStatus:
         _failures(study, runs.values()),
         sum(1 for r in runs.values() if duration_s(r) is not None),
         now_s,
-        tuple(cells_of(runs.values(), now_s)),
+        counts,
         why_paused(study),
+        tuple(budgets_of(counts, *shared_limits(study))),
     )
 
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mlesearch import __version__
 from mlesearch.budgets.shared import SharedBudgetSpent
@@ -19,7 +20,7 @@ from mlesearch.engine.loop import Engine
 from mlesearch.engine.parts import RunStatus
 from mlesearch.storage import file_systems
 from mlesearch.storage.codec import Json
-from mlesearch.storage.columns import RunRow
+from mlesearch.storage.columns import RunRow, result_status
 from mlesearch.storage.documents import RUN, RunFailure, RunFile, read_run, write_result, write_run
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.journal import JournalBusy
@@ -30,6 +31,8 @@ from mlesearch.study.runs.failures import error_class_of
 from mlesearch.study.runs.fold import fold
 from mlesearch.study.runs.summary import summarise
 from mlesearch.types import MlesearchError
+
+ReportStatus = Literal["skipped", "ok", "timeout", "failed", "interrupted", "unpaid", "lost", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class RunReport:
     """
 
     run_id: str
-    status: str
+    status: ReportStatus
     reason: str = ""
     error_class: ErrorClass = field(default="", compare=False)
     host: str = field(default="", compare=False)
@@ -160,7 +163,7 @@ def _write_run_json(run: RunPlan) -> None:
 def _write_result(run: RunPlan) -> RunReport:
     row = summarise(read_run(run.folder), fold(run.folder))
     write_result(run.folder, row, durable=run.recorded is None)  # a replay can be had again
-    return RunReport(run.key.id, row["status"], result=row)
+    return RunReport(run.key.id, result_status(row["status"]), result=row)
 
 
 def write_failure(run: RunPlan, reason: str, real_s: float) -> None:

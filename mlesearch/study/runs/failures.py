@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlesearch.engine.refusals import OnlyRefusals
 from mlesearch.models.protocol import FatalModelError, PromptFailure
 from mlesearch.storage import file_systems
 from mlesearch.storage.journal import JournalBusy
+from mlesearch.storage.lease_files import FruitlessDeath
 from mlesearch.storage.worker_files import ErrorClass
 from mlesearch.types import GraderUnavailable, ModelUnavailable, SandboxUnavailable
 
 LOSSES_SET_ASIDE = 3
-"""A run that ended its worker so often without getting any further is not begun again."""
+"""A run that ended its process or its worker so often without getting any further is not begun again."""
 
 _SHORTAGES = frozenset(
     {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT, errno.EBUSY, errno.ECONNRESET}
@@ -58,3 +61,14 @@ def error_class_of(error: BaseException) -> ErrorClass:
         passes = number in _SHORTAGES or (file_systems.is_fault(error) and number not in _NOT_BY_WAITING)
         return "transient" if passes and number not in file_systems.NO_SUPPORT else "permanent"
     return "permanent"
+
+
+def deaths_in_words(deaths: Sequence[FruitlessDeath]) -> str:
+    """Why a run is set aside whose workers ended, one after the other."""
+    hosts = Counter(death.host for death in deaths)
+    places = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in hosts.items())
+    return (
+        f"its worker ended {len(deaths)} times without a word, at the same point of this run, the last time with "
+        f"nothing else under way (on {places}; out of memory, a machine that went down, a kill without warning, or a "
+        "time limit shorter than one program takes); set aside"
+    )

@@ -22,6 +22,7 @@ from mlesearch.engine.virtual.folder import MemoryFolder
 from mlesearch.storage import cell_store
 from mlesearch.storage.cell_store import FAILED, StoredRun
 from mlesearch.storage.codec import Json, dumps
+from mlesearch.storage.columns import result_status
 from mlesearch.storage.documents import RESULT, RUN
 from mlesearch.storage.file_systems import is_full
 from mlesearch.storage.files import make_folder
@@ -124,7 +125,7 @@ def simulate(run: RunPlan, resources: ProcessResources, settings: Json | None = 
     rows = rows_of(content, found, folder.blobs)
     files = {RUN: _line(content), **folder.files(), RESULT: _line(rows.run)}
     plain = {"run": rows.run, "nodes": rows.nodes, "calls": rows.calls}
-    return StoredRun(_name(run), rows.run["status"], content["digest"], plain, files)
+    return StoredRun(_name(run), result_status(rows.run["status"]), content["digest"], plain, files)
 
 
 def store_failure(run: RunPlan, reason: str) -> None:

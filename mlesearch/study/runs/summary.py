@@ -90,6 +90,7 @@ def summarise(run: RunFile, f: FoldedRun, blobs: BlobStore | None = None) -> Run
         "engineer": _engineer(run["identity"].get("model", {})),
         "task": key["task"],
         "seed": key["seed"],
+        "launch": None,  # no run knows it: the list of launches does, when tables are made
         "tier": labels["tier"],
         "capability": labels["capability"],
         "capability_source": labels["capability_source"],

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from mlesearch.config.settings import LauncherSettings
+from mlesearch.storage.documents import RESULT
 from mlesearch.storage.files import append_line, make_folder, read_lines, write_new
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import slug
@@ -34,6 +35,7 @@ FRUITLESS = 5
 """So many jobs of a chain that get nowhere, one after the other, end it."""
 _DELAYS_S = (0, 0, 60, 300, 900)
 """How much later than possible a job begins, by how many before it got nowhere."""
+_RESULTS = f"*/*/*/*/seed-*/{RESULT}"
 _MARGIN_S = 30.0
 _AWAY_FOR_S = 300.0
 _OURS = {
@@ -224,7 +226,8 @@ def queue_next(script_path: Path, name: str, after: int, fruitless: int, not_on:
 def note_begin(study: Path, name: str, job: int) -> int:
     """Note that a job of a chain begins; returns how many before it got nowhere, one after the other.
 
-    A job of a study that is paused has nothing to do, and counts as one that got somewhere.
+    A job of a study that is paused has nothing to do, and counts as one that got somewhere; so does one that sets a run
+    aside.
 
     Args:
         study: its folder.
@@ -232,9 +235,10 @@ def note_begin(study: Path, name: str, job: int) -> int:
         job: its number.
     """
     path = study / FOLDER / f"{name}.jsonl"
-    now, before = journaled_bytes(study), list(read_lines(path))
-    append_line(path, {"job": job, "journaled_bytes": now, "paused": bool(why_paused(study))})
-    got_on = (n for n, line in enumerate(reversed(before)) if line["journaled_bytes"] != now or line["paused"])
+    before = list(read_lines(path))
+    now = {"journaled_bytes": journaled_bytes(study), "results": sum(1 for _ in study.glob(_RESULTS))}
+    append_line(path, {"job": job, **now, "paused": bool(why_paused(study))})
+    got_on = (n for n, line in enumerate(reversed(before)) if line["paused"] or {**now, **line} != {**line, **now})
     return next(got_on, len(before))
 
 

@@ -5,10 +5,13 @@ What they take and print: Slurm's manual pages sbatch, squeue, scancel and scont
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,8 @@ from pathlib import Path
 from mlesearch.types import ConfigError, MlesearchError
 
 _PATIENCE_S = 120.0
+_LOOK_S = 2.0
+_GONE_LOOKS = 5
 _AWAY = re.compile(
     r"unable to contact slurm controller|socket timed out|connection refused|connect failure|connection failure|"
     r"zero bytes were transmitted|temporarily unable to accept|resource temporarily unavailable|standby mode|"
@@ -100,28 +105,85 @@ def requeue(number: int) -> None:
 
 
 @contextmanager
-def naming_jobs_left(tell: Callable[[str], None]) -> Iterator[None]:
-    """Where this ends by an exception, name the jobs that were queued in it from this folder and are not over.
+def naming_jobs_left(stopped: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[None]:
+    """Follow jobs that something else queues in here, and waits for, from this folder.
+
+    Once the launch was asked to stop, those that still wait in the queue are named, and this ends as soon as all are
+    over, whatever else is waited for. Where it ends by an exception, jobs that are not over are named.
 
     Args:
-        tell: is told which, and what cancels them.
+        stopped: whether the launch was asked to stop: then each job ends by itself as soon as it works.
+        tell: is told which jobs there are, and what cancels them.
+
+    Raises:
+        SlurmError: the launch was asked to stop, and all of its jobs are over, some of them before their end.
     """
-    before = _jobs_from_here()
+    before = frozenset(number for number, _ in _jobs_from_here() or ())
+    left, all_over = threading.Event(), threading.Event()
+    told = (before, stopped, tell, left, all_over)
+    threading.Thread(target=_follow, args=told, daemon=True, name="mlesearch-jobs").start()
     try:
         yield
-    except BaseException:
-        left = sorted(_jobs_from_here() - before)
-        if left:
-            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(left)}")
+    except BaseException as error:
+        if all_over.is_set() and isinstance(error, KeyboardInterrupt):
+            raise SlurmError("all jobs of this launch are over") from None
+        if isinstance(error, Exception) and stopped():
+            while (jobs := _jobs_from_here()) is None or _numbers(jobs, before):
+                time.sleep(_LOOK_S)
+        numbers = _numbers(_jobs_from_here() or (), before)
+        if numbers:
+            tell(f"jobs of this launch are still queued or at work; this cancels them: scancel {' '.join(numbers)}")
         raise
+    finally:
+        left.set()
 
 
-def _jobs_from_here() -> set[str]:
+def _follow(
+    before: Collection[str],
+    stopped: Callable[[], bool],
+    tell: Callable[[str], None],
+    left: threading.Event,
+    all_over: threading.Event,
+) -> None:
+    """Once the launch was asked to stop: name the jobs that wait, and interrupt the main thread after the last one.
+
+    It waits for what accounting says of them, which comes late where jobs were cancelled, and in some clusters never.
+    """
+    told = seen = False
+    gone = 0
+    while not left.wait(_LOOK_S):
+        jobs = _jobs_from_here() if stopped() else None
+        if jobs is None:
+            continue
+        waiting = _numbers((job for job in jobs if job[1] == "PENDING"), before)
+        if waiting and not told:
+            told = True
+            tell(
+                "jobs of this launch wait in Slurm's queue, and end as soon as they begin; this cancels them: "
+                f"scancel --state=PENDING {' '.join(waiting)}"
+            )
+        there = bool(_numbers(jobs, before))
+        seen = seen or there
+        gone = 0 if there or not seen else gone + 1
+        if gone == _GONE_LOOKS:  # else it would have ended by what the jobs have left
+            all_over.set()
+            _thread.interrupt_main()
+            return
+
+
+def _numbers(jobs: Iterable[tuple[str, str]], before: Collection[str]) -> list[str]:
+    """The numbers of jobs that were not there before."""
+    return sorted({number for number, _ in jobs if number not in before})
+
+
+def _jobs_from_here() -> list[tuple[str, str]] | None:
+    """Number and state of the jobs that were queued from this folder and are not over; None: nobody can tell now."""
     try:
-        lines = _command("squeue", "--me", "--noheader", "--format=%F|%Z").splitlines()
+        lines = _command("squeue", "--me", "--noheader", "--format=%F|%T|%Z").splitlines()
     except SlurmError:
-        return set()
-    return {number for number, _, folder in (line.partition("|") for line in lines) if folder == os.getcwd()}
+        return None
+    fields = [line.split("|", 2) for line in lines if line.count("|") >= 2]
+    return [(number, state) for number, state, folder in fields if folder == os.getcwd()]
 
 
 def time_left_s(number: int) -> float | None:

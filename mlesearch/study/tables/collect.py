@@ -21,10 +21,11 @@ from mlesearch.analysis.text import plural
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import CALLS, NODES, RUNS, TABLES, Column, Kind
 from mlesearch.storage.documents import RUN, STUDY
+from mlesearch.storage.exclusive import alone
 from mlesearch.storage.files import make_folder, write_atomically
 from mlesearch.storage.imported import IMPORTED_RESULTS as IMPORTED
-from mlesearch.storage.layout import RunKey, declared, not_planned
-from mlesearch.storage.leases import Lease, alone, check_held
+from mlesearch.storage.layout import RunKey, declared, launches_of, not_planned
+from mlesearch.storage.leases import Lease, check_held
 from mlesearch.study.output import complain
 from mlesearch.study.shares import in_shares
 from mlesearch.study.tables.collected import (
@@ -232,11 +233,16 @@ def _made(study: Path, known: Collected | None, now: Sources) -> _Tables:
     rows += _without_result(study, StudyFacts.of(facts), set(ended), unfinished)
     kept = old[0][old[0]["run_id"].isin(ended)]
     frames = (
-        _ordered([kept, _frame(columns_of(rows, RUNS), RUNS)], None),
+        _asked_for(study, _ordered([kept, _frame(columns_of(rows, RUNS), RUNS)], None)),
         _ordered([old[1], *(_frame(part.nodes, NODES) for part in read)], ended),
         _ordered([old[2], *(_frame(part.calls, CALLS) for part in read)], ended),
     )
     return _Tables(frames, Collected({}, now.launches, runs, cells))
+
+
+def _asked_for(study: Path, runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the launch that asked for each first, which no folder of a run knows."""
+    return runs.assign(launch=runs["run_id"].map(launches_of(study)).astype(DTYPES["int"]))
 
 
 def _new(known: Mapping[str, Known] | Mapping[str, KnownCell], name: str, stamp: str) -> bool:

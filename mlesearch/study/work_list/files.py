@@ -10,6 +10,7 @@ values, and the seeds. A launch that asks for what the newest list holds writes 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -156,6 +157,25 @@ def read_list(study: Path, number: int) -> LaunchList:
         raise ConfigError(
             f"{path}: it can't be read as a list of runs ({type(error).__name__}: {error}); launch the study again"
         ) from None
+
+
+def shared_limits(study: Path) -> tuple[float | None, dict[str, float]]:
+    """What the study may cost, and each of its cells that has a limit, USD, as its newest list says; for looking alone.
+
+    What can't be read limits nothing here.
+    """
+    limit: float | None = None
+    of_cells: dict[str, float] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        newest = list_path(study, max(list_numbers(study)))
+        for line in newest.read_bytes().split(b"\n"):
+            if line.startswith(b'{"cell":'):
+                s = json.loads(line)["cell"]
+                limit = s["budget"]["study_usd"]
+                if s["budget"]["cell_usd"] is not None:
+                    key = RunKey(s["model"]["name"], s["strategy"]["name"], s["variant"], "", 0)
+                    of_cells[key.cell] = s["budget"]["cell_usd"]
+    return limit, of_cells
 
 
 def _read(path: Path, study: Path, number: int, lines: Sequence[dict[str, Any]]) -> LaunchList:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.journal import JOURNAL
+from mlesearch.storage.leases import Leases
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
 from mlesearch.study.runs.execute import RunReport, write_failure
 from mlesearch.study.runs.failures import LOSSES_SET_ASIDE
 from mlesearch.study.runs.simulated import store_failure
-from mlesearch.study.workers.pieces import Piece
+from mlesearch.study.workers.pieces import Piece, one_by_one
 from mlesearch.study.workers.slots import PieceOrder, SharedWork
 
 
@@ -56,9 +57,8 @@ class Losses:
         runs = [self._work.runs[n] for n in order.piece.numbers]
         how = ending(status)
         if len(runs) > 1:
-            apart = tuple(Piece(r.key.id, (n,), True) for n, r in zip(order.piece.numbers, runs, strict=True))
             text = f"{order.piece.name}: its worker process {how}; its {len(runs)} runs are begun again one by one"
-            return Loss(text, (), apart)
+            return Loss(text, (), one_by_one(order.piece, self._work.runs))
         (run,) = runs
         times = self._count(run)
         lost = attempt_at(state, run.key.id, "lost", None, reason=how, error_class="lost", attempt=order.attempt)
@@ -73,6 +73,11 @@ class Losses:
             write_failure(run, reason, 0.0)
         if not order.piece.virtual:
             log_run(run.folder, state, order.attempt, reason)
+        if self._work.leased:
+            with suppress(
+                OSError
+            ):  # other workers may know of deaths: it is named, and whoever asks for it begins anew
+                Leases(self._work.study).forget_deaths([order.piece.name])
         aside = attempt_at(state, run.key.id, "set_aside", None, reason=reason, error_class="poison")
         report = RunReport(run.key.id, "failed", reason, "poison", state.host)
         return Loss(f"{run.key.id}: {reason}", (lost, aside), set_aside=(report,))

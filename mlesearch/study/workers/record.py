@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mlesearch.storage.worker_files import (
     BEAT_S,
+    LeftRuns,
     RunAttempt,
     SlotState,
     WorkerActivity,
@@ -69,6 +70,14 @@ class WorkerRecord:
         self.state = replace(self.state, usd=usd, n_ended=self.state.n_ended + len(attempts))
         self._changed = True
         self._write_attempts()
+
+    def leaves(self, why: str, run_ids: Sequence[str]) -> None:
+        """The worker leaves runs to other machines; a launch that reads its file can say so."""
+        before = next((left for left in self.state.left if left.why == why), LeftRuns(why))
+        of = dict.fromkeys([*before.of.split("\n"), *(run_id.rpartition("/")[0] for run_id in run_ids)])
+        now = LeftRuns(why, before.runs + len(run_ids), "\n".join(filter(None, of)))
+        self.state = replace(self.state, left=(*(left for left in self.state.left if left.why != why), now))
+        self._changed = True
 
     def now(
         self, slots: Sequence[SlotState], activity: WorkerActivity, why: str = "", *, changed: bool = False

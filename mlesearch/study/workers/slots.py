@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -26,21 +27,21 @@ from mlesearch.storage import file_systems
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.files import make_folder, write_atomically
+from mlesearch.storage.journal import JOURNAL, whole_bytes
 from mlesearch.storage.layout import check_run
+from mlesearch.storage.lease_files import Claimant
 from mlesearch.storage.leases import Lease, Leases
 from mlesearch.storage.lifeline import end_with_parent
-from mlesearch.storage.run_log import log_run
-from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
+from mlesearch.storage.processes import collect_rarely
+from mlesearch.storage.run_log import log_run, next_attempt
+from mlesearch.storage.worker_files import ATTEMPTED, RunAttempt, WorkerState, attempt_at
 from mlesearch.study.output import complain
-from mlesearch.study.runs.execute import RunReport, execute_run
-from mlesearch.study.runs.failures import error_class_of
-from mlesearch.study.runs.simulated import carry_out
+from mlesearch.study.runs.execute import RunReport, execute_run, write_failure
+from mlesearch.study.runs.failures import LOSSES_SET_ASIDE, deaths_in_words, error_class_of
+from mlesearch.study.runs.simulated import carry_out, store_failure
 from mlesearch.study.workers.pieces import Piece
 from mlesearch.study.workers.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
-
-_GC_THRESHOLD = 50_000
-"""Runs on a virtual clock make many objects and hardly a circle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,16 @@ class PieceOrder:
     Attributes:
         number: of the piece.
         piece: what is to be done.
-        attempt: the how many-th it is, from 1.
+        attempt: the how many-th it is, from 1; a run's log may know of more.
         may_retry: whether a failure that may pass is tried again.
+        isolated: whether the worker has nothing else under way.
     """
 
     number: int
     piece: Piece
     attempt: int
     may_retry: bool
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,25 @@ class PieceAnswer:
     """What became of an order.
 
     Attributes:
-        outcome: begun; then ended. Or held (another process has it), or unfit (this machine yields other runs).
+        outcome: begun; then ended. Or held (another process has it), unfit (this machine yields other runs), or
+            doubtful (it may have ended workers: a run is begun with nothing else under way, a chunk run by run).
         reports: of the runs that were carried out, or had ended before.
         attempts: lines for the index.
         why: it is unfit.
+        attempt: of a piece that is begun, the how many-th it is.
     """
 
-    outcome: Literal["begun", "ended", "held", "unfit"]
+    outcome: Literal["begun", "ended", "held", "unfit", "doubtful"]
     reports: tuple[RunReport, ...] = ()
     attempts: tuple[RunAttempt, ...] = ()
     why: str = ""
+    attempt: int = 1
+
+    def over(self, piece: Piece) -> bool:
+        """Whether nothing is left to do of the piece, nor to be known of it."""
+        statuses = {report.status for report in self.reports}
+        kept = piece.virtual and any(report.error_class == "poison" for report in self.reports)  # each worker tries it
+        return self.outcome == "ended" and not kept and statuses.isdisjoint({"interrupted", "lost"})
 
 
 class WorkerSlot:
@@ -122,7 +134,7 @@ class WorkerSlot:
             kind, full, host = error_class_of(error), file_systems.is_full(error), self._work.state.host
             ids = [self._work.runs[n].key.id for n in order.piece.numbers]
             reports = tuple(RunReport(run_id, "failed", reason, kind, host, disk_full=full) for run_id in ids)
-            yield PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports if not full))
+            yield PieceAnswer("ended", reports, self._attempts(reports, order))
         except (
             Exception,
             SystemExit,
@@ -146,7 +158,7 @@ class WorkerSlot:
             log_run(run.folder, self._work.state, order.attempt, f"failed: {reason}")
         host = self._work.state.host
         reports = tuple(RunReport(run.key.id, "failed", reason, "permanent", host) for run in runs)
-        return PieceAnswer("ended", reports, tuple(self._attempt(r, order) for r in reports))
+        return PieceAnswer("ended", reports, self._attempts(reports, order))
 
     def _carried_out(self, order: PieceOrder) -> Iterator[PieceAnswer]:
         piece = order.piece
@@ -162,15 +174,18 @@ class WorkerSlot:
         if len(ended) == len(runs):
             yield PieceAnswer("ended", tuple(ended.values()))
             return
-        lease = self._leases.claim(piece.name)
+        mark = _nothing if piece.virtual else partial(whole_bytes, runs[0].folder / JOURNAL)
+        lease = self._leases.claim(piece.name, Claimant(self._work.state.id, mark, order.isolated))
         if lease is None:
             yield PieceAnswer("held")
             return
+        if not piece.virtual:
+            order = replace(order, attempt=max(order.attempt, next_attempt(runs[0].folder)))
         done = False
         try:
             with lease.beating():
-                for answer in self._begun(order, runs, lease):
-                    done = all(r.status not in ("interrupted", "lost") for r in answer.reports)
+                for answer in self._leased(order, runs, lease):
+                    done = answer.over(piece)
                     yield answer
         finally:
             with contextlib.suppress(MlesearchError, OSError):
@@ -200,31 +215,73 @@ class WorkerSlot:
             return {}
         return {run.key.id: RunReport(run.key.id, "failed", str(result.get("reason", "")), "permanent")}
 
+    def _leased(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> Iterator[PieceAnswer]:
+        """Carry a piece out; or leave it, where workers may have ended by it."""
+        deaths = lease.deaths
+        self._log_takeover(order, runs, lease)
+        if len(runs) > 1 and deaths:
+            yield PieceAnswer("doubtful")
+        elif len(deaths) >= LOSSES_SET_ASIDE and deaths[-1].isolated:
+            yield self._set_aside(order, runs, lease)
+        elif len(deaths) >= LOSSES_SET_ASIDE - 1 and not order.isolated:
+            yield PieceAnswer("doubtful")
+        else:
+            yield from self._begun(order, runs, lease)
+
+    def _log_takeover(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> None:
+        """Say in a run's log whose it was, where another worker has not given it back."""
+        last, state = lease.last, self._work.state
+        if order.piece.virtual or last is None or lease.before not in ("dead", "silent") or last.worker == state.id:
+            return
+        worker = f"worker {last.worker}" if last.worker else "a worker"
+        how = "ended without a word" if lease.before == "dead" else "was not heard of any more"
+        log_run(runs[0].folder, state, order.attempt, f"taken over from {worker} on {last.host}, which {how}")
+
+    def _set_aside(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> PieceAnswer:
+        """Say that a run has failed, by which workers ended again and again."""
+        ended = self._ended(order.piece, runs)  # before the lease was had
+        if ended:
+            return PieceAnswer("ended", tuple(ended.values()))
+        (run,), reason = runs, deaths_in_words(lease.deaths)
+        lease.check()
+        if order.piece.virtual:
+            store_failure(run, reason)
+        else:
+            write_failure(run, reason, 0.0)
+            log_run(run.folder, self._work.state, order.attempt, reason)
+        report = RunReport(run.key.id, "failed", reason, "poison", self._work.state.host)
+        attempt = replace(self._attempt(report, order), status="set_aside")
+        return PieceAnswer("ended", (report,), (attempt,))
+
     def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
         work, piece = self._work, order.piece
         ended = {} if lease is None else self._ended(piece, runs)  # it may have ended before the lease was had
         todo = [run for run in runs if run.key.id not in ended]
-        yield PieceAnswer("begun")
+        yield PieceAnswer("begun", attempt=order.attempt)
         made = []
         if piece.virtual and todo:
             made = list(carry_out(todo, work.should_stop, work.resources, lease))
         elif todo:
             made = [self._one(todo[0], order, lease)]
         reports = [replace(r, host=work.state.host) for r in made]
-        attempts = [self._attempt(r, order) for r in reports if not r.disk_full]
+        attempts = self._attempts(reports, order)
         sent = (*ended.values(), *(replace(r, result=None) for r in reports))
-        yield PieceAnswer("ended", sent, tuple(attempts))
+        yield PieceAnswer("ended", sent, attempts)
 
-    def _attempt(self, report: RunReport, order: PieceOrder) -> RunAttempt:
-        """The line of the index for a run that was carried out."""
-        return attempt_at(
-            self._work.state,
-            report.run_id,
-            report.status,  # type: ignore[arg-type]
-            report.result,
-            reason=report.reason,
-            error_class=report.error_class,
-            attempt=order.attempt,
+    def _attempts(self, reports: Sequence[RunReport], order: PieceOrder) -> tuple[RunAttempt, ...]:
+        """The lines of the index for runs that were carried out; what a full disk ended is no attempt."""
+        return tuple(
+            attempt_at(
+                self._work.state,
+                report.run_id,
+                report.status,
+                report.result,
+                reason=report.reason,
+                error_class=report.error_class,
+                attempt=order.attempt,
+            )
+            for report in reports
+            if report.status in ATTEMPTED and not report.disk_full
         )
 
     def _one(self, run: RunPlan, order: PieceOrder, lease: Lease | None) -> RunReport:
@@ -239,6 +296,11 @@ class WorkerSlot:
         why = f": {report.reason}" if report.reason else ""
         log_run(run.folder, work.state, order.attempt, f"{report.status} after {time.monotonic() - began_s:.1f} s{why}")
         return report
+
+
+def _nothing() -> int:
+    """How far a piece on a virtual clock has got that is not whole."""
+    return 0
 
 
 def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
@@ -260,8 +322,7 @@ def serve(orders: Connection, work: SharedWork, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         work.resources.after_fork()
         gc.freeze()  # what is the supervisor's stays: no collection has to look through it
-        if any(piece.virtual for piece in work.pieces):
-            gc.set_threshold(_GC_THRESHOLD)
+        collect_rarely()
         slot = WorkerSlot(work)
         while (order := orders.recv()) is not None:
             for answer in slot.carry_out(order):

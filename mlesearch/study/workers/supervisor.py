@@ -11,9 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
 
 from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import SlotState, WorkerActivity
@@ -23,9 +22,10 @@ from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.failures import RetryRule
 from mlesearch.study.workers.disk_room import DiskRoom
 from mlesearch.study.workers.losses import Losses, ending
-from mlesearch.study.workers.pieces import Piece, PieceQueue
+from mlesearch.study.workers.pieces import Piece, PieceQueue, one_by_one
 from mlesearch.study.workers.record import WorkerRecord
-from mlesearch.study.workers.slots import PieceAnswer, PieceOrder, SharedWork, serve
+from mlesearch.study.workers.slot_process import SlotProcess, fork_slot
+from mlesearch.study.workers.slots import PieceAnswer, PieceOrder, SharedWork
 from mlesearch.study.workers.stopping import STOP_NOW, Stopping
 
 HELD_AGAIN_S = 2.0
@@ -60,18 +60,6 @@ class WorkEnd:
     unfit: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _SlotProcess:
-    """A slot as its supervisor has it."""
-
-    pid: int
-    orders: Connection
-    order: PieceOrder | None = None
-    begun: bool = False
-    since_s: float = 0.0
-    watched: Watched | None = None
-
-
 class Supervisor:
     """Carries out pieces of work by slots, in the main thread of a process that has no other."""
 
@@ -89,6 +77,7 @@ class Supervisor:
         stop_when_lost: bool = False,
         notices: Notices | None = None,
         failed_before: Collection[int] = (),
+        requests: RequestReader | None = None,
     ) -> None:
         """Nothing is forked yet.
 
@@ -104,13 +93,14 @@ class Supervisor:
             stop_when_lost: a lease that was lost ends the worker, rather than being waited for.
             notices: tell whom the user named; None: nobody.
             failed_before: numbers of pieces whose runs had failed, begun only where the user asks for it.
+            requests: of the user, from before it was known what had failed; None: there are none.
         """
         self._work, self._jobs, self._retries, self._stopping = work, jobs, retries, stopping
         self._room, self._lack = room, ""
         self._record, self._tell, self._say, self._stop_when_lost = record, tell, say, stop_when_lost
         self._pieces: list[Piece] = list(work.pieces)
         self._queue = PieceQueue([n for n in range(len(self._pieces)) if n not in failed_before])
-        self._slots: list[_SlotProcess] = []
+        self._slots: list[SlotProcess] = []
         self._attempts: Counter[int] = Counter()
         self._failures: Counter[int] = Counter()
         self._losses = Losses(work)
@@ -118,7 +108,7 @@ class Supervisor:
         self._fork_after_s = 0.0
         self._kill_after_s: float | None = None
         self._notices = notices
-        self._requests = RequestReader(work.study if work.leased else None, say=say if stop_when_lost else None)
+        self._requests = requests or RequestReader(None)
         self._unfinished: dict[str, tuple[int, str]] = {
             work.runs[i].key.id: (n, "failed") for n in failed_before for i in self._pieces[n].numbers
         }
@@ -157,13 +147,17 @@ class Supervisor:
     def _busy(self) -> bool:
         return any(slot.order for slot in self._slots)
 
+    def _isolated(self) -> bool:
+        """Whether a run is under way beside which nothing may begin."""
+        return any(slot.isolates(self._work) for slot in self._slots)
+
     def _assign(self) -> None:
         """Give idle slots work, and fork slots where there is work for more."""
-        while True:
+        while not self._isolated():
             idle = next((slot for slot in self._slots if slot.order is None), None)
             if idle is None and (len(self._slots) >= self._jobs or time.monotonic() < self._fork_after_s):
                 return
-            number = self._queue.next()
+            number = self._queue.next(idle=not self._busy())
             if number is None:
                 return
             slot = idle or self._fork()
@@ -171,28 +165,19 @@ class Supervisor:
                 self._queue.put_back(number)
                 return
             may_retry = self._retries.wait_s(self._failures[number] + 1) is not None
-            slot.order = PieceOrder(number, self._pieces[number], self._attempts[number] + 1, may_retry)
-            slot.begun, slot.since_s, slot.watched = False, time.time(), None
-            with suppress(OSError):  # it is dead, as will be seen
-                slot.orders.send(slot.order)
+            isolated = self._queue.isolated(number)
+            alone = isolated or self._jobs == 1
+            order = PieceOrder(number, self._pieces[number], self._attempts[number] + 1, may_retry, alone)
+            slot.give(order, self._work, isolated=isolated)
 
-    def _fork(self) -> _SlotProcess | None:
+    def _fork(self) -> SlotProcess | None:
         """Another slot; None where the machine has no process to spare, for a while."""
-        ours, theirs = Pipe()
-        supervisor = os.getpid()
         try:
-            pid = os.fork()
+            slot = fork_slot(self._work)
         except OSError as error:
             self._fork_after_s = time.monotonic() + FORK_AGAIN_S
             self._say(f"warning: no process can be started ({error.strerror}); trying again in {FORK_AGAIN_S:g} s")
-            ours.close()
-            theirs.close()
             return None
-        if pid == 0:
-            ours.close()
-            serve(theirs, self._work, supervisor)
-        theirs.close()
-        slot = _SlotProcess(pid, ours)
         self._slots.append(slot)
         return slot
 
@@ -207,12 +192,12 @@ class Supervisor:
                 self._slots.remove(slot)
                 self._died(slot, status)
 
-    def _take_answers(self, slot: _SlotProcess) -> None:
+    def _take_answers(self, slot: SlotProcess) -> None:
         with suppress(EOFError, OSError):
             while slot.orders.poll():
                 self._answered(slot, slot.orders.recv())
 
-    def _died(self, slot: _SlotProcess, status: int) -> None:
+    def _died(self, slot: SlotProcess, status: int) -> None:
         order = slot.order
         if order is None:
             return
@@ -232,25 +217,29 @@ class Supervisor:
         self._record.ended(told.attempts)
         self._say(told.text)
         if told.apart:
-            self._queue.drop([order.number])
-            first = len(self._pieces)
-            self._pieces += told.apart
-            for number in range(first, len(self._pieces)):
-                self._queue.put_back(number)
+            self._divide(order.number, told.apart)
         elif told.set_aside:
             self._queue.drop([order.number])
             self._end.failed += len(told.set_aside)
             self._unfinished |= {report.run_id: (order.number, "failed") for report in told.set_aside}
             self._tell(told.set_aside)
 
+    def _divide(self, number: int, apart: Sequence[Piece]) -> None:
+        """Begin the runs of a chunk one by one."""
+        self._queue.drop([number])
+        first = len(self._pieces)
+        self._pieces += apart
+        for each in range(first, len(self._pieces)):
+            self._queue.put_back(each)
+
     # answers
 
-    def _answered(self, slot: _SlotProcess, answer: PieceAnswer) -> None:
+    def _answered(self, slot: SlotProcess, answer: PieceAnswer) -> None:
         order = slot.order
         if order is None:
             return
         if answer.outcome == "begun":
-            slot.begun = True
+            slot.begun, slot.order = True, replace(order, attempt=answer.attempt)
             self._dead_at_start.clear()
             slot.watched = None if order.piece.virtual else Watched(self._work.runs[order.piece.numbers[0]])
             self._note("working", changed=not order.piece.virtual)
@@ -260,6 +249,11 @@ class Supervisor:
             self._queue.put_back(order.number, HELD_AGAIN_S)
         elif answer.outcome == "unfit":
             self._leave(order, answer.why)
+        elif answer.outcome == "doubtful" and len(order.piece.numbers) > 1:
+            self._divide(order.number, one_by_one(order.piece, self._work.runs))
+        elif answer.outcome == "doubtful":
+            self._say(f"{order.piece.name}: workers may have ended by it; it comes last, with nothing else under way")
+            self._queue.isolate(order.number)
         else:
             self._attempts[order.number] += 1
             self._record.ended(answer.attempts)
@@ -278,7 +272,9 @@ class Supervisor:
         left = [order.piece, *(self._pieces[n] for n in numbers)]
         if why not in self._end.unfit:
             self._say(f"left to other machines: {like.key.cell} on {like.key.task} and what is like it: {why}")
-        self._end.unfit[why] += sum(len(piece.numbers) for piece in left)
+        ids = [runs[n].key.id for piece in left for n in piece.numbers]
+        self._end.unfit[why] += len(ids)
+        self._record.leaves(why, ids)
 
     def _ended(self, order: PieceOrder, reports: Sequence[RunReport]) -> None:
         """Runs ended: some are told of, some are tried again."""
@@ -355,7 +351,7 @@ class Supervisor:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        held_back = self._lack or self._requests.paused or self._stopping.asked
+        held_back = self._lack or self._requests.paused or self._stopping.asked or self._isolated()
         if queue_s is not None and room and not held_back:
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)

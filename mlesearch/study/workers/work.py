@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlesearch.config.assemble import warm_up
+from mlesearch.config.assemble import warm_up, warm_up_real
 from mlesearch.config.parts.build import calls_litellm
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.parts.virtual import is_virtual
@@ -21,6 +21,7 @@ from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import RunKey, not_planned
+from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import new_worker_id, this_worker
 from mlesearch.study.monitoring.notices import Notices
 from mlesearch.study.runs.execute import RunReport
@@ -67,31 +68,45 @@ class WorkTerms:
         return self.stop_file is None
 
 
+@dataclass(frozen=True, slots=True)
+class EndedBefore:
+    """What became of the runs of a launch before a worker began.
+
+    Attributes:
+        done: ids of those that have ended well.
+        failed: ids of those that have failed, which are begun only where the user asks for it meanwhile.
+        requests: what the user asks for, from before the others were looked for: so what is asked for while they are,
+            and while the worker begins, is heard.
+    """
+
+    done: Collection[str]
+    failed: Collection[str]
+    requests: RequestReader
+
+
 def work_off(
     study: Path,
     runs: Sequence[RunPlan],
-    done: Collection[str],
+    before: EndedBefore,
     terms: WorkTerms,
     resources: ProcessResources,
     tell: Callable[[Sequence[RunReport]], None],
     say: Callable[[str], None],
     private: Sequence[int] = (),
-    failed: Collection[str] = (),
 ) -> WorkEnd:
     """Carry out runs by slots, in the main thread of a process that has no other thread.
 
     Args:
         study: its folder.
         runs: of the launch, all of them.
-        done: ids of those that have ended well.
+        before: what became of them before.
         terms: of the work.
         resources: of this process.
         tell: is told of runs that ended.
         say: is told what the user should know.
         private: descriptors that slots have no use for.
-        failed: ids of those that have failed, which are begun only where the user asks for it meanwhile.
     """
-    pieces = [p for p in pieces_of(runs) if any(runs[n].key.id not in done for n in p.numbers)]
+    pieces = [p for p in pieces_of(runs) if any(runs[n].key.id not in before.done for n in p.numbers)]
     flag = StopFlag()
     stop_file = terms.stop_file
 
@@ -103,7 +118,7 @@ def work_off(
     work = SharedWork(study, runs, pieces, resources, state, should_stop, terms.verify, terms.leased, tuple(private))
     stopping = Stopping(flag, stop_file, terms.grace_s, say, for_s=terms.for_s, leads=terms.leads)
     record = WorkerRecord(study if terms.leased else None, state)
-    failed_before = {n for n, p in enumerate(pieces) if all(runs[i].key.id in failed for i in p.numbers)}
+    failed_before = {n for n, p in enumerate(pieces) if all(runs[i].key.id in before.failed for i in p.numbers)}
     if len(failed_before) < len(pieces):
         prepare([runs[n] for p in pieces for n in p.numbers], resources)
     retries, room = RetryRule(terms.retries), DiskRoom(study, round(terms.min_free_gib * GIB), say)
@@ -120,14 +135,14 @@ def work_off(
         stop_when_lost=terms.leads,
         notices=notices,
         failed_before=failed_before,
+        requests=before.requests if terms.leased else None,
     )
     return supervisor.run()
 
 
 def notices_of(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None]) -> Notices:
     """What is told of a study, to whom its newest settings say."""
-    s = runs[0].settings
-    return Notices(study, s.notify.command, s.budget.study_usd, say)
+    return Notices(study, runs[0].settings.notify.command, say)
 
 
 def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
@@ -143,14 +158,12 @@ def prepare(runs: Iterable[RunPlan], resources: ProcessResources) -> None:
     if virtual:
         warm_up(virtual, resources)
     if real:
-        import pandas  # noqa: F401  # graders read submissions by it
-        import sklearn.metrics  # noqa: F401
-
+        warm_up_real(real, resources)
         if any(calls_litellm(run.settings) for run in real):
             from mlesearch.models.live.library import import_for_forks
 
             import_for_forks()
-    gc.collect()
+    gc.freeze()  # what was imported stays: no collection has to look through it
 
 
 def runs_to_work_on(study: Path, launch: int | None = None) -> tuple[tuple[RunPlan, ...], LaunchList]:
@@ -192,11 +205,17 @@ def go_to(launched: LaunchList) -> None:
         sys.path.insert(0, str(launched.made_in))
 
 
-def ended_before(runs: Sequence[RunPlan]) -> tuple[set[str], set[str]]:
-    """The ids of runs that have a result, and of those that failed in this launch.
+def ended_before(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None] | None = None) -> EndedBefore:
+    """The runs that have a result, and those that failed in this launch.
 
     Runs on a virtual clock that failed are in neither: each worker tries them again.
+
+    Args:
+        study: its folder.
+        runs: of the launch.
+        say: is told that a pause began and that it is over; None: nobody is.
     """
+    requests = RequestReader(study, say=say)
     finished, failed = set[str](), set[str]()
     stored: dict[Path, frozenset[str]] = {}
     for run in runs:
@@ -208,4 +227,4 @@ def ended_before(runs: Sequence[RunPlan]) -> tuple[set[str], set[str]]:
                 finished.add(run.key.id)
         elif (result := read_result(run.folder)) is not None:
             (failed if result["status"] == FAILED else finished).add(run.key.id)
-    return finished, failed
+    return EndedBefore(finished, failed, requests)

@@ -68,13 +68,6 @@ class Digests:
             self._changed = False
 
 
-def checksummed(folder: Path) -> list[Path]:
-    """The files of a public or private folder whose md5s MLE-bench records, sorted; those of its folders are not."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.name.endswith(CHECKSUMMED) and e.is_file()]
-    return [folder / name for name in sorted(names)]
-
-
 def public_lines(folder: Path, digests: Digests) -> list[str]:
     """What a version says of a public folder, sorted: md5s of tables, what archives hold, names and sizes of the rest.
 

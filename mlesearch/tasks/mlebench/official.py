@@ -111,7 +111,6 @@ class OfficialCompetition:
         leaderboard: the file of its board.
         config: its `config.yaml`.
         grader: the file of its grader.
-        preparer: the file of its preparation.
         direction: as the board has it; None where the board is missing or a pointer.
         board: `real`, or `table` where its own can't be used.
         prepared: whether the package finds what it needs for grading.
@@ -132,7 +131,6 @@ class OfficialCompetition:
     leaderboard: Path
     config: Path
     grader: Path
-    preparer: Path
     direction: Direction | None
     board: str
     prepared: bool
@@ -199,7 +197,6 @@ def competition_of(answer: Mapping[str, object]) -> OfficialCompetition:
         leaderboard=Path(str(answer["leaderboard"])),
         config=Path(str(answer["config"])),
         grader=Path(str(answer["grader"])),
-        preparer=Path(str(answer["preparer"])),
         direction=None if lower is None else Direction.MINIMIZE if lower else Direction.MAXIMIZE,
         board=str(answer["board"]),
         prepared=not why,

@@ -143,7 +143,6 @@ class OfficialWorker:
             "gold_submission": str(found.gold_submission) if declared else None,
             "config": str(folder / "config.yaml"),
             "grader": _file_of(found.grader.grade_fn),
-            "preparer": _file_of(found.prepare_fn),
             "lower_is_better": found.grader.is_lower_better(self._read(found.leaderboard)) if board == "real" else None,
             "board": board,
             "why_unprepared": self._missing(found),

@@ -5,7 +5,7 @@ Key words are looked for, not whole sentences. To add a kind: a line in the tabl
 
 from __future__ import annotations
 
-from tests.support.edge_kinds import claims, lost_runs, shapes
+from tests.support.edge_kinds import claims, lost_runs, measures, shapes
 from tests.support.edge_studies import EdgeStudy
 
-STUDIES: dict[str, EdgeStudy] = {**shapes.STUDIES, **lost_runs.STUDIES, **claims.STUDIES}
+STUDIES: dict[str, EdgeStudy] = {**shapes.STUDIES, **lost_runs.STUDIES, **claims.STUDIES, **measures.STUDIES}

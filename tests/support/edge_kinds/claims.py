@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.support.edge_kinds.common import CONFIRMED, CROSSED, HIGHER, LOWER, TEN, gome_wins, of_seed, risen
-from tests.support.edge_studies import MODELS, EdgeStudy, changed, of_arm, study, with_header, with_import
+from tests.support.edge_studies import MODELS, EdgeStudy, changed, of_arm, of_launches, study, with_header, with_import
 
 STUDIES = {
     # claims
@@ -91,6 +91,27 @@ STUDIES = {
         (r"Confirmatory, on tasks like these \(E2, n = 12 tasks, 3 seeds each\)", "Exploratory, |Confirmatory, "),
         (LOWER,),
     ),
+    "a grid that has grown": EdgeStudy(
+        lambda: of_launches(gome_wins.made(), lambda r: 1 + (r["seed"] == 2)),
+        (
+            "The grid has grown since the first launch, before which the claim was declared: 72 of 216 runs were asked "
+            r"for by a later launch \(new with 1 seed: 2\)",
+            "tests reject more often than their levels say",
+            HIGHER,
+        ),
+        ("later launches",),
+    ),
+    "a grid that has grown by models and tasks": EdgeStudy(
+        lambda: of_launches(
+            gome_wins.made(), lambda r: 1 + (r["model"] == MODELS[2]) + 2 * (r["task"] >= "task-006").astype(int)
+        ),
+        (r"by 3 later launches \(new with 1 model: lab/strong; 6 tasks: task-006, .* and 2 more\)",),
+        ("seed: ",),
+    ),
+    "a grid that has grown, and no claim": EdgeStudy(
+        lambda: of_launches(study(declared=False), lambda r: 1 + (r["seed"] == 2)), ("exploratory",), ("has grown",)
+    ),
+    "a grid of one launch": EdgeStudy(lambda: of_launches(study(), lambda r: 1), ("confirmatory",), ("has grown",)),
     # mixtures
     "a simulated study": EdgeStudy(
         lambda: study(lambda m, s, t, k: s == 1, simulated=True),

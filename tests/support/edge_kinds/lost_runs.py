@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlesearch.analysis.data.tables import only
+from mlesearch.analysis.data.tables import Tables, only
 from tests.support.edge_kinds.common import (
     CONFIRMED,
     CROSSED,
@@ -29,6 +29,13 @@ from tests.support.edge_studies import (
     study,
     with_nodes,
 )
+
+
+def all_failed(status: str, reason: str) -> Tables:
+    """Every node of the baseline ended so, for one reason."""
+    tables = changed(gome_wins.made(), of_arm("greedy"), valid=False)
+    return with_nodes(tables, of_arm("greedy"), status=status, valid=False, val_score=None, reason=reason)
+
 
 STUDIES = {
     # unfinished
@@ -143,26 +150,12 @@ STUDIES = {
         lambda: changed(gome_wins.made(), of_seed(1), status="timeout"), (HIGHER,), ("have no result", "are missing")
     ),
     "replies without a program": EdgeStudy(
-        lambda: with_nodes(
-            changed(gome_wins.made(), of_arm("greedy"), valid=False),
-            of_arm("greedy"),
-            status="reply_unusable",
-            valid=False,
-            val_score=None,
-            reason="no program",
-        ),
+        lambda: all_failed("reply_unusable", "no program"),
         ("gave no program", "not compared"),
         FINDINGS,
     ),
     "programs that all fail alike": EdgeStudy(
-        lambda: with_nodes(
-            changed(gome_wins.made(), of_arm("greedy"), valid=False),
-            of_arm("greedy"),
-            status="error",
-            valid=False,
-            val_score=None,
-            reason="ModuleNotFoundError: torch",
-        ),
+        lambda: all_failed("error", "ModuleNotFoundError: torch"),
         ("failed alike", "ModuleNotFoundError: torch"),
         FINDINGS,
     ),

@@ -11,6 +11,8 @@ MET: Mapping[str, str] = {"pandas": "2.3.3", "numpy": "2.3.5", "scikit-learn": "
 """Releases that grade as those of 2024 did."""
 IDS = ("r1", "r2", "r3", "r4")
 TRUTH = (1.0, 2.0, 3.0, 4.0)
+NEAR = tuple(y + 0.5 for y in TRUTH)
+"""Scores 0.5."""
 SIMPLE = ("faults", "positions", "pointer", "leaf-classification")
 """Competitions with the columns id and y, graded by the mean absolute error."""
 
@@ -50,3 +52,15 @@ def csv_of(values: Sequence[float], **columns: str) -> str:
     names = ["id", "y", *columns]
     rows = [[i, repr(y), *columns.values()] for i, y in zip(IDS, values, strict=True)]
     return "\n".join(",".join(row) for row in [names, *rows]) + "\n"
+
+
+def submission(folder: Path, text: str | bytes, name: str = "submission.csv") -> Path:
+    """A file with this text."""
+    path = folder / name
+    path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+    return path
+
+
+def faulty(folder: Path, fault: str, **columns: str) -> Path:
+    """A submission whose grading goes wrong in this way."""
+    return submission(folder, csv_of(NEAR, fault=fault, **columns), f"{fault.replace(' ', '-')}.csv")

@@ -7,6 +7,7 @@ from tests.support.replies.case import Ask, Case, py
 from tests.support.replies.field_programs import BASE, BETTER, NET, PARTS, PLAN, TREES, cut
 
 OPEN = f"{PLAN}\n\n```python\n"
+END = "\n\ndef main"
 FOLDS = TREES[TREES.index("errors = []") : TREES.index("final = ")]
 
 
@@ -23,6 +24,11 @@ def left(words: str) -> str:
 def hole(words: str) -> str:
     """A program whose folds are replaced by a line."""
     return py(TREES.replace(FOLDS, words + "\n\n"))
+
+
+def fitted_by(body: str) -> str:
+    """The function that fits does this alone."""
+    return py(f"{PARTS[: PARTS.index('    model = make_pipeline')]}    {body}\n{PARTS[PARTS.index(END) :]}")
 
 
 CUTS = [
@@ -118,34 +124,22 @@ ELISIONS = [
     ),
     Case(
         "a function of dots",
-        py(PARTS[: PARTS.index("    model = make_pipeline")] + "    ...\n" + PARTS[PARTS.index("\n\ndef main") :]),
+        fitted_by("..."),
         Ask(),
     ),
     Case(
         "a function not implemented",
-        py(
-            PARTS[: PARTS.index("    model = make_pipeline")]
-            + "    raise NotImplementedError\n"
-            + PARTS[PARTS.index("\n\ndef main") :]
-        ),
+        fitted_by("raise NotImplementedError"),
         Ask(),
     ),
     Case(
         "a function that passes",
-        py(
-            PARTS[: PARTS.index("    model = make_pipeline")]
-            + "    pass  # as in the base program\n"
-            + PARTS[PARTS.index("\n\ndef main") :]
-        ),
+        fitted_by("pass  # as in the base program"),
         Ask(),
     ),
     Case(
         "a function that is only a docstring",
-        py(
-            PARTS[: PARTS.index("    model = make_pipeline")]
-            + '    """Unchanged."""\n'
-            + PARTS[PARTS.index("\n\ndef main") :]
-        ),
+        fitted_by('"""Unchanged."""'),
         Ask(),
     ),
     Case("functions that are not there", py(cut(PARTS, "def load") + PARTS[PARTS.index("def main") :]), Ask()),
