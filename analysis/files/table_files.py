@@ -80,7 +80,7 @@ def booktabs(view: View, *, simulated: bool) -> str:
     size, share = next((size for size in _SIZES if _fits(widths, size[1])), _SIZES[-1])
     caption = latex(_caption(view, simulated=simulated))
     room = TEXT_LINES / share - 2
-    pieces: list[tuple[int, str]] = []
+    pieces: list[tuple[float, str]] = []
     for part in _parts([width * share for width in widths], names):
         own_head = [head[c] for c in part]
         top = 1 + max(map(len, own_head))

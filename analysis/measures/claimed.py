@@ -76,7 +76,9 @@ def claimed_values(runs: pd.DataFrame, outcome: str, found: Sequence[Measure]) -
     own = counted(runs, outcome) if values is None else ranked_runs(runs)
     done = has_result(own).to_numpy(dtype=bool)
     kept = own[done]
-    return kept, succeeded(kept, outcome).to_numpy(dtype=np.float64) if values is None else values[done]
+    if values is None:
+        return kept, np.asarray(succeeded(kept, outcome).to_numpy(), dtype=np.float64)
+    return kept, np.asarray(values[done], dtype=np.float64)
 
 
 def measured_board(counts: Outcomes, outcome: str, categories: Categories | None) -> Board:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -155,8 +156,12 @@ def futility_bounds(fractions: Sequence[float] | Floats, bounds: Sequence[float]
     found[-1] = b[-1]
     if power > 0:
         for k in range(t.size - 1):
-            found[k] = _root(lambda z, k=k: conditional_power(k, z, t, b) - power)
+            found[k] = _root(partial(_beyond, power, k, t, b))
     return found
+
+
+def _beyond(power: float, look: int, fractions: Floats, bounds: Floats, z: float) -> float:
+    return conditional_power(look, z, fractions, bounds) - power
 
 
 def _root(excess: Callable[[float], float], xtol: float = 2e-12) -> float:

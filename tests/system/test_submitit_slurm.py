@@ -16,7 +16,8 @@ from tests.support import slow_study, slurm
 from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.slow_study import SlowStudy
-from tests.support.slurm import SlurmCluster, until
+from tests.support.slurm import SlurmCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SWEEP = "seeds=[0],[1]"
@@ -24,24 +25,10 @@ SWEEP = "seeds=[0],[1]"
 SLURM = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=30", "hydra.launcher.cpus_per_task=2"]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+@pytest.fixture(scope="module", autouse=True)
+def _accounting(cluster: SlurmCluster) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'mlesearch[slurm]'")
-    if absent := slurm.missing():
-        pytest.skip(
-            f"Slurm is not installed here ({', '.join(absent)}): apt-get install slurmctld slurmd slurm-client munge"
-        )
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as made:
-        slurm.stand_in_for_accounting(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> SlowStudy:
-    made = slow_study.make(tmp_path_factory.mktemp("slow"))
-    done = cli(made.folder, "run", *made.words, env=made.env, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return made
+    slurm.stand_in_for_accounting(cluster)
 
 
 class Launched:
@@ -89,7 +76,7 @@ def launched(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator
 
     def launch() -> Launched:
         made.append(Launched(cluster, slow, tmp_path))
-        until(made[0].working, 200)
+        wait_for(made[0].working, 200)
         return made[0]
 
     yield launch
@@ -116,17 +103,17 @@ def test_ctrl_c_once(launched: Callable[[], Launched], slow: SlowStudy, cluster:
     if not moves:
         cluster.command("scontrol", "update", "NodeName=n1,n2", "State=DRAIN", "Reason=test")
     os.killpg(left.process.pid, signal.SIGINT)
-    until(lambda: "scancel" in left.said() or left.process.poll() is not None, 60)
+    wait_for(lambda: "scancel" in left.said() or left.process.poll() is not None, 60)
     (command,) = re.findall(r"scancel --state=PENDING \d+(?: \d+)*", left.said())
     if not moves:
-        until(lambda: set(cluster.jobs().values()) == {"PENDING"}, 60)
+        wait_for(lambda: set(cluster.jobs().values()) == {"PENDING"}, 60)
         left.follow(command)
     assert left.ends() == 130, left.said()
     assert left.said().count("the proposals in flight finish first") == 1
     assert "run the same command again to go on" in left.said()
     assert "Traceback" not in left.said()
     assert len(slow_study.results(left.study)) < slow_study.RUNS
-    until(lambda: cluster.jobs() == {}, 30)
+    wait_for(lambda: cluster.jobs() == {}, 30)
     if not moves:
         cluster.command("scontrol", "update", "NodeName=n1,n2", "State=RESUME")
     assert not [p for p in left.study.iterdir() if p.name.startswith(".stop-")]
@@ -140,13 +127,13 @@ def test_ctrl_c_twice(launched: Callable[[], Launched], slow: SlowStudy) -> None
     """The launch ends at once; all jobs are named with what cancels them, and it does."""
     left = launched()
     os.killpg(left.process.pid, signal.SIGINT)
-    until(lambda: "the proposals in flight finish first" in left.said(), 60)
+    wait_for(lambda: "the proposals in flight finish first" in left.said(), 60)
     os.killpg(left.process.pid, signal.SIGINT)
     assert left.ends() == 130, left.said()
     assert "run the same command again to go on" in left.said()
     assert "Traceback" not in left.said()
     (command,) = re.findall(r"scancel \d+(?: \d+)*", left.said())
     left.follow(command)
-    until(lambda: left.cluster.jobs() == {}, 60)
+    wait_for(lambda: left.cluster.jobs() == {}, 60)
     assert len(slow_study.results(left.study)) < slow_study.RUNS
     goes_on(left, slow)

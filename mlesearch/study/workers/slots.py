@@ -250,8 +250,8 @@ class WorkerSlot:
             write_failure(run, reason, 0.0)
             log_run(run.folder, self._work.state, order.attempt, reason)
         report = RunReport(run.key.id, "failed", reason, "poison", self._work.state.host)
-        attempt = replace(self._attempt(report, order), status="set_aside")
-        return PieceAnswer("ended", (report,), (attempt,))
+        attempts = (replace(made, status="set_aside") for made in self._attempts((report,), order))
+        return PieceAnswer("ended", (report,), tuple(attempts))
 
     def _begun(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease | None) -> Iterator[PieceAnswer]:
         work, piece = self._work, order.piece
