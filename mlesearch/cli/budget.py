@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlesearch.cli.show_study import find_study
+from mlesearch.cli.show_study import find_study, find_study_to_change
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.study.output import say
 from mlesearch.study.workers.spending import check_limit, set_limit, spending
@@ -22,7 +22,7 @@ def budget(folder: Path, study_usd: float | None) -> int:
         SharedBudgetError: what was spent can't be read.
         OSError: nothing can be written in the study.
     """
-    study = find_study(folder)
+    study = find_study(folder) if study_usd is None else find_study_to_change(folder)
     then = ""
     if study_usd is not None:
         check_limit("--study-usd", study_usd)

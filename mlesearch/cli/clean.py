@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mlesearch.cli.show_study import find_study
+from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.clean import removable, remove
 from mlesearch.study.output import complain, say
@@ -24,7 +24,7 @@ def clean(folder: Path, *, yes: bool) -> int:
         ConfigError: there is no study here, workers are at work on it, or there is no terminal to ask at.
         OSError: something can't be removed.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     kinds = removable(study)
     if not kinds:
         say(f"{shown(study)}: nothing to remove; results, journals and stores are never removed")
@@ -50,7 +50,7 @@ def pack_runs(folder: Path, *, yes: bool) -> int:
         StoreError: a pack is damaged.
         OSError: the disk fails, or is full; whatever was not packed is where it was.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     found = packable(study)
     for why, runs in found.stay.items():
         say(f"{_runs(runs)} {why}: left as {'it is' if runs == 1 else 'they are'}")
@@ -81,7 +81,7 @@ def unpack_runs(folder: Path, *, yes: bool) -> int:
         StoreError: a pack is damaged.
         OSError: the disk fails, or is full; the packs are where they were.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     runs = packed(study)
     if not runs:
         say(f"{shown(study)}: nothing is packed")

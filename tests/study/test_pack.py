@@ -316,8 +316,8 @@ def test_a_packed_study_is_read_from_a_file_system_that_can_only_be_read(study, 
         assert main(["status", str(place)]) == 0
         assert "4 of 6 runs have ended" in capsys.readouterr().out
         assert compare(study, place).same
-        assert main(["clean", str(place), "--unpack", "--yes"]) == 1
-        assert "it can only be read" in capsys.readouterr().err
+        assert main(["clean", str(place), "--unpack", "--yes"]) == 2
+        assert "nothing can be written in this study" in capsys.readouterr().err
     finally:
         subprocess.run(["umount", "-l", place], check=True)
     assert exists(study / KEYS[0].id / "run.json")
