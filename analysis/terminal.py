@@ -107,7 +107,7 @@ def medal_table(results: Results, outcome: str | None = None) -> str:
         ).rstrip()
 
     lost, runs = sum(row.lost for row in rows), sum(row.runs for row in rows)
-    first = [f"{lost} of {plural(runs, 'run')} {'has' if lost == 1 else 'have'} no result"] if lost else []
+    first = [f"{lost:,} of {plural(runs, 'run')} {'has' if lost == 1 else 'have'} no result"] if lost else []
     out = [*first, line(heads), line(tuple("-" * w for w in widths))]
     for i, cell in enumerate(cells):
         again = i > 0 and cells[i - 1][0] == cell[0]

@@ -77,8 +77,8 @@ def near_level(p: float, text: str) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    """`1 task`, `2,000 tasks`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def listing(names: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ def medals(results: Results) -> View:
                     continue
                 if lost:
                     rate, most = 100 * board.e2.rate[m, a], 100 * board.counts.most[m, a]
-                    sub = f"{lost} of {plural(runs, 'run')} without a result"
+                    sub = f"{lost:,} of {plural(runs, 'run')} without a result"
                     cells.append(TableCell(f"{rate:.1f} to {most:.1f}", sub, repr(float(board.e2.rate[m, a]))))
                     continue
                 span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
@@ -158,7 +158,7 @@ def claimed_means(results: Results) -> View | None:
             span = "not estimable" if math.isnan(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
             if lost:
                 least, most = 100 * board.counts.least[m, a], 100 * board.counts.most[m, a]
-                span = f"between {least:.1f} and {most:.1f}: {lost} of {plural(runs, 'run')} without a result"
+                span = f"between {least:.1f} and {most:.1f}: {lost:,} of {plural(runs, 'run')} without a result"
             rows.append(
                 (name(model), name(arm.label), number(mean, 1, 100), TableCell(span, kind="text"), number(runs, 0))
             )

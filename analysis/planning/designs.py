@@ -25,6 +25,8 @@ SEEDS = (1, 2, 3, 5, 10)
 LOOKS = (1, 2, 3, 4, 5)
 FUTILITY = 0.1
 MOST_SEEDS = 64
+PRACTICAL_SEEDS = 100
+"""More of them are no design: where a gap needs more, it is said that it needs tasks."""
 STRATEGIES = 2
 """Treatment and baseline."""
 

@@ -22,7 +22,9 @@ def runs_verdict(results: Results) -> ClaimAnswer | None:
     planned = sum(c.planned for c in cells)
     heads = []
     if lost:
-        heads.append(f"{lost} of {plural(planned, 'run')} have no result" if lost < planned else "No run has a result")
+        heads.append(
+            f"{lost:,} of {plural(planned, 'run')} have no result" if lost < planned else "No run has a result"
+        )
     if without:
         whole = without == planned - lost
         heads.append("no run gave a program" if whole and not lost else f"{plural(without, 'run')} gave no program")
@@ -87,12 +89,12 @@ def _of(own: Sequence[CellRuns]) -> list[str]:
         failed, missing = sum(c.failed for c in lost), sum(c.missing for c in lost)
         why = [f"{failed} failed: {reasons_text(merged([c.why_failed for c in lost])) or 'no reason recorded'}"]
         why = (why if failed else []) + ([f"{missing} not begun or not ended"] if missing else [])
-        count = f"{sum(c.lost for c in lost)} of {plural(sum(c.planned for c in own), 'run')}"
+        count = f"{sum(c.lost for c in lost):,} of {plural(sum(c.planned for c in own), 'run')}"
         out.append(f"{arm}: {count} have no result{_models_of(lost, own)} ({'; '.join(why)})")
     idle = [c for c in own if c.without_program]
     if idle:
         ended = sum(c.planned - c.lost for c in own)
-        count = f"{sum(c.without_program for c in idle)} of {plural(ended, 'run')} with a result gave no program"
+        count = f"{sum(c.without_program for c in idle):,} of {plural(ended, 'run')} with a result gave no program"
         why_none = reasons_text(merged([c.why_without for c in idle]))
         steps = sum(c.steps for c in idle)
         steps_text = f"0 of {plural(steps, 'step')} gave one, " if steps else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mlesearch.cli.show_study import find_study
+from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shown, table
 from mlesearch.study.clean import removable, remove
 from mlesearch.study.output import complain, say
@@ -23,7 +23,7 @@ def clean(folder: Path, *, yes: bool) -> int:
         ConfigError: there is no study here, workers are at work on it, or there is no terminal to ask at.
         OSError: something can't be removed.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     kinds = removable(study)
     if not kinds:
         say(f"{shown(study)}: nothing to remove; results, journals and stores are never removed")

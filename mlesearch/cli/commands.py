@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli import planning_options, solve_options, study_options
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.study.output import complain, hand_over, say
@@ -43,8 +44,10 @@ def power(args: Namespace) -> int:
 
 def read_overrides(command: str, options: Sequence[str], args: Namespace) -> list[str]:
     """The words after a command as overrides; an error suggests the command as it was typed, options included."""
+    from mlesearch.cli.show_study import refuse_folder
     from mlesearch.config.loading.compose import expand
 
+    refuse_folder(args.overrides)
     return expand(args.overrides, shlex.join(["mlesearch", command, *options]), multirun=args.multirun)
 
 
@@ -93,7 +96,7 @@ def verify(args: Namespace) -> int:
     """Replay a journal against a new strategy."""
     from mlesearch.study.archive.verify import verify_run
 
-    say(f"{verify_run(Path(args.run))} decisions, all the same")
+    say(f"{plural(verify_run(Path(args.run)), 'decision')}, all the same")
     return 0
 
 
@@ -121,7 +124,7 @@ def verify_study(args: Namespace) -> int:
     contents, wrong = find_damage(Path(args.path), trust=args.trust, own_tasks=args.task)
     for fault in wrong:
         complain(fault)
-    say(f"{args.path}: {contents}; {len(wrong)} faults")
+    say(f"{args.path}: {contents}; {plural(len(wrong), 'fault')}")
     return 1 if wrong else 0
 
 

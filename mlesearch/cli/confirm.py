@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import duration, money, number
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.plan import StudyPlan
@@ -45,9 +46,9 @@ def estimate_lines(found: Estimate, planned: StudyPlan, gpus: int | None, side_b
     side_by_side = max(side_by_side, (gpus or 0) * s.sandbox.gpu_slots * bool(s.sandbox.gpus))
     lines = [f"all together: {_sums(found)}, {found.total(lambda r: r.gpu_h):,.1f} GPU hours"]
     wall_s = found.wall_s(gpus or 1, s.sandbox.gpu_slots, side_by_side)
-    with_gpus = f"{gpus or 1} GPU{'s' if (gpus or 1) > 1 else ''} and " if s.sandbox.gpus else ""
+    with_gpus = f"{plural(gpus or 1, 'GPU')} and " if s.sandbox.gpus else ""
     lines.append(
-        f"about {duration(wall_s)} with {with_gpus}{side_by_side} programs or calls side by side; "
+        f"about {duration(wall_s)} with {with_gpus}{_at_once(side_by_side)}; "
         f"about {found.total(lambda r: r.disk_bytes) / 1e6:,.1f} MB on disk, stores not counted"
     )
     if any(DEFAULT in r.profile for r in found.rows):
@@ -61,6 +62,10 @@ def estimate_lines(found: Estimate, planned: StudyPlan, gpus: int | None, side_b
     if found.unpriced:
         lines.append(f"the price of {', '.join(found.unpriced)} is not known; declare it in model.params.price")
     return lines
+
+
+def _at_once(side_by_side: int) -> str:
+    return "one program or call at a time" if side_by_side == 1 else f"{side_by_side} programs or calls side by side"
 
 
 def _guarded(found: Estimate) -> str:
@@ -77,7 +82,7 @@ def _sums(found: Estimate) -> str:
     calls, tokens_in, tokens_out = (
         number(found.total(read)) for read in (lambda r: r.calls, lambda r: r.tokens_in, lambda r: r.tokens_out)
     )
-    return f"{calls} calls, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
+    return f"{calls} call{'' if calls == '1' else 's'}, {tokens_in} tokens in, {tokens_out} out, {money(found.usd)}"
 
 
 def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
@@ -98,7 +103,7 @@ def confirm(planned: StudyPlan, resources: ProcessResources, yes: bool) -> bool:
     if not found.rows or found.most_usd == 0.0:
         return True
     profiles = "; ".join(sorted({r.profile for r in found.rows}))
-    what = f"estimated for {sum(r.runs for r in found.rows)} runs: {_sums(found)} (profile: {profiles})"
+    what = f"estimated for {plural(sum(r.runs for r in found.rows), 'run')}: {_sums(found)} (profile: {profiles})"
     if guarded := _guarded(found):
         what += f"; {guarded}"
     if yes or not found.exceeds(limit):

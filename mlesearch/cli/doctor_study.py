@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlesearch.cli.doctor import examine, line, versions
+from mlesearch.cli.terminal import shown
 from mlesearch.storage.file_system_check import (
     LINES,
     NAMES,
@@ -13,7 +14,7 @@ from mlesearch.storage.file_system_check import (
     with_another_machine,
     with_another_process,
 )
-from mlesearch.storage.file_systems import mount_of
+from mlesearch.storage.file_systems import mount_of, why_read_only
 from mlesearch.storage.lease_files import LEASES, times_of
 from mlesearch.study.output import say
 from mlesearch.types import ConfigError, Finding, Level
@@ -58,12 +59,14 @@ def examine_study(study: Path, *, two_machines: bool = False) -> Iterator[Findin
         two_machines: the other process is started by hand, with the same command, on another machine.
 
     Raises:
-        ConfigError: there is no such folder.
+        ConfigError: there is no such folder, or it can only be read.
         OtherSideSilent: the other process does not answer.
         OSError: nothing can be written there.
     """
     if not study.is_dir():
         raise ConfigError(f"{study}: no such folder; name that of a study, or one in which studies are to be")
+    if why := why_read_only(study):
+        raise ConfigError(f"{shown(study)}: nothing can be written here ({why}); name a folder in which something can")
     yield Finding(Level.OK, "file system", f"{mount_of(study)}, tried {'by two machines' if two_machines else 'here'}")
     with with_another_machine(study, WAIT_S) if two_machines else with_another_process(study) as side:
         found = side.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.loading.compose import Launch
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.checks import LOCAL
@@ -79,8 +80,9 @@ def follow_looks(planned: StudyPlan, stop_file: Path, resources: ProcessResource
         lacking = [key for key in found.to_run if key not in by_key]
         if lacking:
             raise ConfigError(
-                f"--sequential: the look after {found.next_seeds} seeds needs {len(lacking)} runs that this launch "
-                f"lacks, such as {lacking[0].id}; launch all models, strategies, tasks and seeds of the plan together"
+                f"--sequential: the look after {plural(found.next_seeds, 'seed')} needs {plural(len(lacking), 'run')} "
+                f"that this launch lacks, such as {lacking[0].id}; launch all models, strategies, tasks and seeds of "
+                "the plan together"
             )
         runs = tuple(by_key[key] for key in found.to_run)
         round_plan = replace(planned, runs=runs, states={r.key: planned.states[r.key] for r in runs})

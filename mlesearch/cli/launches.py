@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm, estimate_lines, estimate_rows
 from mlesearch.cli.follow_looks import follow_looks, part_of_plan
 from mlesearch.cli.models import ask_endpoints
@@ -114,7 +115,7 @@ def run(
     unfinished = [r.folder for r in todo if not is_virtual(r.settings)]
     if launch.here and len(unfinished) < len(todo):
         looked_up = len(todo) - len(unfinished)
-        say(f"{looked_up:,} runs on a virtual clock; the launch took {launch_s:,.1f} s")
+        say(f"{plural(looked_up, 'run')} on a virtual clock; the launch took {launch_s:,.1f} s")
     if launch.here and unfinished:
         live = any(not r.labels["simulated"] for r in runs)
         jobs_at_once = _side_by_side(planned, len(unfinished))
@@ -174,9 +175,11 @@ def say_checked(
     """
     finished = sum(state == "finished" for state in planned.states.values())
     most, place = "at most " if at_most else "", shown(planned.folder)
-    say(f"study {planned.header['name']}: {most}{len(planned.runs)} runs, {finished} of them finished, in {place}")
-    for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
-        say(f"sandbox: {why}")
+    count = f"{most}{plural(len(planned.runs), 'run')}, {finished:,} of them finished"
+    say(f"study {planned.header['name']}: {count}, in {place}")
+    if not any(left.setting == "sandbox" for left in planned.later):  # which says it
+        for why in sorted({str(r.labels["sandbox_why"]) for r in planned.runs}):
+            say(f"sandbox: {why}")
     for left in planned.later:
         say(f"checked on workers: {left}")
     cells = [cell.settings for cell in launch.jobs]
@@ -191,7 +194,8 @@ def say_checked(
     if not all(answers for answers, _ in heard):
         say("nothing was run or written (--check)")
         return False
-    say("all of it can run; nothing was run or written (--check)")
+    all_known = "what can be checked here" if planned.later else "all of it"
+    say(f"{all_known} can run; nothing was run or written (--check)")
     return True
 
 
@@ -243,9 +247,9 @@ def replay(
         complain(f"failed: {r.run_id}: {r.reason}")
     same = sum(r.status not in ("failed", "interrupted") for r in reports)
     say(
-        f"{same} of {len(planned.runs)} runs came out the same, event by event, in {shown(out)}: {planned.calls:,} "
-        f"calls and {planned.executions:,} executions from the stores; {len(planned.unfinished)} unfinished runs were "
-        f"taken over"
+        f"{same:,} of {plural(len(planned.runs), 'run')} came out the same, event by event, in {shown(out)}: "
+        f"{plural(planned.calls, 'call')} and {plural(planned.executions, 'execution')} from the stores; "
+        f"unfinished runs that were taken over: {len(planned.unfinished):,}"
     )
     say(f"recorded in {planned.recorded_s:,.1f} s of runs, replayed in {took_s:,.2f} s")
     return 1 if failed else 0 if same == len(planned.runs) else 130
@@ -266,9 +270,9 @@ def report_rounds(folder: Path, over: int, rounds: int, run_ids: Collection[str]
         found = write_report(folder, None, run_ids)
     except Exception as error:
         why = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        complain(f"warning: no report of the first {over} of {rounds} seeds: {why}")
+        complain(f"warning: no report of the first {over} of {plural(rounds, 'seed')}: {why}")
         return
-    say(f"so far, with {over} of {rounds} seeds of every cell and task:\n{found}")
+    say(f"so far, with {over} of {plural(rounds, 'seed')} of every cell and task:\n{found}")
 
 
 def _cells_to_do(planned: StudyPlan) -> list[RunPlan]:
@@ -284,7 +288,7 @@ def _unpaid(reports: Sequence[RunReport], planned: int) -> list[str]:
     reasons = sorted({r.reason for r in reports})
     names = ", ".join(r.run_id for r in reports[:SHOWN])
     more = f" and {len(reports) - SHOWN} more" if len(reports) > SHOWN else ""
-    return [f"stopped: {reasons[0]}", f"missing: {len(reports)} of {planned} runs: {names}{more}"]
+    return [f"stopped: {reasons[0]}", f"missing: {len(reports):,} of {plural(planned, 'run')}: {names}{more}"]
 
 
 def _failures(failed: Sequence[RunReport], folder: Path) -> list[str]:
@@ -312,7 +316,8 @@ def _missing(missing: Sequence[RunReport], planned: int) -> list[str]:
     lines = []
     for reason, ids in by_reason.items():
         names = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
-        lines.append(f"missing: {len(ids)} of {planned} runs: {names}: {reason}; run the same command again to go on")
+        count = f"{len(ids):,} of {plural(planned, 'run')}"
+        lines.append(f"missing: {count}: {names}: {reason}; run the same command again to go on")
     return lines
 
 
@@ -329,11 +334,15 @@ def _own_time(before: ProgramTime, after: ProgramTime, launch_s: float, side_by_
     The ratio of the two is the harness's own time, unless it waited for a live model: then it says nothing.
     """
     programs, run_s = after.programs - before.programs, after.run_s - before.run_s
-    text = f"{programs:,} programs ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
+    if not programs:
+        return f"no program ran; the launch took {launch_s:,.1f} s"
+    text = f"{plural(programs, 'program')} ran for {run_s:,.1f} s ({after.cpu_s - before.cpu_s:,.1f} s of processors)"
     text += f", at most {side_by_side} at a time; the launch took {launch_s:,.1f} s"
     if run_s <= 0 or live:
         return text
-    return f"{text}, {launch_s * side_by_side / run_s:.2f} times what the programs alone would have"
+    least_s = run_s / side_by_side
+    times = f"{launch_s / least_s:,.1f} times the {least_s:,.1f} s in which these programs alone would have ended"
+    return f"{text}: {times}, {side_by_side} at a time"
 
 
 def say_run(folder: Path) -> None:

@@ -41,6 +41,17 @@ Own models, strategies, sandboxes, experiments and tasks are files in this folde
 conf/model/NAME.yaml, conf/strategy/NAME.yaml, conf/sandbox/NAME.yaml, experiments/NAME.yaml, tasks/NAME/task.yaml.
 """
 
+_DOCTOR_HELP = """\
+what this machine has and lacks for runs, and what to do about it; or what the file system of a study's folder keeps
+
+  mlesearch doctor                                     this machine: sandboxes, GPUs, keys, folders
+  mlesearch doctor studies/main                        two processes try the folder: new files, appending, locks, clocks
+  mlesearch doctor /shared/studies --two-machines      given on both machines at the same time
+
+Exit codes: 0 all that is needed is there; 1 something is lacking; 2 there is no such folder, or nothing can be written
+in it.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
@@ -107,7 +118,10 @@ def parser() -> argparse.ArgumentParser:
     recheck.add_argument("--redraw", action="store_true", help="draw the figures again, too (takes longer)")
 
     doctor = sub.add_parser(
-        "doctor", help="what this machine, or a study's folder, has and lacks, and what to do about it"
+        "doctor",
+        help="what this machine, or a study's folder, has and lacks, and what to do about it",
+        description=_DOCTOR_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     doctor.add_argument("study", nargs="?", metavar="STUDY", help="a folder whose file system two processes try")
     doctor.add_argument("--two-machines", action="store_true", help="the other process is this command elsewhere")

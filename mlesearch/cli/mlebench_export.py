@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.export_page import DONE, disclosure_page
 from mlesearch.cli.terminal import shown
 from mlesearch.config.parts.mlebench import GraderRequest
@@ -81,7 +82,7 @@ def export(args: Namespace) -> int:
     say(DONE.format(folder=shown(target), runs=shown(target / RUNS)))
     failed = sum(len(group.failed) for group in done)
     if failed:
-        complain(f"{failed} reports are missing; MLE-bench's script takes what is there with --pad-missing")
+        complain(f"{plural(failed, 'report')} missing; MLE-bench's script takes what is there with --pad-missing")
     return 1 if failed or any(group.differing for group in done) else 0
 
 
@@ -107,7 +108,9 @@ def _say(group: ExportedGroup) -> None:
 def _said(group: ExportedGroup) -> str:
     reports = group.reports.values()
     medals, submitted = sum(r.any_medal for r in reports), sum(r.submission_exists for r in reports)
-    return f"{group.name}: {len(reports)} reports, {submitted} submissions, {medals} medals"
+    return (
+        f"{group.name}: {plural(len(reports), 'report')}, {plural(submitted, 'submission')}, {plural(medals, 'medal')}"
+    )
 
 
 def _experiments(study: Path, name: str) -> list[Experiment]:
@@ -157,8 +160,8 @@ def _seeds(experiment: Experiment, *, refuse: bool) -> list[list[ExportedRun]]:
     if unfinished and refuse:
         shown_ids = "; ".join(unfinished[:NAMED]) + ("; ..." if len(unfinished) > NAMED else "")
         raise ConfigError(
-            f"{experiment.id}: {len(unfinished)} runs have no result ({shown_ids}); launch the same command again, or "
-            "export them without a submission, as failures: --unfinished null"
+            f"{experiment.id}: {plural(len(unfinished), 'run')} without a result ({shown_ids}); launch the same "
+            "command again, or export them without a submission, as failures: --unfinished null"
         )
     return [
         [_exported(competition, group.get(competition)) for competition in competitions]

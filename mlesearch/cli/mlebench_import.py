@@ -12,6 +12,7 @@ from typing import cast
 
 from mlesearch import __version__
 from mlesearch.analysis.page.imported import import_rates
+from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import shell_words, shown, table
 from mlesearch.storage.documents import STUDY
 from mlesearch.storage.imported import IMPORT_FORMAT, ImportedFile, ImportedRow, write_imported
@@ -55,7 +56,7 @@ def take(args: Namespace) -> int:
         return 0
     study = Path(args.into)
     path = write_imported(study, content, _own(study), simulated=bool(is_simulated(study)))
-    say(f"{shown(path)}: {len(results)} results, beside the study's own: {shell_words('report', study)}")
+    say(f"{shown(path)}: {plural(len(results), 'result')}, beside the study's own: {shell_words('report', study)}")
     return 0
 
 

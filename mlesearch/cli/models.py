@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Callable, Iterable
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.settings import ModelSettings, Settings, role_settings
 from mlesearch.models.price import Price, price_fields
 from mlesearch.models.protocol import Address, EmptyReply, Message, Model, Request, Sampling
@@ -106,7 +107,11 @@ def retirement(m: ModelSettings, today: datetime.date) -> str:
     if not found or (found[0] - today).days > WARN_DAYS:
         return ""
     left = (found[0] - today).days
-    when = f"in {left} days: runs that are not finished by then can't be" if left > 0 else "so it may answer no more"
+    when = (
+        f"in {plural(left, 'day')}: runs that are not finished by then can't be"
+        if left > 0
+        else "so it may answer no more"
+    )
     return f"warning: retired on {found[0]}, {when}"
 
 

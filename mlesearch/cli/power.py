@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlesearch.analysis.planning.designs import (
+    PRACTICAL_SEEDS,
     CrossoverNeeds,
     Design,
     DesignRow,
@@ -215,7 +216,8 @@ def _piloted(pilot: Results, name: str) -> tuple[Counts, Spread, RunCost]:
         _measured(ended[ended["model"].isin(groups_of)], "cost_usd"),
         _measured(ended, "gpu_h"),
         _measured(ended[ended["model"].isin(groups_of)], "gpu_h"),
-        f"costs: as measured in {len(ended)} runs of {name}" + (" (virtual)" if pilot.tables.simulated else ""),
+        f"costs: as measured in {plural(len(ended), 'run')} of {name}"
+        + (" (virtual)" if pilot.tables.simulated else ""),
     )
     return Counts(len(kept), tasks, seeds, len(low), len(high)), spread, cost
 
@@ -232,7 +234,7 @@ def _heading(design: Design) -> str:
         f"variances {s.source}: the tasks' own gaps vary by {100 * math.sqrt(s.own):.1f} points (sd), one run of both "
         f"strategies by {100 * math.sqrt(s.noise):.1f}\n"
         f"smallest gap that is found in 80 % of studies on tasks like these (E2), in points; two-sided 5 %, t over "
-        f"{design.tasks} tasks"
+        f"{design.tasks:,} tasks"
     )
 
 
@@ -266,7 +268,7 @@ def _taken_cells(taken: Taken | None) -> dict[str, object]:
 
 def _taken(taken: Taken) -> str:
     """In words."""
-    said = f"{taken.runs:,.0f} runs"
+    said = plural(round(taken.runs), "run")
     if taken.usd is not None:
         said += f", {money(taken.usd)}"
     if taken.gpu_h:
@@ -283,10 +285,16 @@ def _gap_line(design: Design, needs: GapNeeds) -> str:
     )
     if needs.seeds is None or needs.taken is None:
         return (
-            f"{what}: no number of seeds finds it in 80 % on {design.tasks} tasks, since the tasks' own gaps alone "
+            f"{what}: no number of seeds finds it in 80 % on {design.tasks:,} tasks, since the tasks' own gaps alone "
             f"leave {100 * needs.left:.1f} points; {more}"
         )
-    return f"{what}: {plural(needs.seeds, 'seed')} on {design.tasks} tasks ({_taken(needs.taken)}); {more}"
+    if needs.seeds > PRACTICAL_SEEDS:
+        return (
+            f"{what}: no practical number of seeds finds it in 80 % on {design.tasks:,} tasks: it would "
+            f"take {needs.seeds:,}, and {PRACTICAL_SEEDS} are taken for the most, as the tasks' own gaps alone leave "
+            f"{100 * needs.left:.2f} points; {more}"
+        )
+    return f"{what}: {plural(needs.seeds, 'seed')} on {design.tasks:,} tasks ({_taken(needs.taken)}); {more}"
 
 
 def _crossover_lines(design: Design, c: CrossoverNeeds) -> list[str]:
@@ -299,10 +307,10 @@ def _crossover_lines(design: Design, c: CrossoverNeeds) -> list[str]:
     ]
     tasks = "twenty times as many tasks would not do" if c.tasks is None else f"{c.tasks:,} tasks would do"
     if c.seeds is not None:
-        lines.append(f"  for 80 % it takes {plural(c.seeds, 'seed')} on {design.tasks} tasks")
+        lines.append(f"  for 80 % it takes {plural(c.seeds, 'seed')} on {design.tasks:,} tasks")
     else:
         lines.append(
-            f"  no number of seeds brings it to 80 % on {design.tasks} tasks: without any noise of runs it is "
+            f"  no number of seeds brings it to 80 % on {design.tasks:,} tasks: without any noise of runs it is "
             f"{c.most:.2f}; with {plural(design.seeds, 'seed')} {tasks}"
         )
     return lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlesearch.cli.show_study import find_study
+from mlesearch.analysis.text import plural
+from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words, shown
 from mlesearch.storage.layout import remove_failure
 from mlesearch.storage.leases import Leases
@@ -15,6 +16,9 @@ from mlesearch.study.monitoring.standing import RunProgress, StudyStatus
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.output import say
 from mlesearch.types import ConfigError, did_you_mean
+
+PAUSED_BY = "by the user"
+"""Why a study is paused, where nobody says more."""
 
 
 def pause(folder: Path, why: str, *, over: bool) -> int:
@@ -29,11 +33,11 @@ def pause(folder: Path, why: str, *, over: bool) -> int:
         ConfigError: there is no study here.
         OSError: nothing can be written in it.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     if over:
         say("workers begin runs again" if end_pause(study) else f"{shown(study)} is not paused")
         return 0
-    ask_to_pause(study, why)
+    ask_to_pause(study, why.strip() or PAUSED_BY)
     off = shell_words("pause", study, "--off")
     say(f"nothing new begins in {shown(study)}; what is in flight ends; to go on: {off}")
     return 0
@@ -53,19 +57,22 @@ def requeue(folder: Path, run_ids: Sequence[str], error_class: str | None) -> in
         ConfigError: there is no study here, or a named run did not fail.
         OSError: nothing can be written in it.
     """
-    study = find_study(folder)
+    study = find_study_to_change(folder)
     found = read_status(study)
     chosen = _chosen(found, run_ids)
     if error_class is not None:
         chosen = [i for i in chosen if (last := found.runs[i].last) is not None and last.error_class == error_class]
     for run_id in chosen:
         remove_failure(study / run_id)
+    if not chosen:
+        kind = "" if error_class is None else f" as {error_class}"
+        say(f"nothing to try again: no run of {shown(study)} has failed{kind}, was set aside or waits for money")
+        return 0
     Leases(study).forget_deaths(chosen)
-    if chosen:
-        ask_again(study, chosen)
+    ask_again(study, chosen)
     working = any(w.standing in ("working", "paused") for w in found.workers)
-    then = "" if working or not chosen else f"; no worker is at work: {shell_words('resume', study)}"
-    say(f"{len(chosen)} run{'' if len(chosen) == 1 else 's'} of {shown(study)} to be tried again{then}")
+    then = "" if working else f"; no worker is at work: {shell_words('resume', study)}"
+    say(f"{plural(len(chosen), 'run')} of {shown(study)} to be tried again{then}")
     return 0
 
 

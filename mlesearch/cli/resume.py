@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import INTERRUPTED, conclude, report_rounds, say_run
 from mlesearch.cli.report import write_report
-from mlesearch.cli.show_study import find_study
+from mlesearch.cli.show_study import find_study_to_change
 from mlesearch.cli.terminal import shell_words
 from mlesearch.config.parts.resources import ProcessResources, reset_breakers
 from mlesearch.config.parts.virtual import is_virtual
@@ -56,7 +57,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
     if study_usd is not None and not (math.isfinite(study_usd) and study_usd > 0):
         raise ConfigError(f"--study-usd: {study_usd:g}; more than 0 is needed")
-    study = Path(os.path.abspath(find_study(folder)))
+    study = Path(os.path.abspath(find_study_to_change(folder)))
     runs, launched = runs_to_work_on(study)
     here = Path.cwd()
     go_to(launched)
@@ -66,9 +67,11 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     planned = StudyPlan(study, read_study(study), runs, states)
     todo = [r for r in runs if states[r.key] != "finished"]
     failed = [r for r in todo if states[r.key] == "failed"]
-    say(f"study {planned.header['name']}: {len(runs)} runs, {len(todo)} of them to do, {len(failed)} of these failed")
+    again = f", {len(failed):,} of these failed" if failed else ""
+    say(f"study {planned.header['name']}: {plural(len(runs), 'run')}, {len(todo):,} of them to do{again}")
     if not todo:
         os.chdir(here)
+        _end_pause(study)
         say(f"nothing is left to run; its report: {shell_words('report', study)}")
         return 0
     with ProcessResources(complain) as resources:
@@ -82,8 +85,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
                 remove_failure(run.folder)
         Leases(study).forget_deaths(run.key.id for run in failed)
         number = launched.number if study_usd is None else write_list(study, runs)
-        if end_pause(study):
-            complain("the study was paused; workers begin runs again")
+        _end_pause(study)
         outcome = LaunchOutcome(study)
         done = frozenset(r.key.id for r in runs if states[r.key] == "finished")
         stop_file = stop_file_of(study)
@@ -110,6 +112,11 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
     if code == INTERRUPTED:
         complain(f"stopped; to go on: {shell_words('resume', study)}")
     return code
+
+
+def _end_pause(study: Path) -> None:
+    if end_pause(study):
+        complain("the study was paused, and is no longer: workers begin runs again")
 
 
 def _with_budget(runs: Sequence[RunPlan], study_usd: float) -> tuple[RunPlan, ...]:

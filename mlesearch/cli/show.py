@@ -16,6 +16,13 @@ from mlesearch.study.runs.official_reports import node_line, official_lines
 from mlesearch.study.runs.unusable import count, reason
 from mlesearch.types import ConfigError, Status
 
+_ENDS = {
+    "completed": "the steps of the budget were spent",
+    "budget": "what came next fitted no more into the budget, which ended the run",
+    "real_time": "budget.real_time_s was over, which ended the run",
+}
+"""What ends a run while something is under way, by its status."""
+
 
 def tree(folder: Path) -> str:
     """One line a proposal, in the order of telling, the selected one marked.
@@ -93,8 +100,18 @@ def _headline(f: FoldedRun, id: int) -> str:
     if id not in f.asked:
         return ""
     p = f.asked[id]["p"]
-    status = f.told[id]["outcome"]["status"] if id in f.told else f"not told yet ({_stage(f, id)})"
+    status = f.told[id]["outcome"]["status"] if id in f.told else _untold(f, id)
     return f"node {id}: {p['op']} of {_dash(p.get('base'))}, {status}"
+
+
+def _untold(f: FoldedRun, id: int) -> str:
+    """Why a proposal has no outcome: it is under way, or the run has ended before it."""
+    if f.ended is None:
+        return f"not told yet ({_stage(f, id)})"
+    why = _ENDS.get(f.ended["status"], f"the run ended ({f.ended['status']})")
+    replied = any(call["id"] == id for call in f.calls)
+    at = "after its program" if id in f.executed else "after its reply" if replied else "before its first reply"
+    return f"never told: {why}, {at}"
 
 
 def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
@@ -126,12 +143,12 @@ def node(folder: Path, id: int | None, *, code_only: bool = False) -> str:
     if code_only:
         return code
     o = f.told[id]["outcome"] if id in f.told else None
-    p, grade, result = f.asked[id]["p"], f.grades.get(id), ran["result"]
+    grade, result = f.grades.get(id), ran["result"]
     validation, test = o.get("score") if o else None, grade["score"] if grade else None
     problem = (f.told[id].get("problem") if o else None) or result.get("reason", "")
     parts = [
         _title(folder),
-        f"node {id}: {p['op']} of {_dash(p.get('base'))}, {o['status'] if o else 'not told yet'}",
+        _headline(f, id),
         f"verdict: {f.verdicts.get(id, 'none')}",
         f"validation {_number(validation)}, test {_number(test)}, {_medal(folder, grade)}",
         *([said] if (said := node_line(f, id)) else []),

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.terminal import shell_words, shown
+from mlesearch.config.catalogue.groups import names
+from mlesearch.config.overrides.explain import known_keys
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import MEDALS
 from mlesearch.storage.documents import BEST, RUN, STUDY, finished_row, read_result, read_run, read_study
+from mlesearch.storage.file_systems import why_read_only
 from mlesearch.storage.files import read_json
 from mlesearch.storage.imported import read_imported
 from mlesearch.storage.journal import JOURNAL
 from mlesearch.storage.layout import declared, run_folders
 from mlesearch.study.runs.fold import PROGRAMS, fold
 from mlesearch.study.runs.unusable import count
-from mlesearch.types import NANODOLLARS, ConfigError
+from mlesearch.types import NANODOLLARS, ConfigError, did_you_mean
+
+NAMED = 10
+"""So many studies are named."""
+_PATH = re.compile(r"[^=,'\"\[\]{}\s]*/[^=,'\"\[\]{}\s]*")
+"""A word that can be nothing but a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,49 @@ def find_study(folder: Path) -> Path:
     return study
 
 
+def find_study_to_change(folder: Path) -> Path:
+    """As `find_study`, of a study in which something can be written.
+
+    Raises:
+        ConfigError: there is none, or it can only be read.
+    """
+    study = find_study(folder)
+    if why := why_read_only(study):
+        raise ConfigError(
+            f"{shown(study)}: nothing can be written in this study ({why}); go where it can be; what works here: "
+            f"{shell_words('status', study)}, {shell_words('report', study, '--out', 'DIR')}"
+        )
+    return study
+
+
+def refuse_folder(words: Sequence[str]) -> None:
+    """Refuse a folder where an experiment is named: a study is gone on with by other commands.
+
+    Args:
+        words: as they were typed behind a command.
+
+    Raises:
+        ConfigError: the first is a folder; says what to do with the study that it is, or where studies are.
+    """
+    word = words[0] if words else ""
+    folder = Path(word)
+    setting = any(key.partition(".")[0] == word for key in known_keys()) and not (folder / STUDY).is_file()
+    if not word or setting or word in names("experiments") or folder.suffix in (".yaml", ".yml"):
+        return
+    if not (_PATH.fullmatch(word) or folder.is_dir()):
+        return
+    study = study_of(folder)
+    if study is None:
+        raise ConfigError(
+            f"{word}: no study here (no {STUDY}), and no experiment is called so; {_elsewhere(folder)}; "
+            "for all experiments: mlesearch experiments"
+        )
+    raise ConfigError(
+        f"{word}: this study was launched, and its settings are kept; go on with {shell_words('resume', study)}, "
+        f"or {shell_words('work', study)}, or {shell_words('submit', '--slurm', study)}"
+    )
+
+
 def study_lines(folder: Path) -> Iterator[str]:
     """All runs of a study, or those below a folder within it.
 
@@ -79,7 +132,8 @@ def study_lines(folder: Path) -> Iterator[str]:
         yield f"{named[0]}{more}: {why}"
     for content in read_imported(study):
         of = ", ".join(sorted({f"{row['strategy']} with {row['model']}" for row in content["rows"]}))
-        yield f"imported {content['name']}: {len(content['rows'])} results of {of}; in the report, never pooled"
+        results = plural(len(content["rows"]), "result")
+        yield f"imported {content['name']}: {results} of {of}; in the report, never pooled"
     yield f"one run: {shell_words('show', below[0])}"
 
 
@@ -139,16 +193,17 @@ def _sums(runs: list[ShownRun]) -> str:
     for r in runs:
         states[str(r.cells["state"])] = states.get(str(r.cells["state"]), 0) + 1
     said = ", ".join(f"{n} {state}" for state, n in states.items())
-    return f"{len(runs)} runs ({said})" if runs else "no run was asked for yet"
+    return f"{plural(len(runs), 'run')} ({said})" if runs else "no run was asked for yet"
 
 
 def _elsewhere(folder: Path) -> str:
     """Where studies are, near a folder that is none."""
-    places = [folder, folder / "studies", Path("studies")]
-    found = sorted({s.parent for place in places if place.is_dir() for s in place.glob(f"*/{STUDY}")})
+    places = [folder, folder / "studies", folder.parent, Path("studies")]
+    found = sorted({shown(s.parent) for place in places if place.is_dir() for s in place.glob(f"*/{STUDY}")})
     if not found:
         return "name a study's folder (studies/NAME by default), or a run's in it: MODEL/STRATEGY/VARIANT/TASK/seed-N"
-    return f"studies are in: {', '.join(shown(place) for place in found[:10])}"
+    more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    return f"studies are in: {', '.join(found[:NAMED])}{more}{did_you_mean(shown(folder), found)}"
 
 
 def _usd(usd: float | None, virtual: bool) -> str:

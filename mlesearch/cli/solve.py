@@ -7,6 +7,7 @@ from argparse import Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.terminal import duration, seconds, shell_words, shown
 from mlesearch.config.loading.compose import expand, jobs
@@ -188,7 +189,7 @@ def _planned(settings: Settings, places: SearchPlaces, resources: ProcessResourc
 
 def _say_plan(run: RunPlan, places: SearchPlaces) -> None:
     budget, limits = run.budget, run.limits
-    steps = "" if budget.steps is None else f"at most {budget.steps} programs, "
+    steps = "" if budget.steps is None else f"at most {plural(budget.steps, 'program')}, "
     time = "" if budget.time_s is None else f"{duration(budget.time_s)} in all, "
     say(
         f"{run.key.task}: {steps}{time}{duration(limits.time_s)} a program; the search is kept in {shown(places.study)}"

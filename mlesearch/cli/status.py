@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.show_study import find_study
 from mlesearch.cli.terminal import duration, shell_words, shown, table_lines
 from mlesearch.study.monitoring.standing import CellCounts, RunStanding, StudyStatus, WorkerStatus
@@ -89,7 +90,7 @@ def lines(found: StudyStatus) -> Iterator[str]:
         yield "simulated engineers, not language models: this says nothing about any language model"
     if found.paused:
         yield f"paused: {found.paused}; nothing new begins until: {shell_words('pause', found.folder, '--off')}"
-    yield from _workers(found.workers)
+    yield from _workers(found)
     yield from _left(found)
     for failed in found.failures:
         first, others = failed.run_ids[0], len(failed.run_ids) - 1
@@ -105,16 +106,17 @@ def lines(found: StudyStatus) -> Iterator[str]:
             usd = f"USD {budget.usd:,.4f} of {budget.limit_usd:,.4f}"
             yield f"nearly spent: {budget.setting}{whose}: {usd}, by journals"
     for reason, n in found.unpaid.items():
-        yield f"waiting for money: {n} runs: {reason}"
+        yield f"waiting for money: {plural(n, 'run')}: {reason}"
     yield from _time(found)
     yield from _next(found)
 
 
 def _head(found: StudyStatus) -> str:
-    parts = [f"{found.count('ended')} of {len(found.runs)} runs have ended"]
-    parts += [f"{n} failed"] if (n := found.count("failed")) else []
+    ended, verb = found.count("ended"), "has" if len(found.runs) == 1 else "have"
+    parts = [f"{ended:,} of {plural(len(found.runs), 'run')} {verb} ended"]
+    parts += [f"{n:,} failed"] if (n := found.count("failed")) else []
     parts += (
-        [f"{found.missing} {'is' if found.missing == 1 else 'are'} missing"] if found.missing else ["none is missing"]
+        [f"{found.missing:,} {'is' if found.missing == 1 else 'are'} missing"] if found.missing else ["none is missing"]
     )
     counts = ", ".join(parts) if found.runs else "no run was asked for yet"
     return f"study {found.name} in {shown(found.folder)}: {counts}"
@@ -147,26 +149,34 @@ def _sums(found: StudyStatus) -> Iterator[dict[str, str]]:
     yield _row(found, CellCounts(cell="all", usd=found.usd, left_s=found.left_s, **counts))
 
 
-def _workers(workers: Sequence[WorkerStatus]) -> Iterator[str]:
-    at_work = [w for w in workers if w.standing in ("working", "paused", "stopping")]
+def _workers(found: StudyStatus) -> Iterator[str]:
+    at_work = [w for w in found.workers if w.standing in ("working", "paused", "stopping")]
     if at_work:
         slots = sum(len(w.state.slots) for w in at_work)
         places = ", ".join(dict.fromkeys(_place(w) for w in at_work))
-        yield f"workers: {len(at_work)} with {slots} slot{'' if slots == 1 else 's'} on {places}"
+        yield f"workers: {len(at_work):,} with {plural(slots, 'slot')} on {places}"
     for w in at_work:
         if w.standing != "working":
-            yield f"{w.standing}: worker {w.state.id}{f': {w.state.why}' if w.state.why else ''}"
-    for w in workers:
-        if w.standing == "silent":
-            busy = f", at work on {', '.join(w.state.run_ids[:NAMED])}" if w.state.run_ids else ""
-            yield (
-                f"stalled: worker {w.state.id} on {_place(w)} was last heard of {duration(w.heard_s)} ago{busy}; "
-                "others take its runs over"
-            )
-    gone = [w for w in workers if w.standing == "gone" and w.state.run_ids]
-    for w in gone[:NAMED]:
-        runs = ", ".join(w.state.run_ids[:NAMED])
-        yield f"ended abruptly: worker {w.state.id} on {_place(w)}, at work on {runs}; they go on from their journals"
+            doing = {"paused": "waiting"}.get(w.standing, w.standing)
+            first = f", once {_named(w.state.run_ids)} is over" if w.state.run_ids else ""
+            yield f"{doing}: worker {w.state.id}{first}{f': {w.state.why}' if w.state.why else ''}"
+    for w in found.stalled:
+        runs = found.left_by(w)
+        taken = "; others have taken its runs over" if w.state.run_ids else ""
+        busy = f", at work on {_named(runs)}; others take its runs over" if runs else taken
+        yield f"stalled: worker {w.state.id} on {_place(w)} was last heard of {duration(w.heard_s)} ago{busy}"
+    for w in found.broken_off[:NAMED]:
+        runs = found.left_by(w)
+        goes_on = "it goes on from its journal" if len(runs) == 1 else "they go on from their journals"
+        yield f"ended abruptly: worker {w.state.id} on {_place(w)}, at work on {_named(runs)}; {goes_on}"
+    if (more := len(found.broken_off) - NAMED) > 0:
+        yield f"ended abruptly: {plural(more, 'other worker')}"
+
+
+def _named(run_ids: Sequence[str]) -> str:
+    """Some runs: the first few by name."""
+    more = len(run_ids) - NAMED
+    return ", ".join(run_ids[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _left(found: StudyStatus) -> Iterator[str]:
@@ -193,13 +203,12 @@ def _time(found: StudyStatus) -> Iterator[str]:
     if under_way:
         oldest = min(under_way, key=lambda run: run.since_s)
         took = duration(max(0.0, found.now_s - oldest.since_s))
-        yield f"longest under way: {oldest.key.id}, for {took}, after {oldest.steps} steps"
+        yield f"longest under way: {oldest.key.id}, for {took}, after {plural(oldest.steps, 'step')}"
     if found.missing and found.left_s is not None:
-        runs = "missing run takes" if found.missing == 1 else f"{found.missing} missing runs take"
-        basis = f"if the {runs} as long as the {found.measured} that ended, cell by cell"
+        runs = "missing run takes" if found.missing == 1 else f"{found.missing:,} missing runs take"
+        basis = f"if the {runs} as long as the {found.measured:,} that ended, cell by cell"
         if found.eta_s is not None:
-            slots = f"{found.slots} slot{'' if found.slots == 1 else 's'}"
-            yield f"about {duration(found.eta_s)} left with {slots}, {basis}"
+            yield f"about {duration(found.eta_s)} left with {plural(found.slots, 'slot')}, {basis}"
         else:
             yield f"about {duration(found.left_s)} of one slot's work are left, {basis}"
 
@@ -233,7 +242,7 @@ def _json(found: StudyStatus) -> str:
             for run_id, run in found.runs.items()
             if run.state == "under_way"
         ],
-        "failures": [{**asdict(f), "log": None if f.log is None else str(f.log)} for f in found.failures],
+        "failures": [{**asdict(f), "log": None if f.log is None else str(f.log.absolute())} for f in found.failures],
         "unpaid": found.unpaid,
         "budgets": [asdict(budget) for budget in found.budgets],
     }

@@ -9,8 +9,10 @@ import shutil
 from argparse import Namespace
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.cli.confirm import confirm
 from mlesearch.cli.launches import say_checked
+from mlesearch.cli.show_study import find_study_to_change, refuse_folder
 from mlesearch.cli.terminal import seconds, shell_words, shown
 from mlesearch.config.loading.compose import expand, jobs
 from mlesearch.config.parts.resources import ProcessResources
@@ -27,6 +29,10 @@ from mlesearch.study.work_list.files import list_numbers, read_list
 from mlesearch.types import ConfigError
 
 INTERRUPTED = 130
+_NO_SBATCH = (
+    "there is no sbatch on this machine; give the command on a login node of a Slurm cluster, or work on this machine "
+    "with `mlesearch run`"
+)
 
 
 def submit(args: Namespace) -> int:
@@ -42,12 +48,13 @@ def submit(args: Namespace) -> int:
     request = SlurmRequest(args.workers, _limit(args.time), args.partition, args.gpus, args.cpus, args.sbatch)
     request.check()
     if args.slurm and not args.check and shutil.which("sbatch") is None:
-        raise ConfigError(
-            "--slurm: there is no sbatch here; give the command on a login node of a Slurm cluster, or work on this "
-            "machine with `mlesearch run`"
-        )
-    if args.slurm and len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
-        return _more_workers(Path(args.overrides[0]).absolute(), request, check=args.check)
+        raise ConfigError(f"--slurm: {_NO_SBATCH}")
+    if len(args.overrides) == 1 and (Path(args.overrides[0]) / STUDY).is_file():
+        study = find_study_to_change(Path(args.overrides[0]))
+        if args.list:
+            raise ConfigError(f"--list: {shown(study)} was launched; start workers: {shell_words('work', study)}")
+        return _more_workers(study.absolute(), request, check=args.check)
+    refuse_folder(args.overrides)
     options = [f"--{name}" for name in ("slurm", "list", "check", "yes") if getattr(args, name)]
     overrides = expand(args.overrides, shlex.join(["mlesearch", "submit", *options]), multirun=args.multirun)
     launch = jobs(overrides, args.multirun)
@@ -57,7 +64,7 @@ def submit(args: Namespace) -> int:
         if not say_checked(launch, planned, resources, check=args.check):
             return 1
         if args.check:
-            return 0
+            return _able_to_queue() if args.slurm else 0
         if not confirm(planned, resources, args.yes):
             complain("nothing was queued or written")
             return 1
@@ -66,6 +73,14 @@ def submit(args: Namespace) -> int:
             say(f"the list is written; start workers: {shell_words('work', planned.folder)}")
             return 0
         return _queue(planned.folder, planned.header["name"], planned.runs[0].settings, request)
+
+
+def _able_to_queue() -> int:
+    """Say where no job can be submitted; returns the exit code of a check."""
+    if shutil.which("sbatch") is not None:
+        return 0
+    complain(f"--slurm: no job can be submitted from here: {_NO_SBATCH}")
+    return 1
 
 
 def _limit(text: str | None) -> str | None:
@@ -86,10 +101,10 @@ def _more_workers(study: Path, request: SlurmRequest, *, check: bool) -> int:
         )
     newest = read_list(study, numbers[-1])
     name = str(read_json(study / STUDY)["name"])
-    say(f"study {name}: {len(newest.runs)} runs on its newest list, in {shown(study)}")
+    say(f"study {name}: {plural(len(newest.runs), 'run')} on its newest list, in {shown(study)}")
     if check:
         say("nothing was queued or written (--check)")
-        return 0
+        return _able_to_queue()
     return _queue(study, name, newest.runs[0].settings, request)
 
 
@@ -108,9 +123,10 @@ def _queue(study: Path, name: str, settings: Settings, request: SlurmRequest) ->
     if done is None:
         complain("no job was queued")
         return code
-    count = f"{len(done.jobs)} of {request.workers}" if len(done.jobs) < request.workers else str(request.workers)
+    count = plural(request.workers, "worker")
+    count = f"{len(done.jobs)} of {count}" if len(done.jobs) < request.workers else count
     numbers = ", ".join(map(str, done.jobs.values()))
-    say(f"queued {count} workers, each a chain of jobs; the first ones: {numbers}; logs in {shown(done.script.parent)}")
+    say(f"queued {count}, each a chain of jobs; the first ones: {numbers}; logs in {shown(done.script.parent)}")
     say(f"look:   {shell_words('status', study)}")
     say(f"stop:   {stop_command(list(done.jobs))}")
     say(f"report: {shell_words('report', study)}")

@@ -20,6 +20,9 @@ leave a study to a cluster: check it here, queue its workers there, and return a
 A worker is a chain of jobs: each queues the next one before it works, and the last one cancels what follows, so that
 time limits, preemption and lost nodes end nothing. What this machine lacks (a GPU, docker, processors) is checked on
 the workers' nodes. docs/clusters.md says what a cluster has to offer.
+
+Exit codes: 0 queued, listed or checked; 1 not all of it was queued, or nothing could be from here; 2 wrong input, or
+the study can't be changed; 130 stopped by Ctrl-C: what was queued is named.
 """
 
 

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.study.output import say, visible_line
 from mlesearch.types import ConfigError
 
@@ -55,9 +56,9 @@ def money(usd: float | None) -> str:
 def duration(seconds: float) -> str:
     """Seconds in the unit that fits."""
     for size, unit in ((DAY_S, "days"), (3600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 2 * size or unit == "minutes":
+        if seconds >= 2 * size:
             return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:,.0f} seconds"
+    return plural(round(seconds), "second") if seconds >= 0.5 else "less than a second"
 
 
 def seconds(text: str, option: str = "--time") -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlesearch.analysis.text import plural
 from mlesearch.types import ConfigError
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ Start it as often as you like, on as many machines as share the study's folder: 
 whose worker died goes on from its journal elsewhere. Ctrl-C or a signal of a batch system lets what is in flight end
 (launcher.grace_s).
 
-Exit codes: 0 nothing is left, 1 runs failed and none is left, 2 this machine can do none of what is left,
-{START_AGAIN} runs are left: start it again (its time is over, it was stopped, a lease was lost, a budget is spent).
+A paused study is waited for, until `mlesearch pause STUDY --off` or `mlesearch resume STUDY`.
+
+Exit codes: 0 nothing is left, 1 runs failed and none is left, 2 there is no study here, it can't be changed, or this
+machine can do none of what is left, {START_AGAIN} runs are left: start it again (its time is over, it was stopped, a
+lease was lost, a budget is spent).
 """
 
 
@@ -48,6 +52,7 @@ def add_to(commands: argparse._SubParsersAction[OneLineParser]) -> None:
 
 def work(args: argparse.Namespace) -> int:
     """Work on a study until nothing is left that may be done here."""
+    from mlesearch.cli.show_study import find_study_to_change
     from mlesearch.cli.terminal import seconds, shown
     from mlesearch.config.parts.resources import ProcessResources
     from mlesearch.storage.machine import processors
@@ -56,13 +61,15 @@ def work(args: argparse.Namespace) -> int:
     from mlesearch.study.runs.execute import RunReport
     from mlesearch.study.workers.work import WorkTerms, ended_before, go_to, runs_to_work_on, work_off
 
-    study = Path(args.study).absolute()
+    study = Path(args.study)
     if args.jobs is not None and args.jobs < 1:
         raise ConfigError(f"--jobs: {args.jobs}; a number from 1 on is needed")
     for_s = None if args.time is None else seconds(args.time, "--for")
+    study = find_study_to_change(study).absolute()
+    place = shown(study)
     runs, launched = runs_to_work_on(study, args.launch)
     go_to(launched)
-    before = ended_before(study, runs)
+    before = ended_before(study, runs, complain)
     launcher = launched.runs[0].settings.launcher
     jobs = args.jobs or (processors() if launcher.n_jobs == -1 else launcher.n_jobs)
     terms = WorkTerms(
@@ -70,7 +77,7 @@ def work(args: argparse.Namespace) -> int:
     )
     failed = Counter[str]()
     todo = len(runs) - len({*before.done, *before.failed})
-    say(f"{shown(study)}: {len(runs)} runs, {todo} of them to do, at most {jobs} at a time")
+    say(f"{place}: {plural(len(runs), 'run')}, {todo:,} of them to do, at most {jobs} at a time")
 
     def tell(reports: Sequence[RunReport]) -> None:
         for report in reports:
@@ -93,7 +100,14 @@ def _ended(end: WorkEnd) -> tuple[int, str]:
     if end.stopped or end.unpaid:
         left = end.left + unfit + end.unpaid
         why = end.stopped or "a budget is spent"
-        return START_AGAIN, f"stopped ({why}): {left or 'no'} pieces of work are left; start it again to go on"
+        return START_AGAIN, f"stopped ({why}): {_left(left)}; start it again to go on"
     if unfit:
-        return 2, f"{unfit} runs are left that this machine can't carry out as they are listed"
-    return (1, f"{end.failed} runs failed, and none is left to do") if end.failed else (0, "nothing is left to do")
+        verb = "is" if unfit == 1 else "are"
+        return 2, f"{plural(unfit, 'run')} {verb} left that this machine can't carry out as listed"
+    failed = f"{plural(end.failed, 'run')} failed, and none is left to do"
+    return (1, failed) if end.failed else (0, "nothing is left to do")
+
+
+def _left(pieces: int) -> str:
+    verb = "is" if pieces == 1 else "are"
+    return f"{plural(pieces, 'piece')} of work {verb} left" if pieces else "no piece of work is left"

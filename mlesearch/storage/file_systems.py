@@ -186,6 +186,21 @@ def takes(folder: Path, size_bytes: int) -> bool:
     return True
 
 
+def why_read_only(folder: Path) -> str:
+    """Why nothing can be written in a folder; empty where something can, or could were there room.
+
+    A file is made there and removed again: what permissions say of root, or of a disk of the network, is not enough.
+    """
+    try:
+        fd, name = tempfile.mkstemp(dir=folder, prefix=".room-")
+    except OSError as error:
+        refused = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+        return f"{mount_of(folder)}: {error.strerror}" if refused else ""
+    os.close(fd)
+    os.unlink(name)
+    return ""
+
+
 def check_space(folder: Path) -> None:
     """Refuse to begin what is paid for where it could not be written down.
 

@@ -38,6 +38,8 @@ from mlesearch.storage.files import append_line, make_private, read_json, read_l
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
+_PART_BYTES, _PATH_BYTES = 255, 3_500
+"""What file systems take for a name, and for a path from which those of runs and their files still begin."""
 _RUN_FOLDERS = f"*/*/*/*/seed-*/{RUN}"
 
 RunState = Literal["new", "begun", "failed", "finished"]
@@ -89,6 +91,32 @@ def study_header(name: str, claim: Claim | None) -> StudyFile:
         "mlesearch_version": __version__,
         "claim": None if claim is None else claim.to_json(),
     }
+
+
+def check_place(name: str, folder: Path) -> None:
+    """Refuse a folder for a study that is not there yet, where its name makes another one of it than it says.
+
+    Args:
+        name: of the study.
+        folder: of the study, absolute.
+
+    Raises:
+        ConfigError: a part of it is too long for a file system, or the name is not that of one folder.
+    """
+    for part in folder.parts:
+        if (size := len(os.fsencode(part))) > _PART_BYTES:
+            key = "study.name" if part in name else "study.dir"
+            raise ConfigError(
+                f"{key}: {part[:40]}... takes {size:,} bytes, and the name of a folder at most {_PART_BYTES}; choose a "
+                "shorter one"
+            )
+    if (size := len(os.fsencode(folder))) > _PATH_BYTES:
+        raise ConfigError(f"study.dir: its path takes {size:,} bytes; choose one of at most {_PATH_BYTES:,}")
+    nested = "/" in name and str(folder).endswith(f"/{name.strip('/')}")
+    if (nested or name.strip() in (".", "..")) and not (folder / STUDY).exists():
+        raise ConfigError(
+            f"study.name: {name!r} is not the name of one folder; leave out /, and set study.dir for another place"
+        )
 
 
 def check_study(folder: Path, header: StudyFile) -> None:

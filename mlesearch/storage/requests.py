@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,14 +74,20 @@ def asked_again_s(study: Path) -> dict[str, float]:
 class RequestReader:
     """What is asked of a worker from when it began on. It looks at most once in `LOOK_S`."""
 
-    def __init__(self, study: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        study: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         """What was asked before does not count.
 
         Args:
             study: its folder; None: nothing is ever asked.
             clock: seconds.
+            say: is told, in one line each, that a pause began and that it is over; None: nobody is.
         """
-        self._study, self._clock = study, clock
+        self._study, self._clock, self._say = study, clock, say
         self._looked_s = float("-inf")
         self._offset = 0
         self.paused = ""
@@ -89,12 +96,23 @@ class RequestReader:
             with contextlib.suppress(OSError):
                 self._offset = (study / REQUEUE).stat().st_size
 
+    @property
+    def why_waiting(self) -> str:
+        """That the study is paused, and why; empty where it is not."""
+        return f"the study is paused ({self.paused})" if self.paused else ""
+
     def look(self) -> list[str]:
         """Read on; returns the ids of the runs that are to be tried again."""
         if self._study is None or self._clock() - self._looked_s < LOOK_S:
             return []
         self._looked_s = self._clock()
-        self.paused = why_paused(self._study)
+        why = why_paused(self._study)
+        if why != self.paused:
+            self.paused = why
+            if self._say is not None:
+                off = shlex.join(["mlesearch", "pause", str(self._study), "--off"])
+                over = "going on: the study is no longer paused"
+                self._say(f"waiting: {self.why_waiting}; nothing new begins until: {off}" if why else over)
         return self._requeued(self._study / REQUEUE)
 
     def _requeued(self, path: Path) -> list[str]:

@@ -130,7 +130,7 @@ def test_a_trend_that_lost_runs_could_undo_is_not_established():
     strong = tables.runs["model"].isin([f"lab/model-{m:02d}" for m in (8, 9, 10)])
     weak = tables.runs["model"].isin([f"lab/model-{m:02d}" for m in (1, 2, 3)])
     found = by_title(gome & weak & one_seed)
-    assert " of 2400 runs have no result" in found["The runs"].headline
+    assert " of 2,400 runs have no result" in found["The runs"].headline
     assert found["Crossover"].mark == "open"
     assert "are counted against a crossover" in found["Crossover"].sentence
     assert by_title(gome & (weak | strong) & one_seed)["Capability"].headline == "No trend established"

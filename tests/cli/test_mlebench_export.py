@@ -81,7 +81,7 @@ def test_runs_without_a_result_are_refused_or_have_no_submission(
 ) -> None:
     assert export(study, made) == 2
     said = capsys.readouterr().err
-    assert f"my-study: 1 runs have no result ({TAXI}, seed 1); launch the same command again" in said
+    assert f"my-study: 1 run without a result ({TAXI}, seed 1); launch the same command again" in said
     assert not Path("out").exists()
     assert export(study, made, "--unfinished", "null", "--name", "mine") == 1
     said = capsys.readouterr().err
@@ -131,7 +131,7 @@ def test_a_grader_that_can_not_be_run_costs_its_row(
     assert export(study, made, "--unfinished", "null") == 1
     said = capsys.readouterr().err
     assert f"no report of {PIZZA} in my-study_group1" in said
-    assert "2 reports are missing; MLE-bench's script takes what is there with --pad-missing" in said
+    assert "2 reports missing; MLE-bench's script takes what is there with --pad-missing" in said
     (path,) = Path("out/runs/my-study_group1").glob("*_grading_report.json")
     assert {r["competition_id"] for r in json.loads(path.read_text())["competition_reports"]} == {SPOOKY, TAXI}
 

@@ -18,6 +18,18 @@ from mlesearch.config.loading.compose import expand, jobs
 from mlesearch.config.settings import Settings
 
 REFUSED: dict[str, tuple[str, ...]] = {
+    # names that can't be
+    "run smoke claim.treatment=gredy": ("claim.treatment: no strategy is called 'gredy' (did you mean 'greedy'?)",),
+    "run smoke hydra/launcher=joblb": ("hydra/launcher: no launcher is called 'joblb' (did you mean 'joblib'?)",),
+    "run smoke hydra/launcher=slurm": ("submitit_slurm",),
+    "run smoke study.name=a/b": ("study.name: 'a/b' is not the name of one folder", "set study.dir"),
+    "run smoke study.name=..": ("study.name: '..' is not the name of one folder",),
+    f"run smoke study.name={'x' * 300}": ("study.name: xxx", "takes 300 bytes, and the name of a folder at most 255"),
+    f"run smoke study.dir=/tmp/{'y' * 256}": ("study.dir: yyy", "takes 256 bytes"),
+    f"run smoke study.dir=/tmp/{'/'.join(['y' * 250] * 20)}": ("study.dir: its path takes",),
+    "submit --list studies/nope": ("studies/nope: no study here (no study.json), and no experiment is called so",),
+    "estimate studies/nope": ("studies/nope: no study here",),
+    "work studies/nope": ("studies/nope: no study here (no study.json); name a study's folder",),
     # lists and sweeps
     'run -m "model=[sim_05,sim_09]" strategy=greedy --check': (
         "several are swept over with -m and without brackets",

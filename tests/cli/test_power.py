@@ -37,6 +37,13 @@ def test_assumed_variances_and_a_gap_that_no_number_of_seeds_finds(capsys: pytes
     assert "what a run costs is not known" in out
 
 
+def test_more_seeds_than_anybody_runs_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run("--models 10 --tasks 75 --seeds 3 --gap 6", capsys)
+    (line,) = [line for line in out.splitlines() if line.startswith("a gap of 6 points")]
+    assert "no practical number of seeds finds it in 80 % on 75 tasks: it would take 1,050, and 100 are taken" in line
+    assert line.endswith("with 3 seeds it takes 352 tasks")
+
+
 def test_a_gap_that_seeds_find_says_how_many_and_what_they_take(capsys: pytest.CaptureFixture[str]) -> None:
     got = as_json("--models 10 --tasks 75 --seeds 3 --gap 9", capsys)
     assert got["gap"]["seeds"] == 10

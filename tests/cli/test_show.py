@@ -91,6 +91,23 @@ def test_a_failed_run_says_why_and_one_under_way_what_it_does(study: Path, capsy
     assert "not ended yet; in flight: 1 (improve: waiting for a reply)" in said(capsys, str(run))
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("budget", "never told: what came next fitted no more into the budget, which ended the run, after its reply"),
+        ("real_time", "never told: budget.real_time_s was over, which ended the run, after its reply"),
+        ("completed", "never told: the steps of the budget were spent, after its reply"),
+    ],
+)
+def test_what_was_under_way_at_the_end_of_a_run_says_why_it_was_never_told(
+    study: Path, capsys: pytest.CaptureFixture[str], status: str, why: str
+) -> None:
+    cut = Story(study / KEYS[3].id).step(0, "draft", 0.5).executed(0).step(1, "draft", 0.5)
+    del cut.events[-1]  # it was never told
+    cut.ended(0, status).write(KEYS[3])
+    assert why in said(capsys, str(study / KEYS[3].id), "--node", "1")
+
+
 def test_unusable_replies_are_counted_by_reason(study: Path) -> None:
     found = count(fold(study / KEYS[1].id))
     assert (found.count, found.proposals) == (12, 12)

@@ -25,6 +25,23 @@ def test_a_pause_holds_until_it_is_ended(tmp_path):
     assert reader.paused == ""
 
 
+def test_who_waits_is_told_why_and_what_to_do_and_when_it_is_over(tmp_path):
+    clock, said = Clock(), []
+    reader = RequestReader(tmp_path / "a study", clock.monotonic, said.append)
+    (tmp_path / "a study").mkdir()
+    pause(tmp_path / "a study", "a new disk")
+    for _ in range(3):
+        reader.look()
+        clock.now_s += LOOK_S
+    off = f"nothing new begins until: mlesearch pause '{tmp_path}/a study' --off"
+    assert said == [f"waiting: the study is paused (a new disk); {off}"]
+    end_pause(tmp_path / "a study")
+    for _ in range(2):
+        reader.look()
+        clock.now_s += LOOK_S
+    assert said[1:] == ["going on: the study is no longer paused"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"why": 7}'])
 def test_a_pause_whose_file_is_damaged_is_one(tmp_path, text):
     (tmp_path / "pause.json").write_text(text)

@@ -140,7 +140,7 @@ def test_tables_whose_runs_were_removed_are_kept_and_refused_where_others_came(s
     collect(study)
     assert parquet(study) == before
     told(study / KEYS[3].id).ended(1).write(KEYS[3], result=True)
-    with pytest.raises(ConfigError, match=r"has 1 runs whose folders are not here .*1 runs that ended are not in it"):
+    with pytest.raises(ConfigError, match=r"has 1 run whose folders are not here .* lacks 1 run that ended"):
         collect(study)
     assert parquet(study) == before
     for name in before:

@@ -236,4 +236,5 @@ def test_words() -> None:
     assert [number(n) for n in (0, 999.6, 9_999, 12_345, 1_234_567, 2e9)] == [
         "0", "1,000", "9,999", "12.3 k", "1.2 M", "2.0 G"
     ]  # fmt: skip
-    assert [duration(s) for s in (30, 7200, 10 * 86400)] == ["0.5 minutes", "2.0 hours", "10.0 days"]
+    said = ["less than a second", "1 second", "30 seconds", "2.0 minutes", "2.0 hours", "10.0 days"]
+    assert [duration(s) for s in (0.4, 1.2, 30, 120, 7200, 10 * 86400)] == said

@@ -1,6 +1,7 @@
 """Who is told what becomes of a study: each notice once, by one worker, and never at the cost of a run."""
 
 import json
+import os
 import time
 from dataclasses import replace
 
@@ -9,10 +10,17 @@ import pytest
 from mlesearch.cli.status import lines
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey, note_launch, open_study, study_header
-from mlesearch.storage.worker_files import SlotState, new_worker_id, this_worker, write_worker
+from mlesearch.storage.worker_files import (
+    SlotState,
+    append_attempts,
+    attempt_at,
+    new_worker_id,
+    this_worker,
+    write_worker,
+)
 from mlesearch.study.monitoring import notices
 from mlesearch.study.monitoring.notices import Notices
-from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.monitoring.status import SILENT_S, read_status
 from tests.support.run_story import Story
 from tests.support.waiting import until
 
@@ -125,6 +133,68 @@ def test_a_worker_that_stands_still_and_a_budget_nearly_spent(study):
     said = "\n".join(lines(read_status(study)))
     assert "nearly spent: budget.study_usd: USD 0.9000 of 1.0000, by journals" in said
     assert "nearly spent: budget.cell_usd of m/greedy/base: USD 0.9000 of 1.1000, by journals" in said
+
+
+def test_a_worker_whose_work_others_have_is_no_news(study):
+    """It was killed, or its machine was lost: what it was on has ended since, or another worker is on it."""
+    own = this_worker(new_worker_id())
+    dead = own.owner.replace(f":{own.pid}:", ":4194305:")
+    elsewhere = own.owner.rpartition(".")[0] + ".of-another-boot"
+    old_s = time.time() - 2 * SILENT_S
+    lost = replace(own, host="node-9", owner=elsewhere, begun_s=old_s, beat_s=old_s)
+    ended, taken = SlotState(KEYS[0].id, old_s), SlotState(KEYS[1].id, old_s)
+    for state in (
+        replace(own, id="killed", owner=dead, begun_s=old_s, beat_s=old_s, slots=(ended, taken)),
+        replace(lost, id="lost", slots=(ended, taken)),
+        replace(lost, id="idle"),
+    ):
+        write_worker(study, state)
+        os.utime(study / "workers" / f"{state.id}.json", (old_s, old_s))
+    Story(study / KEYS[0].id).step(0, "draft", 0.5).executed(0).ended(0).write(KEYS[0], result=True)
+    write_worker(study, replace(own, id="now", slots=(SlotState(KEYS[1].id, time.time()),)))
+    teller(study).look("now")
+    found = read_status(study)
+    assert (found.stalled, found.broken_off) == ((), ())
+    assert found.runs[KEYS[1].id].worker == "now", "who works on it has it, not who was not heard of"
+    assert not (study / notices.NOTICES).exists()
+    assert not any(line.startswith(("stalled", "ended abruptly")) for line in lines(found))
+    write_worker(study, replace(own, id="now", activity="ended"))  # it left the run as it was
+    assert [w.state.id for w in read_status(study).stalled] == ["lost"]
+    (study / "workers/lost.json").unlink()
+    assert [w.state.id for w in read_status(study).broken_off] == ["killed"]
+
+
+def test_a_lost_machine_is_told_of_while_runs_are_missing_and_nobody_has_begun_since(study):
+    own = this_worker(new_worker_id())
+    elsewhere = own.owner.rpartition(".")[0] + ".of-another-boot"
+    old_s = time.time() - 2 * SILENT_S
+    write_worker(study, replace(own, id="idle", owner=elsewhere, host="node-9", begun_s=old_s, beat_s=old_s))
+    os.utime(study / "workers/idle.json", (old_s, old_s))
+    write_worker(study, replace(own, begun_s=old_s - 1))
+    assert [w.state.id for w in read_status(study).stalled] == ["idle"]
+    write_worker(study, own)
+    assert read_status(study).stalled == ()
+
+
+def test_an_end_after_new_work_is_told_again_and_one_without_is_not(study):
+    state = this_worker("w")
+    for key in KEYS[:3]:
+        Story(study / key.id).step(0, "draft", 0.5).executed(0).ended(0).write(key, result=True)
+    fail(study, KEYS[3], "no key")
+    failed = attempt_at(state, KEYS[3].id, "failed", None, reason="no key")
+    teller(study).end("w")
+    append_attempts(study, "w", [failed])  # which comes a little after what the run's folder says
+    teller(study).end("w")
+    assert [t["event"] for t in told(study)].count("end") == 1
+    append_attempts(study, "w", [replace(failed, attempt=2)])  # asked for again, it failed again
+    teller(study).end("w")
+    assert [(t["ended"], t["failed"]) for t in told(study) if t["event"] == "end"] == [(3, 1), (3, 1)]
+    (study / KEYS[3].id / "result.json").unlink()
+    unpaid = attempt_at(state, KEYS[3].id, "unpaid", None, reason="budget.study_usd is spent")
+    for _ in range(3):  # a worker that is started again and again, with no money to go on
+        append_attempts(study, "w", [unpaid])
+        teller(study).end("w")
+    assert len([t for t in told(study) if t["event"] == "end"]) == 3
 
 
 def test_only_the_first_of_the_workers_tells(study):

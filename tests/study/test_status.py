@@ -195,15 +195,18 @@ def test_runs_that_wait_for_money_are_told_with_the_reason(study):
     assert "waiting for money: 2 runs: budget.study_usd is spent" in list(lines(read_status(study)))
 
 
-def test_json_has_all_of_it(study, capsys):
+def test_json_has_all_of_it(study, capsys, monkeypatch):
     indexed(study, KEYS[0])
     write_worker(study, replace(this_worker("w"), slots=(SlotState(KEYS[3].id, 5.0, 1),)))
-    assert main(["status", str(study), "--json"]) == 0
+    log_run(study / KEYS[4].id, this_worker("w"), 1, "failed: no key")
+    monkeypatch.chdir(study.parent)
+    assert main(["status", "study", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["planned"], found["ended"], found["failed"], found["missing"]) == (8, 3, 1, 4)
     assert found["runs_under_way"][0]["run_id"] == KEYS[3].id
     assert found["workers"][0]["standing"] == "working"
     assert found["failures"][0]["run_ids"] == [KEYS[4].id]
+    assert found["failures"][0]["log"] == str(study / KEYS[4].id / "run.log"), "from wherever it is read"
     assert found["cells"][0]["medals"] == 2
     assert found["eta_s"] == found["left_slot_s"]
 

@@ -115,18 +115,18 @@ def test_what_befalls_workers_and_attempts_is_said_once(tmp_path, at_once):
     list(watched.look())
     assert watched.news == [
         f"{runs[0].key.id}: lost on n: worker process 12 was killed by signal 9 (said once)",
-        "worker w: paused: the disk is full",
+        "worker w: waiting: the disk is full",
     ]
     watched.news.clear()
     write_worker(tmp_path, replace(worker, beats=9))
     list(watched.look())
     write_worker(tmp_path, replace(worker, beats=10, activity="paused", why="the disk is full"))
     list(watched.look())
-    assert watched.news == ["worker w: paused: the disk is full"]
+    assert watched.news == ["worker w: waiting: the disk is full"]
     for beats, left in ((11, 3), (12, 2)):
         write_worker(tmp_path, replace(worker, beats=beats, activity="paused", why=f"{left} pieces of work wait"))
         list(watched.look())
-    assert watched.news[1:] == ["worker w: paused: 3 pieces of work wait"]
+    assert watched.news[1:] == ["worker w: waiting: 3 pieces of work wait"]
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ def test_revalidate_runs_candidates_on_fresh_splits_first(
     assert main(["cassette", "import", "s.zip", "imported"]) == 0
     for study in ("studies/s", "imported"):
         assert main(["replay", study]) == 0
-        assert "1 of 1 runs came out the same" in capsys.readouterr().out
+        assert "1 of 1 run came out the same" in capsys.readouterr().out
 
 
 def test_what_is_refused_and_what_is_said_before_a_launch(

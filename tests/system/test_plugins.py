@@ -102,7 +102,7 @@ def test_what_its_sandbox_did_is_replayed_where_it_is_not_installed(env, tmp_pat
     assert cli(tmp_path, "run", "study.name=lab", *words, *log, env=env).returncode == 0
     done = cli(tmp_path, "replay", "studies/lab")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 of 1 runs came out the same, event by event")
+    assert done.stdout.startswith("1 of 1 run came out the same, event by event")
     again = cli(tmp_path, "run", *words, *log)
     assert again.returncode == 2
     assert "no sandbox is called 'logged'" in again.stderr

@@ -46,7 +46,7 @@ def test_a_killed_study_is_looked_at_and_gone_on_with_from_anywhere(tmp_path):
     elsewhere.mkdir()
     done = cli(elsewhere, "resume", "../studies/s", "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    assert "2 runs, 2 of them to do, 0 of these failed" in done.stdout
+    assert "2 runs, 2 of them to do\n" in done.stdout
     assert "report: " in done.stdout
     assert status(tmp_path)["ended"] == 2
     once_each(tmp_path / "studies/s")
@@ -61,7 +61,7 @@ def test_a_killed_study_is_looked_at_and_gone_on_with_from_anywhere(tmp_path):
     assert cli(whole, *SMALL).returncode == 0
     same = cli(tmp_path, "compare", "studies/s", "whole/studies/s")
     assert (same.returncode, same.stderr) == (0, "")
-    assert "2 of 2 runs are the same, durations aside" in same.stdout
+    assert "2 of 2 runs in both are the same, durations aside" in same.stdout
     shutil.rmtree(whole / "studies/s/sim_02/random")
     assert "1 is in studies/s alone" in cli(tmp_path, "compare", "studies/s", "whole/studies/s").stdout
 
@@ -86,9 +86,40 @@ def test_a_study_that_can_only_be_read_is_looked_at_and_reported_elsewhere(tmp_p
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "out/report.html").is_file()
         assert cli(tmp_path, "recheck", "out/report.html").returncode == 0
+        before = sorted(path for path in disk.rglob("*"))
+        for words in (
+            ("work",), ("resume",), ("pause",), ("pause", "--off"), ("requeue",), ("clean", "--yes"), ("doctor",),
+            ("submit", "--slurm", "--check"), ("submit", "--list"),
+        ):  # fmt: skip
+            done = cli(tmp_path, *words[:1], *words[1:], "disk/studies/s")
+            assert done.returncode == 2, (words, done.stdout, done.stderr)
+            assert done.stderr.splitlines()[-1].startswith("mlesearch: error: disk/studies/s: nothing can be written")
+            assert "Read-only file system" in done.stderr
+            assert done.stderr.count("\n") == 1
+        assert sorted(path for path in disk.rglob("*")) == before
         refused = cli(tmp_path, "report", "disk/studies/s")
         assert refused.returncode == 2
         assert "nothing can be written in this study; name a folder for its report: --out DIR" in refused.stderr
+
+
+def test_a_worker_of_a_paused_study_says_that_it_waits_and_what_for(tmp_path):
+    words = ["sandbox=local", "model=sim_05", "strategy=random", "tasks=[rentals]", "seeds=[0]", "budget.steps=1"]
+    assert cli(tmp_path, "submit", "--list", *words, "study.name=s").returncode == 0
+    assert cli(tmp_path, "pause", "studies/s", "--why", "a new disk").returncode == 0
+    worker = start(tmp_path, "work", "studies/s", "--jobs", "1")
+    assert until(lambda: "the study is paused (a new disk)" in {w["why"] for w in status(tmp_path)["workers"]}, 60)
+    said = cli(tmp_path, "status", "studies/s").stdout
+    assert "waiting: worker" in said
+    assert "paused: a new disk; nothing new begins until: mlesearch pause studies/s --off" in said
+    assert cli(tmp_path, "pause", "studies/s", "--off").returncode == 0
+    _, err = worker.communicate(timeout=120)
+    assert worker.returncode == 0
+    off = f"nothing new begins until: mlesearch pause {tmp_path}/studies/s --off"
+    assert err.decode().splitlines() == [
+        f"waiting: the study is paused (a new disk); {off}",
+        "going on: the study is no longer paused",
+        "nothing is left to do",
+    ]
 
 
 @pytest.mark.slow

@@ -39,17 +39,17 @@ def written(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def test_a_login_node_needs_nothing_that_workers_need(tmp_path: Path) -> None:
+def test_a_login_node_needs_nothing_that_workers_need(sbatch, tmp_path: Path) -> None:
     """One processor of this process, twelve of a program; no docker; no GPU."""
     asked = ["sandbox=docker", "sandbox.gpus=1", "sandbox.cpu_count=12"]
     words = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *MLESEARCH, "submit", "--slurm", "--check", *STUDY]
-    env = {**os.environ, "PATH": LOGIN, "DOCKER_HOST": "unix:///nowhere"}
+    env = {**os.environ, **sbatch(), "DOCKER_HOST": "unix:///nowhere"}
     done = subprocess.run([*words, *asked], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     later = re.findall(r"^checked on workers: ([\w.]+):", done.stdout, re.MULTILINE)
     assert {"sandbox", "sandbox.gpus", "sandbox.cpu_count"} <= set(later)
     assert "nothing was run or written (--check)" in done.stdout
-    assert written(tmp_path) == []
+    assert not (tmp_path / "studies").exists()
 
 
 def test_what_is_queued_is_named_with_the_commands_to_look_and_to_stop(sbatch, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_what_is_queued_is_named_with_the_commands_to_look_and_to_stop(sbatch, t
     more = cli(tmp_path, "submit", "--slurm", "studies/s", env=sbatch())
     assert more.returncode == 0, more.stderr
     assert "study s: 4 runs on its newest list" in more.stdout
-    assert "queued 1 workers" in more.stdout
+    assert "queued 1 worker," in more.stdout
 
 
 def test_what_sbatch_refuses_is_one_line_and_what_was_queued_is_named(sbatch, tmp_path: Path) -> None:
@@ -108,8 +108,11 @@ def test_interrupted_on_the_way_the_queued_jobs_are_named_with_the_command_that_
 def test_without_slurm_the_ways_out_are_named(tmp_path: Path) -> None:
     done = cli(tmp_path, "submit", "--slurm", *STUDY, env={"PATH": "/nowhere"}, fresh=True)
     assert done.returncode == 2
-    assert "--slurm: there is no sbatch here" in done.stderr
+    assert "--slurm: there is no sbatch on this machine" in done.stderr
     assert "mlesearch run" in done.stderr
+    done = cli(tmp_path, "submit", "--slurm", "--check", *STUDY, env={"PATH": "/nowhere"}, fresh=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("--slurm: no job can be submitted from here: there is no sbatch")
     done = cli(tmp_path, "submit", *STUDY)
     assert done.returncode == 2
     assert "say where to: --slurm, or --list" in done.stderr
@@ -151,10 +154,10 @@ def test_a_study_whose_sandbox_was_left_to_workers_is_gone_on_with(tmp_path):
     assert done.returncode == 0, done.stderr
     again = cli(tmp_path, "resume", "studies/s")
     assert again.returncode == 0, again.stderr
-    assert "1 runs, 0 of them to do" in again.stdout
+    assert "1 run, 0 of them to do" in again.stdout
     (result,) = (tmp_path / "studies/s").rglob("result.json")
     result.unlink()
     again = cli(tmp_path, "resume", "studies/s")
     assert again.returncode == 0, again.stderr
-    assert "1 runs, 1 of them to do" in again.stdout
+    assert "1 run, 1 of them to do" in again.stdout
     assert result.exists()

@@ -134,7 +134,7 @@ def test_a_worker_knows_of_runs_that_failed_before_it_began_and_hears_that_they_
 
     write_failure(failed, "the disk was away", 0.0)
     worker = work(study, "--jobs", "1")
-    assert worker.communicate(timeout=120)[1].strip() == "1 runs failed, and none is left to do"
+    assert worker.communicate(timeout=120)[1].strip() == "1 run failed, and none is left to do"
     assert worker.returncode == 1
 
 

@@ -22,6 +22,9 @@ _LISTS = {
     "claim.order": "claim.order=[slope,crossover,gap]",
 }
 
+_LAUNCHERS = {"joblib": "parallel-cells", "submitit_local": "slurm", "submitit_slurm": "slurm"}
+"""Launchers that come with an extra of ours."""
+
 
 def explain(error: Exception, overrides: Sequence[str]) -> str:
     """One line for an error of Hydra or OmegaConf."""
@@ -35,6 +38,11 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
             (o.partition("=")[0] for o in overrides if o.partition("=")[0] in ("model", "strategy", "sandbox")), "model"
         )
         return f"{group}: one name is needed; there are: {', '.join(names(group))}"
+    plugin = re.search(
+        r"Could not find 'hydra/(launcher|sweeper)/([^']+)'\n+Available options in '[^']*':\n((?:\t.*\n?)*)", text
+    )
+    if plugin:
+        return _no_plugin(plugin[1], plugin[2], plugin[3].split())
     missing = re.search(r"Could not find '(model|strategy|sandbox|experiments)/([^']+)'", text)
     if missing:
         group, name = missing.groups()
@@ -84,6 +92,17 @@ def unknown_name(group: str, name: str, at: str = "") -> str:
         f"{at or group}: no {group.removesuffix('s')} is called {name!r}{did_you_mean(name, known)}; "
         f"there are: {', '.join(known) or 'none'}; an own one is {where_own(group)}"
     )
+
+
+def _no_plugin(kind: str, name: str, there: Sequence[str]) -> str:
+    """One line for a launcher or sweeper of Hydra that is not installed here, or that there is not."""
+    others = _LAUNCHERS if kind == "launcher" else {}
+    if name in others:
+        how = f"pip install 'mlesearch[{others[name]}]'"
+        return f"hydra/{kind}: {name!r} is not installed here ({how}); there are: {', '.join(there)}"
+    hint = did_you_mean(name, [*there, *others])
+    more = [f"{other} with mlesearch[{extra}]" for other, extra in others.items() if other not in there]
+    return f"hydra/{kind}: no {kind} is called {name!r}{hint}; there are: {', '.join([*there, *more])}"
 
 
 def _not_found(group: str, name: str) -> str:

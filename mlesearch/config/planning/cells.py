@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.identity.cell import CellIdentifier
 from mlesearch.config.parts.build import (
     CellParts,
@@ -258,6 +259,6 @@ def _left_to_workers(s: Settings, fixed: StudySandbox | None) -> list[LaterCheck
         found.append(LaterCheck("sandbox.require", f"it keeps {', '.join(b.require)}"))
     if b.gpus:
         found.append(LaterCheck("sandbox.gpus", "a worker has a GPU for its programs, of the same kind on all workers"))
-    found.append(LaterCheck("sandbox.cpu_count", f"a worker has {b.cpu_count} processors for each program"))
+    found.append(LaterCheck("sandbox.cpu_count", f"a worker has {plural(b.cpu_count, 'processor')} for each program"))
     found.append(LaterCheck("study.dir", "programs can't read the study, the answers of its tasks or its stores"))
     return found

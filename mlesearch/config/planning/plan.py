@@ -31,6 +31,7 @@ from mlesearch.storage.imported import read_imported
 from mlesearch.storage.layout import (
     RunKey,
     RunState,
+    check_place,
     check_run,
     check_study,
     identity_digest,
@@ -40,7 +41,7 @@ from mlesearch.storage.layout import (
 )
 from mlesearch.storage.study_sandboxes import StudySandbox
 from mlesearch.tasks.synthetic.names import expanded
-from mlesearch.types import ConfigError
+from mlesearch.types import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
     check_claims(cells)
     first = cells[0]
     folder = Path(first.study.dir).absolute()
+    check_place(first.study.name, folder)
     header = study_header(first.study.name, _claim(first))
     runs: dict[RunKey, RunPlan] = {}
     reach = ReachChecks()
@@ -164,9 +166,9 @@ def plan(cells: Sequence[Settings], resources: ProcessResources, *, keys: bool =
         if run.sandbox_open and asked[key] in sandboxes:
             runs[key] = run.keeping_to(sandboxes[asked[key]])
     header = _with_looks(header, runs, folder)
+    _check_claim(header, runs)
     check_study(folder, header)
     header = _stamped(header, runs, folder)
-    _check_claim(header, runs)
     _check_outcome(header, runs)
     states = {k: states.get(k) or check_run(r.folder, r.identity) for k, r in runs.items()}
     return StudyPlan(folder, header, tuple(runs.values()), states, sandboxes, tuple(later))
@@ -310,7 +312,10 @@ def _check_claim(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:
     known = {k.strategy for k in runs} | {f"{k.strategy}/{k.variant}" for k in runs} | set(names("strategy"))
     for arm, strategy in (("treatment", claim["treatment"]), ("baseline", claim["baseline"])):
         if strategy not in known and strategy.partition("/")[0] not in known:
-            raise ConfigError(f"claim.{arm}: no strategy is called {strategy!r}; there are: {', '.join(sorted(known))}")
+            hint = did_you_mean(strategy, known)
+            raise ConfigError(
+                f"claim.{arm}: no strategy is called {strategy!r}{hint}; there are: {', '.join(sorted(known))}"
+            )
 
 
 def _check_outcome(header: StudyFile, runs: Mapping[RunKey, RunPlan]) -> None:

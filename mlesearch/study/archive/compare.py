@@ -22,6 +22,8 @@ from mlesearch.types import ConfigError
 
 SAME = ""
 """What is said of two runs that are the same, durations aside."""
+UNBEGUN = "begun in neither"
+"""What is said of two runs of one identity, neither of which has an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Parting:
     """What two studies, or two runs, have in common.
 
     Attributes:
-        differing: of runs that are in both, how they differ, in words; `SAME` where they do not. By id.
+        differing: of runs that are in both, how they differ, in words; `SAME` or `UNBEGUN` where they do not. By id.
         only_first: ids of runs that only the first has begun.
         only_second: likewise.
     """
@@ -39,9 +41,15 @@ class Parting:
     only_second: tuple[str, ...] = ()
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to compare: neither has begun a run."""
+        return not self.only_first and not self.only_second and all(t == UNBEGUN for t in self.differing.values())
+
+    @property
     def same(self) -> bool:
-        """Whether nothing differs but durations."""
-        return not self.only_first and not self.only_second and not any(self.differing.values())
+        """Whether there is something to compare, and nothing of it differs but durations."""
+        whole = not self.only_first and not self.only_second
+        return whole and not self.empty and all(t in (SAME, UNBEGUN) for t in self.differing.values())
 
 
 def compare(first: Path, second: Path) -> Parting:
@@ -87,7 +95,7 @@ def _differences(first: Path, second: Path, run_ids: Sequence[str]) -> list[tupl
 
 
 def difference(first: Path, second: Path) -> str:
-    """How two runs differ, in words; `SAME` where they differ in durations alone.
+    """How two runs differ, in words; `SAME` where they differ in durations alone, `UNBEGUN` where neither has begun.
 
     Raises:
         JournalError: a journal is corrupt.
@@ -99,7 +107,7 @@ def difference(first: Path, second: Path) -> str:
     journals = [folder / JOURNAL for folder in (first, second)]
     there = [begun(path) for path in journals]
     if not all(there):
-        return SAME if not any(there) else f"begun {'there' if there[0] else 'here'} alone"
+        return UNBEGUN if not any(there) else f"begun {'there' if there[0] else 'here'} alone"
     if read_bytes(journals[0]) == read_bytes(journals[1]):
         return SAME
     (_, before), (_, after) = (_read(path) for path in journals)

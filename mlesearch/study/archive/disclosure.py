@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from mlesearch.analysis.text import plural
 from mlesearch.sandbox.promises import Degree, in_words
 from mlesearch.storage.columns import RunRow
 from mlesearch.storage.documents import Identity, RunFile, finished_row, read_run
@@ -146,7 +147,7 @@ def _budget(identity: Identity) -> str:
     budget = identity["budget"]
     steps, time_s, usd = budget["steps"], budget["time_s"], budget["cost_usd"]
     parts = [
-        f"{steps} steps" if steps is not None else "",
+        plural(steps, "step") if steps is not None else "",
         f"{time_s / HOUR_S:g} h charged time" if time_s is not None else "",
         f"{usd:g} USD" if usd is not None else "",
         f"{budget['tokens']} tokens" if budget["tokens"] is not None else "",

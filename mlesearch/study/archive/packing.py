@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlesearch import __version__
+from mlesearch.analysis.text import plural
 from mlesearch.storage import cell_store
 from mlesearch.storage.blobs import BLOBS
 from mlesearch.storage.codec import Json, dumps
@@ -74,8 +75,8 @@ class Contents:
     members: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        text = f"{self.runs} runs, {self.calls} calls, {self.executions} executions"
-        text += f"; secrets were redacted in {self.redacted} texts" if self.redacted else ""
+        text = f"{plural(self.runs, 'run')}, {plural(self.calls, 'call')}, {plural(self.executions, 'execution')}"
+        text += f"; secrets were redacted in {plural(self.redacted, 'text')}" if self.redacted else ""
         large = self.members > archive_members.MAX_MEMBERS
         return f"{text}; of {self.members:,} members, so to import it takes --trust" if large else text
 

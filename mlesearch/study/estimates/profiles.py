@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.config.settings import Settings
 from mlesearch.storage.cell_store import size_bytes
@@ -226,7 +227,7 @@ def _scaled(found: Sequence[PastRun], source: str, run: RunPlan, kind: ModelKind
         return mean
     grown = mean.tokens_in * wanted / steps if wanted is not None else math.inf
     tokens_in = max(mean.tokens_in, min(grown, mean.calls * DEFAULT_TOKENS_IN))
-    longer = f"{wanted} steps" if wanted is not None else "any number of steps"
+    longer = plural(wanted, "step") if wanted is not None else "any number of steps"
     return replace(mean, source=f"{source}, scaled from {steps:g} to {longer}", tokens_in=tokens_in)
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.planning.checks import DASK, RAY
 from mlesearch.config.settings import Settings
 from mlesearch.storage.machine import processors
@@ -63,7 +64,7 @@ def _under_dask(work: RemoteWork, s: Settings) -> None:
         raise ConfigError(f"launcher.backend: no dask scheduler with workers answers at {address}: {error}") from None
     with client:
         count = sum(client.nthreads().values()) if workers == -1 else workers
-        say(f"{count} workers on the dask cluster {client.scheduler.address}")
+        say(f"{plural(count, 'worker')} on the dask cluster {client.scheduler.address}")
         at = replace(work, side_by_side=0 if address else count)
         for future in [client.submit(work_on_study, at, pure=False) for _ in range(count)]:
             for _ in range(_LOST):
@@ -88,7 +89,7 @@ def _under_ray(work: RemoteWork, s: Settings) -> None:
         raise ConfigError(f"launcher.backend: no ray cluster answers at {address or 'this machine'}: {error}") from None
     try:
         count = max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus) if workers == -1 else workers
-        say(f"{count} workers on the ray cluster {ray.get_runtime_context().gcs_address}")
+        say(f"{plural(count, 'worker')} on the ray cluster {ray.get_runtime_context().gcs_address}")
         at = replace(work, side_by_side=0 if address else count)
         task = ray.remote(num_cpus=cpus, num_gpus=s.sandbox.gpus, max_retries=_LOST)(work_on_study)
         for each in [task.remote(at) for _ in range(count)]:

@@ -210,7 +210,13 @@ def _in_this_process(
 
     room = DiskRoom(study, round(terms.min_free_gib * GIB), complain)
     slot = WorkerSlot(SharedWork(study, runs, pieces, resources, record.state, should_stop, False, terms.leased))
-    waits = _Waits(record, room, RequestReader(study if terms.leased else None), RetryRule(terms.retries), should_stop)
+    waits = _Waits(
+        record,
+        room,
+        RequestReader(study if terms.leased else None, say=complain),
+        RetryRule(terms.retries),
+        should_stop,
+    )
     try:
         with record.beating():
             for number, piece in enumerate(pieces):
@@ -238,7 +244,7 @@ class _Waits:
     def lacking(self) -> str:
         """Why nothing may be begun now; empty where it may."""
         self.requests.look()
-        return self.room.lacking() or self.requests.paused
+        return self.room.lacking() or self.requests.why_waiting
 
     def wait(self, for_s: float, why: str) -> None:
         """Wait, unless it is to stop."""
@@ -265,8 +271,6 @@ def _until_ended(slot: WorkerSlot, order: PieceOrder, runs: Sequence[RunPlan], w
 
     while not waits.should_stop():
         if lack := waits.lacking():
-            if waits.requests.paused == lack:
-                say_once(f"{run_id}: waiting: the study is paused ({lack})")
             waits.wait(HELD_AGAIN_S, lack)
             continue
         may_retry = waits.retries.wait_s(failures + 1) is not None

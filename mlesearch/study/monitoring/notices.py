@@ -14,13 +14,14 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from mlesearch.storage.files import make_folder
 from mlesearch.storage.processes import gone
-from mlesearch.storage.worker_files import read_workers
+from mlesearch.storage.worker_files import read_attempts, read_workers
 from mlesearch.study.monitoring.standing import StudyStatus
 from mlesearch.study.monitoring.status import SILENT_S, read_status
 from mlesearch.types import MlesearchError
@@ -77,6 +78,8 @@ class Notices:
     def end(self, worker_id: str = "", *, stopped: bool = False) -> None:
         """A launch or a worker is done: tell what came of it, unless others go on, and wait for the command.
 
+        The same end is told once; what ends again after more was done is another one, even where the counts are equal.
+
         Args:
             worker_id: of the worker; empty for a launch.
             stopped: it was stopped before nothing was left to do.
@@ -89,7 +92,7 @@ class Notices:
                 self._tell(kind, key, found, content)
             others = [w for w in found.workers if w.standing in _AT_WORK and w.state.id != worker_id]
             if not found.missing or not (stopped or others):
-                self._tell("end", f"{found.count('ended')} {found.count('failed')} {found.missing}", found, {})
+                self._tell("end", _end_of(found), found, {})
         for process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(LONGEST_S)
@@ -99,13 +102,13 @@ class Notices:
         """What is worth telling, each with what makes it the same notice the next time."""
         for failed in found.failures:
             first = {"run_id": failed.run_ids[0], "runs": len(failed.run_ids), "reason": failed.reason}
-            where = {"error_class": failed.error_class, "host": failed.host, "log": failed.log and str(failed.log)}
+            log = failed.log and str(failed.log.absolute())
+            where = {"error_class": failed.error_class, "host": failed.host, "log": log}
             yield "failure", re.sub(r"\d+", "#", failed.reason), first | where
-        for worker in found.workers:
-            if worker.standing == "silent" or (worker.standing == "gone" and worker.state.run_ids):
-                runs = list(worker.state.run_ids)
-                known = {"worker": worker.state.id, "host": worker.state.host, "job": worker.state.job, "run_ids": runs}
-                yield "stall", worker.state.id, known | {"standing": worker.standing, "heard_s": worker.heard_s}
+        for worker in (*found.stalled, *found.broken_off):
+            runs = list(found.left_by(worker))
+            known = {"worker": worker.state.id, "host": worker.state.host, "job": worker.state.job, "run_ids": runs}
+            yield "stall", worker.state.id, known | {"standing": worker.standing, "heard_s": worker.heard_s}
         for budget in found.budgets:
             if budget.nearly_spent and budget.cell:
                 told = {"cell": budget.cell, "cell_usd": budget.limit_usd, "usd_of_cell": budget.usd}
@@ -162,3 +165,14 @@ class Notices:
             self._running.remove(process)
             if code:
                 self._say(f"warning: notify.command ended with exit code {code}")
+
+
+def _end_of(found: StudyStatus) -> str:
+    """What makes it the same end: what became of the runs, how often that was found out, and what it has cost.
+
+    Attempts that money or the user ended count for nothing: a worker that is started again and again without money ends
+    as it did before. A result is there a little before the index has its attempt.
+    """
+    attempts = Counter(a.run_id for a in read_attempts(found.folder) if a.status not in ("unpaid", "interrupted"))
+    done = sum(max(attempts[run_id], run.state in ("ended", "failed")) for run_id, run in found.runs.items())
+    return f"{found.count('ended')} {found.count('failed')} {found.missing} {done} {found.usd:.6f}"

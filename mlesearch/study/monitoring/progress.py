@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from mlesearch.analysis.data.reasons import UNUSABLE, head, of_program, ordered, reasons_text
+from mlesearch.analysis.text import plural
 from mlesearch.config.parts.virtual import is_virtual
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.columns import MEDALS
@@ -66,7 +67,8 @@ class Progress:
                 self._say_runs(console, notes, last=stopped)
                 for c in self._cells:
                     if c.poll():
-                        above_bars(f"[{self._cells_done()}/{len(self._cells)} cells] {c.name}: {c.asked} runs", console)
+                        done = f"[{self._cells_done()}/{len(self._cells)} cells]"
+                        above_bars(f"{done} {c.name}: {plural(c.asked, 'run')}", console)
                 waiting.say(bars, runs, console)
                 bars.update(runs, completed=self._runs.ended + sum(c.finished for c in self._cells))
                 bars.update(programs, completed=self._runs.steps)
@@ -132,8 +134,8 @@ def why_nothing(folder: Path) -> str:
     programs = [row for row in rows if row["status"] != UNUSABLE]
     if not programs:
         why = reasons_text(ordered(Counter(head(row["reason"]) for row in rows)))
-        return f"no program: 0 of {len(rows)} steps gave one, {why}"
+        return f"no program: 0 of {plural(len(rows), 'step')} gave one, {why}"
     failed = ordered(Counter(of_program(row["reason"] or row["status"]) for row in programs if not row["valid"]))
     none = len(rows) - len(programs)
-    beside = f"; {none} of {len(rows)} steps gave none" if none else ""
+    beside = f"; {none} of {plural(len(rows), 'step')} gave none" if none else ""
     return f"no valid program, {len(programs)} failed: {reasons_text(failed)}{beside}"

@@ -177,6 +177,27 @@ class StudyStatus:
         """Runs that have no result and did not fail."""
         return self.count("under_way", "begun", "waiting")
 
+    def left_by(self, worker: WorkerStatus) -> tuple[str, ...]:
+        """Of the runs that a worker says it carries out, those that nobody has ended or taken over since."""
+        return tuple(i for i in worker.state.run_ids if i in self.runs and _is_still_of(worker.state, self.runs[i]))
+
+    @property
+    def stalled(self) -> tuple[WorkerStatus, ...]:
+        """Workers that were not heard of, as long as that costs something.
+
+        That is a run that stands still, or a slot where runs are missing and no worker has begun since.
+        """
+        return tuple(w for w in self.workers if w.standing == "silent" and (self.left_by(w) or self._lacks(w)))
+
+    @property
+    def broken_off(self) -> tuple[WorkerStatus, ...]:
+        """Workers whose process is gone, and whose runs nobody has ended or taken over since."""
+        return tuple(w for w in self.workers if w.standing == "gone" and self.left_by(w))
+
+    def _lacks(self, worker: WorkerStatus) -> bool:
+        last_s = self.now_s - worker.heard_s
+        return self.missing > 0 and not any(w.state.begun_s > last_s for w in self.workers)
+
     @property
     def slots(self) -> int:
         """How many runs can be carried out at once by the workers that are at work."""
@@ -204,6 +225,14 @@ class StudyStatus:
         """How many runs wait for money, by the reason that was given."""
         last = [run.last for run in self.runs.values() if run.state in ("begun", "waiting") and run.last is not None]
         return dict(Counter(attempt.reason for attempt in last if attempt.status == "unpaid"))
+
+
+def _is_still_of(worker: WorkerState, run: RunProgress) -> bool:
+    """Whether a run that a worker names has no result, and no other worker was on it later."""
+    if run.state in ("ended", "failed") or run.worker not in ("", worker.id):
+        return False
+    last = run.last
+    return last is None or last.worker in ("", worker.id) or last.ended_s <= worker.beat_s
 
 
 def budgets_of(

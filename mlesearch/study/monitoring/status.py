@@ -113,7 +113,8 @@ def _runs(study: Path, workers: Sequence[WorkerStatus]) -> dict[str, RunProgress
     asked_s, newest_s = asked_again_s(study), max((w.state.begun_s for w in workers), default=0.0)
     stale = {i for i, attempt in last.items() if attempt.ended_s < max(newest_s, asked_s.get(i, 0.0))}
     stored = _stored(study, last)
-    slots = {s.run_id: (s, w.state.id) for w in workers if w.standing not in ("ended", "gone") for s in w.state.slots}
+    living = [w for standing in (True, False) for w in workers if (w.standing == "silent") is standing]
+    slots = {s.run_id: (s, w.state.id) for w in living if w.standing not in ("ended", "gone") for s in w.state.slots}
     found = {}
     folded = 0
     for key in declared(study):

@@ -203,7 +203,8 @@ def _without_numbers(text: str) -> str:
 
 def _activity(worker: WorkerState) -> str:
     """What a worker does other than work, where it says why."""
-    return f"{worker.activity}: {worker.why}" if worker.why and worker.activity != "working" else ""
+    doing = "waiting" if worker.activity == "paused" else worker.activity
+    return f"{doing}: {worker.why}" if worker.why and doing != "working" else ""
 
 
 def _turned(runs: dict[str, Watched], most: int) -> list[Watched]:

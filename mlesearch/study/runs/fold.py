@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,7 @@ from mlesearch.storage.events import (
     Told,
 )
 from mlesearch.storage.journal import JOURNAL, begun, read
-from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError, Usage
+from mlesearch.types import MICROSECONDS, PROGRAM_OPS, ConfigError, MlesearchError, Usage
 
 PROGRAMS = frozenset(op.value for op in PROGRAM_OPS)
 """Operators whose proposals are programs, as events name them."""
@@ -173,17 +174,23 @@ class ProgramTime:
 
 
 def program_time(folders: Iterable[Path]) -> ProgramTime:
-    """Of all executions of some runs: by the result of a run that ended, else by its journal, if it has one."""
-    programs, run_s, cpu_s = 0, 0.0, 0.0
+    """Of all executions of some runs: by the result of a run that ended, else by its journal, if it has one.
+
+    A run whose files can't be read counts for nothing: it has failed, and says so itself.
+    """
+    found = ProgramTime(0, 0.0, 0.0)
     for folder in folders:
-        row = finished_row(folder)
-        if row is not None:
-            programs += row["n_executions"]
-            run_s += row["program_s"]
-            cpu_s += row["program_cpu_s"]
-        elif begun(folder / JOURNAL):
-            f = fold(folder)
-            programs += f.n_executions
-            run_s += f.seconds("wall_us")
-            cpu_s += f.seconds("cpu_us")
-    return ProgramTime(programs, run_s, cpu_s)
+        with contextlib.suppress(OSError, MlesearchError):
+            one = _program_time(folder)
+            found = ProgramTime(found.programs + one.programs, found.run_s + one.run_s, found.cpu_s + one.cpu_s)
+    return found
+
+
+def _program_time(folder: Path) -> ProgramTime:
+    row = finished_row(folder)
+    if row is not None:
+        return ProgramTime(row["n_executions"], row["program_s"], row["program_cpu_s"])
+    if not begun(folder / JOURNAL):
+        return ProgramTime(0, 0.0, 0.0)
+    f = fold(folder)
+    return ProgramTime(f.n_executions, f.seconds("wall_us"), f.seconds("cpu_us"))

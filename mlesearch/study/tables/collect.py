@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlesearch.analysis.text import plural
 from mlesearch.storage.cell_store import exists
 from mlesearch.storage.columns import CALLS, NODES, RUNS, TABLES, Column, Kind
 from mlesearch.storage.documents import RUN, STUDY
@@ -160,9 +161,9 @@ def _kept(study: Path, made: pd.DataFrame) -> bool:
     new = sorted(set(made.loc[made["status"].isin(["ok", "timeout"]), "run_id"]) - set(old))
     if new:
         raise ConfigError(
-            f"{file} has {len(gone)} runs whose folders are not here ({gone[0]}), and {len(new)} runs that ended are "
-            f"not in it ({new[0]}): tables made now would lose the former; restore their folders, or move the three "
-            "tables away"
+            f"{file} has {plural(len(gone), 'run')} whose folders are not here ({gone[0]}), and lacks "
+            f"{plural(len(new), 'run')} that ended ({new[0]}): tables made now would lose the former; "
+            "restore their folders, or move the three tables away"
         )
     complain(f"{file.parent}: the tables are left as they are: {len(gone)} of their runs are not here ({gone[0]})")
     return True

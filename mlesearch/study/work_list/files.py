@@ -151,7 +151,8 @@ def read_list(study: Path, number: int) -> LaunchList:
         lines = path.read_bytes().split(b"\n")
         return _read(path, study, number, [json.loads(line) for line in lines[:-1]])
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such list of runs; launch the study with `mlesearch run`") from None
+        there = ", ".join(map(str, list_numbers(study))) or "none; launch the study with `mlesearch run`"
+        raise ConfigError(f"{path}: there is no such list of runs; there are: {there}") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ConfigError(
             f"{path}: it can't be read as a list of runs ({type(error).__name__}: {error}); launch the study again"

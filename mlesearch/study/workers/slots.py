@@ -235,6 +235,8 @@ class WorkerSlot:
             return
         worker = f"worker {last.worker}" if last.worker else "a worker"
         how = "ended without a word" if lease.before == "dead" else "was not heard of any more"
+        with contextlib.suppress(OSError):
+            make_folder(runs[0].folder)
         log_run(runs[0].folder, state, order.attempt, f"taken over from {worker} on {last.host}, which {how}")
 
     def _set_aside(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> PieceAnswer:

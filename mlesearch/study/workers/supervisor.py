@@ -343,8 +343,8 @@ class Supervisor:
             states.append(SlotState(run_id, slot.since_s, steps, slot.order.attempt))
         why = self._stopping.asked
         if activity == "paused":
-            others = f"waiting: other processes have what is left, or it is tried again later ({len(self._queue)})"
-            why = self._lack or self._requests.paused or others
+            others = f"other processes have what is left, or it is tried again later ({len(self._queue)})"
+            why = self._lack or self._requests.why_waiting or others
         self._record.now(states, activity, why, changed=changed)
 
     def _wait(self) -> None:

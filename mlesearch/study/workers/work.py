@@ -205,12 +205,17 @@ def go_to(launched: LaunchList) -> None:
         sys.path.insert(0, str(launched.made_in))
 
 
-def ended_before(study: Path, runs: Sequence[RunPlan]) -> EndedBefore:
+def ended_before(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None] | None = None) -> EndedBefore:
     """The runs that have a result, and those that failed in this launch.
 
     Runs on a virtual clock that failed are in neither: each worker tries them again.
+
+    Args:
+        study: its folder.
+        runs: of the launch.
+        say: is told that a pause began and that it is over; None: nobody is.
     """
-    requests = RequestReader(study)
+    requests = RequestReader(study, say=say)
     finished, failed = set[str](), set[str]()
     stored: dict[Path, frozenset[str]] = {}
     for run in runs:
