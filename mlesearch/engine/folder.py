@@ -113,11 +113,7 @@ class RunFolder:
         self._under_way: dict[int, PieceOfWork] = {}
 
     def check_held(self) -> None:
-        """Before a write into the folder by others on this run's behalf.
-
-        Raises:
-            LeaseLost: the run is another process's by now.
-        """
+        """Before others write into the folder: raises `LeaseLost` where the run is another process's by now."""
         check_held(self._lease)
 
     def close(self) -> None:
