@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlesearch.storage.files import append_line, read_lines, write_atomically
-from mlesearch.types import ConfigError, printable
+from mlesearch.types import MOST_USD, ConfigError, printable
 
 PAUSE, REQUEUE, LIMIT = "pause.json", "requeue.jsonl", "budget.json"
 LOOK_S = 1.0
@@ -86,10 +86,12 @@ def study_usd_in_force(study: Path, launched: float | None) -> float | None:
     try:  # opened each time: that is when a file system of the network asks its server
         content = json.loads(path.read_bytes())
         found = content["study_usd"]
+        if found is not None and not (type(found) in (int, float) and 0 <= found <= MOST_USD):
+            raise ValueError(f"{str(found)[:20]}; a number from 0 to {MOST_USD:.0f} is needed")
         return None if found is None else float(found)
     except FileNotFoundError:
         return launched
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"{path}: what the study may cost can't be read ({error}); set it again: "
             f"mlesearch budget {study} --study-usd USD"

@@ -20,7 +20,7 @@ from mlesearch.storage.cell_store import exists
 from mlesearch.storage.documents import RUN, finished_row
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.exclusive import alone
-from mlesearch.storage.files import make_folder, sync_folder, write_atomically
+from mlesearch.storage.files import make_folder, sync_folder, temporary_of, write_file
 from mlesearch.storage.lease_files import file_name
 from mlesearch.storage.leases import Lease, check_held
 from mlesearch.storage.pack_writer import PackedRun, write_pack
@@ -34,7 +34,8 @@ MAX_RUN_BYTES = 256 << 20
 
 _LEASE = "pack"
 _SPARE_BYTES = 64 << 20
-_RUN_NAME = re.compile(r"[A-Za-z0-9._-]+/seed-\d+")
+_SYNC_BYTES = 256 << 20
+_RUN_NAME = re.compile(r"(?!\.\.?/)[A-Za-z0-9._-]+/seed--?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def packable(study: Path) -> Packable:
 
 def _why_not(run: Path, study: Path, held: frozenset[str]) -> tuple[str, FilesOnDisk]:
     """Why a run stays in its folder, empty where it can be packed; and what it is there."""
+    if not _RUN_NAME.fullmatch(f"{run.parent.name}/{run.name}"):
+        return "with names that a launch gives to none", FilesOnDisk()
     if not exists(run / RUN) or finished_row(run) is None:
         return "not finished", FilesOnDisk()
     if file_name(run.relative_to(study).as_posix()) in held:
@@ -125,7 +128,10 @@ def pack(study: Path, found: Packable) -> FilesOnDisk:
     before = {cell: {pack.path for pack in packs_of(cell)} for cell in found.cells}
     with alone(study, _LEASE) as lease:
         for cell, names in found.cells.items():
-            there = [name for name in names if (cell / name).is_dir()]
+            check_idle(study)  # the user was asked meanwhile
+            held = held_names(study)
+            free = [name for name in names if file_name((cell / name).relative_to(study).as_posix()) not in held]
+            there = [name for name in free if (cell / name).is_dir()]
             known = runs_in(cell)
             new = [name for name in there if name not in known or _differs(cell, name)]
             if new:
@@ -169,12 +175,10 @@ def unpack(study: Path) -> int:
     runs = 0
     with alone(study, _LEASE) as lease:
         for cell in cells:
+            check_idle(study)
             packs = packs_of(cell)
             names = sorted(runs_in(cell))
-            for name in names:
-                check_held(lease)
-                _restore(cell, name)
-            os.sync()
+            _restore(cell, names, lease)
             for pack in reversed(packs):  # numbers stay without a gap
                 check_held(lease)
                 os.unlink(pack.path)
@@ -238,13 +242,49 @@ def _files(run: Path) -> list[Path]:
     return sorted(found)
 
 
-def _restore(cell: Path, name: str) -> None:
+def _restore(cell: Path, names: list[str], lease: Lease) -> None:
+    """Put runs into their folders; once it returns, all of their files will be there after a power cut.
+
+    A file has its name only once it is on the disk: one that a power cut has torn would go before the pack.
+    """
+    written: list[tuple[Path, Path]] = []
+    open_bytes = 0
+    try:
+        for name in names:
+            check_held(lease)
+            for path, data in _missing(cell, name):
+                make_folder(path.parent)
+                written.append((temporary_of(path), path))
+                write_file(written[-1][0], data, os.O_EXCL, durable=False, named=path)
+                open_bytes += len(data)
+            if open_bytes >= _SYNC_BYTES:
+                _give_names(written)
+                open_bytes = 0
+        _give_names(written)
+    finally:
+        for temporary, _ in written:
+            temporary.unlink(missing_ok=True)
+    os.sync()
+
+
+def _give_names(written: list[tuple[Path, Path]]) -> None:
+    """Let files that were written have their names, now that they are on the disk."""
+    os.sync()
+    while written:
+        temporary, path = written[-1]
+        os.replace(temporary, path)
+        written.pop()
+
+
+def _missing(cell: Path, name: str) -> Iterator[tuple[Path, bytes]]:
+    """The files of a packed run that are not in its folder."""
     if not _RUN_NAME.fullmatch(name):
         raise StoreError(f"{cell}: one of its packs holds {name!r}, which is no run; it is no pack of this study")
     for file, data in packed_files(cell, name).items():
         path = cell / name / file
         if file.startswith("/") or {"", ".", ".."} & set(file.split("/")):
             raise StoreError(f"{cell}: one of its packs holds {file!r}, which is no file of a run")
+        if path.is_dir():
+            raise ConfigError(f"{path}: a folder, and a pack holds a file of this name; move the folder elsewhere")
         if not path.exists():
-            make_folder(path.parent)
-            write_atomically(path, data, durable=False)
+            yield path, data
