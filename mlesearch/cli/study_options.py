@@ -70,7 +70,7 @@ Exit codes: 0 done, or there is none; 2 there is no such run or study, the run d
 changed.
 """
 _BUDGET = """\
-what a study has spent, what is held for calls in flight, and its limit; with --study-usd another one, heard by all workers
+what a study has spent, what is held for calls in flight, and its limit; --study-usd sets another, heard by all workers
 
   mlesearch budget studies/main
   mlesearch budget studies/main --study-usd 50

@@ -112,6 +112,14 @@ class RunFolder:
         self._keep_prompts = keep_prompts
         self._under_way: dict[int, PieceOfWork] = {}
 
+    def check_held(self) -> None:
+        """Before a write into the folder by others on this run's behalf.
+
+        Raises:
+            LeaseLost: the run is another process's by now.
+        """
+        check_held(self._lease)
+
     def close(self) -> None:
         """Give the journal's lock back."""
         if self._durable:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from mlesearch.engine.full_data import WORKER, FullRuns
 from mlesearch.engine.parts import EngineParts, RunEnd, RunStatus
@@ -205,7 +206,7 @@ class Engine:
 
     def _do(self, begun: InFlight) -> Result:
         """Blocking; runs in a worker, touches neither optimizer nor journal."""
-        work, folder, run = begun.work, self._p.folder, self._p.context.run_id
+        work, folder = begun.work, self._p.folder
         if isinstance(work, Call):
             if work.model.live:
                 check_space(folder.folder)
@@ -219,18 +220,23 @@ class Engine:
             except PromptFailure as e:
                 return EmbedReply((), e.usage, printable(str(e)))
         if isinstance(work, Execute):
-            job = Job(f"{run}/{work.proposal}", work.program, begun.deadline_s, folder.outbox(work.proposal))
+            job = self._job(f"{work.proposal}", work.program, begun.deadline_s, folder.outbox(work.proposal))
             return expect(ExecResult, execute(self._p.sandbox, self._p.spec, job))
         if isinstance(work, SampleRun):
             return self._try_on_sample(work, begun.deadline_s)
         if isinstance(work, FullRun):
             if self._p.full is None:
                 raise ValueError("a run on the full data was begun, and there is none")
-            job = Job(f"{run}/{work.node}/full", work.program, begun.deadline_s, folder.full_outbox(work.node))
+            job = self._job(f"{work.node}/full", work.program, begun.deadline_s, folder.full_outbox(work.node))
             return expect(ExecResult, execute(self._p.sandbox, self._p.full.spec, job))
         outbox = folder.rerun_outbox(work.node, work.split)
-        job = Job(f"{run}/{work.node}/split-{work.split}", work.program, begun.deadline_s, outbox)
+        job = self._job(f"{work.node}/split-{work.split}", work.program, begun.deadline_s, outbox)
         return expect(ExecResult, execute(self._p.sandbox, work.spec, job))
+
+    def _job(self, address: str, program: str, deadline_s: float, outbox: Path) -> Job:
+        """A program to run; what it leaves is kept while the run is this process's."""
+        run, check = self._p.context.run_id, self._p.folder.check_held
+        return Job(f"{run}/{address}", program, deadline_s, outbox, check_owner=check)
 
     def _try_on_sample(self, work: SampleRun, deadline_s: float) -> SampleResult:
         """Blocking, as `_do`."""
@@ -238,7 +244,7 @@ class Engine:
         if context.sample_runs is None:
             raise ValueError("a sample run was begun, and there is no sample")
         outbox = self._p.folder.sample_outbox(work.proposal)
-        job = Job(f"{context.run_id}/{work.proposal}/sample", work.program, deadline_s, outbox)
+        job = self._job(f"{work.proposal}/sample", work.program, deadline_s, outbox)
         result = expect(ExecResult, execute(self._p.sandbox, context.sample_runs.spec(), job))
         return SampleResult(result, judge_sample(result, context.scorer))
 

@@ -6,7 +6,7 @@ again by them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +83,10 @@ class Spec:
     concealed: tuple[tuple[str, Path], ...] = field(default=(), compare=False)
 
 
+def _anybody() -> None:
+    """Nobody else can own the outbox."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One program to run.
@@ -94,6 +98,8 @@ class Job:
         outbox: folder on the host that takes the safe copies of `collect`; made if absent.
         collect: names of files in the working directory to copy out.
         gpu: the lease of the GPU that it may use; its descriptor goes to the process that outlives the program's tree.
+        check_owner: is called after the program's end, before the first write into the outbox; raises where the outbox
+            is another process's by now, and then nothing may be written there.
     """
 
     address: str
@@ -102,6 +108,7 @@ class Job:
     outbox: Path
     collect: tuple[str, ...] = ("submission.csv", "metrics.json")
     gpu: GpuLease | None = None
+    check_owner: Callable[[], None] = field(default=_anybody, compare=False, repr=False)
 
 
 @dataclass(slots=True)

@@ -286,6 +286,7 @@ def restore(entry: Entry, job: Job) -> ExecResult:
     for name, artefact in result.artefacts.items():
         if artefact.path is None:
             continue
+        job.check_owner()
         make_folder(job.outbox)
         if name not in job.collect or Path(name).name != name or name not in entry.blobs:
             raise StoreMiss(f"replay of {job.address}: the entry {entry.key} has no content of {name!r}")

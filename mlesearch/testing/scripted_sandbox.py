@@ -89,6 +89,7 @@ class ScriptedSandbox:
         if text is None:
             return Artefact(name, problem="absent")
         data = str(text).encode()
+        job.check_owner()
         job.outbox.mkdir(parents=True, exist_ok=True)
         path = job.outbox / name
         path.write_bytes(data)

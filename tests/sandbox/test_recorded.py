@@ -174,3 +174,18 @@ def test_an_artefact_that_was_not_asked_for_is_never_written(store: Store, spec:
     with pytest.raises(StoreMiss, match=r"has no content of '\.\./evil'"):
         execute(ReplaySandbox(store, ASKED), spec, job(tmp_path))
     assert not (tmp_path / "out" / "evil").exists()
+
+
+def test_a_replay_writes_nothing_where_the_outbox_is_another_owners(store: Store, spec: Spec, tmp_path: Path) -> None:
+    execute(RecordSandbox(scripted(), store, ASKED), spec, job(tmp_path))
+    files = {path.name: path.read_bytes() for path in job(tmp_path).outbox.iterdir()}
+
+    def check_owner() -> None:
+        raise InterruptedError("another process has it")
+
+    late = replace(job(tmp_path), outbox=tmp_path / "late", check_owner=check_owner)
+    with pytest.raises(InterruptedError):
+        execute(ReplaySandbox(store, ASKED), spec, late)
+    assert not late.outbox.exists()
+    execute(ReplaySandbox(store, ASKED), spec, replace(late, check_owner=lambda: None))
+    assert {path.name: path.read_bytes() for path in late.outbox.iterdir()} == files

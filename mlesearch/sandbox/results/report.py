@@ -82,6 +82,7 @@ def result(
     status, reason = verdict.judge(seen, stderr, numbers(spec.limits))
     most, usable = spec.limits.file_bytes, dict(spec.artefact_bytes)
     sizes = {name: min(most, usable.get(name, most)) for name in job.collect}
+    job.check_owner()
     left = artefacts.collect(work, sizes, job.outbox)
     return ExecResult(
         status=status,

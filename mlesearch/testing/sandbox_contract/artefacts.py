@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from mlesearch.testing.sandbox_contract.base import Bench, Checks
+from mlesearch.sandbox.protocol import Job
+from mlesearch.testing.sandbox_contract.base import QUICK, Bench, Checks
 from mlesearch.types import ExecStatus
 
 
@@ -40,6 +43,21 @@ class ArtefactChecks(Checks):
         result = bench.run(program)
         assert result.status is ExecStatus.OK
         assert result.artefacts["submission.csv"].size_bytes == 1
+
+    def test_nothing_is_written_where_the_outbox_is_another_owners(self, bench: Bench) -> None:
+        class AnotherOwner(Exception):
+            pass
+
+        def check_owner() -> None:
+            raise AnotherOwner
+
+        out = bench.root / "out"
+        job = Job("contract", "open('submission.csv', 'w').write('x')", QUICK.time_s, out, check_owner=check_owner)
+        with pytest.raises(AnotherOwner):
+            bench.sandbox.run(bench.sandbox.prepare(bench.spec()), job)
+        assert not out.exists()
+        mine = bench.sandbox.run(bench.sandbox.prepare(bench.spec()), replace(job, check_owner=lambda: None))
+        assert mine.artefacts["submission.csv"].size_bytes == 1
 
     def test_a_name_with_a_path_is_refused(self, bench: Bench) -> None:
         result = bench.run("", collect=("../work/solution.py", "/etc/passwd", "..", "input/train.csv"))
