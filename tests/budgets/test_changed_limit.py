@@ -19,7 +19,7 @@ from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.requests import LIMIT, forget_study_usd, set_study_usd, study_usd_in_force
-from mlesearch.types import NANODOLLARS
+from mlesearch.types import MOST_USD, NANODOLLARS
 from tests.support.machines import innermost, on_machine
 
 PLACES = {"database": DatabasePlace, "ledger": LedgerPlace}
@@ -78,9 +78,15 @@ def test_a_call_that_was_cut_off_is_not_tried_again_beyond_a_lowered_limit(opene
 
 def test_a_limit_that_can_not_be_read_lets_nothing_be_spent(opened) -> None:
     study, budget = opened
+    for usd in ("NaN", "Infinity", "1e300", "9" * 400, "-1", "true", '"5"', "[]"):
+        (study / LIMIT).write_text(f'{{"study_usd": {usd}}}')
+        with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
+            budget.reserve("a", 1, 1)
     (study / LIMIT).write_text("{}")
     with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
         budget.reserve("a", 1, 1)
+    set_study_usd(study, MOST_USD)
+    spend(budget, 2_001)
     assert study_usd_in_force(study.parent, 3.0) == 3.0
 
 

@@ -16,7 +16,16 @@ from mlesearch.cli.main import main
 from mlesearch.storage import pack_writer
 from mlesearch.storage.cell_store import exists, files_in, files_of, read_bytes, size_bytes
 from mlesearch.storage.entry import StoreError
-from mlesearch.storage.layout import RunKey, is_simulated, note_launch, open_study, run_folders, study_header
+from mlesearch.storage.layout import (
+    RunKey,
+    check_run,
+    is_simulated,
+    note_launch,
+    open_study,
+    run_folders,
+    state_of_any,
+    study_header,
+)
 from mlesearch.storage.lease_files import HELD, file_name, head
 from mlesearch.storage.packs import pack_path, packs_of, runs_in
 from mlesearch.storage.processes import owner
@@ -28,6 +37,7 @@ from mlesearch.study.clean import TEMPORARY
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.pack import check_unpacked, pack, packable, unpack
 from mlesearch.study.tables.collect import collect
+from mlesearch.study.workers.work import ended_before
 from mlesearch.types import ConfigError
 from tests.support.run_story import Story
 
@@ -177,6 +187,35 @@ def test_a_study_on_which_somebody_works_is_refused_and_a_leased_run_left(study)
     assert unpack(study) == 3
 
 
+def test_a_worker_that_began_while_the_user_was_asked_is_seen(study):
+    found = packable(study)
+    files, state = all_files(study), this_worker(new_worker_id())
+    write_worker(study, state)
+    with pytest.raises(ConfigError, match=r"worker .* is at work, or may be"):
+        pack(study, found)
+    assert all_files(study) == files
+    write_worker(study, replace(state, activity="ended"))
+    (study / "leases").mkdir(exist_ok=True)
+    body = {"name": KEYS[0].id, "owner": owner(), "host": "h", "lost": 0}
+    (study / "leases" / f"{file_name(KEYS[0].id)}.1").write_bytes(head(HELD, 3) + json.dumps(body).encode())
+    pack(study, found)
+    assert runs_in(study / "m/greedy/base") == {"t/seed-1"}
+
+
+def test_what_is_packed_can_be_unpacked_whatever_it_is_called(study):
+    """Seeds below 0 are runs; a copy that somebody made beside a run is none, and stays."""
+    below = replace(KEYS[0], seed=-1)
+    for name in (below.id, f"{KEYS[0].id}.bak", "m/greedy/base/t copy/seed-0"):
+        shutil.copytree(study / KEYS[0].id, study / name)
+    files = all_files(study)
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "with names that a launch gives to none": 2}
+    pack(study, found)
+    assert not (study / below.id).exists()
+    assert unpack(study) == 5
+    assert all_files(study) == files
+
+
 def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
     (study / KEYS[0].id / "link").symlink_to("run.json")
     elsewhere = (study / KEYS[3].id).rename(study / "elsewhere")
@@ -223,6 +262,37 @@ def test_a_pack_writes_nothing_outside_the_folders_of_its_runs(study, name):
     assert all_files(study) == before
 
 
+def test_a_pack_has_no_runs_outside_its_cell_and_a_folder_in_the_way_is_named(study):
+    cell = study / "m/greedy/base"
+    with open(pack_path(cell, 1), "wb") as file:
+        pack_writer._write(zipfile.ZipFile(file, "w"), [("../seed-9", {"run.json": b"x"})])
+    with pytest.raises(StoreError, match="which is no run"):
+        unpack(study)
+    (cell / "packed-1.zip").unlink()
+    pack(study, packable(study))
+    (study / KEYS[0].id / "run.json").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"run\.json: a folder, and a pack holds a file of this name"):
+        unpack(study)
+    assert runs_in(cell) == {"t/seed-0", "t/seed-1"}
+
+
+def test_while_a_pack_is_gone_no_run_of_its_cell_counts_as_new(study):
+    """Or it would be carried out, and paid for, once more: even those in packs that are still there."""
+    pack(study, packable(study))
+    Story(study / OPEN.id).step(0, "draft", 0.5).executed(0).ended(0).write(OPEN, result=True)
+    pack(study, packable(study))
+    for key in (KEYS[0], OPEN):
+        assert state_of_any(study / key.id) == "finished"
+    (study / "m/greedy/base/packed-1.zip").rename(study / "elsewhere.zip")
+    for look in (state_of_any, partial(check_run, identity={})):
+        for key in (KEYS[0], OPEN):
+            with pytest.raises(StoreError, match=r"packed-1\.zip: it is not here, and a later pack is"):
+                look(study / key.id)
+    with pytest.raises(StoreError, match="it is not here"):
+        ended_before(study, ())
+    assert state_of_any(study / "m/none/base/t/seed-0") == "new"
+
+
 def test_other_programs_are_told_how_to_have_the_files(study):
     check_unpacked(study / KEYS[0].id)
     pack(study, packable(study))
@@ -242,6 +312,26 @@ def test_a_full_disk_leaves_all_where_it_was(study, monkeypatch):
         pack(study, packable(study))
     assert all_files(study) == files
     assert contents(study) == before
+
+
+def test_while_unpacking_no_file_has_its_name_before_it_is_on_the_disk(study, monkeypatch):
+    """One that a power cut tore would go before the pack, and the pack be removed by the next unpacking."""
+    pack(study, packable(study))
+    files, syncs = all_files(study), []
+
+    def cut():
+        syncs.append(all_files(study))
+        raise OSError(5, os.strerror(5))
+
+    monkeypatch.setattr(os, "sync", cut)
+    with pytest.raises(OSError, match="Input/output"):
+        unpack(study)
+    named = [name for name in syncs[0] if name not in files]
+    assert named
+    assert all(TEMPORARY.fullmatch(name.rpartition("/")[2]) for name in named)
+    assert all_files(study) == files
+    monkeypatch.undo()
+    assert unpack(study) == 4
 
 
 # killed

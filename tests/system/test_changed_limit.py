@@ -120,7 +120,7 @@ def test_who_sets_a_limit_last_has_set_it(tmp_path: Path) -> None:
 
 def test_a_limit_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
     """Without a price nobody knows what a call may cost: a limit would count nothing, and let all be spent."""
-    words = ["price" in w and "model.params.price=null" or w for w in WORDS]
+    words = [("price" in w and "model.params.price=null") or w for w in WORDS]
     with OpenAIStub(lambda _body: QUICK) as stub:
         words += [f"model.params.api_base={stub.base_url}", "--yes"]
         done = cli(tmp_path, "submit", "--list", *words)
