@@ -33,6 +33,7 @@ MAX_RUN_BYTES = 256 << 20
 """A run that is larger stays in its folder: its files are in memory together when it is packed, or read."""
 
 _LEASE = "pack"
+_NOT_OURS = "with files that this user can't read or remove"
 _SPARE_BYTES = 64 << 20
 _SYNC_BYTES = 256 << 20
 _RUN_NAME = re.compile(r"(?!\.\.?/)[A-Za-z0-9._-]+/seed--?[0-9]+")
@@ -105,10 +106,16 @@ def _why_not(run: Path, study: Path, held: frozenset[str]) -> tuple[str, FilesOn
         return "leased by a worker that may be at work", FilesOnDisk()
     try:
         taken = FilesOnDisk()
-        for path in _files(run):
+        files = _files(run)
+        for path in files:
             taken += FilesOnDisk(1, path.stat().st_size)
     except ValueError:
         return "with links or devices in its folder", FilesOnDisk()
+    except PermissionError:
+        return _NOT_OURS, FilesOnDisk()
+    folders = {path.parent for path in files}
+    if not (all(os.access(p, os.R_OK) for p in files) and all(os.access(p, os.W_OK | os.X_OK) for p in folders)):
+        return _NOT_OURS, FilesOnDisk()
     large = taken.size_bytes > MAX_RUN_BYTES
     return f"larger than {MAX_RUN_BYTES >> 20} MiB" if large else "", taken
 
@@ -228,11 +235,12 @@ def _files(run: Path) -> list[Path]:
 
     Raises:
         ValueError: something else is there that a pack can't hold.
+        OSError: a folder can't be read.
     """
     found: list[Path] = []
     if run.is_symlink():
         raise ValueError(f"{run}: a link")
-    for place, folders, names in os.walk(run):
+    for place, folders, names in os.walk(run, onerror=_refuse):
         paths = [Path(place) / name for name in names if not (name == UNDER_WAY or TEMPORARY.fullmatch(name))]
         if any(path.is_symlink() or not path.is_file() for path in paths):
             raise ValueError(f"{place}: not only files")
@@ -240,6 +248,12 @@ def _files(run: Path) -> list[Path]:
             raise ValueError(f"{place}: a link to a folder")
         found += paths
     return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    """What can't be read of a folder is not nothing; what is not there any more is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _restore(cell: Path, names: list[str], lease: Lease) -> None:
@@ -254,7 +268,7 @@ def _restore(cell: Path, names: list[str], lease: Lease) -> None:
             check_held(lease)
             for path, data in _missing(cell, name):
                 make_folder(path.parent)
-                written.append((temporary_of(path), path))
+                written.append((temporary_of(path.with_name("unpacked")), path))  # a name may be as long as can be
                 write_file(written[-1][0], data, os.O_EXCL, durable=False, named=path)
                 open_bytes += len(data)
             if open_bytes >= _SYNC_BYTES:

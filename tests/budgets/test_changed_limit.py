@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,7 @@ from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.requests import LIMIT, forget_study_usd, set_study_usd, study_usd_in_force
 from mlesearch.types import MOST_USD, NANODOLLARS
 from tests.support.machines import innermost, on_machine
+from tests.support.waiting import until
 
 PLACES = {"database": DatabasePlace, "ledger": LedgerPlace}
 CAPS = SpendingCaps(2_000, 5_000)
@@ -121,6 +123,24 @@ def test_no_call_begins_that_could_pass_the_limit_of_its_moment(tmp_path_factory
             assert spent + worst <= limit
             made[who].settle(hold, round(share * worst))
             spent += round(share * worst)
+
+
+def test_who_waits_for_money_gets_it_though_the_limit_was_changed_meanwhile(tmp_path: Path) -> None:
+    """What another process does not need comes back to one that waits: also where that has just heard of a limit."""
+    set_times(tmp_path, LeaseTimes(0.05, 20, 40))
+    idle, waiting = (LedgerPlace(tmp_path, CAPS).open() for _ in range(2))
+    ledger, holds = Ledger(tmp_path / "budgets" / "ledger"), list[int]()
+    with closing(idle), closing(waiting):
+        idle.settle(idle.reserve("a", 1_900, 1), 0)
+        thread = threading.Thread(target=lambda: holds.append(waiting.reserve("a", 1_500, 1)), daemon=True)
+        with idle._lock:  # it has no turn to return anything yet
+            thread.start()
+            assert until(lambda: any(a.waits for a in ledger.state().allotments.values()), 60)
+            set_nusd(tmp_path, 2_100)
+            assert until(lambda: waiting.limits.study_nusd == 2_100, 60)
+        thread.join(60)
+        assert holds
+        waiting.settle(holds[0], 1_500)
 
 
 SPENDER = """

@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from mlesearch.cli.main import main
-from mlesearch.storage import pack_writer
+from mlesearch.storage import cell_store, pack_writer
 from mlesearch.storage.cell_store import exists, files_in, files_of, read_bytes, size_bytes
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.layout import (
@@ -207,6 +207,8 @@ def test_what_is_packed_can_be_unpacked_whatever_it_is_called(study):
     below = replace(KEYS[0], seed=-1)
     for name in (below.id, f"{KEYS[0].id}.bak", "m/greedy/base/t copy/seed-0"):
         shutil.copytree(study / KEYS[0].id, study / name)
+    for odd in ("a" * 255, os.fsdecode(b"\xff\xfe"), "new\nline", "index.json", "-rf", "back\\slash", " \u202e"):
+        (study / below.id / "blobs" / odd).write_text(odd, errors="surrogateescape")
     files = all_files(study)
     found = packable(study)
     assert found.stay == {"not finished": 2, "with names that a launch gives to none": 2}
@@ -214,6 +216,7 @@ def test_what_is_packed_can_be_unpacked_whatever_it_is_called(study):
     assert not (study / below.id).exists()
     assert unpack(study) == 5
     assert all_files(study) == files
+    assert (study / below.id / "blobs" / ("a" * 255)).read_text() == "a" * 255
 
 
 def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
@@ -225,6 +228,16 @@ def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
     found = packable(study)
     assert found.stay == {"not finished": 2, "with links or devices in its folder": 2, "larger than 0 MiB": 1}
     assert found.runs == 1
+
+
+@pytest.mark.parametrize("what", ["run.log", "best"])
+def test_what_this_user_can_not_read_or_remove_stays_and_keeps_nothing_else(study, monkeypatch, what):
+    """As of a colleague: packing ends, and of nothing a part alone is packed."""
+    other, may = study / KEYS[0].id / what, os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: other != path and may(path, mode))
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "with files that this user can't read or remove": 1}
+    assert found.runs == 3
 
 
 def test_batches_are_closed_and_each_run_is_found_in_its_own(study, monkeypatch):
@@ -332,6 +345,22 @@ def test_while_unpacking_no_file_has_its_name_before_it_is_on_the_disk(study, mo
     assert all_files(study) == files
     monkeypatch.undo()
     assert unpack(study) == 4
+
+
+def test_what_is_unpacked_while_a_reader_looks_for_it_is_found(study, monkeypatch):
+    """The reader has seen no file on the disk; then all is unpacked, and no pack is there any more."""
+    path, inside = study / KEYS[0].id / "run.json", cell_store.packed_file
+    for look in (exists, read_bytes, state_of_any):
+        pack(study, packable(study))
+
+        def late(cell, run, file):
+            monkeypatch.setattr(cell_store, "packed_file", inside)
+            unpack(study)
+            return inside(cell, run, file)
+
+        monkeypatch.setattr(cell_store, "packed_file", late)
+        found = look(path.parent if look is state_of_any else path)
+        assert found == ("finished" if look is state_of_any else path.read_bytes() if look is read_bytes else True)
 
 
 # killed
