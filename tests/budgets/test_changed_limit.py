@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -90,6 +91,23 @@ def test_a_limit_that_can_not_be_read_lets_nothing_be_spent(opened) -> None:
     set_study_usd(study, MOST_USD)
     spend(budget, 2_001)
     assert study_usd_in_force(study.parent, 3.0) == 3.0
+
+
+def test_a_limit_that_another_machine_replaces_while_it_is_read_is_read_again(opened, monkeypatch) -> None:
+    """As a file system of the network says it: the file that was opened is gone."""
+    study, budget = opened
+    set_nusd(study, 3_000)
+    read, stale = Path.read_bytes, [True, True]
+
+    def replaced(path: Path) -> bytes:
+        if path.name == LIMIT and stale:
+            stale.pop()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", replaced)
+    spend(budget, 2_900)
+    assert not stale
 
 
 @settings(max_examples=12, deadline=None)

@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from functools import partial
@@ -13,18 +11,14 @@ from functools import partial
 import pytest
 
 from mlesearch.cli.main import main
-from mlesearch.storage import cell_store, pack_writer
-from mlesearch.storage.cell_store import exists, files_in, files_of, read_bytes, size_bytes
+from mlesearch.storage import pack_writer
+from mlesearch.storage.cell_store import exists, files_in, size_bytes
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.layout import (
-    RunKey,
     check_run,
     is_simulated,
-    note_launch,
-    open_study,
     run_folders,
     state_of_any,
-    study_header,
 )
 from mlesearch.storage.lease_files import HELD, file_name, head
 from mlesearch.storage.packs import pack_path, packs_of, runs_in
@@ -33,63 +27,17 @@ from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import new_worker_id, this_worker, write_worker
 from mlesearch.study import pack as packing
 from mlesearch.study.archive.compare import compare
-from mlesearch.study.clean import TEMPORARY
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.pack import check_unpacked, pack, packable, unpack
-from mlesearch.study.tables.collect import collect
 from mlesearch.study.workers.work import ended_before
 from mlesearch.types import ConfigError
+from tests.support.packed_study import FAILED, KEYS, OPEN, all_files, collected, contents, made_tables, make
 from tests.support.run_story import Story
-
-KEYS = [RunKey("m", strategy, "base", "t", seed) for strategy in ("greedy", "random") for seed in (0, 1, 2)]
-OPEN, FAILED = KEYS[2], KEYS[5]
-TABLES = ("runs", "nodes", "calls")
-
-
-def make(study):
-    """Six runs of two cells: four have ended, one has not, and one has failed."""
-    open_study(study, study_header("s", None))
-    note_launch(study, KEYS)
-    for key in KEYS:
-        run = study / key.id
-        story = Story(run).step(0, "draft", 0.5).executed(0).step(1, "improve", 0.6, base=0).executed(1)
-        (story if key == OPEN else story.ended(1)).write(key, result=key not in (OPEN, FAILED))
-        for place, text in (("blobs/0a", f"text of {key.id}"), ("best/solution.py", "x = 1"), ("run.log", "began\n")):
-            (run / place).parent.mkdir(exist_ok=True)
-            (run / place).write_text(text)
-    (study / FAILED.id / "result.json").write_text(json.dumps({"status": "failed", "reason": "no key", "real_s": 1.0}))
-    return study
 
 
 @pytest.fixture
 def study(tmp_path):
     return make(tmp_path / "study")
-
-
-def contents(study):
-    """Every file of every run, as readers find it."""
-    found = {}
-    for run in run_folders(study):
-        here = (p for p in run.rglob("*") if p.is_file() and not TEMPORARY.fullmatch(p.name))
-        names = {p.relative_to(run).as_posix() for p in here} | set(files_of(run))
-        found |= {f"{run.relative_to(study)}/{name}": read_bytes(run / name) for name in names}
-    return found
-
-
-def made_tables(study, out):
-    """The tables, made from nothing."""
-    for name in (*(f"{t}.parquet" for t in TABLES), "collected.json"):
-        (study / name).unlink(missing_ok=True)
-    return collected(study, out)
-
-
-def collected(study, out):
-    folder = collect(study, out)
-    return [(folder / f"{name}.parquet").read_bytes() for name in TABLES]
-
-
-def all_files(study):
-    return sorted(p.relative_to(study).as_posix() for p in study.glob("m/**/*") if p.is_file())
 
 
 def test_what_has_ended_is_one_file_a_cell_and_reads_the_same(study, tmp_path, capsys):
@@ -312,114 +260,6 @@ def test_other_programs_are_told_how_to_have_the_files(study):
     with pytest.raises(ConfigError, match=r"this run is packed; to have its files: mlesearch clean .* --unpack"):
         check_unpacked(study / KEYS[0].id)
     check_unpacked(study / OPEN.id)
-
-
-def test_a_full_disk_leaves_all_where_it_was(study, monkeypatch):
-    before, files = contents(study), all_files(study)
-
-    def full(fd):
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        pack(study, packable(study))
-    assert all_files(study) == files
-    assert contents(study) == before
-
-
-def test_while_unpacking_no_file_has_its_name_before_it_is_on_the_disk(study, monkeypatch):
-    """One that a power cut tore would go before the pack, and the pack be removed by the next unpacking."""
-    pack(study, packable(study))
-    files, syncs = all_files(study), []
-
-    def cut():
-        syncs.append(all_files(study))
-        raise OSError(5, os.strerror(5))
-
-    monkeypatch.setattr(os, "sync", cut)
-    with pytest.raises(OSError, match="Input/output"):
-        unpack(study)
-    named = [name for name in syncs[0] if name not in files]
-    assert named
-    assert all(TEMPORARY.fullmatch(name.rpartition("/")[2]) for name in named)
-    assert all_files(study) == files
-    monkeypatch.undo()
-    assert unpack(study) == 4
-
-
-def test_what_is_unpacked_while_a_reader_looks_for_it_is_found(study, monkeypatch):
-    """The reader has seen no file on the disk; then all is unpacked, and no pack is there any more."""
-    path, inside = study / KEYS[0].id / "run.json", cell_store.packed_file
-    for look in (exists, read_bytes, state_of_any):
-        pack(study, packable(study))
-
-        def late(cell, run, file):
-            monkeypatch.setattr(cell_store, "packed_file", inside)
-            unpack(study)
-            return inside(cell, run, file)
-
-        monkeypatch.setattr(cell_store, "packed_file", late)
-        found = look(path.parent if look is state_of_any else path)
-        assert found == ("finished" if look is state_of_any else path.read_bytes() if look is read_bytes else True)
-
-
-# killed
-
-CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir")
-
-
-def killed_at(act, moment):
-    """Do something in a process that is killed before its so many-th change of the disk; whether it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        seen = 0
-
-        def count(event, arguments):
-            nonlocal seen
-            if event in CHANGES and not (event == "open" and arguments[2] & os.O_ACCMODE == os.O_RDONLY):
-                seen += 1
-                if seen == moment:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        try:
-            act()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-
-
-def killed_everywhere(whole, folder, step):
-    """Kill packing, and then unpacking, at every so many-th moment; returns how many kills there were."""
-    before, kills = contents(whole), 0
-    pack(whole_packed := shutil.copytree(whole, folder / "packed"), packable(whole_packed))
-    for source, act in ((whole, lambda s: pack(s, packable(s))), (whole_packed, unpack)):
-        moment = 1
-        while True:
-            study = shutil.copytree(source, folder / f"{kills}")
-            was_killed = killed_at(partial(act, study), moment)
-            assert contents(study) == before, f"at moment {moment}"
-            if not was_killed:
-                break
-            kills += 1
-            act(study)
-            assert contents(study) == before
-            assert bool(list(study.glob("m/*/base/packed-*.zip"))) == (source is whole)
-            assert (study / KEYS[0].id).exists() == (source is whole_packed)
-            shutil.rmtree(study)
-            moment += step
-        shutil.rmtree(study)
-    return kills
-
-
-def test_killed_at_some_moments_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
-    assert killed_everywhere(study, tmp_path / "k", step=17) >= 5
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_killed_at_every_moment_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
-    assert killed_everywhere(study, tmp_path / "k", step=1) >= 100
 
 
 def test_a_packed_study_is_read_from_a_file_system_that_can_only_be_read(study, tmp_path, capsys):
