@@ -1,6 +1,7 @@
 """A small study of two cells to pack, and all that readers find in it."""
 
 import json
+from pathlib import Path
 
 from mlesearch.storage.cell_store import files_of, read_bytes
 from mlesearch.storage.layout import RunKey, note_launch, open_study, run_folders, study_header
@@ -13,7 +14,7 @@ OPEN, FAILED = KEYS[2], KEYS[5]
 TABLES = ("runs", "nodes", "calls")
 
 
-def make(study):
+def make(study: Path) -> Path:
     """Six runs of two cells: four have ended, one has not, and one has failed."""
     open_study(study, study_header("s", None))
     note_launch(study, KEYS)
@@ -28,9 +29,9 @@ def make(study):
     return study
 
 
-def contents(study):
+def contents(study: Path) -> dict[str, bytes]:
     """Every file of every run, as readers find it."""
-    found = {}
+    found: dict[str, bytes] = {}
     for run in run_folders(study):
         here = (p for p in run.rglob("*") if p.is_file() and not TEMPORARY.fullmatch(p.name))
         names = {p.relative_to(run).as_posix() for p in here} | set(files_of(run))
@@ -38,17 +39,17 @@ def contents(study):
     return found
 
 
-def made_tables(study, out):
+def made_tables(study: Path, out: Path) -> list[bytes]:
     """The tables, made from nothing."""
     for name in (*(f"{t}.parquet" for t in TABLES), "collected.json"):
         (study / name).unlink(missing_ok=True)
     return collected(study, out)
 
 
-def collected(study, out):
+def collected(study: Path, out: Path) -> list[bytes]:
     folder = collect(study, out)
     return [(folder / f"{name}.parquet").read_bytes() for name in TABLES]
 
 
-def all_files(study):
+def all_files(study: Path) -> list[str]:
     return sorted(p.relative_to(study).as_posix() for p in study.glob("m/**/*") if p.is_file())
