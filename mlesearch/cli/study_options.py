@@ -31,7 +31,7 @@ carry out on this machine what is missing of a study that was launched, failed r
 
   mlesearch resume studies/main
   mlesearch resume studies/main --jobs 4
-  mlesearch resume studies/main --study-usd 50     with more money, for all workers that start from then on
+  mlesearch resume studies/main --study-usd 50     with more money, which all workers hear of
 
 Runs and settings are those of the launch. It ends a pause. Ctrl-C lets what is in flight end; twice: at once.
 

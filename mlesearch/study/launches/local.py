@@ -27,7 +27,7 @@ from mlesearch.storage.requests import RequestReader
 from mlesearch.study.output import complain
 from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.workers.losses import ending
-from mlesearch.study.workers.stopping import STOP_NOW
+from mlesearch.study.workers.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.study.workers.work import EndedBefore, WorkTerms, work_off
 
 _STARTS = 5
@@ -169,6 +169,7 @@ def _forked(work: LocalWork, resources: ProcessResources, out: int, into: int) -
         return pid
     code = 1
     try:
+        left_to_others((*BATCH_SIGNALS, *TERMINAL_SIGNALS))  # to the launch, until the worker heeds them itself
         end_with_parent(parent)
         os.close(out)
         resources.after_fork()

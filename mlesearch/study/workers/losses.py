@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.journal import JOURNAL
+from mlesearch.storage.lease_files import Claimant
 from mlesearch.storage.leases import Leases
 from mlesearch.storage.run_log import log_run
 from mlesearch.storage.worker_files import RunAttempt, WorkerState, attempt_at
@@ -67,20 +68,42 @@ class Losses:
         if times < LOSSES_SET_ASIDE:
             return Loss(f"{run.key.id}: its worker process {how}; it goes on from its journal", (lost,))
         reason = f"it ended its worker process {times} times at the same point (the last one {how}); set aside"
-        if begun and order.piece.virtual:
-            store_failure(run, reason)
-        elif begun:
-            write_failure(run, reason, 0.0)
+        if not self._set_aside(run, order, reason, begun=begun):
+            return Loss(f"{run.key.id}: its worker process {how}; another process has it by now", (lost,))
         if not order.piece.virtual:
             log_run(run.folder, state, order.attempt, reason)
-        if self._work.leased:
-            with suppress(
-                OSError
-            ):  # other workers may know of deaths: it is named, and whoever asks for it begins anew
-                Leases(self._work.study).forget_deaths([order.piece.name])
         aside = attempt_at(state, run.key.id, "set_aside", None, reason=reason, error_class="poison")
         report = RunReport(run.key.id, "failed", reason, "poison", state.host)
         return Loss(f"{run.key.id}: {reason}", (lost, aside), set_aside=(report,))
+
+    def _set_aside(self, run: RunPlan, order: PieceOrder, reason: str, *, begun: bool) -> bool:
+        """Write that a run failed, unless somebody else has had its lease since: then it is not this worker's to end.
+
+        What other workers died of it is forgotten: it is named now, and whoever asks for it begins anew.
+        """
+        if not self._work.leased:
+            if begun:
+                _write(run, order.piece, reason)
+            return True
+        leases, name = Leases(self._work.study), order.piece.name
+        if not begun:
+            with suppress(OSError):
+                leases.forget_deaths([name])
+            return True
+        try:
+            lease = leases.claim(name, Claimant(self._work.state.id, forgets=True))
+        except OSError:
+            return False
+        if lease is None:
+            return False
+        try:
+            own = lease.last is not None and lease.last.worker == self._work.state.id
+            if own:
+                _write(run, order.piece, reason)
+        finally:
+            with suppress(OSError):
+                lease.release(done=False)
+        return own
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Some runs are tried again as if nothing had been lost."""
@@ -95,6 +118,14 @@ class Losses:
         times, before = self._at.get(run.key.id, (0, -1))
         self._at[run.key.id] = (times + 1 if size == before else 1, size)
         return self._at[run.key.id][0]
+
+
+def _write(run: RunPlan, piece: Piece, reason: str) -> None:
+    """Say where the run is kept that it failed."""
+    if piece.virtual:
+        store_failure(run, reason)
+    else:
+        write_failure(run, reason, 0.0)
 
 
 def ending(status: int) -> str:
