@@ -41,7 +41,10 @@ def lease_name(id: str) -> str:
 
 @dataclass
 class _Spending:
-    """What this process may spend and does, nano-dollars; `spent` since it last told the ledger."""
+    """What this process may spend and does, nano-dollars; `spent` since it last told the ledger.
+
+    `waits` is what the ledger has: whether others are to return what they do not need.
+    """
 
     id: str
     lease: Lease
@@ -49,6 +52,7 @@ class _Spending:
     spent: dict[str, int] = field(default_factory=dict)
     holds: dict[int, tuple[str, int]] = field(default_factory=dict)
     told: int = 0
+    waits: bool = False
 
     @property
     def held(self) -> dict[str, int]:
@@ -111,7 +115,6 @@ class AllottedBudget:
             SharedBudgetSpent: it does not fit, and will not.
             SharedBudgetError: the folder can't be used.
         """
-        waits = False
         with self._explained():
             while True:
                 with self._lock, contextlib.suppress(LeaseLost):  # then it begins anew
@@ -120,9 +123,8 @@ class AllottedBudget:
                     if self._take(mine, cell, nusd):
                         return self._hold(mine, cell, nusd)
                     self._check_not_spent(mine, cell, nusd)
-                    if not waits or any(mine.free(account) > 0 for _, account, _ in self._accounts(cell)):
+                    if not mine.waits or any(mine.free(account) > 0 for _, account, _ in self._accounts(cell)):
                         self._tell(mine, waits=True)
-                        waits = True
                     self._close_lost(mine)
                 time.sleep(self._poll_s)
 
@@ -228,7 +230,7 @@ class AllottedBudget:
 
         if self._ledger.change(grant) is None:
             return False
-        mine.granted = added(mine.granted, granted)
+        mine.granted, mine.waits = added(mine.granted, granted), False
         return True
 
     def _open(self, state: LedgerState, mine: _Spending) -> Allotment:
@@ -269,7 +271,7 @@ class AllottedBudget:
             return state.settle(mine.id, mine.spent, {}, allotment)
 
         self._ledger.change(settle)
-        mine.granted, mine.spent, mine.told = kept, {}, told
+        mine.granted, mine.spent, mine.told, mine.waits = kept, {}, told, waits
 
     def _return_to_others(self) -> None:
         """With each beat: whoever waits for money gets what lies idle here."""
@@ -278,7 +280,7 @@ class AllottedBudget:
         try:
             mine = self._now
             if mine is not None and self._ledger.exists() and self._ledger.state().others_wait(mine.id):
-                self._tell(mine, waits=False)
+                self._tell(mine, waits=mine.waits)
         except (OSError, ConfigError, LeaseLost):
             pass  # the next beat tries again
         finally:

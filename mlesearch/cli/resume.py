@@ -30,7 +30,7 @@ from mlesearch.study.monitoring.progress import Progress
 from mlesearch.study.output import complain, say
 from mlesearch.study.work_list.files import write_list
 from mlesearch.study.work_list.rounds import RoundReports
-from mlesearch.study.workers.spending import check_limit, set_limit
+from mlesearch.study.workers.spending import check_limit, check_priced, set_limit
 from mlesearch.study.workers.work import WorkTerms, go_to, runs_to_work_on
 from mlesearch.types import ConfigError
 
@@ -51,7 +51,7 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         0 done, 1 something is missing, 130 stopped.
 
     Raises:
-        ConfigError: there is no study here, or no list of its runs.
+        ConfigError: there is no study here, or no list of its runs; or a limit can't be kept, a price not being known.
     """
     if n_jobs is not None and n_jobs < 1:
         raise ConfigError(f"--jobs: {n_jobs}; a number from 1 on is needed")
@@ -77,6 +77,8 @@ def resume(folder: Path, n_jobs: int | None, study_usd: float | None, *, yes: bo
         say(f"nothing is left to run; its report: {shell_words('report', study)}")
         return 0
     with ProcessResources(complain) as resources:
+        if limit_usd is not None:
+            check_priced(todo, resources)
         if not confirm(planned, resources, yes):
             complain("nothing was run or written")
             return 1

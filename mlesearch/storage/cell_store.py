@@ -120,14 +120,16 @@ def read_bytes(path: Path, offset: int = 0) -> bytes:
         StoreError: the store is damaged, or a pack.
     """
     try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            return file.read()
+        return _on_disk(path, offset)
     except (FileNotFoundError, NotADirectoryError):
         found = _stored(path)
-        if found is None:
-            raise
-        return found[offset:]
+        return _on_disk(path, offset) if found is None else found[offset:]  # it may have been unpacked meanwhile
+
+
+def _on_disk(path: Path, offset: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read()
 
 
 def exists(path: Path) -> bool:
@@ -136,7 +138,7 @@ def exists(path: Path) -> bool:
     Raises:
         StoreError: the store is damaged.
     """
-    return path.exists() or holds(path)
+    return path.exists() or holds(path) or path.exists()  # it may have been unpacked meanwhile
 
 
 def holds(path: Path) -> bool:

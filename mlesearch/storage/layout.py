@@ -36,6 +36,7 @@ from mlesearch.storage.documents import (
     read_run,
 )
 from mlesearch.storage.files import append_line, make_private, read_json, read_lines, write_atomically
+from mlesearch.storage.packs import check_whole
 from mlesearch.types import ConfigError
 
 STUDY_FORMAT = 1
@@ -241,11 +242,13 @@ def check_run(folder: Path, identity: Mapping[str, object]) -> RunState:
 
     Raises:
         ConfigError: it holds a run with another identity; names the differing field.
+        StoreError: a pack of its cell is damaged, or gone.
     """
     stored = cell_store.state_of(folder)
     if stored is not None and stored[1] == identity_digest(identity):
         return "failed" if stored[0] == cell_store.FAILED else "finished"
     if not cell_store.exists(folder / RUN):
+        check_whole(folder.parent.parent)
         return "new"
     known = read_run(folder)
     if known["digest"] != identity_digest(identity):
@@ -263,7 +266,10 @@ def state_of_any(folder: Path) -> RunState:
     stored = cell_store.state_of(folder)
     if stored is not None:
         return "failed" if stored[0] == cell_store.FAILED else "finished"
-    return state_of_result(folder) if cell_store.exists(folder / RUN) else "new"
+    if cell_store.exists(folder / RUN):
+        return state_of_result(folder)
+    check_whole(folder.parent.parent)
+    return "new"
 
 
 def state_of_result(folder: Path) -> RunState:

@@ -62,6 +62,25 @@ def packs_of(cell: Path | str) -> tuple[Pack, ...]:
         found.append(Pack(path, (s.st_mtime_ns, s.st_size, s.st_ino)))
 
 
+def check_whole(cell: Path) -> None:
+    """Before a run counts as one that nobody has begun: that no pack of its cell is gone, which may hold it.
+
+    Raises:
+        StoreError: one of several is not there.
+        OSError: the cell's folder can't be read.
+    """
+    try:
+        names = os.listdir(cell)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    _check_numbers(cell, {int(named[1]) for name in names if (named := _NAME.fullmatch(name))})
+
+
+def _check_numbers(cell: Path, there: set[int]) -> None:
+    if lacks := set(range(1, max(there, default=0))) - there:
+        raise StoreError(f"{pack_path(cell, min(lacks))}: it is not here, and a later pack is; restore it")
+
+
 def packed_cells(study: Path) -> list[Path]:
     """The folders of a study's cells that have a pack.
 
@@ -73,8 +92,7 @@ def packed_cells(study: Path) -> list[Path]:
         if named := _NAME.fullmatch(path.name):
             numbers.setdefault(path.parent, set()).add(int(named[1]))
     for cell, there in numbers.items():
-        if lacks := set(range(1, max(there))) - there:
-            raise StoreError(f"{pack_path(cell, min(lacks))}: it is not here, and a later pack is; restore it")
+        _check_numbers(cell, there)
     return sorted(numbers)
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import shlex
 import time
@@ -15,9 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlesearch.storage.files import append_line, read_lines, write_atomically
-from mlesearch.types import ConfigError, printable
+from mlesearch.types import MOST_USD, ConfigError, printable
 
 PAUSE, REQUEUE, LIMIT = "pause.json", "requeue.jsonl", "budget.json"
+_REPLACED = 3
+"""So often a file may be replaced, on another machine, between its being opened and read."""
 LOOK_S = 1.0
 """Workers look so often."""
 
@@ -83,17 +86,30 @@ def study_usd_in_force(study: Path, launched: float | None) -> float | None:
         ConfigError: what was set can't be read: then no limit is known.
     """
     path = study / LIMIT
-    try:  # opened each time: that is when a file system of the network asks its server
-        content = json.loads(path.read_bytes())
+    try:
+        content = json.loads(_newest(path))
         found = content["study_usd"]
+        if found is not None and not (type(found) in (int, float) and 0 <= found <= MOST_USD):
+            raise ValueError(f"{str(found)[:20]}; a number from 0 to {MOST_USD:.0f} is needed")
         return None if found is None else float(found)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return launched
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"{path}: what the study may cost can't be read ({error}); set it again: "
             f"mlesearch budget {study} --study-usd USD"
         ) from error
+
+
+def _newest(path: Path) -> bytes:
+    """A file that others replace; it is opened each time: that is when a file system of the network asks its server."""
+    for _ in range(_REPLACED):
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return path.read_bytes()
 
 
 def ask_again(study: Path, run_ids: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from mlesearch.storage.cell_store import exists
 from mlesearch.storage.documents import RUN, finished_row
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.exclusive import alone
-from mlesearch.storage.files import make_folder, sync_folder, write_atomically
+from mlesearch.storage.files import make_folder, sync_folder, temporary_of, write_file
 from mlesearch.storage.lease_files import file_name
 from mlesearch.storage.leases import Lease, check_held
 from mlesearch.storage.pack_writer import PackedRun, write_pack
@@ -33,8 +33,10 @@ MAX_RUN_BYTES = 256 << 20
 """A run that is larger stays in its folder: its files are in memory together when it is packed, or read."""
 
 _LEASE = "pack"
+_NOT_OURS = "with files that this user can't read or remove"
 _SPARE_BYTES = 64 << 20
-_RUN_NAME = re.compile(r"[A-Za-z0-9._-]+/seed-\d+")
+_SYNC_BYTES = 256 << 20
+_RUN_NAME = re.compile(r"(?!\.\.?/)[A-Za-z0-9._-]+/seed--?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,24 @@ def packable(study: Path) -> Packable:
 
 def _why_not(run: Path, study: Path, held: frozenset[str]) -> tuple[str, FilesOnDisk]:
     """Why a run stays in its folder, empty where it can be packed; and what it is there."""
+    if not _RUN_NAME.fullmatch(f"{run.parent.name}/{run.name}"):
+        return "with names that a launch gives to none", FilesOnDisk()
     if not exists(run / RUN) or finished_row(run) is None:
         return "not finished", FilesOnDisk()
     if file_name(run.relative_to(study).as_posix()) in held:
         return "leased by a worker that may be at work", FilesOnDisk()
     try:
         taken = FilesOnDisk()
-        for path in _files(run):
+        files = _files(run)
+        for path in files:
             taken += FilesOnDisk(1, path.stat().st_size)
     except ValueError:
         return "with links or devices in its folder", FilesOnDisk()
+    except PermissionError:
+        return _NOT_OURS, FilesOnDisk()
+    folders = {path.parent for path in files}
+    if not (all(os.access(p, os.R_OK) for p in files) and all(os.access(p, os.W_OK | os.X_OK) for p in folders)):
+        return _NOT_OURS, FilesOnDisk()
     large = taken.size_bytes > MAX_RUN_BYTES
     return f"larger than {MAX_RUN_BYTES >> 20} MiB" if large else "", taken
 
@@ -125,7 +135,10 @@ def pack(study: Path, found: Packable) -> FilesOnDisk:
     before = {cell: {pack.path for pack in packs_of(cell)} for cell in found.cells}
     with alone(study, _LEASE) as lease:
         for cell, names in found.cells.items():
-            there = [name for name in names if (cell / name).is_dir()]
+            check_idle(study)  # the user was asked meanwhile
+            held = held_names(study)
+            free = [name for name in names if file_name((cell / name).relative_to(study).as_posix()) not in held]
+            there = [name for name in free if (cell / name).is_dir()]
             known = runs_in(cell)
             new = [name for name in there if name not in known or _differs(cell, name)]
             if new:
@@ -169,12 +182,10 @@ def unpack(study: Path) -> int:
     runs = 0
     with alone(study, _LEASE) as lease:
         for cell in cells:
+            check_idle(study)
             packs = packs_of(cell)
             names = sorted(runs_in(cell))
-            for name in names:
-                check_held(lease)
-                _restore(cell, name)
-            os.sync()
+            _restore(cell, names, lease)
             for pack in reversed(packs):  # numbers stay without a gap
                 check_held(lease)
                 os.unlink(pack.path)
@@ -224,11 +235,12 @@ def _files(run: Path) -> list[Path]:
 
     Raises:
         ValueError: something else is there that a pack can't hold.
+        OSError: a folder can't be read.
     """
     found: list[Path] = []
     if run.is_symlink():
         raise ValueError(f"{run}: a link")
-    for place, folders, names in os.walk(run):
+    for place, folders, names in os.walk(run, onerror=_refuse):
         paths = [Path(place) / name for name in names if not (name == UNDER_WAY or TEMPORARY.fullmatch(name))]
         if any(path.is_symlink() or not path.is_file() for path in paths):
             raise ValueError(f"{place}: not only files")
@@ -238,13 +250,55 @@ def _files(run: Path) -> list[Path]:
     return sorted(found)
 
 
-def _restore(cell: Path, name: str) -> None:
+def _refuse(error: OSError) -> None:
+    """What can't be read of a folder is not nothing; what is not there any more is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _restore(cell: Path, names: list[str], lease: Lease) -> None:
+    """Put runs into their folders; once it returns, all of their files will be there after a power cut.
+
+    A file has its name only once it is on the disk: one that a power cut has torn would go before the pack.
+    """
+    written: list[tuple[Path, Path]] = []
+    open_bytes = 0
+    try:
+        for name in names:
+            check_held(lease)
+            for path, data in _missing(cell, name):
+                make_folder(path.parent)
+                written.append((temporary_of(path.with_name("unpacked")), path))  # a name may be as long as can be
+                write_file(written[-1][0], data, os.O_EXCL, durable=False, named=path)
+                open_bytes += len(data)
+            if open_bytes >= _SYNC_BYTES:
+                _give_names(written)
+                open_bytes = 0
+        _give_names(written)
+    finally:
+        for temporary, _ in written:
+            temporary.unlink(missing_ok=True)
+    os.sync()
+
+
+def _give_names(written: list[tuple[Path, Path]]) -> None:
+    """Let files that were written have their names, now that they are on the disk."""
+    os.sync()
+    while written:
+        temporary, path = written[-1]
+        os.replace(temporary, path)
+        written.pop()
+
+
+def _missing(cell: Path, name: str) -> Iterator[tuple[Path, bytes]]:
+    """The files of a packed run that are not in its folder."""
     if not _RUN_NAME.fullmatch(name):
         raise StoreError(f"{cell}: one of its packs holds {name!r}, which is no run; it is no pack of this study")
     for file, data in packed_files(cell, name).items():
         path = cell / name / file
         if file.startswith("/") or {"", ".", ".."} & set(file.split("/")):
             raise StoreError(f"{cell}: one of its packs holds {file!r}, which is no file of a run")
+        if path.is_dir():
+            raise ConfigError(f"{path}: a folder, and a pack holds a file of this name; move the folder elsewhere")
         if not path.exists():
-            make_folder(path.parent)
-            write_atomically(path, data, durable=False)
+            yield path, data

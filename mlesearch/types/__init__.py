@@ -32,11 +32,12 @@ from mlesearch.types.outcomes import Node, Outcome, Problem, Rng, Verdict
 from mlesearch.types.proposals import Diagnosis, Embedding, Guidance, Hypothesis, HypothesisScores, Proposal
 from mlesearch.types.registry import Registry
 from mlesearch.types.text import did_you_mean, printable
-from mlesearch.types.usage import MICROSECONDS, NANODOLLARS, Usage
+from mlesearch.types.usage import MICROSECONDS, MOST_USD, NANODOLLARS, Usage
 
 __all__ = [
     "JUDGEMENT_OPS",
     "MICROSECONDS",
+    "MOST_USD",
     "NANODOLLARS",
     "PROGRAM_OPS",
     "Artefact",

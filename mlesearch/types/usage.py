@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 MICROSECONDS = 1_000_000
 NANODOLLARS = 1_000_000_000
+MOST_USD = 1e12
+"""No limit in US dollars is larger: in nano-dollars it would be no number that can be counted with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,8 +21,9 @@ from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.requests import LIMIT, forget_study_usd, set_study_usd, study_usd_in_force
-from mlesearch.types import NANODOLLARS
+from mlesearch.types import MOST_USD, NANODOLLARS
 from tests.support.machines import innermost, on_machine
+from tests.support.waiting import until
 
 PLACES = {"database": DatabasePlace, "ledger": LedgerPlace}
 CAPS = SpendingCaps(2_000, 5_000)
@@ -78,10 +81,33 @@ def test_a_call_that_was_cut_off_is_not_tried_again_beyond_a_lowered_limit(opene
 
 def test_a_limit_that_can_not_be_read_lets_nothing_be_spent(opened) -> None:
     study, budget = opened
+    for usd in ("NaN", "Infinity", "1e300", "9" * 400, "-1", "true", '"5"', "[]"):
+        (study / LIMIT).write_text(f'{{"study_usd": {usd}}}')
+        with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
+            budget.reserve("a", 1, 1)
     (study / LIMIT).write_text("{}")
     with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
         budget.reserve("a", 1, 1)
+    set_study_usd(study, MOST_USD)
+    spend(budget, 2_001)
     assert study_usd_in_force(study.parent, 3.0) == 3.0
+
+
+def test_a_limit_that_another_machine_replaces_while_it_is_read_is_read_again(opened, monkeypatch) -> None:
+    """As a file system of the network says it: the file that was opened is gone."""
+    study, budget = opened
+    set_nusd(study, 3_000)
+    read, stale = Path.read_bytes, [True, True]
+
+    def replaced(path: Path) -> bytes:
+        if path.name == LIMIT and stale:
+            stale.pop()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", replaced)
+    spend(budget, 2_900)
+    assert not stale
 
 
 @settings(max_examples=12, deadline=None)
@@ -115,6 +141,24 @@ def test_no_call_begins_that_could_pass_the_limit_of_its_moment(tmp_path_factory
             assert spent + worst <= limit
             made[who].settle(hold, round(share * worst))
             spent += round(share * worst)
+
+
+def test_who_waits_for_money_gets_it_though_the_limit_was_changed_meanwhile(tmp_path: Path) -> None:
+    """What another process does not need comes back to one that waits: also where that has just heard of a limit."""
+    set_times(tmp_path, LeaseTimes(0.05, 20, 40))
+    idle, waiting = (LedgerPlace(tmp_path, CAPS).open() for _ in range(2))
+    ledger, holds = Ledger(tmp_path / "budgets" / "ledger"), list[int]()
+    with closing(idle), closing(waiting):
+        idle.settle(idle.reserve("a", 1_900, 1), 0)
+        thread = threading.Thread(target=lambda: holds.append(waiting.reserve("a", 1_500, 1)), daemon=True)
+        with idle._lock:  # it has no turn to return anything yet
+            thread.start()
+            assert until(lambda: any(a.waits for a in ledger.state().allotments.values()), 60)
+            set_nusd(tmp_path, 2_100)
+            assert until(lambda: waiting.limits.study_nusd == 2_100, 60)
+        thread.join(60)
+        assert holds
+        waiting.settle(holds[0], 1_500)
 
 
 SPENDER = """

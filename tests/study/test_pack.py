@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from functools import partial
@@ -14,9 +12,14 @@ import pytest
 
 from mlesearch.cli.main import main
 from mlesearch.storage import pack_writer
-from mlesearch.storage.cell_store import exists, files_in, files_of, read_bytes, size_bytes
+from mlesearch.storage.cell_store import exists, files_in, size_bytes
 from mlesearch.storage.entry import StoreError
-from mlesearch.storage.layout import RunKey, is_simulated, note_launch, open_study, run_folders, study_header
+from mlesearch.storage.layout import (
+    check_run,
+    is_simulated,
+    run_folders,
+    state_of_any,
+)
 from mlesearch.storage.lease_files import HELD, file_name, head
 from mlesearch.storage.packs import pack_path, packs_of, runs_in
 from mlesearch.storage.processes import owner
@@ -24,62 +27,17 @@ from mlesearch.storage.run_log import read_log
 from mlesearch.storage.worker_files import new_worker_id, this_worker, write_worker
 from mlesearch.study import pack as packing
 from mlesearch.study.archive.compare import compare
-from mlesearch.study.clean import TEMPORARY
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.pack import check_unpacked, pack, packable, unpack
-from mlesearch.study.tables.collect import collect
+from mlesearch.study.workers.work import ended_before
 from mlesearch.types import ConfigError
+from tests.support.packed_study import FAILED, KEYS, OPEN, all_files, collected, contents, made_tables, make
 from tests.support.run_story import Story
-
-KEYS = [RunKey("m", strategy, "base", "t", seed) for strategy in ("greedy", "random") for seed in (0, 1, 2)]
-OPEN, FAILED = KEYS[2], KEYS[5]
-TABLES = ("runs", "nodes", "calls")
-
-
-def make(study):
-    """Six runs of two cells: four have ended, one has not, and one has failed."""
-    open_study(study, study_header("s", None))
-    note_launch(study, KEYS)
-    for key in KEYS:
-        run = study / key.id
-        story = Story(run).step(0, "draft", 0.5).executed(0).step(1, "improve", 0.6, base=0).executed(1)
-        (story if key == OPEN else story.ended(1)).write(key, result=key not in (OPEN, FAILED))
-        for place, text in (("blobs/0a", f"text of {key.id}"), ("best/solution.py", "x = 1"), ("run.log", "began\n")):
-            (run / place).parent.mkdir(exist_ok=True)
-            (run / place).write_text(text)
-    (study / FAILED.id / "result.json").write_text(json.dumps({"status": "failed", "reason": "no key", "real_s": 1.0}))
-    return study
 
 
 @pytest.fixture
 def study(tmp_path):
     return make(tmp_path / "study")
-
-
-def contents(study):
-    """Every file of every run, as readers find it."""
-    found = {}
-    for run in run_folders(study):
-        here = (p for p in run.rglob("*") if p.is_file() and not TEMPORARY.fullmatch(p.name))
-        names = {p.relative_to(run).as_posix() for p in here} | set(files_of(run))
-        found |= {f"{run.relative_to(study)}/{name}": read_bytes(run / name) for name in names}
-    return found
-
-
-def made_tables(study, out):
-    """The tables, made from nothing."""
-    for name in (*(f"{t}.parquet" for t in TABLES), "collected.json"):
-        (study / name).unlink(missing_ok=True)
-    return collected(study, out)
-
-
-def collected(study, out):
-    folder = collect(study, out)
-    return [(folder / f"{name}.parquet").read_bytes() for name in TABLES]
-
-
-def all_files(study):
-    return sorted(p.relative_to(study).as_posix() for p in study.glob("m/**/*") if p.is_file())
 
 
 def test_what_has_ended_is_one_file_a_cell_and_reads_the_same(study, tmp_path, capsys):
@@ -177,6 +135,38 @@ def test_a_study_on_which_somebody_works_is_refused_and_a_leased_run_left(study)
     assert unpack(study) == 3
 
 
+def test_a_worker_that_began_while_the_user_was_asked_is_seen(study):
+    found = packable(study)
+    files, state = all_files(study), this_worker(new_worker_id())
+    write_worker(study, state)
+    with pytest.raises(ConfigError, match=r"worker .* is at work, or may be"):
+        pack(study, found)
+    assert all_files(study) == files
+    write_worker(study, replace(state, activity="ended"))
+    (study / "leases").mkdir(exist_ok=True)
+    body = {"name": KEYS[0].id, "owner": owner(), "host": "h", "lost": 0}
+    (study / "leases" / f"{file_name(KEYS[0].id)}.1").write_bytes(head(HELD, 3) + json.dumps(body).encode())
+    pack(study, found)
+    assert runs_in(study / "m/greedy/base") == {"t/seed-1"}
+
+
+def test_what_is_packed_can_be_unpacked_whatever_it_is_called(study):
+    """Seeds below 0 are runs; a copy that somebody made beside a run is none, and stays."""
+    below = replace(KEYS[0], seed=-1)
+    for name in (below.id, f"{KEYS[0].id}.bak", "m/greedy/base/t copy/seed-0"):
+        shutil.copytree(study / KEYS[0].id, study / name)
+    for odd in ("a" * 255, os.fsdecode(b"\xff\xfe"), "new\nline", "index.json", "-rf", "back\\slash", " \u202e"):
+        (study / below.id / "blobs" / odd).write_text(odd, errors="surrogateescape")
+    files = all_files(study)
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "with names that a launch gives to none": 2}
+    pack(study, found)
+    assert not (study / below.id).exists()
+    assert unpack(study) == 5
+    assert all_files(study) == files
+    assert (study / below.id / "blobs" / ("a" * 255)).read_text() == "a" * 255
+
+
 def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
     (study / KEYS[0].id / "link").symlink_to("run.json")
     elsewhere = (study / KEYS[3].id).rename(study / "elsewhere")
@@ -186,6 +176,16 @@ def test_links_and_large_runs_stay_in_their_folders(study, monkeypatch):
     found = packable(study)
     assert found.stay == {"not finished": 2, "with links or devices in its folder": 2, "larger than 0 MiB": 1}
     assert found.runs == 1
+
+
+@pytest.mark.parametrize("what", ["run.log", "best"])
+def test_what_this_user_can_not_read_or_remove_stays_and_keeps_nothing_else(study, monkeypatch, what):
+    """As of a colleague: packing ends, and of nothing a part alone is packed."""
+    other, may = study / KEYS[0].id / what, os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: other != path and may(path, mode))
+    found = packable(study)
+    assert found.stay == {"not finished": 2, "with files that this user can't read or remove": 1}
+    assert found.runs == 3
 
 
 def test_batches_are_closed_and_each_run_is_found_in_its_own(study, monkeypatch):
@@ -223,84 +223,43 @@ def test_a_pack_writes_nothing_outside_the_folders_of_its_runs(study, name):
     assert all_files(study) == before
 
 
+def test_a_pack_has_no_runs_outside_its_cell_and_a_folder_in_the_way_is_named(study):
+    cell = study / "m/greedy/base"
+    with open(pack_path(cell, 1), "wb") as file:
+        pack_writer._write(zipfile.ZipFile(file, "w"), [("../seed-9", {"run.json": b"x"})])
+    with pytest.raises(StoreError, match="which is no run"):
+        unpack(study)
+    (cell / "packed-1.zip").unlink()
+    pack(study, packable(study))
+    (study / KEYS[0].id / "run.json").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"run\.json: a folder, and a pack holds a file of this name"):
+        unpack(study)
+    assert runs_in(cell) == {"t/seed-0", "t/seed-1"}
+
+
+def test_while_a_pack_is_gone_no_run_of_its_cell_counts_as_new(study):
+    """Or it would be carried out, and paid for, once more: even those in packs that are still there."""
+    pack(study, packable(study))
+    Story(study / OPEN.id).step(0, "draft", 0.5).executed(0).ended(0).write(OPEN, result=True)
+    pack(study, packable(study))
+    for key in (KEYS[0], OPEN):
+        assert state_of_any(study / key.id) == "finished"
+    (study / "m/greedy/base/packed-1.zip").rename(study / "elsewhere.zip")
+    for look in (state_of_any, partial(check_run, identity={})):
+        for key in (KEYS[0], OPEN):
+            with pytest.raises(StoreError, match=r"packed-1\.zip: it is not here, and a later pack is"):
+                look(study / key.id)
+    with pytest.raises(StoreError, match="it is not here"):
+        ended_before(study, ())
+    assert state_of_any(study / "m/none/base/t/seed-0") == "new"
+
+
 def test_other_programs_are_told_how_to_have_the_files(study):
     check_unpacked(study / KEYS[0].id)
     pack(study, packable(study))
     with pytest.raises(ConfigError, match=r"this run is packed; to have its files: mlesearch clean .* --unpack"):
         check_unpacked(study / KEYS[0].id)
     check_unpacked(study / OPEN.id)
-
-
-def test_a_full_disk_leaves_all_where_it_was(study, monkeypatch):
-    before, files = contents(study), all_files(study)
-
-    def full(fd):
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        pack(study, packable(study))
-    assert all_files(study) == files
-    assert contents(study) == before
-
-
-# killed
-
-CHANGES = ("open", "os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir")
-
-
-def killed_at(act, moment):
-    """Do something in a process that is killed before its so many-th change of the disk; whether it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        seen = 0
-
-        def count(event, arguments):
-            nonlocal seen
-            if event in CHANGES and not (event == "open" and arguments[2] & os.O_ACCMODE == os.O_RDONLY):
-                seen += 1
-                if seen == moment:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        try:
-            act()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-
-
-def killed_everywhere(whole, folder, step):
-    """Kill packing, and then unpacking, at every so many-th moment; returns how many kills there were."""
-    before, kills = contents(whole), 0
-    pack(whole_packed := shutil.copytree(whole, folder / "packed"), packable(whole_packed))
-    for source, act in ((whole, lambda s: pack(s, packable(s))), (whole_packed, unpack)):
-        moment = 1
-        while True:
-            study = shutil.copytree(source, folder / f"{kills}")
-            was_killed = killed_at(partial(act, study), moment)
-            assert contents(study) == before, f"at moment {moment}"
-            if not was_killed:
-                break
-            kills += 1
-            act(study)
-            assert contents(study) == before
-            assert bool(list(study.glob("m/*/base/packed-*.zip"))) == (source is whole)
-            assert (study / KEYS[0].id).exists() == (source is whole_packed)
-            shutil.rmtree(study)
-            moment += step
-        shutil.rmtree(study)
-    return kills
-
-
-def test_killed_at_some_moments_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
-    assert killed_everywhere(study, tmp_path / "k", step=17) >= 5
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_killed_at_every_moment_nothing_is_lost_and_the_next_one_ends_it(study, tmp_path):
-    assert killed_everywhere(study, tmp_path / "k", step=1) >= 100
 
 
 def test_a_packed_study_is_read_from_a_file_system_that_can_only_be_read(study, tmp_path, capsys):

@@ -116,3 +116,21 @@ def test_who_sets_a_limit_last_has_set_it(tmp_path: Path) -> None:
         assert refused.returncode == 2
         assert "nobody counts what it spends; give it one by: mlesearch resume" in refused.stderr
         assert not os.path.exists(tmp_path / "studies/free" / LIMIT)
+
+
+def test_a_limit_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
+    """Without a price nobody knows what a call may cost: a limit would count nothing, and let all be spent."""
+    words = [("price" in w and "model.params.price=null") or w for w in WORDS]
+    with OpenAIStub(lambda _body: QUICK) as stub:
+        words += [f"model.params.api_base={stub.base_url}", "--yes"]
+        done = cli(tmp_path, "submit", "--list", *words)
+        assert done.returncode == 0, done.stderr
+        refused = cli(tmp_path, "resume", "studies/main", "--study-usd", "0.001", "--yes")
+        assert refused.returncode == 2, refused.stdout
+        assert "budget.study_usd: the price of model 'local' is not known" in refused.stderr
+        assert not (tmp_path / "studies/main" / LIMIT).exists()
+        listed(tmp_path, stub, 1.0, "study.name=other", "study.dir=studies/other", "model.name=priced")
+        added = cli(tmp_path, "submit", "--list", *words, "study.name=other")
+        assert added.returncode == 2, added.stdout
+        assert "budget.study_usd: the price of model 'local' is not known" in added.stderr
+    assert stub.calls == 0

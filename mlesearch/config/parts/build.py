@@ -18,7 +18,7 @@ from mlesearch.operators.base import Operators, Resources, Scope
 from mlesearch.sandbox.protocol import GIB, Limits, Sandbox
 from mlesearch.tasks.protocol import Task, Validation
 from mlesearch.tasks.row_sample import SampleRule
-from mlesearch.types import ConfigError, Context, Direction, Op
+from mlesearch.types import MOST_USD, ConfigError, Context, Direction, Op
 
 D = TypeVar("D", RecordedModel, RecordedEmbedder)
 
@@ -60,6 +60,8 @@ def make_budget(s: Settings) -> Budget:
         value = getattr(b, key)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"budget.{key}: {value}; a number above 0 is needed, or null for no limit")
+        if value is not None and key.endswith("_usd") and value > MOST_USD:
+            raise ConfigError(f"budget.{key}: {value:g}; at most {MOST_USD:g} is needed, or null for no limit")
     if b.steps is None and b.time_s is None and b.cost_usd is None and b.tokens is None:
         raise ConfigError("budget: no limit is set; set at least one of steps, time_s, cost_usd, tokens")
     if b.reserve_s < 0 or (b.time_s is not None and b.reserve_s >= b.time_s):

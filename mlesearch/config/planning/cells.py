@@ -145,7 +145,7 @@ def check_cell(
         opened = resources.sandbox(taken)
         keeps = _kept_to(taken, opened, why)
     parts = CellParts(taken, budget, model, roles, embedder, opened)
-    check_prices(parts)
+    check_prices(parts, folder)
     if on == "workers":
         later += [
             LaterCheck("model.params.context_window", f"the shortest prompt for a task fits into {name}'s {w} tokens")

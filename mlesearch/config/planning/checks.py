@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
+from pathlib import Path
 
 from mlesearch.config.parts.build import CellParts, make_operators, make_sample_rule
 from mlesearch.config.settings import ModelSettings, Settings, TrialRunSettings, role_settings
@@ -14,6 +15,7 @@ from mlesearch.models.protocol import Embedder, Model
 from mlesearch.sandbox.gpu.pool import MAX_SLOTS
 from mlesearch.sandbox.recorded import MODES
 from mlesearch.storage import machine
+from mlesearch.storage.requests import study_usd_in_force
 from mlesearch.tasks.protocol import Task, Validity
 from mlesearch.tasks.resplit import check_resplit
 from mlesearch.tasks.row_sample import check_sample
@@ -104,19 +106,24 @@ def _check_simulated(m: ModelSettings, task: Task) -> None:
         )
 
 
-def check_prices(cell: CellParts) -> None:
+def check_prices(cell: CellParts, study: Path) -> None:
     """A budget in USD can be kept only where every price is known.
 
+    Args:
+        cell: whose models are called.
+        study: its folder: somebody may have set a limit there.
+
     Raises:
-        ConfigError: one is not; says of whom.
+        ConfigError: one is not; says of whom. Or what was set as the study's limit can't be read.
     """
     s = cell.settings
+    study_usd = s.budget.study_usd if s.cassette == "replay" else study_usd_in_force(study, s.budget.study_usd)
     limited = [
         key
         for key, usd in (
             ("cost_usd", s.budget.cost_usd),
             ("cell_usd", s.budget.cell_usd),
-            ("study_usd", s.budget.study_usd),
+            ("study_usd", study_usd),
         )
         if usd is not None
     ]

@@ -62,7 +62,7 @@ def read_status(study: Path) -> StudyStatus:
     if not (study / STUDY).is_file():
         raise ConfigError(f"{study}: no study here (no study.json); name the folder that a launch wrote")
     now_s = time.time()
-    workers = tuple(_worker(study, state, now_s) for state in read_workers(study))
+    workers = read_worker_statuses(study)
     runs = _runs(study, workers)
     counts = tuple(cells_of(runs.values(), now_s))
     return StudyStatus(
@@ -81,6 +81,12 @@ def read_status(study: Path) -> StudyStatus:
 
 
 # workers
+
+
+def read_worker_statuses(study: Path) -> tuple[WorkerStatus, ...]:
+    """Where each worker of a study stands that it has or had."""
+    now_s = time.time()
+    return tuple(_worker(study, state, now_s) for state in read_workers(study))
 
 
 def _worker(study: Path, state: WorkerState, now_s: float) -> WorkerStatus:

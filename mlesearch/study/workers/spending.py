@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,11 +9,14 @@ from pathlib import Path
 
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import Account, SpendingCaps
+from mlesearch.config.parts.build import CellParts, make_embedder, make_model, make_roles
+from mlesearch.config.parts.resources import ProcessResources
+from mlesearch.config.planning.checks import check_prices
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.requests import forget_study_usd, set_study_usd, study_usd_in_force
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.workers.work import runs_to_work_on
-from mlesearch.types import NANODOLLARS, ConfigError
+from mlesearch.types import MOST_USD, NANODOLLARS, ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,21 @@ def check_limit(option: str, study_usd: float) -> None:
     Raises:
         ConfigError: says why.
     """
-    if not (math.isfinite(study_usd) and study_usd > 0):
-        raise ConfigError(f"{option}: {study_usd:g}; more than 0 is needed")
+    if not 0 < study_usd <= MOST_USD:  # nan is not
+        raise ConfigError(f"{option}: {study_usd:g}; more than 0 is needed, and at most {MOST_USD:g}")
+
+
+def check_priced(runs: Sequence[RunPlan], resources: ProcessResources) -> None:
+    """Refuse runs of a list whose models have no known price, for a limit that their launch did not know of.
+
+    Raises:
+        ConfigError: as `check_prices`.
+    """
+    settings = {id(run.settings): run for run in runs}
+    for run in settings.values():
+        s = run.settings
+        made = make_model(s, resources), make_roles(s, resources), make_embedder(s, resources)
+        check_prices(CellParts(s, run.budget, *made, None), run.study_dir)
 
 
 def set_limit(study: Path, study_usd: float, *, listed: bool = False) -> int:

@@ -21,6 +21,7 @@ from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.cell_store import FAILED, finished_of
 from mlesearch.storage.documents import read_result
 from mlesearch.storage.layout import RunKey, not_planned
+from mlesearch.storage.packs import packed_cells
 from mlesearch.storage.requests import RequestReader
 from mlesearch.storage.worker_files import new_worker_id, this_worker
 from mlesearch.study.monitoring.notices import Notices
@@ -214,7 +215,11 @@ def ended_before(study: Path, runs: Sequence[RunPlan], say: Callable[[str], None
         study: its folder.
         runs: of the launch.
         say: is told that a pause began and that it is over; None: nobody is.
+
+    Raises:
+        StoreError: a pack of its cells is gone; or what is kept of a run is damaged.
     """
+    packed_cells(study)
     requests = RequestReader(study, say=say)
     finished, failed = set[str](), set[str]()
     stored: dict[Path, frozenset[str]] = {}
