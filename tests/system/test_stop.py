@@ -122,8 +122,7 @@ def test_ctrl_c_where_code_is_made_from_text_ends_with_the_same_exit_code(tmp_pa
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[mlesearch.optimizers]\nlate = late:make\n", encoding="utf-8")
-    code = "exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
-    (tmp_path / "installed/late.py").write_text(code, encoding="utf-8")
+    (tmp_path / "installed/late.py").write_text("exec('raise KeyboardInterrupt')\n", encoding="utf-8")
     words = ["run", "strategy=late", "model=sim_05", "tasks=[rentals]", "seeds=[0]", "sandbox=local"]
     done = cli(tmp_path, *words, env={"PYTHONPATH": str(tmp_path / "installed")}, fresh=True)
     assert "interrupted; run the same command again to go on" in done.stderr
