@@ -12,7 +12,7 @@ import pytest
 
 from mlesearch.storage.journal import JournalError, read
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import alive, finish, start
+from tests.support.command import alive, cli, finish, start
 from tests.support.journals import once_each
 from tests.support.waiting import until
 
@@ -114,3 +114,16 @@ def test_ctrl_c_once_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
         assert b"the proposals in flight finish first" in err
         assert len(_events(tmp_path, "executed")) == len(_events(tmp_path, "told")) == stub.calls == 1
         assert _events(tmp_path, "ended") == []
+
+
+def test_ctrl_c_where_code_is_made_from_text_ends_with_the_same_exit_code(tmp_path: Path) -> None:
+    """As in the middle of an import that makes classes: the interpreter would end by the signal itself."""
+    info = tmp_path / "installed/late-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[mlesearch.optimizers]\nlate = late:make\n", encoding="utf-8")
+    (tmp_path / "installed/late.py").write_text("exec('raise KeyboardInterrupt')\n", encoding="utf-8")
+    words = ["run", "strategy=late", "model=sim_05", "tasks=[rentals]", "seeds=[0]", "sandbox=local"]
+    done = cli(tmp_path, *words, env={"PYTHONPATH": str(tmp_path / "installed")}, fresh=True)
+    assert "interrupted; run the same command again to go on" in done.stderr
+    assert done.returncode == 130, done.stderr
