@@ -37,6 +37,7 @@ def test_an_expensive_launch_is_refused_without_a_terminal(
 def test_at_a_terminal_it_is_asked(answer: str, tmp_path: Path) -> None:
     """With an endpoint that refuses connections: a launch that begins fails there."""
     words = ["budget.confirm_usd=1", "model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0"]
+    words.append("launcher.retries=0")
     parent, child = pty.openpty()
     process = subprocess.Popen(
         [*MLESEARCH, "run", *LIVE, PRICED, *words, "launcher.n_jobs=1"],
@@ -66,6 +67,7 @@ def test_yes_and_null_do_not_ask(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     dead = ["model.params.api_base=http://127.0.0.1:9/v1", "model.params.max_retries=0", "launcher.n_jobs=1"]
+    dead.append("launcher.retries=0")
     for n, words in enumerate((["budget.confirm_usd=1", "--yes"], ["budget.confirm_usd=null"])):
         assert main(["run", *LIVE, PRICED, *dead, f"study.dir=s{n}", *words]) == 1
         said = capsys.readouterr()

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ import pytest
 import mlesearch as ml
 from mlesearch.sandbox.inside import landlock
 from mlesearch.study import api
-from mlesearch.study.runs.execute import RunReport
+from mlesearch.study.runs.execute import ReportStatus, RunReport
 from tests.support import documented
 from tests.support.command import cli
 from tests.support.paths import ROOT
@@ -99,8 +100,9 @@ def test_a_type_checker_knows_what_it_offers(tmp_path):
     mypy = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent"]
     env = {**os.environ, "MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run([*mypy, "user.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    types = re.findall(r'Revealed type is "([\w.]+)"', done.stdout)
-    assert [name.rpartition(".")[2] for name in types] == ["str", "DataFrame"], done.stdout + done.stderr
+    status, table = re.findall(r'Revealed type is "([^"]+)"', done.stdout)
+    assert set(re.findall(r"Literal\['(\w+)'\]", status)) == set(get_args(ReportStatus)), done.stdout + done.stderr
+    assert table.rpartition(".")[2] == "DataFrame", done.stdout + done.stderr
     assert 'user.py:5: error: Unexpected keyword argument "seed" for "run"' in done.stdout
 
 

@@ -243,7 +243,7 @@ def test_runs_that_had_not_ended_are_taken_over(
     for table in (tmp_path / "rec").glob("*.parquet"):
         table.unlink()  # they tell of two whole runs, and tables that can't be made again are kept
     assert main(["replay", str(tmp_path / "rec"), "--out", str(tmp_path / "out")]) == 0
-    assert "1 unfinished runs were taken over" in capsys.readouterr().out
+    assert "unfinished runs that were taken over: 1\n" in capsys.readouterr().out
     for name in ("rec", "out"):
         assert main(["report", str(tmp_path / name)]) == 0
     assert (tmp_path / "rec/report.html").read_bytes() == (tmp_path / "out/report.html").read_bytes()

@@ -57,7 +57,7 @@ def test_a_node_without_the_listed_rung_does_no_run_and_says_why(tmp_path: Path,
         f"left to other machines: sim_02/random/base on rentals and what is like it: sandbox=bubblewrap: {LACKS}"
         in said
     )
-    assert "2 runs are left that this machine can't carry out as they are listed" in said
+    assert "2 runs are left that this machine can't carry out as listed" in said
     assert rungs(tmp_path / "studies/s") == {}
     done(tmp_path, "work", "studies/s")
     assert rungs(tmp_path / "studies/s") == {"seed-0": "bubblewrap", "seed-1": "bubblewrap"}

@@ -61,7 +61,7 @@ def test_a_login_node_queues_workers_that_have_what_it_lacks(sbatch, tmp_path: P
     assert done.returncode == 0, done.stderr
     later = re.findall(r"^checked on workers: ([\w.]+):", done.stdout, re.MULTILINE)
     assert {"sandbox", "sandbox.gpus", "sandbox.cpu_count"} <= set(later)
-    assert "queued 1 workers, each a chain of jobs; the first ones: 1;" in done.stdout
+    assert "queued 1 worker, each a chain of jobs; the first ones: 1;" in done.stdout
     script = (tmp_path / "studies" / "s" / "slurm" / "1.sbatch").read_text()
     assert "#SBATCH --cpus-per-task=12\n" in script
     assert "#SBATCH --gpus=1\n" in script
@@ -115,7 +115,7 @@ def test_interrupted_on_the_way_the_queued_jobs_are_named_with_the_command_that_
     calls = tmp_path / "calls"
     assert until(lambda: calls.exists() and len(calls.read_text().splitlines()) == 2, 120)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 130, err
     assert "queued 1 of 2 workers" in out
     assert re.search(r"^stop: +squeue .*-w1 \| xargs -r scancel$", out, re.MULTILINE)

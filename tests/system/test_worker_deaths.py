@@ -100,6 +100,7 @@ def test_a_run_that_takes_its_worker_along_is_set_aside_and_named_once(tmp_path:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_what_dies_beside_such_a_run_is_not_taken_for_its_like(tmp_path: Path) -> None:
     """It gets no further either, as often; but not when it has its worker for itself."""
     env = listed(tmp_path, *FEW[:2], "seeds=[0]", *FEW[3:], "strategy=takes_along,waits", "budget.steps=3")
@@ -123,6 +124,7 @@ def test_a_run_that_gets_further_between_deaths_is_finished(tmp_path: Path) -> N
     once_each(tmp_path / "studies/s")
 
 
+@pytest.mark.slow
 def test_runs_on_a_virtual_clock_that_take_their_worker_along(tmp_path: Path) -> None:
     """A chunk is divided at once; each of its runs is then counted as a run of its own, for all workers to come."""
     env = listed(tmp_path, *VIRTUAL, "strategy=random,takes_along", "budget.steps=3")
