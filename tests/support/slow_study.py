@@ -7,11 +7,14 @@ an undisturbed one.
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlesearch.storage.worker_files import read_workers
 from tests.support import documented
+from tests.support.command import MLESEARCH
 
 RUNS = 4
 NAME = "s"
@@ -67,6 +70,40 @@ class SlowStudy:
     def calls_take(self, seconds: float) -> None:
         """How long the model thinks from now on."""
         (self.folder / "seconds").write_text(str(seconds))
+
+
+class SlowLaunch:
+    """The study under way, in a session of its own; what it says goes into a file.
+
+    Attributes:
+        folder: in which it was launched.
+        study: the study's folder.
+        words: of the command.
+        env: of the command.
+        process: the launch.
+    """
+
+    def __init__(self, folder: Path, words: Sequence[str], env: dict[str, str]) -> None:
+        """Begin it."""
+        self.folder, self.study, self.words, self.env = folder, folder / "studies" / NAME, ["run", *words], env
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [*MLESEARCH, *self.words], cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def said(self) -> str:
+        """All that it has said."""
+        return (self.folder / "log").read_text()
+
+    def ends(self) -> int:
+        """Wait for its end; its exit code."""
+        return self.process.wait(400)
+
+    def kill(self) -> None:
+        """End it, where it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 def make(folder: Path) -> SlowStudy:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study
-from tests.support.command import MLESEARCH, cli
+from tests.support.command import cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import quiet
-from tests.support.slow_study import SlowStudy, supervisors
+from tests.support.slow_study import SlowLaunch, SlowStudy, supervisors
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -33,42 +32,17 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-class Launched:
-    """The study under way on a cluster, in a session of its own."""
-
-    def __init__(self, slow: SlowStudy, folder: Path, backend: str) -> None:
-        self.folder, self.study = folder, folder / "studies" / slow_study.NAME
-        words = [*slow.words, "launcher.n_jobs=2", f"launcher.backend={backend}"]
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [*MLESEARCH, "run", *words],
-                cwd=folder,
-                env=slow.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def said(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def ends(self) -> int:
-        self.process.wait(400)
-        return self.process.returncode
-
-
 @pytest.fixture
-def launched(slow: SlowStudy, backend: str, tmp_path: Path) -> Iterator[Launched]:
+def launched(slow: SlowStudy, backend: str, tmp_path: Path) -> Iterator[SlowLaunch]:
     slow.calls_take(1.0)
-    found = Launched(slow, tmp_path, backend)
+    words = [*slow.words, "launcher.n_jobs=2", f"launcher.backend={backend}"]
+    found = SlowLaunch(tmp_path, words, slow.env)
     try:
         at_work = until(lambda: len(supervisors(found.study)) == 2 and all_begun(found.study, 2), 200)
         assert at_work, found.said()
         yield found
     finally:
-        if found.process.poll() is None:
-            found.process.kill()
-            found.process.wait()
+        found.kill()
 
 
 def all_begun(study: Path, count: int) -> bool:
@@ -85,7 +59,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("victim", ["slot", "worker", "worker of the cluster"])
-def test_what_is_killed_is_started_again_and_goes_on(launched: Launched, slow: SlowStudy, victim: str) -> None:
+def test_what_is_killed_is_started_again_and_goes_on(launched: SlowLaunch, slow: SlowStudy, victim: str) -> None:
     supervisor = supervisors(launched.study)[0]
     if victim == "slot":
         os.kill(children_of(supervisor)[0], signal.SIGKILL)
@@ -98,7 +72,7 @@ def test_what_is_killed_is_started_again_and_goes_on(launched: Launched, slow: S
     once_each(launched.study)
 
 
-def test_nothing_writes_behind_a_launcher_that_was_killed(launched: Launched) -> None:
+def test_nothing_writes_behind_a_launcher_that_was_killed(launched: SlowLaunch) -> None:
     launched.process.kill()
     launched.process.wait()
     time.sleep(5)
@@ -108,7 +82,7 @@ def test_nothing_writes_behind_a_launcher_that_was_killed(launched: Launched) ->
     assert len(slow_study.results(launched.study)) < slow_study.RUNS
 
 
-def test_interrupted_once_what_is_in_flight_ends_and_the_way_on_is_named(launched: Launched, slow: SlowStudy) -> None:
+def test_interrupted_once_what_is_in_flight_ends_and_the_way_on_is_named(launched: SlowLaunch, slow: SlowStudy) -> None:
     os.killpg(launched.process.pid, signal.SIGINT)  # as a terminal does
     assert launched.ends() == 130, launched.said()
     assert "run the same command again to go on" in launched.said()
@@ -121,7 +95,7 @@ def test_interrupted_once_what_is_in_flight_ends_and_the_way_on_is_named(launche
     once_each(launched.study)
 
 
-def test_interrupted_twice_it_ends_at_once_and_nothing_writes_on(launched: Launched) -> None:
+def test_interrupted_twice_it_ends_at_once_and_nothing_writes_on(launched: SlowLaunch) -> None:
     os.killpg(launched.process.pid, signal.SIGINT)
     assert until(lambda: "the proposals in flight finish first" in launched.said(), 60), launched.said()
     os.killpg(launched.process.pid, signal.SIGINT)

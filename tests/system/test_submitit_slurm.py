@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study, slurm
-from tests.support.command import MLESEARCH, cli
+from tests.support.command import cli
 from tests.support.journals import journals, once_each, same_tables
-from tests.support.slow_study import SlowStudy
+from tests.support.slow_study import SlowLaunch, SlowStudy
 from tests.support.slurm import SlurmCluster
 from tests.support.waiting import wait_for
 
@@ -31,30 +31,14 @@ def _accounting(cluster: SlurmCluster) -> None:
     slurm.stand_in_for_accounting(cluster)
 
 
-class Launched:
+class Launched(SlowLaunch):
     """The study under way: two jobs at work, and two that wait for their nodes."""
 
     def __init__(self, cluster: SlurmCluster, slow: SlowStudy, folder: Path) -> None:
-        self.cluster, self.folder, self.study = cluster, folder, folder / "studies" / slow_study.NAME
+        self.cluster = cluster
         words = [SWEEP if word.startswith("seeds=") else word for word in slow.words]
-        self.words = ["run", *SLURM, *words, "launcher.n_jobs=1"]
-        self.env = {**slow.env, **{k: cluster.env[k] for k in ("PATH", "SLURM_CONF")}}
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [*MLESEARCH, *self.words],
-                cwd=folder,
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def said(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def ends(self) -> int:
-        self.process.wait(200)
-        return self.process.returncode
+        env = {**slow.env, **{k: cluster.env[k] for k in ("PATH", "SLURM_CONF")}}
+        super().__init__(folder, [*SLURM, *words, "launcher.n_jobs=1"], env)
 
     def working(self) -> bool:
         """Whether two jobs work, each on a run that has got somewhere, and others wait."""
@@ -81,9 +65,7 @@ def launched(cluster: SlurmCluster, slow: SlowStudy, tmp_path: Path) -> Iterator
 
     yield launch
     for each in made:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait()
+        each.kill()
     cluster.clear()
 
 

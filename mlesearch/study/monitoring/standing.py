@@ -196,7 +196,7 @@ class StudyStatus:
 
     def _lacks(self, worker: WorkerStatus) -> bool:
         last_s = self.now_s - worker.heard_s
-        return self.missing > 0 and not any(w.state.begun_s > last_s for w in self.workers)
+        return self.missing > 0 and not any(w.state.begun_s > last_s for w in self.workers if w is not worker)
 
     @property
     def slots(self) -> int:
