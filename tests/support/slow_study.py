@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mlesearch.storage.worker_files import read_workers
 from tests.support import documented
-from tests.support.command import MLESEARCH
 
 RUNS = 4
 NAME = "s"
@@ -83,12 +82,12 @@ class SlowLaunch:
         process: the launch.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str], env: dict[str, str]) -> None:
-        """Begin it."""
+    def __init__(self, program: Sequence[str], folder: Path, words: Sequence[str], env: dict[str, str]) -> None:
+        """Begin it; the program is `mlesearch`, as words."""
         self.folder, self.study, self.words, self.env = folder, folder / "studies" / NAME, ["run", *words], env
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [*MLESEARCH, *self.words], cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
+                [*program, *self.words], cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
             )
 
     def said(self) -> str:

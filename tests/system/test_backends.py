@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study
-from tests.support.command import cli
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import quiet
 from tests.support.slow_study import SlowLaunch, SlowStudy, supervisors
@@ -36,7 +36,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def launched(slow: SlowStudy, backend: str, tmp_path: Path) -> Iterator[SlowLaunch]:
     slow.calls_take(1.0)
     words = [*slow.words, "launcher.n_jobs=2", f"launcher.backend={backend}"]
-    found = SlowLaunch(tmp_path, words, slow.env)
+    found = SlowLaunch(MLESEARCH, tmp_path, words, slow.env)
     try:
         at_work = until(lambda: len(supervisors(found.study)) == 2 and all_begun(found.study, 2), 200)
         assert at_work, found.said()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import slow_study, slurm
-from tests.support.command import cli
+from tests.support.command import MLESEARCH, cli
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.slow_study import SlowLaunch, SlowStudy
 from tests.support.slurm import SlurmCluster
@@ -38,7 +38,7 @@ class Launched(SlowLaunch):
         self.cluster = cluster
         words = [SWEEP if word.startswith("seeds=") else word for word in slow.words]
         env = {**slow.env, **{k: cluster.env[k] for k in ("PATH", "SLURM_CONF")}}
-        super().__init__(folder, [*SLURM, *words, "launcher.n_jobs=1"], env)
+        super().__init__(MLESEARCH, folder, [*SLURM, *words, "launcher.n_jobs=1"], env)
 
     def working(self) -> bool:
         """Whether two jobs work, each on a run that has got somewhere, and others wait."""
