@@ -76,7 +76,8 @@ def booktabs(view: View, *, simulated: bool) -> str:
     names = sum(cell.kind == "name" for cell in view.rows[0]) if view.rows else 1
     head = [wrap(_one_line(text), WRAP) for text in view.heads]
     rows = [[_lines(cell) for cell in row] for row in view.rows]
-    widths = [max(_width_pt(line) for lines in column for line in (*lines, "")) for column in zip(head, *rows)]  # noqa: B905
+    columns = zip(head, *rows, strict=False)
+    widths = [max(_width_pt(line) for lines in column for line in (*lines, "")) for column in columns]
     size, share = next((size for size in _SIZES if _fits(widths, size[1])), _SIZES[-1])
     caption = latex(_caption(view, simulated=simulated))
     room = TEXT_LINES / share - 2

@@ -8,9 +8,12 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-_Made = TypeVar("_Made")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Made = TypeVar("_Made", bound="DataclassInstance")
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,
@@ -59,7 +62,7 @@ def made_of(kind: type[_Made], content: object, choices: Mapping[str, Collection
     """
     if not isinstance(content, dict):
         return None
-    known = [f for f in fields(kind) if f.name in content]  # type: ignore[arg-type]
+    known = [f for f in fields(kind) if f.name in content]
     right = {f.name: content[f.name] for f in known if _right(content[f.name], str(f.type), choices.get(f.name))}
     try:
         return kind(**right)
