@@ -39,6 +39,8 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
 
 _OF_ONE_FILE = frozenset({errno.EFBIG, errno.EIO, errno.ESTALE})
 _FULL_BELOW_BYTES = 1 << 16
+_SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+"""What SQLite says of a full disk: of a database, and of the memory that its log's readers share."""
 PAID_BYTES = 4 << 20
 """So much is free before a live model is called: its reply and prompt, beside those of other runs."""
 
@@ -130,7 +132,7 @@ def database_in_words(error: sqlite3.Error | OSError, path: Path) -> str:
     if isinstance(error, OSError):
         return _reason(error, path)
     name: str = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL") or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _full(path)):
+    if name.startswith(_SQLITE_FULL) or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _full(path)):
         return _reason(OSError(errno.ENOSPC, str(error)), path)
     if name.startswith(("SQLITE_IOERR", "SQLITE_PROTOCOL", "SQLITE_NOLFS")):
         why = f"{error}, {name}"
@@ -158,7 +160,7 @@ def free_bytes(path: Path) -> int:
 def is_full(error: BaseException | None) -> bool:
     """Whether an error, or what it came of, is that a disk or a quota is full; by our own words too (`in_words`).
 
-    SQLite says of a full disk under its log that it can't write, so that only `database_in_words` can tell.
+    SQLite may say of a full disk that it can't open or write a file, so that only `database_in_words` can tell.
     """
     full = [_FAULTS[number][0] for number in (errno.ENOSPC, errno.EDQUOT)]
     while error is not None:
@@ -166,7 +168,7 @@ def is_full(error: BaseException | None) -> bool:
             return True
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if isinstance(error, sqlite3.Error) and str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
+        if isinstance(error, sqlite3.Error) and str(getattr(error, "sqlite_errorname", "")).startswith(_SQLITE_FULL):
             return True
         error = error.__cause__ or error.__context__
     return False

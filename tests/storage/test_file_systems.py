@@ -205,6 +205,20 @@ def test_a_database_that_fails_says_which_fault_it_is(tmp_path):
     assert file_systems.database_in_words(sqlite3.OperationalError("no such table: x"), tmp_path) == "no such table: x"
 
 
+def test_the_shared_memory_of_a_log_that_found_no_room_is_a_full_disk_even_if_there_is_room_again(tmp_path):
+    with small_disk(tmp_path / "d", 8 * MIB) as disk:
+        store = open_store(disk / "s.db")
+        store.put(Entry({"a": 1}, {}), "near")
+        store.close()
+        ballast = fill(disk, 4096)  # enough for an empty log, not for the 32 KiB beside it
+        with sqlite3.connect(disk / "s.db") as db, pytest.raises(sqlite3.OperationalError) as raised:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        ballast.unlink()
+        assert raised.value.sqlite_errorname == "SQLITE_IOERR_SHMSIZE"
+        assert file_systems.is_full(raised.value)
+        assert "the disk is full" in file_systems.database_in_words(raised.value, disk / "s.db")
+
+
 # rights
 
 
