@@ -112,7 +112,7 @@ def same_as_hydra(made: list[list[str]]) -> None:
             assert seen(composer.compose, cell) == seen(partial(by_hydra, load), cell), cell
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cells())
 def test_every_cell_is_what_hydra_composes(made: list[list[str]]) -> None:
     same_as_hydra(made)
@@ -137,7 +137,7 @@ def test_hydra_composes_once_for_many_cells_of_plain_files() -> None:
         plain = [name for name in names("model") if name != "derived"]
         assert {"plain", "brought_model", "gpt-5"} <= set(plain)
         for model in plain:
-            for strategy in names("strategy"):
+            for strategy in ("two", "greedy", "gome"):
                 config = composer.compose([f"model={model}", f"strategy={strategy}", "budget.steps=3"])
                 assert (config.model.name, config.strategy.name) == (model, strategy) or model == "borrows"
         assert len(loads) == 1

@@ -84,6 +84,8 @@ def test_gains_are_differences_of_quality(name, seed):
     steps = w.steps(levels)
     assert len(steps) == len(set(steps)) == sum(len(effects) - 1 for effects in w.mains)
     after = [(*levels[:choice], option, *levels[choice + 1 :]) for choice, option in steps]
+    assert [w.after(levels, step) for step in range(len(steps))] == after
+    assert w.validation(levels, seed % 1000) == w.scores(levels, seed % 1000).validation
     expected = [w.quality(there) - w.quality(levels) for there in after]
     assert w.gains(levels) == pytest.approx(expected, abs=1e-8)
 
@@ -137,6 +139,12 @@ def test_run_times_differ_and_fit_under_a_minute_mostly(name):
 
 
 # ------------------------------------------------------------------------------------------------------ folders
+
+
+@pytest.mark.parametrize(("name", "start"), [("easy-01", "2d3b05f18ccc43d2"), ("hard-17", "17b4c9a757f2f363")])
+def test_the_files_are_the_same_on_every_machine(name, start):
+    """The teams of the board among them: changed by a change of version or layout alone."""
+    assert hashlib.sha256(json.dumps(contents(name), sort_keys=True).encode()).hexdigest().startswith(start)
 
 
 @pytest.mark.parametrize("name", SAMPLE)

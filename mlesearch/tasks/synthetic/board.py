@@ -25,11 +25,11 @@ def _team(world: SyntheticWorld, trials: int, rng: random.Random) -> Levels:
     """A random start, then one random step after another: it stays where the validation score rose."""
     sign = world.direction.sign
     here: Levels = tuple(rng.randrange(len(effects)) for effects in world.mains)
-    reached = sign * world.scores(here, rng.randrange(STATES)).validation
+    reached = sign * world.validation(here, rng.randrange(STATES))
+    steps = range(len(world.steps(here)))
     for _ in range(trials - 1):
-        choice, option = rng.choice(world.steps(here))
-        there = (*here[:choice], option, *here[choice + 1 :])
-        score = sign * world.scores(there, rng.randrange(STATES)).validation
+        there = world.after(here, rng.choice(steps))
+        score = sign * world.validation(there, rng.randrange(STATES))
         if score > reached:
             here, reached = there, score
     return here
