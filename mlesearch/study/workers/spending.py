@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import Account, SpendingCaps
 from mlesearch.config.parts.build import CellParts, make_embedder, make_model, make_roles
@@ -86,7 +87,7 @@ def set_limit(study: Path, study_usd: float, *, listed: bool = False) -> int:
     working = sum(w.standing in ("working", "paused", "stopping") for w in read_status(study).workers)
     counted = _launched_usd(study) is not None or _account(study) is not None
     if not counted and (working or not listed):
-        stop = f"stop its {working} workers, then" if working else "give it one by"
+        stop = f"stop its {plural(working, 'worker')}, then" if working else "give it one by"
         raise ConfigError(
             f"{study}: it was launched without budget.study_usd, so nobody counts what it spends; {stop}: "
             f"mlesearch resume {study} --study-usd {study_usd:g}"
