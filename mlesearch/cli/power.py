@@ -286,8 +286,8 @@ def _gap_line(design: Design, needs: GapNeeds) -> str:
     )
     if needs.seeds is None or needs.taken is None:
         return (
-            f"{what}: no number of seeds finds it in 80 % on {plural(design.tasks, 'task')}, since the tasks' own gaps alone "
-            f"leave {100 * needs.left:.1f} points; {more}"
+            f"{what}: no number of seeds finds it in 80 % on {plural(design.tasks, 'task')}, since the tasks' own "
+            f"gaps alone leave {100 * needs.left:.1f} points; {more}"
         )
     if needs.seeds > PRACTICAL_SEEDS:
         return (
@@ -311,8 +311,8 @@ def _crossover_lines(design: Design, c: CrossoverNeeds) -> list[str]:
         lines.append(f"  for 80 % it takes {plural(c.seeds, 'seed')} on {plural(design.tasks, 'task')}")
     else:
         lines.append(
-            f"  no number of seeds brings it to 80 % on {plural(design.tasks, 'task')}: without any noise of runs it is "
-            f"{c.most:.2f}; with {plural(design.seeds, 'seed')} {tasks}"
+            f"  no number of seeds brings it to 80 % on {plural(design.tasks, 'task')}: without any noise of runs it "
+            f"is {c.most:.2f}; with {plural(design.seeds, 'seed')} {tasks}"
         )
     return lines
 

@@ -57,10 +57,16 @@ def test_asked_for_as_such_it_is_carried_out_and_part_of_the_grid(study: Path) -
 def test_a_launch_of_nothing_else_is_refused_in_a_line(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *WORDS, f"study.dir={study}", "seeds=[2]"]) == 2
     said = capsys.readouterr().err
-    assert (
-        f"1 of the 1 run of this launch is left out of the study by design: {WHY}; --left-out has it carried out all the same"
-        in said
-    )
+    assert f"1 of the 1 run of this launch is left out of the study by design: {WHY}; --left-out has it" in said
+    assert len(said.strip().split("\n")) == 1
+
+
+def test_looks_and_what_they_left_out_are_not_asked_for_together(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launch(study, "--sequential", "--left-out") == 2
+    said = capsys.readouterr().err
+    assert "--left-out: with --sequential the looks say which runs are carried out" in said
     assert len(said.strip().split("\n")) == 1
 
 
