@@ -21,6 +21,8 @@ from mlesearch.types import MOST_USD, ConfigError, printable
 PAUSE, REQUEUE, LIMIT = "pause.json", "requeue.jsonl", "budget.json"
 _REPLACED = 3
 """So often a file may be replaced, on another machine, between its being opened and read."""
+PAUSED = "the study is paused"
+"""So begins what a worker of a paused study says that it waits for."""
 LOOK_S = 1.0
 """Workers look so often."""
 
@@ -55,6 +57,11 @@ def why_paused(study: Path) -> str:
         return "pause.json is there"
     why = content.get("why") if isinstance(content, dict) else None
     return why if isinstance(why, str) and why else "pause.json is there"
+
+
+def until_off(study: Path) -> str:
+    """What ends a pause, in words."""
+    return f"nothing new begins until: {shlex.join(['mlesearch', 'pause', str(study), '--off'])}"
 
 
 def set_study_usd(study: Path, study_usd: float | None) -> None:
@@ -161,7 +168,7 @@ class RequestReader:
     @property
     def why_waiting(self) -> str:
         """That the study is paused, and why; empty where it is not."""
-        return f"the study is paused ({self.paused})" if self.paused else ""
+        return f"{PAUSED} ({self.paused})" if self.paused else ""
 
     def look(self) -> list[str]:
         """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed."""
@@ -172,9 +179,8 @@ class RequestReader:
         if why != self.paused:
             self.paused = why
             if self._say is not None:
-                off = shlex.join(["mlesearch", "pause", str(self._study), "--off"])
                 over = "going on: the study is no longer paused"
-                self._say(f"waiting: {self.why_waiting}; nothing new begins until: {off}" if why else over)
+                self._say(f"waiting: {self.why_waiting}; {until_off(self._study)}" if why else over)
         self.limit = _bytes_of(self._study / LIMIT)
         paid = [run_id for run_id, limit in self._unpaid.items() if limit != self.limit]
         for run_id in paid:
