@@ -165,4 +165,8 @@ def test_a_limit_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
         added = cli(tmp_path, "submit", "--list", *words, "study.name=other")
         assert added.returncode == 2, added.stdout
         assert "budget.study_usd: the price of model 'local' is not known" in added.stderr
+        listed(tmp_path, stub, 1.0, "model.name=priced")  # a later launch gives the study a limit
+        worker = cli(tmp_path, "work", "studies/main", "--launch", "1")
+        assert worker.returncode == 2, worker.stdout
+        assert "budget.study_usd: the price of model 'local' is not known" in worker.stderr
     assert stub.calls == 0
