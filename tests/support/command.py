@@ -59,11 +59,18 @@ def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedPr
     )
 
 
-def start(cwd: Path, *words: str) -> subprocess.Popen[bytes]:
-    """The command line in a session of its own, as from another terminal."""
+def start(cwd: Path, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """The command line in a session of its own, as from another terminal.
+
+    Args:
+        cwd: the folder.
+        words: behind `mlesearch`.
+        env: variables beside those of the one who runs the tests.
+    """
     return subprocess.Popen(
         [*MLESEARCH, *words],
         cwd=cwd,
+        env=os.environ | dict(env or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
