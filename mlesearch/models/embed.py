@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import zlib
@@ -22,6 +21,7 @@ CHARACTER_WEIGHT = 0.6
 CHARACTER_SIZES = (3, 4, 5)
 
 _WORD = re.compile(r"[^\W_]+")
+_ASCII_WORDS = bytes(ord(chr(n).lower()) if n < 128 and chr(n).isalnum() else ord(" ") for n in range(256))
 # words that say nothing about a machine-learning idea; part of the version in the embedder's name
 _STOP_WORDS = """
 a an and are as at be been but by can do does for from had has have how i if in into is it its may more of on or our
@@ -31,6 +31,8 @@ which while will with would you your
 _STOP = frozenset(_STOP_WORDS.split())
 _ROLL = np.uint64(0x100000001B3)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+# a run's hash begins with its length: by the roll's power, so that runs of all lengths share what is rolled
+_SEEDS = {size: np.uint64(size * pow(int(_ROLL), size, 1 << 64) % (1 << 64)) for size in CHARACTER_SIZES}
 
 
 class HashedNgramEmbedder:
@@ -70,29 +72,31 @@ class HashedNgramEmbedder:
 
     def make(self, text: str) -> Embedding:
         """The same, made anew."""
-        words = _WORD.findall(text.lower())
+        words = _words(text)
         telling = [word for word in words if word not in _STOP] or words
-        pairs = [f"{a} {b}" for a, b in itertools.pairwise(telling)]
-        hashes = np.fromiter(
-            (zlib.crc32(item.encode(errors="surrogatepass")) for item in (*telling, *pairs)), np.uint64
-        )
+        pairs = map(_crc_of_pair, telling, telling[1:])
+        hashes = np.array([*map(_crc, telling), *pairs], np.uint64)
         by_words = self._counts(hashes)
         by_characters = self._counts(_runs(" ".join(telling)))
         mixed = WORD_WEIGHT * _unit(by_words) + CHARACTER_WEIGHT * _unit(by_characters)
-        values: list[float] = mixed.tolist()
-        norm = math.sqrt(math.fsum(x * x for x in values))
+        norm = math.sqrt(math.fsum((mixed * mixed).tolist()))
         if norm == 0.0:  # a text without words
             return (1.0, *(0.0,) * (self.dim - 1))
-        return tuple(x / norm for x in values)
+        return tuple((mixed / norm).tolist())
 
     def _counts(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Signed counts per slot, shape (dim,)."""
         mixed = hashes * _MIX
         mixed ^= mixed >> np.uint64(29)
         mixed *= _ROLL
-        slots = ((mixed >> np.uint64(32)) % np.uint64(self.dim)).astype(np.int64)
-        plus = np.bincount(slots[(mixed & np.uint64(1 << 20)) > 0], minlength=self.dim)
-        return 2 * plus - np.bincount(slots, minlength=self.dim)
+        slots = mixed >> np.uint64(32)
+        if self.dim & (self.dim - 1):
+            slots %= np.uint64(self.dim)
+        else:  # of a power of two the remainder is its last bits
+            slots &= np.uint64(self.dim - 1)
+        positive = (mixed >> np.uint64(20)) & np.uint64(1)
+        signed = np.bincount((slots + positive * np.uint64(self.dim)).view(np.int64), minlength=2 * self.dim)
+        return signed[self.dim :] - signed[: self.dim]
 
 
 @lru_cache(maxsize=4096)
@@ -101,18 +105,35 @@ def _vector(dim: int, text: str) -> Embedding:
     return HashedNgramEmbedder(dim).make(text)
 
 
+def _words(text: str) -> list[str]:
+    """Letters and digits in a row, in small letters."""
+    if text.isascii():
+        return text.encode().translate(_ASCII_WORDS).decode().split()
+    return _WORD.findall(text.lower())
+
+
+@lru_cache(maxsize=1 << 14)
+def _crc(word: str) -> int:
+    return zlib.crc32(word.encode(errors="surrogatepass"))
+
+
+@lru_cache(maxsize=1 << 15)
+def _crc_of_pair(first: str, second: str) -> int:
+    """That of the two with a blank between them."""
+    return zlib.crc32(f" {second}".encode(errors="surrogatepass"), _crc(first))
+
+
 def _runs(text: str) -> npt.NDArray[np.uint64]:
     """A hash for every run of 3, 4 and 5 bytes of a text (wrapping 64-bit polynomial)."""
     codes = np.frombuffer(f" {text} ".encode(errors="surrogatepass"), np.uint8).astype(np.uint64) + np.uint64(1)
-    found = []
-    for size in CHARACTER_SIZES:
+    found, rolled = [], np.zeros(len(codes), np.uint64)
+    for size in range(1, CHARACTER_SIZES[-1] + 1):
         count = len(codes) - size + 1
         if count <= 0:
             break
-        rolled = np.full(count, size, np.uint64)
-        for offset in range(size):
-            rolled = rolled * _ROLL + codes[offset : offset + count]
-        found.append(rolled)
+        rolled = rolled[:count] * _ROLL + codes[size - 1 :]
+        if size in CHARACTER_SIZES:
+            found.append(rolled + _SEEDS[size])
     return np.concatenate(found) if found else np.empty(0, np.uint64)
 
 
