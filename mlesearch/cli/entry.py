@@ -29,13 +29,7 @@ def entry() -> NoReturn:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminated)
     code = main()
-
-    def at_once(signum: int, frame: object) -> None:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-        os._exit(code)
-
-    signal.signal(signal.SIGINT, at_once)
+    signal.signal(signal.SIGINT, lambda signum, frame: os._exit(code))  # all that was said is flushed
     # Ctrl-C in the middle of an `exec` of text (dataclasses and others make code so) is noted by the interpreter, which
     # then ends by SIGINT whatever the exit code is, though it was caught; another `exec` of text takes the note back.
     exec("")
