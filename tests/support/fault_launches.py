@@ -23,6 +23,11 @@ _LINE = re.compile(
     r"failed(?: \(\w+\))?: (?P<run>\S+)(?: and (?P<others>\d+) more)?: (?P<reason>.+) "
     r"[(\[]on (?P<node>[^\s,;]+)[,;] (?:job (?P<job>\d+); )?log: (?P<log>\S+)[)\]]"
 )
+_LEFT = re.compile(
+    r"missing: (?P<runs>\d+) of \d+ runs?: (?P<run>[^:]+): no worker has carried it out; "
+    r"(?P<node>\S+) left it to other machines: (?P<reason>.+); run the same command again to go on"
+)
+"""Of runs that never began where a worker saw that they can't: another machine may have what is absent there."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class FaultyEnd:
 
     Attributes:
         code: its exit code.
-        failures: the lines that name failed runs.
+        failures: the lines that name runs without a result.
         said: all of it, for whoever reads why a test failed.
     """
 
@@ -122,14 +127,17 @@ def launch_and_go_on(
 
 
 def _named_once(cwd: Path, faults: Mapping[str, str], lines: Sequence[str]) -> int:
-    """How many runs are named, each kind in a line of its own, with cause, node and a log that says the same."""
-    assert len(lines) == len(faults), lines
+    """How many runs are named, each kind in a line of its own, with cause, node and a log that says the same.
+
+    Runs that never began have no log.
+    """
     named = 0
+    told = [_LINE.fullmatch(line) or _LEFT.fullmatch(line) for line in lines]
     for part, said in faults.items():
-        (line,) = [line for line in lines if part in line.split(": ")[1] and said in line]
-        found = _LINE.fullmatch(line)
-        assert found, line
-        assert (cwd / found["log"]).is_file(), line
-        assert any(said in entry for entry in read_log((cwd / found["log"]).parent)), line
-        named += 1 + int(found["others"] or 0)
+        (found,) = [t for t in told if t is not None and part in t["run"] and said in t["reason"]]
+        if found.re is _LINE:
+            assert (cwd / found["log"]).is_file(), found[0]
+            assert any(said in entry for entry in read_log((cwd / found["log"]).parent)), found[0]
+        named += int(found["runs"]) if found.re is _LEFT else 1 + int(found["others"] or 0)
+    assert len(lines) == len(faults), lines
     return named

@@ -54,7 +54,7 @@ def carry_out(cwd: Path, faults: FaultyStudy, name: str, *go_on: str) -> None:
     def give(*command: str) -> FaultyEnd:
         done = cli(cwd, *command, env=env, timeout_s=3000)
         assert "Traceback" not in done.stderr
-        failures = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+        failures = [line for line in done.stderr.splitlines() if line.startswith(("failed: ", "missing: "))]
         return FaultyEnd(done.returncode, failures, done.stderr)
 
     launch_and_go_on(cwd, faults, partial(give, *words), partial(give, *(go_on or words)))
