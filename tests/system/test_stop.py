@@ -16,7 +16,7 @@ from tests.support.command import alive, cli, finish, start
 from tests.support.journals import once_each
 from tests.support.waiting import until
 
-LONG_S = 10.0
+LONG_S = 6.0
 PROGRAM = f"A plan.\n\n```python\nimport time\ntime.sleep({LONG_S})\n```\n"
 SHORT = "A plan.\n\n```python\nprint('short')\n```\n"
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -26,7 +26,7 @@ def _words(stub: OpenAIStub, jobs: int, workers: int) -> list[str]:
     return [
         *("run", "model=local", "strategy=random", "strategy.review=false", "tasks=[rentals]", "seeds=[0,1]"),
         *("budget.steps=1", f"run.workers={workers}", f"launcher.n_jobs={jobs}", "cassette=record"),
-        *("sandbox=local", f"model.params.api_base={stub.base_url}"),
+        *("sandbox=local", "sandbox.warm=off", f"model.params.api_base={stub.base_url}"),
     ]
 
 
