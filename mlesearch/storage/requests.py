@@ -163,9 +163,13 @@ class RequestReader:
         """That the study is paused, and why; empty where it is not."""
         return f"the study is paused ({self.paused})" if self.paused else ""
 
-    def look(self) -> list[str]:
-        """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed."""
-        if self._study is None or self._clock() - self._looked_s < LOOK_S:
+    def look(self, *, at_once: bool = False) -> list[str]:
+        """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed.
+
+        Args:
+            at_once: however long ago it looked: for the last time.
+        """
+        if self._study is None or (not at_once and self._clock() - self._looked_s < LOOK_S):
             return []
         self._looked_s = self._clock()
         why = why_paused(self._study)
