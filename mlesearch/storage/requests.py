@@ -179,9 +179,13 @@ class RequestReader:
         """Why nothing new is to begin: the study is paused, or its limit can't be read; empty where something may."""
         return f"{PAUSED} ({self._pause})" if self._pause else self._unread
 
-    def look(self) -> list[str]:
-        """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed."""
-        if self._study is None or self._clock() - self._looked_s < LOOK_S:
+    def look(self, *, at_once: bool = False) -> list[str]:
+        """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed.
+
+        Args:
+            at_once: however long ago it looked: for the last time.
+        """
+        if self._study is None or (not at_once and self._clock() - self._looked_s < LOOK_S):
             return []
         self._looked_s = self._clock()
         before = self.why_waiting

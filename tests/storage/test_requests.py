@@ -35,6 +35,14 @@ def test_a_pause_holds_until_it_is_ended(tmp_path):
     assert reader.why_waiting == ""
 
 
+def test_the_last_look_is_taken_at_once(tmp_path):
+    reader = RequestReader(tmp_path, Clock().monotonic)
+    assert reader.look() == []
+    ask_again(tmp_path, ["a"])
+    assert reader.look() == []
+    assert reader.look(at_once=True) == ["a"]
+
+
 def test_who_waits_is_told_why_and_what_to_do_and_when_it_is_over(tmp_path):
     clock, said = Clock(), []
     reader = RequestReader(tmp_path / "a study", clock.monotonic, said.append)

@@ -28,7 +28,8 @@ def answer(program: str) -> Answer:
     return Answer(f"A plan.\n\n```python\n{program}\n```\n", input_tokens=2500, output_tokens=20)
 
 
-QUICK, SLOW = answer("print('nothing')"), answer("import time\nprint('slow')\ntime.sleep(25)")
+QUICK = answer("print('nothing')")
+SLOW = answer("import os, time\nwhile not os.path.exists('go_on'):\n    time.sleep(0.1)")
 
 
 def listed(cwd: Path, stub: OpenAIStub, usd: float, *more: str) -> Path:
@@ -37,6 +38,14 @@ def listed(cwd: Path, stub: OpenAIStub, usd: float, *more: str) -> Path:
     done = cli(cwd, "submit", "--list", *words)
     assert done.returncode == 0, done.stderr
     return cwd / "studies/main"
+
+
+def go_on(scratch: Path) -> None:
+    """Let the programs that wait come to their end."""
+    found = list(scratch.glob("*/*/*/work"))
+    assert found
+    for folder in found:
+        (folder / "go_on").touch()
 
 
 def attempts(study: Path) -> list[str]:
@@ -54,11 +63,12 @@ def test_runs_without_money_go_on_in_a_live_worker_once_there_is_more(tmp_path: 
     replies = iter([QUICK, SLOW])
     with OpenAIStub(lambda _body: next(replies, QUICK)) as stub:
         study = listed(tmp_path, stub, LITTLE_USD, f"limits.network={network}")
-        worker = work(study, "--jobs", "2")
+        worker = work(study, "--jobs", "2", env={**os.environ, "MLESEARCH_SCRATCH": str(tmp_path / "scratch")})
         assert until(lambda: "unpaid" in attempts(study), 200)
         said = cli(tmp_path, "budget", "studies/main", "--study-usd", "1")
         assert said.returncode == 0, said.stderr
         assert "a limit of $1.0000; 1 worker at work hears of it before the next call" in said.stdout
+        go_on(tmp_path / "scratch")
         out, err = worker.communicate(timeout=240)
         assert worker.returncode == 0, out + err
     assert stub.calls == 6

@@ -57,7 +57,7 @@ def standing(cwd: Path, env: dict[str, str]) -> dict[str, list[dict[str, object]
 @pytest.mark.timeout(900)
 def test_a_run_that_takes_its_worker_along_is_set_aside_and_named_once(tmp_path: Path) -> None:
     """Its neighbours die with it each time, and end well; it is tried again once the user asks for that."""
-    env = listed(tmp_path, *FEW, "strategy=takes_along,random", "budget.steps=3")
+    env = listed(tmp_path, *FEW, "strategy=takes_along,random", "budget.steps=2")
     study, poison = tmp_path / "studies/s", [f"sim_05/takes_along/base/rentals/seed-{n}" for n in (0, 1)]
     starts, code, said = restarted(tmp_path, env, "--jobs", "2")
     assert code == 1, said

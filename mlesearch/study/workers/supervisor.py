@@ -130,8 +130,10 @@ class Supervisor:
                         self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
-                if not any(slot.order for slot in self._slots) and (self._stopping.asked or not len(self._queue)):
-                    break
+                if not self._busy() and (self._stopping.asked or not len(self._queue)):
+                    self._try_again(self._requests.look(at_once=True))  # what was asked since it last looked
+                    if self._stopping.asked or not len(self._queue):
+                        break
                 at_work = self._busy() and not self._requests.why_waiting
                 self._note("stopping" if self._stopping.asked else "working" if at_work else "paused")
                 self._wait()
