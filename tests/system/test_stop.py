@@ -139,22 +139,22 @@ def test_ctrl_c_where_code_is_made_from_text_ends_with_the_same_exit_code(tmp_pa
 
 WAITS = "import pathlib, time\npathlib.Path('here').touch()\ntime.sleep(300)\n"
 WAITS_AT_THE_END = f"import atexit\natexit.register(lambda: exec({WAITS!r}))\nraise KeyboardInterrupt\n"
-INTERRUPTED = b"mlesearch: interrupted; run the same command again to go on\n"
+INTERRUPTED = "mlesearch: interrupted; run the same command again to go on\n"
 
 
 @pytest.mark.parametrize(
     ("code", "signum", "ends", "says"),
     [
-        (WAITS, TERM, -TERM, b"mlesearch: ended by SIGTERM; run the same command again to go on\n"),
+        (WAITS, TERM, -TERM, "mlesearch: ended by SIGTERM; run the same command again to go on\n"),
         (WAITS, INT, 130, INTERRUPTED),
         (WAITS_AT_THE_END, INT, 130, INTERRUPTED),
     ],
     ids=["SIGTERM while it is planned", "Ctrl-C while it is planned", "Ctrl-C while the interpreter ends"],
 )
 def test_what_ends_a_launch_that_carries_nothing_out_is_one_line(
-    tmp_path: Path, code: str, signum: signal.Signals, ends: int, says: bytes
+    tmp_path: Path, code: str, signum: signal.Signals, ends: int, says: str
 ) -> None:
-    process = start(tmp_path, *WHILE_PLANNED, env=_plugin(tmp_path, code))
+    process = start(tmp_path, *WHILE_PLANNED, env=_plugin(tmp_path, code), fresh=True)
     try:
         assert until((tmp_path / "here").exists, 120)
         process.send_signal(signum)
