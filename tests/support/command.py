@@ -13,6 +13,8 @@ from tests.support import preloaded
 from tests.support.paths import ROOT
 
 MLESEARCH = [sys.executable, "-m", "mlesearch"]
+Started = subprocess.Popen[str] | preloaded.ForkedCommand
+"""A command under way."""
 SECRET = "sk-very-secret-0123456789"
 """The key in `run_live`."""
 
@@ -59,22 +61,22 @@ def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedPr
     )
 
 
-def start(cwd: Path, *words: str) -> subprocess.Popen[bytes]:
-    """The command line in a session of its own, as from another terminal."""
+def start(cwd: Path, *words: str, env: Mapping[str, str] | None = None, fresh: bool = False) -> Started:
+    """The command line in a session of its own, as from another terminal; see `cli`."""
+    environment = os.environ | dict(env or {})
+    if not fresh:
+        return preloaded.ForkedCommand(words, cwd, environment, own_session=True)
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        [*MLESEARCH, *words],
-        cwd=cwd,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
+        [*MLESEARCH, *words], cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
 
 
 def finish(cwd: Path, *words: str) -> None:
     """As `start`, to an end without error."""
     done = start(cwd, *words)
-    _, err = done.communicate(timeout=280)
-    assert done.returncode == 0, err.decode()
+    out, err = done.communicate(timeout=280)
+    assert done.returncode == 0, out + err
 
 
 def alive(folder: Path) -> list[int]:

@@ -16,6 +16,8 @@ from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.plan import StudyPlan, plan
 from mlesearch.storage.worker_files import read_workers
 from mlesearch.study.launches.launch import begin
+from tests.support import preloaded
+from tests.support.command import Started
 
 GIVEN: dict[str, Any] = {
     "sandbox": "local",
@@ -40,10 +42,11 @@ def listed(folder: Path, **given: Any) -> StudyPlan:
     return made
 
 
-def work(
-    study: Path, *words: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    """A worker, in a session of its own."""
+def work(study: Path, *words: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Started:
+    """A worker, in a session of its own; a fork of `support.preloaded`, unless another program is to start it."""
+    given = os.environ if env is None else env
+    if not before and preloaded.takes(given):
+        return preloaded.ForkedCommand(["work", str(study), *words], Path.cwd(), given, own_session=True)
     command = [*before, sys.executable, "-m", "mlesearch", "work", str(study), *words]
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -8,12 +8,15 @@ is started anew, it finds its modules loaded, and its hash seed and what the sys
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import gc
 import importlib
 import json
+import math
 import os
 import runpy
+import select
 import selectors
 import signal
 import socket
@@ -22,7 +25,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +37,8 @@ from tests.support.paths import ROOT
 
 FIXED_AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 """Beginnings of variables that an interpreter reads when it starts."""
+PATH = "PYTHONPATH"
+"""The one of them that a fork can do: what it names is looked up where an interpreter would."""
 MODULES = (
     *(
         "mlesearch.cli.launches",
@@ -49,12 +54,12 @@ _MESSAGE_BYTES = 1 << 20
 
 def takes(env: Mapping[str, str]) -> bool:
     """Whether a command with this environment may be a fork: an interpreter's start would be no other."""
-    names = {name for name in env.keys() | os.environ.keys() if name.startswith(FIXED_AT_START)}
+    names = {name for name in env.keys() | os.environ.keys() if name.startswith(FIXED_AT_START)} - {PATH}
     return all(env.get(name) == os.environ.get(name) for name in names)
 
 
 def run(
-    words: list[str], cwd: Path, env: Mapping[str, str], timeout_s: float, code: str = ""
+    words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout_s: float, code: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """`python -m mlesearch WORDS` as a fork, to its end.
 
@@ -68,40 +73,96 @@ def run(
     Raises:
         subprocess.TimeoutExpired: it took longer, and was killed.
     """
-    out, out_end = os.pipe()
-    err, err_end = os.pipe()
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with here, open(out, "rb") as stdout, open(err, "rb") as stderr:
+    forked = ForkedCommand(words, cwd, env, code)
+    try:
+        out, err = forked.communicate(timeout_s)
+    except subprocess.TimeoutExpired:
+        forked.kill()
+        raise
+    return subprocess.CompletedProcess(list(words), forked.wait(), out, err)
+
+
+class ForkedCommand:
+    """`python -m mlesearch WORDS` as a fork, under way; it is used as a `subprocess.Popen` of text.
+
+    Attributes:
+        pid: of the command itself.
+        stdout: what it prints.
+        stderr: what it complains of.
+        returncode: once it is known.
+    """
+
+    def __init__(
+        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], code: str = "", own_session: bool = False
+    ) -> None:
+        """Begin it; see `run`. With a session of its own, it is as from another terminal."""
+        self._words = list(words)
+        self.returncode: int | None = None
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        self.stdout, self.stderr = os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8")
+        self._answers, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = {"code": code, "words": self._words, "cwd": str(cwd), "env": dict(env), "own_session": own_session}
         try:
-            request = json.dumps({"code": code, "words": words, "cwd": str(cwd), "env": dict(env)}).encode()
-            socket.send_fds(_server().requests, [request], [there.fileno(), out_end, err_end])
+            socket.send_fds(_server().requests, [json.dumps(request).encode()], [there.fileno(), out_end, err_end])
         finally:
             there.close()
             os.close(out_end)
             os.close(err_end)
-        started = here.recv(64)
-        if not started:
+        self.pid = self._answer()
+
+    def _answer(self) -> int:
+        answer = self._answers.recv(64)
+        if not answer:
             raise ChildProcessError(f"the server of commands has ended: {_server().process.communicate()[1]}")
-        pid = int(started)
-        held: dict[int, list[bytes]] = {stdout.fileno(): [], stderr.fileno(): []}
-        end = time.monotonic() + timeout_s
+        return int(answer)
+
+    def poll(self) -> int | None:
+        """Its exit code, once it has ended."""
+        if self.returncode is None and select.select([self._answers], [], [], 0)[0]:
+            self.returncode = self._answer()
+            self._answers.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, as soon as it ends."""
+        if self.returncode is None and not select.select([self._answers], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self._words, timeout or 0.0)
+        ended = self.poll()
+        assert ended is not None
+        return ended
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it prints and complains of from now on, to its end."""
+        held: dict[int, list[bytes]] = {self.stdout.fileno(): [], self.stderr.fileno(): []}
+        end = math.inf if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as ready:
             for fd in held:
                 ready.register(fd, selectors.EVENT_READ)
             while ready.get_map():
-                events = ready.select(max(0.0, end - time.monotonic()))
+                events = ready.select(None if timeout is None else max(0.0, end - time.monotonic()))
                 if not events:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(words, timeout_s)
+                    raise subprocess.TimeoutExpired(self._words, timeout or 0.0)
                 for key, _ in events:
                     block = os.read(key.fd, 1 << 16)
                     held[key.fd].append(block)
                     if not block:
                         ready.unregister(key.fd)
-        here.settimeout(max(1.0, end - time.monotonic()))
-        returncode = int(here.recv(64))
-        texts = [b"".join(held[stream.fileno()]).decode() for stream in (stdout, stderr)]
-    return subprocess.CompletedProcess(words, returncode, *texts)
+        self.wait(None if timeout is None else max(1.0, end - time.monotonic()))
+        out, err = (b"".join(blocks).decode() for blocks in held.values())
+        self.stdout.close()
+        self.stderr.close()
+        return out, err
+
+    def send_signal(self, signum: int) -> None:
+        """Signal it, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        """End it at once, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +249,19 @@ def _attend(request: Mapping[str, object], answer: int, out: int, err: int) -> N
     os._exit(0)
 
 
-def _command(code: str, words: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
+def _command(code: str, words: list[str], cwd: str, env: Mapping[str, str], own_session: bool) -> NoReturn:
     """What `python -m mlesearch` or `python -c CODE` does, from a folder and with an environment.
 
     It ends as forks of `multiprocessing` do: after its threads and exit functions, with no module taken apart, which
     would copy all of the server's memory.
     """
+    if own_session:
+        os.setsid()
     os.chdir(cwd)
+    if env.get(PATH) != os.environ.get(PATH):
+        sys.path[1:1] = filter(None, env.get(PATH, "").split(os.pathsep))
+        packages.installed.cache_clear()
+        packages.digest.cache_clear()
     os.environ.clear()
     os.environ.update(env)
     sys.path[0] = cwd

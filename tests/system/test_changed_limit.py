@@ -28,7 +28,8 @@ def answer(program: str) -> Answer:
     return Answer(f"A plan.\n\n```python\n{program}\n```\n", input_tokens=2500, output_tokens=20)
 
 
-QUICK, SLOW = answer("print('nothing')"), answer("import time\nprint('slow')\ntime.sleep(25)")
+QUICK = answer("print('nothing')")
+SLOW = answer("import os, time\nwhile not os.path.exists('go_on'):\n    time.sleep(0.1)")
 
 
 def listed(cwd: Path, stub: OpenAIStub, usd: float, *more: str) -> Path:
@@ -37,6 +38,14 @@ def listed(cwd: Path, stub: OpenAIStub, usd: float, *more: str) -> Path:
     done = cli(cwd, "submit", "--list", *words)
     assert done.returncode == 0, done.stderr
     return cwd / "studies/main"
+
+
+def go_on(scratch: Path) -> None:
+    """Let the programs that wait come to their end."""
+    found = list(scratch.glob("*/*/*/work"))
+    assert found
+    for folder in found:
+        (folder / "go_on").touch()
 
 
 def attempts(study: Path) -> list[str]:
@@ -54,11 +63,12 @@ def test_runs_without_money_go_on_in_a_live_worker_once_there_is_more(tmp_path: 
     replies = iter([QUICK, SLOW])
     with OpenAIStub(lambda _body: next(replies, QUICK)) as stub:
         study = listed(tmp_path, stub, LITTLE_USD, f"limits.network={network}")
-        worker = work(study, "--jobs", "2")
+        worker = work(study, "--jobs", "2", env={**os.environ, "MLESEARCH_SCRATCH": str(tmp_path / "scratch")})
         assert until(lambda: "unpaid" in attempts(study), 200)
         said = cli(tmp_path, "budget", "studies/main", "--study-usd", "1")
         assert said.returncode == 0, said.stderr
         assert "a limit of $1.0000; 1 worker at work hears of it before the next call" in said.stdout
+        go_on(tmp_path / "scratch")
         out, err = worker.communicate(timeout=240)
         assert worker.returncode == 0, out + err
     assert stub.calls == 6
@@ -92,6 +102,38 @@ def test_a_limit_below_what_is_spent_ends_all_calls(tmp_path: Path, network: str
         assert stub.calls == 1
         done = cli(tmp_path, "resume", "studies/main", "--study-usd", "1", "--yes")
         assert done.returncode == 0, done.stderr
+    assert stub.calls == 6
+
+
+def test_a_limit_that_is_damaged_meanwhile_fails_no_run(tmp_path: Path) -> None:
+    """The worker begins nothing, says what to do, and goes on once that is done."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def reply(_body: object) -> Answer:
+        asked.set()
+        assert go_on.wait(200)
+        return QUICK
+
+    with OpenAIStub(reply) as stub:
+        study = listed(tmp_path, stub, 1.0)
+        worker = work(study, "--jobs", "1")
+        assert asked.wait(200)
+        (study / LIMIT).write_text('{"study_u')
+        go_on.set()
+        assert until(lambda: "unpaid" in attempts(study), 200)
+        unread = "budget.json: what the study may cost can't be read"
+        assert until(lambda: unread in cli(tmp_path, "status", "studies/main").stdout, 200)
+        refused = cli(tmp_path, "resume", "studies/main", "--yes")
+        assert refused.returncode == 2
+        assert unread in refused.stderr
+        assert worker.poll() is None
+        assert stub.calls == 1
+        assert cli(tmp_path, "budget", "studies/main", "--study-usd", "1").returncode == 0
+        _, err = worker.communicate(timeout=240)
+        assert worker.returncode == 0, err
+    assert f"set it again: mlesearch budget {study} --study-usd USD" in err
+    assert err.splitlines()[-2:] == ["going on: the study's limit is known again", "nothing is left to do"]
+    assert sorted(attempts(study)) == ["ok", "ok", "unpaid"]
     assert stub.calls == 6
 
 
@@ -133,4 +175,8 @@ def test_a_limit_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
         added = cli(tmp_path, "submit", "--list", *words, "study.name=other")
         assert added.returncode == 2, added.stdout
         assert "budget.study_usd: the price of model 'local' is not known" in added.stderr
+        listed(tmp_path, stub, 1.0, "model.name=priced")  # a later launch gives the study a limit
+        worker = cli(tmp_path, "work", "studies/main", "--launch", "1")
+        assert worker.returncode == 2, worker.stdout
+        assert "budget.study_usd: the price of model 'local' is not known" in worker.stderr
     assert stub.calls == 0

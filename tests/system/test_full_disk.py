@@ -41,7 +41,7 @@ def fill_at(leave_bytes: int, whole: Path, place: Path) -> str:
         ballast = fill(disk, leave_bytes)
         launch = start(place.parent, *words(study, whole))
         assert launch.stderr is not None
-        err = launch.stderr.readline().decode()
+        err = launch.stderr.readline()
         before = journals(study)
         if "paused: the disk is full" in err:
             became = "paused"
@@ -54,7 +54,7 @@ def fill_at(leave_bytes: int, whole: Path, place: Path) -> str:
         else:
             launch.wait(timeout=200)
         ballast.unlink()
-        rest = launch.stderr.read().decode()
+        rest = launch.stderr.read()
         assert "Traceback" not in err + rest
         assert became == "refused" or launch.wait(timeout=200) == 0, err + rest
         assert became != "paused" or rest.count("paused: ") == 0, "it is said once"
@@ -98,10 +98,10 @@ def test_below_what_is_asked_for_nothing_begins(whole: Path, tmp_path: Path) -> 
         ballast = fill(disk, 20 * MIB)
         launch = start(tmp_path, *words(study, whole), "launcher.min_free_gib=0.03")
         assert launch.stderr is not None
-        said = launch.stderr.readline().decode()
+        said = launch.stderr.readline()
         assert "MiB are free and launcher.min_free_gib asks for 30; work goes on by itself" in said
         assert not journals(study)
         ballast.unlink()
-        assert b"going on: tmpfs" in launch.stderr.read()
+        assert "going on: tmpfs" in launch.stderr.read()
         assert launch.wait(timeout=200) == 0
         same_tables(whole / "s", study)

@@ -34,21 +34,23 @@ def launched(folder: Path, jobs: int, hash_seed: str, *more: str) -> Path:
 
 def kill_and_go_on(cwd: Path, words: list[str], study: str, kills: int, longest_s: float, seed: int) -> None:
     """Kill the launching process at random moments; what was journaled stays, workers do not live on."""
-    moments = random.Random(seed)
+    moments, hit = random.Random(seed), 0
     for _ in range(kills):
         before = journals(cwd / study)
         p = start(cwd, *words)
-        time.sleep(moments.uniform(1.5, longest_s))
+        time.sleep(moments.uniform(0.5, longest_s))
+        hit += p.poll() is None
         p.send_signal(signal.SIGKILL)
         p.communicate()
         assert until(lambda: not alive(cwd), 10)
         after = journals(cwd / study)
         assert all(after[name][: len(lines)] == lines for name, lines in before.items())
     finish(cwd, *words)
+    assert hit, "the study was over too early"
 
 
 def test_a_killed_sweep_ends_as_if_nothing_had_happened(whole, tmp_path):
-    kill_and_go_on(tmp_path, [*WORDS, "launcher.n_jobs=2"], "studies/s", kills=3, longest_s=6.0, seed=1)
+    kill_and_go_on(tmp_path, [*WORDS, "launcher.n_jobs=2"], "studies/s", kills=2, longest_s=4.0, seed=1)
     same_tables(whole, tmp_path / "studies/s")
     once_each(tmp_path / "studies/s")
 

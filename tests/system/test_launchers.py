@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.worker_files import read_attempts, read_workers
-from tests.support.command import cli, finish
+from tests.support.command import Started, cli, finish, start
 from tests.support.journals import journals, once_each, same_tables
 from tests.support.launched import WORDS, busy, quiet
 from tests.support.waiting import wait_for
@@ -32,11 +30,9 @@ def words_of(launcher: str, words: list[str]) -> list[str]:
     return ["run", *words, f"hydra/launcher={launcher}", "launcher.n_jobs=1"]
 
 
-def started(cwd: Path, words: list[str]) -> subprocess.Popen[str]:
+def started(cwd: Path, words: list[str]) -> Started:
     """A launch in a session of its own, as from a terminal."""
-    command = [sys.executable, "-m", "mlesearch", *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    return start(cwd, *words, fresh=any(word.startswith("hydra/launcher=") for word in words))
 
 
 @pytest.mark.timeout(600)
@@ -106,7 +102,8 @@ def test_two_launches_at_once(tmp_path: Path) -> None:
     """No run twice, both end well, and with the same table."""
     (tmp_path / "whole").mkdir()
     (tmp_path / "both").mkdir()
-    words = ["run", *WORDS, "launcher.n_jobs=2"]
+    words = ["run", *WORDS, "launcher.n_jobs=2", "sandbox.exec_store=record"]
+    words.append(f"sandbox.exec_store_path={tmp_path}/executions.db")  # both launches have more to do than programs
     finish(tmp_path / "whole", *words)
     launches = [started(tmp_path / "both", words) for _ in range(2)]
     said = []

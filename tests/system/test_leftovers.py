@@ -38,7 +38,7 @@ print("nothing is left")
 
 
 @pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_launch_leaves_nothing_open_and_nobody_at_work(n_jobs: int, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     env = {**os.environ, "MLESEARCH_SCRATCH": str(tmp_path / "scratch")}

@@ -181,7 +181,7 @@ def test_a_grader_that_fails_stops_the_run_and_the_same_command_goes_on(tmp_path
     dies = f"import os; os.path.exists({str(fails)!r}) and os._exit(3); total = 0.0"
     grader.write_text(grader.read_text().replace("total = 0.0", dies))
     with OpenAIStub(programs()) as stub:
-        command = words(made, stub, f"tasks=[mlebench:{SPOOKY}]", "budget.steps=2")
+        command = words(made, stub, f"tasks=[mlebench:{SPOOKY}]", "budget.steps=2", "launcher.retries=0")
         fails.touch()
         refused = cli(tmp_path, *command)
         assert refused.returncode == 1

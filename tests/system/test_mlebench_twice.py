@@ -57,6 +57,7 @@ def numbered(more: str = "") -> Callable[[Mapping[str, Any]], Answer]:
 def words(made: StandIn, stub: OpenAIStub, *more: str) -> list[str]:
     return [
         *("run", "model=local", "strategy=greedy", "strategy.review=false", "sandbox=local", "study.name=s"),
+        "sandbox.warm=off",  # its programs import nothing that takes long
         *(f"model.params.api_base={stub.base_url}", "launcher.n_jobs=1", "budget.steps=3"),
         *("cassette=record", "sandbox.exec_store=record", "mlebench.validation=twice"),
         *made.settings(*more),

@@ -99,9 +99,9 @@ def test_commands_from_anywhere(installed, tmp_path):
 
 
 def test_one_run_and_one_experiment(installed, tmp_path):
-    one = call(installed, tmp_path, "run", "strategy=greedy", "budget.steps=2", "sandbox=local")
+    one = call(installed, tmp_path, "run", "strategy=greedy", "budget.steps=1", "sandbox=local")
     assert one.returncode == 0, one.stderr
-    small = ["model=sim_09", "strategy=random,gome", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
+    small = ["model=sim_09", "strategy=random,gome", "tasks=[rentals]", "seeds=[0]", "budget.steps=1"]
     done = call(installed, tmp_path, "run", "demo", *small)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "studies/demo/report.html").exists()

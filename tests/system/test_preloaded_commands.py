@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support import preloaded
+from tests.support import faulty, preloaded
 from tests.support.command import alive, cli, fork_of_code
 from tests.support.waiting import until
 
@@ -50,7 +51,29 @@ def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     assert until(lambda: alive(tmp_path) == [], 20)
 
 
+def test_one_under_way_is_read_signalled_and_waited_for(tmp_path: Path) -> None:
+    """In a session of its own, which is signalled as a whole."""
+    code = "import os, time; print(os.getsid(0), os.getpid(), flush=True); time.sleep(600)"
+    forked = preloaded.ForkedCommand([], tmp_path, {}, code, own_session=True)
+    assert forked.stdout.readline().split() == [str(forked.pid)] * 2
+    assert forked.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        forked.wait(0.01)
+    os.killpg(forked.pid, signal.SIGTERM)
+    assert forked.communicate(60) == ("", "")
+    assert forked.returncode == forked.wait() == forked.poll() == -signal.SIGTERM
+    forked.kill()  # as that of `subprocess.Popen`: of no effect any more
+
+
+def test_what_a_path_of_its_own_names_is_installed_in_it(tmp_path: Path) -> None:
+    env = faulty.install(tmp_path / "installed")
+    fork, fresh = (cli(tmp_path, "strategies", env=env, fresh=fresh) for fresh in (False, True))
+    assert "plug-in of faulty 1.0" in fork.stdout
+    assert (fork.returncode, fork.stdout, fork.stderr) == (fresh.returncode, fresh.stdout, fresh.stderr)
+    assert "faulty" not in cli(tmp_path, "strategies").stdout
+
+
 def test_what_an_interpreter_reads_at_its_start_asks_for_a_new_one() -> None:
     assert preloaded.takes(dict(os.environ) | {"MY_KEY": "x", "TMPDIR": "/tmp"})
-    for name in ("PYTHONPATH", "PYTHONHASHSEED", "PYTHONIOENCODING", "LC_ALL", "TZ"):
+    for name in ("PYTHONHASHSEED", "PYTHONIOENCODING", "LC_ALL", "TZ"):
         assert not preloaded.takes(dict(os.environ) | {name: "another"})

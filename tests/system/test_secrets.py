@@ -65,7 +65,7 @@ def test_an_endpoint_of_the_users_own_is_found_in_the_list_of_a_launch_alone(tmp
     with OpenAIStub() as stub:
         url = stub.base_url
     words = ["run", "model=local", "strategy=greedy", "budget.steps=1", "launcher.n_jobs=1", "cassette=record"]
-    words += ["sandbox=local", "sandbox.warm=off"]
+    words += ["sandbox=local", "sandbox.warm=off", "launcher.retries=0"]
     own = [f"model.params.api_base={url}", "model.params.max_retries=0"]
     failed = cli(tmp_path, *words, *own, "model.params.limits={requests_per_minute: 6000}")  # nobody listens any more
     assert failed.returncode == 1
@@ -87,11 +87,12 @@ def test_no_key_is_found_anywhere(tmp_path: Path) -> None:
         *("run", "model=local", "model.params.api_key_env=MY_KEY", "strategy=greedy", "budget.steps=2"),
         *("launcher.n_jobs=1", "sandbox.exec_store=record", "model.params.limits={requests_per_minute: 6000}"),
         "model.params.backoff={base_s: 0.0, cap_s: 0.0}",
+        "sandbox.warm=off",  # its programs import nothing that takes long
     ]
     with OpenAIStub(_reply) as stub:
         at = f"model.params.api_base={stub.base_url}"
         stub.faults.extend([Fault.UNAUTHORIZED])
-        refused = cli(tmp_path, *words, at, env=KEYS, fresh=True)
+        refused = cli(tmp_path, *words, at, env=KEYS)  # before any program runs
         assert refused.returncode == 1
         stub.faults.extend([Fault.RATE_LIMIT, Fault.CONTENT_FILTER, Fault.TRUNCATED_JSON])
         done = cli(tmp_path, *words, at, env=KEYS, fresh=True)

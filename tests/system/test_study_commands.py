@@ -115,7 +115,7 @@ def test_a_worker_of_a_paused_study_says_that_it_waits_and_what_for(tmp_path):
     _, err = worker.communicate(timeout=120)
     assert worker.returncode == 0
     off = f"nothing new begins until: mlesearch pause {tmp_path}/studies/s --off"
-    assert err.decode().splitlines() == [
+    assert err.splitlines() == [
         f"waiting: the study is paused (a new disk); {off}",
         "going on: the study is no longer paused",
         "nothing is left to do",
@@ -146,7 +146,7 @@ def test_pause_requeue_and_more_workers_without_a_relaunch(tmp_path):
     assert status(tmp_path)["ended"] == held["ended"], "a worker that came later keeps to the pause"
     assert cli(tmp_path, "pause", "studies/s", "--off").stdout == "workers begin runs again\n"
     _, said = launch.communicate(timeout=200)
-    assert launch.returncode == 0, said.decode()
+    assert launch.returncode == 0, said
     assert more.wait(60) == 0
     found = status(tmp_path)
     assert (found["ended"], found["failed"], found["missing"]) == (12, 0, 0)

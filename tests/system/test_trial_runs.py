@@ -62,7 +62,7 @@ def test_a_study_with_trial_runs_replays_and_says_what_they_did(tmp_path):
         *WORDS,
         *TRIAL,
         "strategy=greedy,mcts,gome",
-        "budget.steps=5",
+        "budget.steps=3",
         "cassette=record",
         "sandbox.exec_store=record",
     ]
@@ -73,7 +73,7 @@ def test_a_study_with_trial_runs_replays_and_says_what_they_did(tmp_path):
     failed = 0
     for folder in folders:
         tried, ran = events(folder, "sample_run"), events(folder, "executed")
-        assert len(tried) == 5
+        assert len(tried) == 3
         assert {e["id"] for e in tried if not not_passed(e)} == {e["id"] for e in ran}
         failed += sum(map(not_passed, tried))
         assert cli(tmp_path, "verify", str(folder)).returncode == 0
@@ -84,7 +84,7 @@ def test_a_study_with_trial_runs_replays_and_says_what_they_did(tmp_path):
     assert "Trial run on a sample of the labelled rows (share 0.1, at least 200 rows; time limit 20 s)" in shown
     assert cli(tmp_path, "collect", "studies/s").returncode == 0
     runs, nodes = (pd.read_parquet(study / f"{name}.parquet") for name in ("runs", "nodes"))
-    assert runs["n_sample_runs"].tolist() == [5, 5, 5]
+    assert runs["n_sample_runs"].tolist() == [3, 3, 3]
     assert runs["n_sample_failures"].sum() == nodes["failed_on_sample"].sum() == failed
     assert ((runs["sample_run_s"] > 0) & (runs["sample_run_s"] < runs["program_s"])).all()
     assert (nodes.loc[nodes["failed_on_sample"], "reason"].str.startswith("Trial run on a sample")).all()
@@ -122,7 +122,7 @@ def test_off_a_journal_knows_nothing_of_them(tmp_path):
     found = []
     for name, more in (("a", []), ("b", ["run.trial.time_s=1", "run.trial.rows=3", "run.audit=off"])):
         (tmp_path / name).mkdir()
-        assert cli(tmp_path / name, *WORDS, "strategy=greedy", "budget.steps=3", *more).returncode == 0
+        assert cli(tmp_path / name, *WORDS, "strategy=greedy", "budget.steps=2", *more).returncode == 0
         found.append(comparable_runs(tmp_path / name / "studies/s"))
         (journal,) = (tmp_path / name).rglob("journal.jsonl")
         assert "sample_run" not in journal.read_text()
@@ -190,7 +190,7 @@ def test_every_rung_shows_the_sample(tmp_path, rung):
     """`local` has it in the tests above."""
     words = [w for w in WORDS if not w.startswith("sandbox=")] + [f"sandbox={rung}", "strategy=best_of_n", "seeds=[0]"]
     words += ["sandbox.params.image=host"] if rung == "docker" else []
-    done = cli(tmp_path, *dict.fromkeys(words), *TRIAL, "budget.steps=4")
+    done = cli(tmp_path, *dict.fromkeys(words), *TRIAL, "budget.steps=2")
     if done.returncode == 2 and f"sandbox={rung}" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
