@@ -55,10 +55,15 @@ from tests.support.call_limits import Clock, moved_clock  # noqa: E402
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Launches keep what they found in a folder of caches: not in that of whoever runs the tests. That of pip stays."""
+    """Launches keep what they found in a folder of caches: not in that of whoever runs the tests. That of pip stays.
+
+    Workers of pytest-xdist share it, so that each need not write the synthetic tasks or look for fonts.
+    """
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR") or str(caches() / "pip"))
-        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        patched.setenv("XDG_CACHE_HOME", str(place / "caches"))
         yield
 
 

@@ -73,7 +73,7 @@ def panels(best: pd.DataFrame) -> list[Panel]:
 
 
 def all_curves(results: Results) -> list[Line]:
-    """Every curve of the figure: column, arm, axis, value, curve."""
+    """Every curve of the figure: column, arm, axis, value, curve; none where no run is of what the curve shows."""
     runs = results.tables.runs.assign(arm=arm_labels(results.tables.runs, results.arms))
     runs = runs[has_result(runs)]
     if results.best.empty:
@@ -90,6 +90,8 @@ def all_curves(results: Results) -> list[Line]:
                 continue
             for axis, value in panels(results.best):
                 kept = own & ranked if value == "medal" else own
+                if not kept.any():  # none of its runs is on a task with a leaderboard
+                    continue
                 row = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)[places]
                 curve = mean_curve(results.best, runs[kept], axis, value, points[axis], row)
                 out.append(Line(title, arm.label, axis, value, curve))
@@ -132,14 +134,16 @@ def draw(results: Results, curves: list[Line], width: float = svg.WIDTH) -> Draw
         return Drawn("dynamics")
     columns_of = list(dict.fromkeys(line.models for line in curves))
     titles = short_names(columns_of) if len(results.models.names) <= 3 else tuple(columns_of)
-    rows = panels(results.best)
+    shown = {(line.axis, line.value) for line in curves}
+    rows = [panel for panel in panels(results.best) if panel in shown]
     arms = [arm.label for arm in results.arms]
     with svg.drawing():
         fig = svg.figure(width, 1.95 * len(rows) + 0.5)
         axes = fig.subplots(len(rows), len(titles), sharey="row", sharex="row", squeeze=False)
+        first = {line.arm: line for line in reversed(curves)}  # which the legend is made of
         for line in curves:
             r, k = rows.index((line.axis, line.value)), columns_of.index(line.models)
-            _trace(axes[r][k], line, arms.index(line.arm), labelled=r == k == 0, band=has_bands(curves))
+            _trace(axes[r][k], line, arms.index(line.arm), labelled=line is first[line.arm], band=has_bands(curves))
         for r, (axis, value) in enumerate(rows):
             top = max(100 * float(line.curve.mean.max()) for line in curves if (line.axis, line.value) == (axis, value))
             for k, title in enumerate(titles):

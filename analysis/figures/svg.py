@@ -132,7 +132,9 @@ def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
     buffer = io.StringIO()
     with warnings.catch_warnings():  # texts are drawn by the reader's browser, with fonts of its own
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        _laid_out(fig)
         fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        fig.set_layout_engine("constrained")
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -150,6 +152,18 @@ def drawn(fig: Figure, name: str, alt: str, *, simulated: bool) -> Drawn:
     head = f'<svg role="img" aria-label="{escape(alt, quote=True)}" class="plot"'
     head += ' data-simulated="true"' if simulated else ""
     return Drawn(name, re.sub(r'<svg width="[^"]*" height="[^"]*"', head, text, count=1).strip(), fig)
+
+
+def _laid_out(fig: Figure) -> None:
+    """Lay a figure out for an SVG file: `savefig` would draw all of it once for that alone."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    FigureCanvasSVG(fig)  # widths of texts are its own, at 72 points an inch
+    fig.dpi = 72
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.execute(fig)
+    fig.set_layout_engine(None)  # "none" leaves a placeholder, for which `savefig` draws twice, too
 
 
 def drawing() -> AbstractContextManager[None]:

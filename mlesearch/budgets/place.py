@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mlesearch.budgets.allotted import AllottedBudget
 from mlesearch.budgets.ledger import Ledger
-from mlesearch.budgets.shared import SharedBudget, SharedBudgetError, SpendingCaps
+from mlesearch.budgets.shared import SharedBudget, SharedLimitUnknown, SpendingCaps
 from mlesearch.storage.events import CallEvent, calls_of
 from mlesearch.storage.files import read_json
 from mlesearch.storage.journal import JOURNAL, begun, read
@@ -79,13 +79,13 @@ def caps_in_force(folder: Path, launched: SpendingCaps) -> SpendingCaps:
     """What a study may cost now: as it was launched, unless somebody has set its limit since.
 
     Raises:
-        SharedBudgetError: what was set can't be read: then nothing may be spent.
+        SharedLimitUnknown: what was set can't be read: then nothing may be spent.
     """
     study_usd = None if launched.study_nusd is None else launched.study_nusd / NANODOLLARS
     try:
         now_usd = study_usd_in_force(folder, study_usd)
     except ConfigError as error:
-        raise SharedBudgetError(str(error)) from error
+        raise SharedLimitUnknown(str(error)) from error
     if now_usd == study_usd:
         return launched
     return replace(launched, study_nusd=None if now_usd is None else round(now_usd * NANODOLLARS))

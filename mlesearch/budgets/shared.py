@@ -41,6 +41,10 @@ class SharedBudgetSpent(MlesearchError):
     """The next call fits no more into what the study or the cell may cost: the run stops, and can go on later."""
 
 
+class SharedLimitUnknown(SharedBudgetSpent):
+    """What the study may cost can't be read, so that no call may begin until it is set again."""
+
+
 class CallBudget(Protocol):
     """What calls are paid from: the methods of `SharedBudget` that a call needs."""
 

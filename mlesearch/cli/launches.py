@@ -39,6 +39,7 @@ from mlesearch.study.runs.execute import RunReport
 from mlesearch.study.runs.fold import ProgramTime, program_time
 from mlesearch.study.work_list.rounds import RoundReports
 from mlesearch.study.workers.work import notices_of
+from mlesearch.types import ConfigError
 
 INTERRUPTED = 130
 SHOWN = 10
@@ -62,11 +63,19 @@ def run(
         check: run and write nothing; ask the endpoints of live models whether they are there, which costs nothing.
         yes: the user has agreed to what it costs.
         sequential: follow the looks that the study declares, and stop where they say so.
-        left_out: carry out runs, too, that the study leaves out by design.
+        left_out: carry out runs, too, that the study leaves out by design; not together with `sequential`.
 
     Returns:
         0 done, 1 something is missing, 130 stopped.
+
+    Raises:
+        ConfigError: the launch can't be carried out: what is wrong and what to do.
     """
+    if sequential and left_out:
+        raise ConfigError(
+            "--left-out: with --sequential the looks say which runs are carried out; to carry out what they left out, "
+            "leave --sequential out"
+        )
     launch = jobs(overrides, multirun)
     with ProcessResources(complain) as resources:
         here = launch.here and all(cell.settings.launcher.backend == LOCAL for cell in launch.jobs)

@@ -234,7 +234,7 @@ def _heading(design: Design) -> str:
         f"variances {s.source}: the tasks' own gaps vary by {100 * math.sqrt(s.own):.1f} points (sd), one run of both "
         f"strategies by {100 * math.sqrt(s.noise):.1f}\n"
         f"smallest gap that is found in 80 % of studies on tasks like these (E2), in points; two-sided 5 %, t over "
-        f"{design.tasks:,} tasks"
+        f"{plural(design.tasks, 'task')}"
     )
 
 
@@ -272,29 +272,30 @@ def _taken(taken: Taken) -> str:
     if taken.usd is not None:
         said += f", {money(taken.usd)}"
     if taken.gpu_h:
-        said += f", {number(taken.gpu_h)} GPU hours"
+        hours = number(taken.gpu_h)
+        said += f", {hours} GPU hour{'' if hours == '1' else 's'}"
     return said
 
 
 def _gap_line(design: Design, needs: GapNeeds) -> str:
     what = f"a gap of {100 * needs.gap:g} points, as one of {plural(design.models, 'test')} under Holm"
     more = (
-        f"with {plural(design.seeds, 'seed')} it takes {needs.tasks:,} tasks"
+        f"with {plural(design.seeds, 'seed')} it takes {plural(needs.tasks, 'task')}"
         if needs.tasks is not None
         else "more than a million tasks would be needed"
     )
     if needs.seeds is None or needs.taken is None:
         return (
-            f"{what}: no number of seeds finds it in 80 % on {design.tasks:,} tasks, since the tasks' own gaps alone "
-            f"leave {100 * needs.left:.1f} points; {more}"
+            f"{what}: no number of seeds finds it in 80 % on {plural(design.tasks, 'task')}, since the tasks' own "
+            f"gaps alone leave {100 * needs.left:.1f} points; {more}"
         )
     if needs.seeds > PRACTICAL_SEEDS:
         return (
-            f"{what}: no practical number of seeds finds it in 80 % on {design.tasks:,} tasks: it would "
+            f"{what}: no practical number of seeds finds it in 80 % on {plural(design.tasks, 'task')}: it would "
             f"take {needs.seeds:,}, and {PRACTICAL_SEEDS} are taken for the most, as the tasks' own gaps alone leave "
             f"{100 * needs.left:.2f} points; {more}"
         )
-    return f"{what}: {plural(needs.seeds, 'seed')} on {design.tasks:,} tasks ({_taken(needs.taken)}); {more}"
+    return f"{what}: {plural(needs.seeds, 'seed')} on {plural(design.tasks, 'task')} ({_taken(needs.taken)}); {more}"
 
 
 def _crossover_lines(design: Design, c: CrossoverNeeds) -> list[str]:
@@ -305,13 +306,13 @@ def _crossover_lines(design: Design, c: CrossoverNeeds) -> list[str]:
         f"  {plural(design.seeds, 'seed')}, the end models alone: power {c.power:.2f} ({_taken(c.taken)})",
         f"  looks after 1 to 5 seeds: power {c.sequential:.2f} ({_taken(c.sequential_taken)} on average)",
     ]
-    tasks = "twenty times as many tasks would not do" if c.tasks is None else f"{c.tasks:,} tasks would do"
+    tasks = "twenty times as many tasks would not do" if c.tasks is None else f"{plural(c.tasks, 'task')} would do"
     if c.seeds is not None:
-        lines.append(f"  for 80 % it takes {plural(c.seeds, 'seed')} on {design.tasks:,} tasks")
+        lines.append(f"  for 80 % it takes {plural(c.seeds, 'seed')} on {plural(design.tasks, 'task')}")
     else:
         lines.append(
-            f"  no number of seeds brings it to 80 % on {design.tasks:,} tasks: without any noise of runs it is "
-            f"{c.most:.2f}; with {plural(design.seeds, 'seed')} {tasks}"
+            f"  no number of seeds brings it to 80 % on {plural(design.tasks, 'task')}: without any noise of runs it "
+            f"is {c.most:.2f}; with {plural(design.seeds, 'seed')} {tasks}"
         )
     return lines
 

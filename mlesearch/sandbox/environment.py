@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mlesearch.sandbox import scratch
 from mlesearch.sandbox.gpu import devices
+from mlesearch.sandbox.input_folders import absent
 from mlesearch.sandbox.inside import landlock
 from mlesearch.sandbox.protocol import Spec
 from mlesearch.types import ConfigError, SandboxUnavailable
@@ -269,7 +270,7 @@ def check_folders(spec: Spec, allowed_paths: Sequence[tuple[str, int]], excluded
     """
     source = os.path.realpath(spec.input_dir)
     if not os.path.isdir(source):
-        raise ConfigError(f"task {spec.task}: its public folder {spec.input_dir} does not exist")
+        raise absent(spec)
     roots = [path for path, _ in allowed_paths]
     for hidden in map(os.path.realpath, spec.hidden):
         for path in (source, *roots):

@@ -158,6 +158,7 @@ class Sandbox(Protocol):
         """Run one program in a prepared slot, to its end or its deadline; nothing of it is left afterwards.
 
         Raises:
+            ConfigError: the data that it reads went away meanwhile.
             SandboxUnavailable: the backend itself failed; the program may be run again.
         """
         ...

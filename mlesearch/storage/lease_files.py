@@ -73,12 +73,15 @@ class Claimant:
         mark: how far what is leased has got, as a number that grows with it; asked once the last owner is out.
         isolated: whether the worker has nothing else under way, so that its death can be nothing else's.
         forgets: what was counted before counts no more, since somebody wants it tried again.
+        supervisor: by `processes.owner`, whoever outlives this process and begins anew what it leaves behind; empty:
+            nobody does.
     """
 
     worker: str = ""
     mark: Callable[[], int] = _nowhere
     isolated: bool = False
     forgets: bool = False
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class LeaseHolder:
         mark: how far what is leased had got when it was leased.
         isolated: whether the worker had nothing else under way.
         deaths: of workers before this one, one after the other, without what is leased getting any further.
+        supervisor: as its claimant has it.
     """
 
     name: str
@@ -125,6 +129,7 @@ class LeaseHolder:
     mark: int = 0
     isolated: bool = False
     deaths: tuple[FruitlessDeath, ...] = ()
+    supervisor: str = ""
 
 
 def set_times(study: Path, times: LeaseTimes) -> None:
@@ -205,12 +210,13 @@ def holder(said: bytes, generation: int) -> LeaseHolder:
             int(found.get("mark", 0)),
             bool(found.get("isolated", False)),
             tuple(FruitlessDeath(**death) for death in found.get("deaths", ())),
+            str(found.get("supervisor", "")),
         )
     except (ValueError, KeyError, TypeError):
         return LeaseHolder("", generation, True, "", "", 0, 0)
 
 
-def deaths_after(last: LeaseHolder, mark: int, by: Claimant, *, given_back: bool) -> tuple[FruitlessDeath, ...]:
+def deaths_after(last: LeaseHolder, mark: int, by: Claimant, *, outlived: bool) -> tuple[FruitlessDeath, ...]:
     """The deaths that count against what is leased, for whoever claims it now.
 
     None does once it has got further. A process of the claimant's own worker that ended is that worker's to count: its
@@ -220,10 +226,10 @@ def deaths_after(last: LeaseHolder, mark: int, by: Claimant, *, given_back: bool
         last: what the file of the last generation says.
         mark: how far what is leased has got now.
         by: who claims it.
-        given_back: whether the last owner gave it back, rather than to die or fall silent.
+        outlived: whether the last owner gave it back, or its worker has outlived it, rather than to die or fall silent.
     """
     if by.forgets or mark > last.mark:
         return ()
-    if given_back or not by.worker or last.worker in ("", by.worker):
+    if outlived or not by.worker or last.worker in ("", by.worker):
         return last.deaths
     return (*last.deaths, FruitlessDeath(last.worker, last.host, last.isolated))[-_DEATHS:]

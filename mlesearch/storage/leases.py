@@ -53,8 +53,9 @@ from mlesearch.types import MlesearchError
 
 _ANYBODY = Claimant()
 
-Before = Literal["new", "released", "dead", "silent"]
-"""What became of a name's last generation: there was none, its owner gave it back, died, or was not heard of."""
+Before = Literal["new", "released", "dead", "silent", "left"]
+"""What became of a name's last generation: there was none, its owner gave it back, died, or was not heard of; or it
+died, and its supervisor lives and has not begun it anew for as long as that takes."""
 
 
 class LeaseLost(MlesearchError):
@@ -118,7 +119,7 @@ class Leases:
         if not generation:
             return self._make(name, "new", None, by)
         sight = self._look(file, generation)
-        before = self._ended(sight)
+        before = self._ended(sight, by)
         if before is None or sight.said is None:
             return None
         lease = self._make(name, before, holder(sight.said, generation), by)
@@ -128,15 +129,19 @@ class Leases:
         self._seen.pop(file, None)
         return lease
 
-    def forget_deaths(self, names: Iterable[str]) -> None:
+    def forget_deaths(self, names: Iterable[str], worker: str = "") -> None:
         """Let what is leased by some names be tried again as if no worker had died of it; what is held stays so.
+
+        Args:
+            names: of runs, or of chunks of runs.
+            worker: whose own dead processes hold nothing; empty: nobody's in particular.
 
         Raises:
             OSError: the file system fails.
         """
         newest = self._newest()
         known = [name for name in names if file_name(name) in newest]
-        for lease in self.claim_each(known, Claimant(forgets=True)):
+        for lease in self.claim_each(known, Claimant(worker, forgets=True)):
             lease.release(done=False)
 
     def holders(self) -> Iterator[LeaseHolder]:
@@ -167,16 +172,22 @@ class Leases:
             known = self._seen[file] = _Sight(path, said, self._clock(), generation)
         return known
 
-    def _ended(self, sight: _Sight) -> Before | None:
-        """How the generation that was looked at has ended; None where it has not, as far as can be told."""
+    def _ended(self, sight: _Sight, by: Claimant) -> Before | None:
+        """How the generation that was looked at has ended; None where it has not, as far as can be told.
+
+        What a process has left behind is its supervisor's to begin anew, as long as that one lives.
+        """
         if sight.said is None:
             return None
         found = holder(sight.said, sight.generation)
         if not found.held:
             return "released"
-        if gone(found.owner):
+        silent = self._clock() - sight.since_s >= self.times.takeover_s
+        if not gone(found.owner):
+            return "silent" if silent else None
+        if not found.supervisor or gone(found.supervisor) or found.worker == by.worker:
             return "dead"
-        return "silent" if self._clock() - sight.since_s >= self.times.takeover_s else None
+        return "left" if silent else None
 
     def _still(self, sight: _Sight) -> bool:
         """Whether the generation that was taken over is as it was seen: else the look was too old to go by."""
@@ -190,7 +201,7 @@ class Leases:
         generation, lost, mark, deaths = 1, 0, by.mark(), tuple[FruitlessDeath, ...]()
         if last is not None:
             generation, lost = last.generation + 1, last.lost + (before != "released")
-            deaths = deaths_after(last, mark, by, given_back=before == "released")
+            deaths = deaths_after(last, mark, by, outlived=before in ("released", "left"))
         path = self.folder / f"{file_name(name)}.{generation}"
         body = {
             "name": name,
@@ -201,6 +212,7 @@ class Leases:
             "worker": by.worker,
             "mark": mark,
             "isolated": by.isolated,
+            "supervisor": by.supervisor,
             "deaths": [asdict(death) for death in deaths],
         }
         began_s = self._clock()

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlesearch.storage.file_systems import naming
-from mlesearch.storage.files import NO_LINKS, open_file, sync_folder, temporary_of
+from mlesearch.storage.files import NO_LINKS, open_file, sync_folder, temporary_of, write_atomically
 from mlesearch.storage.leases import Lease, check_held
-from mlesearch.storage.packs import FORMAT, INDEX, member, pack_path, packs_of
+from mlesearch.storage.packs import FORMAT, INDEX, NOTED, member, pack_path, packs_noted, packs_of
 from mlesearch.storage.run_batches import compressed, joined
 
 BATCH_BYTES = 8 << 20
@@ -48,6 +48,32 @@ def write_pack(cell: Path, runs: Iterable[PackedRun], lease: Lease) -> Path:
         temporary.unlink(missing_ok=True)
     sync_folder(cell)
     return place
+
+
+def note_packs(study: Path, cell: Path, number: int, lease: Lease) -> None:
+    """Note how many packs a cell has; it will be known after a power cut.
+
+    Args:
+        study: its folder.
+        cell: the folder of the cell.
+        number: of its packs; 0: it has none any more.
+        lease: of who packs or unpacks.
+
+    Raises:
+        StoreError: what was noted before is damaged.
+        OSError: the disk did not take it.
+        LeaseLost: the lease is.
+    """
+    noted, name = packs_noted(study), cell.relative_to(study).as_posix()
+    if noted.get(name, 0) == number:
+        return
+    kept = {**noted, name: number} if number else {k: n for k, n in noted.items() if k != name}
+    check_held(lease)
+    if kept:
+        write_atomically(study / NOTED, json.dumps({"format": FORMAT, "packs": dict(sorted(kept.items()))}) + "\n")
+    else:
+        (study / NOTED).unlink(missing_ok=True)
+    sync_folder(study)
 
 
 def _named(temporary: Path, place: Path) -> bool:

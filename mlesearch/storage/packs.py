@@ -1,6 +1,7 @@
 """Packs: the folders of finished runs of a cell in one file, so that a study of thousands of runs is few files.
 
     <study>/<model>/<strategy>/<variant>/packed-<n>.zip      from 1
+    <study>/packed.json                                      how many packs each cell has, so that none goes unnoticed
 
 A zip of `index.json` and of batches of runs (`mlesearch.storage.run_batches`), about 8 MiB each before compression. A
 pack appears whole, is never changed, and another one is made beside it; so it is read without locks, from any file
@@ -16,7 +17,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,9 @@ from mlesearch.storage.run_batches import apart, decompressed
 
 FORMAT = 1
 INDEX = "index.json"
+NOTED = "packed.json"
+"""In a study's folder: written before what is packed is removed, and changed before a pack is."""
+_MOST = 100_000
 _NAME = re.compile(r"packed-([1-9]\d*)\.zip")
 
 Stamp = tuple[int, int, int]
@@ -62,38 +66,93 @@ def packs_of(cell: Path | str) -> tuple[Pack, ...]:
         found.append(Pack(path, (s.st_mtime_ns, s.st_size, s.st_ino)))
 
 
+def packs_noted(study: Path) -> dict[str, int]:
+    """How many packs each cell of a study has at least, by its path within the study.
+
+    Raises:
+        StoreError: what was noted is damaged.
+        OSError: it can't be read.
+    """
+    path = study / NOTED
+    try:
+        found = json.loads(path.read_bytes())
+        if found["format"] != FORMAT:
+            raise ValueError(f"its format is {found['format']!r}, and this version reads {FORMAT}")
+        noted = {str(cell): int(number) for cell, number in found["packs"].items()}
+        if not all(0 < number <= _MOST for number in noted.values()):
+            raise ValueError(f"numbers of packs from 1 to {_MOST:,} are needed")
+        return noted
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"{path}: it can't be read ({error}), and says which packs of runs there are; restore it, or remove it "
+            "once all of them are there"
+        ) from error
+
+
 def check_whole(cell: Path) -> None:
     """Before a run counts as one that nobody has begun: that no pack of its cell is gone, which may hold it.
 
     Raises:
-        StoreError: one of several is not there.
+        StoreError: one is not there; or what was noted of them is damaged.
         OSError: the cell's folder can't be read.
     """
-    try:
-        names = os.listdir(cell)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    _check_numbers(cell, {int(named[1]) for name in names if (named := _NAME.fullmatch(name))})
-
-
-def _check_numbers(cell: Path, there: set[int]) -> None:
-    if lacks := set(range(1, max(there, default=0))) - there:
-        raise StoreError(f"{pack_path(cell, min(lacks))}: it is not here, and a later pack is; restore it")
+    _numbers_of(cell.parents[2], lambda: {cell: _numbers_in(cell)}, only="/".join(cell.parts[-3:]))
 
 
 def packed_cells(study: Path) -> list[Path]:
     """The folders of a study's cells that have a pack.
 
     Raises:
-        StoreError: one of several packs of a cell is not there.
+        StoreError: a pack of a cell is not there; or what was noted of them is damaged.
+        OSError: what was noted can't be read.
     """
-    numbers: dict[Path, set[int]] = {}
-    for path in study.glob("*/*/*/packed-*.zip"):
-        if named := _NAME.fullmatch(path.name):
-            numbers.setdefault(path.parent, set()).add(int(named[1]))
-    for cell, there in numbers.items():
-        _check_numbers(cell, there)
-    return sorted(numbers)
+
+    def look() -> dict[Path, set[int]]:
+        numbers: dict[Path, set[int]] = {}
+        for path in study.glob("*/*/*/packed-*.zip"):
+            if named := _NAME.fullmatch(path.name):
+                numbers.setdefault(path.parent, set()).add(int(named[1]))
+        return numbers
+
+    return sorted(_numbers_of(study, look))
+
+
+def _numbers_in(cell: Path) -> set[int]:
+    """The numbers of the packs in a cell's folder."""
+    try:
+        names = os.listdir(cell)
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    return {int(named[1]) for name in names if (named := _NAME.fullmatch(name))}
+
+
+def _numbers_of(study: Path, look: Callable[[], dict[Path, set[int]]], only: str = "") -> dict[Path, set[int]]:
+    """The numbers of packs by their cells, as a look finds them: whole, or another process unpacks meanwhile."""
+    while True:
+        noted, there = packs_noted(study), look()
+        least = {study / cell: number for cell, number in noted.items() if not only or cell == only}
+        gone = next(((c, n) for c in sorted({*there, *least}) for n in _lacks(there.get(c), least.get(c, 0))), None)
+        if gone is None:
+            return there
+        if packs_noted(study) == noted:
+            raise _gone(study, *gone, later=gone[1] < max(there.get(gone[0], ()), default=0))
+
+
+def _lacks(there: set[int] | None, least: int) -> list[int]:
+    there = there or set()
+    return sorted(set(range(1, max(least, *there, 0) + 1)) - there)
+
+
+def _gone(study: Path, cell: Path, number: int, *, later: bool) -> StoreError:
+    path = pack_path(cell, number)
+    if later:
+        return StoreError(f"{path}: it is not here, and a later pack is; restore it")
+    return StoreError(
+        f"{path}: it is not here, and runs that have ended were packed into it; restore it from a copy of the study, "
+        f"or, where there is none, take its cell out of {study / NOTED}: then they begin anew, and are paid for again"
+    )
 
 
 def runs_in(cell: Path | str) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 <study>/pause.json       while it is there nothing new begins; what is in flight ends
 <study>/requeue.jsonl    runs that failed and are to be tried again, one line a request
-<study>/budget.json      what the study may cost, if that was set since a launch said it; looked at before each call
+<study>/budget.json      what the study may cost, if that was set since a launch said it; looked at before each call;
+                         while it is damaged, nothing new begins
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from mlesearch.types import MOST_USD, ConfigError, printable
 PAUSE, REQUEUE, LIMIT = "pause.json", "requeue.jsonl", "budget.json"
 _REPLACED = 3
 """So often a file may be replaced, on another machine, between its being opened and read."""
+PAUSED = "the study is paused"
+"""So begins what a worker of a paused study says that it waits for."""
 LOOK_S = 1.0
 """Workers look so often."""
 
@@ -55,6 +58,11 @@ def why_paused(study: Path) -> str:
         return "pause.json is there"
     why = content.get("why") if isinstance(content, dict) else None
     return why if isinstance(why, str) and why else "pause.json is there"
+
+
+def until_off(study: Path) -> str:
+    """What ends a pause, in words."""
+    return f"nothing new begins until: {shlex.join(['mlesearch', 'pause', str(study), '--off'])}"
 
 
 def set_study_usd(study: Path, study_usd: float | None) -> None:
@@ -101,6 +109,15 @@ def study_usd_in_force(study: Path, launched: float | None) -> float | None:
         ) from error
 
 
+def _why_unread(study: Path) -> str:
+    """Why it is not known what the study may cost, and what to do; empty where it is."""
+    try:
+        study_usd_in_force(study, None)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def _newest(path: Path) -> bytes:
     """A file that others replace; it is opened each time: that is when a file system of the network asks its server."""
     for _ in range(_REPLACED):
@@ -144,14 +161,13 @@ class RequestReader:
         Args:
             study: its folder; None: nothing is ever asked.
             clock: seconds.
-            say: is told, in one line each, that a pause began and that it is over; None: nobody is.
+            say: is told, in one line each, that it has to wait, why, and that this is over; None: nobody is.
         """
         self._study, self._clock, self._say = study, clock, say
         self._looked_s = float("-inf")
         self._offset = 0
         self._unpaid: dict[str, bytes] = {}
-        self.paused = ""
-        """Why nothing new is to begin; empty where something may."""
+        self._pause, self._unread = "", ""
         self.limit = b"" if study is None else _bytes_of(study / LIMIT)
         """What was set as the study's limit, as it stands in its file."""
         if study is not None:
@@ -160,8 +176,8 @@ class RequestReader:
 
     @property
     def why_waiting(self) -> str:
-        """That the study is paused, and why; empty where it is not."""
-        return f"the study is paused ({self.paused})" if self.paused else ""
+        """Why nothing new is to begin: the study is paused, or its limit can't be read; empty where something may."""
+        return f"{PAUSED} ({self._pause})" if self._pause else self._unread
 
     def look(self, *, at_once: bool = False) -> list[str]:
         """Read on; returns the ids of the runs that are to be tried again: as asked, or since the limit was changed.
@@ -172,13 +188,12 @@ class RequestReader:
         if self._study is None or (not at_once and self._clock() - self._looked_s < LOOK_S):
             return []
         self._looked_s = self._clock()
-        why = why_paused(self._study)
-        if why != self.paused:
-            self.paused = why
-            if self._say is not None:
-                off = shlex.join(["mlesearch", "pause", str(self._study), "--off"])
-                over = "going on: the study is no longer paused"
-                self._say(f"waiting: {self.why_waiting}; nothing new begins until: {off}" if why else over)
+        before = self.why_waiting
+        self._pause, self._unread = why_paused(self._study), _why_unread(self._study)
+        if self._say is not None and (why := self.why_waiting) != before:
+            off = f"; {until_off(self._study)}" if self._pause else ""
+            over = "the study is no longer paused" if before.startswith(PAUSED) else "the study's limit is known again"
+            self._say(f"waiting: {why}{off}" if why else f"going on: {over}")
         self.limit = _bytes_of(self._study / LIMIT)
         paid = [run_id for run_id, limit in self._unpaid.items() if limit != self.limit]
         for run_id in paid:

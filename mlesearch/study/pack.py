@@ -23,8 +23,8 @@ from mlesearch.storage.exclusive import alone
 from mlesearch.storage.files import make_folder, sync_folder, temporary_of, write_file
 from mlesearch.storage.lease_files import file_name
 from mlesearch.storage.leases import Lease, check_held
-from mlesearch.storage.pack_writer import PackedRun, write_pack
-from mlesearch.storage.packs import packed_cells, packed_files, packs_of, runs_in, unpacked_bytes
+from mlesearch.storage.pack_writer import PackedRun, note_packs, write_pack
+from mlesearch.storage.packs import check_whole, packed_cells, packed_files, packs_of, runs_in, unpacked_bytes
 from mlesearch.storage.under_way import UNDER_WAY
 from mlesearch.study.clean import TEMPORARY, check_idle, held_names
 from mlesearch.types import ConfigError
@@ -80,9 +80,10 @@ def packable(study: Path) -> Packable:
 
     Raises:
         ConfigError: there is no study in this folder; or workers are at work, or may be; or a file is damaged.
-        StoreError: a pack is damaged.
+        StoreError: a pack is damaged, or gone.
     """
     check_idle(study)
+    packed_cells(study)
     held = held_names(study)
     cells: dict[Path, list[str]] = {}
     before, stay = FilesOnDisk(), Counter[str]()
@@ -136,6 +137,7 @@ def pack(study: Path, found: Packable) -> FilesOnDisk:
     with alone(study, _LEASE) as lease:
         for cell, names in found.cells.items():
             check_idle(study)  # the user was asked meanwhile
+            check_whole(cell)
             held = held_names(study)
             free = [name for name in names if file_name((cell / name).relative_to(study).as_posix()) not in held]
             there = [name for name in free if (cell / name).is_dir()]
@@ -143,6 +145,7 @@ def pack(study: Path, found: Packable) -> FilesOnDisk:
             new = [name for name in there if name not in known or _differs(cell, name)]
             if new:
                 write_pack(cell, _contents(cell, new), lease)
+            note_packs(study, cell, len(packs_of(cell)), lease)
             for name in there:
                 _remove_packed(cell, name, lease)
     after = FilesOnDisk()
@@ -186,6 +189,7 @@ def unpack(study: Path) -> int:
             packs = packs_of(cell)
             names = sorted(runs_in(cell))
             _restore(cell, names, lease)
+            note_packs(study, cell, 0, lease)
             for pack in reversed(packs):  # numbers stay without a gap
                 check_held(lease)
                 os.unlink(pack.path)

@@ -61,6 +61,8 @@ def _read_answers(path: Path, task: Task, texts: frozenset[str] = frozenset()) -
         frame = parse(path.read_bytes(), texts)
     except ValueError as error:
         raise ConfigError(f"{path}: not a readable CSV: {error}") from error
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise ConfigError(f"{path}: {error.strerror}, so nothing can be graded; put it back, then run again") from None
     if task.id_column not in frame.columns:
         raise ConfigError(f"{path}: no column {task.id_column!r}, the id_column; found {some(list(frame.columns))}")
     return frame.astype(dict.fromkeys(sorted(texts), object))

@@ -63,9 +63,12 @@ def scores(path: Path) -> tuple[float, ...]:
     """The scores of a `leaderboard.csv`, in the file's order.
 
     Raises:
-        ConfigError: a Git-LFS pointer, no column `score`, no row, or a score that is not a finite number.
+        ConfigError: not there, a Git-LFS pointer, no column `score`, no row, or a score that is not a finite number.
     """
-    return _scores(path, path.stat().st_mtime_ns)
+    try:
+        return _scores(path, path.stat().st_mtime_ns)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise ConfigError(f"{path}: {error.strerror}, so nothing can be graded; put it back, then run again") from None
 
 
 def read_thresholds(path: Path, direction: Direction) -> Thresholds:

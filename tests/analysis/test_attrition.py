@@ -46,6 +46,7 @@ def nothing_is_claimed(tables):
     assert not CLAIMS.search(said), said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_arm_of_failures_has_no_rate_and_no_gap(tmp_path):
     tables = won(study(), "gome", True)
     gone = lost(tables, tables.runs["strategy"] == "greedy")

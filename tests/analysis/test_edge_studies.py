@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from mlesearch.analysis.figures import dynamics
 from mlesearch.analysis.recheck import recheck
 from mlesearch.analysis.report import write_report
+from mlesearch.analysis.results import analyse
 from mlesearch.types import ConfigError
 from tests.support.claim_box import check_quotable
 from tests.support.edge_kinds import STUDIES
-from tests.support.edge_studies import words
+from tests.support.edge_studies import MODELS, gone, study, without_board, words
 from tests.support.html_page import Page
 from tests.support.synthetic_study import write
 
@@ -66,3 +68,26 @@ def test_whole_pages(name, tmp_path):
         labels = re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
         assert {"_hidden", "$\\frac{$"} <= {label.strip() for label in labels}
     assert write_report(folder, tmp_path / "two").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["no leaderboard", "ungraded tasks"])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_curves_of_medals_are_absent_where_no_run_can_have_one(name):
+    results = analyse(STUDIES[name].made())
+    curves = dynamics.all_curves(results)
+    assert {line.value for line in curves} == {"standing"}
+    assert dynamics.frame(curves)["mean"].notna().all()
+    assert "nan" not in dynamics.draw(results, curves).svg
+
+
+def test_the_legend_of_curves_has_each_strategy_wherever_it_was_run():
+    """The first column's medals lack one strategy: with that model it was run on tasks without a leaderboard alone."""
+    tables = without_board(study(tasks=6), lambda runs: runs["task"] < "task-003")
+
+    def failed(runs):
+        return (runs["model"] == MODELS[0]) & (runs["strategy"] == "gome") & ~runs["no_board"]
+
+    results = analyse(gone(tables, failed))
+    curves = dynamics.all_curves(results)
+    assert not any(line.value == "medal" and (line.models, line.arm) == (MODELS[0], "gome") for line in curves)
+    assert re.findall(r"<text[^>]*>(greedy|gome)</text>", dynamics.draw(results, curves).svg) == ["greedy", "gome"]

@@ -64,6 +64,7 @@ def test_rates_are_those_of_mle_bench(study: Path) -> None:
     assert import_rates(made, ["elsewhere"]) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_shows_them_beside_its_own_and_counts_them_nowhere(study: Path) -> None:
     before = write_report(study).read_text()
     tables = {p.name: p.read_bytes() for p in (study / "report_tables").iterdir()}

@@ -93,6 +93,7 @@ def test_where_every_task_lost_a_side_left_out_has_no_task(study):
     assert "Left out, no task is left that all have." in box(results)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_has_the_table_and_the_sentence(study, tmp_path):
     grid = synthetic(models=4, strategies=("greedy", "gome"), tasks=8, seeds=2, simulated=True, steps=3)
     grid = replace(grid, runs=grid.runs.assign(status="ok"))

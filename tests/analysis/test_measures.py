@@ -243,6 +243,7 @@ def test_budgets_that_are_none_are_refused(raw: object) -> None:
         declared_budgets({"claim": {"budgets": raw}})
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_declared_budgets_reach_page_and_tables(study: Tables, tmp_path: Path) -> None:
     claim = dict(study.study["claim"]) | {"budgets": {"axis": "steps", "low": [1, 2], "high": [6, 8]}}
     folder = write(replace(study, study=dict(study.study) | {"claim": claim}), tmp_path)

@@ -28,6 +28,7 @@ def tables() -> Tables:
     return replace(made, runs=runs)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_they_are_said_in_the_report(tables: Tables, tmp_path: Path) -> None:
     ids = list(tables.runs["run_id"])
     page = write_report(write(tables, tmp_path)).read_text()

@@ -76,6 +76,7 @@ def test_the_checklist_has_digests_versions_and_what_is_missing(study, results):
     assert rows["Missing runs"].startswith("no missing run among ")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_is_written_on_request_alone_and_the_same_twice(study, results):
     write_results(results, study, report_place(study))
     assert not (study / "report.tex").exists()

@@ -124,6 +124,7 @@ def test_tasks_that_are_not_planned_everywhere_are_left_out_for_all_and_named(st
         analyse(nothing)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_group_that_was_stopped_leaves_a_page_that_says_so(study, tmp_path):
     """As after a sequential look: the middle model was never run, the weak one stopped after two seeds."""
     runs = study.runs

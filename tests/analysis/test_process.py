@@ -149,6 +149,7 @@ def test_means_are_over_tasks_of_means_over_models_and_runs(study: Tables) -> No
     assert (one.tasks, one.runs) == (5, len(runs))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_that_they_are_no_effect(study: Tables, tmp_path: Path) -> None:
     folder = write(study, tmp_path)
     assert {"process", "process_success"} <= set(all_frames(analyse(read(folder))))

@@ -44,6 +44,7 @@ def test_an_unchanged_report_is_the_same(study):
     assert recheck(study / "report.html", redraw=True).differs == ""
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_elsewhere_is_checked_against_the_study_that_is_named(study, tmp_path):
     page = write_report(study, tmp_path / "elsewhere" / "page.html", missing="drop_seed")
     assert recheck(page, study).differs == ""

@@ -139,6 +139,7 @@ def test_a_live_study_has_no_banner_and_states_a_proved_crossover(tmp_path):
     assert (tmp_path / "report.html").stat().st_size < 1_500_000
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_worded_verdict_follows_the_numbers(tmp_path):
     tables = synthetic(models=10, tasks=30, seeds=2, simulated=False, effect=1.4, steps=3)
     swapped = {**tables.study, "claim": {**tables.study["claim"], "treatment": "greedy", "baseline": "gome"}}
@@ -177,6 +178,7 @@ def test_a_study_in_which_nothing_worked_renders(tmp_path):
     assert "dynamics" not in page.ids
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tasks_whose_programs_reported_their_own_score_are_named_where_others_did_not(tmp_path):
     tables = synthetic(models=2, tasks=3)
     first = sorted(set(tables.runs["task"]))[0]
@@ -188,6 +190,7 @@ def test_tasks_whose_programs_reported_their_own_score_are_named_where_others_di
     assert "reported their own" not in Page(write_report(write(same, tmp_path / "same")).read_text()).text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_differences_between_the_arms_are_pointed_out(tmp_path):
     tables = synthetic(models=2, tasks=2)
     hardware = np.where(tables.runs["strategy"] == "gome", "8 CPU, 64 GiB", "2 CPU, 4 GiB")
@@ -209,6 +212,7 @@ def test_differences_between_the_arms_are_pointed_out(tmp_path):
     assert "answered under 2 ids: lab/a; lab/b." in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_missing_runs_are_counted_on_the_page(tmp_path):
     tables = synthetic(models=2, tasks=3)
     runs = tables.runs.copy()
@@ -222,6 +226,7 @@ def test_missing_runs_are_counted_on_the_page(tmp_path):
     assert "2 models × 4 strategies × 2 tasks × 2 seeds" in dropped
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_unwritable_place_is_named(demo, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="the report cannot be written to"):

@@ -15,6 +15,7 @@ from mlesearch.analysis.report import report_place, write_results
 from mlesearch.analysis.results import analyse
 from tests.support.large_study import Shape, large
 from tests.support.synthetic_study import synthetic, write
+from tests.support.undrawn import undrawn
 
 FIGURES = ["budgets", "capability", "cost", "dynamics", "failures", "gaps", "mechanism", "rates"]
 
@@ -22,8 +23,9 @@ FIGURES = ["budgets", "capability", "cost", "dynamics", "failures", "gaps", "mec
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = write(synthetic(models=3, tasks=3, seeds=2), tmp_path_factory.mktemp("study"))
-    for out in (folder, folder / "again"):
-        write_results(analyse(read(folder)), folder, report_place(folder, out), figures_too=True)
+    with undrawn():
+        for out in (folder, folder / "again"):
+            write_results(analyse(read(folder)), folder, report_place(folder, out), figures_too=True)
     return folder
 
 
@@ -110,6 +112,7 @@ def test_a_table_too_high_for_a_page_goes_on_in_others():
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no LaTeX here")
 @pytest.mark.parametrize("kind", ["made", "wide"])
+@pytest.mark.usefixtures("undrawn")
 def test_latex_takes_every_table_into_a_text_of_12_cm(made, tmp_path, kind):
     """None is wider than the text, and none higher than a page, where rows would be lost."""
     folder = made

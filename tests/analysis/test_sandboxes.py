@@ -34,6 +34,7 @@ def text(tables: Tables, folder: Path) -> str:
     return Page(write_report(write(tables, folder)).read_text(encoding="utf-8")).text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_sandbox_for_all_is_no_finding(tmp_path: Path) -> None:
     tables = synthetic(models=2, tasks=2)
     results = analyse(tables)
@@ -57,6 +58,7 @@ def test_one_sandbox_for_all_is_no_finding(tmp_path: Path) -> None:
         ({"rung": "docker", "environment": "77" * 32}, "rung docker against local; environment 777777777777 against"),
     ],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_a_difference_between_the_sides_of_the_claim_is_a_finding(
     values: dict[str, str], said: str, tmp_path: Path
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_difference_with_one_model_names_it() -> None:
     assert "(with sim/model-02): rung docker against local" in sandbox_sentence(main)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_arm_that_differs_is_a_check_and_not_part_of_the_claim(tmp_path: Path) -> None:
     tables = changed(lambda run: run["strategy"] == "mcts", rung="bubblewrap")
     results = analyse(tables)
@@ -108,6 +111,7 @@ def test_missing_runs_and_old_tables_say_nothing() -> None:
     assert not main.sandboxes
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_without_the_columns_still_give_a_report(tmp_path: Path) -> None:
     tables = synthetic(models=2, tasks=2)
     old = tables.runs.drop(columns=["rung", "environment", "program_s", "program_cpu_s"])

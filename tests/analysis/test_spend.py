@@ -106,6 +106,7 @@ def test_what_came_after_the_last_program_is_a_step_too():
     assert whole.short == 0, "20 s were left, and its largest step took 50"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_shows_it_and_a_csv_has_it(tmp_path):
     tables = with_budgets(synthetic(steps=6), budget_steps=6, budget_usd=1.0)
     page = Page(write_report(write(tables, tmp_path)).read_text(encoding="utf-8"))
@@ -117,6 +118,7 @@ def test_the_page_shows_it_and_a_csv_has_it(tmp_path):
     assert (kept["mean_share"] <= kept["most_share"]).all()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_of_an_earlier_version_have_none(tmp_path):
     tables = synthetic()
     assert analyse(tables).spends == ()

@@ -292,6 +292,7 @@ def test_terminal_table(study):
     assert "not estimable" in medal_table(analyse(live))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interim_report_is_about_its_runs_and_tests_no_claim(study, tmp_path):
     first = study.runs["seed"].min()
     ids = set(study.runs.loc[study.runs["seed"] == first, "run_id"])

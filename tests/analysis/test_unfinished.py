@@ -98,6 +98,7 @@ def test_runs_that_failed_and_runs_that_were_not_made_are_told_apart(study):
     assert analyse(failed_alone).main.confirmatory
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_of_an_unfinished_study(study, tmp_path):
     """The whole page; the tables of an earlier report, when the grid was smaller, go with the verdicts."""
     folder = write(study, tmp_path)
@@ -168,6 +169,7 @@ def test_interim_reports_pass_the_same_gate(study):
         assert not FINAL.search(text + " ".join(v.sentence for v in verdicts(results)))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_and_the_python_interface_pass_the_same_gate(study, tmp_path, capsys):
     rows = study.runs["seed"] == 2
     folder = write(lost(study, rows, "missing", ""), tmp_path)
@@ -187,6 +189,7 @@ def test_the_command_and_the_python_interface_pass_the_same_gate(study, tmp_path
     assert {p.name: p.read_bytes() for p in folder.glob("*.parquet")} == before  # there are no runs to make them of
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_of_an_unfinished_study_can_be_rechecked(study, tmp_path):
     folder = write(lost(study, study.runs["seed"] == 2, "missing", ""), tmp_path)
     path = write_report(folder)

@@ -41,6 +41,7 @@ def test_where_no_task_has_one_scores_are_the_result(tmp_path: Path) -> None:
     assert "No task has a leaderboard" in table
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_where_some_have_none_medals_are_over_the_others(tmp_path: Path) -> None:
     tables = unranked(1)
     with_one = sorted(set(tables.runs["task"]))[1:]
@@ -60,6 +61,7 @@ def test_where_some_have_none_medals_are_over_the_others(tmp_path: Path) -> None
     assert "These tasks have no leaderboard" in write_report(write(tables, tmp_path)).read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_ungraded_tasks_are_named_and_no_test_score_is_told(tmp_path: Path) -> None:
     """A task without answers has no board either, and its valid runs have no score."""
     tables = unranked(1)

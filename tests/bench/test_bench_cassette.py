@@ -32,8 +32,8 @@ REQUEST = Request(
 REPLY = "The next program.\n\n```python\n" + "x = frame.groupby('key').mean()\n" * 500 + "```\n"
 
 
-def _requests() -> Callable[[], Request]:
-    numbers = itertools.cycle(range(CALLS))
+def _requests(calls: int = CALLS) -> Callable[[], Request]:
+    numbers = itertools.cycle(range(calls))
     return lambda: replace(REQUEST, address=replace(REQUEST.address, proposal=next(numbers)))
 
 
@@ -47,11 +47,12 @@ def test_a_model_that_costs_nothing(benchmark) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.benchmark(group="one call of a model (prompt of 48,000 characters)")
 def test_a_hit(benchmark, form: str, tmp_path: Path) -> None:
-    store, request = open_store(tmp_path / "store", form), _requests()
+    calls = CALLS if benchmark.enabled else 20
+    store, request = open_store(tmp_path / "store", form), _requests(calls)
     made = RecordedModel(
         ToyModel(keep=False, reply=lambda r: REPLY), Cassette(store, "record", SingleFlight(tmp_path / "flights"))
     )
-    for _ in range(CALLS):
+    for _ in range(calls):
         made.complete(request())
     replayed = RecordedModel(
         ToyModel(reply=lambda r: "never"), Cassette(store, "replay", SingleFlight(tmp_path / "flights"))

@@ -3,7 +3,7 @@
 A study of 400 runs of 20 steps, by a real engine. The ratios in brackets are what to look at: tables from nothing take
 about twice what parsing the journals takes, shared among the processors; where nothing changed, and for a status, next
 to nothing. With `-m slow` the same of 10,000 runs: 30 s from nothing, and 2 s each where nothing changed and for a
-status, are the bars on a quiet machine of two processors.
+status, are the bars on a quiet machine of two processors. Among the other tests, without its figures, it is of 80 runs.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ GROUP = "looking at a study (400 runs)"
 
 
 def made(folder: Path, tasks: int) -> Path:
+    """Of 80 runs for each task."""
     templates = many_runs.templates(folder / "templates")
     study = many_runs.write_study(folder / "study", many_runs.keys(models=4, tasks=tasks, seeds=5), templates)
     while not look(study).settled:
@@ -36,9 +37,9 @@ def made(folder: Path, tasks: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("many")
-    yield made(folder, tasks=5)
+    yield made(folder, tasks=1 if request.config.getoption("benchmark_disable") else 5)
     shutil.rmtree(folder)
 
 
@@ -65,7 +66,7 @@ def test_tables_where_nothing_changed(benchmark, study: Path) -> None:
 
 @pytest.mark.benchmark(group=GROUP)
 def test_status(benchmark, study: Path) -> None:
-    assert benchmark(read_status, study).count("ended") == 400
+    assert benchmark(read_status, study).count("ended") == len(declared(study))
 
 
 @pytest.mark.benchmark(group=GROUP)

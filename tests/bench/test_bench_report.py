@@ -5,6 +5,8 @@ look at: reading the larger study with types takes less than pandas takes for th
 page about what plain pandas takes to find the best programs alone, one of some twenty tables. The bars of
 the larger study, of processor time on a quiet machine: 0.3 s to read, 0.5 s to analyse, 20 ms for all intervals and
 tests, 4 s and 1.5 MB for the whole report.
+Among the other tests, without their figures, the larger study has a fifth of the seeds and of the steps: its page is
+as large, for it is as long as the models, strategies and tasks are many.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from mlesearch.analysis.report import write_report
 from mlesearch.analysis.results import Results, analyse
 from mlesearch.analysis.statistics.rates import e1_rates, e2_rates
 from tests.support import plain_pandas
-from tests.support.large_study import large
+from tests.support.large_study import Shape, large
 from tests.support.synthetic_study import synthetic, write
 
 COPIES = 15
@@ -68,8 +70,13 @@ WHOLE = "the whole study (30,000 runs, 600,000 programs, 1.3 million calls)"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(large(), tmp_path_factory.mktemp("whole"))
+def shape(request: pytest.FixtureRequest) -> Shape:
+    return Shape(seeds=2, steps=4) if request.config.getoption("benchmark_disable") else Shape()
+
+
+@pytest.fixture(scope="module")
+def whole(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(large(shape), tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +90,23 @@ def whole_results(whole_tables: Tables) -> Results:
 
 
 @pytest.mark.benchmark(group=f"reading {WHOLE}")
-def test_pandas_reads_the_whole_study(benchmark, whole: Path) -> None:
+def test_pandas_reads_the_whole_study(benchmark, shape: Shape, whole: Path) -> None:
     names = ("runs", "nodes", "calls")
     frames = benchmark.pedantic(lambda: [pd.read_parquet(whole / f"{n}.parquet") for n in names], rounds=3)
-    assert len(frames[0]) == 30_000
+    assert len(frames[0]) == 3_000 * shape.seeds
 
 
 @pytest.mark.benchmark(group=f"reading {WHOLE}")
-def test_the_whole_study_is_read_and_typed(benchmark, whole: Path) -> None:
-    assert len(benchmark.pedantic(read, (whole,), rounds=3).nodes) == 600_000
+def test_the_whole_study_is_read_and_typed(benchmark, shape: Shape, whole: Path) -> None:
+    assert len(benchmark.pedantic(read, (whole,), rounds=3).nodes) == 3_000 * shape.seeds * shape.steps
 
 
 @pytest.mark.benchmark(group=f"analysing {WHOLE}")
-def test_plain_pandas_finds_the_best_programs_alone(benchmark, whole_tables: Tables) -> None:
+def test_plain_pandas_finds_the_best_programs_alone(benchmark, shape: Shape, whole_tables: Tables) -> None:
     """One of the dozen tables that the analysis makes."""
     tables = whole_tables
-    assert len(benchmark.pedantic(plain_pandas.best_so_far, (tables.nodes, tables.runs), rounds=3)) > 30_000
+    found = benchmark.pedantic(plain_pandas.best_so_far, (tables.nodes, tables.runs), rounds=3)
+    assert len(found) > 3_000 * shape.seeds
 
 
 @pytest.mark.benchmark(group=f"analysing {WHOLE}")
@@ -141,6 +149,4 @@ def test_all_intervals_and_tests(benchmark, whole_results: Results) -> None:
 @pytest.mark.benchmark(group=f"report of {WHOLE}")
 def test_the_whole_report_is_written_and_is_small(benchmark, whole: Path, tmp_path: Path) -> None:
     page = benchmark.pedantic(write_report, (whole, tmp_path), rounds=2)
-    first = page.read_bytes()
-    assert len(first) < 1_500_000
-    assert write_report(whole, tmp_path).read_bytes() == first
+    assert 500_000 < page.stat().st_size < 1_500_000

@@ -17,6 +17,7 @@ from mlesearch.tasks.protocol import Task
 from tests.support.paths import ROOT
 from tests.support.task_maker import make_task
 
+pytestmark = pytest.mark.slow
 ROWS = 1_000_000
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mlesearch.budgets.ledger import Ledger
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
-from mlesearch.budgets.shared import SharedBudgetError, SharedBudgetSpent, SpendingCaps
+from mlesearch.budgets.shared import SharedBudgetSpent, SharedLimitUnknown, SpendingCaps
 from mlesearch.storage.lease_files import LeaseTimes, set_times
 from mlesearch.storage.requests import LIMIT, forget_study_usd, set_study_usd, study_usd_in_force
 from mlesearch.types import MOST_USD, NANODOLLARS
@@ -83,10 +83,10 @@ def test_a_limit_that_can_not_be_read_lets_nothing_be_spent(opened) -> None:
     study, budget = opened
     for usd in ("NaN", "Infinity", "1e300", "9" * 400, "-1", "true", '"5"', "[]"):
         (study / LIMIT).write_text(f'{{"study_usd": {usd}}}')
-        with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
+        with pytest.raises(SharedLimitUnknown, match=r"can't be read .*set it again: mlesearch budget"):
             budget.reserve("a", 1, 1)
     (study / LIMIT).write_text("{}")
-    with pytest.raises(SharedBudgetError, match=r"can't be read .*set it again: mlesearch budget"):
+    with pytest.raises(SharedLimitUnknown, match=r"can't be read .*set it again: mlesearch budget"):
         budget.reserve("a", 1, 1)
     set_study_usd(study, MOST_USD)
     spend(budget, 2_001)

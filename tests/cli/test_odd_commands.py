@@ -246,7 +246,7 @@ def test_a_text_is_what_was_written(word: str) -> None:
 PLAIN_JSON = st.none() | st.booleans() | st.integers(-9, 9) | st.text(st.characters(codec="utf-8"), max_size=6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     value=st.dictionaries(
         st.sampled_from(["grammar", "top_k"]), PLAIN_JSON | st.lists(PLAIN_JSON, max_size=2), min_size=1

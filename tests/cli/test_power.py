@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,15 @@ def test_a_pilot_gives_variances_numbers_and_costs(pilot: Path, capsys: pytest.C
     _, out, _ = run("--from pilot --tasks 75", capsys)
     assert "measured: gome and greedy in pilot, 6 models, 12 tasks, 3 seeds" in out
     assert "costs: as measured in 432 runs of pilot (virtual)" in out
+
+
+def test_one_of_a_kind_is_said_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = synthetic(models=6, strategies=("greedy", "gome"), tasks=12, seeds=3)
+    tables.runs["gpu_h"] = 1 / (6 * 2 * 12 * 5)
+    folder = write(tables, tmp_path / "pilot")
+    _, out, _ = run(f"--from {folder} --gap 60 --seeds 5 --crossover -40 40", capsys)
+    assert re.search(r", 1 GPU hour\b", out)
+    assert not re.search(r"\b1 (\w*s|GPU hours)\b", out)
 
 
 def test_a_launch_gives_numbers_and_prices(capsys: pytest.CaptureFixture[str]) -> None:

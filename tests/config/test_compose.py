@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 
 from mlesearch.config.loading.compose import expand, jobs, sweep
 from mlesearch.config.settings import Settings
+from mlesearch.types import ConfigError
 
 SWEEP = ["strategy=random,greedy", "model=sim_05", "budget.steps=3", "study.dir=s"]
 
@@ -57,7 +58,7 @@ def test_the_common_case_composes_once(composed: list[list[str]]) -> None:
 
 def test_so_does_a_single_cell(composed: list[list[str]]) -> None:
     assert swept(["strategy=random", *SWEEP[1:]], False) == [["random"]]
-    assert len(composed) == 2
+    assert len(composed) == 1
     (folder,) = Path("s/hydra").iterdir()
     assert [p.name for p in folder.iterdir()] == ["mlesearch.log"]
 
@@ -70,6 +71,17 @@ def test_what_the_user_replaced_of_an_experiment_is_said_as_hydra_says_it(compos
     said = yaml.safe_load((folder / "multirun.yaml").read_text())["hydra"]
     assert said["sweeper"]["params"] == {}
     assert sorted(said["overrides"]["hydra"]) == ["~hydra.sweeper.params.model", "~hydra.sweeper.params.strategy"]
+
+
+def test_a_choice_may_be_left_to_the_sweep(composed: list[list[str]]) -> None:
+    Path("experiments").mkdir()
+    text = "# @package _global_\ndefaults:\n  - override /strategy: ???\nhydra:\n  mode: MULTIRUN\n"
+    Path("experiments/open.yaml").write_text(text)
+    assert swept(["open", *SWEEP], False) == [["random", "greedy"]]
+    Path("experiments/open.yaml").write_text(text.partition("hydra:")[0])
+    with pytest.raises(ConfigError, match="strategy"):
+        jobs(expand(["open", *SWEEP[1:]]), False)
+    assert swept(["open", "strategy=greedy", *SWEEP[1:]], False) == [["greedy"]]
 
 
 def test_where_something_is_asked_of_hydra_it_is_hydra_that_does_it(composed: list[list[str]]) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlesearch.config.loading.compose import expand, jobs
+from mlesearch.config.loading.plain import cells
 from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.plan import plan
+from mlesearch.config.settings import Settings
 from mlesearch.config.settings.reference import identity, markdown
 from mlesearch.config.settings.schema import choices, schema
 from tests.support.paths import ROOT
@@ -50,6 +53,7 @@ OTHER: dict[str, str] = {
 }
 """Another value of a setting, where none can be told from its kind and default."""
 BASE = ("model=sim_05", "strategy=greedy", "sandbox=local", "budget.time_s=50")
+GROUPS = ("model", "strategy", "sandbox")
 
 
 def test_the_page_in_the_docs_is_up_to_date() -> None:
@@ -70,10 +74,27 @@ def test_every_choice_is_a_text_that_its_setting_takes() -> None:
         assert schema()[name].default in ("", "null", "[]", *words)
 
 
+def by_hydra(*words: str) -> Settings:
+    return jobs(expand(words), False).jobs[0].settings
+
+
+def composed(*words: str) -> Settings:
+    """What Hydra composes of these words, in a tenth of the time."""
+    given: dict[str, Any] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        *above, last = [name, "file"] if name in GROUPS else name.split(".")
+        place = given
+        for key in above:
+            place = place.setdefault(key, {})
+        place[last] = yaml.safe_load(text)
+    (made,) = cells(given)  # type: ignore[arg-type]
+    return made
+
+
 def identity_of(*words: str) -> Any:
-    settings = jobs(expand([*BASE, *words]), False).jobs[0].settings
     with ProcessResources() as resources:
-        return plan([settings], resources).runs[0].identity, asdict(settings)
+        return plan([composed(*BASE, *words)], resources).runs[0].identity
 
 
 def other(name: str) -> str | None:
@@ -95,7 +116,8 @@ def test_what_enters_identity_does_and_what_does_not_does_not(tmp_path: Path, mo
     """Every setting of which another value can be planned on this machine, one at a time."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    usual, _ = identity_of()
+    assert asdict(composed(*BASE, "model.tier=low")) == asdict(by_hydra(*BASE, "model.tier=low"))
+    usual = identity_of()
     beside = {
         "run.trial.rows": ["run.trial.share=0.5"],
         "run.trial.time_s": ["run.trial.share=0.5"],
@@ -116,8 +138,8 @@ def test_what_enters_identity_does_and_what_does_not_does_not(tmp_path: Path, mo
         value = other(name)
         if value is None or s.kind == "mapping" or name.startswith(left_out) or identity(name) == "place":
             continue
-        before = usual if name not in beside else identity_of(*beside[name])[0]
-        after, _ = identity_of(*beside.get(name, ()), f"{name}={value}")
+        before = usual if name not in beside else identity_of(*beside[name])
+        after = identity_of(*beside.get(name, ()), f"{name}={value}")
         assert (after != before) == (identity(name) == "yes"), f"{name}={value}"
         checked += 1
     assert checked >= 45

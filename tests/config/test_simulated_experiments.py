@@ -18,6 +18,7 @@ from mlesearch.sandbox.inside import landlock
 from mlesearch.tasks.synthetic.names import expanded
 
 needs_local = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
+TWO_MODELS = "model=sim_01,sim_09"
 RUNS = {"sim_grid": 30_000, "sim_map": 27_000, "sim_ablations": 15_000}
 
 
@@ -48,14 +49,14 @@ def test_the_grid_is_as_large_as_its_file_says_and_every_cell_has_a_name_of_its_
 @pytest.mark.parametrize("name", RUNS)
 def test_it_can_be_planned(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    made = planned(name, "tasks=[synthetic:easy-01]", "seeds=[0]", "model=sim_01,sim_09")
+    made = planned(name, "tasks=[synthetic:easy-01]", "seeds=[0]", TWO_MODELS)
     assert set(made.states.values()) == {"new"}
     assert made.header["simulated"] is True
     assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_of_the_map_are_what_its_variants_say() -> None:
-    for cell in launch("sim_map").jobs:
+    for cell in launch("sim_map", TWO_MODELS).jobs:
         s = cell.settings
         params, budget = s.model.params, s.budget
         limits = f"steps_{budget.steps}_s_{budget.time_s}_usd_{budget.cost_usd}"
@@ -65,7 +66,8 @@ def test_settings_of_the_map_are_what_its_variants_say() -> None:
 
 def test_budgets_of_the_map_are_in_one_unit_each() -> None:
     budgets = {
-        (s.steps, s.time_s, s.cost_usd, s.tokens) for s in (cell.settings.budget for cell in launch("sim_map").jobs)
+        (s.steps, s.time_s, s.cost_usd, s.tokens)
+        for s in (cell.settings.budget for cell in launch("sim_map", TWO_MODELS).jobs)
     }
     assert budgets == {(24, None, None, None), (None, 900, None, None), (None, None, 0.25, None)}
 

@@ -27,11 +27,6 @@ TWENTY = [f"synthetic-{name}" for name in tasks()[::4]] + ["synthetic-hard-25"]
 TASK = "synthetic-medium-07"
 
 
-@pytest.fixture(autouse=True)
-def own_caches(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches"))
-
-
 def drawn(task: str, count: int, seed: int = 0) -> list[Pipeline]:
     rng = random.Random(f"{task} {seed}")
     return [tuple(rng.choice(c.options).name for c in space(task).choices) for _ in range(count)]

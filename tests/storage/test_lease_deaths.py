@@ -125,6 +125,35 @@ def test_what_a_worker_loses_itself_is_its_own_to_count(cluster):
     assert [d.worker for d in cluster.claim("b").deaths] == ["a"], "its last process is nobody's any more"
 
 
+def test_a_dead_process_is_its_own_worker_s_to_replace(tmp_path, monkeypatch):
+    """Others have it once that worker is dead, too, which counts; or once it has not gone on for long: it lives."""
+    now, dead = [0.0], {"slot"}
+    monkeypatch.setattr(leases, "owner", lambda: "slot")
+    monkeypatch.setattr(leases, "gone", lambda whose: whose in dead)
+
+    def leased(name: str) -> Leases:
+        made = Leases(tmp_path, clock=lambda: now[0])
+        assert made.claim(name, Claimant("a", supervisor="supervisor of a")) is not None
+        assert made.claim(name, Claimant("b", supervisor="supervisor of b")) is None
+        assert made.claim(name) is None
+        made.forget_deaths([name])
+        return made
+
+    own = leased("own").claim("own", Claimant("a", supervisor="supervisor of a"))
+    assert (own.before, own.deaths, own.generation) == ("dead", (), 2)
+    forgotten = leased("forgotten")
+    forgotten.forget_deaths(["forgotten"], "a")
+    assert forgotten.claim("forgotten", Claimant("b")).before == "released"
+    late = leased("late")
+    now[0] += 91
+    taken = late.claim("late", Claimant("b", supervisor="supervisor of b"))
+    assert (taken.before, taken.deaths, taken.taken_over) == ("left", (), True)
+    orphaned = leased("orphaned")
+    dead.add("supervisor of a")
+    taken = orphaned.claim("orphaned", Claimant("b", supervisor="supervisor of b"))
+    assert (taken.before, [d.worker for d in taken.deaths]) == ("dead", ["a"])
+
+
 def test_a_silent_owner_counts_as_one_that_died(tmp_path, monkeypatch):
     now = [0.0]
     ours = Leases(tmp_path, LeaseTimes(), clock=lambda: now[0])

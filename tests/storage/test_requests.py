@@ -2,27 +2,37 @@
 
 import pytest
 
-from mlesearch.storage.requests import LOOK_S, RequestReader, ask_again, end_pause, pause, why_paused
+from mlesearch.storage.requests import (
+    LIMIT,
+    LOOK_S,
+    RequestReader,
+    ask_again,
+    end_pause,
+    pause,
+    set_study_usd,
+    why_paused,
+)
 from tests.support.call_limits import Clock
 
 
 def test_a_pause_holds_until_it_is_ended(tmp_path):
     clock = Clock()
     reader = RequestReader(tmp_path, clock.monotonic)
-    assert (reader.look(), reader.paused) == ([], "")
+    assert (reader.look(), reader.why_waiting) == ([], "")
     pause(tmp_path, "a new disk \ud800")
-    assert reader.paused == ""
+    assert reader.why_waiting == ""
     clock.now_s += LOOK_S
     reader.look()
-    assert reader.paused == why_paused(tmp_path) == "a new disk ?"
+    assert why_paused(tmp_path) == "a new disk ?"
+    assert reader.why_waiting == "the study is paused (a new disk ?)"
     later = RequestReader(tmp_path)
     later.look()
-    assert later.paused
+    assert later.why_waiting
     assert end_pause(tmp_path)
     assert not end_pause(tmp_path)
     clock.now_s += LOOK_S
     reader.look()
-    assert reader.paused == ""
+    assert reader.why_waiting == ""
 
 
 def test_the_last_look_is_taken_at_once(tmp_path):
@@ -48,6 +58,33 @@ def test_who_waits_is_told_why_and_what_to_do_and_when_it_is_over(tmp_path):
         reader.look()
         clock.now_s += LOOK_S
     assert said[1:] == ["going on: the study is no longer paused"]
+
+
+def test_while_a_limit_can_not_be_read_nothing_new_begins(tmp_path):
+    clock, said = Clock(), []
+    reader = RequestReader(tmp_path, clock.monotonic, said.append)
+    set_study_usd(tmp_path, 5)
+    waits = []
+    for step in (
+        lambda: None,
+        lambda: (tmp_path / LIMIT).write_text("{"),
+        lambda: pause(tmp_path, "so"),
+        lambda: end_pause(tmp_path),
+        lambda: set_study_usd(tmp_path, 6),
+    ):
+        step()
+        reader.look()
+        waits.append(reader.why_waiting.partition(" (")[0])
+        clock.now_s += LOOK_S
+    unread = f"{tmp_path}/budget.json: what the study may cost can't be read"
+    assert waits == ["", unread, "the study is paused", unread, ""]
+    assert f"set it again: mlesearch budget {tmp_path} --study-usd USD" in said[0]
+    assert [line.partition(" (")[0] for line in said] == [
+        f"waiting: {unread}",
+        "waiting: the study is paused",
+        f"waiting: {unread}",
+        "going on: the study's limit is known again",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"why": 7}'])

@@ -38,7 +38,7 @@ def test_the_launch_that_goes_on_leaves_it_out_and_says_so(study: Path, capsys: 
     for _ in range(2):  # whatever has ended
         assert launch(study) == 0
         said = capsys.readouterr()
-        assert f"1 of the 3 runs of this launch are left out of the study by design: {WHY}; they stay out" in said.err
+        assert f"1 of the 3 runs of this launch is left out of the study by design: {WHY}; it stays out" in said.err
         assert "--left-out" in said.err
     assert seeds(study) == [0, 1]
     launches = ml.read(study).runs.set_index("seed")["launch"]
@@ -57,7 +57,16 @@ def test_asked_for_as_such_it_is_carried_out_and_part_of_the_grid(study: Path) -
 def test_a_launch_of_nothing_else_is_refused_in_a_line(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *WORDS, f"study.dir={study}", "seeds=[2]"]) == 2
     said = capsys.readouterr().err
-    assert f"left out of the study by design: {WHY}; --left-out has them carried out all the same" in said
+    assert f"1 of the 1 run of this launch is left out of the study by design: {WHY}; --left-out has it" in said
+    assert len(said.strip().split("\n")) == 1
+
+
+def test_looks_and_what_they_left_out_are_not_asked_for_together(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launch(study, "--sequential", "--left-out") == 2
+    said = capsys.readouterr().err
+    assert "--left-out: with --sequential the looks say which runs are carried out" in said
     assert len(said.strip().split("\n")) == 1
 
 
@@ -71,7 +80,7 @@ def test_python_leaves_it_out_likewise(study: Path) -> None:
         seeds=[2],
         budget={"steps": 2},
     )
-    with pytest.raises(ConfigError, match=r"by design: two seeds.*; left_out=True has them"):
+    with pytest.raises(ConfigError, match=r"by design: two seeds.*; left_out=True has it"):
         ml.run(cell)
     assert ml.run(cell, left_out=True).complete
     assert seeds(study) == [0, 2]

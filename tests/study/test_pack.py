@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import zipfile
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -15,10 +14,8 @@ from mlesearch.storage import pack_writer
 from mlesearch.storage.cell_store import exists, files_in, size_bytes
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.layout import (
-    check_run,
     is_simulated,
     run_folders,
-    state_of_any,
 )
 from mlesearch.storage.lease_files import HELD, file_name, head
 from mlesearch.storage.packs import pack_path, packs_of, runs_in
@@ -29,7 +26,6 @@ from mlesearch.study import pack as packing
 from mlesearch.study.archive.compare import compare
 from mlesearch.study.monitoring.status import read_status
 from mlesearch.study.pack import check_unpacked, pack, packable, unpack
-from mlesearch.study.workers.work import ended_before
 from mlesearch.types import ConfigError
 from tests.support.packed_study import FAILED, KEYS, OPEN, all_files, collected, contents, made_tables, make
 from tests.support.run_story import Story
@@ -235,23 +231,6 @@ def test_a_pack_has_no_runs_outside_its_cell_and_a_folder_in_the_way_is_named(st
     with pytest.raises(ConfigError, match=r"run\.json: a folder, and a pack holds a file of this name"):
         unpack(study)
     assert runs_in(cell) == {"t/seed-0", "t/seed-1"}
-
-
-def test_while_a_pack_is_gone_no_run_of_its_cell_counts_as_new(study):
-    """Or it would be carried out, and paid for, once more: even those in packs that are still there."""
-    pack(study, packable(study))
-    Story(study / OPEN.id).step(0, "draft", 0.5).executed(0).ended(0).write(OPEN, result=True)
-    pack(study, packable(study))
-    for key in (KEYS[0], OPEN):
-        assert state_of_any(study / key.id) == "finished"
-    (study / "m/greedy/base/packed-1.zip").rename(study / "elsewhere.zip")
-    for look in (state_of_any, partial(check_run, identity={})):
-        for key in (KEYS[0], OPEN):
-            with pytest.raises(StoreError, match=r"packed-1\.zip: it is not here, and a later pack is"):
-                look(study / key.id)
-    with pytest.raises(StoreError, match="it is not here"):
-        ended_before(study, ())
-    assert state_of_any(study / "m/none/base/t/seed-0") == "new"
 
 
 def test_other_programs_are_told_how_to_have_the_files(study):

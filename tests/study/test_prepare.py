@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.task_maker import make_task
 
 PREPARE = """
@@ -45,18 +43,11 @@ def prepared(folder: Path, *words: str) -> str:
     return done.stdout.split("\n")[-2]
 
 
-@pytest.mark.parametrize(
-    ("words", "imported"),
-    [
-        (LIVE, "True True True False"),
-        (["model=sim_05"], "True False False False"),
-    ],
-)
-def test_what_runs_need_is_imported_once(tmp_path: Path, words: list[str], imported: str) -> None:
-    assert prepared(tmp_path, *words, "tasks=[rentals]") == imported
+def test_what_simulated_runs_need_is_imported_once(tmp_path: Path) -> None:
+    assert prepared(tmp_path, "model=sim_05", "tasks=[rentals]") == "True False False False"
 
 
-def test_what_a_grader_imports_is_imported_once(tmp_path: Path) -> None:
+def test_what_live_runs_and_a_grader_need_is_imported_once(tmp_path: Path) -> None:
     task = make_task(tmp_path / "own", metric="own")
     (task / "grade.py").write_text(GRADER)
     assert prepared(tmp_path, *LIVE, f"tasks=[{task}]") == "True True True True"

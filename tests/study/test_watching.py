@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlesearch.storage import requests
 from mlesearch.storage.documents import write_result
 from mlesearch.storage.layout import RunKey
 from mlesearch.storage.worker_files import (
@@ -41,6 +42,38 @@ def tell(run, *, ended=True):
 
 def finished(watched):
     return [w.run.key.id for w in watched if w.finished]
+
+
+def pause_and_wait(study):
+    """Pause a study, and have a worker wait for that."""
+    study.mkdir(exist_ok=True)
+    requests.pause(study, "a new disk")
+    reader = requests.RequestReader(study)
+    reader.look()
+    write_worker(study, WorkerState("w", activity="paused", why=reader.why_waiting))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_launch_says_what_ends_a_pause_that_its_worker_waits_for(tmp_path, at_once, before):
+    study = tmp_path / "a study"
+    runs = plans(study, 2)
+    if before:  # a worker may have said so before the launch looks for the first time
+        pause_and_wait(study)
+    watched = watch(runs)
+    if not before:
+        pause_and_wait(study)
+    list(watched.look())
+    list(watched.look())
+    off = f"nothing new begins until: mlesearch pause '{study}' --off"
+    assert watched.news == [f"worker w: waiting: the study is paused (a new disk); {off}"]
+
+
+def test_a_pause_that_is_over_is_no_news(tmp_path, at_once):
+    pause_and_wait(tmp_path)
+    requests.end_pause(tmp_path)
+    watched = watch(plans(tmp_path, 2))
+    list(watched.look())
+    assert watched.news == []
 
 
 @pytest.fixture

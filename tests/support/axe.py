@@ -28,18 +28,19 @@ def _fetch(cache: Path, script: Path) -> None:
     if npm is None:
         pytest.skip("there is no npm here to fetch axe-core with")
     cache.mkdir(parents=True, exist_ok=True)
-    words = [npm, "pack", f"axe-core@{VERSION}", "--silent", "--pack-destination", str(cache)]
+    own = script.with_name(f"{script.name}.{os.getpid()}")  # another process may be at it, too
+    own.mkdir()
+    words = [npm, "pack", f"axe-core@{VERSION}", "--silent", "--pack-destination", str(own)]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=FETCH_S, check=False)
     except subprocess.TimeoutExpired:
         pytest.skip(f"npm did not fetch axe-core in {FETCH_S:.0f} s")
-    archive = cache / f"axe-core-{VERSION}.tgz"
+    archive = own / f"axe-core-{VERSION}.tgz"
     if done.returncode or not archive.is_file():
         pytest.skip(f"npm can't fetch axe-core here: {done.stderr.strip()[-200:]}")
     with tarfile.open(archive) as packed:
         member = packed.extractfile("package/axe.min.js")
         assert member is not None
-        own = script.with_name(f"{script.name}.{os.getpid()}")
-        own.write_bytes(member.read())
-        own.replace(script)
-    archive.unlink(missing_ok=True)
+        (own / script.name).write_bytes(member.read())
+    (own / script.name).replace(script)
+    shutil.rmtree(own)

@@ -61,12 +61,15 @@ def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedPr
     )
 
 
-def start(cwd: Path, *words: str, fresh: bool = False) -> Started:
+def start(cwd: Path, *words: str, env: Mapping[str, str] | None = None, fresh: bool = False) -> Started:
     """The command line in a session of its own, as from another terminal; see `cli`."""
+    environment = os.environ | dict(env or {})
     if not fresh:
-        return preloaded.ForkedCommand(words, cwd, os.environ, own_session=True)
+        return preloaded.ForkedCommand(words, cwd, environment, own_session=True)
     pipe = subprocess.PIPE
-    return subprocess.Popen([*MLESEARCH, *words], cwd=cwd, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [*MLESEARCH, *words], cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
 
 
 def finish(cwd: Path, *words: str) -> None:

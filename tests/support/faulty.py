@@ -2,7 +2,8 @@
 
 `waits` is healthy, and there to be taken along: it writes nothing for a while. The file `faults_off` in the working
 folder cures them all; what goes wrong, goes wrong at the second proposal, or as soon as a strategy is made where there
-is the file `faults_at_once`. Where there is the file `together`, `takes_along` strikes when a neighbour waits.
+is the file `faults_at_once`. `removes` takes the folder of a task away once random search is over with it. Where there
+is the file `together`, `takes_along` strikes when a neighbour waits.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Faulty:
         if self._fault == "raises":
             raise RuntimeError("the plug-in is broken")
         if self._fault == "removes":
+            _until(lambda: any(Path("studies").glob("*/*/random/*/canvas/*/result.json")), 120.0)
             shutil.rmtree(Path("tasks") / OWN_TASK, ignore_errors=True)
         if self._fault == "waits":
             Path(f"waiting-{os.getpid()}").touch()
@@ -106,9 +108,9 @@ def deaths() -> list[str]:
     return []
 
 
-def _until(happens: Callable[[], bool]) -> None:
+def _until(happens: Callable[[], bool], within_s: float = 4.0) -> None:
     """Wait for it, as a program that runs for a while."""
-    end_s = time.monotonic() + 4.0
+    end_s = time.monotonic() + within_s
     while not happens() and time.monotonic() < end_s:
         time.sleep(0.05)
 

@@ -208,6 +208,14 @@ PartitionName={URGENT} Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preem
         words = ["squeue", "-h", "-o", "%A %T", *(["--name", of] if of else []), *(["-t", "all"] if over else [])]
         return {int(i): state for i, state in (line.split() for line in self._run(*words).stdout.splitlines())}
 
+    def facts(self, job: int) -> dict[str, str]:
+        """What the controller says of a job, by its own names; those with blanks in their values are cut."""
+        return dict(
+            part.split("=", 1)
+            for part in self.command("scontrol", "show", "job", "-o", str(job)).split()
+            if "=" in part
+        )
+
     def clear(self) -> None:
         """Cancel all jobs; returns when none is left and the nodes are idle."""
         for node in NODES:

@@ -17,8 +17,13 @@ def until(happens: Callable[[], bool], within_s: float) -> bool:
     return happens()
 
 
-def wait_for(look: Callable[[], T], within_s: float = 120.0) -> T:
+def wait_for(look: Callable[[], T], within_s: float = 120.0, every_s: float = 0.05) -> T:
     """What `look` sees once it is something.
+
+    Args:
+        look: is called again and again.
+        within_s: for so long.
+        every_s: with so long a pause each.
 
     Raises:
         AssertionError: it was nothing all that time.
@@ -26,5 +31,5 @@ def wait_for(look: Callable[[], T], within_s: float = 120.0) -> T:
     end = time.monotonic() + within_s
     while not (seen := look()):
         assert time.monotonic() < end, f"not within {within_s:g} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return seen

@@ -105,6 +105,38 @@ def test_a_limit_below_what_is_spent_ends_all_calls(tmp_path: Path, network: str
     assert stub.calls == 6
 
 
+def test_a_limit_that_is_damaged_meanwhile_fails_no_run(tmp_path: Path) -> None:
+    """The worker begins nothing, says what to do, and goes on once that is done."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def reply(_body: object) -> Answer:
+        asked.set()
+        assert go_on.wait(200)
+        return QUICK
+
+    with OpenAIStub(reply) as stub:
+        study = listed(tmp_path, stub, 1.0)
+        worker = work(study, "--jobs", "1")
+        assert asked.wait(200)
+        (study / LIMIT).write_text('{"study_u')
+        go_on.set()
+        assert until(lambda: "unpaid" in attempts(study), 200)
+        unread = "budget.json: what the study may cost can't be read"
+        assert until(lambda: unread in cli(tmp_path, "status", "studies/main").stdout, 200)
+        refused = cli(tmp_path, "resume", "studies/main", "--yes")
+        assert refused.returncode == 2
+        assert unread in refused.stderr
+        assert worker.poll() is None
+        assert stub.calls == 1
+        assert cli(tmp_path, "budget", "studies/main", "--study-usd", "1").returncode == 0
+        _, err = worker.communicate(timeout=240)
+        assert worker.returncode == 0, err
+    assert f"set it again: mlesearch budget {study} --study-usd USD" in err
+    assert err.splitlines()[-2:] == ["going on: the study's limit is known again", "nothing is left to do"]
+    assert sorted(attempts(study)) == ["ok", "ok", "unpaid"]
+    assert stub.calls == 6
+
+
 def test_who_sets_a_limit_last_has_set_it(tmp_path: Path) -> None:
     """A launch with a limit of its own after `budget`; and a study that counts nothing gets none by `budget`."""
     with OpenAIStub(lambda _body: QUICK) as stub:
@@ -143,4 +175,8 @@ def test_a_limit_that_can_not_be_kept_is_refused(tmp_path: Path) -> None:
         added = cli(tmp_path, "submit", "--list", *words, "study.name=other")
         assert added.returncode == 2, added.stdout
         assert "budget.study_usd: the price of model 'local' is not known" in added.stderr
+        listed(tmp_path, stub, 1.0, "model.name=priced")  # a later launch gives the study a limit
+        worker = cli(tmp_path, "work", "studies/main", "--launch", "1")
+        assert worker.returncode == 2, worker.stdout
+        assert "budget.study_usd: the price of model 'local' is not known" in worker.stderr
     assert stub.calls == 0

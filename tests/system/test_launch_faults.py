@@ -1,9 +1,9 @@
-"""Whatever ends a run or its process: all others finish, each failure is named once, a relaunch does the rest."""
+"""Whatever ends a run or its process: all others finish, each failure is named once; going on does the rest."""
 
 from __future__ import annotations
 
 import re
-import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,85 +11,72 @@ import pytest
 from mlesearch.config.planning.checks import BACKENDS
 from mlesearch.sandbox.inside import landlock
 from mlesearch.storage.run_log import read_log
-from mlesearch.storage.worker_files import read_attempts
 from tests.support import faulty
 from tests.support.command import cli
+from tests.support.fault_launches import (
+    FEW,
+    SAID,
+    FaultyEnd,
+    FaultyStudy,
+    launch_and_go_on,
+    of_every_kind,
+    results,
+    sweep,
+    task_that_goes_away,
+)
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 1, reason="this kernel has no Landlock, so there is no local rung")
 LAUNCHERS = {"basic": None, "joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "submitit"}
 LAUNCHERS |= {"dask": "distributed", "ray": "ray"}
+ALL = ["basic", *(pytest.param(name, marks=pytest.mark.slow) for name in LAUNCHERS if name != "basic")]
 
 
 def launcher(name: str) -> list[str]:
     """The words that choose one of Hydra's launchers, or what starts workers, where it is installed."""
     if LAUNCHERS[name] is None:
-        return ["launcher.n_jobs=2"]
+        return []
     pytest.importorskip(LAUNCHERS[name])
-    chosen = f"launcher.backend={name}" if name in BACKENDS else f"hydra/launcher={name}"
-    return [chosen, "launcher.n_jobs=2"]
+    return [f"launcher.backend={name}" if name in BACKENDS else f"hydra/launcher={name}"]
 
 
-def results(study: Path) -> dict[str, bytes]:
-    """The journal of each run that has a result."""
-    found = {p.parent for p in study.rglob("result.json") if b'"failed"' not in p.read_bytes()[:40]}
-    return {folder.relative_to(study).as_posix(): (folder / "journal.jsonl").read_bytes() for folder in found}
-
-
-def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
-
-
-def launch_and_relaunch(cwd: Path, words: list[str], healthy: set[str], faults: dict[str, str]) -> None:
-    """Launch with faults, look at what came of it, and launch again without them.
+def carry_out(cwd: Path, faults: FaultyStudy, name: str, *go_on: str) -> None:
+    """Launch with faults by one of the launchers, then go on without them.
 
     Args:
         cwd: an empty folder.
-        words: of the launch.
-        healthy: ids of the runs that finish the first time.
-        faults: what is said of a failure, by a part of the ids of its runs.
+        faults: what is launched.
+        name: of the launcher.
+        go_on: the command that goes on; without it, the one that launched.
     """
     env = faulty.install(cwd / "installed")
-    faulty.write_files(cwd)
-    study = cwd / "studies/main"
-    done = cli(cwd, "run", *words, env=env, timeout_s=1500)
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    finished = results(study)
-    assert healthy <= finished.keys()
-    lines = failures(done)
-    for part, said in faults.items():
-        of_it = [line for line in lines if part in line.split(": ")[1] and said in line]
-        assert len(of_it) == 1, (part, said, lines)
-        found = re.search(r"\(on (\S+), log: (\S+)\)$", of_it[0])
-        assert found, of_it[0]
-        assert any(said.split(" (")[0] in entry for entry in read_log((cwd / found[2]).parent)), found[2]
-    assert len(lines) == len(faults), lines
-    (cwd / "faults_off").touch()
-    faulty_task = cwd / "tasks" / faulty.OWN_TASK
-    if not faulty_task.exists():
-        (cwd / "conf").rename(cwd / "conf-before")
-        faulty.write_files(cwd)
-    before = len(read_attempts(study))
-    again = cli(cwd, "run", *words, env=env, timeout_s=1500)
-    assert again.returncode == 0, again.stderr
-    assert failures(again) == []
-    assert finished.items() <= results(study).items()  # byte for byte: nobody touched them
-    did = {a.run_id for a in read_attempts(study)[before:]}
-    assert did == results(study).keys() - finished.keys()
+    words = ["run", *faults.words, *launcher(name)]
 
+    def give(*command: str) -> FaultyEnd:
+        done = cli(cwd, *command, env=env, timeout_s=3000)
+        assert "Traceback" not in done.stderr
+        failures = [line for line in done.stderr.splitlines() if line.startswith(("failed: ", "missing: "))]
+        return FaultyEnd(done.returncode, failures, done.stderr)
 
-FEW = ["-m", "model=sim_05", "tasks=[rentals]", "seeds=[0]", "budget.steps=2", "sandbox=local", "launcher.retries=0"]
-SAID = {"quits": "SystemExit: 3", "kills": "was killed by SIGKILL", "raises": "RuntimeError: the plug-in is broken"}
+    launch_and_go_on(cwd, faults, partial(give, *words), partial(give, *(go_on or words)))
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "name", ["basic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("joblib", "submitit_local", "dask", "ray"))]
-)
+@pytest.mark.parametrize("name", ALL)
 def test_faults_of_every_kind(name: str, tmp_path: Path) -> None:
-    words = [*FEW, "strategy=random,quits,kills,raises", *launcher(name)]
-    faults = {f"/{strategy}/": said for strategy, said in SAID.items()}
-    launch_and_relaunch(tmp_path, words, {"sim_05/random/base/rentals/seed-0"}, faults)
+    carry_out(tmp_path, of_every_kind(), name)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ALL)
+def test_a_task_folder_that_goes_away(name: str, tmp_path: Path) -> None:
+    carry_out(tmp_path, task_that_goes_away(), name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_sweep_with_faults(name: str, tmp_path: Path) -> None:
+    carry_out(tmp_path, sweep(), name, "resume", "studies/main")
 
 
 def test_runs_that_end_their_process_before_they_begin_end_no_others(tmp_path: Path) -> None:
@@ -110,25 +97,3 @@ def test_runs_that_end_their_process_before_they_begin_end_no_others(tmp_path: P
     error = (tmp_path / "studies/s/sim_05/raises/base/rentals/seed-0/error.txt").read_text()
     assert "Traceback" in error
     assert "in complete" in error
-
-
-def test_a_task_folder_that_goes_away(tmp_path: Path) -> None:
-    words = [*FEW, "strategy=random,removes", "launcher.n_jobs=1"]
-    words[2] = f"tasks=[rentals,tasks/{faulty.OWN_TASK}]"
-    healthy = {f"sim_05/{run}/seed-0" for run in ("random/base/rentals", "random/base/canvas", "removes/base/rentals")}
-    launch_and_relaunch(tmp_path, words, healthy, {"removes/base/canvas": "does not exist"})
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("name", LAUNCHERS)
-def test_a_sweep_with_faults(name: str, tmp_path: Path) -> None:
-    """Ten models, one of them without a key, by four strategies, three of them faulty; three tasks, two seeds."""
-    models = [f"sim_{n:02}" for n in range(1, 10)]
-    strategies = ["random", "quits", "kills", "raises"]
-    words = ["-m", f"model={','.join(models)},keyless", f"strategy={','.join(strategies)}", *FEW[2:]]
-    words[3] = f"tasks=[rentals,digits,tasks/{faulty.OWN_TASK}]"
-    words[4] = "seeds=[0,1]"
-    healthy = {f"{m}/random/base/{t}/seed-{s}" for m in models for t in ("rentals", "digits", "canvas") for s in (0, 1)}
-    faults = {f"/{strategy}/": said for strategy, said in SAID.items()} | {"keyless/": "the key is wrong or missing"}
-    launch_and_relaunch(tmp_path, [*words, *launcher(name)], healthy, faults)

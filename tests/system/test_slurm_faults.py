@@ -1,4 +1,4 @@
-"""Faults of every kind on a real Slurm: all others finish, each is named once, and a relaunch does what is missing."""
+"""Faults of every kind on a real Slurm: all others finish, each is named once, and going on does what is missing."""
 
 from __future__ import annotations
 
@@ -10,51 +10,78 @@ import pytest
 
 from tests.support import faulty
 from tests.support.command import MLESEARCH
+from tests.support.fault_launches import (
+    FaultyEnd,
+    FaultyStudy,
+    launch_and_go_on,
+    of_every_kind,
+    sweep,
+    task_that_goes_away,
+)
 from tests.support.slurm import SlurmCluster
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-STUDY = ["-m", "model=sim_05", "strategy=random,quits,kills,raises", "tasks=[rentals]", "seeds=[0]", "budget.steps=2"]
-STUDY += ["sandbox=local", "launcher.retries=0"]
-SAID = {"quits": "SystemExit: 3", "kills": "was killed by SIGKILL", "raises": "RuntimeError: the plug-in is broken"}
 
 
-def results(study: Path) -> dict[str, bytes]:
-    """The journal of each run that has a result."""
-    found = {p.parent for p in study.rglob("result.json") if b'"failed"' not in p.read_bytes()[:40]}
-    return {folder.relative_to(study).as_posix(): (folder / "journal.jsonl").read_bytes() for folder in found}
+class Left:
+    """A study with faults, left to the cluster."""
 
+    def __init__(self, cluster: SlurmCluster, cwd: Path, faults: FaultyStudy, *options: str) -> None:
+        self.cluster, self.cwd = cluster, cwd
+        self.words = ["submit", "--slurm", "--time", "120", "--cpus", "2", *options, *faults.words]
+        self.env = {**cluster.env, **faulty.install(cwd / "installed")}
 
-def test_faults_of_every_kind(cluster: SlurmCluster, tmp_path: Path) -> None:
-    env = {**cluster.env, **faulty.install(tmp_path / "installed")}
-    faulty.write_files(tmp_path)
-
-    def ours(*words: str) -> str:
-        done = subprocess.run([*MLESEARCH, *words], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+    def give(self, *words: str) -> str:
+        """A command, which must succeed; what it printed."""
+        command = [*MLESEARCH, *words]
+        done = subprocess.run(command, cwd=self.cwd, env=self.env, capture_output=True, text=True, timeout=3000)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def left_to_slurm(*options: str) -> dict[int, str]:
-        before = set(cluster.jobs(over=True))
-        ours("submit", "--slurm", "--workers", "2", "--time", "30", "--cpus", "2", *options, *STUDY)
-        wait_for(lambda: cluster.jobs() == {}, 900)
-        return {job: state for job, state in cluster.jobs(over=True).items() if job not in before}
+    def failures(self) -> list[str]:
+        """As `status` names them, each with its node and job."""
+        told = [line for line in self.give("status", "studies/main").splitlines() if line.startswith("failed")]
+        for line in told:
+            assert re.search(r" \[on n[12]; job \d+; log: \S+\]$", line), line
+        return told
 
-    states = left_to_slurm()
-    assert "FAILED" in states.values()
-    assert "COMPLETED" not in states.values(), "runs have failed"
-    finished = results(tmp_path / "studies" / "main")
-    assert set(finished) == {"sim_05/random/base/rentals/seed-0"}
-    told = [line for line in ours("status", "studies/main").splitlines() if line.startswith("failed")]
-    assert len(told) == len(SAID)
-    for strategy, said in SAID.items():
-        (line,) = [line for line in told if f"/{strategy}/" in line]
-        assert said in line
-        assert re.search(r"\[on n[12]; job \d+; log: \S+\]$", line), line
+    def submit(self) -> FaultyEnd:
+        """Submit it, to the end of all jobs; the exit code is that of the job that ended last."""
+        before = set(self.cluster.jobs(over=True))
+        self.give(*self.words)
+        wait_for(lambda: self.cluster.jobs() == {}, 6000, every_s=1.0)
+        jobs = [self.cluster.facts(number) for number in set(self.cluster.jobs(over=True)) - before]
+        assert {job["JobState"] for job in jobs} <= {"COMPLETED", "FAILED", "CANCELLED"}, jobs
+        last = max((job for job in jobs if job["JobState"] != "CANCELLED"), key=lambda job: job["EndTime"])
+        failures = self.failures()
+        assert not failures or "COMPLETED" not in {job["JobState"] for job in jobs}, jobs
+        return FaultyEnd(int(last["ExitCode"].partition(":")[0]), failures, self.logs())
 
-    (tmp_path / "faults_off").touch()
-    states = left_to_slurm()
-    assert "COMPLETED" in states.values()
-    now = results(tmp_path / "studies" / "main")
-    assert len(now) == 4
-    assert finished.items() <= now.items(), "a run that had ended was touched"
+    def logs(self) -> str:
+        """Of its jobs."""
+        return "\n".join(path.read_text() for path in sorted(self.cwd.glob("studies/main/slurm/*.log")))
+
+    def resume(self) -> FaultyEnd:
+        """Do here what is missing, without the cluster."""
+        said = self.give("resume", "studies/main")
+        return FaultyEnd(0, self.failures(), said)
+
+
+def test_faults_of_every_kind(cluster: SlurmCluster, tmp_path: Path) -> None:
+    study = of_every_kind()
+    left = Left(cluster, tmp_path, study, "--workers", "2")
+    launch_and_go_on(tmp_path, study, left.submit, left.submit)
+
+
+def test_a_task_folder_that_goes_away(cluster: SlurmCluster, tmp_path: Path) -> None:
+    study = task_that_goes_away()
+    left = Left(cluster, tmp_path, study, "--workers", "1")
+    launch_and_go_on(tmp_path, study, left.submit, left.submit)
+
+
+@pytest.mark.timeout(7200)
+def test_a_sweep_with_faults(cluster: SlurmCluster, tmp_path: Path) -> None:
+    study = sweep()
+    left = Left(cluster, tmp_path, study, "--workers", "2")
+    launch_and_go_on(tmp_path, study, left.submit, left.resume)

@@ -116,14 +116,50 @@ def test_ctrl_c_once_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
         assert _events(tmp_path, "ended") == []
 
 
-def test_ctrl_c_where_code_is_made_from_text_ends_with_the_same_exit_code(tmp_path: Path) -> None:
-    """As in the middle of an import that makes classes: the interpreter would end by the signal itself."""
-    info = tmp_path / "installed/late-1.0.dist-info"
+WHILE_PLANNED = ["run", "strategy=late", "model=sim_05", "tasks=[rentals]", "seeds=[0]", "sandbox=local"]
+
+
+def _plugin(folder: Path, code: str) -> dict[str, str]:
+    """What has a strategy's module run code when it is imported, which is while a launch is planned."""
+    info = folder / "installed/late-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[mlesearch.optimizers]\nlate = late:make\n", encoding="utf-8")
-    (tmp_path / "installed/late.py").write_text("exec('raise KeyboardInterrupt')\n", encoding="utf-8")
-    words = ["run", "strategy=late", "model=sim_05", "tasks=[rentals]", "seeds=[0]", "sandbox=local"]
-    done = cli(tmp_path, *words, env={"PYTHONPATH": str(tmp_path / "installed")}, fresh=True)
+    (folder / "installed/late.py").write_text(code, encoding="utf-8")
+    return {"PYTHONPATH": str(folder / "installed")}
+
+
+def test_ctrl_c_where_code_is_made_from_text_ends_with_the_same_exit_code(tmp_path: Path) -> None:
+    """As in the middle of an import that makes classes: the interpreter would end by the signal itself."""
+    env = _plugin(tmp_path, "exec('raise KeyboardInterrupt')\n")
+    done = cli(tmp_path, *WHILE_PLANNED, env=env, fresh=True)
     assert "interrupted; run the same command again to go on" in done.stderr
     assert done.returncode == 130, done.stderr
+
+
+WAITS = "import pathlib, time\npathlib.Path('here').touch()\ntime.sleep(300)\n"
+WAITS_AT_THE_END = f"import atexit\natexit.register(lambda: exec({WAITS!r}))\nraise KeyboardInterrupt\n"
+INTERRUPTED = "mlesearch: interrupted; run the same command again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "signum", "ends", "says"),
+    [
+        (WAITS, TERM, -TERM, "mlesearch: ended by SIGTERM; run the same command again to go on\n"),
+        (WAITS, INT, 130, INTERRUPTED),
+        (WAITS_AT_THE_END, INT, 130, INTERRUPTED),
+    ],
+    ids=["SIGTERM while it is planned", "Ctrl-C while it is planned", "Ctrl-C while the interpreter ends"],
+)
+def test_what_ends_a_launch_that_carries_nothing_out_is_one_line(
+    tmp_path: Path, code: str, signum: signal.Signals, ends: int, says: str
+) -> None:
+    process = start(tmp_path, *WHILE_PLANNED, env=_plugin(tmp_path, code), fresh=True)
+    try:
+        assert until((tmp_path / "here").exists, 120)
+        process.send_signal(signum)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (ends, says)
+    assert not (tmp_path / "studies").exists()

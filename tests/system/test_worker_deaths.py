@@ -100,6 +100,23 @@ def test_a_run_that_takes_its_worker_along_is_set_aside_and_named_once(tmp_path:
 
 
 @pytest.mark.timeout(900)
+def test_a_run_that_ends_its_process_stays_the_worker_s_that_began_it(tmp_path: Path) -> None:
+    """Beside another worker of the same machine, which would have a dead process' run at once."""
+    env = listed(tmp_path, *FEW[:2], f"seeds={list(range(4))}", *FEW[3:], "strategy=kills", "budget.steps=2")
+    workers = [work(tmp_path / "studies/s", "--jobs", "1", env=env) for _ in range(2)]
+    said = [worker.communicate(timeout=280) for worker in workers]
+    assert [worker.returncode for worker in workers] == [1, 1], said
+    (failed,) = standing(tmp_path, env)["failures"]
+    assert str(failed["reason"]).startswith(f"it ended its worker process {LOSSES_SET_ASIDE} times at the same point")
+    assert len(failed["run_ids"]) == 4  # type: ignore[arg-type]
+    for run_id in failed["run_ids"]:  # type: ignore[attr-defined]
+        log = read_log(tmp_path / "studies/s" / run_id)
+        assert not [entry for entry in log if "taken over" in entry]
+        assert len([entry for entry in log if entry.endswith(": began")]) == LOSSES_SET_ASIDE
+        assert len({re.search(r"worker (\S+):", entry)[1] for entry in log}) == 1  # type: ignore[index]
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_what_dies_beside_such_a_run_is_not_taken_for_its_like(tmp_path: Path) -> None:
     """It gets no further either, as often; but not when it has its worker for itself."""

@@ -163,6 +163,18 @@ def test_answers_that_the_metric_cannot_score_are_the_tasks_fault(tmp_path: Path
         grade_test(task, write_submission(tmp_path / "s.csv", predictions()))
 
 
+@pytest.mark.parametrize("name", ["private/test.csv", "private/validation.csv", "leaderboard.csv"])
+def test_what_went_away_is_no_fault_of_a_submission(tmp_path: Path, name: str) -> None:
+    """The run stops; the exceptions that a submission is to blame for are others (`engine.scoring`)."""
+    task = folder.load(make_task(tmp_path / "task"))
+    path = write_submission(tmp_path / "s.csv", predictions())
+    (tmp_path / "task" / name).rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=rf"{name}: No such file or directory, so nothing can be graded"):
+        grade_test(task, path)
+    (tmp_path / "elsewhere").rename(tmp_path / "task" / name)
+    assert grade_test(task, path).valid
+
+
 def test_predictions_that_the_metric_refuses_are_invalid(tmp_path: Path) -> None:
     task = folder.load(make_task(tmp_path / "task", metric="rmsle"))
     assert "not negative" in score_validation(task, write_submission(tmp_path / "s.csv", predictions(-50))).problem

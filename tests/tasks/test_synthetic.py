@@ -31,11 +31,6 @@ GOLDEN = "0a87e58d9e84e51b9b69662de175aa3cad9bd72e0588fc47211c80467f8ee761"
 """sha256 over the effects of all worlds: the same on every machine, and changed by a change of version alone."""
 
 
-@pytest.fixture(autouse=True)
-def own_caches(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches"))
-
-
 def drawn(name: str, count: int, seed: int = 0) -> list[tuple[int, ...]]:
     rng = random.Random(seed)
     return [tuple(rng.randrange(len(effects)) for effects in world(name).mains) for _ in range(count)]

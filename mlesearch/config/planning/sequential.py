@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.settings import SequentialSettings
 from mlesearch.storage.claim import OUTCOMES, ClaimJson
 from mlesearch.storage.documents import STUDY
@@ -58,8 +59,8 @@ def sequential_plan(
         return kept
     if claim is None or len(seeds) < asked.looks[-1]:
         raise ConfigError(
-            f"claim.sequential.looks: the last look is after {asked.looks[-1]} seeds, and seeds has {len(seeds)}; "
-            f"declare all of them beforehand, as 'seeds=[{','.join(map(str, range(asked.looks[-1])))}]'"
+            f"claim.sequential.looks: the last look is after {plural(asked.looks[-1], 'seed')}, and seeds has "
+            f"{len(seeds)}; declare all of them beforehand, as 'seeds=[{','.join(map(str, range(asked.looks[-1])))}]'"
         )
     low, high = _groups(claim, capability, tier)
     tasks = list(dict.fromkeys(key.task for key in keys))

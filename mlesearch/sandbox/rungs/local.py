@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlesearch.sandbox import environment, options, packages, scratch, view, weights
+from mlesearch.sandbox.input_folders import InputFolders
 from mlesearch.sandbox.inside import cgroup, files, landlock
 from mlesearch.sandbox.protocol import GIB, MIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.results import report
@@ -81,6 +82,7 @@ class LocalSandbox:
         self._allowed = environment.allowed(self._python)
         self._excluded = environment.excluded(self._python)
         self._lock = threading.RLock()
+        self._inputs = InputFolders()
         self._state = _State()
         self._finalizer = weakref.finalize(self, _close, self._state, os.getpid())
         self._refuse_what_is_not_kept()
@@ -146,6 +148,7 @@ class LocalSandbox:
         """
         self._refuse_what_is_not_kept()
         environment.check_folders(spec, self._allowed, self._excluded)
+        self._inputs.check(spec)
         weights.check(self._weights, spec)
         with self._lock:
             owned = self._owned()
@@ -156,6 +159,7 @@ class LocalSandbox:
         """Run one program; when it returns nothing of it is left but the copies in the outbox.
 
         Raises:
+            ConfigError: the data went away meanwhile.
             SandboxUnavailable: the fork server or the supervisor failed, twice.
         """
         with self._lock:
@@ -175,6 +179,7 @@ class LocalSandbox:
             shown = view.names_shown(self._python, spec, slot.folder) | weights.shown(self._weights)
             done = report.result(seen, spec, job, slot.folder / "work", shown, self.promises())
             scratch.check_not_full(self.name, slot.folder, self._min_free, done)
+            self._inputs.check(spec)
             return done
         finally:
             _forget(slot)

@@ -17,6 +17,7 @@ from typing import Any
 from mlesearch.sandbox import environment, options, packages, scratch, view, weights
 from mlesearch.sandbox.environment import Interpreter
 from mlesearch.sandbox.gpu.devices import GpuLease
+from mlesearch.sandbox.input_folders import InputFolders
 from mlesearch.sandbox.inside import cgroup, cpus, files
 from mlesearch.sandbox.protocol import GIB, Job, Limits, Slot, Spec
 from mlesearch.sandbox.results import report
@@ -71,6 +72,7 @@ class BoxedRung(ABC):
         self._weights = weights.look(weights_folder)
         self._min_free = min_free_bytes
         self._lock = threading.RLock()
+        self._inputs = InputFolders()
         self._state = _State()
         self._finalizer = weakref.finalize(self, _close, self._state)
         _rungs.add(self)
@@ -149,6 +151,7 @@ class BoxedRung(ABC):
         """
         options.check_kept(self.name, self._require, self.promises())
         self._check_folders(spec)
+        self._inputs.check(spec)
         weights.check(self._weights, spec)
         owned = self._owned()
         scratch.check_space(self.name, owned.path, self._min_free)
@@ -178,6 +181,7 @@ class BoxedRung(ABC):
             refill: start the next warm sandbox afterwards, where this rung is warm.
 
         Raises:
+            ConfigError: the data went away meanwhile.
             SandboxUnavailable: the sandbox itself failed.
         """
         slot = self._taken(slot, job)
@@ -192,6 +196,7 @@ class BoxedRung(ABC):
             shown = view.with_roots_of_mounts(shown)
             done = report.result(seen, slot.spec, job, slot.folder / "work", shown, self.promises())
             scratch.check_not_full(self.name, slot.folder, self._min_free, done)
+            self._inputs.check(slot.spec)
             return done
         finally:
             self._discard(slot)

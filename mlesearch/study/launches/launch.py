@@ -40,7 +40,7 @@ from mlesearch.study.workers.disk_room import GIB, DiskRoom
 from mlesearch.study.workers.pieces import Piece, one_by_one, pieces_of
 from mlesearch.study.workers.record import WorkerRecord
 from mlesearch.study.workers.slots import PieceOrder, SharedWork, WorkerSlot
-from mlesearch.study.workers.spending import note_launched_limit
+from mlesearch.study.workers.spending import check_counted, note_launched_limit
 from mlesearch.study.workers.supervisor import HELD_AGAIN_S
 from mlesearch.study.workers.work import WorkTerms
 from mlesearch.types import ConfigError
@@ -55,7 +55,11 @@ def begin(planned: StudyPlan, resources: ProcessResources) -> int:
 
     Returns:
         The number of the launch's list.
+
+    Raises:
+        ConfigError: it has a limit that can't be kept.
     """
+    check_counted(planned.folder, planned.runs)
     first = planned.runs[0].settings
     if not planned.later:
         resources.sandbox(first).reap_orphans()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from mlesearch.analysis.text import plural
 from mlesearch.config.planning.plan import StudyPlan
 from mlesearch.storage.layout import not_planned
 from mlesearch.types import ConfigError
@@ -32,8 +33,10 @@ def without_left_out(planned: StudyPlan, option: str, tell: Callable[[str], None
         return planned
     reasons = Counter(left_out[run.key] for run in planned.runs if run.key in left_out)
     why = "; ".join(f"{reason} ({n})" if len(reasons) > 1 else reason for reason, n in reasons.most_common())
-    said = f"{gone:,} of the {len(planned.runs):,} runs of this launch are left out of the study by design: {why}"
+    of, be = plural(len(planned.runs), "run"), "is" if gone == 1 else "are"
+    said = f"{gone:,} of the {of} of this launch {be} left out of the study by design: {why}"
+    anyway = f"{option} has {'it' if gone == 1 else 'them'} carried out all the same"
     if not runs:
-        raise ConfigError(f"{said}; {option} has them carried out all the same")
-    tell(f"{said}; they stay out ({option} has them carried out all the same)")
+        raise ConfigError(f"{said}; {anyway}")
+    tell(f"{said}; {'it stays' if gone == 1 else 'they stay'} out ({anyway})")
     return replace(planned, runs=runs)

@@ -21,6 +21,7 @@ from mlesearch.storage.documents import RESULT
 from mlesearch.storage.entry import StoreError
 from mlesearch.storage.events import Event, not_passed
 from mlesearch.storage.journal import JOURNAL, follow
+from mlesearch.storage.requests import PAUSED, until_off, why_paused
 from mlesearch.storage.worker_files import IndexReader, RunAttempt, WorkerReader, WorkerState
 from mlesearch.study.monitoring.waiting import notes_of
 from mlesearch.study.runs.fold import PROGRAMS
@@ -97,8 +98,8 @@ class LaunchWatch:
         self._rounds = dict(zip(self._runs, rounds_of([r.key for r in runs]), strict=True))
         self._open = dict(self._runs)
         self._under_way: dict[str, Watched] = {}
-        study = runs[0].study_dir if runs else Path()
-        self._index, self._workers = IndexReader(study), WorkerReader(study)
+        self._study = runs[0].study_dir if runs else Path()
+        self._index, self._workers = IndexReader(self._study), WorkerReader(self._study)
         self._activities: dict[str, str] = {}
         self._told: set[tuple[str, str]] = set()
         self._looked_s = float("-inf")
@@ -111,9 +112,10 @@ class LaunchWatch:
         return len(self._runs)
 
     def begin(self) -> None:
-        """What is there already: nothing of it is news."""
+        """What is there already: nothing of it is news, but that the study is paused."""
         self._index.new()
-        self._activities = {w.id: _activity(w) for w in self._workers.all()}
+        known = [w for w in self._workers.all() if not (w.why.startswith(PAUSED) and why_paused(self._study))]
+        self._activities = {w.id: _activity(w) for w in known}
         for watched in self._runs.values():
             if exists(watched.run.folder / RESULT):
                 watched.finished = True
@@ -191,7 +193,8 @@ class LaunchWatch:
         for worker in workers:
             activity, before = _activity(worker), self._activities.get(worker.id, "")
             if activity and _without_numbers(activity) != _without_numbers(before):
-                self.news.append(f"worker {worker.id}: {activity}")
+                off = f"; {until_off(self._study)}" if worker.why.startswith(PAUSED) else ""
+                self.news.append(f"worker {worker.id}: {activity}{off}")
             self._activities[worker.id] = activity
 
 

@@ -88,7 +88,7 @@ class Losses:
         leases, name = Leases(self._work.study), order.piece.name
         if not begun:
             with suppress(OSError):
-                leases.forget_deaths([name])
+                leases.forget_deaths([name], self._work.state.id)
             return True
         try:
             lease = leases.claim(name, Claimant(self._work.state.id, forgets=True))

@@ -43,6 +43,13 @@ from mlesearch.study.workers.pieces import Piece
 from mlesearch.study.workers.stopping import BATCH_SIGNALS, STOP_NOW, TERMINAL_SIGNALS, left_to_others
 from mlesearch.types import MlesearchError
 
+_TAKEN_OVER = {
+    "dead": "ended without a word",
+    "silent": "was not heard of any more",
+    "left": "lost its process and did not go on",
+}
+"""What is said of a worker that did not give a lease back, by what became of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharedWork:
@@ -177,7 +184,9 @@ class WorkerSlot:
             yield PieceAnswer("ended", tuple(ended.values()))
             return
         mark = _nothing if piece.virtual else partial(whole_bytes, runs[0].folder / JOURNAL)
-        lease = self._leases.claim(piece.name, Claimant(self._work.state.id, mark, order.isolated))
+        state = self._work.state
+        by = Claimant(state.id, mark, order.isolated, supervisor=state.owner)
+        lease = self._leases.claim(piece.name, by)
         if lease is None:
             yield PieceAnswer("held")
             return
@@ -233,10 +242,10 @@ class WorkerSlot:
     def _log_takeover(self, order: PieceOrder, runs: Sequence[RunPlan], lease: Lease) -> None:
         """Say in a run's log whose it was, where another worker has not given it back."""
         last, state = lease.last, self._work.state
-        if order.piece.virtual or last is None or lease.before not in ("dead", "silent") or last.worker == state.id:
+        how = _TAKEN_OVER.get(lease.before)
+        if order.piece.virtual or last is None or how is None or last.worker == state.id:
             return
         worker = f"worker {last.worker}" if last.worker else "a worker"
-        how = "ended without a word" if lease.before == "dead" else "was not heard of any more"
         with contextlib.suppress(OSError):
             make_folder(runs[0].folder)
         log_run(runs[0].folder, state, order.attempt, f"taken over from {worker} on {last.host}, which {how}")

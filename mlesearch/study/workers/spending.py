@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlesearch.analysis.text import plural
 from mlesearch.budgets.place import DatabasePlace, LedgerPlace
 from mlesearch.budgets.shared import Account, SpendingCaps
 from mlesearch.config.parts.build import CellParts, make_embedder, make_model, make_roles
@@ -14,7 +15,7 @@ from mlesearch.config.parts.resources import ProcessResources
 from mlesearch.config.planning.checks import check_prices
 from mlesearch.config.planning.plan import RunPlan
 from mlesearch.storage.requests import forget_study_usd, set_study_usd, study_usd_in_force
-from mlesearch.study.monitoring.status import read_status
+from mlesearch.study.monitoring.status import read_worker_statuses
 from mlesearch.study.workers.work import runs_to_work_on
 from mlesearch.types import MOST_USD, NANODOLLARS, ConfigError
 
@@ -83,16 +84,34 @@ def set_limit(study: Path, study_usd: float, *, listed: bool = False) -> int:
         ConfigError: no list of its runs is here; or it was launched without a limit, so nobody counts what it spends.
         OSError: nothing can be written in the study.
     """
-    working = sum(w.standing in ("working", "paused", "stopping") for w in read_status(study).workers)
-    counted = _launched_usd(study) is not None or _account(study) is not None
-    if not counted and (working or not listed):
-        stop = f"stop its {working} workers, then" if working else "give it one by"
+    working = _at_work(study)
+    if not _is_counted(study) and (working or not listed):
+        stop = f"stop its {plural(working, 'worker')}, then" if working else "give it one by"
         raise ConfigError(
             f"{study}: it was launched without budget.study_usd, so nobody counts what it spends; {stop}: "
             f"mlesearch resume {study} --study-usd {study_usd:g}"
         )
     set_study_usd(study, study_usd)
     return working
+
+
+def check_counted(study: Path, runs: Sequence[RunPlan]) -> None:
+    """Refuse to limit a study some of whose workers count nothing, since they were launched without a limit.
+
+    Args:
+        study: its folder.
+        runs: of a launch that has not begun.
+
+    Raises:
+        ConfigError: its limit can't be kept.
+    """
+    limited = any(_has_limit(r) and r.settings.cassette != "replay" for r in runs)
+    if limited and (working := _at_work(study)) and not _is_counted(study):
+        raise ConfigError(
+            f"budget: {plural(working, 'worker')} at work on {study} began without a limit, so nobody counts what "
+            f"{'it spends' if working == 1 else 'they spend'}; stop {'it' if working == 1 else 'them'}, or wait for "
+            "the end, then give this command again"
+        )
 
 
 def note_launched_limit(study: Path, runs: Sequence[RunPlan]) -> None:
@@ -102,6 +121,24 @@ def note_launched_limit(study: Path, runs: Sequence[RunPlan]) -> None:
         set_study_usd(study, said.pop())
     elif said:  # each cell has one of its own
         forget_study_usd(study)
+
+
+def _at_work(study: Path) -> int:
+    """How many workers are at work on a study."""
+    return sum(w.standing in ("working", "paused", "stopping") for w in read_worker_statuses(study))
+
+
+def _is_counted(study: Path) -> bool:
+    """Whether the workers of a launched study count what they spend: it was limited once, or is by one of its lists."""
+    caps = SpendingCaps()
+    if LedgerPlace(study, caps).exists or DatabasePlace(study, caps).exists:
+        return True
+    return any(_has_limit(run) for run in runs_to_work_on(study)[0])
+
+
+def _has_limit(run: RunPlan) -> bool:
+    limits = run.settings.budget
+    return limits.study_usd is not None or limits.cell_usd is not None
 
 
 def _launched_usd(study: Path) -> float | None:

@@ -126,7 +126,7 @@ class Supervisor:
                     self._notices.look(self._record.state.id)
                 if not self._stopping.asked:
                     self._lack = self._room.lacking()
-                    if not self._lack and not self._requests.paused:
+                    if not self._lack and not self._requests.why_waiting:
                         self._assign()
                 elif self._stopping.at_once:
                     self._end_slots()
@@ -134,7 +134,7 @@ class Supervisor:
                     self._try_again(self._requests.look(at_once=True))  # what was asked since it last looked
                     if self._stopping.asked or not len(self._queue):
                         break
-                at_work = self._busy() and not self._requests.paused
+                at_work = self._busy() and not self._requests.why_waiting
                 self._note("stopping" if self._stopping.asked else "working" if at_work else "paused")
                 self._wait()
             self._close_slots()
@@ -355,7 +355,7 @@ class Supervisor:
         timeout_s = min(LOOK_S, self._record.due_s() + 0.01)
         queue_s = self._queue.wait_s()
         room = len(self._slots) < self._jobs or any(slot.order is None for slot in self._slots)
-        held_back = self._lack or self._requests.paused or self._stopping.asked or self._isolated()
+        held_back = self._lack or self._requests.why_waiting or self._stopping.asked or self._isolated()
         if queue_s is not None and room and not held_back:
             timeout_s = min(timeout_s, max(queue_s, self._fork_after_s - time.monotonic(), 0.0))
         wait([*(slot.orders for slot in self._slots), self._stopping.wakes], timeout_s)

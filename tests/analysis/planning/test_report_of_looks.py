@@ -74,6 +74,7 @@ def test_without_a_crossover_the_sentence_says_what_is_not_shown():
 
 
 @pytest.mark.parametrize(("shift", "seeds"), [(0.25, 3), (0.12, 1)])
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_has_stages_once_it_is_decided(tmp_path, shift, seeds):
     folder = write(lean(sequential_study(seeds, shift)), tmp_path)
     page = write_report(folder).read_text(encoding="utf-8")
