@@ -1,4 +1,4 @@
-"""How the tests are built: nothing imports a test, launches are in `system/` and benchmarks, folders mirror packages, no long file."""
+"""How the tests are built: no test is imported, launches are in `system/` and benchmarks, folders mirror packages."""
 
 from __future__ import annotations
 
