@@ -64,7 +64,7 @@ def run_live(cwd: Path, stub: OpenAIStub, *words: str) -> subprocess.CompletedPr
 def start(cwd: Path, *words: str, env: Mapping[str, str] | None = None, fresh: bool = False) -> Started:
     """The command line in a session of its own, as from another terminal; see `cli`."""
     environment = os.environ | dict(env or {})
-    if not fresh:
+    if not fresh and preloaded.takes(environment):
         return preloaded.ForkedCommand(words, cwd, environment, own_session=True)
     pipe = subprocess.PIPE
     return subprocess.Popen(

@@ -80,7 +80,7 @@ def moments(whole: Path, place: Path, count: int, seed: int) -> list[int]:
 
 
 def test_a_study_goes_on_after_a_full_disk(whole: Path, tmp_path: Path) -> None:
-    sizes = moments(whole, tmp_path / "sized", 3, seed=1)
+    sizes = moments(whole, tmp_path / "sized", 2, seed=1)
     assert "paused" in [fill_at(size, whole, tmp_path / str(n)) for n, size in enumerate(sizes)]
 
 

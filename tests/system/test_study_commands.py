@@ -38,7 +38,8 @@ def killed(cwd: Path, words: list[str]) -> None:
 
 
 def test_a_killed_study_is_looked_at_and_gone_on_with_from_anywhere(tmp_path):
-    killed(tmp_path, SMALL)
+    words = [*SMALL, "sandbox.exec_store=record", f"sandbox.exec_store_path={tmp_path}/executions.db"]
+    killed(tmp_path, words)
     found = status(tmp_path)
     assert (found["planned"], found["ended"], found["failed"], found["missing"]) == (2, 0, 0, 2)
     assert {w["standing"] for w in found["workers"]} == {"gone"}
@@ -58,7 +59,7 @@ def test_a_killed_study_is_looked_at_and_gone_on_with_from_anywhere(tmp_path):
 
     whole = tmp_path / "whole"
     whole.mkdir()
-    assert cli(whole, *SMALL).returncode == 0
+    assert cli(whole, *words).returncode == 0
     same = cli(tmp_path, "compare", "studies/s", "whole/studies/s")
     assert (same.returncode, same.stderr) == (0, "")
     assert "2 of 2 runs in both are the same, durations aside" in same.stdout

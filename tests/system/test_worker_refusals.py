@@ -49,7 +49,7 @@ def test_a_launch_names_the_nodes_that_refused_its_runs_and_why(tmp_path: Path) 
 def test_a_machine_on_which_every_process_ends_at_once_is_left(tmp_path: Path) -> None:
     """Five pieces in a row, each of them another: it is no run's fault. None is set aside, and none was begun."""
     env = faulty.install(tmp_path / "installed")
-    words = ["model=sim_05", "strategy=kills", "tasks=[rentals]", "seeds=[0,1,2,3,4,5]", "budget.steps=2"]
+    words = ["model=sim_05", "strategy=kills", "tasks=[rentals]", "seeds=[0,1,2,3,4,5]", "budget.steps=1"]
     assert cli(tmp_path, "submit", "--list", "-m", *words, "sandbox=local", "study.name=s", env=env).returncode == 0
     (tmp_path / "faults_at_once").touch()
     done = cli(tmp_path, "work", "studies/s", "--jobs", "1", env=env)
