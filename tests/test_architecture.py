@@ -45,7 +45,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(module: str) -> Iterator[str]:
+@cache
+def imported(module: str) -> tuple[str, ...]:
+    return tuple(_imported(module))
+
+
+def _imported(module: str) -> Iterator[str]:
     """What a module imports, anywhere in it, by dotted names; of `from package import module` the module."""
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]

@@ -8,13 +8,14 @@ with the model's stand-in; on a machine that others use, the figures are lower b
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mlesearch.storage.worker_files import read_attempts
 from mlesearch.testing.openai_stub import OpenAIStub
-from tests.support.command import cli
 
 CALL_S, CALLS, RUNS = 0.1, 20, 32
 REPLY = "A plan.\n\n```python\nprint('nothing')\n```\n"
@@ -29,22 +30,23 @@ def words(stub: OpenAIStub, study: Path, executions: Path, mode: str, runs: int,
     ]
 
 
-def launch(cwd: Path, command: list[str], fresh: bool = False) -> None:
-    done = cli(cwd, *command, fresh=fresh, timeout_s=600.0)
+def launch(cwd: Path, command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "mlesearch", *command], cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 8])
 @pytest.mark.benchmark(group="32 runs of 20 calls of 100 ms")
 def test_workers_that_wait_for_a_model(benchmark, tmp_path: Path, jobs: int) -> None:
-    timed = benchmark.enabled  # else, among the other tests, it is only tried whether it works
-    runs, calls = (RUNS if jobs > 1 else RUNS // 8, CALLS) if timed else (jobs, 1)
+    timed = benchmark.enabled  # else, among the slow tests, it is only tried whether it works
+    runs, calls = (RUNS if jobs > 1 else RUNS // 8, CALLS) if timed else (jobs, 2)
     executions, study = tmp_path / "executions.db", tmp_path / "study"
     with OpenAIStub(REPLY) as stub:
         launch(tmp_path, words(stub, tmp_path / "recorded", executions, "record", runs, calls, 2))
         stub.latency_s = CALL_S
         command = words(stub, study, executions, "replay", runs, calls, jobs)
-        benchmark.pedantic(launch, args=(tmp_path, command, timed), rounds=1, iterations=1)
+        benchmark.pedantic(launch, args=(tmp_path, command), rounds=1, iterations=1)
     first = min(path.stat().st_mtime for path in study.rglob("run.json"))
     last = max(a.ended_s for a in read_attempts(study))
     linear_s = runs * calls * CALL_S / jobs
