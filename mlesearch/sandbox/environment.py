@@ -168,6 +168,14 @@ def interpreter() -> Interpreter:
     return Interpreter(sys.executable, sys.prefix, sys.base_prefix, tuple(site), sysconfig.get_path("stdlib"))
 
 
+def joblib_reads_proc(python: Interpreter) -> bool:
+    """Whether joblib's worker processes look up their memory in /proc: where psutil is there, and with no way around.
+
+    Where a program may not read /proc, each of them fails after a second.
+    """
+    return any(os.path.exists(os.path.join(folder, "psutil")) for folder in python.site)
+
+
 def own_package() -> str:
     """The folder of mlesearch itself, installed or a source checkout."""
     return os.path.realpath(Path(__file__).parents[1])

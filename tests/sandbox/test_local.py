@@ -166,6 +166,26 @@ def test_sklearn_workers_in_processes(sandbox: LocalSandbox, tmp_path: Path, spe
     assert result.stdout.text.startswith("45.0\n")
 
 
+def test_where_psutil_is_installed_joblib_runs_serially(
+    tmp_path: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would fail: a worker process looks up its memory in /proc, which it may not read."""
+    site = tmp_path / "site-packages"
+    (site / "psutil").mkdir(parents=True)
+    (site / "psutil/__init__.py").write_text("import os\ndef Process(pid): os.listdir('/proc')\n")
+    monkeypatch.syspath_prepend(str(site))
+    program = (
+        "import os\nfrom joblib import Parallel, delayed\n"
+        "print(Parallel(n_jobs=2)(delayed(os.getpid)() for i in range(2)) == [os.getpid()] * 2)\n"
+        "import psutil\npsutil.Process(os.getpid())"
+    )
+    with closing(LocalSandbox()) as rung:
+        result = rung.run(rung.prepare(spec), job(tmp_path, program))
+        assert result.stdout.text == "True\n"
+        assert "PermissionError" in result.reason
+        assert any("psutil" in note for note in rung.notes())
+
+
 def test_without_shared_memory_joblib_runs_serially(tmp_path: Path, spec: Spec) -> None:
     program = (
         "import os\nfrom joblib import Parallel, delayed\n"

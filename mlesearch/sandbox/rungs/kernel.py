@@ -20,7 +20,9 @@ def promised(landlock_version: int, has_cgroup: bool) -> tuple[str, ...]:
     return (*BEFORE, f"memory_hard{degree}", f"oom_signal{degree}", *AFTER)
 
 
-def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, own_user: bool) -> tuple[str, ...]:
+def notes(
+    landlock_version: int, has_cgroup: bool, *, private_shm: bool, own_user: bool, joblib_reads_proc: bool
+) -> tuple[str, ...]:
     """In words, what is weaker on the rung `local` than on the newest kernel.
 
     Args:
@@ -28,6 +30,7 @@ def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, own_use
         has_cgroup: as above.
         private_shm: whether programs get a /dev/shm of their own.
         own_user: whether each program runs as another user than the one who started it.
+        joblib_reads_proc: whether joblib's worker processes would, which no program may.
     """
     said = []
     if landlock_version < 6 and own_user:
@@ -56,6 +59,11 @@ def notes(landlock_version: int, has_cgroup: bool, *, private_shm: bool, own_use
         said.append(
             "no mount namespace is allowed here, so programs have no /dev/shm: joblib runs serially and "
             "multiprocessing has no locks"
+        )
+    if joblib_reads_proc:
+        said.append(
+            "psutil is among the packages, and joblib's worker processes would read /proc with it, which no process "
+            "that a program starts may: joblib runs serially (not so without psutil, nor on other rungs)"
         )
     return tuple(said)
 

@@ -98,6 +98,7 @@ class LocalSandbox:
             self._use_cgroup,
             private_shm=all(server.private_shm for server in self._state.servers.values()),
             own_user=os.geteuid() == 0,
+            joblib_reads_proc=environment.joblib_reads_proc(self._python),
         )
 
     def identity(self) -> Mapping[str, object]:
@@ -245,6 +246,7 @@ class LocalSandbox:
         limits = spec.limits
         home, tmp = str(folder / "home"), str(folder / "tmp")
         source = os.path.realpath(spec.input_dir)
+        serial_joblib = not server.private_shm or environment.joblib_reads_proc(self._python)
         return {
             "owner": os.getpid(),
             "slot": str(folder),
@@ -253,7 +255,7 @@ class LocalSandbox:
             "read_only": [source, *([] if self._weights is None else [self._weights.folder])],
             "read_write": [str(folder / name) for name in ("work", "tmp", "home")],
             "hidden": [os.path.realpath(path) for path in spec.hidden],
-            "environment": view.variables(self._python, limits.cpu_count, home, tmp, not server.private_shm),
+            "environment": view.variables(self._python, limits.cpu_count, home, tmp, serial_joblib),
             "uid": ways.lent_user(folder) if os.geteuid() == 0 else None,
             "ways": opened.as_request(),
             "cpu_locks": str(folder.parent.parent / "cpu"),
@@ -287,7 +289,7 @@ class LocalSandbox:
             "private_shm": self._private_shm,
         }
         variables = {
-            **view.variables(python, cpu_count, "/nonexistent", "/tmp", False),
+            **view.variables(python, cpu_count, "/nonexistent", "/tmp", environment.joblib_reads_proc(python)),
             "JE_ARROW_MALLOC_CONF": "background_thread:false",  # the server must have one thread only
         }
         server = ForkServer(python.executable, config, variables, owned.path / f"server-{cpu_count}-{int(gpu)}.log")
