@@ -18,14 +18,15 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def make(name: str, out: str = "", err: str = "", code: int = 0, times: int = 0, then: str = "") -> Path:
         """After so many calls (0: never) it succeeds and prints something else."""
         calls = tmp_path / f"{name}.calls"
-        path = folder / name
-        path.write_text(
+        path, made = folder / name, folder / f"{name}.new"
+        made.write_text(
             f'#!/bin/sh\necho "$*" >> {shlex.quote(str(calls))}\n'
             f"if [ {times} -gt 0 ] && [ $(wc -l < {shlex.quote(str(calls))}) -gt {times} ]; then\n"
             f"  printf '%s' {shlex.quote(then)}; exit 0\nfi\n"
             f"printf '%s' {shlex.quote(out)}\nprintf '%s' {shlex.quote(err)} >&2\nexit {code}\n"
         )
-        path.chmod(0o755)
+        made.chmod(0o755)
+        made.replace(path)  # it may be called at this moment
         return calls
 
     return make

@@ -178,3 +178,10 @@ def test_a_launch_none_of_whose_jobs_was_seen_waits_on(stand_in, tmp_path: Path,
     calls = stand_in("squeue", out=f"1|RUNNING|{os.getcwd()}\n")
     with slurm.naming_jobs_left(lambda: True, lambda _line: None):
         wait_for(lambda: calls.read_text().count("\n") > 3 * slurm._GONE_LOOKS, 60)
+
+
+def test_a_command_that_can_not_be_started_is_no_traceback(stand_in, tmp_path: Path, monkeypatch) -> None:
+    stand_in("squeue")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with open(tmp_path / "bin/squeue", "a", encoding="utf-8"), pytest.raises(slurm.SlurmError, match="Text file busy"):
+        slurm._command("squeue")

@@ -47,7 +47,7 @@ def test_a_run_over_http_replays_without_litellm_key_or_server(tmp_path: Path) -
     (tmp_path / "blocked/litellm/__init__.py").write_text("raise ImportError('litellm was imported')")
     env = {"PYTHONPATH": str(tmp_path / "blocked")}
     replay = ["model.params.api_key_env=MY_KEY", "cassette=replay", "sandbox.exec_store=replay", *_stores("first")]
-    replayed = cli(tmp_path, *RUN, *replay, "study.dir=second", env=env)
+    replayed = cli(tmp_path, *RUN, *replay, "study.dir=second", env=env, fresh=True)
     assert replayed.returncode == 0, replayed.stderr
     assert _journal(tmp_path / "first") == _journal(tmp_path / "second")
     other = cli(tmp_path, *RUN, *replay, "study.dir=third", "model.sampling.max_tokens=99", env=env)

@@ -70,7 +70,7 @@ def guarded(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command line where nothing can be called or executed."""
     (folder / "guard").mkdir(exist_ok=True)
     (folder / "guard/sitecustomize.py").write_text(GUARD)
-    return cli(folder, *words, env={"PYTHONPATH": str(folder / "guard")})
+    return cli(folder, *words, env={"PYTHONPATH": str(folder / "guard")}, fresh=True)
 
 
 def journals(study: Path) -> dict[str, bytes]:

@@ -251,6 +251,8 @@ def _command(name: str, *words: str) -> str:
         ) from None
     except subprocess.TimeoutExpired:
         raise ControllerAway(f"{name}: no answer within {_PATIENCE_S:g} s") from None
+    except OSError as error:  # no process can be made now
+        raise SlurmError(f"{name}: it can't be started: {error.strerror}") from None
     if done.returncode == 0:
         return done.stdout
     said = [re.sub(rf"^{name}: (?:error: |fatal: )?", "", line.strip()) for line in done.stderr.splitlines()]

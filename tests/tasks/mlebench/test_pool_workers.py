@@ -73,7 +73,7 @@ def test_what_was_left_behind_ends_with_the_worker(make_pool, tmp_path):
     with make_pool() as pool:
         pool.grade("faults", faulty(tmp_path, "child"))
         left = "a supervisor, a worker, and three that it left in sessions of their own"
-        assert until(lambda: len(alive(tmp_path)) >= 5, 20), left  # one look can miss a process whose parent just ended
+        assert until(lambda: len(alive(tmp_path)) >= 5, 60), left  # one look can miss a process whose parent just ended
     assert alive(tmp_path) == []
 
 
