@@ -44,11 +44,11 @@ def test_benchmarks_are_in_bench() -> None:
     assert {path.relative_to(TESTS).parts[0] for path in named} == {"bench"}
 
 
-def test_only_what_is_in_system_and_benchmarks_start_the_command_line() -> None:
+def test_only_what_is_in_system_starts_the_command_line() -> None:
     assert set(vars(command)) >= STARTS
     users = {path for path in FILES for module, name in imported(path) if module == command.__name__ and name in STARTS}
     assert users
-    assert {path.relative_to(TESTS).parts[0] for path in users} == {"system", "bench"}
+    assert {path.relative_to(TESTS).parts[0] for path in users} == {"system"}
 
 
 def test_folders_are_those_of_the_packages() -> None:
