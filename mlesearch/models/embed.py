@@ -21,6 +21,7 @@ CHARACTER_WEIGHT = 0.6
 CHARACTER_SIZES = (3, 4, 5)
 
 _WORD = re.compile(r"[^\W_]+")
+_KEPT_CHARACTERS = 64
 _ASCII_WORDS = bytes(ord(chr(n).lower()) if n < 128 and chr(n).isalnum() else ord(" ") for n in range(256))
 # words that say nothing about a machine-learning idea; part of the version in the embedder's name
 _STOP_WORDS = """
@@ -74,9 +75,7 @@ class HashedNgramEmbedder:
         """The same, made anew."""
         words = _words(text)
         telling = [word for word in words if word not in _STOP] or words
-        pairs = map(_crc_of_pair, telling, telling[1:])
-        hashes = np.array([*map(_crc, telling), *pairs], np.uint64)
-        by_words = self._counts(hashes)
+        by_words = self._counts(_crcs(telling))
         by_characters = self._counts(_runs(" ".join(telling)))
         mixed = WORD_WEIGHT * _unit(by_words) + CHARACTER_WEIGHT * _unit(by_characters)
         norm = math.sqrt(math.fsum((mixed * mixed).tolist()))
@@ -112,6 +111,13 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+def _crcs(words: list[str]) -> npt.NDArray[np.uint64]:
+    """A hash for every word and every pair of words; what is seen often is kept, unless it is long."""
+    kept = all(len(word) <= _KEPT_CHARACTERS for word in words)
+    word, pair = (_crc, _crc_of_pair) if kept else (_crc.__wrapped__, _crc_of_pair.__wrapped__)
+    return np.array([*map(word, words), *map(pair, words, words[1:])], np.uint64)
+
+
 @lru_cache(maxsize=1 << 14)
 def _crc(word: str) -> int:
     return zlib.crc32(word.encode(errors="surrogatepass"))
@@ -120,7 +126,7 @@ def _crc(word: str) -> int:
 @lru_cache(maxsize=1 << 15)
 def _crc_of_pair(first: str, second: str) -> int:
     """That of the two with a blank between them."""
-    return zlib.crc32(f" {second}".encode(errors="surrogatepass"), _crc(first))
+    return zlib.crc32(f"{first} {second}".encode(errors="surrogatepass"))
 
 
 def _runs(text: str) -> npt.NDArray[np.uint64]:
