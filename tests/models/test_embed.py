@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlesearch.models.embed import HashedNgramEmbedder, make_embedder
+from mlesearch.models.embed import _STOP, HashedNgramEmbedder, make_embedder
 from mlesearch.models.protocol import Address, EmbedRequest
 from mlesearch.types import ConfigError, Op, Usage
 
@@ -30,6 +33,46 @@ def test_vectors_are_unit_and_repeatable(text: str, dim: int) -> None:
     assert len(vector) == dim
     assert math.isclose(math.fsum(x * x for x in vector), 1.0, rel_tol=1e-12)
     assert HashedNgramEmbedder(dim).vector(text) == vector
+
+
+def by_hand(text: str, dim: int) -> list[float]:
+    """Version 1 in whole numbers, one n-gram at a time."""
+    most, roll = 1 << 64, 0x100000001B3
+
+    def counted(hashes: list[int]) -> list[float]:
+        counts = [0] * dim
+        for each in hashes:
+            mixed = each * 0x9E3779B97F4A7C15 % most
+            mixed = (mixed ^ mixed >> 29) * roll % most
+            counts[(mixed >> 32) % dim] += 1 if mixed & 1 << 20 else -1
+        square = sum(n * n for n in counts)
+        return [n / math.sqrt(square) if square else 0.0 for n in counts]
+
+    words = re.findall(r"[^\W_]+", text.lower())
+    telling = [word for word in words if word not in _STOP] or words
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(telling)]
+    codes = f" {' '.join(telling)} ".encode(errors="surrogatepass")
+    rolled = []
+    for size in (3, 4, 5):
+        for start in range(len(codes) - size + 1):
+            value = size
+            for code in codes[start : start + size]:
+                value = (value * roll + code + 1) % most
+            rolled.append(value)
+    of_words = counted([zlib.crc32(item.encode(errors="surrogatepass")) for item in (*telling, *pairs)])
+    mixed = [0.8 * a + 0.6 * b for a, b in zip(of_words, counted(rolled), strict=True)]
+    norm = math.sqrt(math.fsum(x * x for x in mixed))
+    return [x / norm for x in mixed] if norm else [1.0] + [0.0] * (dim - 1)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=200), st.text("ab c_A9\n", max_size=200), st.text("ab", min_size=60).map("x {0} y {0}".format)
+    ),
+    st.sampled_from([8, 100, 256]),
+)
+def test_it_is_version_one_as_computed_by_hand(text: str, dim: int) -> None:
+    assert list(HashedNgramEmbedder(dim).make(text)) == by_hand(text, dim)
 
 
 def test_an_old_text_keeps_its_vector_whatever_comes_with_it() -> None:
