@@ -104,7 +104,7 @@ def test_packing_and_unpacking_killed_at_random_moments(whole, tmp_path):
     expected, moments, cut = tables_of(whole, tmp_path / "t"), random.Random(1), 0
     for attempt in range(20):
         how = "--unpack" if attempt % 4 == 3 else "--pack"
-        process = start(tmp_path, "clean", "s", how, "--yes")
+        process = start(tmp_path, "clean", "s", how, "--yes", fresh=True)
         time.sleep(moments.uniform(0.3, 2.5))
         cut += process.poll() is None
         process.send_signal(signal.SIGKILL)
