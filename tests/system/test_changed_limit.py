@@ -48,6 +48,18 @@ def go_on(scratch: Path) -> None:
         (folder / "go_on").touch()
 
 
+class Held:
+    """A model whose calls wait until they may be answered."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, _body: object) -> Answer:
+        self.asked.set()
+        assert self.go_on.wait(200)
+        return QUICK
+
+
 def attempts(study: Path) -> list[str]:
     """How each attempt at a run ended, as workers say it."""
     lines = [line for path in study.glob("index/*.jsonl") for line in path.read_text().splitlines()]
@@ -80,19 +92,13 @@ def test_runs_without_money_go_on_in_a_live_worker_once_there_is_more(tmp_path: 
 @pytest.mark.parametrize("network", ["false", pytest.param("true", marks=SLOW_TOO)])
 def test_a_limit_below_what_is_spent_ends_all_calls(tmp_path: Path, network: str) -> None:
     """The limit is lowered while a call is in flight: that is paid and kept, and no other one begins."""
-    asked, go_on = threading.Event(), threading.Event()
-
-    def reply(_body: object) -> Answer:
-        asked.set()
-        assert go_on.wait(200)
-        return QUICK
-
-    with OpenAIStub(reply) as stub:
+    model = Held()
+    with OpenAIStub(model) as stub:
         study = listed(tmp_path, stub, 1.0, f"limits.network={network}")
         worker = work(study, "--jobs", "1")
-        assert asked.wait(200)
+        assert model.asked.wait(200)
         assert cli(tmp_path, "budget", "studies/main", "--study-usd", "0.001").returncode == 0
-        go_on.set()
+        model.go_on.set()
         _, err = worker.communicate(timeout=240)
         assert worker.returncode == 75, err
         assert stub.calls == 1
@@ -107,19 +113,13 @@ def test_a_limit_below_what_is_spent_ends_all_calls(tmp_path: Path, network: str
 
 def test_a_limit_that_is_damaged_meanwhile_fails_no_run(tmp_path: Path) -> None:
     """The worker begins nothing, says what to do, and goes on once that is done."""
-    asked, go_on = threading.Event(), threading.Event()
-
-    def reply(_body: object) -> Answer:
-        asked.set()
-        assert go_on.wait(200)
-        return QUICK
-
-    with OpenAIStub(reply) as stub:
+    model = Held()
+    with OpenAIStub(model) as stub:
         study = listed(tmp_path, stub, 1.0)
         worker = work(study, "--jobs", "1")
-        assert asked.wait(200)
+        assert model.asked.wait(200)
         (study / LIMIT).write_text('{"study_u')
-        go_on.set()
+        model.go_on.set()
         assert until(lambda: "unpaid" in attempts(study), 200)
         unread = "budget.json: what the study may cost can't be read"
         assert until(lambda: unread in cli(tmp_path, "status", "studies/main").stdout, 200)

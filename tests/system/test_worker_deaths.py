@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,8 @@ def faulty_deaths(cwd: Path) -> list[str]:
     return (cwd / "deaths").read_text(encoding="utf-8").splitlines()
 
 
-def standing(cwd: Path, env: dict[str, str]) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = json.loads(cli(cwd, "status", "studies/s", "--json", env=env).stdout)
+def standing(cwd: Path, env: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = json.loads(cli(cwd, "status", "studies/s", "--json", env=env).stdout)
     return found
 
 
@@ -80,7 +81,7 @@ def test_a_run_that_takes_its_worker_along_is_set_aside_and_named_once(tmp_path:
         log = read_log(study / run)
         taken = [entry for entry in log if "taken over from worker" in entry]
         ids = {w.id for w in read_workers(study)}
-        assert {re.search(r"from worker (\S+) on", entry)[1] for entry in taken} <= ids  # type: ignore[index]
+        assert {re.findall(r"from worker (\S+) on", entry)[0] for entry in taken} <= ids
         assert all(f" on {host}, which ended without a word" in entry for entry in taken)
         began = [int(n) for entry in log for n in re.findall(r"attempt (\d+): began", entry)]
         assert began == list(range(1, len(began) + 1))
@@ -108,12 +109,12 @@ def test_a_run_that_ends_its_process_stays_the_worker_s_that_began_it(tmp_path: 
     assert [worker.returncode for worker in workers] == [1, 1], said
     (failed,) = standing(tmp_path, env)["failures"]
     assert str(failed["reason"]).startswith(f"it ended its worker process {LOSSES_SET_ASIDE} times at the same point")
-    assert len(failed["run_ids"]) == 4  # type: ignore[arg-type]
-    for run_id in failed["run_ids"]:  # type: ignore[attr-defined]
+    assert len(failed["run_ids"]) == 4
+    for run_id in failed["run_ids"]:
         log = read_log(tmp_path / "studies/s" / run_id)
         assert not [entry for entry in log if "taken over" in entry]
         assert len([entry for entry in log if entry.endswith(": began")]) == LOSSES_SET_ASIDE
-        assert len({re.search(r"worker (\S+):", entry)[1] for entry in log}) == 1  # type: ignore[index]
+        assert len({re.findall(r"worker (\S+):", entry)[0] for entry in log}) == 1
 
 
 @pytest.mark.timeout(900)
