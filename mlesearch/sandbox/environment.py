@@ -169,9 +169,9 @@ def interpreter() -> Interpreter:
 
 
 def joblib_reads_proc(python: Interpreter) -> bool:
-    """Whether joblib's worker processes look up their memory in /proc: where psutil is there, and with no way around.
+    """Whether joblib's worker processes look up their memory in /proc, as they do where psutil is installed.
 
-    Where a program may not read /proc, each of them fails after a second.
+    Where they may not, they fail; joblib has no setting against it but to run serially.
     """
     return any(os.path.exists(os.path.join(folder, "psutil")) for folder in python.site)
 
